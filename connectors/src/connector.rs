@@ -1,0 +1,75 @@
+//! The contract that every kind of system fulfils.
+
+use async_trait::async_trait;
+
+use crate::order::{Order, RecordKey};
+use crate::receipt::{Counts, Fault, Health, Outcome, Receipt, Verification};
+use crate::schema::{Capabilities, Schema};
+use crate::value::Record;
+
+/// One connected system.
+///
+/// No method retries or polls. Only `execute` changes anything.
+#[async_trait]
+pub trait Connector: Send + Sync {
+    /// What this connector can do.
+    fn capabilities(&self) -> Capabilities;
+
+    /// Reach, credentials, privileges and drift against the order's instructions; no effect.
+    async fn check(&self, order: &Order) -> Result<Health, Fault>;
+
+    /// Collections, fields, keys and references from the system's own catalogue; no effect.
+    async fn describe(&self) -> Result<Schema, Fault>;
+
+    /// What `execute` would do now, in counts; no effect.
+    async fn preview(&self, order: &Order) -> Result<Counts, Fault>;
+
+    /// One record's values of `fields`; `None` where there is no such record; no effect.
+    ///
+    /// `fields` may go through links; the answer names them `link.field`.
+    async fn inspect(
+        &self,
+        order: &Order,
+        collection: &str,
+        key: &RecordKey,
+        fields: &[crate::predicate::FieldRef],
+    ) -> Result<Option<Record>, Fault>;
+
+    /// One attempt. Idempotent under the order's key: what an earlier attempt committed is
+    /// neither done nor counted again.
+    async fn execute(&self, order: &Order, progress: &dyn Progress) -> Result<Receipt, Fault>;
+
+    /// Looks again by another query than `execute`'s, over another connection; no effect.
+    async fn verify(&self, order: &Order) -> Result<Verification, Fault>;
+
+    /// The product has settled the order: whatever the connector keeps in the system to resume it
+    /// may go.
+    async fn forget(&self, order_key: &str) -> Result<(), Fault>;
+}
+
+/// What the engine is told after each committed chunk, and what it answers.
+#[async_trait]
+pub trait Progress: Send + Sync {
+    /// A chunk has been committed.
+    async fn committed(&self, report: ProgressReport<'_>) -> Direction;
+}
+
+/// State of an order after a committed chunk.
+#[derive(Debug, Clone)]
+pub struct ProgressReport<'a> {
+    /// The collection that is being worked on, by its name in the data map.
+    pub collection: &'a str,
+    /// Everything done under this order so far, over all attempts.
+    pub done: &'a Outcome,
+    /// Records changed in the last second, if a second has passed.
+    pub records_per_second: u64,
+}
+
+/// Whether to go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    /// Go on with the next chunk.
+    Continue,
+    /// Stop here; the answer is `Receipt::Stopped`.
+    Stop,
+}

@@ -1,0 +1,28 @@
+//! Connectors of Quietus: the only place that speaks to a connected system.
+//!
+//! This crate sees an [`Order`] and answers with a [`Receipt`] or a [`Fault`]. It never sees a
+//! rule, a legal hold, the store or a certificate, and it never retries, sleeps for a retry or
+//! polls: the engine of the product decides what follows from a fault.
+
+pub mod connector;
+pub mod kinds;
+pub mod order;
+pub mod predicate;
+pub mod receipt;
+pub mod schema;
+pub mod sql;
+pub mod value;
+
+pub use connector::{Connector, Direction, Progress, ProgressReport};
+pub use kinds::{Settings, kinds, open};
+pub use order::{
+    FieldTreatment, Instruction, KeyList, Link, LinkKind, MappedField, Order, Pace,
+    PartitionPolicy, Probe, RecordKey, Restriction, Strategy, Treatment, TreatmentKind,
+};
+pub use predicate::{Comparison, Cutoff, FieldRef, Predicate};
+pub use receipt::{
+    CollectionOutcome, Counts, Drift, Fault, Health, Outcome, ProbeCount, Receipt, Survivor,
+    Verification,
+};
+pub use schema::{Capabilities, CollectionSchema, FieldSchema, ForeignKey, OnDelete, Schema};
+pub use value::{FieldType, Record, Stored, Value};

@@ -1,0 +1,255 @@
+//! What a connector is asked to do: one order for one system, complete in itself.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::predicate::Predicate;
+use crate::value::{FieldType, Record, Stored, Value};
+
+/// One order for one system. It speaks for every record that its predicates describe.
+///
+/// Carrying out the same order twice is harmless: the second time finds nothing to do.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Order {
+    /// Idempotency key; the same for every attempt at the same job. ASCII, at most 64 bytes.
+    pub key: String,
+    /// Number of the attempt, from 1. A later attempt fences an earlier one: a chunk of attempt
+    /// `n` must not commit once attempt `n + 1` has begun.
+    pub attempt: u32,
+    /// The moment of the plan. Connectors never read a clock to decide what is due.
+    pub moment: Timestamp,
+    /// What to do with each collection. The connector finds the order that its foreign keys need.
+    pub instructions: Vec<Instruction>,
+    /// Lists of keys that predicates refer to by index.
+    pub lists: Vec<KeyList>,
+    /// How gently to go.
+    pub pace: Pace,
+    /// The order stops with `Receipt::Refused` before it has touched more records than this.
+    pub most_records: Option<u64>,
+}
+
+/// What to do with one collection.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Instruction {
+    /// Name of the collection in the data map.
+    pub collection: String,
+    /// Name of the collection in the system, with its schema where the system has them
+    /// (`public.customers`).
+    pub source: String,
+    /// Names of the key fields, in key order; never empty.
+    pub key: Vec<String>,
+    /// Every field that the data map knows, key fields and link fields among them.
+    pub fields: Vec<MappedField>,
+    /// Links to parent collections in the same system.
+    pub links: Vec<Link>,
+    /// Categories whose fields are cleared or anonymised, each with its own condition.
+    pub treatments: Vec<Treatment>,
+    /// The record goes as a whole where this holds and nothing that stays still refers to it.
+    /// Where it holds but something still refers to the record, `treatments` apply instead.
+    pub delete_when: Predicate,
+    /// The record is restricted where this holds (and `restriction` says how).
+    pub restrict_when: Predicate,
+    /// A restriction is lifted where this holds.
+    pub lift_when: Predicate,
+    /// How records of this collection are restricted, if they can be.
+    pub restriction: Option<Restriction>,
+    /// Records that must not be touched, whatever else holds: legal holds.
+    pub held: Predicate,
+    /// What may be done with partitions that are due as a whole.
+    pub partitions: PartitionPolicy,
+    /// Extra counts wanted from `preview`; ignored by `execute`.
+    pub probes: Vec<Probe>,
+    /// The collection is listed so that others can refer to it or so that drift is seen, and
+    /// nothing is done to it: it is kept, with a reason that the product knows.
+    pub keep: bool,
+}
+
+/// A field that the data map knows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MappedField {
+    /// Name of the field in the system.
+    pub name: String,
+    /// Declared type.
+    pub field_type: FieldType,
+    /// How moments and days are kept.
+    pub stored: Stored,
+    /// IANA zone in which a moment without a zone is read.
+    pub zone: String,
+}
+
+/// How a link behaves when its parent goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LinkKind {
+    /// The record goes with its parent.
+    Deep,
+    /// Only the association goes.
+    Shallow,
+    /// The record goes with its last parent.
+    Shared,
+}
+
+/// A link from this collection to a parent collection of the same system.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Link {
+    /// Name of the link in the data map.
+    pub name: String,
+    /// Name of the parent collection in the data map. It is always among the order's
+    /// instructions.
+    pub to: String,
+    /// Pairs of (field here, field of the parent).
+    pub fields: Vec<(String, String)>,
+    /// How the link behaves.
+    pub kind: LinkKind,
+    /// The collection's own clock or conditions read the parent through this link, so the parent
+    /// must not go before the record does, whatever the foreign key says.
+    pub needed: bool,
+}
+
+/// What happens to the fields of one category.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Treatment {
+    /// The data category.
+    pub category: String,
+    /// Clear or anonymise; only for the counts.
+    pub kind: TreatmentKind,
+    /// Records whose fields of this category are due.
+    pub due: Predicate,
+    /// The fields and what becomes of each.
+    pub fields: Vec<FieldTreatment>,
+}
+
+/// Whether a treatment empties fields or makes them anonymous.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TreatmentKind {
+    /// Nothing of the content stays.
+    Clear,
+    /// What stays cannot be tied to a person.
+    Anonymise,
+}
+
+/// What becomes of one field.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FieldTreatment {
+    /// Name of the field.
+    pub field: String,
+    /// What becomes of it.
+    pub strategy: Strategy,
+}
+
+/// What becomes of a field. Every strategy is idempotent: applied to its own result it changes
+/// nothing, which is how a connector knows what is already done.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Strategy {
+    /// Null.
+    Null,
+    /// A typed constant, where the field may not be null.
+    Constant(Value),
+    /// A random value that cannot collide, recognisable by its prefix, for unique text fields that
+    /// may not be null: `prefix` followed by 32 hexadecimal digits.
+    Unique {
+        /// At least three ASCII characters, letters, digits, `-` or `.` only.
+        prefix: String,
+    },
+    /// A date or moment becomes the first of its month (in UTC for moments).
+    TruncateToMonth,
+    /// A date or moment becomes the first of January of its year (in UTC for moments).
+    TruncateToYear,
+    /// A network address loses its last octet (IPv4) or everything after 48 bits (IPv6).
+    TruncateAddress,
+    /// A number becomes the lower bound of its band of this width, which is at least 2.
+    Generalise {
+        /// Width of a band.
+        width: i64,
+    },
+    /// Text keeps its first characters and loses the rest: `10115` becomes `10`.
+    KeepPrefix {
+        /// How many characters stay, from 1 to 32.
+        characters: u32,
+    },
+    /// Text is replaced by this marker as a whole.
+    Redact {
+        /// What takes its place; at least one character.
+        marker: String,
+    },
+}
+
+/// How a record is restricted (GDPR article 18, recital 67).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Restriction {
+    /// A field says so: a boolean becomes true, a moment or day becomes the order's moment.
+    Flag {
+        /// Name of the field.
+        field: String,
+    },
+    /// The record moves to another collection with the same fields, and back when lifted.
+    Move {
+        /// Name of that collection in the system.
+        to: String,
+    },
+}
+
+/// What may be done with partitions all of whose records are due.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PartitionPolicy {
+    /// Records go in chunks like anywhere else.
+    #[default]
+    Records,
+    /// A partition whose every record is due, and none held or referred to, is dropped.
+    Drop,
+}
+
+/// A named count that the product wants from `preview`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Probe {
+    /// The name under which the count comes back; unique in its instruction.
+    pub name: String,
+    /// What is counted.
+    pub predicate: Predicate,
+}
+
+/// A list of keys that predicates refer to. Bounded by the product (at most 100 000 entries).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct KeyList {
+    /// Types of the columns.
+    pub types: Vec<FieldType>,
+    /// Entries; each as long as `types`.
+    pub entries: Vec<Vec<Value>>,
+}
+
+/// How gently an order is carried out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pace {
+    /// Records looked at in one transaction, from 1 to 1 000 000.
+    pub chunk_records: u32,
+    /// At most so many records changed in a second; `None` is no limit.
+    pub records_per_second: Option<u32>,
+    /// Wait while a replica lags by more than this, in milliseconds; `None` does not look.
+    pub most_replication_lag_ms: Option<u64>,
+    /// Shrink chunks so that one transaction takes about this long, in milliseconds.
+    pub target_chunk_ms: u64,
+    /// A statement that runs longer is cancelled and the fault is transient, in milliseconds.
+    pub statement_timeout_ms: u64,
+    /// A statement that waits longer for a lock gives way, in milliseconds.
+    pub lock_timeout_ms: u64,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self {
+            chunk_records: 50_000,
+            records_per_second: None,
+            most_replication_lag_ms: None,
+            target_chunk_ms: 1_000,
+            statement_timeout_ms: 300_000,
+            lock_timeout_ms: 2_000,
+        }
+    }
+}
+
+/// The key of one record, by field name.
+pub type RecordKey = Record;
