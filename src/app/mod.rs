@@ -1,1 +1,2 @@
 //! Room `app`.
+pub mod vault;
