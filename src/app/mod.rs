@@ -1,2 +1,4 @@
 //! Room `app`.
+
+pub mod crash;
 pub mod vault;
