@@ -99,6 +99,12 @@ impl Calendar {
         Some(now.saturating_add(17_520.hours()).unwrap_or(Timestamp::MAX))
     }
 
+    /// The day of this moment is one on which nothing starts.
+    pub fn is_blacked_out(&self, moment: Timestamp) -> bool {
+        let day = moment.to_zoned(self.zone.clone()).date();
+        self.schedule.blackouts.iter().any(|(from, to)| *from <= day && day <= *to)
+    }
+
     fn openings_on(&self, day: jiff::civil::Date) -> Vec<Zoned> {
         let mut times = vec![jiff::civil::Time::midnight()];
         times.extend(self.schedule.windows.iter().map(|(from, _)| *from));
@@ -110,13 +116,12 @@ impl Calendar {
     }
 
     fn is_open(&self, here: &Zoned) -> bool {
-        let (day, time) = (here.date(), here.time());
-        let blacked_out = self.schedule.blackouts.iter().any(|(from, to)| *from <= day && day <= *to);
+        let time = here.time();
         let in_window = self.schedule.windows.is_empty()
             || self.schedule.windows.iter().any(|(from, to)| {
                 if from <= to { *from <= time && time < *to } else { *from <= time || time < *to }
             });
-        in_window && !blacked_out
+        in_window && !self.is_blacked_out(here.timestamp())
     }
 }
 
