@@ -6,16 +6,34 @@
 //! here wrote can verify everything. The log proves what was claimed and when, not that records
 //! are gone; verification and receipts, named on each certificate, speak for that.
 
+pub mod bundle;
 pub mod canonical;
+pub mod certificate;
+pub mod dsse;
+pub mod export;
+pub mod hashedrekord;
 pub mod keys;
 pub mod leaf;
+pub mod manifest;
 pub mod merkle;
 pub mod note;
 pub mod pem;
+pub mod print_html;
+pub mod print_text;
+pub mod sheet;
+pub mod statement;
+pub mod summary;
 pub mod tiles;
+pub mod trusted_root;
+pub mod verify;
 
+pub use bundle::{Bundle, Inclusion};
+pub use certificate::{Certificate, Predicate, SignedCertificate};
 pub use keys::{IssuerKey, IssuerPublicKey, LogKey, LogPublicKey};
 pub use leaf::{Entry, EvidenceKind, evidence_entry};
 pub use merkle::Frontier;
 pub use note::{Checkpoint, LogIdentity};
+pub use statement::SystemStatement;
+pub use summary::{Overall, Summary, summarise};
 pub use tiles::{Appended, TileId, TileWrite};
+pub use trusted_root::{TrustedLog, TrustedRoot};
