@@ -61,6 +61,13 @@ const MOST_MONTHS: i64 = 12_000;
 /// Offsets of a zone differ by less than this, so no clock repeats what is longer ago.
 const LONGEST_REPETITION: SignedDuration = SignedDuration::from_hours(53);
 
+/// The earliest day that a cut-off can be, in days from 1970: in the year -9998, so that no zone
+/// leads out of the calendar.
+const LOWEST_DAY: i64 = -4_371_000;
+
+/// The earliest moment that a cut-off can be, in microseconds from 1970.
+const LOWEST_MICROSECOND: i64 = LOWEST_DAY * 86_400_000_000;
+
 impl RetentionPeriod {
     /// Reads an ISO 8601 duration: `P90D`, `P3M`, `P8Y`, `P2W`, `PT36H`, `P1Y6M`.
     ///
@@ -69,7 +76,7 @@ impl RetentionPeriod {
     /// 1000 years.
     pub fn parse(text: &str) -> Result<Self, PeriodError> {
         let refuse = |why: &str| PeriodError { text: text.to_owned(), why: why.to_owned() };
-        if text.starts_with('-') || text.contains("-") {
+        if text.contains('-') {
             return Err(refuse("a period is never negative; write it without `-`"));
         }
         if !text.starts_with('P') || text.chars().any(|one| one.is_ascii_lowercase()) {
@@ -87,8 +94,7 @@ impl RetentionPeriod {
         })?;
         let clock_hours = span_clock(&span).as_hours();
         let months = i64::from(span.get_years()) * 12 + i64::from(span.get_months());
-        let days =
-            i64::from(span.get_weeks()) * 7 + i64::from(span.get_days()) + clock_hours / 24;
+        let days = i64::from(span.get_weeks()) * 7 + i64::from(span.get_days()) + clock_hours / 24;
         if months * 365_250 + days * 12_000 > MOST_MONTHS * 365_250 {
             return Err(refuse("it is longer than 1000 years; write a shorter one"));
         }
@@ -120,37 +126,25 @@ impl RetentionPeriod {
 
     /// The latest start, in whole microseconds, whose period is over at `now`; `None` where there
     /// is none in the range of the calendar.
-    pub fn cutoff(
-        &self,
-        now: Timestamp,
-        rounding: Rounding,
-        zone: &TimeZone,
-    ) -> Option<Timestamp> {
-        let lowest = Timestamp::MIN.as_microsecond() + 1;
+    pub fn cutoff(&self, now: Timestamp, rounding: Rounding, zone: &TimeZone) -> Option<Timestamp> {
         let over = |microsecond: i64| {
             Timestamp::from_microsecond(microsecond)
                 .is_ok_and(|start| self.due_at(start, rounding, zone) <= now)
         };
-        let found = latest_where(lowest, floor_microsecond(now), over)?;
+        let found = latest_where(LOWEST_MICROSECOND, floor_microsecond(now), over)?;
         Timestamp::from_microsecond(found).ok()
     }
 
     /// The latest day for which a period that started on it is over at `now`; `None` where there
     /// is none in the range of the calendar.
-    pub fn cutoff_day(
-        &self,
-        now: Timestamp,
-        rounding: Rounding,
-        zone: &TimeZone,
-    ) -> Option<Date> {
+    pub fn cutoff_day(&self, now: Timestamp, rounding: Rounding, zone: &TimeZone) -> Option<Date> {
         let epoch = Date::constant(1970, 1, 1);
         let day = |number: i64| epoch.checked_add(Span::new().try_days(number).ok()?).ok();
         let over = |number: i64| {
             day(number).is_some_and(|start| self.due_at_day(start, rounding, zone) <= now)
         };
         let today = now.as_second().div_euclid(86_400) + 2;
-        // 4 371 587 days before 1970 is the first day of the year -9999.
-        day(latest_where(-4_371_587, today, over)?)
+        day(latest_where(LOWEST_DAY, today, over)?)
     }
 
     fn end_of(&self, start: Timestamp, rounding: Rounding, zone: &TimeZone) -> Option<Timestamp> {

@@ -109,7 +109,8 @@ fn clocks_that_are_put_back_or_forward_delay_and_never_hasten() {
 
 #[test]
 fn an_end_beyond_the_calendar_is_never_reached() {
-    let far = period("P1000Y").due_at(moment("9500-01-01T00:00:00Z"), Rounding::None, &TimeZone::UTC);
+    let far =
+        period("P1000Y").due_at(moment("9500-01-01T00:00:00Z"), Rounding::None, &TimeZone::UTC);
     assert_eq!(far, Timestamp::MAX);
     assert_eq!(period("P1000Y").cutoff_day(Timestamp::MIN, Rounding::None, &TimeZone::UTC), None);
     assert_eq!(period("P1Y").cutoff(Timestamp::MIN, Rounding::None, &TimeZone::UTC), None);
@@ -139,9 +140,7 @@ prop_compose! {
 }
 
 fn any_rounding() -> impl Strategy<Value = Rounding> {
-    prop_oneof![
-        Just(Rounding::None), Just(Rounding::EndOfMonth), Just(Rounding::EndOfCalendarYear)
-    ]
+    prop_oneof![Just(Rounding::None), Just(Rounding::EndOfMonth), Just(Rounding::EndOfCalendarYear)]
 }
 
 /// Microseconds from 1900 to 2100, often close to a transition of the zone or a month's end.
