@@ -53,7 +53,7 @@ impl Quietus {
         if head.size == 0 || latest.is_some_and(|latest| latest.size >= head.size) {
             return Ok(());
         }
-        let note = note::checkpoint(&head.origin, head.size, &head.root, &self.keys.log)
+        let note = note::checkpoint(&head.origin, head.size, head.root, &self.keys.log)
             .map_err(|error| AppError::Evidence(error.to_string()))?;
         self.store
             .store_checkpoint(Checkpoint {

@@ -114,7 +114,7 @@ pub enum Command {
     /// List, show and export certificates.
     Certificate(certificates::Arguments),
     /// Check a certificate offline, step by step.
-    Verify(verify::Arguments),
+    Verify(verify::VerifyArguments),
 }
 
 /// Carries out one command line and says how it ended.
