@@ -202,12 +202,19 @@ macro_rules! document {
         #[derive(Debug, Clone, Default)]
         pub struct $name {
             $($(#[doc = $field_doc])* pub $field: Option<$crate::config::problem::At<$type>>,)*
+            /// The entries that were written, readable or not.
+            pub given: Vec<String>,
         }
 
         impl $name {
             /// Every entry that may stand here.
             pub const KEYS: &'static [&'static str] =
                 &[$($crate::config::read::document!(@key $field $($key)?),)*];
+
+            /// Whether the entry was written, readable or not.
+            pub fn gives(&self, key: &str) -> bool {
+                self.given.iter().any(|given| given == key)
+            }
 
             /// Reads the entries of a mapping.
             pub fn read_mapping(
@@ -223,6 +230,7 @@ macro_rules! document {
                         $crate::config::read::document!(@key $field $($key)?),
                         $crate::config::read::document!(@need $need),
                     ),)*
+                    given: keyed.into_iter().map(|(name, _, _)| name).collect(),
                 })
             }
 
@@ -330,6 +338,16 @@ impl<T: JsonSchema> JsonSchema for List<T> {
     }
 }
 
+/// The items of a list that may be missing.
+pub fn items<T>(list: Option<&At<List<T>>>) -> &[At<T>] {
+    list.map_or(&[], |list| list.value.0.as_slice())
+}
+
+/// The entries of a mapping that may be missing.
+pub fn entries<T>(entries: Option<&At<Entries<T>>>) -> &[Entry<T>] {
+    entries.map_or(&[], |entries| entries.value.list.as_slice())
+}
+
 /// One entry of a mapping whose keys are names.
 #[derive(Debug, Clone)]
 pub struct Entry<T> {
@@ -341,33 +359,46 @@ pub struct Entry<T> {
 
 /// A mapping whose keys are names.
 #[derive(Debug, Clone)]
-pub struct Entries<T>(pub Vec<Entry<T>>);
+pub struct Entries<T> {
+    /// What could be read.
+    pub list: Vec<Entry<T>>,
+    /// Names whose value could not be read and was reported.
+    pub broken: Vec<String>,
+}
 
 impl<T> Entries<T> {
     /// The entry of this name.
     pub fn get(&self, name: &str) -> Option<&Entry<T>> {
-        self.0.iter().find(|entry| entry.name.value == name)
+        self.list.iter().find(|entry| entry.name.value == name)
     }
 
     /// All names.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().map(|entry| entry.name.value.as_str())
+        self.list.iter().map(|entry| entry.name.value.as_str())
+    }
+
+    /// The name stands there, but its value could not be read.
+    pub fn is_broken(&self, name: &str) -> bool {
+        self.broken.iter().any(|broken| broken == name)
     }
 }
 
 impl<T: Read> Read for Entries<T> {
     fn read(node: &Node, reader: &mut Reader) -> Option<Self> {
         let keyed = reader.mapping(node, "a mapping of names")?;
-        let mut entries = Vec::new();
+        let (mut list, mut broken) = (Vec::new(), Vec::new());
         for (name, key, value) in keyed {
             let entry = reader.under(&name, |reader| {
                 let value = reader.value(key, value)?;
                 let place = reader.place(key);
                 Some(Entry { name: At { value: name.clone(), place }, value })
             });
-            entries.extend(entry);
+            if entry.is_none() {
+                broken.push(name);
+            }
+            list.extend(entry);
         }
-        Some(Self(entries))
+        Some(Self { list, broken })
     }
 }
 
