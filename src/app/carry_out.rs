@@ -18,7 +18,7 @@ use super::{AppError, Quietus};
 use crate::domain::{LegalHold, SystemName};
 use crate::evidence::EvidenceKind;
 use crate::plan::{Acting, SystemPlan, compile};
-use crate::schedule::Calendar;
+use crate::schedule::Timetable;
 use crate::store::{
     BlockedReason, Case, Claim, ClaimedJob, Settlement, Start, Started, StillMine, Tenure,
 };
@@ -64,7 +64,7 @@ struct Prepared {
     order: Order,
     connector: Box<dyn Connector>,
     started: StillMine,
-    calendar: Option<Calendar>,
+    timetable: Option<Timetable>,
 }
 
 impl Quietus {
@@ -128,7 +128,7 @@ impl Quietus {
             tenure: attempt.tenure.clone(),
             started: prepared.started,
             finished_rounds: attempt.done.rounds.clone(),
-            calendar: prepared.calendar,
+            timetable: prepared.timetable,
             stop: stop.clone(),
             state: std::sync::Mutex::new(WatchState {
                 current: attempt.done.current.clone(),
@@ -170,8 +170,8 @@ impl Quietus {
         if job.cancel_requested.is_some() {
             return ended(Settlement::Cancelled, "called off before it began");
         }
-        let calendar = self.calendar_of(&attempt.case);
-        if let Some(opens_at) = calendar.as_ref().and_then(|one| one.opens_at(self.now())) {
+        let timetable = self.timetable_of(&attempt.case);
+        if let Some(opens_at) = timetable.as_ref().and_then(|one| one.opens_at(self.now())) {
             let settlement = Settlement::Released { available_at: opens_at };
             return ended(settlement, "outside of the schedule's window");
         }
@@ -227,7 +227,7 @@ impl Quietus {
         let connector = self.system(&job.system).and_then(|system| self.connect(system));
         match connector {
             Ok(connector) => {
-                Ok(Ready::Order(Box::new(Prepared { order, connector, started, calendar })))
+                Ok(Ready::Order(Box::new(Prepared { order, connector, started, timetable })))
             }
             Err(error) => {
                 let fault = Fault::Misconfigured { message: error.to_string() };
@@ -306,10 +306,10 @@ impl Quietus {
         )
     }
 
-    fn calendar_of(&self, case: &Case) -> Option<Calendar> {
+    fn timetable_of(&self, case: &Case) -> Option<Timetable> {
         let name = case.schedule.as_ref()?;
         let schedule = self.rules.schedules.values().find(|one| one.name.as_str() == name)?;
-        Calendar::of(schedule).ok()
+        Timetable::of(schedule).ok()
     }
 
     /// Verifies over another connection by another query.
@@ -387,7 +387,7 @@ impl Quietus {
             Some(Stopped::Pauses) => (now, "stopped to read pauses again".to_owned()),
             Some(Stopped::Window) => {
                 let opens_at =
-                    self.calendar_of(&attempt.case).and_then(|one| one.opens_at(self.now()));
+                    self.timetable_of(&attempt.case).and_then(|one| one.opens_at(self.now()));
                 let available_at = opens_at.unwrap_or_else(|| self.now());
                 (Settlement::Released { available_at }, "the window has ended".to_owned())
             }

@@ -13,7 +13,7 @@ use super::{Actor, AppError, Quietus};
 use crate::domain::JobState;
 use crate::evidence::EvidenceKind;
 use crate::plan::Acting;
-use crate::schedule::{Calendar, Missed, Schedule};
+use crate::schedule::{Missed, Schedule, Timetable};
 use crate::store::{
     CaseCause, Decision, Disposition, FireBatch, NewFire, PauseScope, ScheduleCursor,
 };
@@ -53,11 +53,11 @@ impl Quietus {
         let mut opened = Vec::new();
         for schedule in self.rules.schedules.values() {
             let Some(cursor) = self.store.schedule_cursor(&schedule.name).await? else { continue };
-            let calendar = Calendar::of(schedule)
+            let timetable = Timetable::of(schedule)
                 .map_err(|error| AppError::Input(error.to_string()))?;
-            let due = calendar.due(cursor.cursor, self.now());
+            let due = timetable.due(cursor.cursor, self.now());
             let Some(latest) = due.last().copied() else { continue };
-            opened.extend(self.fire(schedule, &calendar, &cursor, &due, latest).await?);
+            opened.extend(self.fire(schedule, &timetable, &cursor, &due, latest).await?);
         }
         Ok(opened)
     }
@@ -65,14 +65,14 @@ impl Quietus {
     async fn fire(
         &self,
         schedule: &Schedule,
-        calendar: &Calendar,
+        timetable: &Timetable,
         cursor: &ScheduleCursor,
         due: &[Timestamp],
         latest: Timestamp,
     ) -> Result<Option<CaseOpened>, AppError> {
         let late = self.now().duration_since(latest) > MISSED_AFTER;
         let skip = late && schedule.missed == Missed::Skip;
-        let last = if calendar.is_blacked_out(latest) {
+        let last = if timetable.is_blacked_out(latest) {
             Disposition::BlackedOut
         } else if skip {
             Disposition::Missed

@@ -16,7 +16,7 @@ use super::{Actor, AppError, Quietus};
 use crate::domain::{CaseState, Digest, ScheduleName, SystemName};
 use crate::evidence::EvidenceKind;
 use crate::plan::{Acting, CapExceeded, Plan, SystemPlan};
-use crate::schedule::Calendar;
+use crate::schedule::Timetable;
 use crate::store::{
     BlockedReason, CaseCause, FireBatch, JobKind, NewCase, NewJob, OpenedCase, PlannedDocument,
 };
@@ -188,8 +188,8 @@ impl Quietus {
             .occurrence
             .as_ref()
             .and_then(|one| self.rules.schedules.get(&one.schedule))
-            .and_then(|schedule| Calendar::of(schedule).ok());
-        schedule.and_then(|calendar| calendar.opens_at(now)).unwrap_or(now)
+            .and_then(|schedule| Timetable::of(schedule).ok());
+        schedule.and_then(|timetable| timetable.opens_at(now)).unwrap_or(now)
     }
 
     fn new_job(

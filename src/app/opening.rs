@@ -164,7 +164,7 @@ impl Quietus {
         }
         let map_files = self.kept_files(case.map_digest).await?;
         let rule_files = self.kept_files(case.rules_digest).await?;
-        let pair = config::compile(&map_files, &rule_files).map_err(|_| {
+        let pair = config::compile(&map_files, &rule_files, &self.instance.controller.zone).map_err(|_| {
             AppError::Input(
                 "the rules or the data map that this case was planned with cannot be read by this version: cancel it and run again".to_owned(),
             )

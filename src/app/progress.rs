@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Quietus;
 use super::crash::CrashPoint;
-use crate::schedule::Calendar;
+use crate::schedule::Timetable;
 use crate::store::{Progress as Saved, StillMine, StoreError, Tenure};
 
 /// What a job has done so far. A round ends with a verification; where that finds survivors,
@@ -75,7 +75,7 @@ pub(crate) struct Watch<'a> {
     pub(crate) tenure: Tenure,
     pub(crate) started: StillMine,
     pub(crate) finished_rounds: Vec<Outcome>,
-    pub(crate) calendar: Option<Calendar>,
+    pub(crate) timetable: Option<Timetable>,
     pub(crate) stop: CancellationToken,
     pub(crate) state: Mutex<WatchState>,
 }
@@ -101,7 +101,7 @@ impl Watch<'_> {
         if self.stop.is_cancelled() {
             return Some(Stopped::Shutdown);
         }
-        let closed = self.calendar.as_ref().and_then(|one| one.opens_at(self.product.now()));
+        let closed = self.timetable.as_ref().and_then(|one| one.opens_at(self.product.now()));
         closed.map(|_| Stopped::Window)
     }
 

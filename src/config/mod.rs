@@ -1,1 +1,20 @@
-//! Room `config`.
+//! What people write, and the only room that reads the environment, secrets and keys.
+//!
+//! [`load`] reads `quietus.yaml`, the data map and the rule packs of a folder, tells everything
+//! that is wrong with them at once, and never touches a connected system or a secret.
+
+pub mod document;
+pub mod instance;
+pub mod leaf;
+pub mod map;
+pub mod problem;
+pub mod read;
+pub mod report;
+pub mod rules;
+pub mod yaml;
+
+mod load;
+
+pub use instance::{Controller, Instance, LogFormat, Token, TokenRole};
+pub use load::{INSTANCE_FILE, Loaded, compile, load};
+pub use problem::{Place, Problem, Problems, Severity};

@@ -1,197 +1,133 @@
-//! When schedules are due: cron expressions in a zone, windows and blackout dates.
+//! When a schedule's runs begin: a cron expression of five fields on the wall clock of a zone.
 //!
-//! Occurrences are enumerated forwards from a cursor, so that none is skipped or doubled by a
-//! pause of the machine or a change of daylight-saving time: a time in the gap of spring moves to
-//! the first instant after it, a fixed time in the overlap of autumn occurs once.
+//! A time that the clock leaves out in spring moves to the first instant after the gap; a fixed
+//! time that passes twice in autumn counts once. Always searched forward, never backward.
 
-use croner::parser::{CronParser, Seconds};
+use croner::Cron;
+use croner::parser::{CronParser, Seconds, Year};
 use jiff::tz::TimeZone;
-use jiff::{Timestamp, ToSpan, Zoned};
+use jiff::{Timestamp, Zoned};
 
-use super::model::Schedule;
+/// A schedule's calendar.
+#[derive(Debug, Clone)]
+pub struct Calendar {
+    cron: Cron,
+    zone: TimeZone,
+}
 
-/// At most so many occurrences are listed at once: a year of one a minute.
-pub const MOST_OCCURRENCES: usize = 530_000;
-
-/// Why a schedule has no calendar.
+/// Why there is no such calendar.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CalendarError {
-    /// The expression does not parse.
-    #[error("`{cron}` is no cron expression of five fields (minute hour day month weekday): {why}")]
-    Expression {
+    /// Not five fields, or one of them is none.
+    #[error("`{cron}` is no cron expression: {why}")]
+    Cron {
         /// What was given.
         cron: String,
-        /// What is wrong with it.
+        /// Why.
         why: String,
     },
     /// The zone is not known.
-    #[error("`{zone}` is no time zone: write a name such as `Europe/Berlin`")]
-    Zone {
-        /// What was given.
-        zone: String,
-    },
-}
-
-/// The calendar of one schedule.
-#[derive(Debug, Clone)]
-pub struct Calendar {
-    cron: croner::Cron,
-    zone: TimeZone,
-    schedule: Schedule,
+    #[error("unknown time zone `{0}`")]
+    Zone(String),
+    /// There is no such day, ever.
+    #[error("`{0}` never comes")]
+    Never(String),
 }
 
 impl Calendar {
-    /// Reads a schedule's expression and zone.
+    /// Reads a cron expression in a zone and makes sure that it comes round at all.
     ///
     /// # Errors
-    /// Where one of them cannot be read.
-    pub fn of(schedule: &Schedule) -> Result<Self, CalendarError> {
-        let zone = TimeZone::get(&schedule.zone)
-            .map_err(|_| CalendarError::Zone { zone: schedule.zone.clone() })?;
-        let cron = CronParser::builder()
-            .seconds(Seconds::Disallowed)
-            .build()
-            .parse(&schedule.cron)
-            .map_err(|error| CalendarError::Expression {
-                cron: schedule.cron.clone(),
-                why: error.to_string(),
-            })?;
-        Ok(Self { cron, zone, schedule: schedule.clone() })
+    /// Where the expression is none, has seconds or years, or never comes; where the zone is not
+    /// known.
+    pub fn parse(cron: &str, zone: &str) -> Result<Self, CalendarError> {
+        let refuse = |why: String| CalendarError::Cron { cron: cron.to_owned(), why };
+        if cron.starts_with('@') || cron.split_whitespace().count() != 5 {
+            return Err(refuse(
+                "write five fields: minute, hour, day of month, month, day of week".to_owned(),
+            ));
+        }
+        let parser =
+            CronParser::builder().seconds(Seconds::Disallowed).year(Year::Disallowed).build();
+        let parsed = parser.parse(cron).map_err(|error| {
+            let text = error.to_string();
+            let text = text.rsplit_once("error: ").map_or(text.as_str(), |(_, rest)| rest);
+            let mut letters = text.trim_end_matches('.').chars();
+            let first = letters.next().map(|first| first.to_lowercase().to_string());
+            refuse(format!("{}{}", first.unwrap_or_default(), letters.as_str()))
+        })?;
+        let zone = TimeZone::get(zone).map_err(|_| CalendarError::Zone(zone.to_owned()))?;
+        // Any start serves: a day that does not come in the four hundred years of the calendar
+        // never does.
+        let start = Timestamp::UNIX_EPOCH.to_zoned(TimeZone::UTC);
+        if parsed.find_next_occurrence(&start, false).is_err() {
+            return Err(CalendarError::Never(cron.to_owned()));
+        }
+        Ok(Self { cron: parsed, zone })
     }
 
-    /// The first occurrence after a moment; `None` where there is none any more.
-    pub fn next_after(&self, moment: Timestamp) -> Option<Timestamp> {
-        let from = moment.to_zoned(self.zone.clone());
-        self.cron.find_next_occurrence(&from, false).ok().map(|next| next.timestamp())
+    /// The first occurrence after a moment; `None` at the end of the calendar.
+    pub fn after(&self, moment: Timestamp) -> Option<Zoned> {
+        let start = moment.to_zoned(self.zone.clone());
+        self.cron.find_next_occurrence(&start, false).ok()
     }
 
-    /// Occurrences after `cursor` up to and including `now`, in order, at most
-    /// [`MOST_OCCURRENCES`].
-    pub fn due(&self, cursor: Timestamp, now: Timestamp) -> Vec<Timestamp> {
-        let mut found = Vec::new();
-        let mut at = cursor;
-        while let Some(next) = self.next_after(at) {
-            if next > now || found.len() == MOST_OCCURRENCES {
+    /// The next occurrences after a moment, at most `count`.
+    pub fn occurrences(&self, after: Timestamp, count: usize) -> Vec<Zoned> {
+        let mut found: Vec<Zoned> = Vec::new();
+        let mut moment = after;
+        while found.len() < count {
+            let Some(next) = self.after(moment).filter(|next| next.timestamp() > moment) else {
                 break;
-            }
+            };
+            moment = next.timestamp();
             found.push(next);
-            at = next;
         }
         found
-    }
-
-    /// `None` where a job may start now, otherwise the next moment at which one may.
-    ///
-    /// The search ends after two years, for schedules whose blackouts leave nothing.
-    pub fn opens_at(&self, now: Timestamp) -> Option<Timestamp> {
-        let here = now.to_zoned(self.zone.clone());
-        if self.is_open(&here) {
-            return None;
-        }
-        let mut days = std::iter::successors(Some(here.date()), |day| day.tomorrow().ok());
-        for day in days.by_ref().take(732) {
-            for candidate in self.openings_on(day) {
-                if candidate > here && self.is_open(&candidate) {
-                    return Some(candidate.timestamp());
-                }
-            }
-        }
-        Some(now.saturating_add(17_520.hours()).unwrap_or(Timestamp::MAX))
-    }
-
-    /// The day of this moment is one on which nothing starts.
-    pub fn is_blacked_out(&self, moment: Timestamp) -> bool {
-        let day = moment.to_zoned(self.zone.clone()).date();
-        self.schedule.blackouts.iter().any(|(from, to)| *from <= day && day <= *to)
-    }
-
-    fn openings_on(&self, day: jiff::civil::Date) -> Vec<Zoned> {
-        let mut times = vec![jiff::civil::Time::midnight()];
-        times.extend(self.schedule.windows.iter().map(|(from, _)| *from));
-        times.sort();
-        times
-            .into_iter()
-            .filter_map(|time| day.to_datetime(time).to_zoned(self.zone.clone()).ok())
-            .collect()
-    }
-
-    fn is_open(&self, here: &Zoned) -> bool {
-        let time = here.time();
-        let in_window = self.schedule.windows.is_empty()
-            || self.schedule.windows.iter().any(|(from, to)| {
-                if from <= to { *from <= time && time < *to } else { *from <= time || time < *to }
-            });
-        in_window && !self.is_blacked_out(here.timestamp())
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use jiff::civil::{date, time};
-
     use super::*;
-    use crate::domain::ScheduleName;
-    use crate::schedule::Missed;
 
-    fn schedule(cron: &str) -> Schedule {
-        Schedule {
-            name: ScheduleName::parse("nightly").unwrap(),
-            cron: cron.to_owned(),
-            zone: "Europe/Berlin".to_owned(),
-            windows: Vec::new(),
-            blackouts: Vec::new(),
-            missed: Missed::Latest,
+    fn next(cron: &str, zone: &str, after: &str, count: usize) -> Vec<String> {
+        let calendar = Calendar::parse(cron, zone).unwrap();
+        let found = calendar.occurrences(after.parse().unwrap(), count);
+        found.iter().map(|one| one.strftime("%Y-%m-%dT%H:%M:%S%:z").to_string()).collect()
+    }
+
+    #[test]
+    fn the_clock_change_keeps_the_local_time() {
+        assert_eq!(
+            next("30 1 * * *", "Europe/Berlin", "2026-03-28T12:00:00Z", 2),
+            ["2026-03-29T01:30:00+01:00", "2026-03-30T01:30:00+02:00"]
+        );
+        assert_eq!(
+            next("30 2 * * *", "Europe/Berlin", "2026-03-28T12:00:00Z", 2),
+            ["2026-03-29T03:00:00+02:00", "2026-03-30T02:30:00+02:00"]
+        );
+        assert_eq!(
+            next("30 2 * * *", "Europe/Berlin", "2026-10-24T12:00:00Z", 2),
+            ["2026-10-25T02:30:00+02:00", "2026-10-26T02:30:00+01:00"]
+        );
+    }
+
+    #[test]
+    fn what_never_comes_is_refused() {
+        let error = Calendar::parse("0 0 30 2 *", "UTC").unwrap_err();
+        assert_eq!(error.to_string(), "`0 0 30 2 *` never comes");
+        assert!(Calendar::parse("0 0 29 2 *", "UTC").is_ok());
+    }
+
+    #[test]
+    fn other_dialects_are_refused() {
+        for cron in ["0 0 0 1 1 *", "@daily", "", "0 25 * * *", "x * * * *"] {
+            assert!(
+                matches!(Calendar::parse(cron, "UTC"), Err(CalendarError::Cron { .. })),
+                "{cron}"
+            );
         }
-    }
-
-    fn at(text: &str) -> Timestamp {
-        text.parse().unwrap()
-    }
-
-    #[test]
-    fn spring_neither_skips_nor_doubles() {
-        let calendar = Calendar::of(&schedule("30 2 * * *")).unwrap();
-        let due = calendar.due(at("2026-03-27T12:00:00Z"), at("2026-03-30T12:00:00Z"));
-        assert_eq!(
-            due,
-            [at("2026-03-28T01:30:00Z"), at("2026-03-29T01:00:00Z"), at("2026-03-30T00:30:00Z")]
-        );
-    }
-
-    #[test]
-    fn autumn_neither_skips_nor_doubles() {
-        let calendar = Calendar::of(&schedule("30 2 * * *")).unwrap();
-        let due = calendar.due(at("2026-10-24T12:00:00Z"), at("2026-10-26T12:00:00Z"));
-        assert_eq!(due, [at("2026-10-25T00:30:00Z"), at("2026-10-26T01:30:00Z")]);
-    }
-
-    #[test]
-    fn three_days_off_are_three_occurrences() {
-        let calendar = Calendar::of(&schedule("0 4 * * *")).unwrap();
-        assert_eq!(calendar.due(at("2026-06-01T03:00:00Z"), at("2026-06-04T03:00:00Z")).len(), 3);
-        assert!(calendar.due(at("2026-06-04T02:00:00Z"), at("2026-06-04T02:00:00Z")).is_empty());
-    }
-
-    #[test]
-    fn windows_may_pass_midnight_and_blackouts_close_the_day() {
-        let mut with_window = schedule("0 4 * * *");
-        with_window.windows = vec![(time(22, 0, 0, 0), time(5, 0, 0, 0))];
-        with_window.blackouts = vec![(date(2026, 12, 24), date(2026, 12, 26))];
-        let calendar = Calendar::of(&with_window).unwrap();
-        assert_eq!(calendar.opens_at(at("2026-06-01T23:00:00Z")), None);
-        assert_eq!(
-            calendar.opens_at(at("2026-06-01T10:00:00Z")),
-            Some(at("2026-06-01T20:00:00Z"))
-        );
-        assert_eq!(
-            calendar.opens_at(at("2026-12-24T22:30:00Z")),
-            Some(at("2026-12-26T23:00:00Z"))
-        );
-    }
-
-    #[test]
-    fn six_fields_and_nonsense_are_refused() {
-        assert!(Calendar::of(&schedule("0 0 4 * * *")).is_err());
-        assert!(Calendar::of(&schedule("every night")).is_err());
+        assert!(matches!(Calendar::parse("0 0 * * *", "Mars/X"), Err(CalendarError::Zone(_))));
     }
 }

@@ -4,9 +4,13 @@
 pub mod calendar;
 pub mod condition;
 pub mod model;
+pub mod parse;
+pub mod timetable;
 
 pub use calendar::{Calendar, CalendarError};
-pub use condition::Condition;
+pub use condition::{AttributeUse, Condition, Literal};
 pub use model::{
     Action, Cap, Exemption, LegalBasis, Limit, LimitKind, Missed, RetentionRule, RuleSet, Schedule,
 };
+pub use parse::ConditionError;
+pub use timetable::Timetable;
