@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{AppError, Quietus};
 use crate::datamap::{DataMap, StartSource};
-use crate::domain::{HoldScope, LegalHold, RuleName};
+use crate::domain::{HoldScope, LegalHold, Rounding, RuleName};
 use crate::plan::{Acting, EventKeys, Marks, PlanInput};
 use crate::schedule::RuleSet;
 use crate::store::{EventPage, Hold, HoldFilter, PauseScope};
@@ -150,7 +150,7 @@ impl Quietus {
         let mut marks = Marks::new();
         for rule in &rules.rules {
             let Some(grace) = rule.grace else { continue };
-            let until = grace.latest_before(moment, &self.zone);
+            let Some(until) = grace.cutoff(moment, Rounding::None, &self.zone) else { continue };
             if let Some(mark) = self.store.newest_mark(&rule.name, until).await? {
                 marks.entry(rule.name.clone()).or_default().push(mark);
             }

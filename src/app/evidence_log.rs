@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::crash::CrashPoint;
 use super::{AppError, Quietus};
 use crate::evidence::bundle::{Bundle, Inclusion};
-use crate::evidence::dsse::Envelope;
+use crate::evidence::dsse::{Envelope, WireEnvelope};
 use crate::evidence::note;
 use crate::evidence::tiles;
 use crate::store::{Certificate, Checkpoint};
@@ -97,8 +97,10 @@ impl Quietus {
             stored.get(&tile).cloned()
         })
         .map_err(|error| AppError::Evidence(error.to_string()))?;
-        let envelope = Envelope::from_json(&certificate.envelope)
+        let wire: WireEnvelope = serde_json::from_slice(&certificate.envelope)
             .map_err(|error| AppError::Evidence(error.to_string()))?;
+        let envelope =
+            Envelope::try_from(wire).map_err(|why| AppError::Evidence(why.to_owned()))?;
         let note = String::from_utf8(checkpoint.note)
             .map_err(|_| AppError::Evidence("a checkpoint is not text".to_owned()))?;
         let inclusion = Inclusion {

@@ -4,12 +4,14 @@
 use aws_lc_rs::rand;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use std::path::Path;
+
 use secrecy::{ExposeSecret, SecretString};
 use zeroize::Zeroizing;
 
 use super::AppError;
 use super::vault::Vault;
-use crate::config::{Instance, KeyFiles};
+use crate::config::{Instance, KeyError, read_key, write_key};
 use crate::domain::Digest;
 use crate::evidence::trusted_root::{TrustedLog, TrustedRoot};
 use crate::evidence::{IssuerKey, LogIdentity, LogKey};
@@ -34,15 +36,38 @@ fn refuse(error: impl std::fmt::Display) -> AppError {
     AppError::Secret(error.to_string())
 }
 
+/// Reads a key, and makes it where it is missing. Of two processes that make it at once, one wins
+/// and both read the winner's.
+fn read_or_make(
+    folder: &Path,
+    name: &str,
+    make: impl FnOnce() -> Result<SecretString, AppError>,
+) -> Result<SecretString, AppError> {
+    match read_key(folder, name) {
+        Err(KeyError::Missing { .. }) => match write_key(folder, name, make()?.expose_secret().as_bytes()) {
+            Ok(()) | Err(KeyError::Exists { .. }) => {}
+            Err(error) => return Err(refuse(error)),
+        },
+        Err(error) => return Err(refuse(error)),
+        Ok(_) => {}
+    }
+    let bytes = read_key(folder, name).map_err(refuse)?;
+    let text = std::str::from_utf8(bytes.expose_secret())
+        .map_err(|_| AppError::Secret(format!("the key `{name}` is no text")))?;
+    Ok(SecretString::from(text.to_owned()))
+}
+
 impl Keys {
     /// Reads the keys, and makes those that are missing.
     pub(crate) fn open(instance: &Instance) -> Result<(Self, Vault), AppError> {
-        let files = KeyFiles::open(&instance.keys).map_err(refuse)?;
-        let issuer = files
-            .read_or_make(ISSUER, || IssuerKey::generate()?.to_pem())
-            .map_err(refuse)?;
-        let log = files.read_or_make(LOG, || LogKey::generate()?.to_pem()).map_err(refuse)?;
-        let secret = files.read_or_make(VAULT, new_vault_secret).map_err(refuse)?;
+        let folder = instance.keys.as_path();
+        let issuer = read_or_make(folder, ISSUER, || {
+            IssuerKey::generate().and_then(|key| key.to_pem()).map_err(refuse)
+        })?;
+        let log = read_or_make(folder, LOG, || {
+            LogKey::generate().and_then(|key| key.to_pem()).map_err(refuse)
+        })?;
+        let secret = read_or_make(folder, VAULT, new_vault_secret)?;
         let issuer = IssuerKey::from_pem(&issuer).map_err(refuse)?;
         let log = LogKey::from_pem(&log).map_err(refuse)?;
         let vault = Vault::new(&*vault_secret(&secret)?)?;
