@@ -67,18 +67,18 @@ struct Unreadable {
 pub fn run(arguments: &VerifyArguments, out: &mut dyn Write) -> u8 {
     let verdict = match check(arguments) {
         Ok(verdict) => verdict,
-        Err(error) => return finish(writeln!(out, "error: {error}"), UNREADABLE),
+        Err(error) => return finish(&writeln!(out, "error: {error}"), UNREADABLE),
     };
     let code = if verdict.passed() { PASSED } else { FAILED };
     let printed = match arguments.format {
         Format::Human => print_steps(&verdict, out),
         Format::Json => print_json(&verdict, out),
     };
-    finish(printed, code)
+    finish(&printed, code)
 }
 
 /// A closed pipe must not turn into a pass: what could not be said was not reported.
-fn finish(printed: io::Result<()>, code: u8) -> u8 {
+fn finish(printed: &io::Result<()>, code: u8) -> u8 {
     if printed.is_ok() { code } else { code.max(UNREADABLE) }
 }
 

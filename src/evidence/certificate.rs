@@ -31,7 +31,7 @@ pub const STANDING_LIMITS: &[&str] = &[
     "Counts are those that the named systems reported to the named verification.",
     "Systems, collections and copies outside the stated data map are not covered.",
     "Backups, caches, search indexes and exports are covered only where a statement names them.",
-    "The log proves what was claimed and when; it cannot prove that a record is gone.",
+    "The log proves what was claimed and in which order; it cannot prove that a record is gone.",
 ];
 
 /// Why a certificate is not issued.
@@ -274,7 +274,11 @@ pub struct SignedCertificate {
 /// # Errors
 /// Where it claims what it may not, or cannot be written or signed.
 pub fn sign(predicate: Predicate, key: &IssuerKey) -> Result<SignedCertificate, CertificateError> {
-    let problems = summary::violations(&predicate);
+    let mut problems = summary::violations(&predicate);
+    if predicate.class != CertificateClass::ScheduledDisposal {
+        // The subject of the other classes is an opening, which nobody makes yet.
+        problems.push("only a scheduled disposal can be certified by this version".to_owned());
+    }
     if !problems.is_empty() {
         return Err(CertificateError::Unsound(problems));
     }

@@ -17,7 +17,7 @@ pub fn pre_authentication_encoding(payload_type: &str, payload: &[u8]) -> Vec<u8
     [head.as_bytes(), payload].concat()
 }
 
-/// Name of a key in envelopes and bundles: base64 of the SHA-256 of its SubjectPublicKeyInfo.
+/// Name of a key in envelopes and bundles: base64 of the SHA-256 of its `SubjectPublicKeyInfo`.
 pub fn key_name(key: &IssuerPublicKey) -> String {
     STANDARD.encode(key.id().0)
 }

@@ -92,17 +92,17 @@ impl fmt::Debug for LogKey {
 pub struct LogPublicKey(pub [u8; 32]);
 
 impl LogPublicKey {
-    /// SubjectPublicKeyInfo, DER.
+    /// `SubjectPublicKeyInfo`, DER.
     pub fn to_spki(self) -> Vec<u8> {
         [ED25519_SPKI, &self.0].concat()
     }
 
-    /// Reads SubjectPublicKeyInfo; only the one encoding that [`LogPublicKey::to_spki`] writes.
+    /// Reads `SubjectPublicKeyInfo`; only the one encoding that [`LogPublicKey::to_spki`] writes.
     pub fn from_spki(der: &[u8]) -> Option<Self> {
         Some(Self(der.strip_prefix(ED25519_SPKI)?.try_into().ok()?))
     }
 
-    /// SubjectPublicKeyInfo, PEM.
+    /// `SubjectPublicKeyInfo`, PEM.
     pub fn to_pem(self) -> String {
         pem::encode("PUBLIC KEY", &self.to_spki())
     }
@@ -179,18 +179,18 @@ impl fmt::Debug for IssuerKey {
 pub struct IssuerPublicKey(pub [u8; 65]);
 
 impl IssuerPublicKey {
-    /// SubjectPublicKeyInfo, DER.
+    /// `SubjectPublicKeyInfo`, DER.
     pub fn to_spki(&self) -> Vec<u8> {
         [P256_SPKI, &self.0].concat()
     }
 
-    /// Reads SubjectPublicKeyInfo; only the one encoding that [`IssuerPublicKey::to_spki`] writes.
+    /// Reads `SubjectPublicKeyInfo`; only the one encoding that [`IssuerPublicKey::to_spki`] writes.
     pub fn from_spki(der: &[u8]) -> Option<Self> {
         let point: [u8; 65] = der.strip_prefix(P256_SPKI)?.try_into().ok()?;
         (point[0] == 4).then_some(Self(point))
     }
 
-    /// SubjectPublicKeyInfo, PEM.
+    /// `SubjectPublicKeyInfo`, PEM.
     pub fn to_pem(&self) -> String {
         pem::encode("PUBLIC KEY", &self.to_spki())
     }
@@ -200,7 +200,7 @@ impl IssuerPublicKey {
         Self::from_spki(&pem::decode("PUBLIC KEY", text)?)
     }
 
-    /// Name of the key: SHA-256 of its SubjectPublicKeyInfo.
+    /// Name of the key: SHA-256 of its `SubjectPublicKeyInfo`.
     pub fn id(&self) -> Digest {
         Digest::of(&self.to_spki())
     }

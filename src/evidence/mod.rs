@@ -3,8 +3,8 @@
 //! Pure: bytes in, bytes out; no clock, no I/O. Salts, times and keys are parameters; the only
 //! randomness is inside the cryptographic library (new keys, ECDSA nonces). Formats are RFC 6962,
 //! C2SP tiles and checkpoints, in-toto, DSSE and Sigstore Bundle v0.3, so that tools which nobody
-//! here wrote can verify everything. The log proves what was claimed and when, not that records
-//! are gone; verification and receipts, named on each certificate, speak for that.
+//! here wrote can verify everything. The log proves what was claimed and in which order, not that
+//! records are gone; verification and receipts, named on each certificate, speak for that.
 
 pub mod bundle;
 pub mod canonical;

@@ -95,7 +95,7 @@ fn paragraph(text: &mut String, words: &str, indent: usize) {
 }
 
 fn overview(text: &mut String, rows: &[Row]) {
-    let mut head: Vec<String> = vec!["".to_owned(), "outcome".to_owned(), "verified".to_owned()];
+    let mut head: Vec<String> = vec![String::new(), "outcome".to_owned(), "verified".to_owned()];
     head.extend(COUNT_HEADINGS.map(str::to_owned));
     let body: Vec<Vec<String>> = rows
         .iter()

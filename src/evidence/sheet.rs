@@ -6,7 +6,7 @@
 use super::bundle::Bundle;
 use super::certificate::{Certificate, NotCovered, Predicate};
 use super::statement::{
-    StatedCutOff, StatedFailure, StatedKept, StatementOutcome, SystemStatement,
+    StatedCutOff, StatedFailure, StatedKept, StatementOutcome, SystemStatement, VerificationType,
 };
 use super::summary::{Overall, Standing, standing, verified};
 use super::trusted_root::fingerprint;
@@ -15,6 +15,9 @@ use crate::domain::Digest;
 /// Why nobody should rely on a printed form.
 pub const NO_WEIGHT: &str = "This page is for reading and proves nothing by itself. The proof is \
      the signed file certificate.sigstore.json; VERIFY.txt says how to check it.";
+
+const ATTESTED: &str = "How many records were matched, deleted, cleared, anonymised and restricted: \
+     the counts are those that the systems reported while it was done.";
 
 /// One line of a table of two columns.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -209,11 +212,12 @@ fn detail(statement: &SystemStatement) -> Detail {
         ),
     ));
     let look = &statement.verification;
-    let at = look.at.map_or("never".to_owned(), |moment| moment.to_string());
-    facts.push(fact(
-        "Verified",
-        format!("{} at {at}: {} ({})", look.kind, look.result, look.method),
-    ));
+    facts.push(match look.at {
+        Some(at) => {
+            fact("Verified", format!("{} at {at}: {} ({})", look.kind, look.result, look.method))
+        }
+        None => fact("Verified", format!("no ({})", look.method)),
+    });
     if let (Some(started), Some(completed)) = (statement.started_at, statement.completed_at) {
         facts.push(fact("Time", format!("{started} to {completed}")));
     }
@@ -283,10 +287,9 @@ fn parts(predicate: &Predicate) -> Vec<Part> {
             }),
         },
         Part {
-            heading: "Attested by the issuer only, not verified",
-            nothing: "Nothing rests on the issuer's word alone, except that the counts are those \
-                      which the systems reported.",
-            items: named(&attested),
+            heading: "Attested by the issuer only",
+            nothing: "",
+            items: [ATTESTED.to_owned()].into_iter().chain(named(&attested)).collect(),
         },
         Part {
             heading: "Relied on from others",
@@ -314,7 +317,13 @@ fn parts(predicate: &Predicate) -> Vec<Part> {
 fn attested(one: &SystemStatement) -> Option<String> {
     let word = standing(one) == Standing::Unverified
         && one.outcome != StatementOutcome::AttestedByProcessor;
-    word.then(|| format!("says `{}`, and no second look confirms it", one.outcome))
+    let looked = match one.verification.kind {
+        VerificationType::Sampling => "only a sample was looked at again",
+        VerificationType::Attestation => "somebody says so, nobody looked again",
+        VerificationType::None => "nobody looked again",
+        VerificationType::PostQuery => "the second look does not confirm it",
+    };
+    word.then(|| format!("says `{}`, and {looked}", one.outcome))
 }
 
 fn relied_on(one: &SystemStatement) -> Option<String> {

@@ -122,7 +122,7 @@ words! {
     VerificationType {
         /// A second query over everything due.
         PostQuery = "post-query",
-        /// A second look at a sample.
+        /// A second look at a sample; it never makes a statement verified.
         Sampling = "sampling",
         /// Nobody looked; somebody says so.
         Attestation = "attestation",

@@ -4,6 +4,11 @@
 //! is partial and is overwritten by its longer successor, of which it is a prefix. The caller
 //! stores tiles by [`TileId`]; this module never needs all leaves, only the tail tile of each
 //! level to append, and the handful of tiles along a path to prove.
+//!
+//! Sequencing, in this order: one transaction locks the head, drains queued entries, shuffles them,
+//! appends, and stores leaves, tiles, frontier and size together; a crash before its commit leaves
+//! nothing behind. Only then, from what was committed, is a checkpoint signed, stored and released;
+//! a crash in between leaves a log without a fresh checkpoint, and the next pass signs one.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,4 +1,4 @@
-//! Sigstore TrustedRoot: which logs a verifier trusts, with which keys and since when.
+//! Sigstore `TrustedRoot`: which logs a verifier trusts, with which keys and since when.
 //!
 //! A trusted root proves nothing about itself. Whoever relies on one compares its fingerprint with
 //! one received on another way: in a contract, on paper, from the operator's own pages.
@@ -12,7 +12,7 @@ use super::keys::LogPublicKey;
 use super::note::LogIdentity;
 use crate::domain::Digest;
 
-/// Media type of TrustedRoot v0.1, in the spelling that all stock verifiers read.
+/// Media type of `TrustedRoot` v0.1, in the spelling that all stock verifiers read.
 pub const MEDIA_TYPE: &str = "application/vnd.dev.sigstore.trustedroot+json;version=0.1";
 
 const NEWER_MEDIA_TYPE: &str = "application/vnd.dev.sigstore.trustedroot.v0.1+json";
