@@ -25,3 +25,11 @@ impl Wake {
         }
     }
 }
+
+impl super::Quietus {
+    /// Waits until something may have become available in this process, and no longer than
+    /// `at_most`.
+    pub async fn wait_for_hint(&self, at_most: Duration) {
+        self.wake.wait(at_most).await;
+    }
+}
