@@ -1,1 +1,5 @@
 //! Room `cli`.
+pub mod check;
+pub mod draft;
+pub mod init;
+pub mod schema;

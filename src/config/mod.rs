@@ -5,16 +5,21 @@
 
 pub mod document;
 pub mod instance;
+pub mod keys;
 pub mod leaf;
 pub mod map;
 pub mod problem;
 pub mod read;
 pub mod report;
 pub mod rules;
+pub mod schema;
+pub mod secret;
 pub mod yaml;
 
 mod load;
 
 pub use instance::{Controller, Instance, LogFormat, Token, TokenRole};
+pub use keys::{KeyError, read_key, write_key};
 pub use load::{INSTANCE_FILE, Loaded, load};
 pub use problem::{Place, Problem, Problems, Severity};
+pub use secret::{KnownToken, SecretError, tokens};
