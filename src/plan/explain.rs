@@ -20,7 +20,9 @@ use super::start::{Start, Term, in_words};
 use super::steering::rule_fields;
 use super::system_plan::PlanError;
 use crate::datamap::{FieldClass, StartSource};
-use crate::domain::{CategoryName, CollectionName, RetentionPeriod, RuleName, SystemName};
+use crate::domain::{
+    CategoryName, CollectionName, RetentionPeriod, Rounding, RuleName, SystemName,
+};
 use crate::schedule::{Action, LegalBasis};
 
 /// Why one record is kept or goes.
@@ -90,7 +92,8 @@ pub struct CategoryExplanation {
     pub minimums: Vec<LimitExplanation>,
     /// Maximums that speak of the category.
     pub maximums: Vec<LimitExplanation>,
-    /// The end of the purpose and of all minimums that apply; `None` while one is not known.
+    /// The end of the purpose, of the rule's grace and of all minimums that apply; `None` while one
+    /// is not known.
     pub erase_at: Option<Timestamp>,
     /// The rule and the minimums make it due now, whatever is held.
     pub due: bool,
@@ -160,7 +163,7 @@ pub enum State {
     NoStartingPoint,
     /// Somebody paused the rule.
     Paused,
-    /// The purpose is over and the rule's grace is not.
+    /// The purpose is over, no minimum keeps it, and the rule's grace is not over.
     InGrace {
         /// When the grace is over, if a mark was made already.
         over_at: Option<Timestamp>,
@@ -260,10 +263,10 @@ fn whole_record(categories: &[CategoryExplanation]) -> RecordState {
         }
         let erases = one.action == Some(Action::Erase);
         let end = match &one.state {
-            State::Due => one.erase_at,
-            State::DueOn { at } => Some(*at),
-            State::KeptByMinimum { .. } => one.erase_at,
-            State::InGrace { over_at } => *over_at,
+            State::Due
+            | State::DueOn { .. }
+            | State::KeptByMinimum { .. }
+            | State::InGrace { .. } => one.erase_at,
             _ => None,
         };
         if !erases || end.is_none() {
@@ -324,8 +327,9 @@ impl RecordView<'_> {
         let purpose_end = start.as_ref().map(|(_, end)| *end);
         let minimums: Vec<_> = reading.minimums.iter().map(|one| self.limit(one)).collect();
         let keeping = || minimums.iter().filter(|one| one.applies);
+        let may_act = branch.zip(purpose_end).map(|(branch, end)| self.may_act_from(branch, end));
         let all_ends: Option<Vec<Timestamp>> =
-            std::iter::once(purpose_end).chain(keeping().map(|one| one.end)).collect();
+            std::iter::once(may_act).chain(keeping().map(|one| one.end)).collect();
         let erase_at = all_ends.and_then(|ends| ends.into_iter().max());
         let minimums_over =
             keeping().all(|one| one.end.is_some_and(|end| end <= self.input.moment));
@@ -404,8 +408,8 @@ impl RecordView<'_> {
         }
         match one.erase_at {
             _ if one.due => State::Due,
-            Some(at) if at > moment => State::DueOn { at },
-            Some(_) => self.in_grace(branch, purpose_end),
+            Some(_) if purpose_end <= moment => self.in_grace(branch, purpose_end),
+            Some(at) => State::DueOn { at },
             // A minimum that applies has no starting point yet.
             None => longest(&one.minimums, moment).map_or(State::NoStartingPoint, |keeping| {
                 State::KeptByMinimum {
@@ -418,13 +422,25 @@ impl RecordView<'_> {
     }
 
     fn in_grace(&self, branch: &Branch<'_>, purpose_end: Timestamp) -> State {
-        let grace = branch.rule.grace;
-        let marks = self.input.marks.get(&branch.rule.name).into_iter().flatten();
-        let first = marks.copied().filter(|mark| *mark >= purpose_end).min();
-        let over_at = first.zip(grace).map(|(mark, grace)| {
-            grace.due_at(mark, crate::domain::Rounding::None, self.input.zone)
-        });
-        State::InGrace { over_at }
+        State::InGrace { over_at: self.grace_over_at(branch, purpose_end) }
+    }
+
+    /// When the grace is over of the first mark that found the purpose over.
+    fn grace_over_at(&self, branch: &Branch<'_>, purpose_end: Timestamp) -> Option<Timestamp> {
+        let grace = branch.rule.grace?;
+        let marks = self.input.marks.get(&branch.rule.name)?.iter().copied();
+        let first = marks.filter(|mark| *mark >= purpose_end).min()?;
+        Some(grace.due_at(first, Rounding::None, self.input.zone))
+    }
+
+    /// The first moment at which a rule may act on a purpose that ends at `purpose_end`. Where a
+    /// mark is still to be made, it is taken to be made as early as it can.
+    fn may_act_from(&self, branch: &Branch<'_>, purpose_end: Timestamp) -> Timestamp {
+        let Some(grace) = branch.rule.grace else { return purpose_end };
+        self.grace_over_at(branch, purpose_end).unwrap_or_else(|| {
+            let mark = purpose_end.max(self.input.moment);
+            grace.due_at(mark, Rounding::None, self.input.zone)
+        })
     }
 
     fn purpose_over(&self, branch: &Branch<'_>, end: Option<Timestamp>) -> bool {
