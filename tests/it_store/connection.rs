@@ -1,0 +1,81 @@
+//! Opening, losing and cancelling.
+
+use std::time::Duration;
+
+use quietus::store::{OpenOptions, Store, StoreError};
+
+use crate::stage::{Stage, at, claim, entry, tenure};
+
+on_both! {
+    a_cancelled_call_leaves_no_transaction_open,
+    a_closed_store_is_unavailable,
+}
+
+async fn a_cancelled_call_leaves_no_transaction_open(stage: Stage) {
+    stage.case_with_jobs(1).await;
+    let mine = tenure(&stage.claim_one("worker", 0).await);
+    for microseconds in 0..300 {
+        let wait = Duration::from_micros(microseconds * 7);
+        let wish = stage.store.heartbeat(&mine, at(60));
+        let _: Result<_, tokio::time::error::Elapsed> = tokio::time::timeout(wait, wish).await;
+    }
+    // Whatever is written now is seen from outside: no earlier transaction is around it.
+    for second in 0..20 {
+        stage.store.record_evidence(vec![entry(None, None)], at(second)).await.unwrap();
+    }
+    assert_eq!(stage.rows("evidence_outbox").await, 20);
+    assert_eq!(stage.store.claim(claim("other", 100, 5)).await.unwrap().len(), 1);
+}
+
+async fn a_closed_store_is_unavailable(stage: Stage) {
+    stage.store.close().await;
+    let error = stage.store.ping().await.unwrap_err();
+    assert!(error.is_transient(), "{error}");
+    let error = stage.store.claim(claim("worker", 0, 1)).await.unwrap_err();
+    assert!(matches!(error, StoreError::Unavailable { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn a_url_is_never_told() {
+    let wait = Duration::from_secs(2);
+    let open = |url: &'static str| Store::open(url, OpenOptions { wait, ..OpenOptions::default() });
+    for url in [
+        "mysql://somebody:hunter2@db.example.com/quietus",
+        "postgres://somebody:hunter2@127.0.0.1:9/quietus",
+        "postgres://somebody:hunter2@127.0.0.1:notaport/quietus",
+        "sqlite:",
+        "sqlite::memory:",
+        "sqlite:/nonexistent/folder/hunter2.db",
+    ] {
+        let error = open(url).await.unwrap_err();
+        let told = format!("{error} {error:?}");
+        assert!(!told.contains("hunter2") && !told.contains("somebody"), "{told}");
+    }
+    let lost = open("postgres://somebody:hunter2@127.0.0.1:9/quietus").await.unwrap_err();
+    assert!(matches!(lost, StoreError::Unavailable { .. }), "{lost}");
+    let missing = open("sqlite:/nonexistent/folder/store.db").await.unwrap_err();
+    assert!(matches!(missing, StoreError::Unavailable { .. }), "{missing}");
+}
+
+#[tokio::test]
+async fn sqlite_keeps_what_was_committed() {
+    let stage = Stage::sqlite().await;
+    let path = stage.url.strip_prefix("sqlite:").unwrap();
+    let pragma = |name: &'static str| {
+        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(path);
+        async move {
+            let mut connection =
+                <sqlx::SqliteConnection as sqlx::Connection>::connect_with(&options).await.unwrap();
+            let sql = sqlx::AssertSqlSafe(format!("PRAGMA {name}"));
+            sqlx::query_scalar::<_, String>(sql).fetch_one(&mut connection).await.unwrap()
+        }
+    };
+    assert_eq!(pragma("journal_mode").await, "wal");
+    assert_eq!(pragma("integrity_check").await, "ok");
+    #[cfg(unix)]
+    for companion in ["", "-wal"] {
+        use std::os::unix::fs::PermissionsExt as _;
+        let rights = std::fs::metadata(format!("{path}{companion}")).unwrap().permissions();
+        assert_eq!(rights.mode() & 0o777, 0o600, "{companion}");
+    }
+}
