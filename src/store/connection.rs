@@ -129,7 +129,7 @@ impl Store {
             .max_connections(connections.min(16))
             .min_connections(0)
             .acquire_timeout(options.wait)
-            .idle_timeout(Duration::from_secs(60))
+            .idle_timeout(Duration::from_mins(1))
             .test_before_acquire(false)
             .before_acquire(|connection, _| {
                 Box::pin(async move {

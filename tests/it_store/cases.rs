@@ -2,7 +2,8 @@
 
 use quietus::domain::{CaseState, Digest, JobState, RuleName};
 use quietus::store::{
-    Approval, BlockedReason, CaseFilter, Decision, DocumentKind, Gauges, OpenedCase, StoreError,
+    Approval, BlockedReason, CaseFilter, Decision, DocumentKind, Gauges, NewCase, OpenedCase,
+    StoreError,
 };
 
 use crate::stage::{Stage, at, claim, document, entry, new_case, new_id};
@@ -81,8 +82,8 @@ async fn a_case_that_awaits_approval_does_nothing(stage: Stage) {
 }
 
 async fn a_refusal_names_no_value(stage: Stage) {
-    let mut case = new_case(1);
-    case.opened_by = "secret-person@example.com".to_owned();
+    let opened_by = "secret-person@example.com".to_owned();
+    let case = NewCase { opened_by, ..new_case(1) };
     stage.store.open_case(case.clone(), at(0)).await.unwrap();
     let error = stage.store.open_case(case.clone(), at(0)).await.unwrap_err();
     assert!(matches!(error, StoreError::Conflict { .. }));

@@ -137,7 +137,7 @@ async fn a_change_to_a_landed_migration_is_refused(stage: Stage) {
     assert_eq!(stage.intrude(&changed).await.unwrap(), 1);
     stage.store.close().await;
     let error = Store::open(&stage.url, OpenOptions::default()).await.unwrap_err();
-    assert!(matches!(&error, StoreError::Migration { why } if why.contains("2")), "{error}");
+    assert!(matches!(&error, StoreError::Migration { why } if why.contains("number 2")), "{error}");
 }
 
 async fn states_that_do_not_exist_are_refused(stage: Stage) {
