@@ -97,7 +97,10 @@ impl Store {
             .connect_with(connect.clone())
             .await?;
         let migrator = migrations::migrator(migrations::sqlite_files()?)?;
-        migrator.run(&writer).await.map_err(migrations::explain)?;
+        // All of it in one transaction: two processes that open a new file at once take turns.
+        let mut tx = writer.begin_with("BEGIN IMMEDIATE").await?;
+        migrator.run_direct(None, &mut *tx, false).await.map_err(migrations::explain)?;
+        tx.commit().await?;
         let readers = SqlitePoolOptions::new()
             .max_connections(readers)
             .acquire_timeout(options.wait)

@@ -2,13 +2,17 @@
 
 use std::time::Duration;
 
-use quietus::store::{OpenOptions, Store, StoreError};
+use quietus::domain::JobState;
+use quietus::store::{OpenOptions, Settle, Settlement, Start, Started, Store, StoreError};
+use serde_json::json;
 
 use crate::stage::{Stage, at, claim, entry, tenure};
 
 on_both! {
     a_cancelled_call_leaves_no_transaction_open,
     a_closed_store_is_unavailable,
+    whoever_starts_waits_for_whoever_places_a_hold,
+    a_dropped_transition_leaves_nothing,
 }
 
 async fn a_cancelled_call_leaves_no_transaction_open(stage: Stage) {
@@ -79,5 +83,77 @@ async fn sqlite_keeps_what_was_committed() {
         use std::os::unix::fs::PermissionsExt as _;
         let rights = std::fs::metadata(format!("{path}{companion}")).unwrap().permissions();
         assert_eq!(rights.mode() & 0o777, 0o600, "{companion}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_may_open_a_new_store_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = format!("sqlite:{}", folder.path().join("store.db").display());
+    for url in [file, Stage::empty_postgres().await] {
+        let openings: Vec<_> = (0..4)
+            .map(|_| {
+                let url = url.clone();
+                let options = OpenOptions { create: true, ..OpenOptions::default() };
+                tokio::spawn(async move { Store::open(&url, options).await })
+            })
+            .collect();
+        for opening in openings {
+            opening.await.unwrap().unwrap().ping().await.unwrap();
+        }
+    }
+}
+
+async fn whoever_starts_waits_for_whoever_places_a_hold(stage: Stage) {
+    stage.case_with_jobs(1).await;
+    let mine = tenure(&stage.claim_one("worker", 0).await);
+    let (begin, end) = if stage.store.kind() == "sqlite" {
+        ("BEGIN IMMEDIATE", "COMMIT")
+    } else {
+        ("BEGIN", "COMMIT")
+    };
+    // Somebody is just placing a hold and has not committed yet.
+    let mut intruder = stage.intruder().await;
+    intruder.execute(begin).await;
+    intruder.execute("UPDATE versions SET value = value + 1 WHERE name = 'holds'").await;
+    let store = stage.store.clone();
+    let start = Start { tenure: mine, now: at(1), lease_until: at(60), evidence: Vec::new() };
+    let starting = tokio::spawn(async move { store.start_attempt(start).await });
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert!(!starting.is_finished(), "it did not wait");
+    intruder.execute(end).await;
+    let Started::Yes(seen) = starting.await.unwrap().unwrap() else { panic!("not started") };
+    assert_eq!(seen.holds_version, 1);
+}
+
+async fn a_dropped_transition_leaves_nothing(stage: Stage) {
+    let (case, jobs) = stage.case_with_jobs(1).await;
+    let mine = tenure(&stage.claim_one("worker", 0).await);
+    let mut settled = false;
+    for microseconds in (0..60).map(|step| step * 25) {
+        let settle = Settle {
+            tenure: mine.clone(),
+            settlement: Settlement::Completed { done: json!({}), verification: json!({}) },
+            now: at(2),
+            evidence: vec![entry(Some(case), Some(jobs[0]))],
+        };
+        let wait = Duration::from_micros(microseconds);
+        if let Ok(answered) = tokio::time::timeout(wait, stage.store.settle(settle)).await {
+            settled |= answered.unwrap();
+        }
+        // A commit that was cut off may still be carried out: between two equal looks it was not.
+        let state = async || stage.store.job(jobs[0]).await.unwrap().unwrap().state;
+        let (state, entries) = loop {
+            let (before, entries) = (state().await, stage.rows("evidence_outbox").await);
+            if before == state().await {
+                break (before, entries);
+            }
+        };
+        match state {
+            JobState::Running => assert_eq!((entries, settled), (0, false)),
+            // Whoever was cut off while it was committed does not know, and evidence is there.
+            JobState::Completed => assert_eq!(entries, 1),
+            other => panic!("`{other}`"),
+        }
     }
 }

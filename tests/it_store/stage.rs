@@ -48,6 +48,13 @@ impl Stage {
     }
 
     pub async fn postgres() -> Self {
+        let url = Self::empty_postgres().await;
+        let store = Store::open(&url, OpenOptions::default()).await.unwrap();
+        Self { store, url, _folder: None }
+    }
+
+    /// The URL of a database without anything in it.
+    pub async fn empty_postgres() -> String {
         let server = postgres_server();
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let name = format!("quietus_store_{}_{number}", std::process::id());
@@ -60,39 +67,38 @@ impl Stage {
         connection.close().await.unwrap();
         let (address, options) = server.split_once('?').unwrap_or((&server, ""));
         let (address, _) = address.rsplit_once('/').unwrap();
-        let url = format!("{address}/{name}?{options}");
-        let store = Store::open(&url, OpenOptions::default()).await.unwrap();
-        Self { store, url, _folder: None }
+        format!("{address}/{name}?{options}")
     }
 
-    /// Carries out a statement past the store, as an intruder with the database's password would.
-    pub async fn intrude(&self, sql: &str) -> Result<u64, String> {
-        let sql = AssertSqlSafe(sql.to_owned());
+    /// A connection past the store, as somebody with the database's password would have.
+    pub async fn intruder(&self) -> Intruder {
         if let Some(path) = self.url.strip_prefix("sqlite:") {
             let options = sqlx::sqlite::SqliteConnectOptions::new()
                 .filename(path)
                 .busy_timeout(Duration::from_secs(5))
                 .foreign_keys(true);
-            let mut connection = sqlx::SqliteConnection::connect_with(&options).await.unwrap();
-            let done = connection.execute(sql).await.map_err(|error| error.to_string())?;
-            connection.close().await.unwrap();
-            return Ok(done.rows_affected());
+            let connection = sqlx::SqliteConnection::connect_with(&options).await.unwrap();
+            return Intruder::Sqlite(connection);
         }
-        let mut connection = sqlx::PgConnection::connect(&self.url).await.unwrap();
-        let done = connection.execute(sql).await.map_err(|error| error.to_string())?;
-        Ok(done.rows_affected())
+        Intruder::Postgres(sqlx::PgConnection::connect(&self.url).await.unwrap())
+    }
+
+    /// Carries out a statement past the store.
+    pub async fn intrude(&self, sql: &str) -> Result<u64, String> {
+        self.intruder().await.attempt(sql).await
     }
 
     /// Counts rows past the store.
     pub async fn rows(&self, table: &str) -> i64 {
         let sql = AssertSqlSafe(format!("SELECT count(*) FROM {table}"));
-        if let Some(path) = self.url.strip_prefix("sqlite:") {
-            let options = sqlx::sqlite::SqliteConnectOptions::new().filename(path);
-            let mut connection = sqlx::SqliteConnection::connect_with(&options).await.unwrap();
-            return sqlx::query_scalar(sql).fetch_one(&mut connection).await.unwrap();
+        match self.intruder().await {
+            Intruder::Sqlite(mut connection) => {
+                sqlx::query_scalar(sql).fetch_one(&mut connection).await.unwrap()
+            }
+            Intruder::Postgres(mut connection) => {
+                sqlx::query_scalar(sql).fetch_one(&mut connection).await.unwrap()
+            }
         }
-        let mut connection = sqlx::PgConnection::connect(&self.url).await.unwrap();
-        sqlx::query_scalar(sql).fetch_one(&mut connection).await.unwrap()
     }
 
     /// Opens a case by command, with so many jobs in one system each.
@@ -108,6 +114,29 @@ impl Stage {
         let mut claimed = self.store.claim(claim(worker, second, 1)).await.unwrap();
         assert_eq!(claimed.len(), 1, "a job was expected to be claimable");
         claimed.remove(0)
+    }
+}
+
+/// A connection past the store.
+pub enum Intruder {
+    Sqlite(sqlx::SqliteConnection),
+    Postgres(sqlx::PgConnection),
+}
+
+impl Intruder {
+    /// Carries out a statement; the database's own words where it refuses.
+    pub async fn attempt(&mut self, sql: &str) -> Result<u64, String> {
+        let sql = AssertSqlSafe(sql.to_owned());
+        let done = match self {
+            Self::Sqlite(connection) => connection.execute(sql).await.map(|d| d.rows_affected()),
+            Self::Postgres(connection) => connection.execute(sql).await.map(|d| d.rows_affected()),
+        };
+        done.map_err(|error| error.to_string())
+    }
+
+    /// Carries out a statement that must not be refused.
+    pub async fn execute(&mut self, sql: &str) {
+        self.attempt(sql).await.unwrap();
     }
 }
 
