@@ -128,6 +128,51 @@ CREATE TRIGGER jobs_no_rewriting BEFORE UPDATE ON jobs
 CREATE TRIGGER jobs_no_delete BEFORE DELETE ON jobs
     FOR EACH ROW EXECUTE FUNCTION refuse_change('jobs is append-only');
 
+-- A hold is released once, and then it may lose its sealed values; a pause ends once.
+CREATE TRIGGER holds_no_rewriting BEFORE UPDATE ON holds
+    FOR EACH ROW
+    WHEN (NEW.id IS DISTINCT FROM OLD.id
+    OR NEW.matter IS DISTINCT FROM OLD.matter
+    OR NEW.scope IS DISTINCT FROM OLD.scope
+    OR NEW.reason IS DISTINCT FROM OLD.reason
+    OR NEW.placed_by IS DISTINCT FROM OLD.placed_by
+    OR NEW.placed_at IS DISTINCT FROM OLD.placed_at
+    OR OLD.released_at IS NOT NULL AND (NEW.released_at IS DISTINCT FROM OLD.released_at OR NEW.released_by IS DISTINCT FROM OLD.released_by)
+    OR NEW.sealed IS DISTINCT FROM OLD.sealed AND (NEW.sealed IS NOT NULL OR NEW.released_at IS NULL)) EXECUTE FUNCTION refuse_change('a hold is append-only, except for its release');
+
+CREATE TRIGGER holds_no_delete BEFORE DELETE ON holds
+    FOR EACH ROW EXECUTE FUNCTION refuse_change('holds is append-only');
+
+CREATE TRIGGER pauses_no_rewriting BEFORE UPDATE ON pauses
+    FOR EACH ROW
+    WHEN (OLD.resumed_at IS NOT NULL
+    OR NEW.id IS DISTINCT FROM OLD.id
+    OR NEW.scope IS DISTINCT FROM OLD.scope
+    OR NEW.name IS DISTINCT FROM OLD.name
+    OR NEW.paused_by IS DISTINCT FROM OLD.paused_by
+    OR NEW.reason IS DISTINCT FROM OLD.reason
+    OR NEW.paused_at IS DISTINCT FROM OLD.paused_at) EXECUTE FUNCTION refuse_change('a pause is append-only, except for its end');
+
+CREATE TRIGGER pauses_no_delete BEFORE DELETE ON pauses
+    FOR EACH ROW EXECUTE FUNCTION refuse_change('pauses is append-only');
+
+-- An entry leaves the outbox only into a log.
+CREATE TRIGGER evidence_outbox_no_update BEFORE UPDATE ON evidence_outbox
+    FOR EACH ROW EXECUTE FUNCTION refuse_change('evidence_outbox is append-only');
+
+CREATE FUNCTION refuse_loss() RETURNS TRIGGER LANGUAGE plpgsql AS $$
+BEGIN
+    IF NOT EXISTS (SELECT 1 FROM log_leaves WHERE log_leaves.entry_id = OLD.entry_id) THEN
+        RAISE EXCEPTION 'evidence_outbox is append-only, except into a log'
+            USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
+    RETURN OLD;
+END
+$$;
+
+CREATE TRIGGER evidence_outbox_no_loss BEFORE DELETE ON evidence_outbox
+    FOR EACH ROW EXECUTE FUNCTION refuse_loss();
+
 -- SQLite has no TRUNCATE.
 CREATE TRIGGER schedule_fires_no_truncate BEFORE TRUNCATE ON schedule_fires
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change('schedule_fires is append-only');
@@ -164,3 +209,12 @@ CREATE TRIGGER cases_no_truncate BEFORE TRUNCATE ON cases
 
 CREATE TRIGGER jobs_no_truncate BEFORE TRUNCATE ON jobs
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change('jobs is append-only');
+
+CREATE TRIGGER holds_no_truncate BEFORE TRUNCATE ON holds
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change('holds is append-only');
+
+CREATE TRIGGER pauses_no_truncate BEFORE TRUNCATE ON pauses
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change('pauses is append-only');
+
+CREATE TRIGGER evidence_outbox_no_truncate BEFORE TRUNCATE ON evidence_outbox
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change('evidence_outbox is append-only');

@@ -75,7 +75,7 @@ CREATE TABLE jobs (
     id BLOB NOT NULL PRIMARY KEY,
     case_id BLOB NOT NULL REFERENCES cases (id),
     system TEXT NOT NULL,
-    kind TEXT NOT NULL CHECK (kind IN ('sweep')),
+    kind TEXT NOT NULL CHECK (kind <> ''),
     state TEXT NOT NULL CHECK (state IN ('scheduled', 'available', 'running', 'waiting', 'held',
         'blocked', 'completed', 'failed', 'cancelled')),
     attempt INTEGER NOT NULL CHECK (attempt >= 0),
@@ -270,7 +270,7 @@ CREATE INDEX certificates_by_issue ON certificates (issued_at, id);
 -- By what words a certificate is found.
 CREATE TABLE certificate_topics (
     certificate_id BLOB NOT NULL REFERENCES certificates (id),
-    kind TEXT NOT NULL CHECK (kind IN ('system', 'rule', 'category')),
+    kind TEXT NOT NULL CHECK (kind <> ''),
     name TEXT NOT NULL,
     PRIMARY KEY (certificate_id, kind, name)
 ) STRICT;

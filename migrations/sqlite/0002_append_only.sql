@@ -169,3 +169,51 @@ CREATE TRIGGER jobs_no_delete BEFORE DELETE ON jobs
 BEGIN
     SELECT RAISE(ABORT, 'jobs is append-only');
 END;
+
+-- A hold is released once, and then it may lose its sealed values; a pause ends once.
+CREATE TRIGGER holds_no_rewriting BEFORE UPDATE ON holds
+WHEN NEW.id IS NOT OLD.id
+    OR NEW.matter IS NOT OLD.matter
+    OR NEW.scope IS NOT OLD.scope
+    OR NEW.reason IS NOT OLD.reason
+    OR NEW.placed_by IS NOT OLD.placed_by
+    OR NEW.placed_at IS NOT OLD.placed_at
+    OR OLD.released_at IS NOT NULL AND (NEW.released_at IS NOT OLD.released_at OR NEW.released_by IS NOT OLD.released_by)
+    OR NEW.sealed IS NOT OLD.sealed AND (NEW.sealed IS NOT NULL OR NEW.released_at IS NULL)
+BEGIN
+    SELECT RAISE(ABORT, 'a hold is append-only, except for its release');
+END;
+
+CREATE TRIGGER holds_no_delete BEFORE DELETE ON holds
+BEGIN
+    SELECT RAISE(ABORT, 'holds is append-only');
+END;
+
+CREATE TRIGGER pauses_no_rewriting BEFORE UPDATE ON pauses
+WHEN OLD.resumed_at IS NOT NULL
+    OR NEW.id IS NOT OLD.id
+    OR NEW.scope IS NOT OLD.scope
+    OR NEW.name IS NOT OLD.name
+    OR NEW.paused_by IS NOT OLD.paused_by
+    OR NEW.reason IS NOT OLD.reason
+    OR NEW.paused_at IS NOT OLD.paused_at
+BEGIN
+    SELECT RAISE(ABORT, 'a pause is append-only, except for its end');
+END;
+
+CREATE TRIGGER pauses_no_delete BEFORE DELETE ON pauses
+BEGIN
+    SELECT RAISE(ABORT, 'pauses is append-only');
+END;
+
+-- An entry leaves the outbox only into a log.
+CREATE TRIGGER evidence_outbox_no_update BEFORE UPDATE ON evidence_outbox
+BEGIN
+    SELECT RAISE(ABORT, 'evidence_outbox is append-only');
+END;
+
+CREATE TRIGGER evidence_outbox_no_loss BEFORE DELETE ON evidence_outbox
+WHEN NOT EXISTS (SELECT 1 FROM log_leaves WHERE log_leaves.entry_id = OLD.entry_id)
+BEGIN
+    SELECT RAISE(ABORT, 'evidence_outbox is append-only, except into a log');
+END;

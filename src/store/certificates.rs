@@ -172,7 +172,7 @@ const LIST: Sql = Sql::both(
        AND (CAST($3 AS TEXT) IS NULL OR EXISTS (SELECT 1 FROM certificate_topics AS topics
              WHERE topics.certificate_id = certificates.id
                AND lower(topics.name) LIKE $3 ESCAPE '\\'))
-       AND ($4 IS NULL OR case_id = $4)
+       AND case_id = COALESCE($4, case_id)
        AND (CAST($5 AS BIGINT) IS NULL OR issued_at >= $5)
        AND (CAST($6 AS BIGINT) IS NULL OR issued_at < $6)
        AND (CAST($7 AS BIGINT) IS NULL OR (issued_at, id) < ($7, $8))

@@ -76,9 +76,12 @@ impl Store {
                 why: "write the path of a file behind `sqlite:`".to_owned(),
             });
         }
+        if options.create {
+            create_private(path)?;
+        }
         let connect = SqliteConnectOptions::new()
             .filename(path)
-            .create_if_missing(options.create)
+            .create_if_missing(false)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
@@ -94,11 +97,14 @@ impl Store {
             .connect_with(connect.clone())
             .await?;
         let migrator = migrations::migrator(migrations::sqlite_files()?)?;
-        migrator.run(&writer).await.map_err(migrations::explain)?;
+        // All of it in one transaction: two processes that open a new file at once take turns.
+        let mut tx = writer.begin_with("BEGIN IMMEDIATE").await?;
+        migrator.run_direct(None, &mut *tx, false).await.map_err(migrations::explain)?;
+        tx.commit().await?;
         let readers = SqlitePoolOptions::new()
             .max_connections(readers)
             .acquire_timeout(options.wait)
-            .connect_with(connect.create_if_missing(false).pragma("query_only", "ON"))
+            .connect_with(connect.pragma("query_only", "ON"))
             .await?;
         Ok(Self { backend: Backend::Sqlite { writer, readers } })
     }
@@ -126,7 +132,7 @@ impl Store {
             .max_connections(connections.min(16))
             .min_connections(0)
             .acquire_timeout(options.wait)
-            .idle_timeout(Duration::from_secs(60))
+            .idle_timeout(Duration::from_mins(1))
             .test_before_acquire(false)
             .before_acquire(|connection, _| {
                 Box::pin(async move {
@@ -231,6 +237,20 @@ impl Store {
         let rows = tx.execute(sql, args).await?;
         tx.commit().await?;
         Ok(rows)
+    }
+}
+
+/// Creates the file for its owner only, where there is none; SQLite gives its companions the same
+/// rights.
+fn create_private(path: &Path) -> Result<(), StoreError> {
+    let mut file = std::fs::OpenOptions::new();
+    file.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut file, 0o600);
+    match file.open(path) {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(StoreError::Unavailable { why: error.kind().to_string() }),
     }
 }
 

@@ -115,15 +115,16 @@ fn from_code(code: String) -> StoreError {
     // SQLite's extended codes keep the primary code in the low byte.
     let primary = code.parse::<u32>().ok().filter(|_| code.len() != 5).map(|code| code & 0xff);
     match (primary, code.as_str()) {
-        // BUSY, LOCKED, INTERRUPT
-        (Some(5 | 6 | 9), _) => StoreError::Busy { code },
-        // IOERR, FULL, CANTOPEN, READONLY, PROTOCOL
+        // SQLite: BUSY, LOCKED, INTERRUPT. PostgreSQL: serialisation, deadlock, lock not available,
+        // statement time-out, idle in transaction.
+        (Some(5 | 6 | 9), _) | (None, "40001" | "40P01" | "55P03" | "57014" | "25P03") => {
+            StoreError::Busy { code }
+        }
+        // SQLite: IOERR, FULL, CANTOPEN, READONLY, PROTOCOL
         (Some(8 | 10 | 13 | 14 | 15), _) => StoreError::Unavailable { why: format!("code {code}") },
-        // CORRUPT, NOTADB
+        // SQLite: CORRUPT, NOTADB
         (Some(11 | 26), _) => StoreError::Corrupt { column: "the database file" },
-        // serialisation, deadlock, lock not available, statement time-out, idle in transaction
-        (None, "40001" | "40P01" | "55P03" | "57014" | "25P03") => StoreError::Busy { code },
-        // connection, resources, operator intervention, wrong password, no such database
+        // PostgreSQL: connection, resources, operator intervention, wrong password, no such database
         (None, text)
             if ["08", "53", "57", "58", "28", "3D"].iter().any(|class| text.starts_with(class)) =>
         {

@@ -123,10 +123,18 @@ const LOCK_HEAD: Sql = Sql::fork(
     "SELECT log_id, origin, state, size, frontier FROM logs WHERE log_id = $1",
     "SELECT log_id, origin, state, size, frontier FROM logs WHERE log_id = $1 FOR UPDATE",
 );
+// What another log's sequencer is just taking is passed over; SQLite has one writer.
+const WAITING: Sql = Sql::fork(
+    "SELECT id, entry_id, body FROM evidence_outbox ORDER BY id LIMIT $1",
+    "SELECT id, entry_id, body FROM evidence_outbox ORDER BY id LIMIT $1 FOR UPDATE SKIP LOCKED",
+);
+// After the leaves are written: a trigger lets no entry go that is in no log.
 const DRAIN: Sql = Sql::both(
     "DELETE FROM evidence_outbox
-     WHERE id IN (SELECT id FROM evidence_outbox ORDER BY id LIMIT $1)
-     RETURNING id, entry_id, body",
+     WHERE id <= $1
+       AND EXISTS (SELECT 1 FROM log_leaves
+           WHERE log_leaves.entry_id = evidence_outbox.entry_id AND log_leaves.log_id = $2
+             AND log_leaves.idx >= $3)",
 );
 const LEAF: Sql = Sql::both(
     "INSERT INTO log_leaves (log_id, idx, entry_id, body, leaf_hash, integrated_at)
@@ -175,6 +183,7 @@ pub(super) const STATEMENTS: &[(&str, Sql)] = &[
     ("log::HEAD", HEAD),
     ("log::LOGS", LOGS),
     ("log::LOCK_HEAD", LOCK_HEAD),
+    ("log::WAITING", WAITING),
     ("log::DRAIN", DRAIN),
     ("log::LEAF", LEAF),
     ("log::PUT_TILE", PUT_TILE),
@@ -237,30 +246,38 @@ fn tile_args(log_id: &str, tile: TileId) -> Result<Vec<super::statement::Arg>, S
     Ok(args![log_id, u32::from(tile.level), count(tile.index, TOO_LARGE)?])
 }
 
-/// Takes entries out of the outbox: their order by caller, their bodies by entry.
-async fn drain(
+/// What is about to be appended.
+struct Waiting {
+    /// Entries with their bodies, in the order in which they will stand.
+    entries: Vec<(Uuid, Vec<u8>)>,
+    /// The highest number among them.
+    last_number: i64,
+}
+
+/// Reads the oldest entries of the outbox and gives them their order.
+async fn waiting(
     tx: &mut Tx,
     limit: u32,
     shuffle: &mut (dyn FnMut(&mut [Uuid]) + Send),
-) -> Result<Vec<(Uuid, Vec<u8>)>, StoreError> {
-    let mut by_number = BTreeMap::new();
-    for row in tx.read(DRAIN, args![limit]).await? {
-        let number: i64 = row.get("id")?;
-        let entry: (Uuid, Vec<u8>) = (row.get("entry_id")?, row.get("body")?);
-        by_number.insert(number, entry);
+) -> Result<Waiting, StoreError> {
+    let (mut order, mut bodies, mut last_number) = (Vec::new(), BTreeMap::new(), 0);
+    for row in tx.read(WAITING, args![limit]).await? {
+        last_number = row.get("id")?;
+        let entry_id: Uuid = row.get("entry_id")?;
+        let body: Vec<u8> = row.get("body")?;
+        order.push(entry_id);
+        bodies.insert(entry_id, body);
     }
-    let mut order: Vec<Uuid> = by_number.values().map(|(entry_id, _)| *entry_id).collect();
-    let mut bodies: BTreeMap<Uuid, Vec<u8>> = by_number.into_values().collect();
     shuffle(&mut order);
-    let mut drained = Vec::with_capacity(order.len());
+    let mut entries = Vec::with_capacity(order.len());
     for entry_id in order {
         // A shuffle that loses or doubles an entry must not get through.
         let body = bodies.remove(&entry_id).ok_or_else(|| StoreError::Refused {
             what: "a batch whose shuffle changed its entries".to_owned(),
         })?;
-        drained.push((entry_id, body));
+        entries.push((entry_id, body));
     }
-    Ok(drained)
+    Ok(Waiting { entries, last_number })
 }
 
 async fn tails(
@@ -281,9 +298,10 @@ async fn write_batch(
     tx: &mut Tx,
     log_id: &str,
     old: &Frontier,
-    entries: Vec<(Uuid, Vec<u8>)>,
+    waiting: Waiting,
     now: Timestamp,
 ) -> Result<Appended, StoreError> {
+    let Waiting { entries, last_number } = waiting;
     let hashes: Vec<Digest> = entries.iter().map(|(_, body)| merkle::leaf_hash(body)).collect();
     let tail = tails(tx, log_id, old.size()).await?;
     let appended = append(old, &tail, &hashes)
@@ -291,6 +309,11 @@ async fn write_batch(
     for (index, ((entry_id, body), hash)) in (old.size()..).zip(entries.into_iter().zip(hashes)) {
         let values = args![log_id, count(index, TOO_LARGE)?, entry_id, body, hash, now];
         tx.execute(LEAF, values).await?;
+    }
+    let drained =
+        tx.execute(DRAIN, args![last_number, log_id, count(old.size(), TOO_LARGE)?]).await?;
+    if drained != appended.frontier.size() - old.size() {
+        return Err(StoreError::Conflict { law: "an entry is in one log only".to_owned() });
     }
     for write in &appended.tiles {
         let mut values = tile_args(log_id, write.tile)?;
@@ -352,12 +375,12 @@ impl Store {
             return Err(StoreError::Conflict { law: "a closed log does not grow".to_owned() });
         }
         let old = frontier(&row)?;
-        let entries = drain(&mut tx, limit.clamp(1, 10_000), shuffle).await?;
-        if entries.is_empty() {
+        let waiting = waiting(&mut tx, limit.clamp(1, 10_000), shuffle).await?;
+        if waiting.entries.is_empty() {
             tx.rollback().await?;
             return Ok(None);
         }
-        let appended = write_batch(&mut tx, log_id, &old, entries, now).await?;
+        let appended = write_batch(&mut tx, log_id, &old, waiting, now).await?;
         tx.commit().await?;
         Ok(Some(SequencedBatch {
             first: old.size(),

@@ -38,7 +38,7 @@ pub fn postgres_files() -> Result<Vec<MigrationFile>, StoreError> {
 fn files<Folder: RustEmbed>() -> Result<Vec<MigrationFile>, StoreError> {
     let mut names: Vec<String> = Folder::iter()
         .map(std::borrow::Cow::into_owned)
-        .filter(|name| name.ends_with(".sql"))
+        .filter(|name| std::path::Path::new(name).extension().is_some_and(|end| end == "sql"))
         .collect();
     names.sort();
     names
