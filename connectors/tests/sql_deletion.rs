@@ -136,7 +136,7 @@ async fn cascades_into_the_unknown_are_refused(mut system: System) {
     assert_eq!(system.rows("SELECT CAST(id AS CHAR(9)) FROM orders").await.len(), 6);
 }
 
-async fn trees_and_circles_go_and_kept_leaves_hold_their_branch(mut system: System) {
+async fn trees_and_circles_go(mut system: System) {
     system
         .run(
             "CREATE TABLE posts (id INT PRIMARY KEY, parent_id INT, made_on DATE,
@@ -351,7 +351,7 @@ on_every_system! {
     a_stopped_order_goes_on_and_counts_exactly_once
     too_many_records_are_refused
     cascades_into_the_unknown_are_refused
-    trees_and_circles_go_and_kept_leaves_hold_their_branch
+    trees_and_circles_go
     circles_over_two_tables_go_where_all_of_them_is_due
     lists_of_keys_choose_records
     negations_are_two_valued
