@@ -13,6 +13,7 @@ pub mod process;
 pub mod read;
 pub mod report;
 pub mod rules;
+pub mod schema;
 pub mod secret;
 pub mod yaml;
 
