@@ -1,1 +1,4 @@
 //! Room `cli`.
+
+pub mod explain_text;
+pub mod plan_text;
