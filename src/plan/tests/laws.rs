@@ -136,7 +136,7 @@ prop_compose! {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(600))]
+    #![proptest_config(ProptestConfig::with_cases(300))]
 
     #[test]
     fn plan_and_explanation_agree(world in any_world(), order in any_order()) {
