@@ -51,6 +51,11 @@ impl Branch<'_> {
     pub(super) fn term(&self) -> Term {
         Term { period: self.rule.period, rounding: self.rule.rounding }
     }
+
+    /// Whether a purpose that ends at `end` is over for the rule.
+    pub(super) fn is_over(&self, end: Option<Timestamp>) -> bool {
+        !self.paused && end.zip(self.judged_at).is_some_and(|(end, judged_at)| end <= judged_at)
+    }
 }
 
 impl LimitReading<'_> {

@@ -307,9 +307,11 @@ fn mapped(field: &Field) -> MappedField {
     }
 }
 
+/// Links to collections of the order; the contract knows no other.
 fn links(place: Place<'_>, steering: &Steering) -> Vec<Link> {
     let own = &place.collection.name;
-    let links = place.collection.links.iter().cloned();
+    let known = place.collection.links.iter().filter(|link| place.parent(&link.name).is_some());
+    let links = known.cloned();
     links.map(|link| Link { needed: steering.needs_link(own, &link.name), ..link }).collect()
 }
 

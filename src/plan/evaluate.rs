@@ -83,7 +83,7 @@ fn order(left: &Value, right: &Value) -> Option<Ordering> {
         (Value::Uuid(a), Value::Uuid(b)) => Some(a.cmp(b)),
         (Value::Binary(a), Value::Binary(b)) => Some(a.cmp(b)),
         (Value::Integer(_) | Value::Decimal(_), Value::Integer(_) | Value::Decimal(_)) => {
-            Number::read(left)?.order(&Number::read(right)?)
+            Some(Number::read(left)?.order(&Number::read(right)?))
         }
         _ => None,
     }
@@ -116,19 +116,77 @@ impl Number {
         Some(Self { negative: negative && !zero, whole, fraction })
     }
 
-    #[expect(clippy::unnecessary_wraps, reason = "reads like the other arms of `order`")]
-    fn order(&self, other: &Self) -> Option<Ordering> {
+    fn order(&self, other: &Self) -> Ordering {
         let size = self
             .whole
             .len()
             .cmp(&other.whole.len())
             .then_with(|| self.whole.cmp(&other.whole))
             .then_with(|| self.fraction.cmp(&other.fraction));
-        Some(match (self.negative, other.negative) {
+        match (self.negative, other.negative) {
             (false, false) => size,
             (true, true) => size.reverse(),
             (false, true) => Ordering::Greater,
             (true, false) => Ordering::Less,
-        })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn holds(found: &Value, comparison: Comparison, value: Value) -> bool {
+        let predicate = Predicate::Compare { field: FieldRef::own("n"), comparison, value };
+        evaluate(&predicate, &|_| found.clone(), &[])
+    }
+
+    #[test]
+    fn numbers_compare_by_value_and_not_by_text() {
+        let decimal = |text: &str| Value::Decimal(text.to_owned());
+        assert!(holds(&decimal("7.50"), Comparison::Equal, decimal("07.5")));
+        assert!(holds(&Value::Integer(10), Comparison::Greater, decimal("9.99")));
+        assert!(holds(&decimal("-0.0"), Comparison::Equal, Value::Integer(0)));
+        assert!(holds(&decimal("-10"), Comparison::Less, decimal("-9.5")));
+        assert!(holds(&decimal("-1"), Comparison::Less, decimal("1")));
+        assert!(!holds(&decimal("x"), Comparison::NotEqual, decimal("1")));
+    }
+
+    #[test]
+    fn every_comparison_with_an_absent_value_is_false() {
+        for comparison in [
+            Comparison::Equal,
+            Comparison::NotEqual,
+            Comparison::Less,
+            Comparison::LessOrEqual,
+            Comparison::Greater,
+            Comparison::GreaterOrEqual,
+        ] {
+            assert!(!holds(&Value::Null, comparison, Value::Integer(1)), "{comparison:?}");
+        }
+        let one_of =
+            Predicate::OneOf { field: FieldRef::own("n"), values: vec![Value::Integer(1)] };
+        assert!(evaluate(&one_of.negate(), &|_| Value::Null, &[]));
+    }
+
+    #[test]
+    fn the_latest_counts_and_an_unknown_list_is_empty() {
+        let early: jiff::Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
+        let late: jiff::Timestamp = "2026-01-02T00:00:00Z".parse().unwrap();
+        let pairs = vec![
+            (FieldRef::own("a"), Cutoff::Moment(early)),
+            (FieldRef::own("b"), Cutoff::Moment(early)),
+        ];
+        let latest = Predicate::LatestAtOrBefore(pairs);
+        let with = |a: Value, b: Value| {
+            let value_of =
+                |field: &FieldRef| if field.field == "a" { a.clone() } else { b.clone() };
+            evaluate(&latest, &value_of, &[])
+        };
+        assert!(with(Value::Timestamp(early), Value::Null));
+        assert!(!with(Value::Timestamp(early), Value::Timestamp(late)));
+        assert!(!with(Value::Null, Value::Null));
+        let listed = Predicate::Listed { fields: vec![FieldRef::own("a")], list: 3 };
+        assert!(!evaluate(&listed, &|_| Value::Integer(1), &[]));
     }
 }

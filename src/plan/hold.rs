@@ -31,6 +31,9 @@ enum Mark {
     Subject(String),
 }
 
+/// One hold and the values that it names.
+type Member = (Uuid, Vec<Value>);
+
 /// What holds cover in a collection, whole collections first, and what is to be said of it.
 pub(super) fn covers(
     input: &PlanInput<'_>,
@@ -38,8 +41,7 @@ pub(super) fn covers(
     lists: &mut ListBook,
 ) -> (Vec<Cover>, Vec<Finding>) {
     let mut findings = Vec::new();
-    let mut groups: BTreeMap<(Option<CategoryName>, Mark), Vec<(Uuid, Vec<Value>)>> =
-        BTreeMap::new();
+    let mut groups: BTreeMap<(Option<CategoryName>, Mark), Vec<Member>> = BTreeMap::new();
     for hold in input.holds.iter().filter(|hold| concerns(hold, place)) {
         let (mark, values) = match read_mark(hold, place) {
             Ok(read) => read,
@@ -58,7 +60,7 @@ pub(super) fn covers(
         let records = match mark {
             Mark::Everything => Predicate::Always,
             Mark::Record(fields) => records_listed(place, &fields, values, &holds, lists),
-            Mark::Subject(identity) => subjects_listed(place, identity, &values, &holds, lists),
+            Mark::Subject(identity) => subjects_listed(place, &identity, &values, &holds, lists),
         };
         Cover { category, holds, records }
     });
@@ -135,13 +137,13 @@ fn records_listed(
 
 fn subjects_listed(
     place: Place<'_>,
-    identity: String,
+    identity: &str,
     values: &[Vec<Value>],
     holds: &[Uuid],
     lists: &mut ListBook,
 ) -> Predicate {
-    let source = ListSource::HeldSubjects { identity: identity.clone(), holds: holds.to_vec() };
-    Predicate::any(place.identities(&identity).into_iter().map(|field| {
+    let source = ListSource::HeldSubjects { identity: identity.to_owned(), holds: holds.to_vec() };
+    Predicate::any(place.identities(identity).into_iter().map(|field| {
         let fitting = values.iter().flatten().filter_map(|value| fit(value, field.1));
         let entries = fitting.map(|value| vec![value]).collect();
         lists.listed(source.clone(), &[field], entries)

@@ -36,7 +36,8 @@ pub struct PlanInput<'a> {
     pub acting: &'a Acting,
 }
 
-/// Moments at which rules with grace marked what was due, in any order.
+/// Moments at which rules with grace marked what was due, in any order. Only marks of the rule's
+/// present content belong here: what a changed rule makes due was never marked.
 pub type Marks = BTreeMap<RuleName, Vec<Timestamp>>;
 
 /// Whose turn it is.

@@ -103,7 +103,6 @@ impl ListBook {
 pub(super) fn fit(value: &Value, field_type: FieldType) -> Option<Value> {
     use FieldType as Type;
     match (value, field_type) {
-        (Value::Null, _) | (_, Type::Binary | Type::Json | Type::Other) => None,
         (Value::Text(_), Type::Text | Type::Address)
         | (Value::Integer(_), Type::Integer)
         | (Value::Decimal(_), Type::Decimal | Type::Float)

@@ -8,6 +8,7 @@ mod category;
 mod collection;
 mod evaluate;
 mod explain;
+mod explanation;
 mod finding;
 mod forecast;
 mod hold;
@@ -23,9 +24,9 @@ mod translate;
 
 pub use cap::{CapExceeded, CapMeasure, check_caps};
 pub use evaluate::evaluate;
-pub use explain::{
-    CategoryExplanation, Explanation, LimitExplanation, RecordState, StartValue, State, explain,
-    fields_needed,
+pub use explain::{explain, fields_needed};
+pub use explanation::{
+    CategoryExplanation, Explanation, LimitExplanation, RecordState, StartValue, State,
 };
 pub use finding::{Finding, FindingKind};
 pub use forecast::{CollectionForecast, Forecast, Kept, KeptWhy, SystemForecast, forecast};

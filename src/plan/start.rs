@@ -1,6 +1,6 @@
 //! Starting points: where one is read in a collection and when its period is over.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use quietus_connectors::{Cutoff, FieldRef, FieldType, Predicate, Value};
@@ -106,7 +106,7 @@ impl<'a> Start<'a> {
         let (Some(cutoff), Some((_, field_type))) = (cutoff, self.fields.first()) else {
             return Over { predicate: Predicate::Never, cutoffs };
         };
-        let mut latest: std::collections::BTreeMap<Value, Timestamp> = Default::default();
+        let mut latest: BTreeMap<Value, Timestamp> = BTreeMap::new();
         for (key, occurred_at) in input.events.latest(event) {
             if let Some(fitting) = fit(key, *field_type) {
                 let moment = latest.entry(fitting).or_insert(occurred_at);

@@ -108,7 +108,7 @@ fn compare(
     zone: &TimeZone,
 ) -> Result<Predicate, String> {
     if let (Literal::Date(day), FieldType::Timestamp) = (literal, field_type) {
-        return compare_moment_with_day(name, field, comparison, *day, zone);
+        return compare_moment_with_day(name, &field, comparison, *day, zone);
     }
     let value = constant(name, field_type, literal)?;
     Ok(Predicate::Compare { field, comparison, value })
@@ -117,7 +117,7 @@ fn compare(
 /// A moment is compared with a day as a whole, in the zone of the instance.
 fn compare_moment_with_day(
     name: &str,
-    field: FieldRef,
+    field: &FieldRef,
     comparison: Comparison,
     day: Date,
     zone: &TimeZone,

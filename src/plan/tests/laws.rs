@@ -5,6 +5,7 @@ use quietus_connectors::{Comparison, Record, Value};
 
 use super::super::{RecordState, State};
 use super::fixture::*;
+use crate::datamap::FieldClass;
 use crate::domain::{HoldScope, RetentionPeriod, Rounding};
 use crate::schedule::condition::Literal;
 use crate::schedule::{Action, Condition, Limit, RetentionRule};
@@ -66,7 +67,7 @@ prop_compose! {
         starting_point in any_start(), number in 0u32..1000,
     ) -> Limit {
         Limit {
-            when, period, rounding, starting_point,
+            starting_point, period, rounding, when,
             ..minimum(&format!("min-{of}-{number}"), of, "order.completed", "P1D")
         }
     }
@@ -135,7 +136,7 @@ prop_compose! {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(600))]
+    #![proptest_config(ProptestConfig::with_cases(300))]
 
     #[test]
     fn plan_and_explanation_agree(world in any_world(), order in any_order()) {
@@ -208,6 +209,26 @@ proptest! {
             let world = World { moment: later, ..world };
             prop_assert!(world.fate("orders", &order).goes);
         }
+    }
+
+    #[test]
+    fn clearing_what_is_due_changes_nothing_of_what_is_due(
+        mut world in any_world(), mut order in any_order(),
+    ) {
+        let shop = world.map.systems.get_mut(&system_name()).unwrap();
+        let fields = &mut shop.collections.get_mut(&collection_name("orders")).unwrap().fields;
+        for (name, of) in [("completed_at", "delivery"), ("invoiced_on", "invoice")] {
+            fields.get_mut(name).unwrap().class = FieldClass::Category(category(of));
+        }
+        let before = world.fate("orders", &order);
+        for treatment in world.instruction("orders").treatments {
+            if before.cleared.contains(&treatment.category) {
+                for field in treatment.fields {
+                    order.insert(field.field, Value::Null);
+                }
+            }
+        }
+        prop_assert_eq!(before, world.fate("orders", &order));
     }
 
     #[test]

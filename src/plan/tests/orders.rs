@@ -123,3 +123,25 @@ fn a_field_that_rules_read_stays_until_its_record_goes() {
     let finding = compiled.findings.iter().find(|one| one.kind == FindingKind::FieldSteers);
     assert!(finding.unwrap().message.contains("`completed_at`"));
 }
+
+#[test]
+fn what_children_read_of_a_parent_is_not_cleared_before_them() {
+    let mut world = shop().at("2026-06-01T00:00:00Z");
+    let shop = world.map.systems.get_mut(&system_name()).unwrap();
+    let customers = shop.collections.get_mut(&collection_name("customers")).unwrap();
+    let country = customers.fields.get_mut("country").unwrap();
+    country.class = crate::datamap::FieldClass::Category(category("contact"));
+    let treated = |world: &World| {
+        let contact = world.instruction("customers").treatments.remove(0);
+        contact.fields.into_iter().map(|one| one.field).collect::<Vec<_>>()
+    };
+    assert_eq!(treated(&world), ["country", "email"]);
+    // A minimum on orders in Germany needs the customer's country as long as an order stays.
+    world.rules.limits[0].when = crate::schedule::Condition::Compare {
+        attribute: "country".to_owned(),
+        comparison: quietus_connectors::Comparison::Equal,
+        literal: crate::schedule::condition::Literal::Text("DE".to_owned()),
+    };
+    assert_eq!(treated(&world), ["email"]);
+    assert!(world.instruction("orders").links[0].needed);
+}

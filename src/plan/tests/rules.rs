@@ -211,3 +211,36 @@ fn a_collection_without_categories_is_kept() {
     assert!(codes.keep && codes.probes.is_empty());
     assert_eq!(codes.delete_when, Predicate::Never);
 }
+
+#[test]
+fn more_keys_than_one_list_holds_make_several_lists() {
+    let mut world = shop().at("2026-06-01T00:00:00Z");
+    world.rules.rules[2].starting_point = "relationship.ended".to_owned();
+    let ended = moment("2000-01-01T00:00:00Z");
+    let keys = (0..100_001).map(|number| (Value::Integer(number), ended)).collect();
+    world.events.0.insert("contract.ended".to_owned(), keys);
+    let order = world.compiled().order("key", 1).unwrap();
+    let sizes: Vec<usize> = order.lists.iter().map(|list| list.entries.len()).collect();
+    assert_eq!(sizes, [100_000, 1]);
+    assert_eq!(order.lists[1].entries, [[Value::Integer(100_000)]]);
+    let customers = order.instructions.iter().find(|one| one.collection == "customers").unwrap();
+    let Predicate::Any(parts) = &customers.delete_when else { panic!("{customers:?}") };
+    let lists = parts.iter().map(|part| match part {
+        Predicate::Listed { list, .. } => *list,
+        other => panic!("{other:?}"),
+    });
+    assert_eq!(lists.collect::<Vec<_>>(), [0, 1]);
+}
+
+#[test]
+fn compiling_again_keeps_the_moment_and_takes_the_holds_of_now() {
+    let mut world = shop().at("2040-01-01T00:00:00Z");
+    let first = world.compiled().order("key", 1).unwrap();
+    world.holds.push(hold(1, crate::domain::HoldScope::default()));
+    let second = world.compiled().order("key", 2).unwrap();
+    assert_eq!(first.moment, second.moment);
+    let orders = |order: &quietus_connectors::Order| {
+        order.instructions.iter().find(|one| one.collection == "orders").unwrap().held.clone()
+    };
+    assert_eq!((orders(&first), orders(&second)), (Predicate::Never, Predicate::Always));
+}
