@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-
 use super::document::{InstanceDocument, PackDocument, SystemDocument};
 use super::instance::{self, Instance};
 use super::leaf::Words;
@@ -59,8 +58,8 @@ pub fn load(path: &Path) -> Result<Loaded, Problems> {
         systems.paths.iter().filter_map(|path| files.document(path, true)).collect();
     let pack_documents: Vec<At<PackDocument>> =
         packs.paths.iter().filter_map(|path| files.document(path, true)).collect();
-    let whole = system_documents.len() == systems.paths.len()
-        && pack_documents.len() == packs.paths.len();
+    let whole =
+        system_documents.len() == systems.paths.len() && pack_documents.len() == packs.paths.len();
     let zone = document.controller.as_ref().and_then(|it| it.value.zone.as_ref());
     let zone = zone.map_or("UTC", |zone| &zone.value.0).to_owned();
     let digests = (files.digest(&systems.paths), files.digest(&packs.paths));

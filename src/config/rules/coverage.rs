@@ -83,7 +83,9 @@ fn check_declared(
             let near = instead(name, declared.keys().map(CategoryName::as_str));
             problems.push(
                 Problem::error(&category.place, format!("no pack declares the category `{name}`"))
-                    .help(format!("{near}; or add `{name}: {{purpose: …}}` under `categories` of a pack")),
+                    .help(format!(
+                        "{near}; or add `{name}: {{purpose: …}}` under `categories` of a pack"
+                    )),
             );
         }
     }
@@ -125,12 +127,11 @@ fn rules_of<'draft>(
         return Some(rules);
     }
     // A rule that could not be read may be the one that is missed here.
-    let broken = landscape.packs.iter().flat_map(|pack| items(pack.value.rules.as_ref())).any(
-        |written| {
+    let broken =
+        landscape.packs.iter().flat_map(|pack| items(pack.value.rules.as_ref())).any(|written| {
             let same = written.value.category.as_ref().is_none_or(|it| it.value == *category);
             same && !landscape.rules.iter().any(|rule| std::ptr::eq(rule.document, &written.value))
-        },
-    );
+        });
     if broken { None } else { Some(rules) }
 }
 
@@ -148,8 +149,11 @@ fn check_rules_for_all(
         let Some(rules) = rules_of(landscape, name, &system.model.name) else { continue };
         let Some(last) = rules.last() else {
             problems.push(
-                Problem::error(&category.place, format!("no rule disposes of `{name}` in `{}`", system.model.name))
-                    .help("write a rule for it in a pack, or an exemption with a reason and an owner"),
+                Problem::error(
+                    &category.place,
+                    format!("no rule disposes of `{name}` in `{}`", system.model.name),
+                )
+                .help("write a rule for it in a pack, or an exemption with a reason and an owner"),
             );
             continue;
         };
@@ -255,8 +259,14 @@ fn check_restrict(
         let document = system.document_of(collection.name.as_str());
         if collection.restriction.is_none() && !document.is_some_and(|it| it.gives("restrict")) {
             problems.push(
-                Problem::error(place, format!("records of `{}` cannot be restricted", system.title(collection)))
-                    .help(format!("add `restrict: {{flag: …}}` or `restrict: {{move: …}}` to `{}` in {}", collection.name, system.place.file)),
+                Problem::error(
+                    place,
+                    format!("records of `{}` cannot be restricted", system.title(collection)),
+                )
+                .help(format!(
+                    "add `restrict: {{flag: …}}` or `restrict: {{move: …}}` to `{}` in {}",
+                    collection.name, system.place.file
+                )),
             );
         }
     }
@@ -282,7 +292,11 @@ fn check_anonymise(
             problems.push(
                 Problem::error(
                     place,
-                    format!("nobody says how {} of `{}` become anonymous", without.join(", "), system.title(collection)),
+                    format!(
+                        "nobody says how {} of `{}` become anonymous",
+                        without.join(", "),
+                        system.title(collection)
+                    ),
                 )
                 .help(format!("add `anonymise: …` to these fields in {}", system.place.file)),
             );
