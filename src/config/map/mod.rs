@@ -342,7 +342,7 @@ impl<'document> SystemDraft<'document> {
         if broken {
             return Err(Resolution::Broken);
         }
-        let names = collection.links.iter().map(|link| link.name.as_str());
+        let names: Vec<&str> = written.map(|it| it.value.names().collect()).unwrap_or_default();
         Err(Resolution::Unknown(
             format!("`{}` has no link `{link}`", self.title(collection)),
             instead(link, names),

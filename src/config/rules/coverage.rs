@@ -18,9 +18,11 @@ pub fn check(
     exemptions: &BTreeMap<CategoryName, Exemption>,
     problems: &mut Vec<Problem>,
 ) {
-    if landscape.whole {
-        check_declared(landscape, declared, problems);
+    if landscape.whole.systems {
         check_systems(landscape, problems);
+    }
+    if landscape.whole.packs {
+        check_declared(landscape, declared, problems);
         check_rules_for_all(landscape, exemptions, problems);
     }
     for rule in &landscape.rules {
@@ -198,7 +200,7 @@ fn check_rule(
         );
     }
     let holders = landscape.holders(category, &rule.model.systems);
-    if holders.is_empty() && landscape.whole {
+    if holders.is_empty() && landscape.whole.systems {
         problems.push(
             Problem::warning(place, format!("no collection holds `{category}`"))
                 .help("the rule does nothing until a field has this category"),

@@ -52,17 +52,26 @@ pub struct Landscape<'draft> {
     pub rules: Vec<RuleDraft<'draft>>,
     /// The limits.
     pub limits: Vec<LimitDraft<'draft>>,
-    /// Every file could be read, so that what is missing is really missing.
-    pub whole: bool,
+    /// Which files could all be read, so that what is missing is really missing.
+    pub whole: Whole,
     /// Zone of the controller.
     pub zone: String,
+}
+
+/// Which files could all be read.
+#[derive(Debug, Clone, Copy)]
+pub struct Whole {
+    /// Those of the data map.
+    pub systems: bool,
+    /// The rule packs.
+    pub packs: bool,
 }
 
 /// Makes the rule set and reports what does not fit.
 pub fn compile(
     packs: &[At<PackDocument>],
     systems: &[SystemDraft<'_>],
-    whole: bool,
+    whole: Whole,
     zone: &str,
     digest: Digest,
     problems: &mut Vec<Problem>,
@@ -82,7 +91,7 @@ pub fn compile(
     for pack in packs {
         for rule in items(pack.value.rules.as_ref()) {
             unique(rule.value.rule.as_ref(), &mut names, problems);
-            check_schedule(&pack.value, rule, &schedule_names, whole, problems);
+            check_schedule(&pack.value, rule, &schedule_names, whole.packs, problems);
             check_grace(&rule.value, problems);
             landscape.rules.extend(compile_rule(&pack.value, rule));
         }
