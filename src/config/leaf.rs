@@ -147,7 +147,10 @@ impl Read for Zone {
         let known: Vec<String> = jiff::tz::db().available().map(|name| name.to_string()).collect();
         let near = super::problem::nearest(&text, known.iter().map(String::as_str));
         let help = near.map_or_else(
-            || "write a name of the IANA time zone database, such as `Europe/Berlin` or `UTC`".to_owned(),
+            || {
+                "write a name of the IANA time zone database, such as `Europe/Berlin` or `UTC`"
+                    .to_owned()
+            },
             |near| format!("did you mean `{near}`?"),
         );
         reader.error(node, format!("unknown time zone `{text}`"), help);
@@ -260,17 +263,24 @@ leaf!(Reference, "Reference", {
 /// Why a text is no reference; it never repeats the text.
 pub fn parse_reference(text: &str) -> Result<SecretReference, (&'static str, &'static str)> {
     if let Some(name) = text.strip_prefix("env:") {
-        let fits = name.chars().next().is_some_and(|first| first.is_ascii_alphabetic() || first == '_')
-            && name.chars().all(|one| one.is_ascii_alphanumeric() || one == '_');
+        let fits =
+            name.chars().next().is_some_and(|first| first.is_ascii_alphabetic() || first == '_')
+                && name.chars().all(|one| one.is_ascii_alphanumeric() || one == '_');
         return if fits {
             Ok(SecretReference::Environment(name.to_owned()))
         } else {
-            Err(("no environment variable has such a name", "write `env:` and letters, digits or `_`"))
+            Err((
+                "no environment variable has such a name",
+                "write `env:` and letters, digits or `_`",
+            ))
         };
     }
     if let Some(path) = text.strip_prefix("file:") {
         return if path.is_empty() || path.starts_with("//") {
-            Err(("no file is named here", "write `file:` and a path, such as `file:secrets/crm-url`"))
+            Err((
+                "no file is named here",
+                "write `file:` and a path, such as `file:secrets/crm-url`",
+            ))
         } else {
             Ok(SecretReference::File(PathBuf::from(path)))
         };

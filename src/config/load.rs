@@ -3,14 +3,13 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-
 use super::document::{InstanceDocument, PackDocument, SystemDocument};
 use super::instance::{self, Instance};
 use super::leaf::Words;
 use super::map;
 use super::problem::{At, Place, Problem, Problems};
 use super::read::{Read, Reader};
-use super::rules;
+use super::rules::{self, Whole};
 use super::yaml::{self, Node};
 use crate::datamap::DataMap;
 use crate::domain::Digest;
@@ -63,8 +62,10 @@ pub fn load(path: &Path) -> Result<Loaded, Problems> {
         systems.paths.iter().filter_map(|path| files.document(path, true)).collect();
     let pack_documents: Vec<At<PackDocument>> =
         packs.paths.iter().filter_map(|path| files.document(path, true)).collect();
-    let whole = system_documents.len() == systems.paths.len()
-        && pack_documents.len() == packs.paths.len();
+    let whole = Whole {
+        systems: system_documents.len() == systems.paths.len(),
+        packs: pack_documents.len() == packs.paths.len(),
+    };
     let zone = document.controller.as_ref().and_then(|it| it.value.zone.as_ref());
     let zone = zone.map_or("UTC", |zone| &zone.value.0).to_owned();
     let digests = (files.digest(&systems.paths), files.digest(&packs.paths));

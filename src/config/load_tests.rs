@@ -1,5 +1,3 @@
-use std::path::Path;
-
 use super::*;
 use crate::config::report;
 
@@ -46,4 +44,196 @@ fn the_starting_folder_is_fine() {
     assert_eq!(loaded.rules.rules.len(), 3);
     assert_eq!(loaded.instance.evidence_origin, "example-shop-gmbh/evidence");
     assert_eq!(loaded.rules.rules[0].cap.records, Some(10_000));
+}
+
+#[path = "broken_tests.rs"]
+mod broken;
+
+/// One mistake in the starting folder, and the one thing that is said of it.
+#[track_caller]
+fn says(file: &str, from: &str, to: &str, expected: &str) {
+    let told = changed(file, from, to);
+    let lines: Vec<&str> = told.lines().filter(|line| line.contains(expected)).collect();
+    assert_eq!(lines.len(), 1, "expected `{expected}` once in:\n{told}");
+}
+
+/// One mistake in the starting folder, and nothing else that is said.
+#[track_caller]
+fn says_only(file: &str, from: &str, to: &str, expected: &str) {
+    let told = changed(file, from, to);
+    assert!(told.lines().count() == 1 && told.contains(expected), "{expected}:\n{told}");
+}
+
+#[test]
+fn every_category_has_a_way_out() {
+    let pack = "retention";
+    says(
+        pack,
+        "    category: order.delivery\n    starting_point",
+        "    category: order.invoice\n    starting_point",
+        "systems/example.yaml:43:25: error: no rule disposes of `order.delivery` in `shop`",
+    );
+    says_only(
+        pack,
+        "    action: erase\n    basis: {citation: \"GDPR Art. 6(1)(b)\", note",
+        "    action: erase\n    when: country = \"DE\"\n    basis: {citation: \"GDPR Art. 6(1)(b)\", note",
+        "records of `order.delivery` that meet no condition would stay for ever",
+    );
+    says_only(
+        pack,
+        "exemptions: []",
+        "exemptions: [{category: order.delivery, reason: x, owner: y}]",
+        "has a rule and is exempt",
+    );
+    says(
+        pack,
+        "  order.delivery: {purpose",
+        "  order.deliveries: {purpose",
+        "did you mean `order.deliveries`?",
+    );
+    says_only(
+        pack,
+        "\nrules:\n",
+        "\nrules:\n  - {rule: all, category: order.delivery, starting_point: order.completed, period: P1M, action: erase, basis: {citation: x}}\n",
+        "warning: `delivery-after-order` is never used: `all` stands before it",
+    );
+}
+
+#[test]
+fn rules_fit_the_data_map() {
+    let pack = "retention";
+    says_only(
+        pack,
+        "starting_point: order.completed\n    period: P3M",
+        "starting_point: order.shipped\n    period: P3M",
+        "category `order.delivery` in `shop.orders` has no starting point `order.shipped`",
+    );
+    says(
+        pack,
+        "    period: P3M\n",
+        "    period: P3M\n    systems: [shp]\n",
+        "unknown system `shp` (did you mean `shop`?)",
+    );
+    says_only(
+        pack,
+        "action: erase",
+        "action: anonymise",
+        "nobody says how `email`, `name` of `shop.customers` become anonymous",
+    );
+    says_only(
+        "example",
+        "    restrict: {flag: restricted_at}\n\n",
+        "",
+        "nobody says what `restricted_at` belongs to",
+    );
+    says_only(
+        pack,
+        "when: country = \"DE\"",
+        "when: land = \"DE\"",
+        "`shop.orders` knows no `land`",
+    );
+    says_only(
+        pack,
+        "when: country = \"DE\"",
+        "when: country = 7",
+        "`country` is `text` and is compared with a whole number",
+    );
+    says_only(
+        pack,
+        "when: country = \"DE\"",
+        "when: country > \"DE\"",
+        "which systems order differently",
+    );
+    says_only(
+        pack,
+        "when: country = \"DE\"",
+        "when: delivery_address is null",
+        "once that is erased, this condition changes its answer",
+    );
+    says_only(
+        pack,
+        "schedule: nightly ",
+        "schedule: nightley ",
+        "unknown schedule `nightley` (did you mean `nightly`?)",
+    );
+    says_only(
+        pack,
+        "version: \"2026.1\"",
+        "version: \"2026.1\"\nrules_: []",
+        "unknown entry `rules_` (did you mean `rules`?)",
+    );
+}
+
+#[test]
+fn a_restriction_needs_a_way() {
+    let told =
+        changed("retention", "period: P3M\n    action: erase", "period: P3M\n    action: restrict");
+    assert_eq!(told, "");
+    let told = changed("example", "    restrict: {flag: restricted}\n", "");
+    assert!(told.contains("nobody says what `restricted` belongs to"), "{told}");
+}
+
+#[test]
+fn limits_do_not_contradict_each_other() {
+    let pack = "retention";
+    says_only(
+        pack,
+        "period: P6M\n    action",
+        "period: P13M\n    action",
+        "`contact-after-contract` keeps `account.contact` longer than `contact-at-most` allows",
+    );
+    // A calendar year that ends later than twelve months after any start.
+    says_only(
+        pack,
+        "period: P6M\n    action",
+        "period: P6M\n    round: end_of_calendar_year\n    action",
+        "keeps `account.contact` longer",
+    );
+    let minimum = "minimums:\n  - {name: keep, category: account.contact, starting_point: relationship.ended, period: P2Y, jurisdiction: DE, citation: Law 1}\n";
+    says_only(
+        pack,
+        "minimums:\n",
+        minimum,
+        "`account.contact` must be kept longer (`keep`, Law 1) than it may be kept",
+    );
+    let early = minimum.replace("citation: Law 1", "citation: Law 1, valid_to: 2018-05-24");
+    assert_eq!(changed(pack, "minimums:\n", &early), "");
+}
+
+#[test]
+fn links_stay_in_their_system_and_make_no_circle() {
+    let map = "example";
+    says(map, "{to: customers, fields", "{to: costumers, fields", "did you mean `customers`?");
+    says(map, "{customer_id: id}", "{customer: id}", "`shop.orders` has no field `customer`");
+    says(map, "{customer_id: id}", "{}", "this link has no fields");
+    says_only(
+        map,
+        "    restrict: {flag: restricted_at}\n",
+        "    restrict: {flag: restricted_at}\n    links:\n      favourite: {to: orders, fields: {id: id}}\n",
+        "these links make a circle: customers → orders → customers",
+    );
+    let itself = "    restrict: {flag: restricted_at}\n    links:\n      parent: {to: customers, fields: {id: id}}\n";
+    assert_eq!(changed(map, "    restrict: {flag: restricted_at}\n", itself), "");
+    says(
+        map,
+        "    links:\n      customer: {to: customers, fields: {customer_id: id}, kind: deep}\n    starting_points:\n      order.completed: completed_at\n    attributes:\n      country: customer.country\n",
+        "    starting_points:\n      order.completed: completed_at\n    attributes: {country: invoice_name}\n",
+        "no person can be found in `shop.orders`",
+    );
+}
+
+#[test]
+fn digests_follow_the_bytes() {
+    let one = load(folder(&start()).path()).unwrap();
+    let two = load(folder(&start()).path()).unwrap();
+    assert_eq!(one.data_map.digest, two.data_map.digest);
+    assert_eq!(one.rules.rules[0].digest, two.rules.rules[0].digest);
+    let mut files = start();
+    let pack = files[2].1.replace("period: P6M", "period: P5M");
+    files[2].1 = pack.leak();
+    let three = load(folder(&files).path()).unwrap();
+    assert_eq!(one.data_map.digest, three.data_map.digest);
+    assert_ne!(one.rules.digest, three.rules.digest);
+    assert_ne!(one.rules.rules[0].digest, three.rules.rules[0].digest);
+    assert_eq!(one.rules.rules[1].digest, three.rules.rules[1].digest);
 }

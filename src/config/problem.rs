@@ -116,6 +116,13 @@ impl Problems {
             ))
         });
         self.found.dedup();
+        for problem in self.found.iter().filter(|problem| problem.secret) {
+            if let Some(source) = self.sources.get_mut(&*problem.place.file) {
+                let span = problem.place.span;
+                hide(source, span.offset, span.offset.saturating_add(span.length));
+            }
+        }
+        self.sources.values_mut().for_each(hide_credentials);
     }
 
     /// How many errors there are.
@@ -131,6 +138,32 @@ impl std::fmt::Display for Problems {
 }
 
 impl std::error::Error for Problems {}
+
+/// Writes stars over a part of a text; places after it stay where they are.
+fn hide(text: &mut String, from: usize, to: usize) {
+    let to = to.min(text.len());
+    if from < to && text.is_char_boundary(from) && text.is_char_boundary(to) {
+        let stars: String = text[from..to]
+            .chars()
+            .flat_map(|one| std::iter::repeat_n('*', one.len_utf8()))
+            .collect();
+        text.replace_range(from..to, &stars);
+    }
+}
+
+/// Writes stars over what stands between `://` and `@`, wherever somebody wrote it.
+fn hide_credentials(text: &mut String) {
+    let mut next = 0;
+    while let Some(found) = text[next..].find("://") {
+        let from = next + found + 3;
+        let word = text[from..].split(|one: char| one.is_whitespace() || one == '"' || one == '\'');
+        let length = word.into_iter().next().and_then(|word| word.rfind('@'));
+        if let Some(length) = length {
+            hide(text, from, from + length);
+        }
+        next = from;
+    }
+}
 
 /// The known name that is nearest to `name`, if any is near.
 pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {

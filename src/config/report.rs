@@ -13,8 +13,7 @@ pub fn short(problems: &Problems) -> String {
     for problem in &problems.found {
         let place = &problem.place;
         let help = problem.help.as_ref().map(|help| format!(" ({help})")).unwrap_or_default();
-        let path =
-            if place.path.is_empty() { String::new() } else { format!(" [{}]", place.path) };
+        let path = if place.path.is_empty() { String::new() } else { format!(" [{}]", place.path) };
         text.push_str(&format!(
             "{}:{}:{}: {}: {}{help}{path}\n",
             place.file,
@@ -55,8 +54,7 @@ pub fn json(problems: &Problems) -> serde_json::Value {
 
 /// For people: the place underlined, and a last line that counts.
 pub fn human(problems: &Problems, colour: bool) -> String {
-    let theme =
-        if colour { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
+    let theme = if colour { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
     let handler = GraphicalReportHandler::new_themed(theme)
         .with_width(100)
         .with_context_lines(1)

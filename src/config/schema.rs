@@ -35,11 +35,15 @@ mod tests {
 
     #[test]
     fn the_committed_schemas_are_fresh() {
-        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/config/start/schema");
+        let folder =
+            std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/config/start/schema");
         for name in NAMES {
             let committed = std::fs::read_to_string(folder.join(format!("{name}.json")));
             let stale = committed.ok() != schema(name);
-            assert!(!stale, "run `quietus schema --write src/config/start/schema`: {name} is stale");
+            assert!(
+                !stale,
+                "run `quietus schema --write src/config/start/schema`: {name} is stale"
+            );
         }
     }
 

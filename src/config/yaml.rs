@@ -118,9 +118,9 @@ fn plain_message(message: &str) -> String {
     let first = message.lines().next().unwrap_or_default();
     let first = first.split(" at line ").next().unwrap_or(first);
     let first = first.strip_prefix("error: ").unwrap_or(first);
-    let first = first.split_once(": ").map_or(first, |(start, rest)| {
-        if start.starts_with("line ") { rest } else { first }
-    });
+    let first = first
+        .split_once(": ")
+        .map_or(first, |(start, rest)| if start.starts_with("line ") { rest } else { first });
     format!("this is no YAML: {}", first.trim_end_matches('.'))
 }
 

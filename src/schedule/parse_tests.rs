@@ -21,7 +21,9 @@ fn not_binds_stronger_than_and_and_and_stronger_than_or() {
         parse("(a = 1 or b = 2) and c is not null").to_string(),
         "(a = 1 or b = 2) and c is not null"
     );
-    assert!(matches!(parse("a = 1 and b = 2 and c = 3"), Condition::And(parts) if parts.len() == 3));
+    assert!(
+        matches!(parse("a = 1 and b = 2 and c = 3"), Condition::And(parts) if parts.len() == 3)
+    );
 }
 
 #[test]
@@ -49,10 +51,7 @@ fn constants_have_types() {
 fn errors_name_the_column() {
     assert_eq!(error("country = DE"), (11, "`DE` is no constant".to_owned()));
     assert_eq!(error("ü = 'DE'"), (5, "text stands in double quotes here".to_owned()));
-    assert_eq!(
-        error("a = 1 b = 2"),
-        (7, "expected `and`, `or` or the end, found `b`".to_owned())
-    );
+    assert_eq!(error("a = 1 b = 2"), (7, "expected `and`, `or` or the end, found `b`".to_owned()));
     assert_eq!(error(""), (1, "expected an attribute, found the end".to_owned()));
     assert_eq!(error("(a = 1"), (7, "expected `)`, found the end".to_owned()));
     assert_eq!(error("a = null"), (5, "nothing equals `null`".to_owned()));

@@ -168,7 +168,11 @@ impl Read for AnonymiseDocument {
                         "{}; or write `{{generalise: 10}}`, `{{keep_prefix: 2}}` or `{{redact: …}}`",
                         instead(&text, ["month", "year", "address"])
                     );
-                    reader.error(node, format!("a field cannot be made anonymous by `{text}`"), help);
+                    reader.error(
+                        node,
+                        format!("a field cannot be made anonymous by `{text}`"),
+                        help,
+                    );
                     return None;
                 }
             };
@@ -176,8 +180,12 @@ impl Read for AnonymiseDocument {
         }
         let (name, key, value) = only(node, reader, &["generalise", "keep_prefix", "redact"])?;
         reader.under(&name, |reader| match name.as_str() {
-            "generalise" => reader.value(key, value).map(|it| Self(StrategyDocument::Generalise(it))),
-            "keep_prefix" => reader.value(key, value).map(|it| Self(StrategyDocument::KeepPrefix(it))),
+            "generalise" => {
+                reader.value(key, value).map(|it| Self(StrategyDocument::Generalise(it)))
+            }
+            "keep_prefix" => {
+                reader.value(key, value).map(|it| Self(StrategyDocument::KeepPrefix(it)))
+            }
             _ => reader.value(key, value).map(|it| Self(StrategyDocument::Redact(it))),
         })
     }
@@ -293,7 +301,11 @@ impl Read for StartDocument {
         match (&mapping.latest, &mapping.event, field) {
             (Some(latest), None, None) if !mapping.gives("link") => {
                 if latest.value.0.is_empty() {
-                    reader.error(node, "the latest of no fields is no moment", "name two fields or more");
+                    reader.error(
+                        node,
+                        "the latest of no fields is no moment",
+                        "name two fields or more",
+                    );
                     return None;
                 }
                 Some(Self::Latest(latest.value.0.iter().map(dotted).collect()))

@@ -81,13 +81,7 @@ document! {
     }
 }
 
-plain_document!(
-    InstanceDocument,
-    ControllerDocument,
-    TokenDocument,
-    LogDocument,
-    EvidenceDocument
-);
+plain_document!(InstanceDocument, ControllerDocument, TokenDocument, LogDocument, EvidenceDocument);
 
 words! {
     /// What the holder of a token may do.
@@ -149,11 +143,13 @@ leaf!(Origin, "Origin", {
 impl Read for Origin {
     fn read(node: &Node, reader: &mut Reader) -> Option<Self> {
         let text = reader.text(node, "the name of a log")?;
-        let fits = !text.contains(|one: char| one.is_whitespace() || one == '+' || one.is_control());
+        let fits =
+            !text.contains(|one: char| one.is_whitespace() || one == '+' || one.is_control());
         if fits && !text.contains("://") && text.len() <= 200 {
             return Some(Self(text));
         }
-        let help = "write a name like a URL without its scheme: `erasure.example.com/evidence/2026`";
+        let help =
+            "write a name like a URL without its scheme: `erasure.example.com/evidence/2026`";
         reader.error(node, "this is no name of a log", help);
         None
     }

@@ -214,7 +214,8 @@ impl Read for ShareCap {
                 return Some(Self(None));
             }
             let digits = text.strip_suffix('%').map(str::trim);
-            let plain = |digits: &&str| digits.bytes().all(|one| one.is_ascii_digit() || one == b'.');
+            let plain =
+                |digits: &&str| digits.bytes().all(|one| one.is_ascii_digit() || one == b'.');
             let share = digits.filter(plain).and_then(|digits| digits.parse::<f64>().ok());
             if let Some(share) = share.filter(|share| *share > 0.0 && *share <= 100.0) {
                 return Some(Self(Some(share)));

@@ -34,13 +34,17 @@ fn key(document: &CollectionDocument, problems: &mut Vec<Problem>) -> Vec<String
     let mut key: Vec<String> = Vec::new();
     for name in &written.value.0 {
         let text = &name.value.0;
-        let known = fields
-            .is_none_or(|fields| fields.get(text).is_some() || fields.is_broken(text));
+        let known =
+            fields.is_none_or(|fields| fields.get(text).is_some() || fields.is_broken(text));
         if !known {
             let names: Vec<&str> = fields.map(|it| it.names().collect()).unwrap_or_default();
-            let help = format!("declare it under `fields`: `{text}: {{type: integer}}` ({})", instead(text, names));
+            let help = format!(
+                "declare it under `fields`: `{text}: {{type: integer}}` ({})",
+                instead(text, names)
+            );
             problems.push(
-                Problem::error(&name.place, format!("the key field `{text}` is not declared")).help(help),
+                Problem::error(&name.place, format!("the key field `{text}` is not declared"))
+                    .help(help),
             );
         }
         if key.contains(text) {
@@ -54,11 +58,7 @@ fn key(document: &CollectionDocument, problems: &mut Vec<Problem>) -> Vec<String
     key
 }
 
-fn field(
-    entry: &Entry<FieldDocument>,
-    zone: &str,
-    problems: &mut Vec<Problem>,
-) -> Option<Field> {
+fn field(entry: &Entry<FieldDocument>, zone: &str, problems: &mut Vec<Problem>) -> Option<Field> {
     let document = &entry.value.value;
     let name = &entry.name.value;
     if document.gives("category") && document.gives("exempt") {
@@ -76,7 +76,8 @@ fn field(
     let field_type = document.field_type.as_ref()?.value.0;
     let stored = document.stored.as_ref().map_or(Stored::Native, |stored| stored.value.0);
     let moment = matches!(field_type, FieldType::Timestamp | FieldType::Date);
-    if let Some(written) = document.stored.as_ref().filter(|_| !moment && stored != Stored::Native) {
+    if let Some(written) = document.stored.as_ref().filter(|_| !moment && stored != Stored::Native)
+    {
         problems.push(
             Problem::error(&written.place, "`stored` is for timestamps and dates")
                 .help("declare the field as `type: timestamp`, or leave `stored` out"),
@@ -137,9 +138,10 @@ fn strategies(
         );
     }
     let mut made = |written: &At<_>| strategy::compile(written, field_type, problems);
-    let clear = document.clear.as_ref().and_then(|clear| {
-        made(&At { value: clear.value.0.clone(), place: clear.place.clone() })
-    });
+    let clear = document
+        .clear
+        .as_ref()
+        .and_then(|clear| made(&At { value: clear.value.0.clone(), place: clear.place.clone() }));
     let anonymise = document.anonymise.as_ref().and_then(|anonymise| {
         made(&At { value: anonymise.value.0.clone(), place: anonymise.place.clone() })
     });

@@ -70,10 +70,9 @@ fn compile_link(
         }
     }
     if document.fields.as_ref().is_some_and(|fields| fields.value.list.is_empty()) {
-        problems.push(
-            Problem::error(&entry.name.place, "this link has no fields")
-                .help("write pairs of a field here and the parent's field: `fields: {customer_id: id}`"),
-        );
+        problems.push(Problem::error(&entry.name.place, "this link has no fields").help(
+            "write pairs of a field here and the parent's field: `fields: {customer_id: id}`",
+        ));
         fits = false;
     }
     let of_key = fields.iter().filter(|(_, there)| parent.key.contains(there)).count();
@@ -81,7 +80,10 @@ fn compile_link(
         problems.push(
             Problem::error(
                 &entry.name.place,
-                format!("this link joins {of_key} of the {} key fields of `{target}`", parent.key.len()),
+                format!(
+                    "this link joins {of_key} of the {} key fields of `{target}`",
+                    parent.key.len()
+                ),
             )
             .help(format!("join all of them: {}", parent.key.join(", "))),
         );
@@ -136,7 +138,9 @@ pub fn check(draft: &SystemDraft<'_>, problems: &mut Vec<Problem>) {
                         &entry.name.place,
                         format!("these links make a circle: {}", circle.join(" → ")),
                     )
-                    .help("make one of them `kind: shallow`, so that it is clear who goes with whom"),
+                    .help(
+                        "make one of them `kind: shallow`, so that it is clear who goes with whom",
+                    ),
                 );
             }
         }

@@ -178,8 +178,7 @@ fn pace(document: &SystemDocument, problems: &mut Vec<Problem>) -> Pace {
     if let Some(records) = number(&written.chunk_records, 1_000_000) {
         pace.chunk_records = small(records);
     }
-    pace.records_per_second =
-        number(&written.records_per_second, u64::from(u32::MAX)).map(small);
+    pace.records_per_second = number(&written.records_per_second, u64::from(u32::MAX)).map(small);
     pace.most_replication_lag_ms = number(&written.most_replication_lag_ms, 86_400_000);
     for (entry, target) in [
         (&written.target_chunk_ms, &mut pace.target_chunk_ms),
@@ -232,10 +231,10 @@ fn collections(
                 starting_points: BTreeMap::new(),
                 attributes: BTreeMap::new(),
                 restriction: None,
-                partitions: written.partitions.as_ref().map_or_else(
-                    quietus_connectors::PartitionPolicy::default,
-                    |it| it.value.0,
-                ),
+                partitions: written
+                    .partitions
+                    .as_ref()
+                    .map_or_else(quietus_connectors::PartitionPolicy::default, |it| it.value.0),
             },
         );
     }
@@ -278,9 +277,8 @@ impl<'document> SystemDraft<'document> {
         }
         let document = self.document_of(collection.name.as_str());
         let written = document.and_then(|document| document.fields.as_ref());
-        let broken = written.is_none_or(|fields| {
-            fields.value.is_broken(name) || fields.value.get(name).is_some()
-        });
+        let broken = written
+            .is_none_or(|fields| fields.value.is_broken(name) || fields.value.get(name).is_some());
         Err(if broken {
             Resolution::Broken
         } else {
@@ -344,7 +342,7 @@ impl<'document> SystemDraft<'document> {
         if broken {
             return Err(Resolution::Broken);
         }
-        let names = collection.links.iter().map(|link| link.name.as_str());
+        let names: Vec<&str> = written.map(|it| it.value.names().collect()).unwrap_or_default();
         Err(Resolution::Unknown(
             format!("`{}` has no link `{link}`", self.title(collection)),
             instead(link, names),

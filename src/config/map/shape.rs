@@ -8,7 +8,7 @@ use super::SystemDraft;
 use crate::config::document::CollectionDocument;
 use crate::config::problem::Problem;
 use crate::config::read::{Entry, entries};
-use crate::datamap::{Collection, FieldClass, StartSource};
+use crate::datamap::{Collection, StartSource};
 
 /// Fields by collection and name.
 type Fields = BTreeSet<(String, String)>;
@@ -77,7 +77,8 @@ fn check_fields(
                 "it is a key field and goes with its record"
             } else if clocks.contains(&address) {
                 "a starting point is read from it, and without it nothing that is left would ever be due"
-            } else if matches!(&collection.restriction, Some(Restriction::Flag { field }) if field == name) {
+            } else if matches!(&collection.restriction, Some(Restriction::Flag { field }) if field == name)
+            {
                 "it says whether the record is restricted"
             } else {
                 continue;
@@ -94,8 +95,11 @@ fn check_fields(
             || waits_for_others(&entry.value.value, collection);
         if !accounted {
             problems.push(
-                Problem::error(&written.name.place, format!("nobody says what `{name}` belongs to"))
-                    .help("add `category: …`, or `exempt: \"why it stays with its record\"`"),
+                Problem::error(
+                    &written.name.place,
+                    format!("nobody says what `{name}` belongs to"),
+                )
+                .help("add `category: …`, or `exempt: \"why it stays with its record\"`"),
             );
         }
     }
@@ -131,8 +135,7 @@ fn check_content(
         return;
     }
     let undecided = fields.value.list.iter().any(|field| field.value.value.gives("category"));
-    let reasoned =
-        collection.fields.values().any(|field| matches!(field.class, FieldClass::Exempt(_)));
+    let reasoned = fields.value.list.iter().any(|field| field.value.value.gives("exempt"));
     let follows = collection.links.iter().any(|link| link.kind != LinkKind::Shallow);
     let broken = !fields.value.broken.is_empty() || document.gives("links") && !follows;
     if !undecided && !reasoned && !follows && !broken {

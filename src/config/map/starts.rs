@@ -138,8 +138,11 @@ fn restriction(
             Ok(field) => {
                 let kind = type_name(field.field_type);
                 problems.push(
-                    Problem::error(&flag.place, format!("`{}` is `{kind}` and no flag", field.name))
-                        .help("a flag is a `boolean`, `date` or `timestamp` field"),
+                    Problem::error(
+                        &flag.place,
+                        format!("`{}` is `{kind}` and no flag", field.name),
+                    )
+                    .help("a flag is a `boolean`, `date` or `timestamp` field"),
                 );
                 None
             }

@@ -61,8 +61,14 @@ fn check_one(
             {
                 tell(
                     place,
-                    format!("`{}` belongs to `{other}`: once that is erased, this condition changes its answer for `{category}`", using.attribute),
-                    format!("let `{}` stay with its record (`exempt: \"decides how long records are kept\"`), or ask another field", field.name),
+                    format!(
+                        "`{}` belongs to `{other}`: once that is erased, this condition changes its answer for `{category}`",
+                        using.attribute
+                    ),
+                    format!(
+                        "let `{}` stay with its record (`exempt: \"decides how long records are kept\"`), or ask another field",
+                        field.name
+                    ),
                 );
             }
         }

@@ -18,9 +18,11 @@ pub fn check(
     exemptions: &BTreeMap<CategoryName, Exemption>,
     problems: &mut Vec<Problem>,
 ) {
-    if landscape.whole {
-        check_declared(landscape, declared, problems);
+    if landscape.whole.systems {
         check_systems(landscape, problems);
+    }
+    if landscape.whole.packs {
+        check_declared(landscape, declared, problems);
         check_rules_for_all(landscape, exemptions, problems);
     }
     for rule in &landscape.rules {
@@ -83,7 +85,9 @@ fn check_declared(
             let near = instead(name, declared.keys().map(CategoryName::as_str));
             problems.push(
                 Problem::error(&category.place, format!("no pack declares the category `{name}`"))
-                    .help(format!("{near}; or add `{name}: {{purpose: …}}` under `categories` of a pack")),
+                    .help(format!(
+                        "{near}; or add `{name}: {{purpose: …}}` under `categories` of a pack"
+                    )),
             );
         }
     }
@@ -125,12 +129,11 @@ fn rules_of<'draft>(
         return Some(rules);
     }
     // A rule that could not be read may be the one that is missed here.
-    let broken = landscape.packs.iter().flat_map(|pack| items(pack.value.rules.as_ref())).any(
-        |written| {
+    let broken =
+        landscape.packs.iter().flat_map(|pack| items(pack.value.rules.as_ref())).any(|written| {
             let same = written.value.category.as_ref().is_none_or(|it| it.value == *category);
             same && !landscape.rules.iter().any(|rule| std::ptr::eq(rule.document, &written.value))
-        },
-    );
+        });
     if broken { None } else { Some(rules) }
 }
 
@@ -148,8 +151,11 @@ fn check_rules_for_all(
         let Some(rules) = rules_of(landscape, name, &system.model.name) else { continue };
         let Some(last) = rules.last() else {
             problems.push(
-                Problem::error(&category.place, format!("no rule disposes of `{name}` in `{}`", system.model.name))
-                    .help("write a rule for it in a pack, or an exemption with a reason and an owner"),
+                Problem::error(
+                    &category.place,
+                    format!("no rule disposes of `{name}` in `{}`", system.model.name),
+                )
+                .help("write a rule for it in a pack, or an exemption with a reason and an owner"),
             );
             continue;
         };
@@ -194,7 +200,7 @@ fn check_rule(
         );
     }
     let holders = landscape.holders(category, &rule.model.systems);
-    if holders.is_empty() && landscape.whole {
+    if holders.is_empty() && landscape.whole.systems {
         problems.push(
             Problem::warning(place, format!("no collection holds `{category}`"))
                 .help("the rule does nothing until a field has this category"),
@@ -255,8 +261,14 @@ fn check_restrict(
         let document = system.document_of(collection.name.as_str());
         if collection.restriction.is_none() && !document.is_some_and(|it| it.gives("restrict")) {
             problems.push(
-                Problem::error(place, format!("records of `{}` cannot be restricted", system.title(collection)))
-                    .help(format!("add `restrict: {{flag: …}}` or `restrict: {{move: …}}` to `{}` in {}", collection.name, system.place.file)),
+                Problem::error(
+                    place,
+                    format!("records of `{}` cannot be restricted", system.title(collection)),
+                )
+                .help(format!(
+                    "add `restrict: {{flag: …}}` or `restrict: {{move: …}}` to `{}` in {}",
+                    collection.name, system.place.file
+                )),
             );
         }
     }
@@ -282,7 +294,11 @@ fn check_anonymise(
             problems.push(
                 Problem::error(
                     place,
-                    format!("nobody says how {} of `{}` become anonymous", without.join(", "), system.title(collection)),
+                    format!(
+                        "nobody says how {} of `{}` become anonymous",
+                        without.join(", "),
+                        system.title(collection)
+                    ),
                 )
                 .help(format!("add `anonymise: …` to these fields in {}", system.place.file)),
             );

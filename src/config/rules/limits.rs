@@ -108,16 +108,11 @@ fn overlap(one: &LimitDraft<'_>, other: &LimitDraft<'_>) -> bool {
 }
 
 /// Whether a period ends after the maximum does, from any of the starts.
-fn longer(
-    length: (RetentionPeriod, Rounding),
-    maximum: &LimitDraft<'_>,
-    zone: &TimeZone,
-) -> bool {
+fn longer(length: (RetentionPeriod, Rounding), maximum: &LimitDraft<'_>, zone: &TimeZone) -> bool {
     let most = (maximum.model.period, maximum.model.rounding);
     starts(zone).any(|start| {
-        let end = |(period, rounding): (RetentionPeriod, Rounding)| {
-            period.due_at(start, rounding, zone)
-        };
+        let end =
+            |(period, rounding): (RetentionPeriod, Rounding)| period.due_at(start, rounding, zone);
         end(length) > end(most)
     })
 }

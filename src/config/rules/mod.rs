@@ -52,17 +52,26 @@ pub struct Landscape<'draft> {
     pub rules: Vec<RuleDraft<'draft>>,
     /// The limits.
     pub limits: Vec<LimitDraft<'draft>>,
-    /// Every file could be read, so that what is missing is really missing.
-    pub whole: bool,
+    /// Which files could all be read, so that what is missing is really missing.
+    pub whole: Whole,
     /// Zone of the controller.
     pub zone: String,
+}
+
+/// Which files could all be read.
+#[derive(Debug, Clone, Copy)]
+pub struct Whole {
+    /// Those of the data map.
+    pub systems: bool,
+    /// The rule packs.
+    pub packs: bool,
 }
 
 /// Makes the rule set and reports what does not fit.
 pub fn compile(
     packs: &[At<PackDocument>],
     systems: &[SystemDraft<'_>],
-    whole: bool,
+    whole: Whole,
     zone: &str,
     digest: Digest,
     problems: &mut Vec<Problem>,
@@ -82,7 +91,7 @@ pub fn compile(
     for pack in packs {
         for rule in items(pack.value.rules.as_ref()) {
             unique(rule.value.rule.as_ref(), &mut names, problems);
-            check_schedule(&pack.value, rule, &schedule_names, whole, problems);
+            check_schedule(&pack.value, rule, &schedule_names, whole.packs, problems);
             check_grace(&rule.value, problems);
             landscape.rules.extend(compile_rule(&pack.value, rule));
         }
@@ -134,8 +143,14 @@ fn unique(
     let Some(name) = name else { return };
     if let Some(first) = names.get(name.value.as_str()) {
         problems.push(
-            Problem::error(&name.place, format!("`{}` is the name of two rules or limits", name.value))
-                .help(format!("the other one is in {}:{}: give one of them another name", first.file, first.span.line)),
+            Problem::error(
+                &name.place,
+                format!("`{}` is the name of two rules or limits", name.value),
+            )
+            .help(format!(
+                "the other one is in {}:{}: give one of them another name",
+                first.file, first.span.line
+            )),
         );
         return;
     }
@@ -150,8 +165,11 @@ fn categories(
     for entry in packs.iter().flat_map(|pack| entries(pack.value.categories.as_ref())) {
         let Ok(name) = CategoryName::parse(&entry.name.value) else {
             problems.push(
-                Problem::error(&entry.name.place, format!("`{}` is no name of a category", entry.name.value))
-                    .help("write 1 to 100 letters, digits, `.`, `_` or `-`, a letter or digit first"),
+                Problem::error(
+                    &entry.name.place,
+                    format!("`{}` is no name of a category", entry.name.value),
+                )
+                .help("write 1 to 100 letters, digits, `.`, `_` or `-`, a letter or digit first"),
             );
             continue;
         };
@@ -159,8 +177,11 @@ fn categories(
         let purpose = purpose.map(|it| it.value.0.clone()).unwrap_or_default();
         if found.insert(name, purpose).is_some() {
             problems.push(
-                Problem::error(&entry.name.place, format!("the category `{}` is declared twice", entry.name.value))
-                    .help("declare it in one pack; every pack may write rules for it"),
+                Problem::error(
+                    &entry.name.place,
+                    format!("the category `{}` is declared twice", entry.name.value),
+                )
+                .help("declare it in one pack; every pack may write rules for it"),
             );
         }
     }
@@ -219,8 +240,11 @@ fn check_grace(rule: &RuleDocument, problems: &mut Vec<Problem>) {
     let end = grace.value.due_at(start, Rounding::None, &jiff::tz::TimeZone::UTC);
     if end.duration_since(start).as_hours() > 366 * 24 {
         problems.push(
-            Problem::warning(&grace.place, format!("a grace of `{}` is longer than a year", grace.value))
-                .help("if the data are needed so long, the period is longer: write that instead"),
+            Problem::warning(
+                &grace.place,
+                format!("a grace of `{}` is longer than a year", grace.value),
+            )
+            .help("if the data are needed so long, the period is longer: write that instead"),
         );
     }
 }
@@ -244,8 +268,7 @@ fn compile_rule<'document>(
 ) -> Option<RuleDraft<'document>> {
     let document = &rule.value;
     let basis = &document.basis.as_ref()?.value;
-    let schedule: &ScheduleName =
-        &document.schedule.as_ref().or(pack.schedule.as_ref())?.value;
+    let schedule: &ScheduleName = &document.schedule.as_ref().or(pack.schedule.as_ref())?.value;
     let mut model = RetentionRule {
         name: document.rule.as_ref()?.value.clone(),
         version: pack.version.as_ref().map(|it| it.value.0.clone()).unwrap_or_default(),

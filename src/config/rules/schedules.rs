@@ -19,11 +19,7 @@ pub struct Schedules {
 }
 
 /// Makes schedules and reports what does not fit.
-pub fn compile(
-    packs: &[At<PackDocument>],
-    zone: &str,
-    problems: &mut Vec<Problem>,
-) -> Schedules {
+pub fn compile(packs: &[At<PackDocument>], zone: &str, problems: &mut Vec<Problem>) -> Schedules {
     let mut schedules = Schedules::default();
     for pack in packs {
         for entry in entries(pack.value.schedules.as_ref()) {
@@ -77,9 +73,10 @@ fn compile_one(
                 error.to_string(),
                 "there is no such day in any year: write another day or month".to_owned(),
             ),
-            CalendarError::Cron { cron, why } => {
-                (format!("`{cron}` is no cron expression"), format!("{why}; for example `0 2 * * *` for every day at 02:00"))
-            }
+            CalendarError::Cron { cron, why } => (
+                format!("`{cron}` is no cron expression"),
+                format!("{why}; for example `0 2 * * *` for every day at 02:00"),
+            ),
             // The zone was reported where it stands.
             CalendarError::Zone(_) => return None,
         };
@@ -90,7 +87,10 @@ fn compile_one(
         name: name?,
         cron: cron.value.0.clone(),
         zone: zone.to_owned(),
-        windows: items(document.windows.as_ref()).iter().map(|it| (it.value.0, it.value.1)).collect(),
+        windows: items(document.windows.as_ref())
+            .iter()
+            .map(|it| (it.value.0, it.value.1))
+            .collect(),
         blackouts: items(document.blackouts.as_ref())
             .iter()
             .filter_map(|it| Some((it.value.from.as_ref()?.value.0, it.value.to.as_ref()?.value.0)))
