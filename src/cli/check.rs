@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::Path;
 
 use comfy_table::Table;
 use jiff::Timestamp;
@@ -16,9 +16,6 @@ use crate::schedule::{Calendar, Schedule};
 /// Tell everything that is wrong with a folder, at once; never touches a system or a secret
 #[derive(Debug, clap::Args)]
 pub struct CheckArgs {
-    /// The folder with quietus.yaml
-    #[arg(long, default_value = ".")]
-    pub dir: PathBuf,
     /// How to tell it
     #[arg(long, value_enum, default_value_t = CheckFormat::Human)]
     pub format: CheckFormat,
@@ -39,8 +36,13 @@ pub enum CheckFormat {
 ///
 /// # Errors
 /// Where `out` cannot be written to.
-pub fn run(args: &CheckArgs, clock: &dyn Clock, out: &mut dyn Write) -> std::io::Result<u8> {
-    let (loaded, problems) = match load(&args.dir) {
+pub fn run(
+    args: &CheckArgs,
+    folder: &Path,
+    clock: &dyn Clock,
+    out: &mut dyn Write,
+) -> std::io::Result<u8> {
+    let (loaded, problems) = match load(folder) {
         Ok(loaded) => {
             let warnings = loaded.warnings.clone();
             (Some(loaded), warnings)

@@ -6,6 +6,7 @@
 pub mod cases;
 pub mod certificates;
 pub mod check;
+pub mod datamap;
 pub mod demo;
 pub mod draft;
 pub mod events;
@@ -24,7 +25,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
-use crate::telemetry::{LogFormat, start_logging};
+use crate::telemetry::{LogFormat, SystemClock, start_logging};
 
 /// All went well.
 pub const FINE: u8 = 0;
@@ -54,6 +55,13 @@ pub struct Arguments {
     pub command: Command,
 }
 
+impl Arguments {
+    /// The folder, where somebody named one.
+    fn explicit_dir(&self) -> Option<&std::path::Path> {
+        (self.dir.as_os_str() != ".").then_some(self.dir.as_path())
+    }
+}
+
 /// How log lines look.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub enum LogLook {
@@ -80,13 +88,13 @@ pub enum Command {
     /// See everything once: an invented company, its plan, its run and its certificate.
     Demo(demo::Arguments),
     /// Write a commented starting folder.
-    Init(init::Arguments),
+    Init(init::InitArgs),
     /// Print the JSON Schemas of the files that people write.
-    Schema(schema::Arguments),
+    Schema(schema::SchemaArgs),
     /// Validate every file without touching any system.
-    Check(check::Arguments),
+    Check(check::CheckArgs),
     /// Work on the data map.
-    Datamap(draft::Arguments),
+    Datamap(datamap::Arguments),
     /// Show what would be deleted, cleared and restricted, and what is kept and why.
     Plan(planning::PlanArguments),
     /// Show for one record what keeps each field and when each goes.
@@ -141,11 +149,11 @@ async fn dispatch(arguments: &Arguments) -> u8 {
     let folder = arguments.dir.as_path();
     let mut out = anstream::stdout();
     match &arguments.command {
-        Command::Demo(inner) => demo::run(inner).await,
-        Command::Init(inner) => init::run(inner, &mut out),
-        Command::Schema(inner) => schema::run(inner, &mut out),
-        Command::Check(inner) => check::run(inner, folder, &mut out),
-        Command::Datamap(inner) => opening::draft(inner, folder).await,
+        Command::Demo(inner) => demo::run(inner, arguments.explicit_dir()).await,
+        Command::Init(inner) => written(init::run(inner, &mut out)),
+        Command::Schema(inner) => written(schema::run(inner, &mut out)),
+        Command::Check(inner) => written(check::run(inner, folder, &SystemClock, &mut out)),
+        Command::Datamap(inner) => datamap::run(inner, folder).await,
         Command::Plan(inner) => planning::plan(inner, folder).await,
         Command::Explain(inner) => planning::explain(inner, folder).await,
         Command::Run(inner) => run::run(inner, folder).await,
@@ -160,5 +168,17 @@ async fn dispatch(arguments: &Arguments) -> u8 {
         Command::Retry(inner) => cases::retry(inner, folder).await,
         Command::Certificate(inner) => certificates::run(inner, folder).await,
         Command::Verify(inner) => verify::run(inner, &mut out),
+    }
+}
+
+/// The exit code of a command that only writes. A reader that went away is no fault of ours.
+fn written(result: std::io::Result<u8>) -> u8 {
+    match result {
+        Ok(code) => code,
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => FINE,
+        Err(error) => {
+            opening::complain(&format!("it could not be written: {error}"));
+            NOT_DONE
+        }
     }
 }
