@@ -4,9 +4,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use clap::Args;
-use comfy_table::{Table, presets};
+
 use uuid::Uuid;
 
+use super::plan_text::new_table;
 use super::opening::{BAD, DIM, GOOD, STRONG, WARN, fail, number, open, say};
 use super::{FINE, NOT_DONE};
 use crate::app::progress::Done;
@@ -97,9 +98,7 @@ async fn show(product: &Arc<Quietus>, arguments: &StatusArguments) -> Result<u8,
         say("no case yet: `quietus run --once` carries out what is due now");
         return Ok(FINE);
     }
-    let mut table = Table::new();
-    table.load_preset(presets::UTF8_HORIZONTAL_ONLY);
-    table.set_header(["case", "opened", "by", "state", "outcome"]);
+    let mut table = new_table(&["case", "opened", "by", "state", "outcome"]);
     for case in &cases {
         table.add_row([
             case.id.to_string(),

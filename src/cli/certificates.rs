@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
-use comfy_table::{Table, presets};
 
 use super::FINE;
+use super::plan_text::new_table;
 use super::opening::{complain, fail, open, say};
 use crate::app::{AppError, Quietus};
 use crate::store::CertificateFilter;
@@ -84,9 +84,7 @@ async fn list(
         say("no certificate yet: a finished run makes one");
         return Ok(());
     }
-    let mut table = Table::new();
-    table.load_preset(presets::UTF8_HORIZONTAL_ONLY);
-    table.set_header(["certificate", "issued", "says", "state"]);
+    let mut table = new_table(&["certificate", "issued", "says", "state"]);
     for one in certificates {
         table.add_row([
             one.id.to_string(),

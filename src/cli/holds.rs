@@ -3,11 +3,12 @@
 use std::path::Path;
 
 use clap::{Args, Subcommand};
-use comfy_table::{Table, presets};
+
 use quietus_connectors::Value;
 use uuid::Uuid;
 
 use super::FINE;
+use super::plan_text::new_table;
 use super::opening::{fail, open, say};
 use crate::app::explain::read_value;
 use crate::app::hold::PlaceHold;
@@ -175,9 +176,7 @@ async fn release(product: &Quietus, hold: &str, by: &str) -> Result<(), AppError
 
 async fn list(product: &Quietus, all: bool) -> Result<(), AppError> {
     let holds = product.holds().await?;
-    let mut table = Table::new();
-    table.load_preset(presets::UTF8_HORIZONTAL_ONLY);
-    table.set_header(["hold", "matter", "covers", "reason", "by", "review on", "released"]);
+    let mut table = new_table(&["hold", "matter", "covers", "reason", "by", "review on", "released"]);
     let mut shown = 0;
     for hold in holds.iter().filter(|hold| all || hold.released_at.is_none()) {
         shown += 1;

@@ -113,8 +113,10 @@ pub fn compile(
         map_paths.iter().filter_map(|path| files.kept_document(path)).collect();
     let pack_documents: Vec<At<PackDocument>> =
         rule_paths.iter().filter_map(|path| files.kept_document(path)).collect();
-    let whole =
-        system_documents.len() == map_paths.len() && pack_documents.len() == rule_paths.len();
+    let whole = Whole {
+        systems: system_documents.len() == map_paths.len(),
+        packs: pack_documents.len() == rule_paths.len(),
+    };
     let digests = (files.digest(&map_paths), files.digest(&rule_paths));
     let problems = &mut files.problems.found;
     let drafts = map::compile(&system_documents, zone, problems);

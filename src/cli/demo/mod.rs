@@ -16,7 +16,7 @@ use uuid::Uuid;
 use self::company::Company;
 use super::certificates::write_export;
 use super::explain_text::explanation_text;
-use super::opening::{DIM, GOOD, STRONG, complain, fail, load, number, open_loaded, say};
+use super::opening::{DIM, GOOD, STRONG, complain, load, number, open_loaded, say};
 use super::plan_text::forecast_text;
 use super::{FINE, NOT_DONE, WRONG_INPUT, run};
 use crate::app::hold::PlaceHold;
