@@ -89,7 +89,7 @@ fn every_category_has_a_way_out() {
         pack,
         "  order.delivery: {purpose",
         "  order.deliveries: {purpose",
-        "did you mean `order.deliveries`?",
+        "example.yaml:43:25: error: no pack declares the category `order.delivery` (did you mean `order.deliveries`?",
     );
     says_only(
         pack,
@@ -236,4 +236,45 @@ fn digests_follow_the_bytes() {
     assert_ne!(one.rules.digest, three.rules.digest);
     assert_ne!(one.rules.rules[0].digest, three.rules.rules[0].digest);
     assert_eq!(one.rules.rules[1].digest, three.rules.rules[1].digest);
+}
+
+#[test]
+fn the_example_pack_stands_beside_others() {
+    let mut files = start();
+    files.push(("schedules/statutory-de.yaml", include_str!("../../schedules/statutory-de.yaml")));
+    let loaded = load(folder(&files).path()).map_err(|problems| problems.to_string()).unwrap();
+    assert_eq!(loaded.rules.limits.len(), 7);
+    assert_eq!(loaded.warnings.found, []);
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(96))]
+
+    /// Whatever is torn out of or written into the files: there is an answer, and every place is
+    /// inside its file.
+    #[test]
+    fn torn_files_never_panic(
+        file in 0_usize..3,
+        at in 0.0_f64..1.0,
+        length in 0_usize..60,
+        put in "[a-z0-9:{}\\[\\]\", \n#&*|>P%ü-]{0,12}",
+    ) {
+        let mut files = start();
+        let text: Vec<char> = files[file].1.chars().collect();
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "a position in a short text")]
+        let from = (at * text.len() as f64) as usize;
+        let to = (from + length).min(text.len());
+        let torn: String =
+            text[..from].iter().chain(put.chars().collect::<Vec<_>>().iter()).chain(&text[to..]).collect();
+        files[file].1 = torn.clone().leak();
+        let told = match load(folder(&files).path()) {
+            Ok(loaded) => loaded.warnings,
+            Err(problems) => problems,
+        };
+        drop(report::human(&told, false));
+        let lines = torn.split('\n').count();
+        for problem in told.found.iter().filter(|problem| &*problem.place.file == files[file].0) {
+            proptest::prop_assert!(problem.place.span.line as usize <= lines + 1, "{problem:?}");
+        }
+    }
 }

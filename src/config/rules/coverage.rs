@@ -132,7 +132,7 @@ fn rules_of<'draft>(
     let broken =
         landscape.packs.iter().flat_map(|pack| items(pack.value.rules.as_ref())).any(|written| {
             let same = written.value.category.as_ref().is_none_or(|it| it.value == *category);
-            same && !landscape.rules.iter().any(|rule| std::ptr::eq(rule.document, &written.value))
+            same && !landscape.rules.iter().any(|rule| *rule.place == written.place)
         });
     if broken { None } else { Some(rules) }
 }
