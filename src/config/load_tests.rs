@@ -223,6 +223,37 @@ fn links_stay_in_their_system_and_make_no_circle() {
 }
 
 #[test]
+fn a_grace_counts_against_a_maximum_and_a_law_that_ends_only_warns() {
+    let pack = "retention";
+    let grace = "period: P6M\n    grace: P7M\n    action";
+    says_only(pack, "period: P6M\n    action", grace, "error: `contact-after-contract` keeps");
+    let ends = "    period: P3M\n    jurisdiction: EU\n    valid_to: 2030-12-31\n";
+    says_only(
+        pack,
+        "    period: P1Y\n    jurisdiction: EU\n",
+        ends,
+        "warning: `contact-after-contract` keeps",
+    );
+}
+
+#[test]
+fn files_in_inner_folders_are_not_overlooked() {
+    let mut files = start();
+    files.push(("systems/europe/crm.yaml", "system: crm\n"));
+    let told = report::short(&load(folder(&files).path()).unwrap_err());
+    assert!(told.starts_with("systems/europe:1:1: error: folders in here are not read"), "{told}");
+    let mut files = start();
+    files.push(("systems/CRM.YAML", "system: crm\n"));
+    assert!(load(folder(&files).path()).is_err());
+}
+
+#[test]
+fn records_move_only_to_a_collection_with_the_same_fields() {
+    let told = changed("example", "restrict: {flag: restricted}", "restrict: {move: customers}");
+    assert!(told.contains("`shop.customers` has no fields `amount`, `completed_at`"), "{told}");
+}
+
+#[test]
 fn digests_follow_the_bytes() {
     let one = load(folder(&start()).path()).unwrap();
     let two = load(folder(&start()).path()).unwrap();

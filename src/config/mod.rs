@@ -16,6 +16,7 @@ pub mod schema;
 pub mod secret;
 pub mod yaml;
 
+mod complete;
 mod load;
 
 pub use instance::{Controller, Instance, LogFormat, Token, TokenRole};
