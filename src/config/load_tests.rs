@@ -174,6 +174,29 @@ fn a_restriction_needs_a_way() {
 }
 
 #[test]
+fn what_a_minimum_keeps_should_be_restricted() {
+    says_only(
+        "example",
+        "      restricted: {type: boolean}\n",
+        "      restricted: {type: text, exempt: no flag}\n",
+        "`restricted` is `text` and no flag",
+    );
+    let told = changed("example", "    restrict: {flag: restricted}\n", "");
+    assert!(
+        told.contains("warning: what `de-invoices` keeps in `shop.orders` cannot be restricted"),
+        "{told}"
+    );
+}
+
+#[test]
+fn a_moment_may_be_compared_with_a_day() {
+    let when = "when: completed_at < 2020-01-01";
+    assert_eq!(changed("retention", "when: country = \"DE\"", when), "");
+    let when = "when: completed_at < 7";
+    says_only("retention", "when: country = \"DE\"", when, "compared with a whole number");
+}
+
+#[test]
 fn limits_do_not_contradict_each_other() {
     let pack = "retention";
     says_only(
