@@ -26,7 +26,7 @@ pub struct CheckArgs {
 pub enum CheckFormat {
     /// The place underlined, and a summary where all is well
     Human,
-    /// One line a problem: file:line:column: message
+    /// One line a problem, with file, line and column first
     Short,
     /// JSON
     Json,
@@ -130,13 +130,18 @@ fn write_summary(loaded: &Loaded, now: Timestamp, out: &mut dyn Write) -> std::i
     }
     writeln!(
         out,
-        "\nall is well: {} systems, {} rules, {} minimums and maximums; data map {}, rules {}",
-        loaded.data_map.systems.len(),
-        loaded.rules.rules.len(),
-        loaded.rules.limits.len(),
+        "\nall is well: {}, {}, {}; data map {}, rules {}",
+        counted(loaded.data_map.systems.len(), "system"),
+        counted(loaded.rules.rules.len(), "rule"),
+        counted(loaded.rules.limits.len(), "statutory limit"),
         loaded.data_map.digest.short(),
         loaded.rules.digest.short(),
     )
+}
+
+fn counted(count: usize, what: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {what}{plural}")
 }
 
 fn table(header: &[&str]) -> Table {

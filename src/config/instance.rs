@@ -97,6 +97,16 @@ pub fn compile(
     let words = |entry: &Option<At<super::leaf::Words>>, default: &str| {
         entry.as_ref().map_or(default, |words| words.value.0.as_str()).to_owned()
     };
+    if let Some(store) = &document.store
+        && let SecretReference::Plain(url) = &store.value.0
+        && !["sqlite", "postgres", "postgresql"]
+            .contains(&url.split(':').next().unwrap_or_default())
+    {
+        problems.push(
+            Problem::error(&store.place, "quietus keeps its own data in SQLite or PostgreSQL")
+                .help("write `sqlite:quietus.db`, or `env:NAME` for a `postgres://` URL"),
+        );
+    }
     let loopback = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8420);
     let tokens = compile_tokens(items(document.tokens.as_ref()), problems);
     if let Some(workers) = document.workers.as_ref().filter(|it| it.value.0 > MOST_WORKERS) {

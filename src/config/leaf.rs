@@ -168,17 +168,12 @@ impl Read for Day {
     fn read(node: &Node, reader: &mut Reader) -> Option<Self> {
         let text = reader.text(node, "a day such as `2026-12-24`")?;
         let exact = text.len() == 10;
-        match text.parse().ok().filter(|_| exact) {
-            Some(day) => Some(Self(day)),
-            None => {
-                reader.error(
-                    node,
-                    format!("`{text}` is no day"),
-                    "write year, month and day, such as `2026-12-24`",
-                );
-                None
-            }
+        let day = text.parse().ok().filter(|_| exact).map(Self);
+        if day.is_none() {
+            let help = "write year, month and day, such as `2026-12-24`";
+            reader.error(node, format!("`{text}` is no day"), help);
         }
+        day
     }
 }
 

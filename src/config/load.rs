@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use super::complete;
 use super::document::{InstanceDocument, PackDocument, SystemDocument};
 use super::instance::{self, Instance};
 use super::leaf::Words;
 use super::map;
-use super::problem::{At, Place, Problem, Problems};
+use super::problem::{At, Place, Problem, Problems, Severity};
 use super::read::{Read, Reader};
 use super::rules::{self, Whole};
 use super::yaml::{self, Node};
@@ -74,6 +75,9 @@ pub fn load(path: &Path) -> Result<Loaded, Problems> {
     let instance = instance::compile(&document, files.folder.clone(), problems);
     let drafts = map::compile(&system_documents, &zone, problems);
     let rules = rules::compile(&pack_documents, &drafts, whole, &zone, digests.1, problems);
+    if problems.iter().all(|problem| problem.severity == Severity::Warning) {
+        complete::check((&system_documents, &drafts), (&pack_documents, &rules), problems);
+    }
     let data_map = DataMap {
         systems: drafts.into_iter().map(|it| (it.model.name.clone(), it.model)).collect(),
         digest: digests.0,
@@ -166,13 +170,30 @@ impl Files {
                 return Listing { paths: Vec::new() };
             }
         };
-        let yaml = |path: &PathBuf| {
-            let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
-            let extension = path.extension().is_some_and(|it| it == "yaml" || it == "yml");
-            extension && name.is_some_and(|name| !name.starts_with('.'))
-        };
-        let mut paths: Vec<PathBuf> =
-            read.filter_map(|entry| Some(entry.ok()?.path())).filter(yaml).collect();
+        let mut paths: Vec<PathBuf> = Vec::new();
+        for entry in read {
+            let path = match entry {
+                Ok(entry) => entry.path(),
+                Err(error) => {
+                    let message = format!("the folder cannot be read: {}", plain(&error));
+                    self.report(&folder, message, "look at the disk and try again");
+                    continue;
+                }
+            };
+            let hidden =
+                path.file_name().is_none_or(|name| name.to_string_lossy().starts_with('.'));
+            let extension = path.extension().map(|it| it.to_string_lossy().to_lowercase());
+            if hidden {
+                continue;
+            }
+            if path.is_dir() {
+                // Data that somebody described and nobody reads would never be deleted.
+                let help = "move its files one folder up, or let its name begin with a `.`";
+                self.report(&path, "folders in here are not read".to_owned(), help);
+            } else if extension.is_some_and(|it| it == "yaml" || it == "yml") {
+                paths.push(path);
+            }
+        }
         paths.sort();
         if paths.is_empty() {
             let help = "write at least one file that ends in `.yaml`";

@@ -89,7 +89,7 @@ fn every_category_has_a_way_out() {
         pack,
         "  order.delivery: {purpose",
         "  order.deliveries: {purpose",
-        "did you mean `order.deliveries`?",
+        "example.yaml:43:25: error: no pack declares the category `order.delivery` (did you mean `order.deliveries`?",
     );
     says_only(
         pack,
@@ -174,6 +174,29 @@ fn a_restriction_needs_a_way() {
 }
 
 #[test]
+fn what_a_minimum_keeps_should_be_restricted() {
+    says_only(
+        "example",
+        "      restricted: {type: boolean}\n",
+        "      restricted: {type: text, exempt: no flag}\n",
+        "`restricted` is `text` and no flag",
+    );
+    let told = changed("example", "    restrict: {flag: restricted}\n", "");
+    assert!(
+        told.contains("warning: what `de-invoices` keeps in `shop.orders` cannot be restricted"),
+        "{told}"
+    );
+}
+
+#[test]
+fn a_moment_may_be_compared_with_a_day() {
+    let when = "when: completed_at < 2020-01-01";
+    assert_eq!(changed("retention", "when: country = \"DE\"", when), "");
+    let when = "when: completed_at < 7";
+    says_only("retention", "when: country = \"DE\"", when, "compared with a whole number");
+}
+
+#[test]
 fn limits_do_not_contradict_each_other() {
     let pack = "retention";
     says_only(
@@ -223,6 +246,37 @@ fn links_stay_in_their_system_and_make_no_circle() {
 }
 
 #[test]
+fn a_grace_counts_against_a_maximum_and_a_law_that_ends_only_warns() {
+    let pack = "retention";
+    let grace = "period: P6M\n    grace: P7M\n    action";
+    says_only(pack, "period: P6M\n    action", grace, "error: `contact-after-contract` keeps");
+    let ends = "    period: P3M\n    jurisdiction: EU\n    valid_to: 2030-12-31\n";
+    says_only(
+        pack,
+        "    period: P1Y\n    jurisdiction: EU\n",
+        ends,
+        "warning: `contact-after-contract` keeps",
+    );
+}
+
+#[test]
+fn files_in_inner_folders_are_not_overlooked() {
+    let mut files = start();
+    files.push(("systems/europe/crm.yaml", "system: crm\n"));
+    let told = report::short(&load(folder(&files).path()).unwrap_err());
+    assert!(told.starts_with("systems/europe:1:1: error: folders in here are not read"), "{told}");
+    let mut files = start();
+    files.push(("systems/CRM.YAML", "system: crm\n"));
+    assert!(load(folder(&files).path()).is_err());
+}
+
+#[test]
+fn records_move_only_to_a_collection_with_the_same_fields() {
+    let told = changed("example", "restrict: {flag: restricted}", "restrict: {move: customers}");
+    assert!(told.contains("`shop.customers` has no fields `amount`, `completed_at`"), "{told}");
+}
+
+#[test]
 fn digests_follow_the_bytes() {
     let one = load(folder(&start()).path()).unwrap();
     let two = load(folder(&start()).path()).unwrap();
@@ -236,4 +290,45 @@ fn digests_follow_the_bytes() {
     assert_ne!(one.rules.digest, three.rules.digest);
     assert_ne!(one.rules.rules[0].digest, three.rules.rules[0].digest);
     assert_eq!(one.rules.rules[1].digest, three.rules.rules[1].digest);
+}
+
+#[test]
+fn the_example_pack_stands_beside_others() {
+    let mut files = start();
+    files.push(("schedules/statutory-de.yaml", include_str!("../../schedules/statutory-de.yaml")));
+    let loaded = load(folder(&files).path()).map_err(|problems| problems.to_string()).unwrap();
+    assert_eq!(loaded.rules.limits.len(), 7);
+    assert_eq!(loaded.warnings.found, []);
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(96))]
+
+    /// Whatever is torn out of or written into the files: there is an answer, and every place is
+    /// inside its file.
+    #[test]
+    fn torn_files_never_panic(
+        file in 0_usize..3,
+        at in 0.0_f64..1.0,
+        length in 0_usize..60,
+        put in "[a-z0-9:{}\\[\\]\", \n#&*|>P%ü-]{0,12}",
+    ) {
+        let mut files = start();
+        let text: Vec<char> = files[file].1.chars().collect();
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "a position in a short text")]
+        let from = (at * text.len() as f64) as usize;
+        let to = (from + length).min(text.len());
+        let torn: String =
+            text[..from].iter().chain(put.chars().collect::<Vec<_>>().iter()).chain(&text[to..]).collect();
+        files[file].1 = torn.clone().leak();
+        let told = match load(folder(&files).path()) {
+            Ok(loaded) => loaded.warnings,
+            Err(problems) => problems,
+        };
+        drop(report::human(&told, false));
+        let lines = torn.split('\n').count();
+        for problem in told.found.iter().filter(|problem| &*problem.place.file == files[file].0) {
+            proptest::prop_assert!(problem.place.span.line as usize <= lines + 1, "{problem:?}");
+        }
+    }
 }

@@ -17,6 +17,7 @@ pub mod schema;
 pub mod secret;
 pub mod yaml;
 
+mod complete;
 mod load;
 
 pub use instance::{Controller, Instance, LogFormat, Token, TokenRole};

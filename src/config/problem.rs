@@ -201,16 +201,16 @@ fn distance(one: &str, other: &str) -> usize {
         let mut next = vec![row + 1];
         for (column, there) in other.iter().enumerate() {
             let replaced = last[column] + usize::from(here != there);
-            let mut least = replaced.min(last[column + 1] + 1).min(next[column] + 1);
+            let mut fewest = replaced.min(last[column + 1] + 1).min(next[column] + 1);
             let swapped = row > 0
                 && column > 0
                 && one[row - 1] == *there
                 && other[column - 1] == *here
                 && here != there;
             if swapped {
-                least = least.min(before[column - 1] + 1);
+                fewest = fewest.min(before[column - 1] + 1);
             }
-            next.push(least);
+            next.push(fewest);
         }
         before = last;
         last = next;

@@ -14,14 +14,15 @@ pub fn short(problems: &Problems) -> String {
         let place = &problem.place;
         let help = problem.help.as_ref().map(|help| format!(" ({help})")).unwrap_or_default();
         let path = if place.path.is_empty() { String::new() } else { format!(" [{}]", place.path) };
-        text.push_str(&format!(
+        let line = format!(
             "{}:{}:{}: {}: {}{help}{path}\n",
             place.file,
             place.span.line,
             place.span.column,
             word(problem.severity),
             problem.message,
-        ));
+        );
+        text.push_str(&line);
     }
     text
 }

@@ -62,7 +62,9 @@ mod tests {
                     entries.iter().for_each(|(name, inner)| look(inner, &format!("{path}/{name}")));
                 }
                 serde_json::Value::Array(items) => {
-                    items.iter().for_each(|inner| look(inner, &format!("{path}/anyOf")));
+                    for inner in items {
+                        look(inner, &format!("{path}/anyOf"));
+                    }
                 }
                 _ => {}
             }

@@ -145,7 +145,8 @@ pub enum FieldClass {
     Category(CategoryName),
     /// Not personal data, or deliberately not erased: the reason. It goes with its record.
     Exempt(String),
-    /// A key or link field without a category. It goes with its record.
+    /// A key field, a link field, a starting point or a flag of restriction, without a category.
+    /// It goes with its record.
     Structure,
 }
 

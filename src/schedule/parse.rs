@@ -122,9 +122,9 @@ fn lex(text: &str) -> Result<Vec<Token>, ConditionError> {
         let (kind, length) = one_token(rest, first, &token)?;
         token.kind = kind;
         token.length = length;
-        let (taken, left) = rest.split_at(length);
-        column += taken.chars().count();
-        rest = left;
+        let (read, unread) = rest.split_at(length);
+        column += read.chars().count();
+        rest = unread;
         tokens.push(token);
     }
     tokens.push(Token { kind: Kind::End, column, length: 0 });

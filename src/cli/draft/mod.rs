@@ -7,7 +7,6 @@ mod guess;
 mod links;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
 
 use quietus_connectors::{CollectionSchema, FieldSchema, FieldType, Schema};
 
@@ -175,7 +174,9 @@ fn write_collection(
     }
     if !own.is_empty() {
         line(text, 2, "links:");
-        own.iter().for_each(|link| line(text, 3, &link.written()));
+        for link in own {
+            line(text, 3, &link.written());
+        }
     }
     if !starts.is_empty() {
         line(text, 2, "starting_points:");
@@ -226,8 +227,9 @@ fn write_field(text: &mut String, field: &FieldSchema, structure: bool, reason: 
 }
 
 fn line(text: &mut String, level: usize, content: &str) {
-    // Writing to a string cannot fail.
-    drop(writeln!(text, "{}{content}", "  ".repeat(level)).ok());
+    text.push_str(&"  ".repeat(level));
+    text.push_str(content);
+    text.push('\n');
 }
 
 /// A text as one YAML scalar that is read as text again.

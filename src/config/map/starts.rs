@@ -177,12 +177,25 @@ fn move_target(
     problems: &mut Vec<Problem>,
 ) -> Option<Restriction> {
     let wanted = target.value.0.as_str();
-    let known = draft
+    let mapped = draft
         .model
         .collections
         .values()
-        .find(|it| it.name.as_str() == wanted || it.source == wanted)
-        .map(|it| it.source.clone());
+        .find(|it| it.name.as_str() == wanted || it.source == wanted);
+    if let Some(mapped) = mapped {
+        let missing: Vec<String> = collection
+            .fields
+            .keys()
+            .filter(|name| matches!(draft.own_field(mapped, name), Err(Resolution::Unknown(..))))
+            .map(|name| format!("`{name}`"))
+            .collect();
+        if !missing.is_empty() {
+            let message = format!("`{}` has no fields {}", draft.title(mapped), missing.join(", "));
+            let help = "records move with every field, and back when the restriction is lifted";
+            problems.push(Problem::error(&target.place, message).help(help));
+        }
+    }
+    let known = mapped.map(|it| it.source.clone());
     let exempt = draft.model.exempt.iter().find(|it| it.source == wanted);
     let source = known.or_else(|| exempt.map(|it| it.source.clone()));
     let Some(source) = source else {

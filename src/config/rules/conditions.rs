@@ -159,7 +159,8 @@ fn fits(literal: &Literal, field_type: FieldType) -> bool {
         }
         Literal::Decimal(_) => matches!(field_type, FieldType::Decimal | FieldType::Float),
         Literal::Boolean(_) => field_type == FieldType::Boolean,
-        Literal::Date(_) => field_type == FieldType::Date,
+        // A moment is compared with a day as a whole.
+        Literal::Date(_) => matches!(field_type, FieldType::Date | FieldType::Timestamp),
         Literal::Timestamp(_) => field_type == FieldType::Timestamp,
     }
 }
@@ -181,7 +182,7 @@ fn example(field_type: FieldType) -> &'static str {
         FieldType::Decimal | FieldType::Float => "a number such as `7.5`",
         FieldType::Boolean => "`true` or `false`",
         FieldType::Date => "a day such as `2026-12-24`",
-        FieldType::Timestamp => "a moment such as `2026-12-24T00:00:00Z`",
+        FieldType::Timestamp => "a moment such as `2026-12-24T00:00:00Z`, or a day",
         FieldType::Uuid => "a UUID in double quotes",
         _ => "a text in double quotes",
     }

@@ -3,13 +3,13 @@
 
 use std::collections::BTreeMap;
 
-use super::{Landscape, RuleDraft};
+use super::{Landscape, LimitDraft, RuleDraft};
 use crate::config::map::SystemDraft;
 use crate::config::problem::{At, Place, Problem, instead};
 use crate::config::read::{entries, items};
 use crate::datamap::{Collection, FieldClass};
 use crate::domain::{CategoryName, SystemName};
-use crate::schedule::{Action, Condition, Exemption};
+use crate::schedule::{Action, Condition, Exemption, LimitKind};
 
 /// Reports categories without a way out and rules that cannot work.
 pub fn check(
@@ -32,6 +32,9 @@ pub fn check(
         if let Some(starting_point) = &limit.document.starting_point {
             let holders = landscape.holders(&limit.model.category, &[]);
             check_starts(&holders, &limit.model.category, starting_point, problems);
+        }
+        if limit.model.kind == LimitKind::Minimum {
+            warn_unrestricted(landscape, limit, exemptions, problems);
         }
     }
 }
@@ -132,7 +135,7 @@ fn rules_of<'draft>(
     let broken =
         landscape.packs.iter().flat_map(|pack| items(pack.value.rules.as_ref())).any(|written| {
             let same = written.value.category.as_ref().is_none_or(|it| it.value == *category);
-            same && !landscape.rules.iter().any(|rule| std::ptr::eq(rule.document, &written.value))
+            same && !landscape.rules.iter().any(|rule| *rule.place == written.place)
         });
     if broken { None } else { Some(rules) }
 }
@@ -249,6 +252,35 @@ fn check_starts(
                 collection.name, system.place.file
             )),
         );
+    }
+}
+
+/// What a minimum keeps longer than its purpose is restricted meanwhile (GDPR article 18), where
+/// it can be.
+fn warn_unrestricted(
+    landscape: &Landscape<'_>,
+    limit: &LimitDraft<'_>,
+    exemptions: &BTreeMap<CategoryName, Exemption>,
+    problems: &mut Vec<Problem>,
+) {
+    let category = &limit.model.category;
+    let Some(place) = limit.document.name.as_ref().map(|name| &name.place) else { return };
+    if exemptions.contains_key(category) {
+        return;
+    }
+    for (system, collection) in landscape.holders(category, &[]) {
+        let document = system.document_of(collection.name.as_str());
+        if collection.restriction.is_none() && !document.is_some_and(|it| it.gives("restrict")) {
+            let title = system.title(collection);
+            let message = format!(
+                "what `{}` keeps in `{title}` cannot be restricted meanwhile",
+                limit.model.name
+            );
+            problems.push(Problem::warning(place, message).help(format!(
+                "add `restrict: {{flag: …}}` or `restrict: {{move: …}}` to `{}` in {}",
+                collection.name, system.place.file
+            )));
+        }
     }
 }
 

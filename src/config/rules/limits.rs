@@ -40,7 +40,11 @@ pub fn check(landscape: &Landscape<'_>, problems: &mut Vec<Problem>) {
         for rule in &landscape.rules {
             let same = rule.model.category == maximum.model.category
                 && rule.model.starting_point == maximum.model.starting_point;
-            let length = (rule.model.period, rule.model.rounding);
+            let length = Length {
+                period: rule.model.period,
+                rounding: rule.model.rounding,
+                grace: rule.model.grace,
+            };
             if same && longer(length, maximum, &zone) {
                 let place = rule.document.period.as_ref().map_or(rule.place, |it| &it.place);
                 let message = format!(
@@ -50,7 +54,8 @@ pub fn check(landscape: &Landscape<'_>, problems: &mut Vec<Problem>) {
                     maximum.model.name,
                     maximum.model.citation
                 );
-                let help = format!("write a period of at most `{}`", maximum.model.period);
+                let help =
+                    format!("write a period (and grace) of at most `{}`", maximum.model.period);
                 report(&rule.model.when, maximum, place, message, help, problems);
             }
         }
@@ -63,7 +68,9 @@ fn check_minimum(
     zone: &TimeZone,
     problems: &mut Vec<Problem>,
 ) {
-    if !longer((minimum.model.period, minimum.model.rounding), maximum, zone) {
+    let length =
+        Length { period: minimum.model.period, rounding: minimum.model.rounding, grace: None };
+    if !longer(length, maximum, zone) {
         return;
     }
     let Some(period) = &minimum.document.period else { return };
@@ -80,7 +87,8 @@ fn check_minimum(
     report(&minimum.model.when, maximum, &period.place, message, help, problems);
 }
 
-/// An error where both always apply to the same records, a warning where they may.
+/// An error where both always apply to the same records, a warning where they may: under another
+/// condition, or while a law that ends is in force (nobody here knows what day it is).
 fn report(
     when: &Condition,
     maximum: &LimitDraft<'_>,
@@ -89,7 +97,8 @@ fn report(
     help: String,
     problems: &mut Vec<Problem>,
 ) {
-    let always = maximum.model.when == Condition::Always || maximum.model.when == *when;
+    let same = maximum.model.when == Condition::Always || maximum.model.when == *when;
+    let always = same && maximum.model.valid_to.is_none();
     let problem = Problem::error(place, message).help(help);
     let severity = if always { Severity::Error } else { Severity::Warning };
     problems.push(Problem { severity, ..problem });
@@ -107,14 +116,25 @@ fn overlap(one: &LimitDraft<'_>, other: &LimitDraft<'_>) -> bool {
     one.category == other.category && one.starting_point == other.starting_point && together
 }
 
-/// Whether a period ends after the maximum does, from any of the starts.
-fn longer(length: (RetentionPeriod, Rounding), maximum: &LimitDraft<'_>, zone: &TimeZone) -> bool {
-    let most = (maximum.model.period, maximum.model.rounding);
+/// Whether something is kept longer than the maximum allows, from any of the starts: for a period
+/// and, if any, for a grace after it.
+fn longer(length: Length, maximum: &LimitDraft<'_>, zone: &TimeZone) -> bool {
+    let most = &maximum.model;
     starts(zone).any(|start| {
-        let end =
-            |(period, rounding): (RetentionPeriod, Rounding)| period.due_at(start, rounding, zone);
-        end(length) > end(most)
+        let mut end = length.period.due_at(start, length.rounding, zone);
+        if let Some(grace) = length.grace {
+            end = grace.due_at(end, Rounding::None, zone);
+        }
+        end > most.period.due_at(start, most.rounding, zone)
     })
+}
+
+/// How long something is kept.
+#[derive(Debug, Clone, Copy)]
+struct Length {
+    period: RetentionPeriod,
+    rounding: Rounding,
+    grace: Option<RetentionPeriod>,
 }
 
 fn starts(zone: &TimeZone) -> impl Iterator<Item = Timestamp> + '_ {
