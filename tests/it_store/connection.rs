@@ -33,27 +33,26 @@ async fn cut_off<Answer>(call: impl Future<Output = Answer>, most: u32) -> Optio
 async fn a_cancelled_call_leaves_no_transaction_open(stage: Stage) {
     stage.case_with_jobs(1).await;
     let mine = tenure(&stage.claim_one("worker", 0).await);
+    // One connection only, so that whatever a call leaves behind meets the next one.
+    let lone = Store::open(&stage.url, OpenOptions { readers: 1, ..OpenOptions::default() });
+    let lone = lone.await.unwrap();
     let (mut cut, mut answered) = (0, 0);
-    for round in 0..200 {
-        match cut_off(stage.store.heartbeat(&mine, at(60)), round % 20).await {
+    for round in 0..60 {
+        match cut_off(lone.heartbeat(&mine, at(60)), round % 20).await {
             Some(answer) => {
                 answer.unwrap().unwrap();
                 answered += 1;
             }
             None => cut += 1,
         }
+        lone.ping().await.unwrap();
+        if lone.kind() == "postgres" {
+            let idle = "pg_stat_activity WHERE datname = current_database()
+                AND state LIKE 'idle in transaction%'";
+            assert_eq!(stage.rows(idle).await, 0, "a transaction is open and nobody knows of it");
+        }
     }
-    assert!(cut > 10 && answered > 10, "{cut} cut off, {answered} answered");
-    // Every connection of the pool is lent once.
-    let ping = || stage.store.ping();
-    for answer in [tokio::join!(ping(), ping(), ping(), ping(), ping(), ping())] {
-        assert_eq!(answer, (Ok(()), Ok(()), Ok(()), Ok(()), Ok(()), Ok(())));
-    }
-    if stage.store.kind() == "postgres" {
-        let idle = "pg_stat_activity WHERE datname = current_database()
-            AND state LIKE 'idle in transaction%'";
-        assert_eq!(stage.rows(idle).await, 0, "a transaction is open and nobody knows of it");
-    }
+    assert!(cut > 5 && answered > 5, "{cut} cut off, {answered} answered");
     // Whatever is written now is seen from outside: no earlier transaction is around it.
     for second in 0..20 {
         stage.store.record_evidence(vec![entry(None, None)], at(second)).await.unwrap();
@@ -171,14 +170,14 @@ async fn a_dropped_transition_leaves_nothing(stage: Stage) {
             settled |= answered.unwrap();
         }
         // A commit that was cut off may still be carried out: between two equal looks it was not.
-        let state = async || stage.store.job(jobs[0]).await.unwrap().unwrap().state;
-        let (state, entries) = loop {
-            let (before, entries) = (state().await, stage.rows("evidence_outbox").await);
-            if before == state().await {
+        let look = async || stage.store.job(jobs[0]).await.unwrap().unwrap().state;
+        let (found, entries) = loop {
+            let (before, entries) = (look().await, stage.rows("evidence_outbox").await);
+            if before == look().await {
                 break (before, entries);
             }
         };
-        match state {
+        match found {
             JobState::Running => assert_eq!((entries, settled), (0, false)),
             // Whoever was cut off while it was committed does not know, and evidence is there.
             JobState::Completed => assert_eq!(entries, 1),
