@@ -3,12 +3,17 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use quietus_connectors::{FieldType, Value};
 use serde_json::Value as Json;
+use uuid::Uuid;
 
+use super::event::PostedEvent;
 use super::explain::read_value;
-use super::{AppError, Quietus};
+use super::open_case::{CaseOpened, Opening};
+use super::{Actor, AppError, Quietus};
 use crate::domain::{CategoryName, CollectionName, HoldScope, NameError, SystemName};
+use crate::store::{CaseCause, HoldKey, Recorded};
 
 /// What a hold covers, as it comes in.
 #[derive(Debug, Default)]
@@ -73,6 +78,44 @@ fn scalar(json: &Json) -> Option<String> {
 }
 
 impl Quietus {
+    /// Records a posted event; `false` where it was on record already.
+    ///
+    /// # Errors
+    /// As [`Quietus::post_event`].
+    pub async fn record_posted(&self, event: PostedEvent) -> Result<bool, AppError> {
+        Ok(self.post_event(event).await? == Recorded::New)
+    }
+
+    /// Releases a hold by its identifier, or all of a matter; how many.
+    ///
+    /// # Errors
+    /// Where none is in force under that name.
+    pub async fn release_named(&self, name: &str, actor: &Actor) -> Result<u64, AppError> {
+        let key = Uuid::try_parse(name).map_or_else(|_| HoldKey::Matter(name.to_owned()), HoldKey::Id);
+        self.release_hold(key, actor).await
+    }
+
+    /// Opens a case on a person's command, for what is due now or was due at an earlier moment.
+    ///
+    /// # Errors
+    /// Where a schedule does not exist or the moment lies in the future.
+    pub async fn open_case_now(
+        &self,
+        schedules: &[String],
+        as_of: Option<Timestamp>,
+        actor: Actor,
+    ) -> Result<CaseOpened, AppError> {
+        let acting = self.acting(schedules)?;
+        self.open_case(Opening {
+            cause: CaseCause::Command,
+            actor,
+            moment: as_of.unwrap_or_else(|| self.now()),
+            acting: &acting,
+            occurrence: None,
+        })
+        .await
+    }
+
     /// Reads the scope of a hold.
     ///
     /// # Errors
