@@ -3,6 +3,7 @@
 //! A use case reads the store, calls connected systems without a transaction open, and writes
 //! what came of it in one transaction together with its evidence.
 
+pub mod access;
 pub mod approve;
 pub mod carry_out;
 pub mod certify;
@@ -18,7 +19,9 @@ pub mod keys;
 pub mod open_case;
 pub mod opening;
 pub mod pause;
+pub mod posting;
 pub mod progress;
+pub mod reading;
 pub mod recording;
 pub mod retry;
 pub mod settle;

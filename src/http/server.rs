@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::routing::get;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::connection::BoundedListener;
+use super::{Api, route};
 use crate::app::Quietus;
 
 /// How long open connections may take to end after the stop.
@@ -46,12 +46,14 @@ impl Server {
     /// # Errors
     /// Where a token cannot be read or the address cannot be had.
     pub async fn bind(product: &Arc<Quietus>) -> Result<Self, BindError> {
+        let tokens = product.tokens().map_err(|error| BindError::Tokens(error.to_string()))?;
         let wanted = product.instance.listen;
         let refuse = |error: std::io::Error| BindError::Listen { address: wanted, why: error.kind() };
         let listener = TcpListener::bind(wanted).await.map_err(refuse)?;
         let address = listener.local_addr().map_err(refuse)?;
-        let router = Router::new().route("/health", get(|| async { "ok" }));
-        Ok(Self { listener, address, router, writes: TaskTracker::new() })
+        let writes = TaskTracker::new();
+        let router = route::router(&Api::new(product, tokens, &writes));
+        Ok(Self { listener, address, router, writes })
     }
 
     /// Where it listens.
