@@ -312,8 +312,14 @@ impl Operand<'_> {
 
     fn binary(&self, bytes: Vec<u8>) -> Fragment {
         if self.dialect == Dialect::Postgres {
-            let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-            self.typed(format!("\\x{digits}"))
+            let mut digits = String::with_capacity(2 + 2 * bytes.len());
+            digits.push_str("\\x");
+            for byte in bytes {
+                for half in [byte >> 4, byte & 15] {
+                    digits.extend(char::from_digit(u32::from(half), 16));
+                }
+            }
+            self.typed(digits)
         } else {
             Fragment::value(Cell::Bytes(bytes))
         }
@@ -327,8 +333,7 @@ impl Operand<'_> {
         };
         let number = text.parse::<f64>().ok().filter(|number| number.is_finite())?;
         Some(match (self.dialect, self.class()) {
-            (Dialect::Postgres, _) => self.typed(text),
-            (Dialect::MariaDb, FieldType::Decimal) => self.typed(text),
+            (Dialect::Postgres, _) | (Dialect::MariaDb, FieldType::Decimal) => self.typed(text),
             _ => match text.parse::<i64>() {
                 Ok(whole) => Fragment::value(Cell::Integer(whole)),
                 Err(_) => Fragment::value(Cell::Real(number)),
