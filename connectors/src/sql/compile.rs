@@ -42,7 +42,11 @@ impl<'s, 'o> Compiler<'s, 'o> {
 
     /// The table that a statement is about, and how it stands behind `FROM`, `UPDATE` or
     /// `DELETE FROM`. MariaDB knows no alias there.
-    pub(crate) fn main(&self, table: usize, instruction: Option<usize>) -> Result<(String, Place), Fault> {
+    pub(crate) fn main(
+        &self,
+        table: usize,
+        instruction: Option<usize>,
+    ) -> Result<(String, Place), Fault> {
         let quoted = self.scene.table(table).quoted(self.dialect())?;
         if self.dialect() == Dialect::MariaDb {
             return Ok((quoted.clone(), Place { prefix: quoted, table, instruction }));
@@ -52,7 +56,11 @@ impl<'s, 'o> Compiler<'s, 'o> {
     }
 
     /// Another table of the same statement.
-    pub(crate) fn inner(&self, table: usize, instruction: Option<usize>) -> Result<(String, Place), Fault> {
+    pub(crate) fn inner(
+        &self,
+        table: usize,
+        instruction: Option<usize>,
+    ) -> Result<(String, Place), Fault> {
         let quoted = self.scene.table(table).quoted(self.dialect())?;
         self.next.set(self.next.get() + 1);
         let prefix = format!("quietus_{}", self.next.get());
@@ -86,7 +94,12 @@ impl<'s, 'o> Compiler<'s, 'o> {
         self.condition(place, predicate, false)
     }
 
-    fn condition(&self, place: &Place, predicate: &Predicate, wanted: bool) -> Result<Fragment, Fault> {
+    fn condition(
+        &self,
+        place: &Place,
+        predicate: &Predicate,
+        wanted: bool,
+    ) -> Result<Fragment, Fault> {
         match predicate {
             Predicate::Always => Ok(Fragment::raw(if wanted { "(1 = 1)" } else { "(1 = 0)" })),
             Predicate::Never => Ok(Fragment::raw(if wanted { "(1 = 0)" } else { "(1 = 1)" })),
@@ -211,9 +224,10 @@ impl<'s, 'o> Compiler<'s, 'o> {
                 instruction: at.instruction.unwrap_or(usize::MAX),
                 fields: names.clone(),
             };
-            let number = self.scene.lists.iter().position(|one| *one == entry).ok_or_else(|| {
-                misconfigured("a list is read through a link that the order does not know")
-            })?;
+            let number =
+                self.scene.lists.iter().position(|one| *one == entry).ok_or_else(|| {
+                    misconfigured("a list is read through a link that the order does not know")
+                })?;
             self.next.set(self.next.get() + 1);
             let alias = format!("quietus_{}", self.next.get());
             let mut equal = Vec::new();
@@ -222,7 +236,10 @@ impl<'s, 'o> Compiler<'s, 'o> {
                 equal.push(Fragment::raw(format!("{left} = {alias}.c{index}")));
             }
             Ok(Fragment::all(equal).within(
-                &format!("EXISTS (SELECT 1 FROM {} AS {alias} WHERE ", list_name(self.dialect(), number)),
+                &format!(
+                    "EXISTS (SELECT 1 FROM {} AS {alias} WHERE ",
+                    list_name(self.dialect(), number)
+                ),
                 ")",
             ))
         })

@@ -41,9 +41,9 @@ pub(crate) fn rejected(message: impl Into<String>) -> Fault {
 pub(crate) fn fault(dialect: Dialect, doing: Doing, error: sqlx::Error) -> Fault {
     match &error {
         sqlx::Error::Database(database) => database_fault(dialect, database.as_ref()),
-        sqlx::Error::Configuration(_) | sqlx::Error::InvalidArgument(_) => {
-            misconfigured("the connection URL cannot be used: check host, port, database and options")
-        }
+        sqlx::Error::Configuration(_) | sqlx::Error::InvalidArgument(_) => misconfigured(
+            "the connection URL cannot be used: check host, port, database and options",
+        ),
         sqlx::Error::Tls(_) => misconfigured(
             "no TLS connection could be made: check the certificate and the `sslmode` of the URL",
         ),
@@ -166,7 +166,9 @@ fn mariadb_class(code: &str) -> Class {
         "1146" | "1054" | "1051" | "1305" | "1630" => {
             Class::Misconfigured("a table, column or function is not there")
         }
-        "1290" | "1792" | "1836" => Class::Misconfigured("the server is read-only: use the primary"),
+        "1290" | "1792" | "1836" => {
+            Class::Misconfigured("the server is read-only: use the primary")
+        }
         "1137" | "1093" => Class::Misconfigured(
             "this version cannot name a table twice in one statement: use MariaDB 10.6 or later",
         ),
@@ -191,9 +193,9 @@ fn sqlite_class(code: &str) -> Class {
         3 | 23 => Class::Misconfigured("permission denied"),
         8 => Class::Misconfigured("the file is read-only"),
         14 => Class::Misconfigured("the file cannot be opened"),
-        1 | 11 | 17 | 26 => {
-            Class::Misconfigured("the file is not a healthy database or a table or column is missing")
-        }
+        1 | 11 | 17 | 26 => Class::Misconfigured(
+            "the file is not a healthy database or a table or column is missing",
+        ),
         19 => Class::Rejected("a constraint forbids the change"),
         20 => Class::Misconfigured("a value does not fit the type of its field"),
         _ => Class::Rejected("the change was refused"),
