@@ -296,7 +296,63 @@ async fn an_unreachable_system_is_transient(system: System) {
     }
 }
 
+async fn a_record_locked_by_another_is_tried_again_later(mut system: System) {
+    fill_numbers(&mut system).await;
+    let mut order = numbers("locked");
+    order.pace.lock_timeout_ms = 300;
+    system.run(system.pick("BEGIN", "START TRANSACTION", "BEGIN IMMEDIATE")).await;
+    system.run("UPDATE numbers SET made_on = '2010-01-02' WHERE id = 7").await;
+    let connector = system.connector();
+    let fault = connector.execute(&order, &Watcher::new()).await.unwrap_err();
+    assert!(matches!(fault, Fault::Transient { .. }), "{fault:?}");
+    system.run("COMMIT").await;
+    order.attempt = 2;
+    assert_eq!(done(connector.execute(&order, &Watcher::new()).await.unwrap()).changed(), 20);
+}
+
+async fn a_long_list_is_loaded_in_batches(mut system: System) {
+    fill_numbers(&mut system).await;
+    let mut order = numbers("long");
+    order.instructions[0].delete_when =
+        Predicate::Listed { fields: vec![FieldRef::own("id")], list: 0 };
+    order.lists.push(quietus_connectors::KeyList {
+        types: vec![FieldType::Integer],
+        entries: (11..=100_010).map(|id| vec![Value::Integer(id)]).collect(),
+    });
+    order.pace.chunk_records = 10;
+    let connector = system.connector();
+    assert_eq!(connector.preview(&order).await.unwrap().collections[0].delete, 10);
+    assert_eq!(done(connector.execute(&order, &Watcher::new()).await.unwrap()).changed(), 10);
+}
+
+#[tokio::test]
+async fn sqlite_overwrites_what_it_deletes() {
+    let mut system = System::fresh("sqlite", "overwrites").await;
+    system
+        .run("CREATE TABLE people (id INTEGER PRIMARY KEY, name TEXT); INSERT INTO people VALUES (1, 'Zaphod Quietsworth');")
+        .await;
+    let file = system.url.trim_start_matches("sqlite://").to_owned();
+    let holds = || {
+        let bytes = std::fs::read(&file).unwrap();
+        bytes.windows(18).any(|window| window == b"Zaphod Quietsworth")
+    };
+    assert!(holds());
+    let mut people =
+        collection("people", &["id"], &[("id", FieldType::Integer), ("name", FieldType::Text)]);
+    people.delete_when = Predicate::Always;
+    done(
+        system
+            .connector()
+            .execute(&order("overwrites", vec![people]), &Watcher::new())
+            .await
+            .unwrap(),
+    );
+    assert!(!holds());
+}
+
 on_every_system! {
+    a_record_locked_by_another_is_tried_again_later
+    a_long_list_is_loaded_in_batches
     an_overtaken_attempt_changes_nothing_more
     keys_of_every_type_are_walked
     a_deep_chain_ends

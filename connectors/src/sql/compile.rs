@@ -325,3 +325,118 @@ pub(crate) fn list_name(dialect: Dialect, number: usize) -> String {
         Dialect::Sqlite => format!("temp.quietus_list_{number}"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::order::{Instruction, Link, LinkKind, Order, Pace, PartitionPolicy};
+    use crate::sql::catalogue::{Catalogue, Column, Table};
+    use crate::value::FieldType;
+
+    fn column(name: &str, class: FieldType, cast: &str) -> Column {
+        Column {
+            name: name.to_owned(),
+            native: cast.to_owned(),
+            class,
+            cast: cast.to_owned(),
+            zoned: true,
+            by_text: false,
+            nullable: true,
+            generated: false,
+            length: None,
+            collation: None,
+        }
+    }
+
+    fn table(name: &str) -> Table {
+        Table {
+            name: name.to_owned(),
+            columns: vec![
+                column("id", FieldType::Integer, "bigint"),
+                column("parent", FieldType::Integer, "bigint"),
+                column("seen", FieldType::Timestamp, "timestamptz"),
+            ],
+            key: vec!["id".to_owned()],
+            ..Table::default()
+        }
+    }
+
+    fn instruction(name: &str) -> Instruction {
+        Instruction {
+            collection: name.to_owned(),
+            source: name.to_owned(),
+            key: vec!["id".to_owned()],
+            fields: Vec::new(),
+            links: vec![Link {
+                name: "up".to_owned(),
+                to: "parents".to_owned(),
+                fields: vec![("parent".to_owned(), "id".to_owned())],
+                kind: LinkKind::Deep,
+                needed: false,
+            }],
+            treatments: Vec::new(),
+            delete_when: Predicate::Never,
+            restrict_when: Predicate::Never,
+            lift_when: Predicate::Never,
+            restriction: None,
+            held: Predicate::Never,
+            partitions: PartitionPolicy::Records,
+            probes: Vec::new(),
+            keep: false,
+        }
+    }
+
+    fn written(dialect: Dialect, predicate: &Predicate) -> String {
+        let order = Order {
+            key: "k".to_owned(),
+            attempt: 1,
+            moment: jiff::Timestamp::UNIX_EPOCH,
+            instructions: vec![instruction("children"), instruction("parents")],
+            lists: Vec::new(),
+            pace: Pace::default(),
+            most_records: None,
+        };
+        let catalogue =
+            Catalogue { tables: vec![table("children"), table("parents")], ..Catalogue::default() };
+        let scene = Scene::new(dialect, &order, catalogue);
+        let compiler = Compiler::new(&scene);
+        let (_, place) = compiler.main(0, Some(0)).unwrap();
+        compiler.holds(&place, predicate).unwrap().finish(dialect)
+    }
+
+    fn one() -> Predicate {
+        Predicate::Compare {
+            field: FieldRef::own("id"),
+            comparison: Comparison::Equal,
+            value: Value::Integer(1),
+        }
+    }
+
+    #[test]
+    fn positive_leaves_stay_bare_and_negative_ones_name_the_null() {
+        assert_eq!(written(Dialect::Sqlite, &one()), "(quietus_0.\"id\" = ?)");
+        assert_eq!(
+            written(Dialect::Sqlite, &one().negate()),
+            "(quietus_0.\"id\" <> ? OR quietus_0.\"id\" IS NULL)"
+        );
+        let seen = Predicate::Absent(FieldRef::own("seen"));
+        assert_eq!(
+            written(Dialect::MariaDb, &Predicate::Not(Box::new(Predicate::All(vec![one(), seen])))),
+            "((`children`.`id` <> ? OR `children`.`id` IS NULL) OR `children`.`seen` IS NOT NULL)"
+        );
+    }
+
+    #[test]
+    fn one_starting_point_is_one_comparison() {
+        let cutoff = Cutoff::Moment(jiff::Timestamp::UNIX_EPOCH);
+        let own = Predicate::LatestAtOrBefore(vec![(FieldRef::own("seen"), cutoff)]);
+        assert_eq!(written(Dialect::Postgres, &own), "(quietus_0.\"seen\" <= $1)");
+        let through = FieldRef { via: vec!["up".to_owned()], field: "seen".to_owned() };
+        let through = Predicate::LatestAtOrBefore(vec![(through, cutoff)]);
+        assert_eq!(
+            written(Dialect::Postgres, &through),
+            "EXISTS (SELECT 1 FROM \"parents\" AS quietus_1 WHERE quietus_1.\"id\" = quietus_0.\"parent\" \
+             AND (quietus_1.\"seen\" <= $1))"
+        );
+    }
+}
