@@ -363,3 +363,52 @@ on_every_system! {
     names_with_quotes_are_only_names
     an_unreachable_system_is_transient
 }
+
+#[tokio::test]
+async fn a_reference_that_appears_meanwhile_is_tried_again_later() {
+    let mut system = System::fresh("postgresql", "meanwhile").await;
+    fill_numbers(&mut system).await;
+    system.run("CREATE TABLE notes (number_id INT REFERENCES numbers (id))").await;
+    let mut order = numbers("meanwhile");
+    order.pace.lock_timeout_ms = 10_000;
+    // The reference is not yet committed when the deletion looks, and is when it deletes.
+    system.run("BEGIN; INSERT INTO notes VALUES (2)").await;
+    let connector = system.connector();
+    let watcher = Watcher::new();
+    let ending = async {
+        tokio::time::sleep(std::time::Duration::from_millis(700)).await;
+        system.run("COMMIT").await;
+    };
+    let (receipt, ()) = tokio::join!(connector.execute(&order, &watcher), ending);
+    let fault = receipt.unwrap_err();
+    assert!(matches!(fault, Fault::Transient { .. }), "{fault:?}");
+    order.attempt = 2;
+    let outcome = done(connector.execute(&order, &Watcher::new()).await.unwrap());
+    assert_eq!((outcome.changed(), of(&outcome, "numbers").referenced["public.notes"]), (19, 1));
+}
+
+#[tokio::test]
+async fn a_child_that_appears_meanwhile_is_not_taken_along() {
+    let mut system = System::fresh("postgresql", "taken_along").await;
+    fill_numbers(&mut system).await;
+    system
+        .run("CREATE TABLE notes (id INT PRIMARY KEY, number_id INT REFERENCES numbers (id) ON DELETE CASCADE)")
+        .await;
+    let mut order = numbers("along");
+    order.pace.lock_timeout_ms = 10_000;
+    let fields = [("id", FieldType::Integer), ("number_id", FieldType::Integer)];
+    let mut notes = collection("notes", &["id"], &fields);
+    notes.keep = true;
+    order.instructions.push(notes);
+    system.run("BEGIN; INSERT INTO notes VALUES (1, 2)").await;
+    let connector = system.connector();
+    let watcher = Watcher::new();
+    let ending = async {
+        tokio::time::sleep(std::time::Duration::from_millis(700)).await;
+        system.run("COMMIT").await;
+    };
+    let (receipt, ()) = tokio::join!(connector.execute(&order, &watcher), ending);
+    let outcome = done(receipt.unwrap());
+    assert_eq!((outcome.changed(), of(&outcome, "numbers").referenced["notes"]), (19, 1));
+    assert_eq!(system.rows("SELECT CAST(number_id AS TEXT) FROM notes").await, ["2"]);
+}

@@ -233,7 +233,9 @@ impl Session {
                 .await
                 .map(|done| done.rows_affected()),
         };
-        answer.map_err(|error| fault(dialect, Doing::Statement, error))
+        let doing =
+            if statement.text.starts_with("DELETE") { Doing::Deletion } else { Doing::Statement };
+        answer.map_err(|error| fault(dialect, doing, error))
     }
 
     /// Reads all rows of a bounded answer.
