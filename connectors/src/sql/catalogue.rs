@@ -45,6 +45,7 @@ pub(crate) struct Partition {
 
 /// A column.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts of a catalogue row")]
 pub(crate) struct Column {
     pub(crate) name: String,
     /// The type in the system's own words.
@@ -127,7 +128,8 @@ impl Catalogue {
         let exact = self.tables.iter().position(|table| table.full_name() == source);
         exact.or_else(|| {
             self.tables.iter().position(|table| {
-                table.name == source && table.schema.as_deref().is_none_or(|schema| schema == "public")
+                table.name == source
+                    && table.schema.as_deref().is_none_or(|schema| schema == "public")
             })
         })
     }

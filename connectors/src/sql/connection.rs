@@ -9,11 +9,17 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
+use sqlx::encode::{Encode, IsNull};
+use sqlx::error::BoxDynError;
 use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlRow};
-use sqlx::postgres::{PgConnectOptions, PgConnection, PgRow};
+use sqlx::postgres::types::Oid;
+use sqlx::postgres::{
+    PgArgumentBuffer, PgConnectOptions, PgConnection, PgRow, PgTypeInfo, Postgres,
+};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteRow};
 use sqlx::{
-    AssertSqlSafe, Column as _, ConnectOptions, Connection, Row as _, TypeInfo as _, ValueRef as _,
+    AssertSqlSafe, Column as _, ConnectOptions, Connection, Row as _, Type, TypeInfo as _,
+    ValueRef as _,
 };
 
 use crate::order::Pace;
@@ -146,7 +152,10 @@ impl Session {
                  SESSION time_zone = '+00:00', SESSION foreign_key_checks = 1, \
                  SESSION sql_safe_updates = 0"
                     .to_owned(),
-                format!("SET SESSION innodb_lock_wait_timeout = {}", (lock_ms.max(1)).div_ceil(1000)),
+                format!(
+                    "SET SESSION innodb_lock_wait_timeout = {}",
+                    (lock_ms.max(1)).div_ceil(1000)
+                ),
                 "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ".to_owned(),
             ],
             Self::Sqlite(_) => vec!["PRAGMA secure_delete = ON".to_owned()],
@@ -224,7 +233,9 @@ impl Session {
                 .await
                 .map(|done| done.rows_affected()),
         };
-        answer.map_err(|error| fault(dialect, Doing::Statement, error))
+        let doing =
+            if statement.text.starts_with("DELETE") { Doing::Deletion } else { Doing::Statement };
+        answer.map_err(|error| fault(dialect, doing, error))
     }
 
     /// Reads all rows of a bounded answer.
@@ -250,9 +261,11 @@ impl Session {
 
     /// The one row of an aggregate.
     pub(crate) async fn fetch_one(&mut self, statement: &Fragment) -> Result<Vec<Cell>, Fault> {
-        self.fetch(statement).await?.into_iter().next().ok_or_else(|| {
-            crate::sql::faults::rejected("a count came back without a row")
-        })
+        self.fetch(statement)
+            .await?
+            .into_iter()
+            .next()
+            .ok_or_else(|| crate::sql::faults::rejected("a count came back without a row"))
     }
 
     /// One number.
@@ -277,6 +290,30 @@ type PostgresQuery<'q> = sqlx::query::Query<'q, sqlx::Postgres, sqlx::postgres::
 type MariaDbQuery<'q> = sqlx::query::Query<'q, sqlx::MySql, sqlx::mysql::MySqlArguments>;
 type SqliteQuery<'q> = sqlx::query::Query<'q, sqlx::Sqlite, sqlx::sqlite::SqliteArguments>;
 
+/// A time in PostgreSQL's own binary form. As text it would be read again for every record, because
+/// reading it depends on settings of the session.
+struct PostgresTime {
+    oid: u32,
+    bytes: Vec<u8>,
+}
+
+impl Type<Postgres> for PostgresTime {
+    fn type_info() -> PgTypeInfo {
+        PgTypeInfo::with_oid(Oid(1184))
+    }
+}
+
+impl Encode<'_, Postgres> for PostgresTime {
+    fn encode_by_ref(&self, buffer: &mut PgArgumentBuffer) -> Result<IsNull, BoxDynError> {
+        buffer.extend_from_slice(&self.bytes);
+        Ok(IsNull::No)
+    }
+
+    fn produces(&self) -> Option<PgTypeInfo> {
+        Some(PgTypeInfo::with_oid(Oid(self.oid)))
+    }
+}
+
 fn postgres_query<'q>(text: AssertSqlSafe<String>, binds: &[Cell]) -> PostgresQuery<'q> {
     // Unnamed statements: each window is planned for its own bounds, and poolers stay content.
     let mut query = sqlx::query(text).persistent(false);
@@ -287,6 +324,15 @@ fn postgres_query<'q>(text: AssertSqlSafe<String>, binds: &[Cell]) -> PostgresQu
             Cell::Real(number) => query.bind(*number),
             Cell::Text(text) => query.bind(text.clone()),
             Cell::Bytes(bytes) => query.bind(bytes.clone()),
+            Cell::Moment(since) => {
+                query.bind(PostgresTime { oid: 1184, bytes: since.to_be_bytes().to_vec() })
+            }
+            Cell::WallClock(since) => {
+                query.bind(PostgresTime { oid: 1114, bytes: since.to_be_bytes().to_vec() })
+            }
+            Cell::Day(since) => {
+                query.bind(PostgresTime { oid: 1082, bytes: since.to_be_bytes().to_vec() })
+            }
         };
     }
     query
@@ -296,7 +342,10 @@ fn mariadb_query<'q>(text: AssertSqlSafe<String>, binds: &[Cell]) -> MariaDbQuer
     let mut query = sqlx::query(text).persistent(false);
     for bind in binds {
         query = match bind {
-            Cell::Null => query.bind(None::<String>),
+            // Times are written as text for these two.
+            Cell::Null | Cell::Moment(_) | Cell::WallClock(_) | Cell::Day(_) => {
+                query.bind(None::<String>)
+            }
             Cell::Integer(number) => query.bind(*number),
             Cell::Real(number) => query.bind(*number),
             Cell::Text(text) => query.bind(text.clone()),
@@ -310,7 +359,10 @@ fn sqlite_query<'q>(text: AssertSqlSafe<String>, binds: &[Cell]) -> SqliteQuery<
     let mut query = sqlx::query(text).persistent(false);
     for bind in binds {
         query = match bind {
-            Cell::Null => query.bind(None::<String>),
+            // Times are written as text for these two.
+            Cell::Null | Cell::Moment(_) | Cell::WallClock(_) | Cell::Day(_) => {
+                query.bind(None::<String>)
+            }
             Cell::Integer(number) => query.bind(*number),
             Cell::Real(number) => query.bind(*number),
             Cell::Text(text) => query.bind(text.clone()),

@@ -4,6 +4,7 @@
 //! deletable too. References of a collection to itself are followed by a recursive query;
 //! references in a circle over several tables make the count an upper bound.
 
+use crate::order::{Order, Restriction};
 use crate::predicate::Predicate;
 use crate::receipt::{Counts, Drift, Fault, ProbeCount};
 use crate::sql::SqlConnector;
@@ -19,7 +20,6 @@ use crate::sql::scene::{Blocker, Scene};
 use crate::sql::treat;
 use crate::sql::windows::Keys;
 use crate::sql::{drift, lists, refusals};
-use crate::order::{Order, Restriction};
 
 /// Counts what `execute` would do.
 pub(crate) async fn preview(connector: &SqlConnector, order: &Order) -> Result<Counts, Fault> {
@@ -53,12 +53,31 @@ async fn counts(session: &mut Session, scene: &Scene<'_>) -> Result<Counts, Faul
             Some(Err(fault)) => return Err(fault),
             Some(Ok((wanted, statement))) => {
                 let row = session.fetch_one(&statement).await?;
-                wanted.read(blank, &row)
+                let mut counted = wanted.read(blank, &row);
+                if let Some(statement) = moved_back(scene, position)? {
+                    counted.lift = session.count(&statement).await?;
+                }
+                counted
             }
         };
         counts.collections.push(counted);
     }
     Ok(counts)
+}
+
+/// Counts records in the other table of a restriction that would come back.
+fn moved_back(scene: &Scene<'_>, position: usize) -> Result<Option<Fragment>, Fault> {
+    let one = scene.instruction(position);
+    let Some(Restriction::Move { to }) = &one.restriction else { return Ok(None) };
+    let Some(table) = scene.catalogue.find(to) else { return Ok(None) };
+    if one.keep || one.lift_when == Predicate::Never {
+        return Ok(None);
+    }
+    let compiler = Compiler::new(scene);
+    let (from, place) = compiler.main(table, Some(position))?;
+    let mut conditions = restrict::due(&compiler, &place, position, Way::Lift)?;
+    conditions.extend(compiler.unreferred(&place)?);
+    Ok(Some(Fragment::all(conditions).within(&format!("SELECT COUNT(*) FROM {from} WHERE "), "")))
 }
 
 /// What each column of the statement counts.
@@ -106,14 +125,18 @@ impl Wanted {
                 conditions.extend(goes.clone().map(Fragment::negate));
                 Fragment::all(conditions)
             };
-            for treatment in one.treatments.iter().filter(|treatment| !treatment.fields.is_empty()) {
+            for treatment in one.treatments.iter().filter(|treatment| !treatment.fields.is_empty())
+            {
                 let conditions = treat::due(&compiler, &place, treatment, &one.held)?;
                 add(Count::Treat(treatment.category.clone()), stays(conditions));
             }
             if one.restriction.is_some() {
-                let conditions = restrict::due(&compiler, &place, position, Way::Restrict)?;
-                add(Count::Restrict, stays(conditions));
+                let mut conditions = restrict::due(&compiler, &place, position, Way::Restrict)?;
                 let moved = matches!(one.restriction, Some(Restriction::Move { .. }));
+                if moved {
+                    conditions.extend(compiler.unreferred(&place)?);
+                }
+                add(Count::Restrict, stays(conditions));
                 if !moved {
                     let conditions = restrict::due(&compiler, &place, position, Way::Lift)?;
                     add(Count::Lift, stays(conditions));
@@ -185,7 +208,11 @@ impl<'c, 's, 'o> Deletable<'c, 's, 'o> {
     }
 
     /// The conditions without references of the collection to itself.
-    fn apart_from_itself(&mut self, place: &Place, instruction: usize) -> Result<Vec<Fragment>, Fault> {
+    fn apart_from_itself(
+        &mut self,
+        place: &Place,
+        instruction: usize,
+    ) -> Result<Vec<Fragment>, Fault> {
         let mut conditions = due(self.compiler, place, instruction)?;
         for blocker in self.compiler.scene.blockers(place.table) {
             if blocker.table == place.table {
@@ -267,7 +294,14 @@ impl<'c, 's, 'o> Deletable<'c, 's, 'o> {
             alternatives.push(Fragment::all(equal));
         }
         let query = apart
-            .within(&format!("{name} ({}) AS (SELECT {} FROM {from} WHERE ", names.join(", "), base.join(", ")), "")
+            .within(
+                &format!(
+                    "{name} ({}) AS (SELECT {} FROM {from} WHERE ",
+                    names.join(", "),
+                    base.join(", ")
+                ),
+                "",
+            )
             .then(&format!(" UNION SELECT {} FROM {name} JOIN {parents} ON ", step.join(", ")))
             .and(Fragment::any(alternatives))
             .then(")");
@@ -276,7 +310,11 @@ impl<'c, 's, 'o> Deletable<'c, 's, 'o> {
     }
 
     /// Due records that stay, by the name of what keeps them.
-    fn referenced(&mut self, place: &Place, instruction: usize) -> Result<Vec<(String, Fragment)>, Fault> {
+    fn referenced(
+        &mut self,
+        place: &Place,
+        instruction: usize,
+    ) -> Result<Vec<(String, Fragment)>, Fault> {
         let scene = self.compiler.scene;
         let mut by_name: Vec<(String, Vec<Fragment>)> = Vec::new();
         for blocker in scene.blockers(place.table) {
