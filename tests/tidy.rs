@@ -28,7 +28,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
 
 /// Words that only some rooms may use: what a word gives access to, and who has it.
 const ONLY_IN: &[(&str, &[&str])] = &[
-    ("sqlx::", &["src/store/", "connectors/"]),
+    ("sqlx::", &["src/store/", "connectors/", "tests/"]),
     ("reqwest::", &["connectors/", "tests/"]),
     ("tokio_cron_scheduler", &["src/ticker/"]),
     ("std::env::var", &["src/config/", "tests/", "connectors/tests/", "connectors/benches/"]),

@@ -33,10 +33,7 @@ fn fault(path: &Path) -> Fault {
 /// Where the file cannot be written or a statement is refused.
 pub async fn write(path: &Path, script: &str) -> Result<(), Fault> {
     let mut connection = connect(path, true).await?;
-    sqlx::raw_sql(AssertSqlSafe(script))
-        .execute(&mut connection)
-        .await
-        .map_err(|_| fault(path))?;
+    sqlx::raw_sql(AssertSqlSafe(script)).execute(&mut connection).await.map_err(|_| fault(path))?;
     connection.close().await.map_err(|_| fault(path))
 }
 

@@ -14,12 +14,7 @@ impl Quietus {
     /// # Errors
     /// Where the case does not wait, no reason is given, the person wrote one of the rules, or
     /// the instance names people who may approve and this is none of them.
-    pub async fn approve(
-        &self,
-        case: Uuid,
-        actor: &Actor,
-        reason: &str,
-    ) -> Result<(), AppError> {
+    pub async fn approve(&self, case: Uuid, actor: &Actor, reason: &str) -> Result<(), AppError> {
         if reason.trim().is_empty() {
             return Err(AppError::Input("an approval needs a reason".to_owned()));
         }
@@ -36,8 +31,7 @@ impl Quietus {
             About { case: Some(case), job: None },
             &json!({"case": case, "by": actor.0, "reason": reason}),
         )?;
-        let decision =
-            Decision { by: actor.0.clone(), reason: reason.to_owned(), at: self.now() };
+        let decision = Decision { by: actor.0.clone(), reason: reason.to_owned(), at: self.now() };
         match self.store.approve_case(case, decision, vec![evidence]).await? {
             Approval::Approved => {
                 self.wake.up();

@@ -89,8 +89,7 @@ impl Quietus {
         };
         self.crash.reach(CrashPoint::Claimed);
         let id = claimed.job.id;
-        let tenure =
-            Tenure { job: id, worker: worker.to_owned(), attempt: claimed.job.attempt };
+        let tenure = Tenure { job: id, worker: worker.to_owned(), attempt: claimed.job.attempt };
         let case = self.store.case(claimed.job.case_id).await?.ok_or_else(|| {
             AppError::Unreadable { what: "a job", why: "its case is missing".to_owned() }
         })?;
@@ -275,9 +274,8 @@ impl Quietus {
     fn order_of(&self, attempt: &Attempt<'_>, plan: &SystemPlan) -> Result<Order, AppError> {
         let job = &attempt.claimed.job;
         let key = format!("{}-{}", job.id.simple(), attempt.done.rounds.len() + 1);
-        let mut order = plan
-            .order(key, job.attempt)
-            .map_err(|error| AppError::Input(error.to_string()))?;
+        let mut order =
+            plan.order(key, job.attempt).map_err(|error| AppError::Input(error.to_string()))?;
         let Payload::First { most_records, .. } = payload_of(attempt)?;
         order.most_records = most_records;
         Ok(order)
@@ -343,12 +341,7 @@ impl Quietus {
     }
 
     /// A receipt that is not `Done`.
-    fn not_done_yet(
-        &self,
-        attempt: &Attempt<'_>,
-        watch: &Watch<'_>,
-        receipt: Receipt,
-    ) -> Ending {
+    fn not_done_yet(&self, attempt: &Attempt<'_>, watch: &Watch<'_>, receipt: Receipt) -> Ending {
         let mut done = watch.done();
         let (settlement, words) = match receipt {
             Receipt::Stopped(outcome) => {
@@ -363,9 +356,7 @@ impl Quietus {
             Receipt::Pending { reference, ask_at } => {
                 (Settlement::Waiting { ask_at, reference }, "the system will report".to_owned())
             }
-            Receipt::Deferred { until, why } => {
-                (Settlement::Released { available_at: until }, why)
-            }
+            Receipt::Deferred { until, why } => (Settlement::Released { available_at: until }, why),
             Receipt::Done(outcome) => {
                 // Only reached if a caller forgets to verify: nothing unverified completes.
                 done.current = outcome;
@@ -375,11 +366,7 @@ impl Quietus {
         Ending { settlement, done, order_key: String::new(), verification: None, words }
     }
 
-    fn settlement_of_stop(
-        &self,
-        attempt: &Attempt<'_>,
-        watch: &Watch<'_>,
-    ) -> (Settlement, String) {
+    fn settlement_of_stop(&self, attempt: &Attempt<'_>, watch: &Watch<'_>) -> (Settlement, String) {
         let now = Settlement::Released { available_at: self.now() };
         match watch.stopped() {
             Some(Stopped::Cancelled) => (Settlement::Cancelled, "called off".to_owned()),

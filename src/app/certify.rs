@@ -2,12 +2,10 @@
 //! sign, write the certificate with its leaf while the case closes, publish and bundle.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use serde_json::json;
 use uuid::Uuid;
 
-use super::carry_out::Payload;
 use super::crash::CrashPoint;
 use super::open_case::PlanOnRecord;
 use super::opening::Pinned;
@@ -15,10 +13,10 @@ use super::progress::Done;
 use super::recording::About;
 use super::statement::{SystemAccount, VerificationOnRecord, counts_of, statements};
 use super::{AppError, Quietus};
-use crate::domain::{CaseOutcome, JobState, LegalHold};
+use crate::domain::{CaseOutcome, Digest, LegalHold};
 use crate::evidence::certificate::{
     self, CertificateClass, Issuer, IssuerRole, NotCovered, Predicate, STANDING_LIMITS, Scope,
-    SignedCertificate, Tool, Trigger,
+    SignedCertificate, Supersedes, Tool, Trigger,
 };
 use crate::evidence::dsse::WireEnvelope;
 use crate::evidence::statement::{Count, EvidenceReference, SystemStatement};
@@ -29,36 +27,19 @@ use crate::store::{
     Case, CertificateSummary, Detail, Job, NewCertificate, OutboxEntry, Topic, TopicKind,
 };
 
-/// How long a case with a failed job waits for a person before its certificate says so.
-pub const PATIENCE: Duration = Duration::from_secs(3600);
 /// Cases looked at in one go.
 const CASES: u32 = 50;
 
 impl Quietus {
-    /// Certifies every case whose jobs are final; those with a failed job only once nobody has
-    /// tried it again for an hour.
+    /// Certifies every case whose jobs are final, failed or not. A failed job that somebody tries
+    /// again opens its case once more; the certificate that follows supersedes this one.
     ///
     /// # Errors
     /// Where the store or a key does not do its part.
     pub async fn certify_finished(&self) -> Result<Vec<Uuid>, AppError> {
-        self.certify_with_patience(PATIENCE).await
-    }
-
-    /// Certifies every case whose jobs are final, failed or not.
-    ///
-    /// # Errors
-    /// Where the store or a key does not do its part.
-    pub async fn certify_now(&self) -> Result<Vec<Uuid>, AppError> {
-        self.certify_with_patience(Duration::ZERO).await
-    }
-
-    async fn certify_with_patience(&self, patience: Duration) -> Result<Vec<Uuid>, AppError> {
         let mut certified = Vec::new();
         for case in self.store.cases_to_certify(CASES).await? {
             let jobs = self.store.jobs_of_case(case.id).await?;
-            if self.waits_for_a_person(&jobs, patience) {
-                continue;
-            }
             self.store.begin_verifying(case.id).await?;
             self.crash.reach(CrashPoint::BeforeCertificate);
             // Statements name the place of their evidence in the log, so it has to be there.
@@ -70,14 +51,6 @@ impl Quietus {
         }
         self.advance_log().await?;
         Ok(certified)
-    }
-
-    fn waits_for_a_person(&self, jobs: &[Job], patience: Duration) -> bool {
-        let latest_failure =
-            jobs.iter().filter(|job| job.state == JobState::Failed).filter_map(|job| job.settled_at);
-        latest_failure.max().is_some_and(|failed_at| {
-            self.now().duration_since(failed_at).unsigned_abs() < patience
-        })
     }
 
     async fn certify(&self, case: &Case, jobs: &[Job]) -> Result<Option<Uuid>, AppError> {
@@ -167,10 +140,7 @@ impl Quietus {
         Ok(statements(&accounts))
     }
 
-    fn capabilities(
-        &self,
-        system: &crate::datamap::System,
-    ) -> quietus_connectors::Capabilities {
+    fn capabilities(&self, system: &crate::datamap::System) -> quietus_connectors::Capabilities {
         self.connect(system).map_or_else(
             |_| quietus_connectors::Capabilities {
                 kind: system.kind.clone(),
@@ -256,10 +226,20 @@ impl Quietus {
             scope,
             statements,
             pending: None,
-            supersedes: None,
+            supersedes: self.superseded(case).await?,
             status: None,
             limits,
         })
+    }
+
+    /// The certificate that a new one of the same case takes the place of.
+    async fn superseded(&self, case: &Case) -> Result<Option<Supersedes>, AppError> {
+        let earlier = self.store.certificate_of_case(case.id).await?;
+        Ok(earlier.map(|earlier| Supersedes {
+            certificate_id: earlier.summary.id,
+            statement_sha256: Digest::of(&earlier.statement),
+            reason: "final".to_owned(),
+        }))
     }
 
     /// The folder that an auditor receives, by file name.
@@ -272,7 +252,9 @@ impl Quietus {
     ) -> Result<BTreeMap<String, Vec<u8>>, AppError> {
         let certificate = self.store.certificate(id).await?;
         let certificate = certificate.ok_or_else(|| {
-            AppError::Input(format!("there is no certificate `{id}`: see `quietus certificate list`"))
+            AppError::Input(format!(
+                "there is no certificate `{id}`: see `quietus certificate list`"
+            ))
         })?;
         let bundle = certificate.bundle.ok_or_else(|| {
             AppError::Input(format!(
@@ -351,10 +333,7 @@ fn not_covered(systems: &[SystemPlan]) -> Vec<NotCovered> {
 fn topics(predicate: &Predicate) -> Vec<Topic> {
     let mut topics = Vec::new();
     for statement in &predicate.statements {
-        topics.push(Topic {
-            kind: TopicKind::System,
-            name: statement.system.id.to_string(),
-        });
+        topics.push(Topic { kind: TopicKind::System, name: statement.system.id.to_string() });
         if let Some(rule) = &statement.rule {
             topics.push(Topic { kind: TopicKind::Rule, name: rule.id.to_string() });
         }
@@ -362,7 +341,9 @@ fn topics(predicate: &Predicate) -> Vec<Topic> {
             topics.push(Topic { kind: TopicKind::Category, name: category.to_string() });
         }
     }
-    topics.sort_by(|one, other| (one.kind.as_str(), &one.name).cmp(&(other.kind.as_str(), &other.name)));
+    topics.sort_by(|one, other| {
+        (one.kind.as_str(), &one.name).cmp(&(other.kind.as_str(), &other.name))
+    });
     topics.dedup_by(|one, other| one.kind == other.kind && one.name == other.name);
     topics
 }
@@ -376,10 +357,4 @@ fn outcome_of(case: &Case, overall: Overall) -> CaseOutcome {
         Overall::CompleteWithExceptions | Overall::Partial => CaseOutcome::PartiallyRetained,
         Overall::Failed => CaseOutcome::Failed,
     }
-}
-
-/// Which schedules a job's rules belong to; empty is every one.
-pub fn schedules_of(payload: &Payload) -> Vec<String> {
-    let Payload::First { schedules, .. } = payload;
-    schedules.iter().flatten().map(ToString::to_string).collect()
 }

@@ -75,10 +75,7 @@ impl Circumstances {
 
 impl Quietus {
     /// Reads what holds at present, for a plan as of `moment`.
-    pub(crate) async fn circumstances(
-        &self,
-        basis: Basis<'_>,
-    ) -> Result<Circumstances, AppError> {
+    pub(crate) async fn circumstances(&self, basis: Basis<'_>) -> Result<Circumstances, AppError> {
         let (holds_version, holds) = self.store.holds_in_force().await?;
         let holds = holds.iter().map(|hold| self.unseal_hold(hold)).collect::<Result<_, _>>()?;
         let mut paused = BTreeSet::new();
@@ -131,8 +128,7 @@ impl Quietus {
             let mut found = Vec::new();
             let mut after = Vec::new();
             loop {
-                let page =
-                    EventPage { name: name.clone(), until: moment, after, limit: PAGE };
+                let page = EventPage { name: name.clone(), until: moment, after, limit: PAGE };
                 let events = self.store.events_in_force(page).await?;
                 let Some(last) = events.last() else { break };
                 after = last.key_tag.clone();

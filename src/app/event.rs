@@ -48,9 +48,7 @@ impl Quietus {
         }
         let text = key_text(&event.key);
         if text.is_empty() || text.len() > LONGEST {
-            return Err(AppError::Input(format!(
-                "the key of an event has 1 to {LONGEST} bytes"
-            )));
+            return Err(AppError::Input(format!("the key of an event has 1 to {LONGEST} bytes")));
         }
         let tag = self.vault.tag(EVENT_PURPOSE, &text);
         let idempotency_key = match event.idempotency_key {

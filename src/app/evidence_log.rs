@@ -37,8 +37,7 @@ impl Quietus {
         loop {
             let seed = self.ids.random();
             let mut shuffle = |entries: &mut [Uuid]| shuffle(entries, seed);
-            let batch =
-                self.store.sequence(log_id, BATCH, self.now(), &mut shuffle).await?;
+            let batch = self.store.sequence(log_id, BATCH, self.now(), &mut shuffle).await?;
             if batch.is_none() {
                 self.crash.reach(CrashPoint::Sequenced);
                 return Ok(());
@@ -93,10 +92,9 @@ impl Quietus {
         let Some(checkpoint) = covering else { return Ok(None) };
         let needed = tiles::tiles_of_inclusion(leaf.index, checkpoint.size);
         let stored = self.store.tiles(&leaf.log_id, &needed).await?;
-        let path = tiles::inclusion_proof(leaf.index, checkpoint.size, |tile| {
-            stored.get(&tile).cloned()
-        })
-        .map_err(|error| AppError::Evidence(error.to_string()))?;
+        let path =
+            tiles::inclusion_proof(leaf.index, checkpoint.size, |tile| stored.get(&tile).cloned())
+                .map_err(|error| AppError::Evidence(error.to_string()))?;
         let wire: WireEnvelope = serde_json::from_slice(&certificate.envelope)
             .map_err(|error| AppError::Evidence(error.to_string()))?;
         let envelope =

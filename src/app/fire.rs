@@ -53,8 +53,8 @@ impl Quietus {
         let mut opened = Vec::new();
         for schedule in self.rules.schedules.values() {
             let Some(cursor) = self.store.schedule_cursor(&schedule.name).await? else { continue };
-            let timetable = Timetable::of(schedule)
-                .map_err(|error| AppError::Input(error.to_string()))?;
+            let timetable =
+                Timetable::of(schedule).map_err(|error| AppError::Input(error.to_string()))?;
             let due = timetable.due(cursor.cursor, self.now());
             let Some(latest) = due.last().copied() else { continue };
             opened.extend(self.fire(schedule, &timetable, &cursor, &due, latest).await?);
@@ -155,8 +155,7 @@ impl Quietus {
             About { case: Some(case), job: None },
             &json!({"case": case, "result": "called off", "by": by, "reason": reason}),
         )?;
-        let decision =
-            Decision { by: by.to_owned(), reason: reason.to_owned(), at: self.now() };
+        let decision = Decision { by: by.to_owned(), reason: reason.to_owned(), at: self.now() };
         Ok(self.store.cancel_case(case, decision, vec![evidence]).await?)
     }
 }

@@ -36,10 +36,8 @@ impl Quietus {
             return Err(AppError::Input("a hold needs a matter and a reason".to_owned()));
         }
         let id = self.ids.new_id();
-        let sealed_scope = SealedScope {
-            record: hold.scope.record.clone(),
-            subject: hold.scope.subject.clone(),
-        };
+        let sealed_scope =
+            SealedScope { record: hold.scope.record.clone(), subject: hold.scope.subject.clone() };
         let personal = sealed_scope.record.is_some() || sealed_scope.subject.is_some();
         let sealed = personal
             .then(|| self.vault.seal(HOLD_PURPOSE, &sealed_scope, self.ids.random()))
@@ -85,8 +83,7 @@ impl Quietus {
             About::default(),
             &json!({ "holdOrMatter": name, "by": actor.0 }),
         )?;
-        let count =
-            self.store.release_holds(key, &actor.0, self.now(), vec![released]).await?;
+        let count = self.store.release_holds(key, &actor.0, self.now(), vec![released]).await?;
         if count == 0 {
             return Err(AppError::Input(format!(
                 "no hold in force is called `{name}`: see `quietus hold list`"
@@ -147,11 +144,8 @@ impl Quietus {
         system: Option<&SystemName>,
         collection: &CollectionName,
     ) -> Result<(), AppError> {
-        let mut systems = self
-            .map
-            .systems
-            .values()
-            .filter(|one| system.is_none_or(|wanted| *wanted == one.name));
+        let mut systems =
+            self.map.systems.values().filter(|one| system.is_none_or(|wanted| *wanted == one.name));
         if systems.any(|one| one.collections.contains_key(collection)) {
             return Ok(());
         }

@@ -44,10 +44,12 @@ fn read_or_make(
     make: impl FnOnce() -> Result<SecretString, AppError>,
 ) -> Result<SecretString, AppError> {
     match read_key(folder, name) {
-        Err(KeyError::Missing { .. }) => match write_key(folder, name, make()?.expose_secret().as_bytes()) {
-            Ok(()) | Err(KeyError::Exists { .. }) => {}
-            Err(error) => return Err(refuse(error)),
-        },
+        Err(KeyError::Missing { .. }) => {
+            match write_key(folder, name, make()?.expose_secret().as_bytes()) {
+                Ok(()) | Err(KeyError::Exists { .. }) => {}
+                Err(error) => return Err(refuse(error)),
+            }
+        }
         Err(error) => return Err(refuse(error)),
         Ok(_) => {}
     }

@@ -125,6 +125,12 @@ impl Quietus {
         self.clock.now()
     }
 
+    /// The present moment in whole seconds, for plans that people read.
+    pub fn this_second(&self) -> Timestamp {
+        let now = self.now();
+        Timestamp::from_second(now.as_second()).unwrap_or(now)
+    }
+
     /// The zone of the instance.
     pub fn zone(&self) -> &TimeZone {
         &self.zone

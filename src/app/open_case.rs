@@ -139,7 +139,13 @@ impl Quietus {
             .iter()
             .filter(|system| system.acts())
             .map(|system| {
-                self.new_job(system, acting, on_record.counts.get(&system.system), blocked, available_at)
+                self.new_job(
+                    system,
+                    acting,
+                    on_record.counts.get(&system.system),
+                    blocked,
+                    available_at,
+                )
             })
             .collect::<Result<Vec<_>, _>>()?;
         let opened = self.record(
@@ -159,16 +165,21 @@ impl Quietus {
                 "waitsForApproval": blocked.is_some(),
             }),
         )?;
-        let lag = opening.occurrence.as_ref().map(|one| {
-            now.as_microsecond().saturating_sub(one.due_at.as_microsecond()).max(0)
-        });
+        let lag = opening
+            .occurrence
+            .as_ref()
+            .map(|one| now.as_microsecond().saturating_sub(one.due_at.as_microsecond()).max(0));
         Ok(NewCase {
             id: case,
             cause: opening.cause,
             schedule: opening.occurrence.as_ref().map(|one| one.schedule.clone()),
             due_at: opening.occurrence.as_ref().map(|one| one.due_at),
             moment: opening.moment,
-            state: if blocked.is_some() { CaseState::AwaitingApproval } else { CaseState::Executing },
+            state: if blocked.is_some() {
+                CaseState::AwaitingApproval
+            } else {
+                CaseState::Executing
+            },
             rules: self.rules_document.clone(),
             map: self.map_document.clone(),
             authors: authors(&on_record),
@@ -206,7 +217,9 @@ impl Quietus {
             Acting::Schedules(names) => Some(names.iter().cloned().collect()),
         };
         let most_records = match planned {
-            Some(planned) => Some(planned.saturating_add(planned / 20).saturating_add(SLACK_RECORDS)),
+            Some(planned) => {
+                Some(planned.saturating_add(planned / 20).saturating_add(SLACK_RECORDS))
+            }
             None => Some(self.fewest_cap(system)),
         };
         let payload = serde_json::to_value(Payload::First { schedules, most_records })

@@ -123,8 +123,7 @@ impl Quietus {
         if self.store.head(&self.keys.log_id).await?.is_some() {
             return Ok(());
         }
-        let log =
-            NewLog { log_id: self.keys.log_id.clone(), origin: self.keys.origin.clone() };
+        let log = NewLog { log_id: self.keys.log_id.clone(), origin: self.keys.origin.clone() };
         self.store.create_log(log, self.now()).await?;
         let opened = self.record(
             EvidenceKind::LogOpened,

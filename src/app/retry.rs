@@ -5,19 +5,20 @@ use uuid::Uuid;
 
 use super::recording::About;
 use super::{Actor, AppError, Quietus};
-use crate::domain::{CaseState, JobState};
+use crate::domain::JobState;
 use crate::evidence::EvidenceKind;
 use crate::store::CaseFilter;
 
 /// Further attempts that a job gets.
 const ATTEMPTS: u32 = 8;
+/// How many of the latest cases are searched for failed jobs.
+const LATEST_CASES: u32 = 20;
 
 impl Quietus {
     /// Makes one failed job available again.
     ///
     /// # Errors
-    /// Where there is no such job, or it has not failed, or its case is closed: what is still due
-    /// is then found by the next run.
+    /// Where there is no such job, it has not failed, or the schedule's next case is open already.
     pub async fn retry_job(&self, job: Uuid, actor: &Actor) -> Result<(), AppError> {
         let found = self.store.job(job).await?;
         let Some(found) = found else {
@@ -32,33 +33,25 @@ impl Quietus {
             self.wake.up();
             return Ok(());
         }
-        Err(AppError::Input(format!(
-            "job `{job}` has not failed in an open case; what is still due is found by the next run"
-        )))
+        Err(AppError::Input(format!("job `{job}` has not failed; see `quietus status`")))
     }
 
-    /// Makes all failed jobs of open cases available again, of one system or of all; how many.
+    /// Makes all failed jobs of the latest cases available again, of one system or of all; how many.
     ///
     /// # Errors
     /// Where there is no such system or the store is not there.
-    pub async fn retry_failed(
-        &self,
-        system: Option<&str>,
-        actor: &Actor,
-    ) -> Result<u64, AppError> {
+    pub async fn retry_failed(&self, system: Option<&str>, actor: &Actor) -> Result<u64, AppError> {
         if let Some(system) = system {
             self.system(system)?;
         }
         let mut tried = 0;
-        for state in [CaseState::Executing, CaseState::Verifying, CaseState::Planned] {
-            let filter = CaseFilter { state: Some(state), limit: 1000, ..CaseFilter::default() };
-            for case in self.store.list_cases(filter).await? {
-                for job in self.store.jobs_of_case(case.id).await? {
-                    let wanted = system.is_none_or(|system| system == job.system);
-                    if job.state == JobState::Failed && wanted {
-                        self.retry_job(job.id, actor).await?;
-                        tried += 1;
-                    }
+        let filter = CaseFilter { limit: LATEST_CASES, ..CaseFilter::default() };
+        for case in self.store.list_cases(filter).await? {
+            for job in self.store.jobs_of_case(case.id).await? {
+                let wanted = system.is_none_or(|system| system == job.system);
+                if job.state == JobState::Failed && wanted {
+                    self.retry_job(job.id, actor).await?;
+                    tried += 1;
                 }
             }
         }

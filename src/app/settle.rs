@@ -25,8 +25,8 @@ const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(300);
 /// Rounds of an order whose verification finds survivors, before a person is asked.
 const MOST_ROUNDS: usize = 3;
-/// How a refusal because of `most_records` begins; the contract's word for a cap.
-const TOO_MANY: &str = "most_records";
+/// What a refusal because of `most_records` says.
+const TOO_MANY: &str = "would touch more than";
 
 impl Quietus {
     pub(crate) async fn settle_attempt(
@@ -37,11 +37,8 @@ impl Quietus {
         let job = &attempt.claimed.job;
         if ending.done != attempt.done {
             let done = serde_json::to_value(&ending.done).unwrap_or_default();
-            let saved = Saved {
-                tenure: attempt.tenure.clone(),
-                done,
-                lease_until: self.lease_until(),
-            };
+            let saved =
+                Saved { tenure: attempt.tenure.clone(), done, lease_until: self.lease_until() };
             if self.store.save_progress(saved).await?.is_none() {
                 tracing::warn!(job = %job.id, "another attempt has taken over");
                 return Ok(());
@@ -176,9 +173,14 @@ impl Quietus {
             .iter()
             .map(|one| match &one.category {
                 Some(category) => {
-                    format!("{} record(s) of `{}` still hold `{category}`", one.records, one.collection)
+                    format!(
+                        "{} record(s) of `{}` still hold `{category}`",
+                        one.records, one.collection
+                    )
                 }
-                None => format!("{} record(s) of `{}` are still there", one.records, one.collection),
+                None => {
+                    format!("{} record(s) of `{}` are still there", one.records, one.collection)
+                }
             })
             .collect();
         let words = format!("verification found survivors: {}", survivors.join("; "));

@@ -49,9 +49,7 @@ pub(crate) struct SystemAccount<'a> {
 }
 
 /// The statements of a case, numbered through.
-pub(crate) fn statements(
-    accounts: &[SystemAccount<'_>],
-) -> Vec<SystemStatement> {
+pub(crate) fn statements(accounts: &[SystemAccount<'_>]) -> Vec<SystemStatement> {
     let mut all: Vec<SystemStatement> = accounts.iter().flat_map(SystemAccount::state).collect();
     for (number, statement) in all.iter_mut().enumerate() {
         statement.id = format!("s{}", number + 1);
@@ -60,10 +58,7 @@ pub(crate) fn statements(
 }
 
 /// What was counted when the case was planned.
-pub(crate) fn counts_of<'a>(
-    on_record: &'a PlanOnRecord,
-    system: &System,
-) -> Option<&'a Counts> {
+pub(crate) fn counts_of<'a>(on_record: &'a PlanOnRecord, system: &System) -> Option<&'a Counts> {
     on_record.counts.get(&system.name)
 }
 
@@ -149,8 +144,7 @@ impl SystemAccount<'_> {
             left: Count(self.survivors(collection, None)),
             ..StatedRecords::default()
         };
-        let mut statement =
-            self.blank(Some(collection.clone()), records, CertifiedAction::Erase);
+        let mut statement = self.blank(Some(collection.clone()), records, CertifiedAction::Erase);
         for (by, count) in outcome.iter().flat_map(|one| &one.referenced) {
             if *count > 0 {
                 statement.kept.push(StatedKept {
@@ -197,10 +191,8 @@ impl SystemAccount<'_> {
         let restricted = restricted.is_some_and(|one| one.restriction.is_some());
         let mut kept = Vec::new();
         for limit in &first.limits {
-            let name = ProbeName::Minimum {
-                category: category.clone(),
-                limit: limit.name.to_string(),
-            };
+            let name =
+                ProbeName::Minimum { category: category.clone(), limit: limit.name.to_string() };
             let records = counted.probes.get(&name.to_string()).copied().unwrap_or(0);
             if records > 0 {
                 kept.push(StatedKept {
@@ -221,12 +213,7 @@ impl SystemAccount<'_> {
         kept
     }
 
-    fn held(
-        &self,
-        collection: &CollectionName,
-        step: Option<&Step>,
-        records: u64,
-    ) -> StatedKept {
+    fn held(&self, collection: &CollectionName, step: Option<&Step>, records: u64) -> StatedKept {
         let covers = |hold: &&LegalHold| {
             let scope = &hold.scope;
             hold.released_at.is_none()

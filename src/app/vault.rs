@@ -20,7 +20,9 @@ pub struct Vault {
 #[derive(Debug, thiserror::Error)]
 pub enum VaultError {
     /// The message was sealed with another secret, for another purpose, or was changed.
-    #[error("a sealed message does not open with the vault's secret: was the file in the keys folder replaced?")]
+    #[error(
+        "a sealed message does not open with the vault's secret: was the file in the keys folder replaced?"
+    )]
     Opening,
     /// The cryptographic library refused.
     #[error("the cryptographic library refused to seal a message")]
@@ -91,11 +93,7 @@ impl Vault {
     ///
     /// # Errors
     /// Where it was sealed otherwise, or changed since.
-    pub fn open<T: DeserializeOwned>(
-        &self,
-        purpose: &str,
-        sealed: &[u8],
-    ) -> Result<T, VaultError> {
+    pub fn open<T: DeserializeOwned>(&self, purpose: &str, sealed: &[u8]) -> Result<T, VaultError> {
         let (nonce, message) = sealed.split_at_checked(12).ok_or(VaultError::Opening)?;
         let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| VaultError::Opening)?;
         let mut message = message.to_vec();

@@ -7,8 +7,8 @@ use clap::Args;
 
 use uuid::Uuid;
 
-use super::plan_text::new_table;
 use super::opening::{BAD, DIM, GOOD, STRONG, WARN, fail, number, open, say};
+use super::plan_text::new_table;
 use super::{FINE, NOT_DONE};
 use crate::app::progress::Done;
 use crate::app::{Actor, AppError, Quietus};
@@ -204,13 +204,18 @@ pub async fn approve(arguments: &ApproveArguments, folder: &Path) -> u8 {
         Err(code) => return code,
     };
     let actor = Actor(arguments.by.clone());
-    code(async {
-        product.approve(arguments.case, &actor, &arguments.reason).await?;
-        product.advance_log().await?;
-        say(format!("approved by {}; `quietus run --once` or a running worker carries it out", actor.0));
-        Ok(FINE)
-    }
-    .await)
+    code(
+        async {
+            product.approve(arguments.case, &actor, &arguments.reason).await?;
+            product.advance_log().await?;
+            say(format!(
+                "approved by {}; `quietus run --once` or a running worker carries it out",
+                actor.0
+            ));
+            Ok(FINE)
+        }
+        .await,
+    )
 }
 
 /// Runs `cancel`.
@@ -220,13 +225,18 @@ pub async fn cancel(arguments: &CancelArguments, folder: &Path) -> u8 {
         Err(code) => return code,
     };
     let actor = Actor(arguments.by.clone());
-    code(async {
-        product.cancel(arguments.case, &actor, &arguments.reason).await?;
-        product.certify_finished().await?;
-        say(format!("case {} is called off; running jobs stop at their next chunk", arguments.case));
-        Ok(FINE)
-    }
-    .await)
+    code(
+        async {
+            product.cancel(arguments.case, &actor, &arguments.reason).await?;
+            product.certify_finished().await?;
+            say(format!(
+                "case {} is called off; running jobs stop at their next chunk",
+                arguments.case
+            ));
+            Ok(FINE)
+        }
+        .await,
+    )
 }
 
 /// Runs `retry`.
@@ -236,17 +246,19 @@ pub async fn retry(arguments: &RetryArguments, folder: &Path) -> u8 {
         Err(code) => return code,
     };
     let actor = Actor(arguments.by.clone());
-    code(async {
-        let count = match arguments.job {
-            Some(job) => product.retry_job(job, &actor).await.map(|()| 1)?,
-            None => product.retry_failed(arguments.system.as_deref(), &actor).await?,
-        };
-        if count == 0 {
-            say("no failed job waits in an open case");
-            return Ok(NOT_DONE);
+    code(
+        async {
+            let count = match arguments.job {
+                Some(job) => product.retry_job(job, &actor).await.map(|()| 1)?,
+                None => product.retry_failed(arguments.system.as_deref(), &actor).await?,
+            };
+            if count == 0 {
+                say("no failed job waits");
+                return Ok(NOT_DONE);
+            }
+            say(format!("{count} job(s) are tried again"));
+            Ok(FINE)
         }
-        say(format!("{count} job(s) are tried again"));
-        Ok(FINE)
-    }
-    .await)
+        .await,
+    )
 }

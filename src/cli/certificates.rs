@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 
 use super::FINE;
-use super::plan_text::new_table;
 use super::opening::{complain, fail, open, say};
+use super::plan_text::new_table;
 use crate::app::{AppError, Quietus};
 use crate::store::CertificateFilter;
 

@@ -8,8 +8,8 @@ use quietus_connectors::Value;
 use uuid::Uuid;
 
 use super::FINE;
-use super::plan_text::new_table;
 use super::opening::{fail, open, say};
+use super::plan_text::new_table;
 use crate::app::explain::read_value;
 use crate::app::hold::PlaceHold;
 use crate::app::{Actor, AppError, Quietus};
@@ -119,7 +119,10 @@ async fn place_hold(product: &Quietus, place: &PlaceArguments) -> Result<(), App
         })
         .await?;
     product.advance_log().await?;
-    say(format!("hold {id} of matter {} is in force; running jobs stop at their next chunk", place.matter));
+    say(format!(
+        "hold {id} of matter {} is in force; running jobs stop at their next chunk",
+        place.matter
+    ));
     Ok(())
 }
 
@@ -146,7 +149,9 @@ fn scope_of(product: &Quietus, place: &PlaceArguments) -> Result<HoldScope, AppE
     }
     if let Some(subject) = &place.subject {
         let (identity, value) = subject.split_once('=').ok_or_else(|| {
-            AppError::Input("write the person as `identity=value`, such as `customer_id=4711`".to_owned())
+            AppError::Input(
+                "write the person as `identity=value`, such as `customer_id=4711`".to_owned(),
+            )
         })?;
         scope.subject = Some((identity.to_owned(), identity_value(product, identity, value)));
     }
@@ -176,7 +181,8 @@ async fn release(product: &Quietus, hold: &str, by: &str) -> Result<(), AppError
 
 async fn list(product: &Quietus, all: bool) -> Result<(), AppError> {
     let holds = product.holds().await?;
-    let mut table = new_table(&["hold", "matter", "covers", "reason", "by", "review on", "released"]);
+    let mut table =
+        new_table(&["hold", "matter", "covers", "reason", "by", "review on", "released"]);
     let mut shown = 0;
     for hold in holds.iter().filter(|hold| all || hold.released_at.is_none()) {
         shown += 1;

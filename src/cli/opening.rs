@@ -68,12 +68,8 @@ pub async fn open_loaded(loaded: Loaded) -> Result<Arc<Quietus>, u8> {
         complain(&problem);
         WRONG_INPUT
     })?;
-    let opening = Opening {
-        loaded,
-        process,
-        clock: Arc::new(SystemClock),
-        ids: Arc::new(SystemIds),
-    };
+    let opening =
+        Opening { loaded, process, clock: Arc::new(SystemClock), ids: Arc::new(SystemIds) };
     Quietus::open(opening).await.map_err(|error| fail(&error))
 }
 

@@ -80,7 +80,7 @@ pub async fn plan(arguments: &PlanArguments, folder: &Path) -> u8 {
 async fn try_plan(product: &Quietus, arguments: &PlanArguments) -> Result<u8, AppError> {
     let moment = match &arguments.at {
         Some(text) => read_moment(text, product.zone())?,
-        None => product.now(),
+        None => product.this_second(),
     };
     let only: Option<SystemName> = match &arguments.system {
         Some(name) => Some(product.system(name)?.name.clone()),
@@ -89,10 +89,8 @@ async fn try_plan(product: &Quietus, arguments: &PlanArguments) -> Result<u8, Ap
     let acting = product.acting(&arguments.schedule)?;
     let counted = product.counted_plan(moment, &acting, only.as_ref()).await?;
     let forecast = forecast(&counted.plan, &product.rules, &counted.counts);
-    let unreadable = |error: serde_json::Error| AppError::Unreadable {
-        what: "a plan",
-        why: error.to_string(),
-    };
+    let unreadable =
+        |error: serde_json::Error| AppError::Unreadable { what: "a plan", why: error.to_string() };
     match arguments.format {
         Look::Table => say(forecast_text(&forecast).trim_end()),
         Look::Json => say(forecast_json(&forecast).map_err(unreadable)?),
@@ -100,7 +98,8 @@ async fn try_plan(product: &Quietus, arguments: &PlanArguments) -> Result<u8, Ap
     for (system, fault) in &counted.faults {
         complain(&format!("system `{system}` was not counted: {fault}"));
     }
-    let stopped = counted.counts.values().any(|one| !one.drift.is_empty() || !one.refusals.is_empty());
+    let stopped =
+        counted.counts.values().any(|one| !one.drift.is_empty() || !one.refusals.is_empty());
     if stopped && arguments.format == Look::Table {
         say(format!("{WARN}as it stands, the systems named above would refuse to run{WARN:#}"));
     }
@@ -119,7 +118,7 @@ pub async fn explain(arguments: &ExplainArguments, folder: &Path) -> u8 {
 async fn try_explain(product: &Quietus, arguments: &ExplainArguments) -> Result<u8, AppError> {
     let moment = match &arguments.at {
         Some(text) => read_moment(text, product.zone())?,
-        None => product.now(),
+        None => product.this_second(),
     };
     let text = match (&arguments.key, &arguments.key_file) {
         (Some(key), _) => key.clone(),

@@ -77,7 +77,7 @@ pub async fn run(arguments: &RunArguments, folder: &Path) -> u8 {
 async fn once(product: &Arc<Quietus>, arguments: &RunArguments) -> Result<u8, AppError> {
     let moment = match &arguments.as_of {
         Some(text) => read_moment(text, product.zone())?,
-        None => product.now(),
+        None => product.this_second(),
     };
     let acting = product.acting(&arguments.schedule)?;
     let opened = product
@@ -131,7 +131,7 @@ pub async fn carry_out(product: &Arc<Quietus>, case: Uuid) -> Result<u8, AppErro
     tasks.close();
     tasks.wait().await;
     signal.abort();
-    product.certify_now().await?;
+    product.certify_finished().await?;
     print_outcome(product, case).await
 }
 

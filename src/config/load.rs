@@ -87,7 +87,14 @@ pub fn load(path: &Path) -> Result<Loaded, Problems> {
         Some(instance) if files.problems.errors() == 0 => {
             let map_files = files.kept(&systems.paths);
             let rule_files = files.kept(&packs.paths);
-            Ok(Loaded { instance, data_map, rules, map_files, rule_files, warnings: files.problems })
+            Ok(Loaded {
+                instance,
+                data_map,
+                rules,
+                map_files,
+                rule_files,
+                warnings: files.problems,
+            })
         }
         _ => Err(files.problems),
     }
@@ -237,10 +244,7 @@ impl Files {
     /// Name and bytes of files that were read.
     fn kept(&self, paths: &[PathBuf]) -> Vec<(String, Vec<u8>)> {
         let name = |path: &PathBuf| path.file_name().map(|it| it.to_string_lossy().into_owned());
-        paths
-            .iter()
-            .filter_map(|path| Some((name(path)?, self.bytes.get(path)?.clone())))
-            .collect()
+        paths.iter().filter_map(|path| Some((name(path)?, self.bytes.get(path)?.clone()))).collect()
     }
 
     /// Reads one file whose bytes are there already.

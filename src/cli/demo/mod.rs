@@ -139,7 +139,7 @@ async fn place_hold(product: &Quietus) -> Result<(), Untrue> {
 
 async fn show_plan(product: &Quietus) -> Result<(), Untrue> {
     heading(2, "The plan: what is due now, what stays and why (nothing is changed)");
-    let counted = product.counted_plan(product.now(), &Acting::Everything, None).await?;
+    let counted = product.counted_plan(product.this_second(), &Acting::Everything, None).await?;
     for fault in counted.faults.values() {
         return Err(Untrue(fault.to_string()));
     }
@@ -155,7 +155,8 @@ async fn show_one_record(product: &Quietus) -> Result<(), Untrue> {
     let system = product.system("billing")?;
     let collection = product.collection(&system.name, "orders")?;
     let key = product.read_key(collection, company::EXPLAINED_ORDER)?;
-    let explained = product.explain_record("billing", "orders", &key, product.now()).await?;
+    let explained =
+        product.explain_record("billing", "orders", &key, product.this_second()).await?;
     let explanation = explained.ok_or_else(|| Untrue("the order is missing".to_owned()))?;
     for line in explanation_text(&explanation).trim_end().lines() {
         say(format!("   {line}"));
@@ -169,7 +170,7 @@ async fn carry_out(product: &Arc<Quietus>) -> Result<Uuid, Untrue> {
         .open_case(Opening {
             cause: CaseCause::Command,
             actor: Actor("demo".to_owned()),
-            moment: product.now(),
+            moment: product.this_second(),
             acting: &Acting::Everything,
             occurrence: None,
         })
@@ -194,11 +195,7 @@ async fn prove_counts(company: &Company) -> Result<(), Untrue> {
     Ok(())
 }
 
-async fn show_certificate(
-    product: &Arc<Quietus>,
-    case: Uuid,
-    folder: &Path,
-) -> Result<(), Untrue> {
+async fn show_certificate(product: &Arc<Quietus>, case: Uuid, folder: &Path) -> Result<(), Untrue> {
     heading(6, "The certificate, for an auditor");
     let certificate = product
         .store

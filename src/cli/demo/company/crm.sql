@@ -56,4 +56,5 @@ SELECT
     '203.0.113.' || (i % 250 + 1),
     unixepoch('{today}') - (i * 17 % 400) * 86400 - i % 86400
 FROM n;
+CREATE INDEX logins_of_a_customer ON logins (customer_id);
 COMMIT;

@@ -28,4 +28,6 @@ FROM n;
 INSERT INTO messages SELECT id * 2 - 1, id, NULL, 'My router is offline, says invented person ' || customer_id
 FROM tickets;
 INSERT INTO messages SELECT id * 2, id, id * 2 - 1, 'Please switch it off and on again' FROM tickets;
+CREATE INDEX messages_of_a_ticket ON messages (ticket_id);
+CREATE INDEX answers_to_a_message ON messages (answers_id);
 COMMIT;
