@@ -259,7 +259,10 @@ impl Fixture {
 
     /// Reads rows, everything as text.
     pub async fn rows(&self, template: &str) -> Vec<TextRow> {
-        let statement = self.kind.write(template);
+        self.rows_verbatim(self.kind.write(template)).await
+    }
+
+    async fn rows_verbatim(&self, statement: String) -> Vec<TextRow> {
         let query = raw_sql(AssertSqlSafe(statement.clone()));
         on_pool!(&self.pool, pool => {
             let rows = query.fetch_all(pool).await;
@@ -275,7 +278,12 @@ impl Fixture {
 
     /// Reads one column, everything as text; null is written `NULL`.
     pub async fn column(&self, template: &str) -> Vec<String> {
-        let rows = self.rows(template).await;
+        self.column_verbatim(&self.kind.write(template)).await
+    }
+
+    /// Reads one column without looking for placeholders.
+    pub async fn column_verbatim(&self, statement: &str) -> Vec<String> {
+        let rows = self.rows_verbatim(statement.to_owned()).await;
         let first = |row: TextRow| row.into_iter().next().flatten();
         rows.into_iter().map(|row| first(row).unwrap_or_else(|| "NULL".to_owned())).collect()
     }
