@@ -70,7 +70,7 @@ fn assert_customers(fixture: &Fixture, customers: &CollectionSchema) {
 pub async fn describes_what_references_do(fixture: &Fixture) {
     fixture.sql("CREATE TABLE parents (id {bigint} PRIMARY KEY)").await;
     for (name, clause) in
-        [("refuse", ""), ("cascade", "ON DELETE CASCADE"), ("forget", "ON DELETE SET NULL")]
+        [("refusing", ""), ("cascading", "ON DELETE CASCADE"), ("forgetting", "ON DELETE SET NULL")]
     {
         fixture
             .sql(&format!(
@@ -81,9 +81,9 @@ pub async fn describes_what_references_do(fixture: &Fixture) {
     }
     let schema = fixture.connector().describe().await.expect("a description");
     let does = |name| find(&schema, fixture, name).foreign_keys[0].on_delete;
-    assert_eq!(does("refuse"), OnDelete::Refuse);
-    assert_eq!(does("cascade"), OnDelete::Cascade);
-    assert_eq!(does("forget"), OnDelete::SetNull);
+    assert_eq!(does("refusing"), OnDelete::Refuse);
+    assert_eq!(does("cascading"), OnDelete::Cascade);
+    assert_eq!(does("forgetting"), OnDelete::SetNull);
 }
 
 pub async fn describes_partitions_once(fixture: &Fixture) {

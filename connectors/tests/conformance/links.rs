@@ -7,17 +7,17 @@ use crate::drafting::{
 use crate::fixture::Fixture;
 use quietus_connectors::{Cutoff, Predicate};
 
-/// Accounts 1 (due), 2 (not due), 3 (never ended); orders and lines below them, no foreign keys.
+/// Accounts 1 (due), 2 (not due), 3 (never ended); orders and items below them, no foreign keys.
 async fn three_levels(fixture: &Fixture) {
     fixture
         .sql(
             "CREATE TABLE accounts (id {bigint} PRIMARY KEY, ended_at {moment});
              CREATE TABLE orders (id {bigint} PRIMARY KEY, account_id {bigint});
-             CREATE TABLE lines (id {bigint} PRIMARY KEY, order_id {bigint}, sku {text});
+             CREATE TABLE items (id {bigint} PRIMARY KEY, order_id {bigint}, sku {text});
              INSERT INTO accounts VALUES (1, {@2025-06-01T00:00:00Z}),
                 (2, {@2026-02-01T00:00:00Z}), (3, NULL);
              INSERT INTO orders VALUES (11, 1), (12, 1), (21, 2), (31, 3), (41, NULL), (51, 99);
-             INSERT INTO lines VALUES (111, 11, 'a'), (121, 12, 'b'), (211, 21, 'c'),
+             INSERT INTO items VALUES (111, 11, 'a'), (121, 12, 'b'), (211, 21, 'c'),
                 (311, 31, 'd'), (411, 41, 'e'), (511, 51, 'f'), (611, NULL, 'g')",
         )
         .await;
@@ -25,11 +25,11 @@ async fn three_levels(fixture: &Fixture) {
 
 const ACCOUNTS: &str = "accounts: id integer, ended_at timestamp";
 const ORDERS: &str = "orders: id integer, account_id integer";
-const LINES: &str = "lines: id integer, order_id integer, sku text";
+const ITEMS: &str = "items: id integer, order_id integer, sku text";
 
 pub async fn the_starting_point_may_be_two_levels_up(fixture: &Fixture) {
     three_levels(fixture).await;
-    let lines = draft(fixture, LINES)
+    let items = draft(fixture, ITEMS)
         .link("orders", &[("order_id", "id")])
         .needed()
         .delete(due("orders.accounts.ended_at", CUTOFF));
@@ -41,14 +41,14 @@ pub async fn the_starting_point_may_be_two_levels_up(fixture: &Fixture) {
                 .link("accounts", &[("account_id", "id")])
                 .needed()
                 .delete(due("accounts.ended_at", CUTOFF)),
-            lines,
+            items,
         ],
     );
     let outcome = done_as_previewed(&*fixture.connector(), &order).await;
-    assert_eq!(deleted(&outcome, "lines"), 2);
+    assert_eq!(deleted(&outcome, "items"), 2);
     assert_eq!(deleted(&outcome, "orders"), 2);
     assert_eq!(deleted(&outcome, "accounts"), 1);
-    assert_eq!(fixture.ids("lines").await, [211, 311, 411, 511, 611]);
+    assert_eq!(fixture.ids("items").await, [211, 311, 411, 511, 611]);
     assert_eq!(fixture.ids("orders").await, [21, 31, 41, 51]);
     assert_eq!(fixture.ids("accounts").await, [2, 3]);
 }
@@ -160,7 +160,7 @@ pub async fn inspect_reads_own_and_linked_fields(fixture: &Fixture) {
         [
             draft(fixture, ACCOUNTS),
             draft(fixture, ORDERS).link("accounts", &[("account_id", "id")]),
-            draft(fixture, LINES).link("orders", &[("order_id", "id")]),
+            draft(fixture, ITEMS).link("orders", &[("order_id", "id")]),
         ],
     );
     let connector = fixture.connector();
@@ -170,15 +170,15 @@ pub async fn inspect_reads_own_and_linked_fields(fixture: &Fixture) {
         crate::drafting::field("orders.accounts.ended_at"),
     ];
     let key = |id: i64| [("id".to_owned(), quietus_connectors::Value::Integer(id))].into();
-    let found = connector.inspect(&order, "lines", &key(111), &fields).await;
+    let found = connector.inspect(&order, "items", &key(111), &fields).await;
     let record = found.expect("an answer").expect("a record");
     assert_eq!(record["sku"], crate::drafting::text("a"));
     assert_eq!(record["orders.account_id"], quietus_connectors::Value::Integer(1));
     let ended = crate::drafting::moment("2025-06-01T00:00:00Z");
     assert_eq!(record["orders.accounts.ended_at"], quietus_connectors::Value::Timestamp(ended));
-    let orphan = connector.inspect(&order, "lines", &key(611), &fields).await;
+    let orphan = connector.inspect(&order, "items", &key(611), &fields).await;
     let orphan = orphan.expect("an answer").expect("a record");
     assert_eq!(orphan["orders.accounts.ended_at"], quietus_connectors::Value::Null);
-    let nobody = connector.inspect(&order, "lines", &key(4_711), &fields).await;
+    let nobody = connector.inspect(&order, "items", &key(4_711), &fields).await;
     assert_eq!(nobody.expect("an answer"), None);
 }
