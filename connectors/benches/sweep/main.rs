@@ -15,6 +15,7 @@
 //! Memory is the peak of the sweeping process above what it held when it was connected and idle.
 
 #![expect(clippy::print_stdout, reason = "the numbers are the product")]
+#![expect(clippy::expect_used, reason = "a measurement that cannot go on stops loudly")]
 
 mod archiver;
 mod ground;

@@ -61,8 +61,8 @@ pub async fn a_moment_says_since_when(fixture: &Fixture) {
     }
     let lift = order("moment-lift", [people().lift(flag("restricted_at"), three())]);
     assert_eq!(restricted(&done_as_previewed(&*connector, &lift).await), (0, 3));
-    let left = "SELECT COUNT(*) FROM people WHERE restricted_at IS NOT NULL";
-    assert_eq!(fixture.count(left).await, 0);
+    let still = "SELECT COUNT(*) FROM people WHERE restricted_at IS NOT NULL";
+    assert_eq!(fixture.count(still).await, 0);
     let days = order("day", [people().restrict(flag("restricted_on"), three())]);
     assert_eq!(restricted(&done_as_previewed(&*connector, &days).await), (3, 0));
     let on = fixture.count("SELECT COUNT(*) FROM people WHERE restricted_on = '2026-06-01'").await;

@@ -161,8 +161,8 @@ pub async fn an_older_attempt_cannot_begin(fixture: &Fixture) {
     assert!(matches!(newer, Ok(Receipt::Stopped(_))), "{newer:?}");
     let customers = fixture.content("customers").await;
     let orders = fixture.content("orders").await;
-    let older = fixture.connector().execute(&attempt(&order, 4), &Onward).await;
-    assert!(!matches!(older, Ok(Receipt::Done(_))), "the old attempt must not claim to be done");
+    let late = fixture.connector().execute(&attempt(&order, 4), &Onward).await;
+    assert!(!matches!(late, Ok(Receipt::Done(_))), "the old attempt must not claim to be done");
     assert_eq!(fixture.content("customers").await, customers);
     assert_eq!(fixture.content("orders").await, orders);
 }
