@@ -1,11 +1,133 @@
 //! One SQL body with dialects: PostgreSQL, MariaDB/MySQL and SQLite.
+//!
+//! What is due is decided by the database itself, in set-based statements over windows of the
+//! key; no record travels to this process. Nothing that stays ever loses what it refers to.
 
-use crate::connector::Connector;
+mod catalogue;
+mod catalogue_mariadb;
+mod catalogue_postgresql;
+mod catalogue_sqlite;
+mod check;
+mod circles;
+mod compile;
+mod connection;
+mod delete;
+mod dialect;
+mod drift;
+mod execute;
+mod faults;
+mod fragment;
+mod inspect;
+mod lists;
+mod order_of_deletion;
+mod partitions;
+mod preview;
+mod progress_table;
+mod refusals;
+mod restrict;
+mod scene;
+mod strategy;
+mod throttle;
+mod treat;
+mod values;
+mod verify;
+mod windows;
+
+use async_trait::async_trait;
+
+use crate::connector::{Connector, Progress};
 use crate::kinds::Settings;
-use crate::receipt::Fault;
+use crate::order::{Order, Pace, RecordKey};
+use crate::predicate::FieldRef;
+use crate::receipt::{Counts, Fault, Health, Receipt, Verification};
+use crate::schema::{Capabilities, Schema};
+use crate::sql::catalogue::Catalogue;
+use crate::sql::connection::Target;
+use crate::sql::dialect::Dialect;
+use crate::sql::faults::misconfigured;
+use crate::value::Record;
 
 /// Opens a SQL connector.
 pub(crate) fn open(kind: &str, settings: Settings) -> Result<Box<dyn Connector>, Fault> {
-    let _ = settings;
-    Err(Fault::Misconfigured { message: format!("kind `{kind}` is not known") })
+    let dialect = Dialect::of_kind(kind).ok_or_else(|| {
+        misconfigured(format!("kind `{kind}` is not known: use one of {}", crate::kinds().join(", ")))
+    })?;
+    let target = Target::new(dialect, settings.url)?;
+    Ok(Box::new(SqlConnector {
+        kind: kind.to_owned(),
+        target,
+        progress_table: settings.progress_table,
+    }))
+}
+
+/// A connected SQL database.
+pub(crate) struct SqlConnector {
+    kind: String,
+    target: Target,
+    progress_table: String,
+}
+
+#[async_trait]
+impl Connector for SqlConnector {
+    fn capabilities(&self) -> Capabilities {
+        let residues: &[&str] = match self.target.dialect {
+            Dialect::Postgres => &[
+                "dead rows until the next vacuum of the table",
+                "write-ahead log segments until they are recycled or archived ones expire",
+                "replicas until they have caught up, and backups until they expire",
+            ],
+            Dialect::MariaDb => &[
+                "binary logs until they are purged",
+                "the redo log until it is overwritten",
+                "undo records until purge has passed, replicas and backups",
+            ],
+            Dialect::Sqlite => &[
+                "the write-ahead log until its next checkpoint",
+                "copies and backups of the file until they expire",
+            ],
+        };
+        Capabilities {
+            kind: self.kind.clone(),
+            erasure_grade: "deleted".to_owned(),
+            residues: residues.iter().map(|&one| one.to_owned()).collect(),
+            can_verify: true,
+        }
+    }
+
+    async fn check(&self, order: &Order) -> Result<Health, Fault> {
+        check::check(self, order).await
+    }
+
+    async fn describe(&self) -> Result<Schema, Fault> {
+        let mut session = self.target.open(&Pace::default()).await?;
+        let catalogue = Catalogue::read(&mut session).await?;
+        session.close().await;
+        Ok(catalogue.schema(&self.progress_table))
+    }
+
+    async fn preview(&self, order: &Order) -> Result<Counts, Fault> {
+        preview::preview(self, order).await
+    }
+
+    async fn inspect(
+        &self,
+        order: &Order,
+        collection: &str,
+        key: &RecordKey,
+        fields: &[FieldRef],
+    ) -> Result<Option<Record>, Fault> {
+        inspect::inspect(self, order, collection, key, fields).await
+    }
+
+    async fn execute(&self, order: &Order, progress: &dyn Progress) -> Result<Receipt, Fault> {
+        execute::execute(self, order, progress).await
+    }
+
+    async fn verify(&self, order: &Order) -> Result<Verification, Fault> {
+        verify::verify(self, order).await
+    }
+
+    async fn forget(&self, order_key: &str) -> Result<(), Fault> {
+        execute::forget(self, order_key).await
+    }
 }

@@ -1,0 +1,185 @@
+//! What the database says of itself: tables, columns, keys and references, in one form for all
+//! dialects. Read afresh for every undertaking; nothing is cached.
+
+use crate::receipt::Fault;
+use crate::schema::{CollectionSchema, FieldSchema, ForeignKey, OnDelete, Schema};
+use crate::sql::connection::Session;
+use crate::sql::dialect::Dialect;
+use crate::sql::{catalogue_mariadb, catalogue_postgresql, catalogue_sqlite};
+use crate::value::FieldType;
+
+/// Everything that was read.
+#[derive(Debug, Default)]
+pub(crate) struct Catalogue {
+    pub(crate) product: String,
+    pub(crate) tables: Vec<Table>,
+    pub(crate) references: Vec<Reference>,
+}
+
+/// A table or view.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Table {
+    pub(crate) schema: Option<String>,
+    pub(crate) name: String,
+    pub(crate) view: bool,
+    pub(crate) columns: Vec<Column>,
+    pub(crate) key: Vec<String>,
+    pub(crate) unique: Vec<Vec<String>>,
+    /// Leaves of the partition tree.
+    pub(crate) partitions: Vec<Partition>,
+    /// The field of a range-partitioned table.
+    pub(crate) partitioned_by: Option<String>,
+    pub(crate) estimated: Option<u64>,
+    /// The name under which SQLite's row number can be read, where there is one.
+    pub(crate) rowid: Option<&'static str>,
+    /// Why deletions here could not be complete or could not be undone together with their count.
+    pub(crate) unfit: Option<String>,
+}
+
+/// A partition that holds records itself.
+#[derive(Debug, Clone)]
+pub(crate) struct Partition {
+    pub(crate) schema: String,
+    pub(crate) name: String,
+}
+
+/// A column.
+#[derive(Debug, Clone)]
+pub(crate) struct Column {
+    pub(crate) name: String,
+    /// The type in the system's own words.
+    pub(crate) native: String,
+    /// The type in ours.
+    pub(crate) class: FieldType,
+    /// PostgreSQL: the quoted type that a value is cast to, without a length.
+    pub(crate) cast: String,
+    /// A moment that knows its zone (`timestamptz`, MariaDB `TIMESTAMP`).
+    pub(crate) zoned: bool,
+    /// Compared by its text: enumerations and JSON.
+    pub(crate) by_text: bool,
+    pub(crate) nullable: bool,
+    pub(crate) generated: bool,
+    /// Most characters of a text.
+    pub(crate) length: Option<u64>,
+    /// MariaDB: character set and collation.
+    pub(crate) collation: Option<(String, String)>,
+}
+
+/// A foreign key, with the positions of both tables in [`Catalogue::tables`].
+#[derive(Debug, Clone)]
+pub(crate) struct Reference {
+    pub(crate) name: String,
+    pub(crate) child: usize,
+    pub(crate) fields: Vec<String>,
+    pub(crate) parent: usize,
+    pub(crate) to_fields: Vec<String>,
+    pub(crate) on_delete: OnDelete,
+    /// `RESTRICT`: checked at once and never at the end of the statement.
+    pub(crate) immediate: bool,
+}
+
+impl Table {
+    /// The name as the data map writes it: with a schema unless it is the default one.
+    pub(crate) fn full_name(&self) -> String {
+        match &self.schema {
+            Some(schema) => format!("{schema}.{}", self.name),
+            None => self.name.clone(),
+        }
+    }
+
+    /// The quoted name.
+    pub(crate) fn quoted(&self, dialect: Dialect) -> Result<String, Fault> {
+        let name = dialect.quote(&self.name)?;
+        Ok(match &self.schema {
+            Some(schema) => format!("{}.{name}", dialect.quote(schema)?),
+            None => name,
+        })
+    }
+
+    pub(crate) fn column(&self, name: &str) -> Option<&Column> {
+        self.columns.iter().find(|column| column.name == name)
+    }
+
+    /// These fields identify one record: the primary key or a unique constraint without nulls is
+    /// among them.
+    pub(crate) fn identified_by(&self, fields: &[String]) -> bool {
+        let covered =
+            |set: &Vec<String>| !set.is_empty() && set.iter().all(|name| fields.contains(name));
+        let solid = |set: &&Vec<String>| {
+            set.iter().all(|name| self.column(name).is_some_and(|column| !column.nullable))
+        };
+        covered(&self.key) || self.unique.iter().filter(solid).any(covered)
+    }
+}
+
+impl Catalogue {
+    /// Reads the catalogue.
+    pub(crate) async fn read(session: &mut Session) -> Result<Self, Fault> {
+        match session.dialect() {
+            Dialect::Postgres => catalogue_postgresql::read(session).await,
+            Dialect::MariaDb => catalogue_mariadb::read(session).await,
+            Dialect::Sqlite => catalogue_sqlite::read(session).await,
+        }
+    }
+
+    /// The position of a table by the name that a data map gives, with or without its schema.
+    pub(crate) fn find(&self, source: &str) -> Option<usize> {
+        let exact = self.tables.iter().position(|table| table.full_name() == source);
+        exact.or_else(|| {
+            self.tables.iter().position(|table| {
+                table.name == source && table.schema.as_deref().is_none_or(|schema| schema == "public")
+            })
+        })
+    }
+
+    /// The description for people and for drafts of a data map.
+    pub(crate) fn schema(&self, hidden: &str) -> Schema {
+        let mut schema = Schema { product: self.product.clone(), collections: Vec::new() };
+        let hidden = self.find(hidden);
+        for (position, table) in self.tables.iter().enumerate() {
+            if Some(position) == hidden {
+                continue;
+            }
+            let references = self.references.iter().filter(|one| one.child == position);
+            schema.collections.push(CollectionSchema {
+                name: table.full_name(),
+                view: table.view,
+                fields: table.columns.iter().map(Column::schema).collect(),
+                key: table.key.clone(),
+                unique: table.unique.clone(),
+                foreign_keys: references
+                    .map(|one| ForeignKey {
+                        name: one.name.clone(),
+                        fields: one.fields.clone(),
+                        to: self.tables[one.parent].full_name(),
+                        to_fields: one.to_fields.clone(),
+                        on_delete: one.on_delete,
+                    })
+                    .collect(),
+                partitions: table.partitions.iter().map(Partition::full_name).collect(),
+                partitioned_by: table.partitioned_by.clone(),
+                estimated_records: table.estimated,
+            });
+        }
+        schema
+    }
+}
+
+impl Column {
+    fn schema(&self) -> FieldSchema {
+        FieldSchema {
+            name: self.name.clone(),
+            native_type: self.native.clone(),
+            field_type: self.class,
+            nullable: self.nullable,
+            generated: self.generated,
+        }
+    }
+}
+
+impl Partition {
+    /// Name with its schema.
+    pub(crate) fn full_name(&self) -> String {
+        format!("{}.{}", self.schema, self.name)
+    }
+}

@@ -1,0 +1,196 @@
+//! The catalogue of MariaDB and MySQL: the database that the URL names.
+
+use std::collections::BTreeMap;
+
+use crate::receipt::Fault;
+use crate::schema::OnDelete;
+use crate::sql::catalogue::{Catalogue, Column, Reference, Table};
+use crate::sql::connection::Session;
+use crate::sql::faults::misconfigured;
+use crate::sql::fragment::{Cell, Fragment};
+use crate::value::FieldType;
+
+const TABLES: &str = "\
+SELECT CAST(table_name AS CHAR), CAST(table_type AS CHAR), CAST(engine AS CHAR), CAST(table_rows AS SIGNED)
+  FROM information_schema.tables
+ WHERE table_schema = DATABASE()
+ ORDER BY table_name";
+
+const COLUMNS: &str = "\
+SELECT CAST(table_name AS CHAR), CAST(column_name AS CHAR), CAST(column_type AS CHAR), CAST(data_type AS CHAR),
+       CAST(is_nullable AS CHAR), CAST(extra AS CHAR), CAST(character_maximum_length AS SIGNED),
+       CAST(character_set_name AS CHAR), CAST(collation_name AS CHAR)
+  FROM information_schema.columns
+ WHERE table_schema = DATABASE()
+ ORDER BY table_name, ordinal_position";
+
+const KEYS: &str = "\
+SELECT CAST(table_name AS CHAR), CAST(index_name AS CHAR), CAST(column_name AS CHAR), CAST(sub_part AS SIGNED)
+  FROM information_schema.statistics
+ WHERE table_schema = DATABASE() AND non_unique = 0
+ ORDER BY table_name, index_name, seq_in_index";
+
+const REFERENCES: &str = "\
+SELECT CAST(k.table_schema = DATABASE() AS SIGNED), CAST(k.table_schema AS CHAR), CAST(k.table_name AS CHAR),
+       CAST(k.constraint_name AS CHAR), CAST(k.column_name AS CHAR), CAST(k.referenced_table_name AS CHAR),
+       CAST(k.referenced_column_name AS CHAR), CAST(r.delete_rule AS CHAR)
+  FROM information_schema.key_column_usage k
+  JOIN information_schema.referential_constraints r
+    ON r.constraint_schema = k.constraint_schema AND r.constraint_name = k.constraint_name
+   AND r.table_name = k.table_name
+ WHERE k.referenced_table_schema = DATABASE()
+ ORDER BY k.table_schema, k.table_name, k.constraint_name, k.ordinal_position";
+
+/// Reads the catalogue.
+pub(crate) async fn read(session: &mut Session) -> Result<Catalogue, Fault> {
+    let version = session
+        .fetch_one(&Fragment::raw("SELECT CAST(VERSION() AS CHAR), CAST(DATABASE() AS CHAR)"))
+        .await?;
+    if version[1] == Cell::Null {
+        return Err(misconfigured("the URL names no database: write `mysql://host/database`"));
+    }
+    let text = version[0].text();
+    let product =
+        if text.contains("MariaDB") { format!("MariaDB {text}") } else { format!("MySQL {text}") };
+    let mut catalogue = Catalogue { product, ..Catalogue::default() };
+    for row in session.fetch(&Fragment::raw(TABLES)).await? {
+        catalogue.tables.push(table(&row));
+    }
+    for row in session.fetch(&Fragment::raw(COLUMNS)).await? {
+        if let Some(table) = by_name(&mut catalogue, &row[0].text()) {
+            table.columns.push(column(&row));
+        }
+    }
+    keys(&mut catalogue, &session.fetch(&Fragment::raw(KEYS)).await?);
+    references(&mut catalogue, &session.fetch(&Fragment::raw(REFERENCES)).await?);
+    Ok(catalogue)
+}
+
+fn by_name<'a>(catalogue: &'a mut Catalogue, name: &str) -> Option<&'a mut Table> {
+    catalogue.tables.iter_mut().find(|table| table.schema.is_none() && table.name == name)
+}
+
+fn table(row: &[Cell]) -> Table {
+    let kind = row[1].text();
+    let engine = row[2].text();
+    let view = kind.contains("VIEW");
+    let unfit = if view {
+        None
+    } else if kind == "SYSTEM VERSIONED" {
+        Some("it is system-versioned: deleted records stay in its history; drop the history or the versioning".to_owned())
+    } else if engine.eq_ignore_ascii_case("InnoDB") {
+        None
+    } else {
+        Some(format!("its engine `{engine}` has no transactions: convert it to InnoDB"))
+    };
+    Table {
+        name: row[0].text(),
+        view: view || kind == "SEQUENCE",
+        estimated: (row[3] != Cell::Null).then(|| row[3].count()),
+        unfit,
+        ..Table::default()
+    }
+}
+
+fn column(row: &[Cell]) -> Column {
+    let native = row[2].text();
+    let data_type = row[3].text().to_ascii_lowercase();
+    let extra = row[5].text().to_ascii_uppercase();
+    let class = class(&native, &data_type);
+    Column {
+        name: row[1].text(),
+        class,
+        cast: String::new(),
+        zoned: data_type == "timestamp",
+        by_text: false,
+        nullable: row[4].truth(),
+        generated: extra.contains("VIRTUAL") || extra.contains("STORED") || extra.contains("PERSISTENT"),
+        length: (row[6] != Cell::Null && class == FieldType::Text).then(|| row[6].count()),
+        collation: row[7].optional_text().zip(row[8].optional_text()),
+        native,
+    }
+}
+
+fn class(native: &str, data_type: &str) -> FieldType {
+    match data_type {
+        "tinyint" if native.starts_with("tinyint(1)") => FieldType::Boolean,
+        "tinyint" | "smallint" | "mediumint" | "int" | "bigint" | "year" => FieldType::Integer,
+        "decimal" => FieldType::Decimal,
+        "float" | "double" => FieldType::Float,
+        "char" | "varchar" | "tinytext" | "text" | "mediumtext" | "longtext" | "enum" | "set" => {
+            FieldType::Text
+        }
+        "datetime" | "timestamp" => FieldType::Timestamp,
+        "date" => FieldType::Date,
+        "uuid" => FieldType::Uuid,
+        "binary" | "varbinary" | "tinyblob" | "blob" | "mediumblob" | "longblob" => {
+            FieldType::Binary
+        }
+        "json" => FieldType::Json,
+        "inet4" | "inet6" => FieldType::Address,
+        _ => FieldType::Other,
+    }
+}
+
+fn keys(catalogue: &mut Catalogue, rows: &[Vec<Cell>]) {
+    let mut grouped: BTreeMap<(String, String), Vec<String>> = BTreeMap::new();
+    for row in rows {
+        // A prefix or an expression makes the index unusable as a key.
+        let column = if row[2] == Cell::Null || row[3] != Cell::Null { String::new() } else { row[2].text() };
+        grouped.entry((row[0].text(), row[1].text())).or_default().push(column);
+    }
+    for ((table, index), columns) in grouped {
+        if columns.iter().any(String::is_empty) {
+            continue;
+        }
+        if let Some(table) = by_name(catalogue, &table) {
+            if index == "PRIMARY" {
+                table.key = columns;
+            } else {
+                table.unique.push(columns);
+            }
+        }
+    }
+}
+
+fn references(catalogue: &mut Catalogue, rows: &[Vec<Cell>]) {
+    let mut last: Option<(String, String, String)> = None;
+    for row in rows {
+        let identity = (row[1].text(), row[2].text(), row[3].text());
+        if last.as_ref() == Some(&identity) {
+            if let Some(reference) = catalogue.references.last_mut() {
+                reference.fields.push(row[4].text());
+                reference.to_fields.push(row[6].text());
+            }
+            continue;
+        }
+        let schema = (!row[0].truth()).then(|| row[1].text());
+        let child = position(catalogue, schema, &row[2].text());
+        let parent = position(catalogue, None, &row[5].text());
+        let rule = row[7].text();
+        catalogue.references.push(Reference {
+            name: row[3].text(),
+            child,
+            fields: vec![row[4].text()],
+            parent,
+            to_fields: vec![row[6].text()],
+            on_delete: match rule.as_str() {
+                "CASCADE" => OnDelete::Cascade,
+                "SET NULL" | "SET DEFAULT" => OnDelete::SetNull,
+                _ => OnDelete::Refuse,
+            },
+            immediate: true,
+        });
+        last = Some(identity);
+    }
+}
+
+/// The position of a table; one of another database is added by its name only.
+fn position(catalogue: &mut Catalogue, schema: Option<String>, name: &str) -> usize {
+    let found =
+        catalogue.tables.iter().position(|table| table.schema == schema && table.name == name);
+    found.unwrap_or_else(|| {
+        catalogue.tables.push(Table { schema, name: name.to_owned(), ..Table::default() });
+        catalogue.tables.len() - 1
+    })
+}

@@ -1,0 +1,218 @@
+//! PostgreSQL's catalogue.
+//!
+//! Partitions are not collections of their own: what is said of them is said of their root.
+
+use std::collections::BTreeMap;
+
+use crate::receipt::Fault;
+use crate::schema::OnDelete;
+use crate::sql::catalogue::{Catalogue, Column, Partition, Reference, Table};
+use crate::sql::connection::Session;
+use crate::sql::dialect::Dialect;
+use crate::sql::fragment::{Cell, Fragment};
+use crate::value::FieldType;
+
+const TABLES: &str = "\
+SELECT CAST(c.oid AS bigint), CAST(n.nspname AS text), CAST(c.relname AS text), CAST(c.relkind AS text),
+       CASE WHEN c.relispartition THEN CAST(pg_partition_root(c.oid) AS oid)::bigint END,
+       CAST(c.reltuples AS bigint),
+       (SELECT CAST(a.attname AS text)
+          FROM pg_partitioned_table p
+          JOIN pg_attribute a ON a.attrelid = p.partrelid AND a.attnum = p.partattrs[0]
+         WHERE p.partrelid = c.oid AND p.partstrat = 'r' AND p.partnatts = 1),
+       EXISTS (SELECT 1 FROM pg_rewrite r WHERE r.ev_class = c.oid AND r.ev_type IN ('2', '4'))
+  FROM pg_class c
+  JOIN pg_namespace n ON n.oid = c.relnamespace
+ WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f')
+   AND n.nspname NOT IN ('pg_catalog', 'information_schema')
+   AND n.nspname NOT LIKE 'pg\\_toast%' AND n.nspname NOT LIKE 'pg\\_temp%'
+ ORDER BY n.nspname, c.relname";
+
+const COLUMNS: &str = "\
+SELECT CAST(a.attrelid AS bigint), CAST(a.attname AS text), format_type(a.atttypid, a.atttypmod),
+       CAST(b.typname AS text), CAST(bn.nspname AS text), CAST(b.typtype AS text),
+       a.attnotnull, a.attgenerated <> '' OR a.attidentity = 'a',
+       CASE WHEN b.typname IN ('varchar', 'bpchar') AND COALESCE(NULLIF(t.typtypmod, -1), a.atttypmod) > 4
+            THEN CAST(COALESCE(NULLIF(t.typtypmod, -1), a.atttypmod) - 4 AS bigint) END
+  FROM pg_attribute a
+  JOIN pg_class c ON c.oid = a.attrelid
+  JOIN pg_namespace n ON n.oid = c.relnamespace
+  JOIN pg_type t ON t.oid = a.atttypid
+  JOIN pg_type b ON b.oid = CASE WHEN t.typtype = 'd' THEN t.typbasetype ELSE t.oid END
+  JOIN pg_namespace bn ON bn.oid = b.typnamespace
+ WHERE a.attnum > 0 AND NOT a.attisdropped
+   AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT c.relispartition
+   AND n.nspname NOT IN ('pg_catalog', 'information_schema')
+   AND n.nspname NOT LIKE 'pg\\_toast%' AND n.nspname NOT LIKE 'pg\\_temp%'
+ ORDER BY a.attrelid, a.attnum";
+
+const KEYS: &str = "\
+SELECT CAST(i.indrelid AS bigint), i.indisprimary,
+       (SELECT CAST(json_agg(a.attname ORDER BY k.place) AS text)
+          FROM unnest(CAST(i.indkey AS smallint[])) WITH ORDINALITY k(number, place)
+          JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.number
+         WHERE k.place <= i.indnkeyatts)
+  FROM pg_index i
+  JOIN pg_class c ON c.oid = i.indrelid
+ WHERE i.indisunique AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL
+   AND NOT c.relispartition
+ ORDER BY i.indexrelid";
+
+const REFERENCES: &str = "\
+SELECT CAST(o.conname AS text), CAST(o.conrelid AS bigint), CAST(o.confrelid AS bigint),
+       (SELECT CAST(json_agg(a.attname ORDER BY k.place) AS text)
+          FROM unnest(o.conkey) WITH ORDINALITY k(number, place)
+          JOIN pg_attribute a ON a.attrelid = o.conrelid AND a.attnum = k.number),
+       (SELECT CAST(json_agg(a.attname ORDER BY k.place) AS text)
+          FROM unnest(o.confkey) WITH ORDINALITY k(number, place)
+          JOIN pg_attribute a ON a.attrelid = o.confrelid AND a.attnum = k.number),
+       CAST(o.confdeltype AS text)
+  FROM pg_constraint o
+ WHERE o.contype = 'f' AND o.conparentid = 0
+ ORDER BY o.oid";
+
+/// Reads the catalogue.
+pub(crate) async fn read(session: &mut Session) -> Result<Catalogue, Fault> {
+    let version = session.fetch(&Fragment::raw("SHOW server_version")).await?;
+    let version = version.first().and_then(|row| row.first()).map_or(String::new(), Cell::text);
+    let mut reading = Reading {
+        catalogue: Catalogue { product: format!("PostgreSQL {version}"), ..Catalogue::default() },
+        positions: BTreeMap::new(),
+    };
+    reading.tables(&session.fetch(&Fragment::raw(TABLES)).await?);
+    reading.columns(&session.fetch(&Fragment::raw(COLUMNS)).await?)?;
+    reading.keys(&session.fetch(&Fragment::raw(KEYS)).await?);
+    reading.references(&session.fetch(&Fragment::raw(REFERENCES)).await?);
+    Ok(reading.catalogue)
+}
+
+struct Reading {
+    catalogue: Catalogue,
+    /// Position by object id; partitions stand at the position of their root.
+    positions: BTreeMap<u64, usize>,
+}
+
+impl Reading {
+    fn tables(&mut self, rows: &[Vec<Cell>]) {
+        for row in rows.iter().filter(|row| row[4] == Cell::Null) {
+            let kind = row[3].text();
+            let estimated = match row[5] {
+                Cell::Integer(number) => u64::try_from(number).ok(),
+                _ => None,
+            };
+            self.positions.insert(row[0].count(), self.catalogue.tables.len());
+            self.catalogue.tables.push(Table {
+                schema: Some(row[1].text()),
+                name: row[2].text(),
+                view: matches!(kind.as_str(), "v" | "m" | "f"),
+                estimated,
+                partitioned_by: row[6].optional_text(),
+                unfit: row[7].truth().then(|| {
+                    "a rewrite rule changes what UPDATE or DELETE does there: drop the rule".to_owned()
+                }),
+                ..Table::default()
+            });
+        }
+        for row in rows.iter().filter(|row| row[4] != Cell::Null) {
+            if let Some(&root) = self.positions.get(&row[4].count()) {
+                self.positions.insert(row[0].count(), root);
+                if row[3].text() == "r" {
+                    self.catalogue.tables[root]
+                        .partitions
+                        .push(Partition { schema: row[1].text(), name: row[2].text() });
+                }
+            }
+        }
+    }
+
+    fn columns(&mut self, rows: &[Vec<Cell>]) -> Result<(), Fault> {
+        for row in rows {
+            let Some(&position) = self.positions.get(&row[0].count()) else { continue };
+            self.catalogue.tables[position].columns.push(column(row)?);
+        }
+        Ok(())
+    }
+
+    fn keys(&mut self, rows: &[Vec<Cell>]) {
+        for row in rows {
+            let Some(&position) = self.positions.get(&row[0].count()) else { continue };
+            let table = &mut self.catalogue.tables[position];
+            if row[1].truth() {
+                table.key = names(&row[2]);
+            } else {
+                table.unique.push(names(&row[2]));
+            }
+        }
+    }
+
+    fn references(&mut self, rows: &[Vec<Cell>]) {
+        for row in rows {
+            let (Some(&child), Some(&parent)) =
+                (self.positions.get(&row[1].count()), self.positions.get(&row[2].count()))
+            else {
+                continue;
+            };
+            let action = row[5].text();
+            self.catalogue.references.push(Reference {
+                name: row[0].text(),
+                child,
+                fields: names(&row[3]),
+                parent,
+                to_fields: names(&row[4]),
+                on_delete: match action.as_str() {
+                    "c" => OnDelete::Cascade,
+                    "n" | "d" => OnDelete::SetNull,
+                    _ => OnDelete::Refuse,
+                },
+                immediate: action == "r",
+            });
+        }
+    }
+}
+
+fn names(cell: &Cell) -> Vec<String> {
+    serde_json::from_str(&cell.text()).unwrap_or_default()
+}
+
+fn column(row: &[Cell]) -> Result<Column, Fault> {
+    let base = row[3].text();
+    let enumeration = row[5].text() == "e";
+    let class = if enumeration { FieldType::Text } else { class(&base) };
+    let dialect = Dialect::Postgres;
+    let cast = match base.as_str() {
+        // A value beyond the column's range matches nothing; it must not be an error.
+        "int2" | "int4" | "int8" => "bigint".to_owned(),
+        "oid" => "oid".to_owned(),
+        _ if enumeration || class == FieldType::Json => "text".to_owned(),
+        _ => format!("{}.{}", dialect.quote(&row[4].text())?, dialect.quote(&base)?),
+    };
+    Ok(Column {
+        name: row[1].text(),
+        native: row[2].text(),
+        class,
+        cast,
+        zoned: base == "timestamptz",
+        by_text: enumeration || class == FieldType::Json,
+        nullable: !row[6].truth(),
+        generated: row[7].truth(),
+        length: (row[8] != Cell::Null).then(|| row[8].count()),
+        collation: None,
+    })
+}
+
+fn class(base: &str) -> FieldType {
+    match base {
+        "text" | "varchar" | "bpchar" | "citext" | "name" => FieldType::Text,
+        "int2" | "int4" | "int8" | "oid" => FieldType::Integer,
+        "numeric" => FieldType::Decimal,
+        "float4" | "float8" => FieldType::Float,
+        "bool" => FieldType::Boolean,
+        "timestamptz" | "timestamp" => FieldType::Timestamp,
+        "date" => FieldType::Date,
+        "uuid" => FieldType::Uuid,
+        "bytea" => FieldType::Binary,
+        "json" | "jsonb" => FieldType::Json,
+        "inet" | "cidr" => FieldType::Address,
+        _ => FieldType::Other,
+    }
+}

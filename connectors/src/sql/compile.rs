@@ -1,0 +1,309 @@
+//! Predicates as SQL conditions.
+//!
+//! Truth has two values: negations are pushed to the leaves and written out there. Positive leaves
+//! stay bare, so that an index on the field can be used. A bare leaf may be unknown to the
+//! database, which counts as false wherever a condition ends.
+
+use std::cell::Cell as Counter;
+
+use crate::predicate::{Comparison, Cutoff, FieldRef, Predicate};
+use crate::receipt::Fault;
+use crate::sql::dialect::Dialect;
+use crate::sql::faults::misconfigured;
+use crate::sql::fragment::Fragment;
+use crate::sql::scene::{Blocker, ListTable, Scene};
+use crate::sql::values::{Operand, opposite};
+use crate::value::Value;
+
+/// A table inside a statement.
+#[derive(Debug, Clone)]
+pub(crate) struct Place {
+    /// What stands before the dot of its columns, quoted.
+    pub(crate) prefix: String,
+    pub(crate) table: usize,
+    pub(crate) instruction: Option<usize>,
+}
+
+/// Writes conditions; hands out names that are unique within one statement.
+pub(crate) struct Compiler<'s, 'o> {
+    pub(crate) scene: &'s Scene<'o>,
+    next: Counter<u32>,
+}
+
+impl<'s, 'o> Compiler<'s, 'o> {
+    pub(crate) fn new(scene: &'s Scene<'o>) -> Self {
+        Self { scene, next: Counter::new(0) }
+    }
+
+    pub(crate) fn dialect(&self) -> Dialect {
+        self.scene.dialect
+    }
+
+    /// The table that a statement is about, and how it stands behind `FROM`, `UPDATE` or
+    /// `DELETE FROM`. MariaDB knows no alias there.
+    pub(crate) fn main(&self, table: usize, instruction: Option<usize>) -> Result<(String, Place), Fault> {
+        let quoted = self.scene.table(table).quoted(self.dialect())?;
+        if self.dialect() == Dialect::MariaDb {
+            return Ok((quoted.clone(), Place { prefix: quoted, table, instruction }));
+        }
+        let prefix = "quietus_0".to_owned();
+        Ok((format!("{quoted} AS {prefix}"), Place { prefix, table, instruction }))
+    }
+
+    /// Another table of the same statement.
+    pub(crate) fn inner(&self, table: usize, instruction: Option<usize>) -> Result<(String, Place), Fault> {
+        let quoted = self.scene.table(table).quoted(self.dialect())?;
+        self.next.set(self.next.get() + 1);
+        let prefix = format!("quietus_{}", self.next.get());
+        Ok((format!("{quoted} AS {prefix}"), Place { prefix, table, instruction }))
+    }
+
+    /// A column of a place.
+    pub(crate) fn column(&self, place: &Place, name: &str) -> Result<String, Fault> {
+        Ok(format!("{}.{}", place.prefix, self.dialect().quote(name)?))
+    }
+
+    /// Calls `f` with a column and what is known of it.
+    pub(crate) fn operand<T>(
+        &self,
+        place: &Place,
+        name: &str,
+        f: impl FnOnce(&Operand<'_>) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
+        let (column, mapped) = self.scene.field(place.table, place.instruction, name)?;
+        let quoted = self.column(place, name)?;
+        f(&Operand { dialect: self.dialect(), column, mapped: &mapped, name: quoted })
+    }
+
+    /// The condition that holds where the predicate does.
+    pub(crate) fn holds(&self, place: &Place, predicate: &Predicate) -> Result<Fragment, Fault> {
+        self.condition(place, predicate, true)
+    }
+
+    /// The condition that holds exactly where the predicate does not.
+    pub(crate) fn fails(&self, place: &Place, predicate: &Predicate) -> Result<Fragment, Fault> {
+        self.condition(place, predicate, false)
+    }
+
+    fn condition(&self, place: &Place, predicate: &Predicate, wanted: bool) -> Result<Fragment, Fault> {
+        match predicate {
+            Predicate::Always => Ok(Fragment::raw(if wanted { "(1 = 1)" } else { "(1 = 0)" })),
+            Predicate::Never => Ok(Fragment::raw(if wanted { "(1 = 0)" } else { "(1 = 1)" })),
+            Predicate::All(parts) | Predicate::Any(parts) => {
+                let conditions: Result<Vec<_>, _> =
+                    parts.iter().map(|part| self.condition(place, part, wanted)).collect();
+                if matches!(predicate, Predicate::All(_)) == wanted {
+                    Ok(Fragment::all(conditions?))
+                } else {
+                    Ok(Fragment::any(conditions?))
+                }
+            }
+            Predicate::Not(inner) => self.condition(place, inner, !wanted),
+            Predicate::Compare { field, comparison, value } => {
+                self.compare(place, field, *comparison, value, wanted)
+            }
+            Predicate::OneOf { field, values } => self.one_of(place, field, values, wanted),
+            Predicate::Absent(field) => {
+                let present = self.through(place, &field.via, &|at| {
+                    self.operand(at, &field.field, |operand| Ok(operand.present()))
+                })?;
+                Ok(if wanted { present.negate() } else { present })
+            }
+            Predicate::LatestAtOrBefore(fields) => {
+                let latest = self.latest(place, fields)?;
+                Ok(if wanted { latest } else { latest.negate() })
+            }
+            Predicate::Listed { fields, list } => {
+                let listed = self.listed(place, fields, *list)?;
+                Ok(if wanted { listed } else { listed.negate() })
+            }
+        }
+    }
+
+    fn compare(
+        &self,
+        place: &Place,
+        field: &FieldRef,
+        comparison: Comparison,
+        value: &Value,
+        wanted: bool,
+    ) -> Result<Fragment, Fault> {
+        if field.via.is_empty() {
+            return self.operand(place, &field.field, |operand| {
+                if wanted {
+                    return Ok(operand.compare(comparison, value)?.within("(", ")"));
+                }
+                let other = operand.compare(opposite(comparison), value)?;
+                Ok(Fragment::any(vec![other, operand.absent()]))
+            });
+        }
+        let found = self.through(place, &field.via, &|at| {
+            self.operand(at, &field.field, |operand| operand.compare(comparison, value))
+        })?;
+        Ok(if wanted { found } else { found.negate() })
+    }
+
+    fn one_of(
+        &self,
+        place: &Place,
+        field: &FieldRef,
+        values: &[Value],
+        wanted: bool,
+    ) -> Result<Fragment, Fault> {
+        let found = self.through(place, &field.via, &|at| {
+            self.operand(at, &field.field, |operand| {
+                let mut equal = Vec::with_capacity(values.len());
+                for value in values {
+                    equal.push(operand.compare(Comparison::Equal, value)?);
+                }
+                Ok(Fragment::any(equal))
+            })
+        })?;
+        Ok(if wanted { found } else { found.negate() })
+    }
+
+    fn latest(&self, place: &Place, fields: &[(FieldRef, Cutoff)]) -> Result<Fragment, Fault> {
+        if let [(field, cutoff)] = fields
+            && (field.via.is_empty() || self.leads_to_one(place, &field.via)?)
+        {
+            return self.through(place, &field.via, &|at| {
+                self.operand(at, &field.field, |operand| {
+                    Ok(operand.at_or_before(*cutoff)?.within("(", ")"))
+                })
+            });
+        }
+        let mut none_later = Vec::new();
+        let mut some = Vec::new();
+        for (field, cutoff) in fields {
+            some.push(self.through(place, &field.via, &|at| {
+                self.operand(at, &field.field, |operand| Ok(operand.present()))
+            })?);
+            if field.via.is_empty() {
+                none_later.push(self.operand(place, &field.field, |operand| {
+                    Ok(Fragment::any(vec![operand.absent(), operand.at_or_before(*cutoff)?]))
+                })?);
+            } else {
+                let later = self.through(place, &field.via, &|at| {
+                    self.operand(at, &field.field, |operand| {
+                        let early = operand.at_or_before(*cutoff)?;
+                        Ok(Fragment::all(vec![operand.present(), early.negate()]))
+                    })
+                })?;
+                none_later.push(later.negate());
+            }
+        }
+        none_later.push(Fragment::any(some));
+        Ok(Fragment::all(none_later))
+    }
+
+    fn listed(&self, place: &Place, fields: &[FieldRef], list: usize) -> Result<Fragment, Fault> {
+        let via = fields.first().map(|field| field.via.as_slice()).unwrap_or_default();
+        if fields.iter().any(|field| field.via != via) {
+            return Err(misconfigured(
+                "the fields of one list are read through different links: read them through one",
+            ));
+        }
+        self.through(place, via, &|at| {
+            let names: Vec<String> = fields.iter().map(|field| field.field.clone()).collect();
+            let entry = ListTable {
+                list,
+                instruction: at.instruction.unwrap_or(usize::MAX),
+                fields: names.clone(),
+            };
+            let number = self.scene.lists.iter().position(|one| *one == entry).ok_or_else(|| {
+                misconfigured("a list is read through a link that the order does not know")
+            })?;
+            self.next.set(self.next.get() + 1);
+            let alias = format!("quietus_{}", self.next.get());
+            let mut equal = Vec::new();
+            for (index, name) in names.iter().enumerate() {
+                let left = self.operand(at, name, |operand| Ok(operand.list_operand()))?;
+                equal.push(Fragment::raw(format!("{left} = {alias}.c{index}")));
+            }
+            Ok(Fragment::all(equal).within(
+                &format!("EXISTS (SELECT 1 FROM {} AS {alias} WHERE ", list_name(self.dialect(), number)),
+                ")",
+            ))
+        })
+    }
+
+    /// The condition at the end of a chain of links; false where a parent is missing.
+    fn through(
+        &self,
+        place: &Place,
+        via: &[String],
+        leaf: &dyn Fn(&Place) -> Result<Fragment, Fault>,
+    ) -> Result<Fragment, Fault> {
+        let Some((first, rest)) = via.split_first() else { return leaf(place) };
+        let instruction = place.instruction.ok_or_else(|| {
+            misconfigured(format!("link `{first}` is read from a table that is not mapped"))
+        })?;
+        let (link, to) = self.scene.link(instruction, first)?;
+        let (from, parent) = self.inner(self.scene.table_of(to)?, Some(to))?;
+        let mut conditions = Vec::new();
+        for (own, other) in &link.fields {
+            conditions.push(Fragment::raw(format!(
+                "{} = {}",
+                self.column(&parent, other)?,
+                self.column(place, own)?
+            )));
+        }
+        conditions.push(self.through(&parent, rest, leaf)?);
+        Ok(Fragment::join(conditions, " AND ")
+            .within(&format!("EXISTS (SELECT 1 FROM {from} WHERE "), ")"))
+    }
+
+    /// Every link of the chain leads to at most one parent.
+    fn leads_to_one(&self, place: &Place, via: &[String]) -> Result<bool, Fault> {
+        let mut at = place.instruction;
+        for name in via {
+            let Some(instruction) = at else { return Ok(false) };
+            let (link, to) = self.scene.link(instruction, name)?;
+            let fields: Vec<String> = link.fields.iter().map(|pair| pair.1.clone()).collect();
+            if !self.scene.table(self.scene.table_of(to)?).identified_by(&fields) {
+                return Ok(false);
+            }
+            at = Some(to);
+        }
+        Ok(true)
+    }
+
+    /// A record of the blocker refers to the record at `place`, and `more` holds for it.
+    pub(crate) fn referred(
+        &self,
+        place: &Place,
+        blocker: &Blocker,
+        more: &dyn Fn(&Place) -> Result<Option<Fragment>, Fault>,
+    ) -> Result<Fragment, Fault> {
+        let (from, child) = self.inner(blocker.table, blocker.instruction)?;
+        let mut conditions = Vec::new();
+        for (own, other) in blocker.fields.iter().zip(&blocker.to_fields) {
+            conditions.push(Fragment::raw(format!(
+                "{} = {}",
+                self.column(&child, own)?,
+                self.column(place, other)?
+            )));
+        }
+        conditions.extend(more(&child)?);
+        Ok(Fragment::join(conditions, " AND ")
+            .within(&format!("EXISTS (SELECT 1 FROM {from} WHERE "), ")"))
+    }
+
+    /// Nothing refers to the record at `place`.
+    pub(crate) fn unreferred(&self, place: &Place) -> Result<Vec<Fragment>, Fault> {
+        let mut conditions = Vec::new();
+        for blocker in self.scene.blockers(place.table) {
+            conditions.push(self.referred(place, &blocker, &|_| Ok(None))?.within("NOT ", ""));
+        }
+        Ok(conditions)
+    }
+}
+
+/// The temporary table of a list.
+pub(crate) fn list_name(dialect: Dialect, number: usize) -> String {
+    match dialect {
+        Dialect::Postgres => format!("pg_temp.quietus_list_{number}"),
+        Dialect::MariaDb => format!("quietus_list_{number}"),
+        Dialect::Sqlite => format!("temp.quietus_list_{number}"),
+    }
+}

@@ -1,0 +1,92 @@
+//! Deleting records as a whole, children first.
+//!
+//! A record goes only where nothing that is left refers to it. Collections that refer to
+//! themselves or to each other are passed over until nothing moves; what then remains in circles
+//! is left to `circles`.
+
+use crate::predicate::Predicate;
+use crate::receipt::Fault;
+use crate::sql::compile::{Compiler, Place};
+use crate::sql::dialect::Dialect;
+use crate::sql::fragment::Fragment;
+use crate::sql::order_of_deletion::Group;
+use crate::sql::windows::{Flow, Job, Run, Statements};
+
+/// After so many passes the rest is deleted by its closed set, however deep references run.
+const MOST_PASSES: u32 = 12;
+
+/// `delete_when` holds and no hold does.
+pub(crate) fn due(compiler: &Compiler<'_, '_>, place: &Place, instruction: usize) -> Result<Vec<Fragment>, Fault> {
+    let instruction = compiler.scene.instruction(instruction);
+    let mut conditions = Vec::new();
+    if instruction.delete_when != Predicate::Always {
+        conditions.push(compiler.holds(place, &instruction.delete_when)?);
+    }
+    conditions.extend(unheld(compiler, place, &instruction.held)?);
+    Ok(conditions)
+}
+
+/// No hold holds.
+pub(crate) fn unheld(
+    compiler: &Compiler<'_, '_>,
+    place: &Place,
+    held: &Predicate,
+) -> Result<Option<Fragment>, Fault> {
+    if *held == Predicate::Never { Ok(None) } else { compiler.fails(place, held).map(Some) }
+}
+
+impl Run<'_> {
+    /// Deletes what can go from a group of collections.
+    pub(crate) async fn delete_group(&mut self, group: &Group) -> Result<Flow, Fault> {
+        loop {
+            while self.position.member < group.members.len() {
+                let flow = self.delete_member(group.members[self.position.member]).await?;
+                if flow != Flow::Finished {
+                    return Ok(flow);
+                }
+                self.position.member += 1;
+                self.position.after = None;
+            }
+            if !group.circular {
+                return Ok(Flow::Finished);
+            }
+            if self.position.moved == 0 || self.position.pass >= MOST_PASSES {
+                return self.delete_circles(group).await;
+            }
+            self.position.pass += 1;
+            self.position.member = 0;
+            self.position.moved = 0;
+        }
+    }
+
+    async fn delete_member(&mut self, instruction: usize) -> Result<Flow, Fault> {
+        let table = self.scene.table_of(instruction)?;
+        let cascades = self.scene.blockers(table).iter().any(|blocker| blocker.cascade);
+        let write = move |compiler: &Compiler<'_, '_>, from: &str, place: &Place, bounds: Vec<Fragment>| {
+            let mut conditions = bounds;
+            conditions.extend(due(compiler, place, instruction)?);
+            conditions.extend(compiler.unreferred(place)?);
+            let condition = Fragment::all(conditions);
+            let mut statements = Statements::default();
+            if cascades && compiler.dialect() == Dialect::Postgres {
+                // A child inserted between the look and the deletion would be taken along. Once
+                // the parents are locked no child can come, and the deletion looks again.
+                statements.before.push(
+                    Fragment::raw(format!("SELECT 1 FROM {from} WHERE "))
+                        .and(condition.clone())
+                        .then(" FOR UPDATE")
+                        .within("SELECT count(*) FROM (", ") AS quietus_locked"),
+                );
+            }
+            statements.counted.push(Fragment::raw(format!("DELETE FROM {from} WHERE ")).and(condition));
+            Ok(statements)
+        };
+        self.windows(&Job {
+            table,
+            instruction,
+            write: &write,
+            record: &|entry, changed| entry.deleted += changed,
+        })
+        .await
+    }
+}

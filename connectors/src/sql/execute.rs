@@ -1,0 +1,217 @@
+//! One attempt at an order: deletions children first, then treatments, restrictions and lifts.
+//!
+//! Steps have names, and the progress table keeps the name, so that a later attempt goes on where
+//! the last commit was. A name that is no longer there begins from the front with the counts
+//! kept, which finds nothing twice.
+
+use crate::connector::Progress;
+use crate::order::Order;
+use crate::predicate::Predicate;
+use crate::receipt::{Fault, Outcome, Receipt};
+use crate::sql::SqlConnector;
+use crate::sql::catalogue::Catalogue;
+use crate::sql::compile::Compiler;
+use crate::sql::connection::Session;
+use crate::sql::delete::due;
+use crate::sql::faults::misconfigured;
+use crate::sql::fragment::Fragment;
+use crate::sql::order_of_deletion::{Group, groups};
+use crate::sql::progress_table::{FINISHED, Position, ProgressTable};
+use crate::sql::restrict::Way;
+use crate::sql::scene::Scene;
+use crate::sql::throttle::Throttle;
+use crate::sql::windows::{Flow, Run};
+use crate::sql::{drift, lists, refusals};
+
+/// One step of an order.
+enum Step {
+    Drop(usize),
+    Delete(Group),
+    Count(usize),
+    Treat(usize, usize),
+    Restrict(usize, Way),
+}
+
+/// Carries out an order.
+pub(crate) async fn execute(
+    connector: &SqlConnector,
+    order: &Order,
+    progress: &dyn Progress,
+) -> Result<Receipt, Fault> {
+    let mut session = connector.target.open(&order.pace).await?;
+    let scene = Scene::new(session.dialect(), order, Catalogue::read(&mut session).await?);
+    let drift = drift::find(&scene);
+    if !drift.is_empty() {
+        session.close().await;
+        let found: Vec<String> = drift.iter().map(ToString::to_string).collect();
+        return Err(misconfigured(format!(
+            "the system differs from the data map: {}",
+            found.join("; ")
+        )));
+    }
+    let table = ProgressTable::new(session.dialect(), &connector.progress_table)?;
+    let known = scene.catalogue.find(&connector.progress_table).is_some();
+    let reasons = refusals::find(&scene);
+    if !reasons.is_empty() {
+        let before = if known { table.read(&mut session, &order.key).await? } else { None };
+        session.close().await;
+        let done = before.map_or_else(Outcome::default, |(_, _, done)| done);
+        return Ok(Receipt::Refused { reasons, done });
+    }
+    if !known {
+        table.create(&mut session).await?;
+    }
+    let (position, done) = table.take_over(&mut session, order).await?;
+    if position.step == FINISHED {
+        session.close().await;
+        return Ok(Receipt::Done(done));
+    }
+    lists::load(&mut session, &scene).await?;
+    let throttle = Throttle::new(&order.pace);
+    let mut run = Run { session, scene, order, progress, table, position, done, throttle };
+    let answer = run.steps().await;
+    let Run { session, .. } = run;
+    session.close().await;
+    answer
+}
+
+impl Run<'_> {
+    async fn steps(&mut self) -> Result<Receipt, Fault> {
+        let steps = self.plan();
+        let start = steps.iter().position(|(name, _)| *name == self.position.step).unwrap_or(0);
+        for (name, step) in steps.iter().skip(start) {
+            if self.position.step != *name {
+                self.position = Position { step: name.clone(), ..Position::default() };
+            }
+            match self.step(step).await? {
+                Flow::Finished => {}
+                Flow::Stopped => return Ok(Receipt::Stopped(self.done.clone())),
+                Flow::Refused(reason) => {
+                    return Ok(Receipt::Refused { reasons: vec![reason], done: self.done.clone() });
+                }
+            }
+        }
+        self.position = Position { step: FINISHED.to_owned(), ..Position::default() };
+        self.session.begin().await?;
+        self.commit().await?;
+        Ok(Receipt::Done(self.done.clone()))
+    }
+
+    /// All steps in their order; makes an entry for each collection that something is done to.
+    fn plan(&mut self) -> Vec<(String, Step)> {
+        let groups = groups(&self.scene);
+        let active = self.scene.active();
+        for &member in groups.iter().flat_map(|group| &group.members).chain(&active) {
+            self.entry(member);
+        }
+        let name = |what: &str, position: usize| {
+            format!("{what} {}", self.order.instructions[position].collection)
+        };
+        let mut steps = Vec::new();
+        for group in groups {
+            for &member in &group.members {
+                steps.push((name("drop", member), Step::Drop(member)));
+            }
+            steps.push((name("delete", group.members[0]), Step::Delete(group)));
+        }
+        for &one in &active {
+            steps.push((name("count", one), Step::Count(one)));
+        }
+        for &one in &active {
+            for (index, treatment) in self.order.instructions[one].treatments.iter().enumerate() {
+                let name = format!("{} {index} {}", name("treat", one), treatment.category);
+                steps.push((name, Step::Treat(one, index)));
+            }
+        }
+        for &one in &active {
+            steps.push((name("restrict", one), Step::Restrict(one, Way::Restrict)));
+            steps.push((name("lift", one), Step::Restrict(one, Way::Lift)));
+        }
+        steps
+    }
+
+    async fn step(&mut self, step: &Step) -> Result<Flow, Fault> {
+        match step {
+            Step::Drop(one) => self.drop_partitions(*one).await,
+            Step::Delete(group) => self.delete_group(group).await,
+            Step::Count(one) => self.count_left(*one).await,
+            Step::Treat(one, treatment) => self.treat(*one, *treatment).await,
+            Step::Restrict(one, way) => self.restrict(*one, *way).await,
+        }
+    }
+
+    /// Counts what is due and stays: referred to, or held. The next commit takes the counts along.
+    async fn count_left(&mut self, instruction: usize) -> Result<Flow, Fault> {
+        let Some((names, statement)) = left_statement(&self.scene, instruction)? else {
+            return Ok(Flow::Finished);
+        };
+        let counts = self.session.fetch_one(&statement).await?;
+        let entry = self.entry(instruction);
+        entry.referenced.clear();
+        for (name, count) in names.into_iter().zip(&counts) {
+            if count.count() > 0 {
+                entry.referenced.insert(name, count.count());
+            }
+        }
+        entry.held = counts.last().map_or(0, crate::sql::fragment::Cell::count);
+        Ok(Flow::Finished)
+    }
+}
+
+type Left = Option<(Vec<String>, Fragment)>;
+
+/// Counts of records that are due and stay, by what refers to them, and of held ones at the end.
+fn left_statement(scene: &Scene<'_>, instruction: usize) -> Result<Left, Fault> {
+    let one = scene.instruction(instruction);
+    let table = scene.table_of(instruction)?;
+    let blockers = if one.delete_when == Predicate::Never { Vec::new() } else { scene.blockers(table) };
+    if blockers.is_empty() && one.held == Predicate::Never {
+        return Ok(None);
+    }
+    let compiler = Compiler::new(scene);
+    let (from, place) = compiler.main(table, Some(instruction))?;
+    let mut names: Vec<String> = blockers.iter().map(|one| scene.name_of_table(one.table)).collect();
+    names.sort();
+    names.dedup();
+    let mut columns = Vec::new();
+    for name in &names {
+        let mut referring = Vec::new();
+        for blocker in blockers.iter().filter(|one| scene.name_of_table(one.table) == *name) {
+            referring.push(compiler.referred(&place, blocker, &|_| Ok(None))?);
+        }
+        let mut conditions = due(&compiler, &place, instruction)?;
+        conditions.push(Fragment::any(referring));
+        columns.push(scene.dialect.count_where(Fragment::all(conditions)));
+    }
+    columns.push(scene.dialect.count_where(held(&compiler, &place, instruction)?));
+    let statement = Fragment::join(columns, ", ").within("SELECT ", &format!(" FROM {from}"));
+    Ok(Some((names, statement)))
+}
+
+/// Held and otherwise due for anything.
+pub(crate) fn held(
+    compiler: &Compiler<'_, '_>,
+    place: &crate::sql::compile::Place,
+    instruction: usize,
+) -> Result<Fragment, Fault> {
+    let one = compiler.scene.instruction(instruction);
+    if one.held == Predicate::Never {
+        return Ok(Fragment::raw("(1 = 0)"));
+    }
+    let mut due = vec![one.delete_when.clone(), one.restrict_when.clone(), one.lift_when.clone()];
+    due.extend(one.treatments.iter().map(|treatment| treatment.due.clone()));
+    let any = Predicate::any(due);
+    Ok(Fragment::all(vec![compiler.holds(place, &one.held)?, compiler.holds(place, &any)?]))
+}
+
+/// Removes what is kept of an order; nothing where the table was never made.
+pub(crate) async fn forget(connector: &SqlConnector, key: &str) -> Result<(), Fault> {
+    let mut session: Session = connector.target.open(&crate::order::Pace::default()).await?;
+    let catalogue = Catalogue::read(&mut session).await?;
+    if catalogue.find(&connector.progress_table).is_some() {
+        let table = ProgressTable::new(session.dialect(), &connector.progress_table)?;
+        table.forget(&mut session, key).await?;
+    }
+    session.close().await;
+    Ok(())
+}

@@ -1,0 +1,180 @@
+//! Lists of keys on their way into temporary tables.
+//!
+//! Each list stands once for every set of fields that it is compared with, in the types of those
+//! fields, so that the comparison can use their indexes. Entries go in batches.
+
+use crate::receipt::Fault;
+use crate::sql::compile::{Compiler, Place, list_name};
+use crate::sql::connection::Session;
+use crate::sql::dialect::Dialect;
+use crate::sql::faults::misconfigured;
+use crate::sql::fragment::Fragment;
+use crate::sql::scene::{ListTable, Scene};
+use crate::sql::values::Operand;
+use crate::value::{FieldType, Value};
+
+/// Values in one statement; each database takes at least this many.
+const VALUES_IN_STATEMENT: usize = 6_000;
+
+/// Longest text that MariaDB can index.
+const INDEXED_CHARACTERS: usize = 700;
+
+impl Operand<'_> {
+    /// The column as it is compared with a column of a list.
+    pub(crate) fn list_operand(&self) -> String {
+        if self.dialect == Dialect::Postgres && self.column.by_text {
+            format!("CAST({} AS text)", self.name)
+        } else {
+            self.name.clone()
+        }
+    }
+
+    /// The type of the list's column.
+    fn list_type(&self) -> String {
+        match self.dialect {
+            Dialect::Postgres => self.column.cast.clone(),
+            Dialect::Sqlite => String::new(),
+            Dialect::MariaDb => match self.column.class {
+                FieldType::Text => {
+                    let (charset, collation) = self
+                        .column
+                        .collation
+                        .clone()
+                        .unwrap_or_else(|| ("utf8mb4".to_owned(), "utf8mb4_bin".to_owned()));
+                    format!("VARCHAR({INDEXED_CHARACTERS}) CHARACTER SET {charset} COLLATE {collation}")
+                }
+                FieldType::Integer | FieldType::Boolean => {
+                    if self.column.native.contains("unsigned") {
+                        "BIGINT UNSIGNED".to_owned()
+                    } else {
+                        "BIGINT".to_owned()
+                    }
+                }
+                FieldType::Binary => format!("VARBINARY({INDEXED_CHARACTERS})"),
+                FieldType::Decimal => "DECIMAL(65,30)".to_owned(),
+                FieldType::Float => "DOUBLE".to_owned(),
+                FieldType::Timestamp => "DATETIME(6)".to_owned(),
+                _ => self.column.native.clone(),
+            },
+        }
+    }
+}
+
+/// Creates and fills the temporary tables of all lists.
+pub(crate) async fn load(session: &mut Session, scene: &Scene<'_>) -> Result<(), Fault> {
+    for number in 0..scene.lists.len() {
+        let (create, inserts, index) = statements(scene, number)?;
+        for text in create {
+            session.command(&text).await?;
+        }
+        for insert in inserts {
+            session.execute(&insert).await?;
+        }
+        for text in index {
+            session.command(&text).await?;
+        }
+    }
+    Ok(())
+}
+
+type Statements = (Vec<String>, Vec<Fragment>, Vec<String>);
+
+fn statements(scene: &Scene<'_>, number: usize) -> Result<Statements, Fault> {
+    let entry = &scene.lists[number];
+    let compiler = Compiler::new(scene);
+    let table = scene.table_of(entry.instruction)?;
+    let (_, place) = compiler.main(table, Some(entry.instruction))?;
+    let name = list_name(scene.dialect, number);
+    let columns: Vec<String> = (0..entry.fields.len()).map(|index| format!("c{index}")).collect();
+    let mut create = Vec::new();
+    if scene.dialect == Dialect::Sqlite {
+        // The same declared types give the same affinities.
+        let quoted: Result<Vec<String>, Fault> = entry
+            .fields
+            .iter()
+            .zip(&columns)
+            .map(|(field, column)| Ok(format!("{} AS {column}", scene.dialect.quote(field)?)))
+            .collect();
+        let from = scene.table(table).quoted(scene.dialect)?;
+        create.push(format!(
+            "CREATE TEMPORARY TABLE quietus_list_{number} AS SELECT {} FROM {from} WHERE 0",
+            quoted?.join(", ")
+        ));
+    } else {
+        let mut definitions = Vec::new();
+        for (field, column) in entry.fields.iter().zip(&columns) {
+            let kind = compiler.operand(&place, field, |operand| Ok(operand.list_type()))?;
+            definitions.push(format!("{column} {kind}"));
+        }
+        create.push(format!(
+            "CREATE TEMPORARY TABLE quietus_list_{number} ({})",
+            definitions.join(", ")
+        ));
+    }
+    let index = match scene.dialect {
+        Dialect::Postgres => vec![
+            format!("CREATE INDEX ON {name} (c0)"),
+            format!("ANALYZE {name}"),
+        ],
+        Dialect::MariaDb => vec![format!("ALTER TABLE {name} ADD INDEX (c0)")],
+        Dialect::Sqlite => {
+            vec![format!("CREATE INDEX temp.quietus_list_{number}_index ON quietus_list_{number} (c0)")]
+        }
+    };
+    let inserts = inserts(&compiler, &place, entry, &name, &columns)?;
+    Ok((create, inserts, index))
+}
+
+fn inserts(
+    compiler: &Compiler<'_, '_>,
+    place: &Place,
+    entry: &ListTable,
+    name: &str,
+    columns: &[String],
+) -> Result<Vec<Fragment>, Fault> {
+    let list = compiler.scene.order.lists.get(entry.list).ok_or_else(|| {
+        misconfigured(format!("the order has no list number {}", entry.list))
+    })?;
+    let mut rows = Vec::new();
+    for values in &list.entries {
+        if values.len() != columns.len() {
+            return Err(misconfigured("an entry of a list is not as long as its fields"));
+        }
+        let mut cells = Vec::with_capacity(values.len());
+        for (value, field) in values.iter().zip(&entry.fields) {
+            // What does not fit the field's type cannot be the value of any record.
+            match compiler.operand(place, field, |operand| {
+                if overlong(operand, value)? { Ok(None) } else { operand.constant(value) }
+            })? {
+                Some(cell) => cells.push(cell),
+                None => break,
+            }
+        }
+        if cells.len() == columns.len() {
+            rows.push(Fragment::join(cells, ", ").within("(", ")"));
+        }
+    }
+    let batch = (VALUES_IN_STATEMENT / columns.len().max(1)).max(1);
+    let head = format!("INSERT INTO {name} ({}) VALUES ", columns.join(", "));
+    Ok(rows
+        .chunks(batch)
+        .map(|chunk| Fragment::raw(head.as_str()).and(Fragment::join(chunk.to_vec(), ", ")))
+        .collect())
+}
+
+/// Longer than any value of the field can be.
+fn overlong(operand: &Operand<'_>, value: &Value) -> Result<bool, Fault> {
+    let Value::Text(text) = value else { return Ok(false) };
+    let characters = text.chars().count();
+    let most = operand.column.length.and_then(|length| usize::try_from(length).ok());
+    if most.is_some_and(|most| characters > most) {
+        return Ok(true);
+    }
+    if operand.dialect == Dialect::MariaDb && characters > INDEXED_CHARACTERS {
+        return Err(misconfigured(format!(
+            "an entry for field `{}` is longer than {INDEXED_CHARACTERS} characters, which cannot be compared",
+            operand.column.name
+        )));
+    }
+    Ok(false)
+}

@@ -1,0 +1,306 @@
+//! An order laid over the catalogue: which table each instruction means, what refers to it, and
+//! which lists its predicates need.
+
+use std::collections::BTreeSet;
+
+use crate::order::{Instruction, Link, MappedField, Order};
+use crate::predicate::{FieldRef, Predicate};
+use crate::receipt::Fault;
+use crate::schema::OnDelete;
+use crate::sql::catalogue::{Catalogue, Column, Table};
+use crate::sql::dialect::Dialect;
+use crate::sql::faults::misconfigured;
+use crate::value::Stored;
+
+/// The order and the catalogue together.
+pub(crate) struct Scene<'o> {
+    pub(crate) dialect: Dialect,
+    pub(crate) order: &'o Order,
+    pub(crate) catalogue: Catalogue,
+    /// Position of the table of each instruction, in the order's own order.
+    tables: Vec<Option<usize>>,
+    /// Links that some predicate reads, by instruction and name.
+    needed: BTreeSet<(usize, String)>,
+    pub(crate) lists: Vec<ListTable>,
+}
+
+/// A list of the order that is compared with certain fields of a collection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ListTable {
+    pub(crate) list: usize,
+    pub(crate) instruction: usize,
+    pub(crate) fields: Vec<String>,
+}
+
+/// Something that refers to records of a collection and keeps them from going.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Blocker {
+    pub(crate) table: usize,
+    /// The child's instruction; `None` where the data map does not know the table.
+    pub(crate) instruction: Option<usize>,
+    pub(crate) fields: Vec<String>,
+    pub(crate) to_fields: Vec<String>,
+    /// The database deletes the child with its parent.
+    pub(crate) cascade: bool,
+    /// The reference is checked at once, even inside one statement.
+    pub(crate) immediate: bool,
+}
+
+impl<'o> Scene<'o> {
+    /// Lays the order over the catalogue.
+    pub(crate) fn new(dialect: Dialect, order: &'o Order, catalogue: Catalogue) -> Self {
+        let tables = order.instructions.iter().map(|one| catalogue.find(&one.source)).collect();
+        let mut scene =
+            Self { dialect, order, catalogue, tables, needed: BTreeSet::new(), lists: Vec::new() };
+        for (position, instruction) in order.instructions.iter().enumerate() {
+            for link in instruction.links.iter().filter(|link| link.needed) {
+                scene.needed.insert((position, link.name.clone()));
+            }
+            for predicate in predicates(instruction) {
+                scene.walk(position, predicate);
+            }
+        }
+        scene
+    }
+
+    /// Notes what a predicate reads of other collections and lists.
+    fn walk(&mut self, position: usize, predicate: &Predicate) {
+        match predicate {
+            Predicate::Always | Predicate::Never => {}
+            Predicate::All(parts) | Predicate::Any(parts) => {
+                for part in parts {
+                    self.walk(position, part);
+                }
+            }
+            Predicate::Not(inner) => self.walk(position, inner),
+            Predicate::Compare { field, .. }
+            | Predicate::OneOf { field, .. }
+            | Predicate::Absent(field) => {
+                self.follow(position, &field.via);
+            }
+            Predicate::LatestAtOrBefore(fields) => {
+                for (field, _) in fields {
+                    self.follow(position, &field.via);
+                }
+            }
+            Predicate::Listed { fields, list } => {
+                let mut at = Some(position);
+                for field in fields {
+                    at = self.follow(position, &field.via);
+                }
+                if let Some(instruction) = at {
+                    let names = fields.iter().map(|field| field.field.clone()).collect();
+                    let entry = ListTable { list: *list, instruction, fields: names };
+                    if !self.lists.contains(&entry) {
+                        self.lists.push(entry);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Follows links from a collection and marks each as needed.
+    fn follow(&mut self, position: usize, via: &[String]) -> Option<usize> {
+        let mut at = position;
+        for name in via {
+            self.needed.insert((at, name.clone()));
+            let link = self.order.instructions[at].links.iter().find(|link| link.name == *name)?;
+            at = self.instruction_of(&link.to)?;
+        }
+        Some(at)
+    }
+
+    pub(crate) fn instruction(&self, position: usize) -> &'o Instruction {
+        &self.order.instructions[position]
+    }
+
+    /// The position of the instruction for a collection of the data map.
+    pub(crate) fn instruction_of(&self, collection: &str) -> Option<usize> {
+        self.order.instructions.iter().position(|one| one.collection == collection)
+    }
+
+    /// Positions of the instructions that change something.
+    pub(crate) fn active(&self) -> Vec<usize> {
+        (0..self.order.instructions.len())
+            .filter(|&position| !self.instruction(position).keep)
+            .collect()
+    }
+
+    /// The position of an instruction's table.
+    ///
+    /// # Errors
+    /// `Misconfigured` where it is missing.
+    pub(crate) fn table_of(&self, instruction: usize) -> Result<usize, Fault> {
+        self.tables[instruction].ok_or_else(|| {
+            misconfigured(format!(
+                "collection `{}` is mapped but not in the system",
+                self.instruction(instruction).collection
+            ))
+        })
+    }
+
+    /// The position of an instruction's table, if it is there.
+    pub(crate) fn table_position(&self, instruction: usize) -> Option<usize> {
+        self.tables[instruction]
+    }
+
+    pub(crate) fn table(&self, position: usize) -> &Table {
+        &self.catalogue.tables[position]
+    }
+
+    /// The instruction whose collection is this table.
+    pub(crate) fn instruction_for_table(&self, table: usize) -> Option<usize> {
+        self.tables.iter().position(|one| *one == Some(table))
+    }
+
+    /// The name that people know a table by.
+    pub(crate) fn name_of_table(&self, table: usize) -> String {
+        match self.instruction_for_table(table) {
+            Some(position) => self.instruction(position).collection.clone(),
+            None => self.table(table).full_name(),
+        }
+    }
+
+    /// A column and what the data map says of it.
+    ///
+    /// # Errors
+    /// `Misconfigured` where the column is missing.
+    pub(crate) fn field<'a>(
+        &'a self,
+        table: usize,
+        instruction: Option<usize>,
+        name: &str,
+    ) -> Result<(&'a Column, MappedField), Fault> {
+        let column = self.table(table).column(name).ok_or_else(|| {
+            misconfigured(format!(
+                "field `{}.{name}` is mapped but not in the system",
+                self.name_of_table(table)
+            ))
+        })?;
+        let mapped = instruction.and_then(|position| {
+            self.instruction(position).fields.iter().find(|field| field.name == name).cloned()
+        });
+        let mapped = mapped.unwrap_or_else(|| MappedField {
+            name: name.to_owned(),
+            field_type: column.class,
+            stored: Stored::Native,
+            zone: "UTC".to_owned(),
+        });
+        Ok((column, mapped))
+    }
+
+    /// The link of an instruction by name, and where it leads.
+    ///
+    /// # Errors
+    /// `Misconfigured` where there is no such link.
+    pub(crate) fn link(&self, instruction: usize, name: &str) -> Result<(&'o Link, usize), Fault> {
+        let collection = &self.instruction(instruction).collection;
+        let link = self.instruction(instruction).links.iter().find(|link| link.name == name);
+        let link = link.ok_or_else(|| {
+            misconfigured(format!("collection `{collection}` has no link `{name}`"))
+        })?;
+        let to = self.instruction_of(&link.to).ok_or_else(|| {
+            misconfigured(format!("link `{collection}.{name}` leads to `{}`, which the order does not know", link.to))
+        })?;
+        Ok((link, to))
+    }
+
+    /// Everything whose records keep records of this table from going.
+    pub(crate) fn blockers(&self, table: usize) -> Vec<Blocker> {
+        let mut blockers: Vec<Blocker> = Vec::new();
+        for reference in self.catalogue.references.iter().filter(|one| one.parent == table) {
+            let instruction = self.instruction_for_table(reference.child);
+            let can_be_emptied = reference.fields.iter().all(|name| {
+                self.table(reference.child).column(name).is_none_or(|column| column.nullable)
+            });
+            let loosens = reference.on_delete == OnDelete::SetNull && can_be_emptied;
+            let needed = self.needed_link(instruction, table, &reference.fields);
+            if loosens && !needed {
+                continue;
+            }
+            let blocker = Blocker {
+                table: reference.child,
+                instruction,
+                fields: reference.fields.clone(),
+                to_fields: reference.to_fields.clone(),
+                cascade: reference.on_delete == OnDelete::Cascade,
+                immediate: reference.immediate,
+            };
+            if !blockers.contains(&blocker) {
+                blockers.push(blocker);
+            }
+        }
+        self.blockers_without_foreign_key(table, &mut blockers);
+        blockers
+    }
+
+    fn needed_link(&self, instruction: Option<usize>, parent: usize, fields: &[String]) -> bool {
+        let Some(position) = instruction else { return false };
+        self.instruction(position).links.iter().any(|link| {
+            self.needed.contains(&(position, link.name.clone()))
+                && self.instruction_of(&link.to).and_then(|to| self.tables[to]) == Some(parent)
+                && link.fields.iter().all(|(own, _)| fields.contains(own))
+        })
+    }
+
+    fn blockers_without_foreign_key(&self, table: usize, blockers: &mut Vec<Blocker>) {
+        for (position, name) in &self.needed {
+            let Some(child) = self.tables[*position] else { continue };
+            let Some(link) = self.instruction(*position).links.iter().find(|link| link.name == *name)
+            else {
+                continue;
+            };
+            if self.instruction_of(&link.to).and_then(|to| self.tables[to]) != Some(table) {
+                continue;
+            }
+            let (fields, to_fields): (Vec<String>, Vec<String>) = link.fields.iter().cloned().unzip();
+            let known = blockers.iter().any(|one| {
+                one.table == child
+                    && one.fields.iter().zip(&one.to_fields).all(|(own, other)| {
+                        link.fields.iter().any(|pair| pair.0 == *own && pair.1 == *other)
+                    })
+            });
+            if !known {
+                blockers.push(Blocker {
+                    table: child,
+                    instruction: Some(*position),
+                    fields,
+                    to_fields,
+                    cascade: false,
+                    immediate: false,
+                });
+            }
+        }
+    }
+}
+
+/// Every predicate of an instruction.
+pub(crate) fn predicates(instruction: &Instruction) -> Vec<&Predicate> {
+    let mut found = vec![
+        &instruction.delete_when,
+        &instruction.restrict_when,
+        &instruction.lift_when,
+        &instruction.held,
+    ];
+    found.extend(instruction.treatments.iter().map(|treatment| &treatment.due));
+    found.extend(instruction.probes.iter().map(|probe| &probe.predicate));
+    found
+}
+
+/// All field references of a predicate.
+pub(crate) fn field_refs<'a>(predicate: &'a Predicate, found: &mut Vec<&'a FieldRef>) {
+    match predicate {
+        Predicate::Always | Predicate::Never => {}
+        Predicate::All(parts) | Predicate::Any(parts) => {
+            for part in parts {
+                field_refs(part, found);
+            }
+        }
+        Predicate::Not(inner) => field_refs(inner, found),
+        Predicate::Compare { field, .. } | Predicate::OneOf { field, .. } | Predicate::Absent(field) => {
+            found.push(field);
+        }
+        Predicate::LatestAtOrBefore(fields) => found.extend(fields.iter().map(|(field, _)| field)),
+        Predicate::Listed { fields, .. } => found.extend(fields),
+    }
+}

@@ -1,0 +1,83 @@
+//! Clearing and anonymising fields, one category at a time.
+//!
+//! A record is counted where at least one field of the category still needs it; a second run
+//! finds none.
+
+use crate::order::Treatment;
+use crate::predicate::Predicate;
+use crate::receipt::Fault;
+use crate::sql::compile::{Compiler, Place};
+use crate::sql::delete::unheld;
+use crate::sql::fragment::Fragment;
+use crate::sql::strategy;
+use crate::sql::windows::{Flow, Job, Run, Statements};
+
+/// At least one field of the category still needs its treatment.
+pub(crate) fn pending(
+    compiler: &Compiler<'_, '_>,
+    place: &Place,
+    treatment: &Treatment,
+) -> Result<Fragment, Fault> {
+    let mut conditions = Vec::new();
+    for field in &treatment.fields {
+        conditions.push(compiler.operand(place, &field.field, |operand| {
+            Ok(strategy::change(operand, &field.strategy)?.pending)
+        })?);
+    }
+    Ok(Fragment::any(conditions))
+}
+
+/// The category is due, not held and not yet treated.
+pub(crate) fn due(
+    compiler: &Compiler<'_, '_>,
+    place: &Place,
+    treatment: &Treatment,
+    held: &Predicate,
+) -> Result<Vec<Fragment>, Fault> {
+    let mut conditions = Vec::new();
+    if treatment.due != Predicate::Always {
+        conditions.push(compiler.holds(place, &treatment.due)?);
+    }
+    conditions.extend(unheld(compiler, place, held)?);
+    conditions.push(pending(compiler, place, treatment)?);
+    Ok(conditions)
+}
+
+impl Run<'_> {
+    /// Treats one category of one collection.
+    pub(crate) async fn treat(&mut self, instruction: usize, treatment: usize) -> Result<Flow, Fault> {
+        let table = self.scene.table_of(instruction)?;
+        let order = self.order;
+        let one = &order.instructions[instruction];
+        let treatment = &one.treatments[treatment];
+        if treatment.due == Predicate::Never || treatment.fields.is_empty() {
+            return Ok(Flow::Finished);
+        }
+        let write = move |compiler: &Compiler<'_, '_>, from: &str, place: &Place, bounds: Vec<Fragment>| {
+            let mut assignments = Vec::new();
+            for field in &treatment.fields {
+                let value = compiler.operand(place, &field.field, |operand| {
+                    Ok(strategy::change(operand, &field.strategy)?.value)
+                })?;
+                let name = compiler.dialect().quote(&field.field)?;
+                assignments.push(value.within(&format!("{name} = "), ""));
+            }
+            let mut conditions = bounds;
+            conditions.extend(due(compiler, place, treatment, &one.held)?);
+            let statement = Fragment::join(assignments, ", ")
+                .within(&format!("UPDATE {from} SET "), " WHERE ")
+                .and(Fragment::all(conditions));
+            Ok(Statements { before: Vec::new(), counted: vec![statement] })
+        };
+        let category = treatment.category.clone();
+        self.windows(&Job {
+            table,
+            instruction,
+            write: &write,
+            record: &move |entry, changed| {
+                *entry.treated.entry(category.clone()).or_default() += changed;
+            },
+        })
+        .await
+    }
+}

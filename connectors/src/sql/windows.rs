@@ -1,0 +1,254 @@
+//! Windows on the key: the unit of work of every phase.
+//!
+//! A window is found by one look into the key's index and changed by one statement; no record
+//! travels. Each window is one transaction together with its line in the progress table.
+
+use std::time::{Duration, Instant};
+
+use crate::connector::{Direction, Progress, ProgressReport};
+use crate::order::Order;
+use crate::receipt::{CollectionOutcome, Fault, Outcome};
+use crate::sql::compile::{Compiler, Place};
+use crate::sql::connection::Session;
+use crate::sql::dialect::KeyCompare;
+use crate::sql::faults::transient;
+use crate::sql::fragment::{Cell, Fragment};
+use crate::sql::progress_table::{Position, ProgressTable};
+use crate::sql::refusals::window_key;
+use crate::sql::scene::Scene;
+use crate::sql::throttle::Throttle;
+
+/// How a phase ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Flow {
+    /// Nothing is left to do in it.
+    Finished,
+    /// The engine asked to stop.
+    Stopped,
+    /// Going on would touch more records than the order allows.
+    Refused(String),
+}
+
+/// One attempt at an order.
+pub(crate) struct Run<'r> {
+    pub(crate) session: Session,
+    pub(crate) scene: Scene<'r>,
+    pub(crate) order: &'r Order,
+    pub(crate) progress: &'r dyn Progress,
+    pub(crate) table: ProgressTable,
+    pub(crate) position: Position,
+    pub(crate) done: Outcome,
+    pub(crate) throttle: Throttle,
+}
+
+/// Statements of one window. All of `counted` must change the same number of records.
+#[derive(Debug, Default)]
+pub(crate) struct Statements {
+    pub(crate) before: Vec<Fragment>,
+    pub(crate) counted: Vec<Fragment>,
+}
+
+/// How the statements of a window are written: with the table as it stands behind `FROM`, its
+/// place and the bounds of the window.
+pub(crate) type Write<'w> =
+    dyn Fn(&Compiler<'_, '_>, &str, &Place, Vec<Fragment>) -> Result<Statements, Fault> + Send + Sync + 'w;
+
+/// Work on one table, window by window.
+pub(crate) struct Job<'j> {
+    pub(crate) table: usize,
+    pub(crate) instruction: usize,
+    pub(crate) write: &'j Write<'j>,
+    pub(crate) record: &'j (dyn Fn(&mut CollectionOutcome, u64) + Send + Sync),
+}
+
+impl Run<'_> {
+    /// Goes through the table from the position's key to its end.
+    pub(crate) async fn windows(&mut self, job: &Job<'_>) -> Result<Flow, Fault> {
+        loop {
+            let began = Instant::now();
+            let upper = self.upper(job).await?;
+            let statements = self.statements(job, upper.as_deref())?;
+            self.session.begin().await?;
+            let changed = self.change(&statements).await?;
+            if let Some(reason) = self.too_many(changed) {
+                self.session.rollback().await?;
+                return Ok(Flow::Refused(reason));
+            }
+            (job.record)(self.entry(job.instruction), changed);
+            self.position.moved += changed;
+            let last = upper.is_none();
+            self.position.after = upper;
+            self.commit().await?;
+            let flow = self.report(job.instruction, changed, began.elapsed()).await?;
+            if flow != Flow::Finished || last {
+                return Ok(flow);
+            }
+        }
+    }
+
+    async fn change(&mut self, statements: &Statements) -> Result<u64, Fault> {
+        for statement in &statements.before {
+            self.session.execute(statement).await?;
+        }
+        let mut changed = None;
+        for statement in &statements.counted {
+            let count = self.session.execute(statement).await?;
+            if changed.is_some_and(|before| before != count) {
+                return Err(transient(
+                    "records changed while they were being moved; the chunk is rolled back",
+                ));
+            }
+            changed = Some(count);
+        }
+        Ok(changed.unwrap_or(0))
+    }
+
+    /// Why so many more records must not be touched, if the order forbids it.
+    pub(crate) fn too_many(&self, more: u64) -> Option<String> {
+        let most = self.order.most_records?;
+        (self.done.changed() + more > most).then(|| {
+            format!(
+                "the order would touch more than {most} records: look at the preview, then raise the limit or narrow the rule"
+            )
+        })
+    }
+
+    /// Writes the position and commits it with the chunk.
+    pub(crate) async fn commit(&mut self) -> Result<(), Fault> {
+        self.table.save(&mut self.session, self.order, &self.position, &self.done).await?;
+        self.session.commit().await
+    }
+
+    /// Tells the engine and waits as the pace asks.
+    pub(crate) async fn report(
+        &mut self,
+        instruction: usize,
+        changed: u64,
+        took: Duration,
+    ) -> Result<Flow, Fault> {
+        self.throttle.note(changed, took);
+        let direction = self
+            .progress
+            .committed(ProgressReport {
+                collection: &self.order.instructions[instruction].collection,
+                done: &self.done,
+                records_per_second: self.throttle.records_per_second(),
+            })
+            .await;
+        if direction == Direction::Stop {
+            return Ok(Flow::Stopped);
+        }
+        self.throttle.wait(&mut self.session, changed, took).await?;
+        Ok(Flow::Finished)
+    }
+
+    /// The counts of a collection.
+    pub(crate) fn entry(&mut self, instruction: usize) -> &mut CollectionOutcome {
+        let name = &self.order.instructions[instruction].collection;
+        let found = self.done.collections.iter().position(|one| one.collection == *name);
+        let index = found.unwrap_or_else(|| {
+            self.done
+                .collections
+                .push(CollectionOutcome { collection: name.clone(), ..CollectionOutcome::default() });
+            self.done.collections.len() - 1
+        });
+        &mut self.done.collections[index]
+    }
+
+    /// The last key of the next window, or `None` where the rest of the table is one window.
+    async fn upper(&mut self, job: &Job<'_>) -> Result<Option<Vec<Cell>>, Fault> {
+        let statement = {
+            let compiler = Compiler::new(&self.scene);
+            let (from, place) = compiler.main(job.table, Some(job.instruction))?;
+            let keys = Keys::of(&compiler, &place, job.instruction);
+            let mut statement =
+                Fragment::raw(format!("SELECT {} FROM {from}", keys.selected(&compiler, &place)?));
+            if let Some(after) = &self.position.after {
+                let bound = keys.compare(&compiler, &place, KeyCompare::After, after)?;
+                statement = statement.then(" WHERE ").and(bound);
+            }
+            statement.then(&format!(
+                " ORDER BY {} LIMIT 1 OFFSET {}",
+                keys.names(&compiler, &place)?.join(", "),
+                self.throttle.window() - 1
+            ))
+        };
+        Ok(self.session.fetch(&statement).await?.into_iter().next())
+    }
+
+    fn statements(&self, job: &Job<'_>, upper: Option<&[Cell]>) -> Result<Statements, Fault> {
+        let compiler = Compiler::new(&self.scene);
+        let (from, place) = compiler.main(job.table, Some(job.instruction))?;
+        let keys = Keys::of(&compiler, &place, job.instruction);
+        let mut bounds = Vec::new();
+        if let Some(after) = &self.position.after {
+            bounds.push(keys.compare(&compiler, &place, KeyCompare::After, after)?);
+        }
+        if let Some(upper) = upper {
+            bounds.push(keys.compare(&compiler, &place, KeyCompare::UpTo, upper)?);
+        }
+        (job.write)(&compiler, &from, &place, bounds)
+    }
+}
+
+/// The key by which a table is cut into windows.
+pub(crate) enum Keys {
+    /// SQLite's row number: always there, never null, and the order in which records lie.
+    RowNumber(&'static str),
+    Fields(Vec<String>),
+}
+
+impl Keys {
+    pub(crate) fn of(compiler: &Compiler<'_, '_>, place: &Place, instruction: usize) -> Self {
+        let table = compiler.scene.table(place.table);
+        match table.rowid {
+            Some(name) => Self::RowNumber(name),
+            None => Self::Fields(window_key(table, &compiler.scene.instruction(instruction).key)),
+        }
+    }
+
+    /// The parts of the key in the statement, quoted.
+    pub(crate) fn names(&self, compiler: &Compiler<'_, '_>, place: &Place) -> Result<Vec<String>, Fault> {
+        match self {
+            Self::RowNumber(name) => Ok(vec![format!("{}.{name}", place.prefix)]),
+            Self::Fields(fields) => fields.iter().map(|name| compiler.column(place, name)).collect(),
+        }
+    }
+
+    fn selected(&self, compiler: &Compiler<'_, '_>, place: &Place) -> Result<String, Fault> {
+        match self {
+            Self::RowNumber(name) => Ok(format!("{}.{name}", place.prefix)),
+            Self::Fields(fields) => {
+                let parts: Result<Vec<String>, Fault> = fields
+                    .iter()
+                    .map(|name| compiler.operand(place, name, |operand| Ok(operand.key_selected())))
+                    .collect();
+                Ok(parts?.join(", "))
+            }
+        }
+    }
+
+    fn compare(
+        &self,
+        compiler: &Compiler<'_, '_>,
+        place: &Place,
+        how: KeyCompare,
+        cells: &[Cell],
+    ) -> Result<Fragment, Fault> {
+        let names = self.names(compiler, place)?;
+        let bounds = match self {
+            Self::RowNumber(_) => cells.iter().cloned().map(Fragment::value).collect(),
+            Self::Fields(fields) => {
+                let mut bounds = Vec::with_capacity(fields.len());
+                for (name, cell) in fields.iter().zip(cells) {
+                    bounds.push(compiler.operand(place, name, |operand| Ok(operand.key_bound(cell)))?);
+                }
+                bounds
+            }
+        };
+        if bounds.len() != names.len() {
+            return Err(transient("the key of a table changed under way; begin again"));
+        }
+        Ok(compiler.dialect().key_compare(&names, how, &bounds))
+    }
+}
