@@ -5,7 +5,7 @@
 //! column types, `{@2026-01-01T00:00:00Z}` for a moment's literal.
 
 use std::panic::{AssertUnwindSafe, resume_unwind};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
@@ -192,15 +192,8 @@ impl Fixture {
             }
             Kind::Sqlite => {
                 let path = folder.path().join(format!("{database}.sqlite"));
-                let options = SqliteConnectOptions::new()
-                    .filename(&path)
-                    .create_if_missing(true)
-                    .foreign_keys(true)
-                    .busy_timeout(Duration::from_secs(10))
-                    .disable_statement_logging();
-                let pool = SqlitePoolOptions::new().max_connections(2).connect_with(options).await;
-                let url = format!("sqlite://{}", path.display());
-                (Pool::Sqlite(pool.expect("the file can be created")), url)
+                let pool = sqlite_pool(&path).await;
+                (Pool::Sqlite(pool), format!("sqlite://{}", path.display()))
             }
         };
         Self { kind, database, url, pool, folder }
@@ -322,8 +315,9 @@ impl Fixture {
                 query.execute(&mut *transaction).await.expect("the application's statement");
                 OpenTransaction::Mariadb(transaction)
             }
-            Pool::Sqlite(pool) => {
-                let mut transaction = pool.begin_with("BEGIN IMMEDIATE").await.expect("a lock");
+            Pool::Sqlite(_) => {
+                let other = sqlite_pool(&self.path(&format!("{}.sqlite", self.database))).await;
+                let mut transaction = other.begin_with("BEGIN IMMEDIATE").await.expect("a lock");
                 query.execute(&mut *transaction).await.expect("the application's statement");
                 OpenTransaction::Sqlite(transaction)
             }
@@ -363,6 +357,18 @@ fn server_url(variable: &str) -> String {
     std::env::var(variable).unwrap_or_else(|_| {
         panic!("`{variable}` is not set: run `tests/run`, or `tests/run --servers` and export it")
     })
+}
+
+/// One connection: sqlx panics where a second one reads `*` from a table that the first altered.
+async fn sqlite_pool(path: &Path) -> SqlitePool {
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(true)
+        .foreign_keys(true)
+        .busy_timeout(Duration::from_secs(10))
+        .disable_statement_logging();
+    let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await;
+    pool.expect("the file can be opened")
 }
 
 async fn create_database(server: &Pool, database: &str) {
