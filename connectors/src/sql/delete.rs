@@ -46,6 +46,7 @@ impl Run<'_> {
                 }
                 self.position.member += 1;
                 self.position.after = None;
+                self.position.complete = false;
             }
             if !group.circular {
                 return Ok(Flow::Finished);

@@ -25,6 +25,8 @@ pub(crate) struct Position {
     pub(crate) pass: u32,
     /// Records that this pass has deleted so far.
     pub(crate) moved: u64,
+    /// The last window of the table is done.
+    pub(crate) complete: bool,
     /// The last key of the last window.
     pub(crate) after: Option<Vec<Cell>>,
 }

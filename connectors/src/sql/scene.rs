@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use crate::order::{Instruction, Link, MappedField, Order};
-use crate::predicate::{FieldRef, Predicate};
+use crate::predicate::Predicate;
 use crate::receipt::Fault;
 use crate::schema::OnDelete;
 use crate::sql::catalogue::{Catalogue, Column, Table};
@@ -285,22 +285,4 @@ pub(crate) fn predicates(instruction: &Instruction) -> Vec<&Predicate> {
     found.extend(instruction.treatments.iter().map(|treatment| &treatment.due));
     found.extend(instruction.probes.iter().map(|probe| &probe.predicate));
     found
-}
-
-/// All field references of a predicate.
-pub(crate) fn field_refs<'a>(predicate: &'a Predicate, found: &mut Vec<&'a FieldRef>) {
-    match predicate {
-        Predicate::Always | Predicate::Never => {}
-        Predicate::All(parts) | Predicate::Any(parts) => {
-            for part in parts {
-                field_refs(part, found);
-            }
-        }
-        Predicate::Not(inner) => field_refs(inner, found),
-        Predicate::Compare { field, .. } | Predicate::OneOf { field, .. } | Predicate::Absent(field) => {
-            found.push(field);
-        }
-        Predicate::LatestAtOrBefore(fields) => found.extend(fields.iter().map(|(field, _)| field)),
-        Predicate::Listed { fields, .. } => found.extend(fields),
-    }
 }

@@ -40,8 +40,10 @@ pub(crate) fn change(operand: &Operand<'_>, strategy: &Strategy) -> Result<Chang
         Strategy::Constant(value) => constant(operand, value),
         Strategy::Redact { marker } => {
             let mut change = constant(operand, &Value::Text(marker.clone()))?;
-            change.pending =
-                change.pending.within(&format!("({name} IS NOT NULL AND "), ")");
+            change.pending = change.pending.within(&format!("({name} IS NOT NULL AND "), ")");
+            // Where there is nothing, nothing is put.
+            change.value =
+                change.value.within(&format!("CASE WHEN {name} IS NOT NULL THEN "), " END");
             Ok(change)
         }
         Strategy::Unique { prefix } => Ok(unique(operand, prefix)),
@@ -95,9 +97,11 @@ fn constant(operand: &Operand<'_>, value: &Value) -> Result<Change, Fault> {
 fn unique(operand: &Operand<'_>, prefix: &str) -> Change {
     let name = operand.name.as_str();
     let random = match operand.dialect {
-        Dialect::Postgres => "replace(CAST(gen_random_uuid() AS text), '-', '')",
-        Dialect::MariaDb => "LOWER(HEX(RANDOM_BYTES(16)))",
-        Dialect::Sqlite => "lower(hex(randomblob(16)))",
+        Dialect::Postgres => "replace(CAST(gen_random_uuid() AS text), '-', '')".to_owned(),
+        // Inside CASE a call with a constant argument is evaluated once for all records, so the
+        // argument must depend on the record.
+        Dialect::MariaDb => format!("LOWER(HEX(RANDOM_BYTES(16 + 0 * CHAR_LENGTH({name}))))"),
+        Dialect::Sqlite => "lower(hex(randomblob(16)))".to_owned(),
     };
     let fresh = match operand.dialect {
         Dialect::MariaDb => {

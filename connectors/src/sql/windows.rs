@@ -64,7 +64,7 @@ pub(crate) struct Job<'j> {
 impl Run<'_> {
     /// Goes through the table from the position's key to its end.
     pub(crate) async fn windows(&mut self, job: &Job<'_>) -> Result<Flow, Fault> {
-        loop {
+        while !self.position.complete {
             let began = Instant::now();
             let upper = self.upper(job).await?;
             let statements = self.statements(job, upper.as_deref())?;
@@ -76,14 +76,15 @@ impl Run<'_> {
             }
             (job.record)(self.entry(job.instruction), changed);
             self.position.moved += changed;
-            let last = upper.is_none();
+            self.position.complete = upper.is_none();
             self.position.after = upper;
             self.commit().await?;
             let flow = self.report(job.instruction, changed, began.elapsed()).await?;
-            if flow != Flow::Finished || last {
+            if flow != Flow::Finished {
                 return Ok(flow);
             }
         }
+        Ok(Flow::Finished)
     }
 
     async fn change(&mut self, statements: &Statements) -> Result<u64, Fault> {
