@@ -45,6 +45,7 @@ pub(crate) struct Partition {
 
 /// A column.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts of a catalogue row")]
 pub(crate) struct Column {
     pub(crate) name: String,
     /// The type in the system's own words.

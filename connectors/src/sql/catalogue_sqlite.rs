@@ -57,7 +57,7 @@ async fn columns(session: &mut Session, table: &mut Table, without_rowid: bool) 
             cast: String::new(),
             zoned: false,
             by_text: false,
-            nullable: !row[2].truth() && !(place > 0 && without_rowid),
+            nullable: !(row[2].truth() || (place > 0 && without_rowid)),
             generated: row[4].count() >= 2,
             length: None,
             collation: None,

@@ -2,7 +2,8 @@
 //!
 //! Truth has two values: negations are pushed to the leaves and written out there. Positive leaves
 //! stay bare, so that an index on the field can be used. A bare leaf may be unknown to the
-//! database, which counts as false wherever a condition ends.
+//! database, which counts as false wherever a condition ends. Texts are equal where the field's own
+//! collation says so.
 
 use std::cell::Cell as Counter;
 

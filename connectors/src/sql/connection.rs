@@ -10,10 +10,14 @@ use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlRow};
-use sqlx::postgres::{PgConnectOptions, PgConnection, PgRow};
+use sqlx::encode::{Encode, IsNull};
+use sqlx::error::BoxDynError;
+use sqlx::postgres::types::Oid;
+use sqlx::postgres::{PgArgumentBuffer, PgConnectOptions, PgConnection, PgRow, PgTypeInfo, Postgres};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteRow};
 use sqlx::{
-    AssertSqlSafe, Column as _, ConnectOptions, Connection, Row as _, TypeInfo as _, ValueRef as _,
+    AssertSqlSafe, Column as _, ConnectOptions, Connection, Row as _, Type, TypeInfo as _,
+    ValueRef as _,
 };
 
 use crate::order::Pace;
@@ -277,6 +281,30 @@ type PostgresQuery<'q> = sqlx::query::Query<'q, sqlx::Postgres, sqlx::postgres::
 type MariaDbQuery<'q> = sqlx::query::Query<'q, sqlx::MySql, sqlx::mysql::MySqlArguments>;
 type SqliteQuery<'q> = sqlx::query::Query<'q, sqlx::Sqlite, sqlx::sqlite::SqliteArguments>;
 
+/// A time in PostgreSQL's own binary form. As text it would be read again for every record, because
+/// reading it depends on settings of the session.
+struct PostgresTime {
+    oid: u32,
+    bytes: Vec<u8>,
+}
+
+impl Type<Postgres> for PostgresTime {
+    fn type_info() -> PgTypeInfo {
+        PgTypeInfo::with_oid(Oid(1184))
+    }
+}
+
+impl Encode<'_, Postgres> for PostgresTime {
+    fn encode_by_ref(&self, buffer: &mut PgArgumentBuffer) -> Result<IsNull, BoxDynError> {
+        buffer.extend_from_slice(&self.bytes);
+        Ok(IsNull::No)
+    }
+
+    fn produces(&self) -> Option<PgTypeInfo> {
+        Some(PgTypeInfo::with_oid(Oid(self.oid)))
+    }
+}
+
 fn postgres_query<'q>(text: AssertSqlSafe<String>, binds: &[Cell]) -> PostgresQuery<'q> {
     // Unnamed statements: each window is planned for its own bounds, and poolers stay content.
     let mut query = sqlx::query(text).persistent(false);
@@ -287,6 +315,9 @@ fn postgres_query<'q>(text: AssertSqlSafe<String>, binds: &[Cell]) -> PostgresQu
             Cell::Real(number) => query.bind(*number),
             Cell::Text(text) => query.bind(text.clone()),
             Cell::Bytes(bytes) => query.bind(bytes.clone()),
+            Cell::Moment(since) => query.bind(PostgresTime { oid: 1184, bytes: since.to_be_bytes().to_vec() }),
+            Cell::WallClock(since) => query.bind(PostgresTime { oid: 1114, bytes: since.to_be_bytes().to_vec() }),
+            Cell::Day(since) => query.bind(PostgresTime { oid: 1082, bytes: since.to_be_bytes().to_vec() }),
         };
     }
     query
@@ -296,7 +327,10 @@ fn mariadb_query<'q>(text: AssertSqlSafe<String>, binds: &[Cell]) -> MariaDbQuer
     let mut query = sqlx::query(text).persistent(false);
     for bind in binds {
         query = match bind {
-            Cell::Null => query.bind(None::<String>),
+            // Times are written as text for these two.
+            Cell::Null | Cell::Moment(_) | Cell::WallClock(_) | Cell::Day(_) => {
+                query.bind(None::<String>)
+            }
             Cell::Integer(number) => query.bind(*number),
             Cell::Real(number) => query.bind(*number),
             Cell::Text(text) => query.bind(text.clone()),
@@ -310,7 +344,10 @@ fn sqlite_query<'q>(text: AssertSqlSafe<String>, binds: &[Cell]) -> SqliteQuery<
     let mut query = sqlx::query(text).persistent(false);
     for bind in binds {
         query = match bind {
-            Cell::Null => query.bind(None::<String>),
+            // Times are written as text for these two.
+            Cell::Null | Cell::Moment(_) | Cell::WallClock(_) | Cell::Day(_) => {
+                query.bind(None::<String>)
+            }
             Cell::Integer(number) => query.bind(*number),
             Cell::Real(number) => query.bind(*number),
             Cell::Text(text) => query.bind(text.clone()),

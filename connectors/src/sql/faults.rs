@@ -3,6 +3,8 @@
 //! The message text of a database is never passed on: it can hold values of records. Only the
 //! code and the names of tables and constraints are.
 
+use std::borrow::Cow;
+
 use sqlx::error::DatabaseError;
 
 use crate::receipt::Fault;
@@ -93,18 +95,13 @@ fn code(dialect: Dialect, error: &dyn DatabaseError) -> String {
     {
         return error.number().to_string();
     }
-    error.code().map_or_else(|| "unknown".to_owned(), |code| code.into_owned())
+    error.code().map_or_else(|| "unknown".to_owned(), Cow::into_owned)
 }
 
 fn names(error: &dyn DatabaseError) -> String {
-    let mut names = String::new();
-    if let Some(table) = error.table() {
-        names.push_str(&format!(", table `{table}`"));
-    }
-    if let Some(constraint) = error.constraint() {
-        names.push_str(&format!(", constraint `{constraint}`"));
-    }
-    names
+    let table = error.table().map(|name| format!(", table `{name}`"));
+    let constraint = error.constraint().map(|name| format!(", constraint `{name}`"));
+    [table, constraint].into_iter().flatten().collect()
 }
 
 enum Class {

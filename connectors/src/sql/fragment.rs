@@ -21,6 +21,12 @@ pub(crate) enum Cell {
     Real(f64),
     Text(String),
     Bytes(Vec<u8>),
+    /// PostgreSQL: `timestamptz`, microseconds since 2000 in UTC.
+    Moment(i64),
+    /// PostgreSQL: `timestamp`, microseconds since 2000.
+    WallClock(i64),
+    /// PostgreSQL: `date`, days since 2000.
+    Day(i32),
 }
 
 impl fmt::Debug for Cell {
@@ -31,6 +37,8 @@ impl fmt::Debug for Cell {
             Self::Real(_) => "<real>",
             Self::Text(_) => "<text>",
             Self::Bytes(_) => "<bytes>",
+            Self::Moment(_) | Self::WallClock(_) => "<moment>",
+            Self::Day(_) => "<day>",
         })
     }
 }
@@ -61,7 +69,7 @@ impl Cell {
             Self::Integer(number) => number.to_string(),
             Self::Bytes(bytes) => String::from_utf8_lossy(bytes).into_owned(),
             Self::Real(number) => number.to_string(),
-            Self::Null => String::new(),
+            Self::Null | Self::Moment(_) | Self::WallClock(_) | Self::Day(_) => String::new(),
         }
     }
 

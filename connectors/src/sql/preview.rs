@@ -4,6 +4,7 @@
 //! deletable too. References of a collection to itself are followed by a recursive query;
 //! references in a circle over several tables make the count an upper bound.
 
+use crate::order::{Order, Restriction};
 use crate::predicate::Predicate;
 use crate::receipt::{Counts, Drift, Fault, ProbeCount};
 use crate::sql::SqlConnector;
@@ -19,7 +20,6 @@ use crate::sql::scene::{Blocker, Scene};
 use crate::sql::treat;
 use crate::sql::windows::Keys;
 use crate::sql::{drift, lists, refusals};
-use crate::order::{Order, Restriction};
 
 /// Counts what `execute` would do.
 pub(crate) async fn preview(connector: &SqlConnector, order: &Order) -> Result<Counts, Fault> {
@@ -53,12 +53,33 @@ async fn counts(session: &mut Session, scene: &Scene<'_>) -> Result<Counts, Faul
             Some(Err(fault)) => return Err(fault),
             Some(Ok((wanted, statement))) => {
                 let row = session.fetch_one(&statement).await?;
-                wanted.read(blank, &row)
+                let mut counted = wanted.read(blank, &row);
+                if let Some(statement) = moved_back(scene, position)? {
+                    counted.lift = session.count(&statement).await?;
+                }
+                counted
             }
         };
         counts.collections.push(counted);
     }
     Ok(counts)
+}
+
+/// Counts records in the other table of a restriction that would come back.
+fn moved_back(scene: &Scene<'_>, position: usize) -> Result<Option<Fragment>, Fault> {
+    let one = scene.instruction(position);
+    let Some(Restriction::Move { to }) = &one.restriction else { return Ok(None) };
+    let Some(table) = scene.catalogue.find(to) else { return Ok(None) };
+    if one.keep || one.lift_when == Predicate::Never {
+        return Ok(None);
+    }
+    let compiler = Compiler::new(scene);
+    let (from, place) = compiler.main(table, Some(position))?;
+    let mut conditions = restrict::due(&compiler, &place, position, Way::Lift)?;
+    conditions.extend(compiler.unreferred(&place)?);
+    Ok(Some(
+        Fragment::all(conditions).within(&format!("SELECT COUNT(*) FROM {from} WHERE "), ""),
+    ))
 }
 
 /// What each column of the statement counts.
@@ -111,9 +132,12 @@ impl Wanted {
                 add(Count::Treat(treatment.category.clone()), stays(conditions));
             }
             if one.restriction.is_some() {
-                let conditions = restrict::due(&compiler, &place, position, Way::Restrict)?;
-                add(Count::Restrict, stays(conditions));
+                let mut conditions = restrict::due(&compiler, &place, position, Way::Restrict)?;
                 let moved = matches!(one.restriction, Some(Restriction::Move { .. }));
+                if moved {
+                    conditions.extend(compiler.unreferred(&place)?);
+                }
+                add(Count::Restrict, stays(conditions));
                 if !moved {
                     let conditions = restrict::due(&compiler, &place, position, Way::Lift)?;
                     add(Count::Lift, stays(conditions));

@@ -144,12 +144,18 @@ impl Operand<'_> {
         if self.dialect == Dialect::Sqlite {
             return Ok(self.sqlite_moment(sign, moment, local, &zone));
         }
-        let text = match self.column.class {
-            FieldType::Timestamp if self.column.zoned => utc_text(moment),
-            FieldType::Timestamp => civil_text(local),
-            _ => return Err(self.misfit("timestamp")),
+        if self.column.class != FieldType::Timestamp {
+            return Err(self.misfit("timestamp"));
+        }
+        let right = match (self.dialect, self.column.zoned) {
+            (Dialect::Postgres, true) => {
+                Fragment::value(Cell::Moment(since_2000(TimeZone::UTC.to_datetime(moment))))
+            }
+            (Dialect::Postgres, false) => Fragment::value(Cell::WallClock(since_2000(local))),
+            (_, true) => self.typed(utc_text(moment)),
+            (_, false) => self.typed(civil_text(local)),
         };
-        Ok(Fragment::raw(format!("{} {sign} ", self.name)).and(self.typed(text)))
+        Ok(Fragment::raw(format!("{} {sign} ", self.name)).and(right))
     }
 
     fn sqlite_moment(&self, sign: &str, moment: Timestamp, local: DateTime, zone: &TimeZone) -> Fragment {
@@ -206,7 +212,13 @@ impl Operand<'_> {
         if self.column.class != FieldType::Date {
             return Err(self.misfit("date"));
         }
-        Ok(Fragment::raw(format!("{} {sign} ", self.name)).and(self.typed(day.to_string())))
+        let right = if self.dialect == Dialect::Postgres {
+            let days = since_2000(day.at(0, 0, 0, 0)).div_euclid(86_400_000_000);
+            Fragment::value(Cell::Day(i32::try_from(days).unwrap_or(i32::MIN)))
+        } else {
+            self.typed(day.to_string())
+        };
+        Ok(Fragment::raw(format!("{} {sign} ", self.name)).and(right))
     }
 
     /// Text in the form of the column's own type.
@@ -300,8 +312,14 @@ impl Operand<'_> {
 
     fn binary(&self, bytes: Vec<u8>) -> Fragment {
         if self.dialect == Dialect::Postgres {
-            let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-            self.typed(format!("\\x{digits}"))
+            let mut digits = String::with_capacity(2 + 2 * bytes.len());
+            digits.push_str("\\x");
+            for byte in bytes {
+                for half in [byte >> 4, byte & 15] {
+                    digits.extend(char::from_digit(u32::from(half), 16));
+                }
+            }
+            self.typed(digits)
         } else {
             Fragment::value(Cell::Bytes(bytes))
         }
@@ -315,8 +333,7 @@ impl Operand<'_> {
         };
         let number = text.parse::<f64>().ok().filter(|number| number.is_finite())?;
         Some(match (self.dialect, self.class()) {
-            (Dialect::Postgres, _) => self.typed(text),
-            (Dialect::MariaDb, FieldType::Decimal) => self.typed(text),
+            (Dialect::Postgres, _) | (Dialect::MariaDb, FieldType::Decimal) => self.typed(text),
             _ => match text.parse::<i64>() {
                 Ok(whole) => Fragment::value(Cell::Integer(whole)),
                 Err(_) => Fragment::value(Cell::Real(number)),
@@ -391,6 +408,12 @@ fn wall_clock(moment: Timestamp, zone: &TimeZone) -> DateTime {
         return begin.checked_sub(jiff::SignedDuration::from_micros(1)).unwrap_or(local);
     }
     local
+}
+
+/// Microseconds since 2000, rounded down.
+fn since_2000(civil: DateTime) -> i64 {
+    let nanoseconds = civil.duration_since(jiff::civil::date(2000, 1, 1).at(0, 0, 0, 0)).as_nanos();
+    i64::try_from(nanoseconds.div_euclid(1000)).unwrap_or(i64::MIN)
 }
 
 fn start_of_day(day: Date) -> Timestamp {

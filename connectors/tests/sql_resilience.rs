@@ -1,0 +1,244 @@
+//! Attempts fence each other, keys of every type are walked, deep chains end, faults are sorted.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
+
+mod sql_ground;
+
+use async_trait::async_trait;
+use quietus_connectors::{
+    Cutoff, Direction, Fault, FieldRef, FieldType, Instruction, Order, Predicate, Progress,
+    ProgressReport, Settings, Value,
+};
+use secrecy::SecretString;
+use sql_ground::{System, Watcher, collection, day, done, of, order};
+use tokio::sync::Mutex;
+
+/// Begins a later attempt while the first one is between two chunks.
+struct Usurper {
+    system: Mutex<System>,
+}
+
+#[async_trait]
+impl Progress for Usurper {
+    async fn committed(&self, _: ProgressReport<'_>) -> Direction {
+        self.system.lock().await.run("UPDATE quietus_progress SET attempt = 2").await;
+        Direction::Continue
+    }
+}
+
+fn numbers(key: &str) -> Order {
+    let mut numbers = collection("numbers", &["id"], &[("id", FieldType::Integer), ("made_on", FieldType::Date)]);
+    numbers.delete_when = day("made_on", "2020-01-01");
+    order(key, vec![numbers])
+}
+
+async fn fill_numbers(system: &mut System) {
+    system.run("CREATE TABLE numbers (id INT PRIMARY KEY, made_on DATE);").await;
+    let rows: Vec<String> = (1..=20).map(|id| format!("({id}, '2010-01-01')")).collect();
+    system.run(&format!("INSERT INTO numbers VALUES {}", rows.join(", "))).await;
+}
+
+async fn an_overtaken_attempt_changes_nothing_more(mut system: System) {
+    fill_numbers(&mut system).await;
+    let connector = system.connector();
+    let mut order = numbers("fence");
+    let usurper = Usurper { system: Mutex::new(system) };
+    let fault = connector.execute(&order, &usurper).await.unwrap_err();
+    assert!(matches!(&fault, Fault::Unknown { message } if message.contains("fenced")), "{fault:?}");
+    let mut system = usurper.system.into_inner();
+    assert_eq!(system.rows("SELECT CAST(id AS CHAR(9)) FROM numbers").await.len(), 17);
+    order.attempt = 2;
+    let outcome = done(connector.execute(&order, &Watcher::new()).await.unwrap());
+    assert_eq!(outcome.changed(), 20);
+}
+
+async fn keys_of_every_type_are_walked(mut system: System) {
+    let types: Vec<(&str, FieldType, String)> = match system.kind {
+        "postgresql" => vec![
+            ("uuid", FieldType::Uuid, "gen_random_uuid()".into()),
+            ("text", FieldType::Text, "'k' || n".into()),
+            ("numeric", FieldType::Decimal, "n / 7.0".into()),
+            ("timestamptz", FieldType::Timestamp, "TIMESTAMPTZ '2020-01-01' + n * INTERVAL '1.5 hours'".into()),
+            ("timestamp", FieldType::Timestamp, "TIMESTAMP '2020-01-01' + n * INTERVAL '1.5 hours'".into()),
+            ("date", FieldType::Date, "DATE '2020-01-01' + n".into()),
+            ("bytea", FieldType::Binary, "CAST('x' || n AS bytea)".into()),
+            ("inet", FieldType::Address, "INET '10.0.0.0' + n".into()),
+            ("smallint", FieldType::Integer, "CAST(n AS smallint)".into()),
+            ("float8", FieldType::Float, "n / 7.0".into()),
+            ("boolean, j INT", FieldType::Boolean, "n % 2 = 0, n".into()),
+        ],
+        "mariadb" => vec![
+            ("BINARY(16)", FieldType::Binary, "UNHEX(MD5(n))".into()),
+            ("VARCHAR(20)", FieldType::Text, "CONCAT('k', n)".into()),
+            ("UUID", FieldType::Uuid, "UUID()".into()),
+            ("BIGINT UNSIGNED", FieldType::Integer, "18446744073709551000 + n".into()),
+            ("DECIMAL(20,5)", FieldType::Decimal, "n / 7".into()),
+            ("DATETIME(6)", FieldType::Timestamp, "'2020-01-01' + INTERVAL n MINUTE".into()),
+            ("DATE", FieldType::Date, "'2020-01-01' + INTERVAL n DAY".into()),
+            ("TIMESTAMP(6)", FieldType::Timestamp, "'2020-01-01' + INTERVAL n HOUR".into()),
+        ],
+        _ => vec![
+            ("TEXT", FieldType::Text, "'k' || n".into()),
+            ("INTEGER", FieldType::Integer, "n".into()),
+            ("BLOB", FieldType::Binary, "CAST('b' || n AS BLOB)".into()),
+        ],
+    };
+    let series = system.pick(
+        "FROM generate_series(1, 30) n",
+        "FROM (SELECT seq AS n FROM seq_1_to_30) s",
+        "FROM (WITH RECURSIVE s(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < 30) SELECT n FROM s)",
+    );
+    let suffix = system.pick("", "", " WITHOUT ROWID");
+    for (index, (native, field_type, value)) in types.iter().enumerate() {
+        let composite = native.contains(", j");
+        let key = if composite { "k, j" } else { "k" };
+        let columns = if composite { "k, j" } else { "k" };
+        system
+            .run(&format!(
+                "CREATE TABLE t{index} (k {native} NOT NULL, made_on DATE, PRIMARY KEY ({key})){suffix};
+                 INSERT INTO t{index} ({columns}) SELECT {value} {series};"
+            ))
+            .await;
+        system.run(&format!("UPDATE t{index} SET made_on = '2010-01-01'")).await;
+        let keys: &[&str] = if composite { &["k", "j"] } else { &["k"] };
+        let mut fields = vec![("k", *field_type), ("made_on", FieldType::Date)];
+        if composite {
+            fields.push(("j", FieldType::Integer));
+        }
+        let mut table: Instruction = collection(&format!("t{index}"), keys, &fields);
+        table.delete_when = day("made_on", "2020-01-01");
+        let order = order(&format!("keys {index}"), vec![table]);
+        let watcher = Watcher::new();
+        let receipt = system.connector().execute(&order, &watcher).await;
+        if *field_type == FieldType::Float && system.kind == "mariadb" {
+            continue;
+        }
+        let outcome = done(receipt.unwrap());
+        assert_eq!(outcome.changed(), 30, "{native}");
+        assert!(watcher.told.lock().unwrap().len() >= 10, "{native}");
+    }
+}
+
+async fn a_deep_chain_ends(mut system: System) {
+    system
+        .run("CREATE TABLE chain (id INT PRIMARY KEY, next_id INT, made_on DATE, FOREIGN KEY (next_id) REFERENCES chain (id));")
+        .await;
+    let rows: Vec<String> = (1..=60)
+        .map(|id| format!("({id}, {}, '2010-01-01')", if id == 1 { "NULL".to_owned() } else { (id - 1).to_string() }))
+        .collect();
+    system.run(&format!("INSERT INTO chain VALUES {}", rows.join(", "))).await;
+    let mut chain = collection(
+        "chain",
+        &["id"],
+        &[("id", FieldType::Integer), ("next_id", FieldType::Integer), ("made_on", FieldType::Date)],
+    );
+    chain.delete_when = day("made_on", "2020-01-01");
+    let order = order("chain", vec![chain]);
+    let connector = system.connector();
+    assert_eq!(connector.preview(&order).await.unwrap().collections[0].delete, 60);
+    let outcome = done(connector.execute(&order, &Watcher::new()).await.unwrap());
+    assert_eq!(of(&outcome, "chain").deleted, 60);
+    assert!(system.rows("SELECT CAST(id AS CHAR(9)) FROM chain").await.is_empty());
+}
+
+async fn nothing_goes_that_an_unmapped_table_refers_to(mut system: System) {
+    fill_numbers(&mut system).await;
+    system
+        .run("CREATE TABLE notes (number_id INT, FOREIGN KEY (number_id) REFERENCES numbers (id)); INSERT INTO notes VALUES (3), (3), (4), (NULL);")
+        .await;
+    let connector = system.connector();
+    let order = numbers("unmapped");
+    let preview = connector.preview(&order).await.unwrap();
+    let outcome = done(connector.execute(&order, &Watcher::new()).await.unwrap());
+    assert_eq!(of(&outcome, "numbers").deleted, 18);
+    let referenced = &of(&outcome, "numbers").referenced;
+    assert_eq!(referenced.values().copied().collect::<Vec<_>>(), [2]);
+    assert_eq!(preview.collections[0].delete, 18);
+    assert_eq!(&preview.collections[0].referenced, referenced);
+}
+
+async fn references_that_are_emptied_do_not_hold(mut system: System) {
+    fill_numbers(&mut system).await;
+    system
+        .run("CREATE TABLE notes (id INT PRIMARY KEY, number_id INT, FOREIGN KEY (number_id) REFERENCES numbers (id) ON DELETE SET NULL); INSERT INTO notes VALUES (1, 3), (2, 4);")
+        .await;
+    let mut order = numbers("emptied");
+    let mut notes = collection("notes", &["id"], &[("id", FieldType::Integer), ("number_id", FieldType::Integer)]);
+    notes.keep = true;
+    order.instructions.push(notes);
+    let outcome = done(system.connector().execute(&order, &Watcher::new()).await.unwrap());
+    assert_eq!(of(&outcome, "numbers").deleted, 20);
+    assert_eq!(system.rows("SELECT CAST(number_id AS CHAR(9)) FROM notes").await, ["~", "~"]);
+}
+
+async fn what_a_clock_reads_stays_as_long_as_its_reader(mut system: System) {
+    fill_numbers(&mut system).await;
+    system
+        .run("CREATE TABLE notes (id INT PRIMARY KEY, number_id INT); INSERT INTO notes VALUES (1, 3), (2, 4);")
+        .await;
+    let mut order = numbers("needed");
+    let mut notes = collection("notes", &["id"], &[("id", FieldType::Integer), ("number_id", FieldType::Integer)]);
+    notes.links.push(quietus_connectors::Link {
+        name: "number".to_owned(),
+        to: "numbers".to_owned(),
+        fields: vec![("number_id".to_owned(), "id".to_owned())],
+        kind: quietus_connectors::LinkKind::Shallow,
+        needed: false,
+    });
+    notes.delete_when = Predicate::all([
+        Predicate::LatestAtOrBefore(vec![(
+            FieldRef { via: vec!["number".to_owned()], field: "made_on".to_owned() },
+            Cutoff::Day("2020-01-01".parse().unwrap()),
+        )]),
+        sql_ground::equal("id", Value::Integer(1)),
+    ]);
+    order.instructions.push(notes);
+    let outcome = done(system.connector().execute(&order, &Watcher::new()).await.unwrap());
+    assert_eq!(of(&outcome, "notes").deleted, 1);
+    assert_eq!(of(&outcome, "numbers").deleted, 19);
+    assert_eq!(of(&outcome, "numbers").referenced["notes"], 1);
+}
+
+async fn names_with_quotes_are_only_names(mut system: System) {
+    let quote = system.pick("\"we\"\"ird; DROP\"", "`we\"ird; DROP`", "\"we\"\"ird; DROP\"");
+    system
+        .run(&format!("CREATE TABLE {quote} (id INT PRIMARY KEY, {quote} VARCHAR(9)); INSERT INTO {quote} VALUES (1, 'a'), (2, 'b');"))
+        .await;
+    let name = "we\"ird; DROP";
+    let mut table = collection(name, &["id"], &[("id", FieldType::Integer), (name, FieldType::Text)]);
+    table.delete_when = sql_ground::equal(name, Value::Text("a".to_owned()));
+    let outcome = done(system.connector().execute(&order("names", vec![table]), &Watcher::new()).await.unwrap());
+    assert_eq!(outcome.changed(), 1);
+}
+
+async fn an_unreachable_system_is_transient(system: System) {
+    let url = system.pick(
+        "postgres://nobody@127.0.0.1:9/none",
+        "mysql://nobody@127.0.0.1:9/none",
+        "sqlite:///nowhere/to/be/found.db",
+    );
+    let connector = quietus_connectors::open(
+        system.kind,
+        Settings {
+            system: "test".to_owned(),
+            url: SecretString::from(url.to_owned()),
+            progress_table: "quietus_progress".to_owned(),
+        },
+    )
+    .unwrap();
+    let fault = connector.describe().await.unwrap_err();
+    match system.kind {
+        "sqlite" => assert!(matches!(fault, Fault::Misconfigured { .. }), "{fault:?}"),
+        _ => assert!(matches!(fault, Fault::Transient { .. }), "{fault:?}"),
+    }
+}
+
+on_every_system! {
+    an_overtaken_attempt_changes_nothing_more
+    keys_of_every_type_are_walked
+    a_deep_chain_ends
+    nothing_goes_that_an_unmapped_table_refers_to
+    references_that_are_emptied_do_not_hold
+    what_a_clock_reads_stays_as_long_as_its_reader
+    names_with_quotes_are_only_names
+    an_unreachable_system_is_transient
+}
