@@ -1,6 +1,6 @@
 //! Every way in which a system keeps moments and days, on both sides of a cutoff.
 
-use crate::drafting::{deleted, done_as_previewed, draft, due, order};
+use crate::drafting::{deleted, done_as_previewed, draft, due, forget, order};
 use crate::fixture::{Fixture, Kind};
 
 /// What goes and what stays at a cutoff, in literals of the system.
@@ -23,7 +23,7 @@ const fn case(
 }
 
 async fn prove(fixture: &Fixture, cases: &[Case]) {
-    for (number, case) in cases.iter().enumerate() {
+    for case in cases {
         fixture
             .sql(&format!("CREATE TABLE logs (id bigint PRIMARY KEY, at {})", case.column))
             .await;
@@ -33,7 +33,7 @@ async fn prove(fixture: &Fixture, cases: &[Case]) {
         }
         let text = format!("logs: id integer, at {}", case.mapped);
         let logs = draft(fixture, &text).delete(due("at", case.cutoff));
-        let order = order(&format!("dates-{number}"), [logs]);
+        let order = order("dates", [logs]);
         let outcome = done_as_previewed(&*fixture.connector(), &order).await;
         let left = fixture.column("SELECT id FROM logs ORDER BY id").await;
         let expected: Vec<String> = (case.goes.len()..=case.goes.len() + case.stays.len())
@@ -42,6 +42,7 @@ async fn prove(fixture: &Fixture, cases: &[Case]) {
         let name = format!("{} {} at {}", case.column, case.mapped, case.cutoff);
         assert_eq!(left, expected, "{name}; goes {:?}, stays {:?}", case.goes, case.stays);
         assert_eq!(deleted(&outcome, "logs"), case.goes.len() as u64, "{name}");
+        forget(&*fixture.connector(), &order).await;
         fixture.sql("DROP TABLE logs").await;
     }
 }

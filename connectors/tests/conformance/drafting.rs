@@ -318,6 +318,13 @@ pub async fn done_as_previewed(connector: &dyn Connector, order: &Order) -> Outc
     outcome
 }
 
+/// Lets the connector forget an order and its repetition, so that the key can be used again.
+pub async fn forget(connector: &dyn Connector, order: &Order) {
+    for key in [order.key.clone(), format!("{}-again", order.key)] {
+        connector.forget(&key).await.expect("forgotten");
+    }
+}
+
 /// Previews and expects that nothing stands against the order.
 pub async fn preview(connector: &dyn Connector, order: &Order) -> Counts {
     let counts = connector.preview(order).await.expect("a preview");

@@ -3,7 +3,7 @@
 use quietus_connectors::{Drift, FieldType, MappedField, Stored};
 
 use crate::drafting::{CUTOFF, Draft, draft, due, order, refused};
-use crate::fixture::{Fixture, Kind};
+use crate::fixture::Fixture;
 use crate::scope::{PEOPLE, twenty_people};
 
 /// The drift is reported by `check` and `preview`, and stops `execute`.
@@ -69,12 +69,7 @@ pub async fn another_key_stops_the_order(fixture: &Fixture) {
 }
 
 pub async fn another_type_stops_the_order(fixture: &Fixture) {
-    if fixture.kind == Kind::Sqlite {
-        // Any column of SQLite may hold anything: its declared type is only a hint.
-        fixture.sql("CREATE TABLE people (id {bigint} PRIMARY KEY, left_at blob)").await;
-    } else {
-        fixture.sql("CREATE TABLE people (id {bigint} PRIMARY KEY, left_at {boolean})").await;
-    }
+    fixture.sql("CREATE TABLE people (id {bigint} PRIMARY KEY, left_at {boolean})").await;
     let mut people = draft(fixture, "people: id integer, left_at timestamp");
     people = people.delete(due("left_at", CUTOFF));
     let order = order("type", [people]);

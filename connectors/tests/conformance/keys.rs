@@ -4,8 +4,8 @@ use quietus_connectors::{FieldType, Record, Value};
 use uuid::Uuid;
 
 use crate::drafting::{
-    CUTOFF, Draft, day, deleted, done_as_previewed, draft, due, field, list, listed, moment, order,
-    text,
+    CUTOFF, Draft, day, deleted, done_as_previewed, draft, due, field, forget, list, listed,
+    moment, order, text,
 };
 use crate::fixture::{Fixture, Kind};
 
@@ -123,6 +123,7 @@ async fn sweep(fixture: &Fixture, parts: &[Part]) {
             assert!(record["k0"] == (parts[0].value)(number), "the key comes back ({columns})");
         }
     }
+    forget(&*connector, &order).await;
     fixture.sql("DROP TABLE things").await;
 }
 
@@ -133,12 +134,7 @@ fn things_order(fixture: &Fixture, parts: &[Part], names: &[String]) -> quietus_
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let things: Draft =
         draft(fixture, &text).key(&names).delete(due("left_at", CUTOFF)).held(listed(&names, 0));
-    let mut order = order(&format!("keys-{}", fields.join("-").len()), [things]);
-    order.key = format!(
-        "keys-{:08x}",
-        text.bytes()
-            .fold(7_u32, |sum, byte| { sum.wrapping_mul(31).wrapping_add(u32::from(byte)) })
-    );
+    let mut order = order("keys", [things]);
     let types: Vec<FieldType> = parts
         .iter()
         .map(|part| serde_json::from_value(part.mapped.into()).expect("a type"))

@@ -1,7 +1,7 @@
 //! Names that must be quoted: blanks, quotes, keywords, upper case, other scripts.
 
 use crate::drafting::{
-    CUTOFF, deleted, done_as_previewed, draft, due, equal, list, listed, order, referenced,
+    CUTOFF, deleted, done_as_previewed, draft, due, equal, forget, list, listed, order, referenced,
 };
 use crate::fixture::{Fixture, Kind};
 use quietus_connectors::{FieldType, MappedField, Predicate, Record, Stored, Value};
@@ -64,10 +64,7 @@ async fn prove(fixture: &Fixture, names: [&str; 6]) {
     let left = format!("SELECT {key_sql} FROM {parent_sql} WHERE {text_sql} IS NULL ORDER BY 1");
     assert_eq!(fixture.column_verbatim(&left).await, ["2", "3"]);
     fixture.verbatim(&format!("DROP TABLE {child_sql}; DROP TABLE {parent_sql}")).await;
-    for suffix in ["", "-again"] {
-        let key = format!("{}{suffix}", order.key);
-        connector.forget(&key).await.expect("forgotten");
-    }
+    forget(&*connector, &order).await;
 }
 
 fn named(fixture: &Fixture, table: &str, fields: &[(&str, FieldType)]) -> crate::drafting::Draft {

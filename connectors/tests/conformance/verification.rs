@@ -14,7 +14,14 @@ async fn swept(fixture: &Fixture) -> Order {
     let order = order("swept", [people]);
     let connector = fixture.connector();
     let early = connector.verify(&order).await.expect("a verification");
-    assert_eq!(early.survivors.iter().map(|one| one.records).sum::<u64>(), 9 + 8);
+    let of = |category: Option<&str>| {
+        let mut survivors = early.survivors.iter();
+        let found = survivors.find(|one| one.category.as_deref() == category);
+        found.map_or(0, |one| one.records)
+    };
+    assert_eq!(of(None), 9);
+    // Whether what is still to be deleted is also still to be cleared is left open.
+    assert!([8, 8 + 9].contains(&of(Some("contact"))), "{:?}", early.survivors);
     done(&*connector, &order).await;
     order
 }
