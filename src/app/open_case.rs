@@ -10,6 +10,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::carry_out::Payload;
+use super::fire::SCHEDULER;
 use super::forecast::CountedPlan;
 use super::recording::About;
 use super::{Actor, AppError, Quietus};
@@ -18,7 +19,7 @@ use crate::evidence::EvidenceKind;
 use crate::plan::{Acting, CapExceeded, Plan, SystemPlan};
 use crate::schedule::Timetable;
 use crate::store::{
-    BlockedReason, CaseCause, FireBatch, JobKind, NewCase, NewJob, OpenedCase, PlannedDocument,
+    BlockedReason, CaseCause, CaseFilter, FireBatch, JobKind, NewCase, NewJob, OpenedCase, PlannedDocument,
 };
 
 /// Attempts that a job gets before a person is asked.
@@ -110,6 +111,43 @@ impl Quietus {
         })
     }
 
+    /// Cases opened by a command that still have something to do, oldest first; those that wait
+    /// for a second person are not among them.
+    ///
+    /// # Errors
+    /// Where the store is not there.
+    pub async fn unfinished_cases(&self) -> Result<Vec<Uuid>, AppError> {
+        let mut unfinished = Vec::new();
+        for state in [CaseState::Planned, CaseState::Executing, CaseState::Verifying] {
+            unfinished.extend(self.command_cases(state).await?);
+        }
+        unfinished.sort_unstable();
+        Ok(unfinished)
+    }
+
+    /// Calls off earlier cases of commands that wait for a second person: the later one asks for
+    /// all that they asked for.
+    ///
+    /// # Errors
+    /// Where the store is not there.
+    pub async fn take_over_waiting_cases(&self, later: Uuid) -> Result<(), AppError> {
+        for earlier in self.command_cases(CaseState::AwaitingApproval).await? {
+            if earlier != later {
+                let reason = format!("case {later} took over");
+                self.call_off(earlier, SCHEDULER, &reason).await?;
+            }
+        }
+        self.certify_finished().await?;
+        Ok(())
+    }
+
+    async fn command_cases(&self, state: CaseState) -> Result<Vec<Uuid>, AppError> {
+        let filter = CaseFilter { state: Some(state), limit: 1000, ..CaseFilter::default() };
+        let cases = self.store.list_cases(filter).await?;
+        let commands = cases.into_iter().filter(|case| case.cause == CaseCause::Command);
+        Ok(commands.map(|case| case.id).collect())
+    }
+
     fn new_case(
         &self,
         case: Uuid,
@@ -137,7 +175,8 @@ impl Quietus {
             .plan
             .systems
             .iter()
-            .filter(|system| system.acts())
+            // Also where nothing can be due: that nothing is left is looked at all the same.
+            .filter(|system| system.instructions.iter().any(|one| !one.keep))
             .map(|system| {
                 self.new_job(
                     system,
