@@ -91,7 +91,8 @@ impl Quietus {
     /// # Errors
     /// Where none is in force under that name.
     pub async fn release_named(&self, name: &str, actor: &Actor) -> Result<u64, AppError> {
-        let key = Uuid::try_parse(name).map_or_else(|_| HoldKey::Matter(name.to_owned()), HoldKey::Id);
+        let key =
+            Uuid::try_parse(name).map_or_else(|_| HoldKey::Matter(name.to_owned()), HoldKey::Id);
         self.release_hold(key, actor).await
     }
 
@@ -168,8 +169,7 @@ impl Quietus {
         }
         let mut record = BTreeMap::new();
         for name in &mapped.key {
-            let unfit =
-                || AppError::Input(format!("the value of `{name}` does not fit its type"));
+            let unfit = || AppError::Input(format!("the value of `{name}` does not fit its type"));
             let field = mapped.fields.get(name).ok_or_else(unfit)?;
             let text = key.get(name).and_then(scalar).ok_or_else(unfit)?;
             let value = read_value(&text, field.field_type).ok_or_else(unfit)?;
@@ -202,9 +202,9 @@ fn name<T>(
     text: Option<&str>,
     parse: impl Fn(&str) -> Result<T, NameError>,
 ) -> Result<Option<T>, AppError> {
-    text.map(parse)
-        .transpose()
-        .map_err(|_| AppError::Input("a name of the scope has letters that names do not have".to_owned()))
+    text.map(parse).transpose().map_err(|_| {
+        AppError::Input("a name of the scope has letters that names do not have".to_owned())
+    })
 }
 
 #[cfg(test)]
@@ -218,10 +218,7 @@ mod tests {
         let read = |json: Json| event_key(&json).ok();
         assert_eq!(read(json!("4711")), Some(Value::Text("4711".to_owned())));
         assert_eq!(read(json!(4711)), Some(Value::Integer(4711)));
-        assert_eq!(
-            read(json!({"type": "integer", "value": "4711"})),
-            Some(Value::Integer(4711))
-        );
+        assert_eq!(read(json!({"type": "integer", "value": "4711"})), Some(Value::Integer(4711)));
         assert_eq!(
             read(json!({"type": "date", "value": "2026-01-31"})),
             "2026-01-31".parse().ok().map(Value::Date)

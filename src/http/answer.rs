@@ -67,7 +67,8 @@ impl Refusal {
 
     /// The role may not do this.
     pub fn wrong_role(roles: &[TokenRole]) -> Self {
-        let words: Vec<String> = roles.iter().map(|role| format!("`{}`", role_word(*role))).collect();
+        let words: Vec<String> =
+            roles.iter().map(|role| format!("`{}`", role_word(*role))).collect();
         Self::new(
             StatusCode::FORBIDDEN,
             format!("this needs a token with the role {}", words.join(" or ")),

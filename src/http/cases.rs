@@ -28,15 +28,11 @@ pub struct CaseParameters {
 }
 
 impl Accepts for CaseParameters {
-    const FIELDS: &'static str =
-        "`state`, `schedule`, `before` (of `next`) and `limit` (1 to 500)";
+    const FIELDS: &'static str = "`state`, `schedule`, `before` (of `next`) and `limit` (1 to 500)";
 }
 
 /// `GET /v1/cases`.
-pub async fn list(
-    State(api): State<Api>,
-    Parameters(given): Parameters<CaseParameters>,
-) -> Answer {
+pub async fn list(State(api): State<Api>, Parameters(given): Parameters<CaseParameters>) -> Answer {
     let CaseParameters { state, schedule, before, limit } = given;
     let query = CaseQuery { state, schedule, before, limit };
     Ok(json(&api.product.read_cases(query).await?))
@@ -85,10 +81,7 @@ impl Accepts for PlanParameters {
 }
 
 /// `GET /v1/plan`: what would be due, counted in the systems.
-pub async fn plan(
-    State(api): State<Api>,
-    Parameters(given): Parameters<PlanParameters>,
-) -> Answer {
+pub async fn plan(State(api): State<Api>, Parameters(given): Parameters<PlanParameters>) -> Answer {
     let _place = api.plans.try_acquire().map_err(|_| Refusal::busy())?;
     let moment = given.at.unwrap_or_else(|| api.product.now());
     let schedules: Vec<String> = given.schedule.into_iter().collect();
@@ -106,8 +99,7 @@ pub struct CaseBody {
 }
 
 impl Accepts for CaseBody {
-    const FIELDS: &'static str =
-        "`schedules` (names; all rules where it is left out) and `as_of` (an instant, not in the future)";
+    const FIELDS: &'static str = "`schedules` (names; all rules where it is left out) and `as_of` (an instant, not in the future)";
 }
 
 /// `POST /v1/cases`: opens a case for what is due now.
@@ -118,9 +110,9 @@ pub async fn open(
 ) -> Answer {
     let product = api.product.clone();
     let opened = api
-        .change(async move {
-            product.open_case_now(&body.schedules, body.as_of, caller.actor()).await
-        })
+        .change(
+            async move { product.open_case_now(&body.schedules, body.as_of, caller.actor()).await },
+        )
         .await?;
     let (case, body) = match opened {
         CaseOpened::Open { case } => (case, json!({ "case": case, "state": "executing" })),

@@ -38,10 +38,7 @@ impl Accepts for ListParameters {
 }
 
 /// `GET /v1/certificates`.
-pub async fn list(
-    State(api): State<Api>,
-    Parameters(given): Parameters<ListParameters>,
-) -> Answer {
+pub async fn list(State(api): State<Api>, Parameters(given): Parameters<ListParameters>) -> Answer {
     let query = CertificateQuery {
         system: given.system,
         rule: given.rule,

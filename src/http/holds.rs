@@ -29,10 +29,7 @@ impl Accepts for HoldParameters {
 }
 
 /// `GET /v1/holds`.
-pub async fn list(
-    State(api): State<Api>,
-    Parameters(given): Parameters<HoldParameters>,
-) -> Answer {
+pub async fn list(State(api): State<Api>, Parameters(given): Parameters<HoldParameters>) -> Answer {
     let holds = api.product.read_holds(given.all).await?;
     Ok(json(&json!({ "holds": holds })))
 }

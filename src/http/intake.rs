@@ -84,8 +84,7 @@ impl<T: DeserializeOwned + Accepts, S: Send + Sync> FromRequest<S> for Json<T> {
         let bytes = match Bytes::from_request(request, state).await {
             Ok(bytes) => bytes,
             Err(rejection) => {
-                let too_large =
-                    rejection.into_response().status() == StatusCode::PAYLOAD_TOO_LARGE;
+                let too_large = rejection.into_response().status() == StatusCode::PAYLOAD_TOO_LARGE;
                 return Err(if too_large {
                     Refusal::too_large(LARGEST_BODY)
                 } else {

@@ -15,7 +15,8 @@ use axum::response::Response;
 use super::gate::Caller;
 
 /// Nothing is run or loaded, and no page shows an answer inside of itself.
-const NOTHING: &str = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
+const NOTHING: &str =
+    "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
 /// The printed certificate has its own style and nothing else.
 const PRINTED: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
 

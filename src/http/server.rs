@@ -23,7 +23,9 @@ pub enum BindError {
     #[error("the tokens of the HTTP interface cannot be read: {0}")]
     Tokens(String),
     /// The address cannot be had.
-    #[error("nothing can listen at `{address}` ({why}); is it taken? `listen` in `quietus.yaml` names another")]
+    #[error(
+        "nothing can listen at `{address}` ({why}); is it taken? `listen` in `quietus.yaml` names another"
+    )]
     Listen {
         /// The address.
         address: SocketAddr,
@@ -48,7 +50,8 @@ impl Server {
     pub async fn bind(product: &Arc<Quietus>) -> Result<Self, BindError> {
         let tokens = product.tokens().map_err(|error| BindError::Tokens(error.to_string()))?;
         let wanted = product.instance.listen;
-        let refuse = |error: std::io::Error| BindError::Listen { address: wanted, why: error.kind() };
+        let refuse =
+            |error: std::io::Error| BindError::Listen { address: wanted, why: error.kind() };
         let listener = TcpListener::bind(wanted).await.map_err(refuse)?;
         let address = listener.local_addr().map_err(refuse)?;
         let writes = TaskTracker::new();

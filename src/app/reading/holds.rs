@@ -64,8 +64,8 @@ impl Quietus {
         let filter = if all { HoldFilter::All } else { HoldFilter::Active };
         let mut facts = Vec::new();
         for hold in self.store.list_holds(filter).await? {
-            let scope: HoldScope = serde_json::from_value(hold.scope)
-                .map_err(|_| AppError::Unreadable {
+            let scope: HoldScope =
+                serde_json::from_value(hold.scope).map_err(|_| AppError::Unreadable {
                     what: "a hold",
                     why: "its scope is of another version".to_owned(),
                 })?;
