@@ -1,6 +1,7 @@
 //! The evidence log as a monitor reads it: from tiles and entries alone it comes to the signed
 //! root.
 
+use base64::Engine as _;
 use quietus::domain::Digest;
 use quietus::evidence::note::verify_checkpoint;
 use quietus::evidence::{TrustedRoot, merkle, tiles};
@@ -90,7 +91,6 @@ async fn what_is_not_signed_yet_is_not_shown_and_full_tiles_are() {
         (1, 0) => Some(upper.body.clone()),
         _ => None,
     });
-    use base64::Engine as _;
     let signed = note.lines().nth(2).unwrap();
     let signed = base64::engine::general_purpose::STANDARD.decode(signed).unwrap();
     assert_eq!(root.unwrap(), Digest(signed.try_into().unwrap()));

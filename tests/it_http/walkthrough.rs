@@ -6,7 +6,7 @@ use quietus::domain::Digest;
 use quietus::evidence::verify::{Material, Source, verify};
 use serde_json::json;
 
-use super::house::House;
+use super::house::{House, log};
 
 #[tokio::test]
 async fn an_auditor_reads_and_verifies_what_was_done() {
@@ -150,6 +150,13 @@ async fn a_case_is_read_with_plan_jobs_attempts_and_evidence() {
     let rest = house.get("auditor", &format!("{path}?from=2")).await.expect(200).json();
     assert_eq!(rest["entries"].as_array().unwrap().len(), entries.len() - 2);
     assert_eq!(rest["next"], json!(null));
+
+    // The log names the door and the token, never the address as it came.
+    let log = String::from_utf8(log().lock().unwrap().clone()).unwrap();
+    let line = r#"method="GET" address="/v1/cases/{id}" status=200"#;
+    let line = log.lines().find(|one| one.contains(line)).unwrap();
+    assert!(line.contains(r#"token="audit""#), "{line}");
+    assert!(!log.contains(&format!("/v1/cases/{case}")));
     house.nothing_leaked();
 }
 
