@@ -9,6 +9,7 @@ pub mod kinds;
 pub mod order;
 pub mod predicate;
 pub mod receipt;
+pub mod sample;
 pub mod schema;
 pub mod sql;
 pub mod value;

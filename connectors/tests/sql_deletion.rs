@@ -41,7 +41,11 @@ fn shop() -> Vec<quietus_connectors::Instruction> {
     let mut orders = collection(
         "orders",
         &["id"],
-        &[("id", FieldType::Integer), ("customer_id", FieldType::Integer), ("placed_on", FieldType::Date)],
+        &[
+            ("id", FieldType::Integer),
+            ("customer_id", FieldType::Integer),
+            ("placed_on", FieldType::Date),
+        ],
     );
     orders.links.push(link("customer", "customers", "customer_id", "id"));
     orders.delete_when = day("placed_on", "2020-01-01");
@@ -87,7 +91,7 @@ async fn children_go_first_and_what_is_referred_to_stays(mut system: System) {
     let again = done(connector.execute(&order, &Watcher::new()).await.unwrap());
     assert_eq!(again, outcome);
     let mut later = order.clone();
-    later.key = "shop again".to_owned();
+    later.key = "shop again".into();
     let second = done(connector.execute(&later, &Watcher::new()).await.unwrap());
     assert_eq!(second.changed(), 0);
     connector.forget("shop").await.unwrap();
@@ -131,7 +135,8 @@ async fn cascades_into_the_unknown_are_refused(mut system: System) {
     let connector = system.connector();
     let mut instructions = shop();
     instructions.remove(2);
-    let receipt = connector.execute(&order("cascade", instructions), &Watcher::new()).await.unwrap();
+    let receipt =
+        connector.execute(&order("cascade", instructions), &Watcher::new()).await.unwrap();
     let Receipt::Refused { reasons, .. } = receipt else { panic!("{receipt:?}") };
     assert!(reasons.iter().any(|reason| reason.contains("items")), "{reasons:?}");
     assert_eq!(system.rows("SELECT CAST(id AS CHAR(9)) FROM orders").await.len(), 6);
@@ -151,7 +156,11 @@ async fn trees_and_circles_go(mut system: System) {
     let mut posts = collection(
         "posts",
         &["id"],
-        &[("id", FieldType::Integer), ("parent_id", FieldType::Integer), ("made_on", FieldType::Date)],
+        &[
+            ("id", FieldType::Integer),
+            ("parent_id", FieldType::Integer),
+            ("made_on", FieldType::Date),
+        ],
     );
     posts.delete_when = day("made_on", "2020-01-01");
     let order = order("posts", vec![posts]);
@@ -203,13 +212,21 @@ async fn circles_over_two_tables_go_where_all_of_them_is_due(mut system: System)
     let mut teams = collection(
         "teams",
         &["id"],
-        &[("id", FieldType::Integer), ("lead_id", FieldType::Integer), ("made_on", FieldType::Date)],
+        &[
+            ("id", FieldType::Integer),
+            ("lead_id", FieldType::Integer),
+            ("made_on", FieldType::Date),
+        ],
     );
     teams.delete_when = day("made_on", "2020-01-01");
     let mut people = collection(
         "people",
         &["id"],
-        &[("id", FieldType::Integer), ("team_id", FieldType::Integer), ("made_on", FieldType::Date)],
+        &[
+            ("id", FieldType::Integer),
+            ("team_id", FieldType::Integer),
+            ("made_on", FieldType::Date),
+        ],
     );
     people.delete_when = day("made_on", "2020-01-01");
     let order = order("circle", vec![teams, people]);
@@ -219,10 +236,7 @@ async fn circles_over_two_tables_go_where_all_of_them_is_due(mut system: System)
     let outcome = done(connector.execute(&order, &Watcher::new()).await.unwrap());
     assert_eq!(of(&outcome, "teams").deleted, 1);
     assert_eq!(of(&outcome, "people").deleted, 2);
-    assert_eq!(
-        system.rows("SELECT CAST(id AS CHAR(1)) FROM people ORDER BY id").await,
-        ["3", "4"]
-    );
+    assert_eq!(system.rows("SELECT CAST(id AS CHAR(1)) FROM people ORDER BY id").await, ["3", "4"]);
     assert!(connector.verify(&order).await.unwrap().survivors.is_empty());
 }
 
@@ -284,7 +298,14 @@ async fn negations_are_two_valued(mut system: System) {
         (Predicate::all([a().negate(), more.clone().negate()]), 2),
         (Predicate::Not(Box::new(Predicate::Any(vec![a(), more.clone()]))), 2),
         (Predicate::Not(Box::new(Predicate::All(vec![a(), more]))), 4),
-        (Predicate::OneOf { field: FieldRef::own("word"), values: vec![Value::Text("a".to_owned())] }.negate(), 3),
+        (
+            Predicate::OneOf {
+                field: FieldRef::own("word"),
+                values: vec![Value::Text("a".to_owned())],
+            }
+            .negate(),
+            3,
+        ),
         (Predicate::Absent(FieldRef::own("number")), 2),
         (Predicate::Absent(FieldRef::own("number")).negate(), 2),
     ];
@@ -294,7 +315,10 @@ async fn negations_are_two_valued(mut system: System) {
         &[("id", FieldType::Integer), ("word", FieldType::Text), ("number", FieldType::Integer)],
     );
     for (index, (predicate, _)) in cases.iter().enumerate() {
-        things.probes.push(quietus_connectors::Probe { name: index.to_string(), predicate: predicate.clone() });
+        things.probes.push(quietus_connectors::Probe {
+            name: index.to_string(),
+            predicate: predicate.clone(),
+        });
     }
     let counts = system.connector().preview(&order("negate", vec![things])).await.unwrap();
     for (index, (predicate, expected)) in cases.iter().enumerate() {
@@ -328,7 +352,7 @@ async fn moments_are_read_in_their_zone(mut system: System) {
             ("at_seconds", FieldType::Timestamp),
         ],
     );
-    visits.fields[2].zone = "Europe/Berlin".to_owned();
+    visits.fields[2].zone = "Europe/Berlin".into();
     visits.fields[3].stored = quietus_connectors::Stored::EpochSeconds;
     for name in ["at_moment", "at_wall", "at_seconds"] {
         visits.probes.push(quietus_connectors::Probe {

@@ -26,7 +26,8 @@ impl Progress for Usurper {
 }
 
 fn numbers(key: &str) -> Order {
-    let mut numbers = collection("numbers", &["id"], &[("id", FieldType::Integer), ("made_on", FieldType::Date)]);
+    let mut numbers =
+        collection("numbers", &["id"], &[("id", FieldType::Integer), ("made_on", FieldType::Date)]);
     numbers.delete_when = day("made_on", "2020-01-01");
     order(key, vec![numbers])
 }
@@ -43,7 +44,10 @@ async fn an_overtaken_attempt_changes_nothing_more(mut system: System) {
     let mut order = numbers("fence");
     let usurper = Usurper { system: Mutex::new(system) };
     let fault = connector.execute(&order, &usurper).await.unwrap_err();
-    assert!(matches!(&fault, Fault::Unknown { message } if message.contains("fenced")), "{fault:?}");
+    assert!(
+        matches!(&fault, Fault::Unknown { message } if message.contains("fenced")),
+        "{fault:?}"
+    );
     let mut system = usurper.system.into_inner();
     assert_eq!(system.rows("SELECT CAST(id AS CHAR(9)) FROM numbers").await.len(), 17);
     order.attempt = 2;
@@ -51,14 +55,23 @@ async fn an_overtaken_attempt_changes_nothing_more(mut system: System) {
     assert_eq!(outcome.changed(), 20);
 }
 
+#[expect(clippy::too_many_lines, reason = "one table, every case")]
 async fn keys_of_every_type_are_walked(mut system: System) {
     let types: Vec<(&str, FieldType, String)> = match system.kind {
         "postgresql" => vec![
             ("uuid", FieldType::Uuid, "gen_random_uuid()".into()),
             ("text", FieldType::Text, "'k' || n".into()),
             ("numeric", FieldType::Decimal, "n / 7.0".into()),
-            ("timestamptz", FieldType::Timestamp, "TIMESTAMPTZ '2020-01-01' + n * INTERVAL '1.5 hours'".into()),
-            ("timestamp", FieldType::Timestamp, "TIMESTAMP '2020-01-01' + n * INTERVAL '1.5 hours'".into()),
+            (
+                "timestamptz",
+                FieldType::Timestamp,
+                "TIMESTAMPTZ '2020-01-01' + n * INTERVAL '1.5 hours'".into(),
+            ),
+            (
+                "timestamp",
+                FieldType::Timestamp,
+                "TIMESTAMP '2020-01-01' + n * INTERVAL '1.5 hours'".into(),
+            ),
             ("date", FieldType::Date, "DATE '2020-01-01' + n".into()),
             ("bytea", FieldType::Binary, "CAST('x' || n AS bytea)".into()),
             ("inet", FieldType::Address, "INET '10.0.0.0' + n".into()),
@@ -123,13 +136,22 @@ async fn a_deep_chain_ends(mut system: System) {
         .run("CREATE TABLE chain (id INT PRIMARY KEY, next_id INT, made_on DATE, FOREIGN KEY (next_id) REFERENCES chain (id));")
         .await;
     let rows: Vec<String> = (1..=60)
-        .map(|id| format!("({id}, {}, '2010-01-01')", if id == 1 { "NULL".to_owned() } else { (id - 1).to_string() }))
+        .map(|id| {
+            format!(
+                "({id}, {}, '2010-01-01')",
+                if id == 1 { "NULL".to_owned() } else { (id - 1).to_string() }
+            )
+        })
         .collect();
     system.run(&format!("INSERT INTO chain VALUES {}", rows.join(", "))).await;
     let mut chain = collection(
         "chain",
         &["id"],
-        &[("id", FieldType::Integer), ("next_id", FieldType::Integer), ("made_on", FieldType::Date)],
+        &[
+            ("id", FieldType::Integer),
+            ("next_id", FieldType::Integer),
+            ("made_on", FieldType::Date),
+        ],
     );
     chain.delete_when = day("made_on", "2020-01-01");
     let order = order("chain", vec![chain]);
@@ -138,6 +160,37 @@ async fn a_deep_chain_ends(mut system: System) {
     let outcome = done(connector.execute(&order, &Watcher::new()).await.unwrap());
     assert_eq!(of(&outcome, "chain").deleted, 60);
     assert!(system.rows("SELECT CAST(id AS CHAR(9)) FROM chain").await.is_empty());
+}
+
+async fn circles_that_are_checked_at_once_are_emptied_first(mut system: System) {
+    system
+        .run(
+            "CREATE TABLE pairs (id INT PRIMARY KEY, other_id INT, made_on DATE,
+                FOREIGN KEY (other_id) REFERENCES pairs (id) ON DELETE RESTRICT);
+             INSERT INTO pairs VALUES (1, NULL, '2010-01-01'), (2, 1, '2010-01-01'), (3, NULL, '2010-01-01'), (4, 3, '2025-01-01');
+             UPDATE pairs SET other_id = 2 WHERE id = 1; UPDATE pairs SET other_id = 4 WHERE id = 3;",
+        )
+        .await;
+    let mut pairs = collection(
+        "pairs",
+        &["id"],
+        &[
+            ("id", FieldType::Integer),
+            ("other_id", FieldType::Integer),
+            ("made_on", FieldType::Date),
+        ],
+    );
+    pairs.delete_when = day("made_on", "2020-01-01");
+    let order = order("pairs", vec![pairs]);
+    let connector = system.connector();
+    assert_eq!(connector.preview(&order).await.unwrap().collections[0].delete, 2);
+    let outcome = done(connector.execute(&order, &Watcher::new()).await.unwrap());
+    assert_eq!(of(&outcome, "pairs").deleted, 2);
+    assert_eq!(of(&outcome, "pairs").referenced["pairs"], 1);
+    assert_eq!(
+        system.rows("SELECT CAST(other_id AS CHAR(1)) FROM pairs ORDER BY id").await,
+        ["4", "3"]
+    );
 }
 
 async fn nothing_goes_that_an_unmapped_table_refers_to(mut system: System) {
@@ -162,7 +215,11 @@ async fn references_that_are_emptied_do_not_hold(mut system: System) {
         .run("CREATE TABLE notes (id INT PRIMARY KEY, number_id INT, FOREIGN KEY (number_id) REFERENCES numbers (id) ON DELETE SET NULL); INSERT INTO notes VALUES (1, 3), (2, 4);")
         .await;
     let mut order = numbers("emptied");
-    let mut notes = collection("notes", &["id"], &[("id", FieldType::Integer), ("number_id", FieldType::Integer)]);
+    let mut notes = collection(
+        "notes",
+        &["id"],
+        &[("id", FieldType::Integer), ("number_id", FieldType::Integer)],
+    );
     notes.keep = true;
     order.instructions.push(notes);
     let outcome = done(system.connector().execute(&order, &Watcher::new()).await.unwrap());
@@ -176,7 +233,11 @@ async fn what_a_clock_reads_stays_as_long_as_its_reader(mut system: System) {
         .run("CREATE TABLE notes (id INT PRIMARY KEY, number_id INT); INSERT INTO notes VALUES (1, 3), (2, 4);")
         .await;
     let mut order = numbers("needed");
-    let mut notes = collection("notes", &["id"], &[("id", FieldType::Integer), ("number_id", FieldType::Integer)]);
+    let mut notes = collection(
+        "notes",
+        &["id"],
+        &[("id", FieldType::Integer), ("number_id", FieldType::Integer)],
+    );
     notes.links.push(quietus_connectors::Link {
         name: "number".to_owned(),
         to: "numbers".to_owned(),
@@ -204,9 +265,12 @@ async fn names_with_quotes_are_only_names(mut system: System) {
         .run(&format!("CREATE TABLE {quote} (id INT PRIMARY KEY, {quote} VARCHAR(9)); INSERT INTO {quote} VALUES (1, 'a'), (2, 'b');"))
         .await;
     let name = "we\"ird; DROP";
-    let mut table = collection(name, &["id"], &[("id", FieldType::Integer), (name, FieldType::Text)]);
+    let mut table =
+        collection(name, &["id"], &[("id", FieldType::Integer), (name, FieldType::Text)]);
     table.delete_when = sql_ground::equal(name, Value::Text("a".to_owned()));
-    let outcome = done(system.connector().execute(&order("names", vec![table]), &Watcher::new()).await.unwrap());
+    let outcome = done(
+        system.connector().execute(&order("names", vec![table]), &Watcher::new()).await.unwrap(),
+    );
     assert_eq!(outcome.changed(), 1);
 }
 
@@ -232,13 +296,119 @@ async fn an_unreachable_system_is_transient(system: System) {
     }
 }
 
+async fn a_record_locked_by_another_is_tried_again_later(mut system: System) {
+    fill_numbers(&mut system).await;
+    let mut order = numbers("locked");
+    order.pace.lock_timeout_ms = 300;
+    system.run(system.pick("BEGIN", "START TRANSACTION", "BEGIN IMMEDIATE")).await;
+    system.run("UPDATE numbers SET made_on = '2010-01-02' WHERE id = 7").await;
+    let connector = system.connector();
+    let fault = connector.execute(&order, &Watcher::new()).await.unwrap_err();
+    assert!(matches!(fault, Fault::Transient { .. }), "{fault:?}");
+    system.run("COMMIT").await;
+    order.attempt = 2;
+    assert_eq!(done(connector.execute(&order, &Watcher::new()).await.unwrap()).changed(), 20);
+}
+
+async fn a_long_list_is_loaded_in_batches(mut system: System) {
+    fill_numbers(&mut system).await;
+    let mut order = numbers("long");
+    order.instructions[0].delete_when =
+        Predicate::Listed { fields: vec![FieldRef::own("id")], list: 0 };
+    order.lists.push(quietus_connectors::KeyList {
+        types: vec![FieldType::Integer],
+        entries: (11..=100_010).map(|id| vec![Value::Integer(id)]).collect(),
+    });
+    order.pace.chunk_records = 10;
+    let connector = system.connector();
+    assert_eq!(connector.preview(&order).await.unwrap().collections[0].delete, 10);
+    assert_eq!(done(connector.execute(&order, &Watcher::new()).await.unwrap()).changed(), 10);
+}
+
+#[tokio::test]
+async fn sqlite_overwrites_what_it_deletes() {
+    let mut system = System::fresh("sqlite", "overwrites").await;
+    system
+        .run("CREATE TABLE people (id INTEGER PRIMARY KEY, name TEXT); INSERT INTO people VALUES (1, 'Zaphod Quietsworth');")
+        .await;
+    let file = system.url.trim_start_matches("sqlite://").to_owned();
+    let holds = || {
+        let bytes = std::fs::read(&file).unwrap();
+        bytes.windows(18).any(|window| window == b"Zaphod Quietsworth")
+    };
+    assert!(holds());
+    let mut people =
+        collection("people", &["id"], &[("id", FieldType::Integer), ("name", FieldType::Text)]);
+    people.delete_when = Predicate::Always;
+    done(
+        system
+            .connector()
+            .execute(&order("overwrites", vec![people]), &Watcher::new())
+            .await
+            .unwrap(),
+    );
+    assert!(!holds());
+}
+
 on_every_system! {
+    a_record_locked_by_another_is_tried_again_later
+    a_long_list_is_loaded_in_batches
     an_overtaken_attempt_changes_nothing_more
     keys_of_every_type_are_walked
     a_deep_chain_ends
+    circles_that_are_checked_at_once_are_emptied_first
     nothing_goes_that_an_unmapped_table_refers_to
     references_that_are_emptied_do_not_hold
     what_a_clock_reads_stays_as_long_as_its_reader
     names_with_quotes_are_only_names
     an_unreachable_system_is_transient
+}
+
+#[tokio::test]
+async fn a_reference_that_appears_meanwhile_is_tried_again_later() {
+    let mut system = System::fresh("postgresql", "meanwhile").await;
+    fill_numbers(&mut system).await;
+    system.run("CREATE TABLE notes (number_id INT REFERENCES numbers (id))").await;
+    let mut order = numbers("meanwhile");
+    order.pace.lock_timeout_ms = 10_000;
+    // The reference is not yet committed when the deletion looks, and is when it deletes.
+    system.run("BEGIN; INSERT INTO notes VALUES (2)").await;
+    let connector = system.connector();
+    let watcher = Watcher::new();
+    let ending = async {
+        tokio::time::sleep(std::time::Duration::from_millis(700)).await;
+        system.run("COMMIT").await;
+    };
+    let (receipt, ()) = tokio::join!(connector.execute(&order, &watcher), ending);
+    let fault = receipt.unwrap_err();
+    assert!(matches!(fault, Fault::Transient { .. }), "{fault:?}");
+    order.attempt = 2;
+    let outcome = done(connector.execute(&order, &Watcher::new()).await.unwrap());
+    assert_eq!((outcome.changed(), of(&outcome, "numbers").referenced["public.notes"]), (19, 1));
+}
+
+#[tokio::test]
+async fn a_child_that_appears_meanwhile_is_not_taken_along() {
+    let mut system = System::fresh("postgresql", "taken_along").await;
+    fill_numbers(&mut system).await;
+    system
+        .run("CREATE TABLE notes (id INT PRIMARY KEY, number_id INT REFERENCES numbers (id) ON DELETE CASCADE)")
+        .await;
+    let mut order = numbers("along");
+    order.pace.lock_timeout_ms = 10_000;
+    let fields = [("id", FieldType::Integer), ("number_id", FieldType::Integer)];
+    let mut notes = collection("notes", &["id"], &fields);
+    notes.keep = true;
+    order.instructions.push(notes);
+    system.run("BEGIN; INSERT INTO notes VALUES (1, 2)").await;
+    let connector = system.connector();
+    let watcher = Watcher::new();
+    let ending = async {
+        tokio::time::sleep(std::time::Duration::from_millis(700)).await;
+        system.run("COMMIT").await;
+    };
+    let (receipt, ()) = tokio::join!(connector.execute(&order, &watcher), ending);
+    let outcome = done(receipt.unwrap());
+    assert_eq!((outcome.changed(), of(&outcome, "numbers").referenced["notes"]), (19, 1));
+    assert_eq!(system.rows("SELECT CAST(number_id AS TEXT) FROM notes").await, ["2"]);
 }

@@ -25,6 +25,7 @@ fn text(value: &str) -> Value {
     Value::Text(value.to_owned())
 }
 
+#[expect(clippy::too_many_lines, reason = "one table, every case")]
 async fn every_strategy_is_applied_once(mut system: System) {
     let (moment, json, address, binary) = system.pick(
         ("TIMESTAMPTZ", "JSONB", "INET", "BYTEA"),
@@ -95,15 +96,39 @@ async fn every_strategy_is_applied_once(mut system: System) {
                 CAST(address AS CHAR(30)), CAST(notes AS CHAR(5)), memo, CAST(ratio AS CHAR(6)) FROM people ORDER BY id",
         )
         .await;
-    let rows: Vec<String> = rows.iter().map(|row| row.replace('T', " ").replace("/32", "")).collect();
-    let clean = |row: &str| row.split('|').map(|cell| cell.trim().trim_end_matches("/128").trim_end_matches(".00").to_owned()).collect::<Vec<_>>();
-    assert_eq!(clean(&rows[0]), ["deleted", "1990-01-01", "2024-03-01 00:00:00", "10", "30", "192.0.2.0", "~", "-", "10"]);
-    assert_eq!(clean(&rows[1]), ["deleted", "1991-01-01", "2024-04-01 00:00:00", "20", "-10", "2001:db8:1::", "~", "~", "-5"]);
+    let rows: Vec<String> =
+        rows.iter().map(|row| row.replace('T', " ").replace("/32", "")).collect();
+    let clean = |row: &str| {
+        row.split('|')
+            .map(|cell| cell.trim().trim_end_matches("/128").trim_end_matches(".00").to_owned())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        clean(&rows[0]),
+        ["deleted", "1990-01-01", "2024-03-01 00:00:00", "10", "30", "192.0.2.0", "~", "-", "10"]
+    );
+    assert_eq!(
+        clean(&rows[1]),
+        [
+            "deleted",
+            "1991-01-01",
+            "2024-04-01 00:00:00",
+            "20",
+            "-10",
+            "2001:db8:1::",
+            "~",
+            "~",
+            "-5"
+        ]
+    );
     assert_eq!(clean(&rows[2])[0], "Eve");
     let mails = system.rows("SELECT mail FROM people ORDER BY id").await;
-    assert!(mails[0].starts_with("gone-") && mails[0].len() == 37 && mails[0] != mails[1], "{mails:?}");
+    assert!(
+        mails[0].starts_with("gone-") && mails[0].len() == 37 && mails[0] != mails[1],
+        "{mails:?}"
+    );
     assert!(connector.verify(&order).await.unwrap().survivors.is_empty());
-    order.key = "again".to_owned();
+    order.key = "again".into();
     let again = done(connector.execute(&order, &Watcher::new()).await.unwrap());
     assert_eq!(again.changed(), 0);
     assert_eq!(system.rows("SELECT mail FROM people ORDER BY id").await, mails);
@@ -129,7 +154,12 @@ async fn strategies_that_cannot_work_are_refused(mut system: System) {
     let receipt = connector.execute(&order, &Watcher::new()).await.unwrap();
     let Receipt::Refused { reasons, .. } = receipt else { panic!("{receipt:?}") };
     let all = reasons.join("\n");
-    for part in ["`people.age` may not be null", "unique constraint on (mail)", "`people.id` is a key field", "`constant`"] {
+    for part in [
+        "`people.age` may not be null",
+        "unique constraint on (mail)",
+        "`people.id` is a key field",
+        "`constant`",
+    ] {
         assert!(all.contains(part), "{part}: {all}");
     }
     assert_eq!(connector.preview(&order).await.unwrap().refusals, reasons);
@@ -164,7 +194,10 @@ async fn what_stays_as_a_whole_is_treated_in_part(mut system: System) {
     assert_eq!((preview.collections[0].delete, preview.collections[0].treat["name"]), (1, 1));
     let outcome = done(connector.execute(&order, &Watcher::new()).await.unwrap());
     let counted = of(&outcome, "customers");
-    assert_eq!((counted.deleted, counted.treated["name"], counted.referenced["invoices"]), (1, 1, 1));
+    assert_eq!(
+        (counted.deleted, counted.treated["name"], counted.referenced["invoices"]),
+        (1, 1, 1)
+    );
     assert_eq!(outcome.collections.len(), 1);
     assert!(connector.verify(&order).await.unwrap().survivors.is_empty());
 }
@@ -183,10 +216,15 @@ async fn restrictions_come_and_go_by_flag(mut system: System) {
         field: FieldRef::own("id"),
         values: vec![Value::Integer(1), Value::Integer(2)],
     };
-    let mut a = collection("a", &["id"], &[("id", FieldType::Integer), ("blocked", FieldType::Boolean)]);
+    let mut a =
+        collection("a", &["id"], &[("id", FieldType::Integer), ("blocked", FieldType::Boolean)]);
     a.restriction = Some(Restriction::Flag { field: "blocked".to_owned() });
     a.restrict_when = two();
-    let mut b = collection("b", &["id"], &[("id", FieldType::Integer), ("blocked_at", FieldType::Timestamp)]);
+    let mut b = collection(
+        "b",
+        &["id"],
+        &[("id", FieldType::Integer), ("blocked_at", FieldType::Timestamp)],
+    );
     b.restriction = Some(Restriction::Flag { field: "blocked_at".to_owned() });
     b.restrict_when = two();
     let connector = system.connector();
@@ -195,9 +233,9 @@ async fn restrictions_come_and_go_by_flag(mut system: System) {
     let outcome = done(connector.execute(&order, &Watcher::new()).await.unwrap());
     assert_eq!((of(&outcome, "a").restricted, of(&outcome, "b").restricted), (2, 2));
     assert!(connector.verify(&order).await.unwrap().survivors.is_empty());
-    order.key = "again".to_owned();
+    order.key = "again".into();
     assert_eq!(done(connector.execute(&order, &Watcher::new()).await.unwrap()).changed(), 0);
-    order.key = "lift".to_owned();
+    order.key = "lift".into();
     for one in &mut order.instructions {
         one.restrict_when = Predicate::Never;
         one.lift_when = Predicate::Always;
@@ -214,7 +252,8 @@ async fn restrictions_come_and_go_by_moving(mut system: System) {
              INSERT INTO files VALUES (1, 'a'), (2, 'b'), (3, 'b');",
         )
         .await;
-    let mut files = collection("files", &["id"], &[("id", FieldType::Integer), ("word", FieldType::Text)]);
+    let mut files =
+        collection("files", &["id"], &[("id", FieldType::Integer), ("word", FieldType::Text)]);
     files.restriction = Some(Restriction::Move { to: "locked_files".to_owned() });
     files.restrict_when = equal("word", text("b"));
     let connector = system.connector();
@@ -222,7 +261,7 @@ async fn restrictions_come_and_go_by_moving(mut system: System) {
     let outcome = done(connector.execute(&order, &Watcher::new()).await.unwrap());
     assert_eq!(of(&outcome, "files").restricted, 2);
     assert_eq!(system.rows("SELECT word FROM locked_files").await, ["b", "b"]);
-    order.key = "lift".to_owned();
+    order.key = "lift".into();
     order.instructions[0].restrict_when = Predicate::Never;
     order.instructions[0].lift_when = Predicate::Always;
     let outcome = done(connector.execute(&order, &Watcher::new()).await.unwrap());
@@ -232,13 +271,19 @@ async fn restrictions_come_and_go_by_moving(mut system: System) {
 
 async fn drift_stops_an_order(mut system: System) {
     system.run("CREATE TABLE a (id INT PRIMARY KEY, extra INT, since DATE);").await;
-    let mut a = collection("a", &["id", "gone"], &[("id", FieldType::Integer), ("gone", FieldType::Text), ("since", FieldType::Date)]);
+    let mut a = collection(
+        "a",
+        &["id", "gone"],
+        &[("id", FieldType::Integer), ("gone", FieldType::Text), ("since", FieldType::Date)],
+    );
     a.delete_when = Predicate::Always;
     let missing = collection("b", &["id"], &[("id", FieldType::Integer)]);
     let connector = system.connector();
     let order = order("drift", vec![a, missing]);
     let fault = connector.execute(&order, &Watcher::new()).await.unwrap_err().to_string();
-    for part in ["`a.extra` is in the system", "`a.gone` is mapped", "the key of `a`", "collection `b`"] {
+    for part in
+        ["`a.extra` is in the system", "`a.gone` is mapped", "the key of `a`", "collection `b`"]
+    {
         assert!(fault.contains(part), "{part}: {fault}");
     }
     assert_eq!(connector.check(&order).await.unwrap().drift.len(), 4);
@@ -268,10 +313,14 @@ async fn a_record_is_inspected_with_its_types(mut system: System) {
     let connector = system.connector();
     let order = order("inspect", vec![a]);
     let key = [("id".to_owned(), Value::Integer(1))].into();
-    let fields: Vec<FieldRef> = ["id", "word", "since", "good"].into_iter().map(FieldRef::own).collect();
+    let fields: Vec<FieldRef> =
+        ["id", "word", "since", "good"].into_iter().map(FieldRef::own).collect();
     let record = connector.inspect(&order, "a", &key, &fields).await.unwrap().unwrap();
     assert!(record["id"] == Value::Integer(1) && record["word"] == text("x"));
-    assert!(record["since"] == Value::Date("2020-02-03".parse().unwrap()) && record["good"] == Value::Boolean(true));
+    assert!(
+        record["since"] == Value::Date("2020-02-03".parse().unwrap())
+            && record["good"] == Value::Boolean(true)
+    );
     let other = [("id".to_owned(), Value::Integer(2))].into();
     assert!(connector.inspect(&order, "a", &other, &fields).await.unwrap().is_none());
 }
@@ -316,8 +365,14 @@ async fn partitions_that_are_due_as_a_whole_are_dropped() {
     order.pace.chunk_records = 100;
     assert_eq!(connector.preview(&order).await.unwrap().collections[0].delete, 600);
     let outcome = done(connector.execute(&order, &Watcher::new()).await.unwrap());
-    assert_eq!((outcome.collections[0].deleted, outcome.collections[0].partitions_dropped), (600, 1));
-    assert_eq!(system.rows("SELECT CAST(id AS TEXT) FROM events ORDER BY id").await, ["9000", "9001"]);
+    assert_eq!(
+        (outcome.collections[0].deleted, outcome.collections[0].partitions_dropped),
+        (600, 1)
+    );
+    assert_eq!(
+        system.rows("SELECT CAST(id AS TEXT) FROM events ORDER BY id").await,
+        ["9000", "9001"]
+    );
     assert!(connector.verify(&order).await.unwrap().survivors.is_empty());
 }
 
@@ -332,9 +387,12 @@ async fn moments_of_sqlite_are_read_in_every_usual_form() {
                (8, 'now'), (9, 2460462), (10, ''), (11, '2024-05-31'), (12, '2024-06-01T10:00:00-01:00');",
         )
         .await;
-    let mut visits = collection("visits", &["id"], &[("id", FieldType::Integer), ("at", FieldType::Timestamp)]);
+    let mut visits =
+        collection("visits", &["id"], &[("id", FieldType::Integer), ("at", FieldType::Timestamp)]);
     visits.delete_when = sql_ground::before("at", "2024-06-01T10:00:00Z");
-    let outcome = done(system.connector().execute(&order("moments", vec![visits]), &Watcher::new()).await.unwrap());
+    let outcome = done(
+        system.connector().execute(&order("moments", vec![visits]), &Watcher::new()).await.unwrap(),
+    );
     assert_eq!(outcome.collections[0].deleted, 5);
     assert_eq!(
         system.rows("SELECT CAST(id AS TEXT) FROM visits ORDER BY id").await,

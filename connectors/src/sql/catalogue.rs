@@ -128,7 +128,8 @@ impl Catalogue {
         let exact = self.tables.iter().position(|table| table.full_name() == source);
         exact.or_else(|| {
             self.tables.iter().position(|table| {
-                table.name == source && table.schema.as_deref().is_none_or(|schema| schema == "public")
+                table.name == source
+                    && table.schema.as_deref().is_none_or(|schema| schema == "public")
             })
         })
     }

@@ -104,7 +104,9 @@ fn column(row: &[Cell]) -> Column {
         zoned: data_type == "timestamp",
         by_text: false,
         nullable: row[4].truth(),
-        generated: extra.contains("VIRTUAL") || extra.contains("STORED") || extra.contains("PERSISTENT"),
+        generated: extra.contains("VIRTUAL")
+            || extra.contains("STORED")
+            || extra.contains("PERSISTENT"),
         length: (row[6] != Cell::Null && class == FieldType::Text).then(|| row[6].count()),
         collation: row[7].optional_text().zip(row[8].optional_text()),
         native,
@@ -136,7 +138,11 @@ fn keys(catalogue: &mut Catalogue, rows: &[Vec<Cell>]) {
     let mut grouped: BTreeMap<(String, String), Vec<String>> = BTreeMap::new();
     for row in rows {
         // A prefix or an expression makes the index unusable as a key.
-        let column = if row[2] == Cell::Null || row[3] != Cell::Null { String::new() } else { row[2].text() };
+        let column = if row[2] == Cell::Null || row[3] != Cell::Null {
+            String::new()
+        } else {
+            row[2].text()
+        };
         grouped.entry((row[0].text(), row[1].text())).or_default().push(column);
     }
     for ((table, index), columns) in grouped {

@@ -108,7 +108,8 @@ impl Reading {
                 estimated,
                 partitioned_by: row[6].optional_text(),
                 unfit: row[7].truth().then(|| {
-                    "a rewrite rule changes what UPDATE or DELETE does there: drop the rule".to_owned()
+                    "a rewrite rule changes what UPDATE or DELETE does there: drop the rule"
+                        .to_owned()
                 }),
                 ..Table::default()
             });

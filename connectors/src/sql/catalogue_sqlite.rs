@@ -22,11 +22,8 @@ pub(crate) async fn read(session: &mut Session) -> Result<Catalogue, Fault> {
         Catalogue { product: format!("SQLite {}", version[0].text()), ..Catalogue::default() };
     for row in session.fetch(&Fragment::raw(TABLES)).await? {
         let name = row[0].text();
-        let mut table = Table {
-            name: name.clone(),
-            view: row[1].text() != "table",
-            ..Table::default()
-        };
+        let mut table =
+            Table { name: name.clone(), view: row[1].text() != "table", ..Table::default() };
         columns(session, &mut table, row[2].truth()).await?;
         unique(session, &mut table).await?;
         catalogue.tables.push(table);
@@ -35,7 +32,11 @@ pub(crate) async fn read(session: &mut Session) -> Result<Catalogue, Fault> {
     Ok(catalogue)
 }
 
-async fn columns(session: &mut Session, table: &mut Table, without_rowid: bool) -> Result<(), Fault> {
+async fn columns(
+    session: &mut Session,
+    table: &mut Table,
+    without_rowid: bool,
+) -> Result<(), Fault> {
     let rows = session
         .fetch(
             &Fragment::raw("SELECT name, type, \"notnull\", pk, hidden FROM pragma_table_xinfo(")
@@ -131,13 +132,16 @@ async fn references(session: &mut Session, catalogue: &mut Catalogue) -> Result<
     Ok(())
 }
 
-fn reference(catalogue: &Catalogue, child: usize, name: &str, rows: &[Vec<Cell>]) -> Option<Reference> {
+fn reference(
+    catalogue: &Catalogue,
+    child: usize,
+    name: &str,
+    rows: &[Vec<Cell>],
+) -> Option<Reference> {
     let to = rows.first()?[1].text();
-    let parent =
-        catalogue.tables.iter().position(|table| table.name.eq_ignore_ascii_case(&to))?;
+    let parent = catalogue.tables.iter().position(|table| table.name.eq_ignore_ascii_case(&to))?;
     let exact = |table: &Table, wanted: &str| {
-        let found =
-            table.columns.iter().find(|column| column.name.eq_ignore_ascii_case(wanted));
+        let found = table.columns.iter().find(|column| column.name.eq_ignore_ascii_case(wanted));
         found.map_or_else(|| wanted.to_owned(), |column| column.name.clone())
     };
     let to_fields: Vec<String> = if rows.iter().any(|row| row[3] == Cell::Null) {

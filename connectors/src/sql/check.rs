@@ -53,8 +53,7 @@ async fn postgres(
             Some(schema) => Fragment::text_value(schema),
             None => Fragment::raw("current_schema()"),
         };
-        let statement =
-            Fragment::raw("SELECT has_schema_privilege(").and(name).then(", 'CREATE')");
+        let statement = Fragment::raw("SELECT has_schema_privilege(").and(name).then(", 'CREATE')");
         if !session.fetch_one(&statement).await?[0].truth() {
             missing.push(format!(
                 "`{progress_table}`: grant CREATE on its schema, or create the table beforehand"

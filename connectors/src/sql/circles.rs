@@ -90,8 +90,10 @@ impl Run<'_> {
             }
             tables.sort_unstable();
             tables.dedup();
-            let names: Result<Vec<String>, Fault> =
-                tables.iter().map(|&one| self.scene.table(one).quoted(self.scene.dialect)).collect();
+            let names: Result<Vec<String>, Fault> = tables
+                .iter()
+                .map(|&one| self.scene.table(one).quoted(self.scene.dialect))
+                .collect();
             statements.push(Fragment::raw(format!(
                 "LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE",
                 names?.join(", ")
@@ -111,8 +113,11 @@ impl Run<'_> {
                 named.join(", ")
             )));
             statements.push(
-                Fragment::raw(format!("INSERT INTO {name} SELECT {} FROM {from} WHERE ", keys.join(", ")))
-                    .and(Fragment::all(due(&compiler, &place, member)?)),
+                Fragment::raw(format!(
+                    "INSERT INTO {name} SELECT {} FROM {from} WHERE ",
+                    keys.join(", ")
+                ))
+                .and(Fragment::all(due(&compiler, &place, member)?)),
             );
         }
         Ok(statements)
@@ -154,7 +159,8 @@ impl Run<'_> {
             let compiler = Compiler::new(&self.scene);
             let (from, place) = compiler.main(self.scene.table_of(member)?, Some(member))?;
             deletions.push(
-                in_set(&compiler, &place, member)?.within(&format!("DELETE FROM {from} WHERE "), ""),
+                in_set(&compiler, &place, member)?
+                    .within(&format!("DELETE FROM {from} WHERE "), ""),
             );
         }
         match self.scene.dialect {
@@ -180,7 +186,9 @@ impl Run<'_> {
         let mut firm: Vec<Vec<usize>> = vec![Vec::new(); group.members.len()];
         for (parent, edge) in edges {
             let Some(child) = edge.instruction else { continue };
-            let Some(child_index) = group.members.iter().position(|&one| one == child) else { continue };
+            let Some(child_index) = group.members.iter().position(|&one| one == child) else {
+                continue;
+            };
             let table = self.scene.table(edge.table);
             let emptied: Vec<&String> = edge
                 .fields
@@ -237,13 +245,19 @@ fn key_equals(
     set: &str,
 ) -> Result<Vec<Fragment>, Fault> {
     let keys = Keys::of(compiler, place, member).names(compiler, place)?;
-    let equals = keys.iter().enumerate().map(|(index, key)| Fragment::raw(format!("{key} = {set}.c{index}")));
+    let equals = keys
+        .iter()
+        .enumerate()
+        .map(|(index, key)| Fragment::raw(format!("{key} = {set}.c{index}")));
     Ok(equals.collect())
 }
 
 /// The record at `place` is in the set of its collection.
 fn in_set(compiler: &Compiler<'_, '_>, place: &Place, member: usize) -> Result<Fragment, Fault> {
-    let set = format!("quietus_set_{}", place.prefix.trim_matches(|mark| mark == '`').replace(['`', '.'], "_"));
+    let set = format!(
+        "quietus_set_{}",
+        place.prefix.trim_matches(|mark| mark == '`').replace(['`', '.'], "_")
+    );
     let equals = key_equals(compiler, place, member, &set)?;
     Ok(Fragment::all(equals)
         .within(&format!("EXISTS (SELECT 1 FROM {} AS {set} WHERE ", set_name(member)), ")"))

@@ -42,7 +42,11 @@ impl<'s, 'o> Compiler<'s, 'o> {
 
     /// The table that a statement is about, and how it stands behind `FROM`, `UPDATE` or
     /// `DELETE FROM`. MariaDB knows no alias there.
-    pub(crate) fn main(&self, table: usize, instruction: Option<usize>) -> Result<(String, Place), Fault> {
+    pub(crate) fn main(
+        &self,
+        table: usize,
+        instruction: Option<usize>,
+    ) -> Result<(String, Place), Fault> {
         let quoted = self.scene.table(table).quoted(self.dialect())?;
         if self.dialect() == Dialect::MariaDb {
             return Ok((quoted.clone(), Place { prefix: quoted, table, instruction }));
@@ -52,7 +56,11 @@ impl<'s, 'o> Compiler<'s, 'o> {
     }
 
     /// Another table of the same statement.
-    pub(crate) fn inner(&self, table: usize, instruction: Option<usize>) -> Result<(String, Place), Fault> {
+    pub(crate) fn inner(
+        &self,
+        table: usize,
+        instruction: Option<usize>,
+    ) -> Result<(String, Place), Fault> {
         let quoted = self.scene.table(table).quoted(self.dialect())?;
         self.next.set(self.next.get() + 1);
         let prefix = format!("quietus_{}", self.next.get());
@@ -86,7 +94,12 @@ impl<'s, 'o> Compiler<'s, 'o> {
         self.condition(place, predicate, false)
     }
 
-    fn condition(&self, place: &Place, predicate: &Predicate, wanted: bool) -> Result<Fragment, Fault> {
+    fn condition(
+        &self,
+        place: &Place,
+        predicate: &Predicate,
+        wanted: bool,
+    ) -> Result<Fragment, Fault> {
         match predicate {
             Predicate::Always => Ok(Fragment::raw(if wanted { "(1 = 1)" } else { "(1 = 0)" })),
             Predicate::Never => Ok(Fragment::raw(if wanted { "(1 = 0)" } else { "(1 = 1)" })),
@@ -211,9 +224,10 @@ impl<'s, 'o> Compiler<'s, 'o> {
                 instruction: at.instruction.unwrap_or(usize::MAX),
                 fields: names.clone(),
             };
-            let number = self.scene.lists.iter().position(|one| *one == entry).ok_or_else(|| {
-                misconfigured("a list is read through a link that the order does not know")
-            })?;
+            let number =
+                self.scene.lists.iter().position(|one| *one == entry).ok_or_else(|| {
+                    misconfigured("a list is read through a link that the order does not know")
+                })?;
             self.next.set(self.next.get() + 1);
             let alias = format!("quietus_{}", self.next.get());
             let mut equal = Vec::new();
@@ -222,7 +236,10 @@ impl<'s, 'o> Compiler<'s, 'o> {
                 equal.push(Fragment::raw(format!("{left} = {alias}.c{index}")));
             }
             Ok(Fragment::all(equal).within(
-                &format!("EXISTS (SELECT 1 FROM {} AS {alias} WHERE ", list_name(self.dialect(), number)),
+                &format!(
+                    "EXISTS (SELECT 1 FROM {} AS {alias} WHERE ",
+                    list_name(self.dialect(), number)
+                ),
                 ")",
             ))
         })
@@ -306,5 +323,120 @@ pub(crate) fn list_name(dialect: Dialect, number: usize) -> String {
         Dialect::Postgres => format!("pg_temp.quietus_list_{number}"),
         Dialect::MariaDb => format!("quietus_list_{number}"),
         Dialect::Sqlite => format!("temp.quietus_list_{number}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::order::{Instruction, Link, LinkKind, Order, Pace, PartitionPolicy};
+    use crate::sql::catalogue::{Catalogue, Column, Table};
+    use crate::value::FieldType;
+
+    fn column(name: &str, class: FieldType, cast: &str) -> Column {
+        Column {
+            name: name.to_owned(),
+            native: cast.to_owned(),
+            class,
+            cast: cast.to_owned(),
+            zoned: true,
+            by_text: false,
+            nullable: true,
+            generated: false,
+            length: None,
+            collation: None,
+        }
+    }
+
+    fn table(name: &str) -> Table {
+        Table {
+            name: name.to_owned(),
+            columns: vec![
+                column("id", FieldType::Integer, "bigint"),
+                column("parent", FieldType::Integer, "bigint"),
+                column("seen", FieldType::Timestamp, "timestamptz"),
+            ],
+            key: vec!["id".to_owned()],
+            ..Table::default()
+        }
+    }
+
+    fn instruction(name: &str) -> Instruction {
+        Instruction {
+            collection: name.to_owned(),
+            source: name.to_owned(),
+            key: vec!["id".to_owned()],
+            fields: Vec::new(),
+            links: vec![Link {
+                name: "up".to_owned(),
+                to: "parents".to_owned(),
+                fields: vec![("parent".to_owned(), "id".to_owned())],
+                kind: LinkKind::Deep,
+                needed: false,
+            }],
+            treatments: Vec::new(),
+            delete_when: Predicate::Never,
+            restrict_when: Predicate::Never,
+            lift_when: Predicate::Never,
+            restriction: None,
+            held: Predicate::Never,
+            partitions: PartitionPolicy::Records,
+            probes: Vec::new(),
+            keep: false,
+        }
+    }
+
+    fn written(dialect: Dialect, predicate: &Predicate) -> String {
+        let order = Order {
+            key: "k".to_owned(),
+            attempt: 1,
+            moment: jiff::Timestamp::UNIX_EPOCH,
+            instructions: vec![instruction("children"), instruction("parents")],
+            lists: Vec::new(),
+            pace: Pace::default(),
+            most_records: None,
+        };
+        let catalogue =
+            Catalogue { tables: vec![table("children"), table("parents")], ..Catalogue::default() };
+        let scene = Scene::new(dialect, &order, catalogue);
+        let compiler = Compiler::new(&scene);
+        let (_, place) = compiler.main(0, Some(0)).unwrap();
+        compiler.holds(&place, predicate).unwrap().finish(dialect)
+    }
+
+    fn one() -> Predicate {
+        Predicate::Compare {
+            field: FieldRef::own("id"),
+            comparison: Comparison::Equal,
+            value: Value::Integer(1),
+        }
+    }
+
+    #[test]
+    fn positive_leaves_stay_bare_and_negative_ones_name_the_null() {
+        assert_eq!(written(Dialect::Sqlite, &one()), "(quietus_0.\"id\" = ?)");
+        assert_eq!(
+            written(Dialect::Sqlite, &one().negate()),
+            "(quietus_0.\"id\" <> ? OR quietus_0.\"id\" IS NULL)"
+        );
+        let seen = Predicate::Absent(FieldRef::own("seen"));
+        assert_eq!(
+            written(Dialect::MariaDb, &Predicate::Not(Box::new(Predicate::All(vec![one(), seen])))),
+            "((`children`.`id` <> ? OR `children`.`id` IS NULL) OR `children`.`seen` IS NOT NULL)"
+        );
+    }
+
+    #[test]
+    fn one_starting_point_is_one_comparison() {
+        let cutoff = Cutoff::Moment(jiff::Timestamp::UNIX_EPOCH);
+        let own = Predicate::LatestAtOrBefore(vec![(FieldRef::own("seen"), cutoff)]);
+        assert_eq!(written(Dialect::Postgres, &own), "(quietus_0.\"seen\" <= $1)");
+        let through = FieldRef { via: vec!["up".to_owned()], field: "seen".to_owned() };
+        let through = Predicate::LatestAtOrBefore(vec![(through, cutoff)]);
+        assert_eq!(
+            written(Dialect::Postgres, &through),
+            "EXISTS (SELECT 1 FROM \"parents\" AS quietus_1 WHERE quietus_1.\"id\" = quietus_0.\"parent\" \
+             AND (quietus_1.\"seen\" <= $1))"
+        );
     }
 }

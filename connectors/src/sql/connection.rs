@@ -9,11 +9,13 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
-use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlRow};
 use sqlx::encode::{Encode, IsNull};
 use sqlx::error::BoxDynError;
+use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlRow};
 use sqlx::postgres::types::Oid;
-use sqlx::postgres::{PgArgumentBuffer, PgConnectOptions, PgConnection, PgRow, PgTypeInfo, Postgres};
+use sqlx::postgres::{
+    PgArgumentBuffer, PgConnectOptions, PgConnection, PgRow, PgTypeInfo, Postgres,
+};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteRow};
 use sqlx::{
     AssertSqlSafe, Column as _, ConnectOptions, Connection, Row as _, Type, TypeInfo as _,
@@ -150,7 +152,10 @@ impl Session {
                  SESSION time_zone = '+00:00', SESSION foreign_key_checks = 1, \
                  SESSION sql_safe_updates = 0"
                     .to_owned(),
-                format!("SET SESSION innodb_lock_wait_timeout = {}", (lock_ms.max(1)).div_ceil(1000)),
+                format!(
+                    "SET SESSION innodb_lock_wait_timeout = {}",
+                    (lock_ms.max(1)).div_ceil(1000)
+                ),
                 "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ".to_owned(),
             ],
             Self::Sqlite(_) => vec!["PRAGMA secure_delete = ON".to_owned()],
@@ -228,7 +233,9 @@ impl Session {
                 .await
                 .map(|done| done.rows_affected()),
         };
-        answer.map_err(|error| fault(dialect, Doing::Statement, error))
+        let doing =
+            if statement.text.starts_with("DELETE") { Doing::Deletion } else { Doing::Statement };
+        answer.map_err(|error| fault(dialect, doing, error))
     }
 
     /// Reads all rows of a bounded answer.
@@ -254,9 +261,11 @@ impl Session {
 
     /// The one row of an aggregate.
     pub(crate) async fn fetch_one(&mut self, statement: &Fragment) -> Result<Vec<Cell>, Fault> {
-        self.fetch(statement).await?.into_iter().next().ok_or_else(|| {
-            crate::sql::faults::rejected("a count came back without a row")
-        })
+        self.fetch(statement)
+            .await?
+            .into_iter()
+            .next()
+            .ok_or_else(|| crate::sql::faults::rejected("a count came back without a row"))
     }
 
     /// One number.
@@ -315,9 +324,15 @@ fn postgres_query<'q>(text: AssertSqlSafe<String>, binds: &[Cell]) -> PostgresQu
             Cell::Real(number) => query.bind(*number),
             Cell::Text(text) => query.bind(text.clone()),
             Cell::Bytes(bytes) => query.bind(bytes.clone()),
-            Cell::Moment(since) => query.bind(PostgresTime { oid: 1184, bytes: since.to_be_bytes().to_vec() }),
-            Cell::WallClock(since) => query.bind(PostgresTime { oid: 1114, bytes: since.to_be_bytes().to_vec() }),
-            Cell::Day(since) => query.bind(PostgresTime { oid: 1082, bytes: since.to_be_bytes().to_vec() }),
+            Cell::Moment(since) => {
+                query.bind(PostgresTime { oid: 1184, bytes: since.to_be_bytes().to_vec() })
+            }
+            Cell::WallClock(since) => {
+                query.bind(PostgresTime { oid: 1114, bytes: since.to_be_bytes().to_vec() })
+            }
+            Cell::Day(since) => {
+                query.bind(PostgresTime { oid: 1082, bytes: since.to_be_bytes().to_vec() })
+            }
         };
     }
     query

@@ -16,7 +16,11 @@ use crate::sql::windows::{Flow, Job, Run, Statements};
 const MOST_PASSES: u32 = 12;
 
 /// `delete_when` holds and no hold does.
-pub(crate) fn due(compiler: &Compiler<'_, '_>, place: &Place, instruction: usize) -> Result<Vec<Fragment>, Fault> {
+pub(crate) fn due(
+    compiler: &Compiler<'_, '_>,
+    place: &Place,
+    instruction: usize,
+) -> Result<Vec<Fragment>, Fault> {
     let instruction = compiler.scene.instruction(instruction);
     let mut conditions = Vec::new();
     if instruction.delete_when != Predicate::Always {
@@ -63,25 +67,28 @@ impl Run<'_> {
     async fn delete_member(&mut self, instruction: usize) -> Result<Flow, Fault> {
         let table = self.scene.table_of(instruction)?;
         let cascades = self.scene.blockers(table).iter().any(|blocker| blocker.cascade);
-        let write = move |compiler: &Compiler<'_, '_>, from: &str, place: &Place, bounds: Vec<Fragment>| {
-            let mut conditions = bounds;
-            conditions.extend(due(compiler, place, instruction)?);
-            conditions.extend(compiler.unreferred(place)?);
-            let condition = Fragment::all(conditions);
-            let mut statements = Statements::default();
-            if cascades && compiler.dialect() == Dialect::Postgres {
-                // A child inserted between the look and the deletion would be taken along. Once
-                // the parents are locked no child can come, and the deletion looks again.
-                statements.before.push(
-                    Fragment::raw(format!("SELECT 1 FROM {from} WHERE "))
-                        .and(condition.clone())
-                        .then(" FOR UPDATE")
-                        .within("SELECT count(*) FROM (", ") AS quietus_locked"),
-                );
-            }
-            statements.counted.push(Fragment::raw(format!("DELETE FROM {from} WHERE ")).and(condition));
-            Ok(statements)
-        };
+        let write =
+            move |compiler: &Compiler<'_, '_>, from: &str, place: &Place, bounds: Vec<Fragment>| {
+                let mut conditions = bounds;
+                conditions.extend(due(compiler, place, instruction)?);
+                conditions.extend(compiler.unreferred(place)?);
+                let condition = Fragment::all(conditions);
+                let mut statements = Statements::default();
+                if cascades && compiler.dialect() == Dialect::Postgres {
+                    // A child inserted between the look and the deletion would be taken along. Once
+                    // the parents are locked no child can come, and the deletion looks again.
+                    statements.before.push(
+                        Fragment::raw(format!("SELECT 1 FROM {from} WHERE "))
+                            .and(condition.clone())
+                            .then(" FOR UPDATE")
+                            .within("SELECT count(*) FROM (", ") AS quietus_locked"),
+                    );
+                }
+                statements
+                    .counted
+                    .push(Fragment::raw(format!("DELETE FROM {from} WHERE ")).and(condition));
+                Ok(statements)
+            };
         self.windows(&Job {
             table,
             instruction,

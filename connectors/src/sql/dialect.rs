@@ -66,7 +66,12 @@ impl Dialect {
     ///
     /// MariaDB does not use an index for row values, so they are written out with a leading
     /// condition on the first part that it does use.
-    pub(crate) fn key_compare(self, names: &[String], how: KeyCompare, bounds: &[Fragment]) -> Fragment {
+    pub(crate) fn key_compare(
+        self,
+        names: &[String],
+        how: KeyCompare,
+        bounds: &[Fragment],
+    ) -> Fragment {
         if names.len() == 1 {
             return Fragment::raw(format!("{} {} ", names[0], how.sign())).and(bounds[0].clone());
         }

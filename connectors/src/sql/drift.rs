@@ -12,7 +12,9 @@ pub(crate) fn find(scene: &Scene<'_>) -> Vec<Drift> {
     let mut drift = Vec::new();
     for (position, instruction) in scene.order.instructions.iter().enumerate() {
         match scene.table_position(position) {
-            None => drift.push(Drift::CollectionMissing { collection: instruction.collection.clone() }),
+            None => {
+                drift.push(Drift::CollectionMissing { collection: instruction.collection.clone() });
+            }
             Some(table) => {
                 collection(scene.dialect, instruction, scene.table(table), &mut drift);
             }

@@ -164,13 +164,15 @@ type Left = Option<(Vec<String>, Fragment)>;
 fn left_statement(scene: &Scene<'_>, instruction: usize) -> Result<Left, Fault> {
     let one = scene.instruction(instruction);
     let table = scene.table_of(instruction)?;
-    let blockers = if one.delete_when == Predicate::Never { Vec::new() } else { scene.blockers(table) };
+    let blockers =
+        if one.delete_when == Predicate::Never { Vec::new() } else { scene.blockers(table) };
     if blockers.is_empty() && one.held == Predicate::Never {
         return Ok(None);
     }
     let compiler = Compiler::new(scene);
     let (from, place) = compiler.main(table, Some(instruction))?;
-    let mut names: Vec<String> = blockers.iter().map(|one| scene.name_of_table(one.table)).collect();
+    let mut names: Vec<String> =
+        blockers.iter().map(|one| scene.name_of_table(one.table)).collect();
     names.sort();
     names.dedup();
     let mut columns = Vec::new();

@@ -17,6 +17,8 @@ pub(crate) enum Doing {
     Connect,
     /// Reading, or writing inside a transaction that has not been committed.
     Statement,
+    /// Deleting, where a new reference can appear between the look and the deletion.
+    Deletion,
     /// Committing: a lost connection leaves the outcome open.
     Commit,
 }
@@ -40,10 +42,20 @@ pub(crate) fn rejected(message: impl Into<String>) -> Fault {
 #[expect(clippy::needless_pass_by_value, reason = "used as an argument of map_err")]
 pub(crate) fn fault(dialect: Dialect, doing: Doing, error: sqlx::Error) -> Fault {
     match &error {
-        sqlx::Error::Database(database) => database_fault(dialect, database.as_ref()),
-        sqlx::Error::Configuration(_) | sqlx::Error::InvalidArgument(_) => {
-            misconfigured("the connection URL cannot be used: check host, port, database and options")
+        sqlx::Error::Database(database) => {
+            let code = code(dialect, database.as_ref());
+            if doing == Doing::Deletion && still_referred(dialect, &code) {
+                return transient(format!(
+                    "{} answered `{code}`: a record that is being deleted has just been referred to{}",
+                    dialect.product(),
+                    names(database.as_ref())
+                ));
+            }
+            database_fault(dialect, &code, database.as_ref())
         }
+        sqlx::Error::Configuration(_) | sqlx::Error::InvalidArgument(_) => misconfigured(
+            "the connection URL cannot be used: check host, port, database and options",
+        ),
         sqlx::Error::Tls(_) => misconfigured(
             "no TLS connection could be made: check the certificate and the `sslmode` of the URL",
         ),
@@ -63,7 +75,7 @@ fn lost(dialect: Dialect, doing: Doing) -> Fault {
             "{} cannot be reached: check that it runs and that host and port are right",
             dialect.product()
         )),
-        Doing::Statement => transient(format!(
+        Doing::Statement | Doing::Deletion => transient(format!(
             "the connection to {} broke; what was not committed is rolled back",
             dialect.product()
         )),
@@ -76,11 +88,19 @@ fn lost(dialect: Dialect, doing: Doing) -> Fault {
     }
 }
 
-fn database_fault(dialect: Dialect, error: &dyn DatabaseError) -> Fault {
-    let code = code(dialect, error);
+/// The code says that a foreign key forbids a deletion.
+fn still_referred(dialect: Dialect, code: &str) -> bool {
+    match dialect {
+        Dialect::Postgres => matches!(code, "23503" | "23001"),
+        Dialect::MariaDb => matches!(code, "1451" | "1217"),
+        Dialect::Sqlite => matches!(code, "787" | "1811"),
+    }
+}
+
+fn database_fault(dialect: Dialect, code: &str, error: &dyn DatabaseError) -> Fault {
     let names = names(error);
     let product = dialect.product();
-    match class(dialect, &code) {
+    match class(dialect, code) {
         Class::Transient(why) => transient(format!("{product} answered `{code}`: {why}{names}")),
         Class::Misconfigured(why) => {
             misconfigured(format!("{product} answered `{code}`: {why}{names}"))
@@ -166,7 +186,9 @@ fn mariadb_class(code: &str) -> Class {
         "1146" | "1054" | "1051" | "1305" | "1630" => {
             Class::Misconfigured("a table, column or function is not there")
         }
-        "1290" | "1792" | "1836" => Class::Misconfigured("the server is read-only: use the primary"),
+        "1290" | "1792" | "1836" => {
+            Class::Misconfigured("the server is read-only: use the primary")
+        }
         "1137" | "1093" => Class::Misconfigured(
             "this version cannot name a table twice in one statement: use MariaDB 10.6 or later",
         ),
@@ -191,9 +213,9 @@ fn sqlite_class(code: &str) -> Class {
         3 | 23 => Class::Misconfigured("permission denied"),
         8 => Class::Misconfigured("the file is read-only"),
         14 => Class::Misconfigured("the file cannot be opened"),
-        1 | 11 | 17 | 26 => {
-            Class::Misconfigured("the file is not a healthy database or a table or column is missing")
-        }
+        1 | 11 | 17 | 26 => Class::Misconfigured(
+            "the file is not a healthy database or a table or column is missing",
+        ),
         19 => Class::Rejected("a constraint forbids the change"),
         20 => Class::Misconfigured("a value does not fit the type of its field"),
         _ => Class::Rejected("the change was refused"),

@@ -154,9 +154,12 @@ fn value(mapped: &MappedField, bytes: bool, cell: &Cell) -> Result<Value, Fault>
 
 fn moment(mapped: &MappedField, text: &str) -> Option<Timestamp> {
     match mapped.stored {
-        Stored::EpochSeconds => Timestamp::from_second(text.parse::<f64>().ok()?.floor().to_string().parse().ok()?).ok(),
+        Stored::EpochSeconds => {
+            Timestamp::from_second(text.parse::<f64>().ok()?.floor().to_string().parse().ok()?).ok()
+        }
         Stored::EpochMilliseconds => {
-            Timestamp::from_millisecond(text.parse::<f64>().ok()?.floor().to_string().parse().ok()?).ok()
+            Timestamp::from_millisecond(text.parse::<f64>().ok()?.floor().to_string().parse().ok()?)
+                .ok()
         }
         Stored::Native => {
             if let Ok(moment) = text.replacen(' ', "T", 1).parse::<Timestamp>() {

@@ -41,7 +41,9 @@ impl Operand<'_> {
                         .collation
                         .clone()
                         .unwrap_or_else(|| ("utf8mb4".to_owned(), "utf8mb4_bin".to_owned()));
-                    format!("VARCHAR({INDEXED_CHARACTERS}) CHARACTER SET {charset} COLLATE {collation}")
+                    format!(
+                        "VARCHAR({INDEXED_CHARACTERS}) CHARACTER SET {charset} COLLATE {collation}"
+                    )
                 }
                 FieldType::Integer | FieldType::Boolean => {
                     if self.column.native.contains("unsigned") {
@@ -112,13 +114,14 @@ fn statements(scene: &Scene<'_>, number: usize) -> Result<Statements, Fault> {
         ));
     }
     let index = match scene.dialect {
-        Dialect::Postgres => vec![
-            format!("CREATE INDEX ON {name} (c0)"),
-            format!("ANALYZE {name}"),
-        ],
+        Dialect::Postgres => {
+            vec![format!("CREATE INDEX ON {name} (c0)"), format!("ANALYZE {name}")]
+        }
         Dialect::MariaDb => vec![format!("ALTER TABLE {name} ADD INDEX (c0)")],
         Dialect::Sqlite => {
-            vec![format!("CREATE INDEX temp.quietus_list_{number}_index ON quietus_list_{number} (c0)")]
+            vec![format!(
+                "CREATE INDEX temp.quietus_list_{number}_index ON quietus_list_{number} (c0)"
+            )]
         }
     };
     let inserts = inserts(&compiler, &place, entry, &name, &columns)?;
@@ -132,9 +135,12 @@ fn inserts(
     name: &str,
     columns: &[String],
 ) -> Result<Vec<Fragment>, Fault> {
-    let list = compiler.scene.order.lists.get(entry.list).ok_or_else(|| {
-        misconfigured(format!("the order has no list number {}", entry.list))
-    })?;
+    let list = compiler
+        .scene
+        .order
+        .lists
+        .get(entry.list)
+        .ok_or_else(|| misconfigured(format!("the order has no list number {}", entry.list)))?;
     let mut rows = Vec::new();
     for values in &list.entries {
         if values.len() != columns.len() {

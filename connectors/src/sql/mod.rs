@@ -50,7 +50,10 @@ use crate::value::Record;
 /// Opens a SQL connector.
 pub(crate) fn open(kind: &str, settings: Settings) -> Result<Box<dyn Connector>, Fault> {
     let dialect = Dialect::of_kind(kind).ok_or_else(|| {
-        misconfigured(format!("kind `{kind}` is not known: use one of {}", crate::kinds().join(", ")))
+        misconfigured(format!(
+            "kind `{kind}` is not known: use one of {}",
+            crate::kinds().join(", ")
+        ))
     })?;
     let target = Target::new(dialect, settings.url)?;
     Ok(Box::new(SqlConnector {

@@ -45,7 +45,8 @@ impl Run<'_> {
     ) -> Result<Flow, Fault> {
         let began = Instant::now();
         let dialect = self.scene.dialect;
-        let name = format!("{}.{}", dialect.quote(&partition.schema)?, dialect.quote(&partition.name)?);
+        let name =
+            format!("{}.{}", dialect.quote(&partition.schema)?, dialect.quote(&partition.name)?);
         let (some_stays, look) = self.look(instruction, table, &name)?;
         // A first look without the lock spares everyone the wait where something stays.
         if self.session.fetch_one(&some_stays).await?[0].truth() {
@@ -74,7 +75,12 @@ impl Run<'_> {
     }
 
     /// Whether some record of the partition stays, and how many there are and how many stay.
-    fn look(&self, instruction: usize, table: usize, name: &str) -> Result<(Fragment, Fragment), Fault> {
+    fn look(
+        &self,
+        instruction: usize,
+        table: usize,
+        name: &str,
+    ) -> Result<(Fragment, Fragment), Fault> {
         let compiler = Compiler::new(&self.scene);
         let prefix = "quietus_0".to_owned();
         let place = Place { prefix: prefix.clone(), table, instruction: Some(instruction) };

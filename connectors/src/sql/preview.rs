@@ -77,9 +77,7 @@ fn moved_back(scene: &Scene<'_>, position: usize) -> Result<Option<Fragment>, Fa
     let (from, place) = compiler.main(table, Some(position))?;
     let mut conditions = restrict::due(&compiler, &place, position, Way::Lift)?;
     conditions.extend(compiler.unreferred(&place)?);
-    Ok(Some(
-        Fragment::all(conditions).within(&format!("SELECT COUNT(*) FROM {from} WHERE "), ""),
-    ))
+    Ok(Some(Fragment::all(conditions).within(&format!("SELECT COUNT(*) FROM {from} WHERE "), "")))
 }
 
 /// What each column of the statement counts.
@@ -127,7 +125,8 @@ impl Wanted {
                 conditions.extend(goes.clone().map(Fragment::negate));
                 Fragment::all(conditions)
             };
-            for treatment in one.treatments.iter().filter(|treatment| !treatment.fields.is_empty()) {
+            for treatment in one.treatments.iter().filter(|treatment| !treatment.fields.is_empty())
+            {
                 let conditions = treat::due(&compiler, &place, treatment, &one.held)?;
                 add(Count::Treat(treatment.category.clone()), stays(conditions));
             }
@@ -209,7 +208,11 @@ impl<'c, 's, 'o> Deletable<'c, 's, 'o> {
     }
 
     /// The conditions without references of the collection to itself.
-    fn apart_from_itself(&mut self, place: &Place, instruction: usize) -> Result<Vec<Fragment>, Fault> {
+    fn apart_from_itself(
+        &mut self,
+        place: &Place,
+        instruction: usize,
+    ) -> Result<Vec<Fragment>, Fault> {
         let mut conditions = due(self.compiler, place, instruction)?;
         for blocker in self.compiler.scene.blockers(place.table) {
             if blocker.table == place.table {
@@ -291,7 +294,14 @@ impl<'c, 's, 'o> Deletable<'c, 's, 'o> {
             alternatives.push(Fragment::all(equal));
         }
         let query = apart
-            .within(&format!("{name} ({}) AS (SELECT {} FROM {from} WHERE ", names.join(", "), base.join(", ")), "")
+            .within(
+                &format!(
+                    "{name} ({}) AS (SELECT {} FROM {from} WHERE ",
+                    names.join(", "),
+                    base.join(", ")
+                ),
+                "",
+            )
             .then(&format!(" UNION SELECT {} FROM {name} JOIN {parents} ON ", step.join(", ")))
             .and(Fragment::any(alternatives))
             .then(")");
@@ -300,7 +310,11 @@ impl<'c, 's, 'o> Deletable<'c, 's, 'o> {
     }
 
     /// Due records that stay, by the name of what keeps them.
-    fn referenced(&mut self, place: &Place, instruction: usize) -> Result<Vec<(String, Fragment)>, Fault> {
+    fn referenced(
+        &mut self,
+        place: &Place,
+        instruction: usize,
+    ) -> Result<Vec<(String, Fragment)>, Fault> {
         let scene = self.compiler.scene;
         let mut by_name: Vec<(String, Vec<Fragment>)> = Vec::new();
         for blocker in scene.blockers(place.table) {

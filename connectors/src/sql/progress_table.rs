@@ -44,7 +44,8 @@ impl ProgressTable {
     /// # Errors
     /// `Misconfigured` where the name cannot be quoted.
     pub(crate) fn new(dialect: Dialect, name: &str) -> Result<Self, Fault> {
-        let parts: Result<Vec<String>, Fault> = name.split('.').map(|part| dialect.quote(part)).collect();
+        let parts: Result<Vec<String>, Fault> =
+            name.split('.').map(|part| dialect.quote(part)).collect();
         Ok(Self { quoted: parts?.join("."), dialect })
     }
 
@@ -141,7 +142,8 @@ impl ProgressTable {
     }
 
     fn insertion(&self, order: &Order) -> Result<Fragment, Fault> {
-        let head = if self.dialect == Dialect::MariaDb { "INSERT IGNORE INTO" } else { "INSERT INTO" };
+        let head =
+            if self.dialect == Dialect::MariaDb { "INSERT IGNORE INTO" } else { "INSERT INTO" };
         let tail = if self.dialect == Dialect::MariaDb { ")" } else { ") ON CONFLICT DO NOTHING" };
         let columns = ["order_key", "attempt", "cursor", "done", "updated_at"];
         let columns: Vec<String> = columns.iter().map(|name| self.column(name)).collect();
@@ -167,16 +169,17 @@ impl ProgressTable {
         position: &Position,
         done: &Outcome,
     ) -> Result<(), Fault> {
-        let statement = Fragment::raw(format!("UPDATE {} SET {} = ", self.quoted, self.column("cursor")))
-            .and(Fragment::text_value(json(position)?))
-            .then(&format!(", {} = ", self.column("done")))
-            .and(Fragment::text_value(json(done)?))
-            .then(&format!(", {} = ", self.column("updated_at")))
-            .and(Fragment::text_value(order.moment.to_string()))
-            .then(&format!(" WHERE {} = ", self.column("order_key")))
-            .and(Fragment::text_value(order.key.as_str()))
-            .then(&format!(" AND {} = ", self.column("attempt")))
-            .and(Fragment::value(Cell::Integer(i64::from(order.attempt))));
+        let statement =
+            Fragment::raw(format!("UPDATE {} SET {} = ", self.quoted, self.column("cursor")))
+                .and(Fragment::text_value(json(position)?))
+                .then(&format!(", {} = ", self.column("done")))
+                .and(Fragment::text_value(json(done)?))
+                .then(&format!(", {} = ", self.column("updated_at")))
+                .and(Fragment::text_value(order.moment.to_string()))
+                .then(&format!(" WHERE {} = ", self.column("order_key")))
+                .and(Fragment::text_value(order.key.as_str()))
+                .then(&format!(" AND {} = ", self.column("attempt")))
+                .and(Fragment::value(Cell::Integer(i64::from(order.attempt))));
         if session.execute(&statement).await? == 1 {
             return Ok(());
         }
@@ -206,5 +209,6 @@ impl ProgressTable {
 }
 
 fn json<T: Serialize>(value: &T) -> Result<String, Fault> {
-    serde_json::to_string(value).map_err(|_| rejected("the progress of the order cannot be written as JSON"))
+    serde_json::to_string(value)
+        .map_err(|_| rejected("the progress of the order cannot be written as JSON"))
 }

@@ -38,12 +38,16 @@ pub(crate) fn find(scene: &Scene<'_>) -> Vec<String> {
     reasons
 }
 
-fn collection(scene: &Scene<'_>, instruction: &Instruction, table: &Table, reasons: &mut Vec<String>) {
+fn collection(
+    scene: &Scene<'_>,
+    instruction: &Instruction,
+    table: &Table,
+    reasons: &mut Vec<String>,
+) {
     let name = &instruction.collection;
     if table.view {
-        reasons.push(format!(
-            "`{name}` is a view and is never written to: map the table behind it"
-        ));
+        reasons
+            .push(format!("`{name}` is a view and is never written to: map the table behind it"));
         return;
     }
     if let Some(unfit) = &table.unfit {
@@ -199,8 +203,8 @@ fn collisions(name: &str, table: &Table, fields: &[FieldTreatment], reasons: &mu
 fn restriction(scene: &Scene<'_>, position: usize, table: usize, reasons: &mut Vec<String>) {
     let instruction = scene.instruction(position);
     let name = &instruction.collection;
-    let wanted = instruction.restrict_when != Predicate::Never
-        || instruction.lift_when != Predicate::Never;
+    let wanted =
+        instruction.restrict_when != Predicate::Never || instruction.lift_when != Predicate::Never;
     if !wanted {
         return;
     }
@@ -229,12 +233,16 @@ fn restriction(scene: &Scene<'_>, position: usize, table: usize, reasons: &mut V
 
 fn moved(scene: &Scene<'_>, name: &str, table: usize, to: &str, reasons: &mut Vec<String>) {
     let Some(target) = scene.catalogue.find(to) else {
-        reasons.push(format!("`{name}` is restricted by moving to `{to}`, which is not in the system"));
+        reasons.push(format!(
+            "`{name}` is restricted by moving to `{to}`, which is not in the system"
+        ));
         return;
     };
     let target = scene.table(target);
     if target.view || target.unfit.is_some() {
-        reasons.push(format!("`{to}` cannot take restricted records of `{name}`: it is no ordinary table"));
+        reasons.push(format!(
+            "`{to}` cannot take restricted records of `{name}`: it is no ordinary table"
+        ));
     }
     for column in scene.table(table).columns.iter().filter(|column| !column.generated) {
         if target.column(&column.name).is_none() {

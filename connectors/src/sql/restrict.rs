@@ -37,7 +37,12 @@ pub(crate) fn due(
 }
 
 /// The flag is set, or it is not.
-fn flagged(compiler: &Compiler<'_, '_>, place: &Place, field: &str, set: bool) -> Result<Fragment, Fault> {
+fn flagged(
+    compiler: &Compiler<'_, '_>,
+    place: &Place,
+    field: &str,
+    set: bool,
+) -> Result<Fragment, Fault> {
     compiler.operand(place, field, |operand| {
         let name = &operand.name;
         let test = if operand.mapped.field_type == FieldType::Boolean {
@@ -57,7 +62,12 @@ fn flagged(compiler: &Compiler<'_, '_>, place: &Place, field: &str, set: bool) -
 }
 
 /// The value that a flag takes.
-fn flag_value(compiler: &Compiler<'_, '_>, place: &Place, field: &str, way: Way) -> Result<Fragment, Fault> {
+fn flag_value(
+    compiler: &Compiler<'_, '_>,
+    place: &Place,
+    field: &str,
+    way: Way,
+) -> Result<Fragment, Fault> {
     let moment = compiler.scene.order.moment;
     compiler.operand(place, field, |operand| {
         let value = match (operand.mapped.field_type, way) {
@@ -69,7 +79,9 @@ fn flag_value(compiler: &Compiler<'_, '_>, place: &Place, field: &str, way: Way)
             (_, Way::Restrict) => Value::Timestamp(moment),
         };
         operand.constant(&value)?.ok_or_else(|| {
-            misconfigured(format!("field `{field}` cannot mark a restriction: its type does not fit"))
+            misconfigured(format!(
+                "field `{field}` cannot mark a restriction: its type does not fit"
+            ))
         })
     })
 }
@@ -88,7 +100,9 @@ impl Run<'_> {
             Some(Restriction::Flag { field }) => self.flag(instruction, own, field, way).await,
             Some(Restriction::Move { to }) => {
                 let other = self.scene.catalogue.find(to).ok_or_else(|| {
-                    misconfigured(format!("`{to}` takes restricted records and is not in the system"))
+                    misconfigured(format!(
+                        "`{to}` takes restricted records and is not in the system"
+                    ))
                 })?;
                 match way {
                     Way::Restrict => self.carry(instruction, own, other, way).await,
@@ -98,21 +112,37 @@ impl Run<'_> {
         }
     }
 
-    async fn flag(&mut self, instruction: usize, table: usize, field: &str, way: Way) -> Result<Flow, Fault> {
-        let write = move |compiler: &Compiler<'_, '_>, from: &str, place: &Place, bounds: Vec<Fragment>| {
-            let mut conditions = bounds;
-            conditions.extend(due(compiler, place, instruction, way)?);
-            let name = compiler.dialect().quote(field)?;
-            let statement = flag_value(compiler, place, field, way)?
-                .within(&format!("UPDATE {from} SET {name} = "), " WHERE ")
-                .and(Fragment::all(conditions));
-            Ok(Statements { before: Vec::new(), counted: vec![statement] })
-        };
+    async fn flag(
+        &mut self,
+        instruction: usize,
+        table: usize,
+        field: &str,
+        way: Way,
+    ) -> Result<Flow, Fault> {
+        let write =
+            move |compiler: &Compiler<'_, '_>, from: &str, place: &Place, bounds: Vec<Fragment>| {
+                let mut conditions = bounds;
+                conditions.extend(due(compiler, place, instruction, way)?);
+                let name = compiler.dialect().quote(field)?;
+                let statement = flag_value(compiler, place, field, way)?
+                    .within(&format!("UPDATE {from} SET {name} = "), " WHERE ")
+                    .and(Fragment::all(conditions));
+                Ok(Statements { before: Vec::new(), counted: vec![statement] })
+            };
         self.restriction_windows(instruction, table, way, &write).await
     }
 
-    async fn carry(&mut self, instruction: usize, from_table: usize, to: usize, way: Way) -> Result<Flow, Fault> {
-        let write = move |compiler: &Compiler<'_, '_>, from: &str, place: &Place, bounds: Vec<Fragment>| {
+    async fn carry(
+        &mut self,
+        instruction: usize,
+        from_table: usize,
+        to: usize,
+        way: Way,
+    ) -> Result<Flow, Fault> {
+        let write = move |compiler: &Compiler<'_, '_>,
+                          from: &str,
+                          place: &Place,
+                          bounds: Vec<Fragment>| {
             let mut conditions = bounds;
             conditions.extend(due(compiler, place, instruction, way)?);
             conditions.extend(compiler.unreferred(place)?);
@@ -135,7 +165,9 @@ impl Run<'_> {
             } else {
                 vec![
                     condition.clone().within(
-                        &format!("INSERT INTO {target} ({names}) SELECT {selected} FROM {from} WHERE "),
+                        &format!(
+                            "INSERT INTO {target} ({names}) SELECT {selected} FROM {from} WHERE "
+                        ),
                         "",
                     ),
                     condition.within(&format!("DELETE FROM {from} WHERE "), ""),

@@ -32,6 +32,13 @@ pub(crate) struct ListTable {
     pub(crate) fields: Vec<String>,
 }
 
+/// Why a predicate is read: what only counts keeps no parent from going.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Why {
+    Condition,
+    Probe,
+}
+
 /// Something that refers to records of a collection and keeps them from going.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Blocker {
@@ -56,37 +63,40 @@ impl<'o> Scene<'o> {
             for link in instruction.links.iter().filter(|link| link.needed) {
                 scene.needed.insert((position, link.name.clone()));
             }
-            for predicate in predicates(instruction) {
-                scene.walk(position, predicate);
+            for predicate in conditions(instruction) {
+                scene.walk(position, predicate, Why::Condition);
+            }
+            for probe in &instruction.probes {
+                scene.walk(position, &probe.predicate, Why::Probe);
             }
         }
         scene
     }
 
     /// Notes what a predicate reads of other collections and lists.
-    fn walk(&mut self, position: usize, predicate: &Predicate) {
+    fn walk(&mut self, position: usize, predicate: &Predicate, why: Why) {
         match predicate {
             Predicate::Always | Predicate::Never => {}
             Predicate::All(parts) | Predicate::Any(parts) => {
                 for part in parts {
-                    self.walk(position, part);
+                    self.walk(position, part, why);
                 }
             }
-            Predicate::Not(inner) => self.walk(position, inner),
+            Predicate::Not(inner) => self.walk(position, inner, why),
             Predicate::Compare { field, .. }
             | Predicate::OneOf { field, .. }
             | Predicate::Absent(field) => {
-                self.follow(position, &field.via);
+                self.follow(position, &field.via, why);
             }
             Predicate::LatestAtOrBefore(fields) => {
                 for (field, _) in fields {
-                    self.follow(position, &field.via);
+                    self.follow(position, &field.via, why);
                 }
             }
             Predicate::Listed { fields, list } => {
                 let mut at = Some(position);
                 for field in fields {
-                    at = self.follow(position, &field.via);
+                    at = self.follow(position, &field.via, why);
                 }
                 if let Some(instruction) = at {
                     let names = fields.iter().map(|field| field.field.clone()).collect();
@@ -100,10 +110,12 @@ impl<'o> Scene<'o> {
     }
 
     /// Follows links from a collection and marks each as needed.
-    fn follow(&mut self, position: usize, via: &[String]) -> Option<usize> {
+    fn follow(&mut self, position: usize, via: &[String], why: Why) -> Option<usize> {
         let mut at = position;
         for name in via {
-            self.needed.insert((at, name.clone()));
+            if why == Why::Condition {
+                self.needed.insert((at, name.clone()));
+            }
             let link = self.order.instructions[at].links.iter().find(|link| link.name == *name)?;
             at = self.instruction_of(&link.to)?;
         }
@@ -200,7 +212,10 @@ impl<'o> Scene<'o> {
             misconfigured(format!("collection `{collection}` has no link `{name}`"))
         })?;
         let to = self.instruction_of(&link.to).ok_or_else(|| {
-            misconfigured(format!("link `{collection}.{name}` leads to `{}`, which the order does not know", link.to))
+            misconfigured(format!(
+                "link `{collection}.{name}` leads to `{}`, which the order does not know",
+                link.to
+            ))
         })?;
         Ok((link, to))
     }
@@ -246,14 +261,16 @@ impl<'o> Scene<'o> {
     fn blockers_without_foreign_key(&self, table: usize, blockers: &mut Vec<Blocker>) {
         for (position, name) in &self.needed {
             let Some(child) = self.tables[*position] else { continue };
-            let Some(link) = self.instruction(*position).links.iter().find(|link| link.name == *name)
+            let Some(link) =
+                self.instruction(*position).links.iter().find(|link| link.name == *name)
             else {
                 continue;
             };
             if self.instruction_of(&link.to).and_then(|to| self.tables[to]) != Some(table) {
                 continue;
             }
-            let (fields, to_fields): (Vec<String>, Vec<String>) = link.fields.iter().cloned().unzip();
+            let (fields, to_fields): (Vec<String>, Vec<String>) =
+                link.fields.iter().cloned().unzip();
             let known = blockers.iter().any(|one| {
                 one.table == child
                     && one.fields.iter().zip(&one.to_fields).all(|(own, other)| {
@@ -274,8 +291,8 @@ impl<'o> Scene<'o> {
     }
 }
 
-/// Every predicate of an instruction.
-pub(crate) fn predicates(instruction: &Instruction) -> Vec<&Predicate> {
+/// Every predicate that decides what becomes of a record.
+fn conditions(instruction: &Instruction) -> Vec<&Predicate> {
     let mut found = vec![
         &instruction.delete_when,
         &instruction.restrict_when,
@@ -283,6 +300,5 @@ pub(crate) fn predicates(instruction: &Instruction) -> Vec<&Predicate> {
         &instruction.held,
     ];
     found.extend(instruction.treatments.iter().map(|treatment| &treatment.due));
-    found.extend(instruction.probes.iter().map(|probe| &probe.predicate));
     found
 }

@@ -104,26 +104,27 @@ fn unique(operand: &Operand<'_>, prefix: &str) -> Change {
         Dialect::Sqlite => "lower(hex(randomblob(16)))".to_owned(),
     };
     let fresh = match operand.dialect {
-        Dialect::MariaDb => {
-            Fragment::text_value(prefix).within("CONCAT(", &format!(", {random})"))
-        }
+        Dialect::MariaDb => Fragment::text_value(prefix).within("CONCAT(", &format!(", {random})")),
         _ => Fragment::text_value(prefix).within("(", &format!(" || {random})")),
     };
     let pattern = prefix.replace('.', "\\.");
     let done = match operand.dialect {
         Dialect::Postgres => Fragment::raw(format!("CAST({name} AS text) ~ "))
             .and(Fragment::text_value(format!("^{pattern}[0-9a-f]{{32}}$"))),
-        Dialect::MariaDb => Fragment::raw(format!(
-            "CAST(CONVERT({name} USING utf8mb4) AS BINARY) REGEXP CAST("
-        ))
-        .and(Fragment::text_value(format!("^{pattern}[0-9a-f]{{32}}$")))
-        .then(" AS BINARY)"),
+        Dialect::MariaDb => {
+            Fragment::raw(format!("(CONVERT({name} USING utf8mb4) COLLATE utf8mb4_bin) REGEXP "))
+                .and(Fragment::text_value(format!("^{pattern}[0-9a-f]{{32}}$")))
+        }
         Dialect::Sqlite => Fragment::raw(format!("{name} GLOB "))
             .and(Fragment::text_value(format!("{prefix}{}", "[0-9a-f]".repeat(32)))),
     };
     let pending = done.within(&format!("({name} IS NOT NULL AND (("), ") IS NOT TRUE))");
     // Another field of the category may be what makes the record pending: keep what is done.
-    let value = pending.clone().within("CASE WHEN ", " THEN ").and(fresh).then(&format!(" ELSE {name} END"));
+    let value = pending
+        .clone()
+        .within("CASE WHEN ", " THEN ")
+        .and(fresh)
+        .then(&format!(" ELSE {name} END"));
     let value = match operand.dialect {
         Dialect::Postgres => value.within("CAST(", &format!(" AS {})", operand.column.native)),
         _ => value,
@@ -199,7 +200,9 @@ fn sqlite_truncated(operand: &Operand<'_>, unit: Unit) -> String {
             format!("CAST(strftime('%s', {name}, 'unixepoch', '{start}') AS INTEGER)")
         }
         Stored::EpochMilliseconds => {
-            format!("(CAST(strftime('%s', {name} / 1000, 'unixepoch', '{start}') AS INTEGER) * 1000)")
+            format!(
+                "(CAST(strftime('%s', {name} / 1000, 'unixepoch', '{start}') AS INTEGER) * 1000)"
+            )
         }
         Stored::Native => format!(
             "CASE WHEN typeof({name}) <> 'text' OR {name} NOT GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]*' THEN NULL \
@@ -241,7 +244,9 @@ fn address(operand: &Operand<'_>) -> Result<String, Fault> {
 
 /// SQLite has no functions for addresses: the first three groups of the part before `::` stay.
 fn sqlite_address(name: &str) -> String {
-    let head = format!("(CASE WHEN instr({name}, '::') > 0 THEN substr({name}, 1, instr({name}, '::') - 1) ELSE {name} END)");
+    let head = format!(
+        "(CASE WHEN instr({name}, '::') > 0 THEN substr({name}, 1, instr({name}, '::') - 1) ELSE {name} END)"
+    );
     let first = format!("instr({head} || ':', ':')");
     let after_first = format!("substr({head} || ':', {first} + 1)");
     let second = format!("instr({after_first}, ':')");
@@ -259,7 +264,8 @@ fn sqlite_address(name: &str) -> String {
 
 fn generalised(operand: &Operand<'_>, width: i64) -> Result<Change, Fault> {
     let name = operand.name.as_str();
-    let class = if operand.dialect == Dialect::Sqlite { FieldType::Decimal } else { operand.column.class };
+    let class =
+        if operand.dialect == Dialect::Sqlite { FieldType::Decimal } else { operand.column.class };
     if !matches!(class, FieldType::Integer | FieldType::Decimal | FieldType::Float) || width < 2 {
         return Err(misfit(operand, "generalise"));
     }

@@ -45,7 +45,11 @@ pub(crate) fn due(
 
 impl Run<'_> {
     /// Treats one category of one collection.
-    pub(crate) async fn treat(&mut self, instruction: usize, treatment: usize) -> Result<Flow, Fault> {
+    pub(crate) async fn treat(
+        &mut self,
+        instruction: usize,
+        treatment: usize,
+    ) -> Result<Flow, Fault> {
         let table = self.scene.table_of(instruction)?;
         let order = self.order;
         let one = &order.instructions[instruction];
@@ -53,22 +57,23 @@ impl Run<'_> {
         if treatment.due == Predicate::Never || treatment.fields.is_empty() {
             return Ok(Flow::Finished);
         }
-        let write = move |compiler: &Compiler<'_, '_>, from: &str, place: &Place, bounds: Vec<Fragment>| {
-            let mut assignments = Vec::new();
-            for field in &treatment.fields {
-                let value = compiler.operand(place, &field.field, |operand| {
-                    Ok(strategy::change(operand, &field.strategy)?.value)
-                })?;
-                let name = compiler.dialect().quote(&field.field)?;
-                assignments.push(value.within(&format!("{name} = "), ""));
-            }
-            let mut conditions = bounds;
-            conditions.extend(due(compiler, place, treatment, &one.held)?);
-            let statement = Fragment::join(assignments, ", ")
-                .within(&format!("UPDATE {from} SET "), " WHERE ")
-                .and(Fragment::all(conditions));
-            Ok(Statements { before: Vec::new(), counted: vec![statement] })
-        };
+        let write =
+            move |compiler: &Compiler<'_, '_>, from: &str, place: &Place, bounds: Vec<Fragment>| {
+                let mut assignments = Vec::new();
+                for field in &treatment.fields {
+                    let value = compiler.operand(place, &field.field, |operand| {
+                        Ok(strategy::change(operand, &field.strategy)?.value)
+                    })?;
+                    let name = compiler.dialect().quote(&field.field)?;
+                    assignments.push(value.within(&format!("{name} = "), ""));
+                }
+                let mut conditions = bounds;
+                conditions.extend(due(compiler, place, treatment, &one.held)?);
+                let statement = Fragment::join(assignments, ", ")
+                    .within(&format!("UPDATE {from} SET "), " WHERE ")
+                    .and(Fragment::all(conditions));
+                Ok(Statements { before: Vec::new(), counted: vec![statement] })
+            };
         let category = treatment.category.clone();
         self.windows(&Job {
             table,

@@ -158,7 +158,13 @@ impl Operand<'_> {
         Ok(Fragment::raw(format!("{} {sign} ", self.name)).and(right))
     }
 
-    fn sqlite_moment(&self, sign: &str, moment: Timestamp, local: DateTime, zone: &TimeZone) -> Fragment {
+    fn sqlite_moment(
+        &self,
+        sign: &str,
+        moment: Timestamp,
+        local: DateTime,
+        zone: &TimeZone,
+    ) -> Fragment {
         let readable = self.sqlite_readable("%Y-%m-%d %H:%M:%f");
         let in_utc = Fragment::text_value(milliseconds_text(TimeZone::UTC.to_datetime(moment)));
         if *zone == TimeZone::UTC || self.mapped.zone == "UTC" || self.mapped.zone == "Etc/UTC" {
@@ -262,7 +268,9 @@ impl Operand<'_> {
             },
             FieldType::Uuid => match value {
                 Value::Uuid(uuid) => Some(self.typed(uuid.to_string())),
-                Value::Text(text) => text.parse::<uuid::Uuid>().ok().map(|uuid| self.typed(uuid.to_string())),
+                Value::Text(text) => {
+                    text.parse::<uuid::Uuid>().ok().map(|uuid| self.typed(uuid.to_string()))
+                }
                 _ => None,
             },
             FieldType::Binary => bytes(value).map(|bytes| self.binary(bytes)),

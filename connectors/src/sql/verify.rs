@@ -92,7 +92,8 @@ fn statement(scene: &Scene<'_>, position: usize) -> Result<(Vec<Option<String>>,
             add(Some(treatment.category.clone()), rightly);
         }
         if one.restriction.is_some() && one.restrict_when != Predicate::Never {
-            let wanted = Predicate::all([one.restrict_when.clone(), one.lift_when.clone().negate()]);
+            let wanted =
+                Predicate::all([one.restrict_when.clone(), one.lift_when.clone().negate()]);
             let mut rightly = not_due(&compiler, &place, &wanted, &one.held)?;
             let pending = restrict::due(&compiler, &place, position, Way::Restrict)?;
             rightly.push(Fragment::all(pending).negate());

@@ -50,8 +50,10 @@ pub(crate) struct Statements {
 
 /// How the statements of a window are written: with the table as it stands behind `FROM`, its
 /// place and the bounds of the window.
-pub(crate) type Write<'w> =
-    dyn Fn(&Compiler<'_, '_>, &str, &Place, Vec<Fragment>) -> Result<Statements, Fault> + Send + Sync + 'w;
+pub(crate) type Write<'w> = dyn Fn(&Compiler<'_, '_>, &str, &Place, Vec<Fragment>) -> Result<Statements, Fault>
+    + Send
+    + Sync
+    + 'w;
 
 /// Work on one table, window by window.
 pub(crate) struct Job<'j> {
@@ -148,9 +150,10 @@ impl Run<'_> {
         let name = &self.order.instructions[instruction].collection;
         let found = self.done.collections.iter().position(|one| one.collection == *name);
         let index = found.unwrap_or_else(|| {
-            self.done
-                .collections
-                .push(CollectionOutcome { collection: name.clone(), ..CollectionOutcome::default() });
+            self.done.collections.push(CollectionOutcome {
+                collection: name.clone(),
+                ..CollectionOutcome::default()
+            });
             self.done.collections.len() - 1
         });
         &mut self.done.collections[index]
@@ -209,10 +212,16 @@ impl Keys {
     }
 
     /// The parts of the key in the statement, quoted.
-    pub(crate) fn names(&self, compiler: &Compiler<'_, '_>, place: &Place) -> Result<Vec<String>, Fault> {
+    pub(crate) fn names(
+        &self,
+        compiler: &Compiler<'_, '_>,
+        place: &Place,
+    ) -> Result<Vec<String>, Fault> {
         match self {
             Self::RowNumber(name) => Ok(vec![format!("{}.{name}", place.prefix)]),
-            Self::Fields(fields) => fields.iter().map(|name| compiler.column(place, name)).collect(),
+            Self::Fields(fields) => {
+                fields.iter().map(|name| compiler.column(place, name)).collect()
+            }
         }
     }
 
@@ -242,7 +251,9 @@ impl Keys {
             Self::Fields(fields) => {
                 let mut bounds = Vec::with_capacity(fields.len());
                 for (name, cell) in fields.iter().zip(cells) {
-                    bounds.push(compiler.operand(place, name, |operand| Ok(operand.key_bound(cell)))?);
+                    bounds.push(
+                        compiler.operand(place, name, |operand| Ok(operand.key_bound(cell)))?,
+                    );
                 }
                 bounds
             }

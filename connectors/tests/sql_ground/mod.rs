@@ -24,10 +24,14 @@ pub struct System {
     folder: Option<tempfile::TempDir>,
 }
 
-#[expect(clippy::disallowed_methods, reason = "tests are told by the environment where servers are")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "tests are told by the environment where servers are"
+)]
 fn server(variable: &str) -> String {
-    std::env::var(variable)
-        .unwrap_or_else(|_| panic!("{variable} is not set: run tests/run, which starts the servers"))
+    std::env::var(variable).unwrap_or_else(|_| {
+        panic!("{variable} is not set: run tests/run, which starts the servers")
+    })
 }
 
 fn with_database(url: &str, name: &str) -> String {
@@ -70,7 +74,8 @@ impl System {
             _ => {
                 let folder = tempfile::tempdir().unwrap();
                 let url = format!("sqlite://{}", folder.path().join("system.db").display());
-                let raw = sqlx::SqliteConnection::connect(&format!("{url}?mode=rwc")).await.unwrap();
+                let raw =
+                    sqlx::SqliteConnection::connect(&format!("{url}?mode=rwc")).await.unwrap();
                 Self { kind, url, raw: Raw::Sqlite(raw), folder: Some(folder) }
             }
         }
@@ -210,7 +215,10 @@ pub fn day(field: &str, day: &str) -> Predicate {
 }
 
 pub fn before(field: &str, moment: &str) -> Predicate {
-    Predicate::LatestAtOrBefore(vec![(FieldRef::own(field), Cutoff::Moment(moment.parse().unwrap()))])
+    Predicate::LatestAtOrBefore(vec![(
+        FieldRef::own(field),
+        Cutoff::Moment(moment.parse().unwrap()),
+    )])
 }
 
 pub fn equal(field: &str, value: quietus_connectors::Value) -> Predicate {

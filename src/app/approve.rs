@@ -1,0 +1,61 @@
+//! A second person's decisions about a case: agree to what exceeds a cap, or call it off.
+
+use serde_json::json;
+use uuid::Uuid;
+
+use super::recording::About;
+use super::{Actor, AppError, Quietus};
+use crate::evidence::EvidenceKind;
+use crate::store::{Approval, Decision};
+
+impl Quietus {
+    /// Agrees to a case that exceeds a cap.
+    ///
+    /// # Errors
+    /// Where the case does not wait, no reason is given, the person wrote one of the rules, or
+    /// the instance names people who may approve and this is none of them.
+    pub async fn approve(&self, case: Uuid, actor: &Actor, reason: &str) -> Result<(), AppError> {
+        if reason.trim().is_empty() {
+            return Err(AppError::Input("an approval needs a reason".to_owned()));
+        }
+        let people = &self.instance.people;
+        if !people.is_empty() && !people.contains(&actor.0) {
+            return Err(AppError::Input(format!(
+                "`{}` is not among the people of `quietus.yaml` who may approve: {}",
+                actor.0,
+                people.join(", ")
+            )));
+        }
+        let evidence = self.record(
+            EvidenceKind::CaseApproved,
+            About { case: Some(case), job: None },
+            &json!({"case": case, "by": actor.0, "reason": reason}),
+        )?;
+        let decision = Decision { by: actor.0.clone(), reason: reason.to_owned(), at: self.now() };
+        match self.store.approve_case(case, decision, vec![evidence]).await? {
+            Approval::Approved => {
+                self.wake.up();
+                Ok(())
+            }
+            Approval::NotAwaiting => Err(AppError::Input(format!(
+                "case `{case}` does not wait for an approval: see `quietus status`"
+            ))),
+            Approval::SamePerson => Err(AppError::Input(format!(
+                "`{}` wrote a rule whose cap is exceeded: somebody else has to approve",
+                actor.0
+            ))),
+        }
+    }
+
+    /// Calls a case off. Running jobs stop at their next chunk.
+    ///
+    /// # Errors
+    /// Where there is no such case or it is over.
+    pub async fn cancel(&self, case: Uuid, actor: &Actor, reason: &str) -> Result<(), AppError> {
+        if self.call_off(case, &actor.0, reason).await? {
+            self.wake.up();
+            return Ok(());
+        }
+        Err(AppError::Input(format!("case `{case}` is not open: see `quietus status`")))
+    }
+}

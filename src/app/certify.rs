@@ -1,0 +1,360 @@
+//! From finished jobs to a certificate: sequence the evidence, state what became of every system,
+//! sign, write the certificate with its leaf while the case closes, publish and bundle.
+
+use std::collections::BTreeMap;
+
+use serde_json::json;
+use uuid::Uuid;
+
+use super::crash::CrashPoint;
+use super::open_case::PlanOnRecord;
+use super::opening::Pinned;
+use super::progress::Done;
+use super::recording::About;
+use super::statement::{SystemAccount, VerificationOnRecord, counts_of, statements};
+use super::{AppError, Quietus};
+use crate::domain::{CaseOutcome, Digest, LegalHold};
+use crate::evidence::certificate::{
+    self, CertificateClass, Issuer, IssuerRole, NotCovered, Predicate, STANDING_LIMITS, Scope,
+    SignedCertificate, Supersedes, Tool, Trigger,
+};
+use crate::evidence::dsse::WireEnvelope;
+use crate::evidence::statement::{Count, EvidenceReference, SystemStatement};
+use crate::evidence::summary::{self, Overall};
+use crate::evidence::{EvidenceKind, export};
+use crate::plan::{StepStatus, SystemPlan};
+use crate::store::{
+    Case, CertificateSummary, Detail, Job, NewCertificate, OutboxEntry, Topic, TopicKind,
+};
+
+/// Cases looked at in one go.
+const CASES: u32 = 50;
+
+impl Quietus {
+    /// Certifies every case whose jobs are final, failed or not. A failed job that somebody tries
+    /// again opens its case once more; the certificate that follows supersedes this one.
+    ///
+    /// # Errors
+    /// Where the store or a key does not do its part.
+    pub async fn certify_finished(&self) -> Result<Vec<Uuid>, AppError> {
+        let mut certified = Vec::new();
+        for case in self.store.cases_to_certify(CASES).await? {
+            let jobs = self.store.jobs_of_case(case.id).await?;
+            self.store.begin_verifying(case.id).await?;
+            self.crash.reach(CrashPoint::BeforeCertificate);
+            // Statements name the place of their evidence in the log, so it has to be there.
+            self.sequence_outbox().await?;
+            if let Some(id) = self.certify(&case, &jobs).await? {
+                self.crash.reach(CrashPoint::CertificateSigned);
+                certified.push(id);
+            }
+        }
+        self.advance_log().await?;
+        Ok(certified)
+    }
+
+    async fn certify(&self, case: &Case, jobs: &[Job]) -> Result<Option<Uuid>, AppError> {
+        let on_record: PlanOnRecord = serde_json::from_str(&case.plan.text)
+            .map_err(|error| AppError::Unreadable { what: "a plan", why: error.to_string() })?;
+        let pinned = self.pinned(case).await?;
+        let holds = self.holds().await?;
+        let statements = self.state(case, jobs, &on_record, &pinned, &holds).await?;
+        let id = self.ids.new_id();
+        let predicate = self.predicate(id, case, &on_record, statements, &pinned).await?;
+        let overall = predicate.summary.overall;
+        let topics = topics(&predicate);
+        let issued_at = predicate.issued_at;
+        let signed = certificate::sign(predicate, &self.keys.issuer)
+            .map_err(|error| AppError::Evidence(error.to_string()))?;
+        let outcome = outcome_of(case, overall);
+        let closed = self.record(
+            EvidenceKind::CaseClosed,
+            About { case: Some(case.id), job: None },
+            &json!({
+                "case": case.id,
+                "certificate": id,
+                "overall": overall.as_str(),
+                "outcome": outcome.as_str(),
+            }),
+        )?;
+        let SignedCertificate { envelope, leaf, manifest } = signed;
+        let wire = serde_json::to_vec(&WireEnvelope::from(&envelope))
+            .map_err(|error| AppError::Evidence(error.to_string()))?;
+        let new_certificate = NewCertificate {
+            id,
+            case_id: case.id,
+            outcome,
+            class: CertificateClass::ScheduledDisposal.as_str().to_owned(),
+            overall: overall.as_str().to_owned(),
+            issued_at,
+            statement: envelope.payload,
+            envelope: wire,
+            manifest,
+            topics,
+            leaf: OutboxEntry {
+                entry_id: self.ids.new_id(),
+                case_id: Some(case.id),
+                job_id: None,
+                kind: "certificate".to_owned(),
+                body: leaf,
+                detail: None,
+            },
+            evidence: vec![closed],
+        };
+        Ok(self.store.insert_certificate(new_certificate).await?.then_some(id))
+    }
+
+    async fn state(
+        &self,
+        case: &Case,
+        jobs: &[Job],
+        on_record: &PlanOnRecord,
+        pinned: &Pinned<'_>,
+        holds: &[LegalHold],
+    ) -> Result<Vec<SystemStatement>, AppError> {
+        let details = self.store.details_of_case(case.id).await?;
+        let mut accounts = Vec::new();
+        for plan in &on_record.plan.systems {
+            let Some(system) = pinned.map().systems.get(&plan.system) else { continue };
+            let job = jobs.iter().find(|job| job.system == plan.system.as_str());
+            let attempts = match job {
+                Some(job) => self.store.attempts_of(job.id).await?,
+                None => Vec::new(),
+            };
+            let about_job: Vec<&Detail> =
+                details.iter().filter(|one| one.job_id == job.map(|job| job.id)).collect();
+            accounts.push(SystemAccount {
+                system,
+                plan,
+                counts: counts_of(on_record, system),
+                outcome: done_of(job).total().collections,
+                verification: job.and_then(verification_of),
+                started_at: attempts.iter().filter_map(|attempt| attempt.started_at).min(),
+                evidence: self.references(&about_job).await?,
+                capabilities: self.capabilities(system),
+                job,
+                holds,
+                zone: &self.zone,
+            });
+        }
+        Ok(statements(&accounts))
+    }
+
+    fn capabilities(&self, system: &crate::datamap::System) -> quietus_connectors::Capabilities {
+        self.connect(system).map_or_else(
+            |_| quietus_connectors::Capabilities {
+                kind: system.kind.clone(),
+                erasure_grade: "none".to_owned(),
+                residues: Vec::new(),
+                can_verify: false,
+            },
+            |connector| connector.capabilities(),
+        )
+    }
+
+    async fn references(&self, details: &[&Detail]) -> Result<Vec<EvidenceReference>, AppError> {
+        let mut references = Vec::new();
+        for detail in details {
+            let Some(leaf) = self.store.leaf_of(detail.entry_id).await? else { continue };
+            references.push(EvidenceReference {
+                log: self.keys.origin.clone(),
+                index: Count(leaf.index),
+                leaf_hash: leaf.leaf_hash,
+                detail_sha256: detail.sha256,
+            });
+        }
+        references.sort_by_key(|reference| reference.index);
+        Ok(references)
+    }
+
+    async fn predicate(
+        &self,
+        id: Uuid,
+        case: &Case,
+        on_record: &PlanOnRecord,
+        statements: Vec<SystemStatement>,
+        pinned: &Pinned<'_>,
+    ) -> Result<Predicate, AppError> {
+        let issued_at = self.now();
+        let scope = Scope {
+            plan_sha256: case.plan.digest,
+            data_map_sha256: case.map_digest,
+            data_map_log_index: None,
+            rule_set_sha256: case.rules_digest,
+            systems_in_scope: u32::try_from(on_record.plan.systems.len()).unwrap_or(u32::MAX),
+            systems_stated: summary::systems_stated(&statements),
+            not_covered: not_covered(&on_record.plan.systems),
+        };
+        let mut limits: Vec<String> =
+            STANDING_LIMITS.iter().map(|&limit| limit.to_owned()).collect();
+        for plan in &on_record.plan.systems {
+            let Some(system) = pinned.map().systems.get(&plan.system) else { continue };
+            let residues = self.capabilities(system).residues;
+            if !residues.is_empty() {
+                limits.push(format!(
+                    "System `{}` may still hold what was deleted in: {}.",
+                    plan.system,
+                    residues.join("; ")
+                ));
+            }
+        }
+        let schedule = case.schedule.as_deref().map(crate::domain::ScheduleName::parse);
+        Ok(Predicate {
+            certificate_id: id,
+            nonce: certificate::nonce(self.ids.random()),
+            class: CertificateClass::ScheduledDisposal,
+            issuer: Issuer {
+                name: self.instance.controller.name.clone(),
+                role: IssuerRole::Controller,
+                log: self.keys.origin.clone(),
+            },
+            tool: Tool {
+                name: "quietus".to_owned(),
+                version: env!("CARGO_PKG_VERSION").to_owned(),
+            },
+            issued_at,
+            as_of: issued_at,
+            trigger: Trigger {
+                case_id: case.id,
+                schedule: schedule.and_then(Result::ok),
+                occurrence: case.due_at,
+                planned_at: case.moment,
+                approved_by: case.approved.as_ref().map(|decision| decision.by.clone()),
+            },
+            request: None,
+            summary: summary::summarise(&scope, &statements),
+            scope,
+            statements,
+            pending: None,
+            supersedes: self.superseded(case).await?,
+            status: None,
+            limits,
+        })
+    }
+
+    /// The certificate that a new one of the same case takes the place of.
+    async fn superseded(&self, case: &Case) -> Result<Option<Supersedes>, AppError> {
+        let earlier = self.store.certificate_of_case(case.id).await?;
+        Ok(earlier.map(|earlier| Supersedes {
+            certificate_id: earlier.summary.id,
+            statement_sha256: Digest::of(&earlier.statement),
+            reason: "final".to_owned(),
+        }))
+    }
+
+    /// The folder that an auditor receives, by file name.
+    ///
+    /// # Errors
+    /// Where there is no such certificate, its bundle is not ready, or it does not verify.
+    pub async fn export_certificate(
+        &self,
+        id: Uuid,
+    ) -> Result<BTreeMap<String, Vec<u8>>, AppError> {
+        let certificate = self.store.certificate(id).await?;
+        let certificate = certificate.ok_or_else(|| {
+            AppError::Input(format!(
+                "there is no certificate `{id}`: see `quietus certificate list`"
+            ))
+        })?;
+        let bundle = certificate.bundle.ok_or_else(|| {
+            AppError::Input(format!(
+                "certificate `{id}` is signed but not in the log yet: try again in a moment"
+            ))
+        })?;
+        let root = self.keys.trusted_root()?;
+        let issuer = self.keys.issuer.public().to_pem();
+        export::export(&bundle, &root, issuer.as_bytes())
+            .map_err(|error| AppError::Evidence(error.to_string()))
+    }
+
+    /// Finds a certificate by its identifier, the beginning of one, or `latest`.
+    ///
+    /// # Errors
+    /// Where none or more than one fits.
+    pub async fn find_certificate(&self, text: &str) -> Result<CertificateSummary, AppError> {
+        let filter = crate::store::CertificateFilter { limit: 1000, ..Default::default() };
+        let mut all = self.store.list_certificates(filter).await?;
+        if text != "latest" {
+            all.retain(|one| one.id.to_string().starts_with(text));
+            if all.len() > 1 {
+                return Err(AppError::Input(format!(
+                    "{} certificates begin with `{text}`: write more of it",
+                    all.len()
+                )));
+            }
+        }
+        all.into_iter().next().ok_or_else(|| {
+            AppError::Input(format!(
+                "there is no certificate `{text}`: see `quietus certificate list`"
+            ))
+        })
+    }
+}
+
+fn done_of(job: Option<&Job>) -> Done {
+    job.and_then(|job| job.done.clone())
+        .and_then(|done| serde_json::from_value(done).ok())
+        .unwrap_or_default()
+}
+
+fn verification_of(job: &Job) -> Option<VerificationOnRecord> {
+    serde_json::from_value(job.verification.clone()?).ok()
+}
+
+fn not_covered(systems: &[SystemPlan]) -> Vec<NotCovered> {
+    let mut left_out = Vec::new();
+    for system in systems {
+        for exempt in &system.exempt {
+            left_out.push(NotCovered {
+                system: Some(system.system.clone()),
+                collection: None,
+                category: None,
+                reason: format!("`{}` is exempt: {}", exempt.what, exempt.reason),
+            });
+        }
+        for step in &system.steps {
+            let reason = match &step.status {
+                StepStatus::WaitingForSchedule => "its schedule has runs of its own",
+                StepStatus::NoRule => "no rule disposes of it",
+                StepStatus::InGrace => "marked; it goes when the rule's grace is over",
+                _ => continue,
+            };
+            left_out.push(NotCovered {
+                system: Some(system.system.clone()),
+                collection: Some(step.collection.clone()),
+                category: Some(step.category.clone()),
+                reason: reason.to_owned(),
+            });
+        }
+    }
+    left_out
+}
+
+fn topics(predicate: &Predicate) -> Vec<Topic> {
+    let mut topics = Vec::new();
+    for statement in &predicate.statements {
+        topics.push(Topic { kind: TopicKind::System, name: statement.system.id.to_string() });
+        if let Some(rule) = &statement.rule {
+            topics.push(Topic { kind: TopicKind::Rule, name: rule.id.to_string() });
+        }
+        if let Some(category) = &statement.category {
+            topics.push(Topic { kind: TopicKind::Category, name: category.to_string() });
+        }
+    }
+    topics.sort_by(|one, other| {
+        (one.kind.as_str(), &one.name).cmp(&(other.kind.as_str(), &other.name))
+    });
+    topics.dedup_by(|one, other| one.kind == other.kind && one.name == other.name);
+    topics
+}
+
+fn outcome_of(case: &Case, overall: Overall) -> CaseOutcome {
+    if case.cancelled.is_some() {
+        return CaseOutcome::Cancelled;
+    }
+    match overall {
+        Overall::Complete => CaseOutcome::Fulfilled,
+        Overall::CompleteWithExceptions | Overall::Partial => CaseOutcome::PartiallyRetained,
+        Overall::Failed => CaseOutcome::Failed,
+    }
+}

@@ -1,0 +1,169 @@
+//! Everything beside rules and data map that decides what a plan says: holds, events, marks and
+//! pauses, read from the store and unsealed, as of one moment.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use quietus_connectors::Value;
+use serde::{Deserialize, Serialize};
+
+use super::{AppError, Quietus};
+use crate::datamap::{DataMap, StartSource};
+use crate::domain::{HoldScope, LegalHold, Rounding, RuleName};
+use crate::plan::{Acting, EventKeys, Marks, PlanInput};
+use crate::schedule::RuleSet;
+use crate::store::{EventPage, Hold, HoldFilter, PauseScope};
+
+/// Purpose under which the personal part of a hold's scope is sealed.
+pub(crate) const HOLD_PURPOSE: &str = "legal hold";
+/// Purpose under which the key that an event names is sealed.
+pub(crate) const EVENT_PURPOSE: &str = "business event";
+
+/// Events read in one page.
+const PAGE: u32 = 5_000;
+
+/// The part of a hold's scope that may point to a person.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct SealedScope {
+    pub(crate) record: Option<std::collections::BTreeMap<String, Value>>,
+    pub(crate) subject: Option<(String, Value)>,
+}
+
+/// What a plan depends on beside rules and data map.
+pub struct Circumstances {
+    /// The version of holds under which they were read.
+    pub holds_version: u64,
+    /// Holds in force.
+    pub holds: Vec<LegalHold>,
+    /// Events in force.
+    pub events: EventKeys,
+    /// Marks of rules with grace.
+    pub marks: Marks,
+    /// Paused rules.
+    pub paused: BTreeSet<RuleName>,
+}
+
+/// Rules, data map and moment that a plan is made with; for a job, the pinned ones.
+#[derive(Clone, Copy)]
+pub struct Basis<'a> {
+    /// The data map.
+    pub map: &'a DataMap,
+    /// The rules.
+    pub rules: &'a RuleSet,
+    /// The moment.
+    pub moment: Timestamp,
+    /// Whose turn it is.
+    pub acting: &'a Acting,
+}
+
+impl Circumstances {
+    /// The input of a plan.
+    pub fn input<'a>(&'a self, basis: Basis<'a>, zone: &'a jiff::tz::TimeZone) -> PlanInput<'a> {
+        PlanInput {
+            map: basis.map,
+            rules: basis.rules,
+            zone,
+            moment: basis.moment,
+            holds: &self.holds,
+            events: &self.events,
+            marks: &self.marks,
+            paused: &self.paused,
+            acting: basis.acting,
+        }
+    }
+}
+
+impl Quietus {
+    /// Reads what holds at present, for a plan as of `moment`.
+    pub(crate) async fn circumstances(&self, basis: Basis<'_>) -> Result<Circumstances, AppError> {
+        let (holds_version, holds) = self.store.holds_in_force().await?;
+        let holds = holds.iter().map(|hold| self.unseal_hold(hold)).collect::<Result<_, _>>()?;
+        let mut paused = BTreeSet::new();
+        for pause in self.store.active_pauses().await? {
+            if let PauseScope::Rule(rule) = pause.scope {
+                paused.insert(rule);
+            }
+        }
+        Ok(Circumstances {
+            holds_version,
+            holds,
+            events: self.events_for(basis.map, basis.moment).await?,
+            marks: self.marks_for(basis.rules, basis.moment).await?,
+            paused,
+        })
+    }
+
+    /// Every hold, also released ones, with what it covers.
+    ///
+    /// # Errors
+    /// Where the store is not there or a scope does not open.
+    pub async fn holds(&self) -> Result<Vec<LegalHold>, AppError> {
+        let holds = self.store.list_holds(HoldFilter::All).await?;
+        holds.iter().map(|hold| self.unseal_hold(hold)).collect()
+    }
+
+    fn unseal_hold(&self, hold: &Hold) -> Result<LegalHold, AppError> {
+        let mut scope: HoldScope = serde_json::from_value(hold.scope.clone())
+            .map_err(|error| AppError::Unreadable { what: "a hold", why: error.to_string() })?;
+        if let Some(sealed) = &hold.sealed {
+            let part: SealedScope = self.vault.open(HOLD_PURPOSE, sealed)?;
+            scope.record = part.record;
+            scope.subject = part.subject;
+        }
+        Ok(LegalHold {
+            id: hold.id,
+            matter: hold.matter.clone(),
+            scope,
+            reason: hold.reason.clone(),
+            placed_by: hold.placed_by.clone(),
+            placed_at: hold.placed_at,
+            review_on: hold.review_on,
+            released_at: hold.released.as_ref().map(|(_, at)| *at),
+        })
+    }
+
+    async fn events_for(&self, map: &DataMap, moment: Timestamp) -> Result<EventKeys, AppError> {
+        let mut keys = EventKeys::default();
+        for name in event_names(map) {
+            let mut found = Vec::new();
+            let mut after = Vec::new();
+            loop {
+                let page = EventPage { name: name.clone(), until: moment, after, limit: PAGE };
+                let events = self.store.events_in_force(page).await?;
+                let Some(last) = events.last() else { break };
+                after = last.key_tag.clone();
+                for event in &events {
+                    let key: Value = self.vault.open(EVENT_PURPOSE, &event.sealed_key)?;
+                    found.push((key, event.occurred_at));
+                }
+            }
+            keys.0.insert(name, found);
+        }
+        Ok(keys)
+    }
+
+    async fn marks_for(&self, rules: &RuleSet, moment: Timestamp) -> Result<Marks, AppError> {
+        let mut marks = Marks::new();
+        for rule in &rules.rules {
+            let Some(grace) = rule.grace else { continue };
+            let Some(until) = grace.cutoff(moment, Rounding::None, &self.zone) else { continue };
+            if let Some(mark) = self.store.newest_mark(&rule.name, until).await? {
+                marks.entry(rule.name.clone()).or_default().push(mark);
+            }
+        }
+        Ok(marks)
+    }
+}
+
+/// Names of the events that some collection's clock waits for.
+pub(crate) fn event_names(map: &DataMap) -> BTreeSet<String> {
+    map.systems
+        .values()
+        .flat_map(|system| system.collections.values())
+        .flat_map(|collection| collection.starting_points.values())
+        .filter_map(|source| match source {
+            StartSource::Event { event, .. } => Some(event.clone()),
+            StartSource::Field(_) | StartSource::Latest(_) => None,
+        })
+        .collect()
+}

@@ -1,0 +1,161 @@
+//! What the bell asks for: read from the store which occurrences are due and open their cases.
+//!
+//! Each occurrence is written with what became of it (run, caught up, missed, blacked out), so
+//! nothing disappears without a row. The primary key (schedule, moment) lets one replica win.
+
+use jiff::Timestamp;
+use serde_json::json;
+use uuid::Uuid;
+
+use super::open_case::{CaseOpened, Occurrence, Opening};
+use super::recording::About;
+use super::{Actor, AppError, Quietus};
+use crate::domain::JobState;
+use crate::evidence::EvidenceKind;
+use crate::plan::Acting;
+use crate::schedule::{Missed, Schedule, Timetable};
+use crate::store::{
+    CaseCause, Decision, Disposition, FireBatch, NewFire, PauseScope, ScheduleCursor,
+};
+
+/// Who acts when no person does.
+pub const SCHEDULER: &str = "scheduler";
+
+/// An occurrence that is looked at later than this was missed, for schedules that skip those.
+const MISSED_AFTER: jiff::SignedDuration = jiff::SignedDuration::from_mins(15);
+
+impl Quietus {
+    /// Writes down the moment from which each schedule counts; later calls change nothing.
+    ///
+    /// # Errors
+    /// Where the store is not there.
+    pub async fn seed_schedules(&self) -> Result<(), AppError> {
+        for name in self.rules.schedules.keys() {
+            self.store.seed_schedule(name, self.now()).await?;
+        }
+        Ok(())
+    }
+
+    /// Opens a case for every schedule with an occurrence since it was last looked at.
+    ///
+    /// # Errors
+    /// Where the store is not there or a schedule cannot be read.
+    pub async fn fire_due(&self) -> Result<Vec<CaseOpened>, AppError> {
+        let everything_paused = self
+            .store
+            .active_pauses()
+            .await?
+            .iter()
+            .any(|pause| pause.scope == PauseScope::Everything);
+        if everything_paused {
+            return Ok(Vec::new());
+        }
+        let mut opened = Vec::new();
+        for schedule in self.rules.schedules.values() {
+            let Some(cursor) = self.store.schedule_cursor(&schedule.name).await? else { continue };
+            let timetable =
+                Timetable::of(schedule).map_err(|error| AppError::Input(error.to_string()))?;
+            let due = timetable.due(cursor.cursor, self.now());
+            let Some(latest) = due.last().copied() else { continue };
+            opened.extend(self.fire(schedule, &timetable, &cursor, &due, latest).await?);
+        }
+        Ok(opened)
+    }
+
+    async fn fire(
+        &self,
+        schedule: &Schedule,
+        timetable: &Timetable,
+        cursor: &ScheduleCursor,
+        due: &[Timestamp],
+        latest: Timestamp,
+    ) -> Result<Option<CaseOpened>, AppError> {
+        let late = self.now().duration_since(latest) > MISSED_AFTER;
+        let skip = late && schedule.missed == Missed::Skip;
+        let last = if timetable.is_blacked_out(latest) {
+            Disposition::BlackedOut
+        } else if skip {
+            Disposition::Missed
+        } else {
+            Disposition::Run
+        };
+        let earlier = match schedule.missed {
+            Missed::Latest => Disposition::CaughtUp,
+            Missed::Skip => Disposition::Missed,
+        };
+        let batch = |last: Disposition| FireBatch {
+            schedule: schedule.name.clone(),
+            seen_version: cursor.version,
+            cursor: latest,
+            fires: due
+                .iter()
+                .map(|due_at| NewFire {
+                    due_at: *due_at,
+                    disposition: if *due_at == latest { last } else { earlier },
+                })
+                .collect(),
+        };
+        if last != Disposition::Run {
+            self.store.record_fires(batch(last), self.now(), Vec::new()).await?;
+            return Ok(None);
+        }
+        self.take_over_held_case(schedule).await?;
+        let acting = Acting::Schedules([schedule.name.clone()].into());
+        let opened = self
+            .open_case(Opening {
+                cause: CaseCause::Schedule,
+                actor: Actor(SCHEDULER.to_owned()),
+                moment: latest,
+                acting: &acting,
+                occurrence: Some(Occurrence {
+                    schedule: schedule.name.clone(),
+                    due_at: latest,
+                    fires: batch(Disposition::Run),
+                }),
+            })
+            .await?;
+        if let CaseOpened::Overlapping(other) = &opened {
+            tracing::warn!(schedule = %schedule.name, case = %other, "the earlier case is still open; its successor will find what became due");
+            let caught_up = batch(Disposition::CaughtUp);
+            self.store.record_fires(caught_up, self.now(), Vec::new()).await?;
+        }
+        Ok(Some(opened))
+    }
+
+    /// An open case of which only held jobs are left would keep its schedule from ever running
+    /// again: they are called off, the certificate names the hold, and the next case takes over
+    /// what is due once the hold is released.
+    async fn take_over_held_case(&self, schedule: &Schedule) -> Result<(), AppError> {
+        let Some(case) = self.store.active_case_for(&schedule.name).await? else { return Ok(()) };
+        let jobs = self.store.jobs_of_case(case).await?;
+        let mut open = jobs.iter().filter(|job| !job.state.is_final()).peekable();
+        if open.peek().is_none() || open.any(|job| job.state != JobState::Held) {
+            return Ok(());
+        }
+        self.call_off(case, SCHEDULER, "held; the next run takes over what is due").await?;
+        // The held jobs wake up to be called off; then the case can be closed.
+        for _ in 0..jobs.len() {
+            let stop = tokio_util::sync::CancellationToken::new();
+            if self.carry_out_next(SCHEDULER, &stop).await?.is_none() {
+                break;
+            }
+        }
+        self.certify_finished().await?;
+        Ok(())
+    }
+
+    pub(crate) async fn call_off(
+        &self,
+        case: Uuid,
+        by: &str,
+        reason: &str,
+    ) -> Result<bool, AppError> {
+        let evidence = self.record(
+            EvidenceKind::StepFailed,
+            About { case: Some(case), job: None },
+            &json!({"case": case, "result": "called off", "by": by, "reason": reason}),
+        )?;
+        let decision = Decision { by: by.to_owned(), reason: reason.to_owned(), at: self.now() };
+        Ok(self.store.cancel_case(case, decision, vec![evidence]).await?)
+    }
+}

@@ -1,0 +1,74 @@
+//! What a plan would do, counted in the systems. Changes nothing anywhere.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use quietus_connectors::{Counts, Fault};
+
+use super::circumstances::Basis;
+use super::{AppError, Quietus};
+use crate::domain::SystemName;
+use crate::plan::{Acting, CapExceeded, Plan, check_caps, plan};
+
+/// A plan with what the systems counted.
+pub struct CountedPlan {
+    /// The plan.
+    pub plan: Plan,
+    /// Counts of the systems that answered.
+    pub counts: BTreeMap<SystemName, Counts>,
+    /// Faults of the systems that did not.
+    pub faults: BTreeMap<SystemName, Fault>,
+    /// Caps that it exceeds.
+    pub exceeded: Vec<CapExceeded>,
+}
+
+impl Quietus {
+    /// Plans for a moment and asks every system how many records that would touch.
+    ///
+    /// # Errors
+    /// Where the store is not there. A system that does not answer is named in the result.
+    pub async fn counted_plan(
+        &self,
+        moment: Timestamp,
+        acting: &Acting,
+        only: Option<&SystemName>,
+    ) -> Result<CountedPlan, AppError> {
+        let basis = Basis { map: &self.map, rules: &self.rules, moment, acting };
+        let circumstances = self.circumstances(basis).await?;
+        let mut plan = plan(&circumstances.input(basis, &self.zone));
+        if let Some(only) = only {
+            plan.systems.retain(|system| system.system == *only);
+        }
+        let previews = plan.systems.iter().map(|system| async {
+            let name = system.system.clone();
+            (name, self.preview(system).await)
+        });
+        let mut counts = BTreeMap::new();
+        let mut faults = BTreeMap::new();
+        for (name, answer) in futures_util::future::join_all(previews).await {
+            match answer {
+                Ok(counted) => {
+                    counts.insert(name, counted);
+                }
+                Err(fault) => {
+                    faults.insert(name, fault);
+                }
+            }
+        }
+        let exceeded = check_caps(&plan, &self.rules, &counts);
+        Ok(CountedPlan { plan, counts, faults, exceeded })
+    }
+
+    async fn preview(&self, plan: &crate::plan::SystemPlan) -> Result<Counts, Fault> {
+        let misconfigured = |error: AppError| match error {
+            AppError::System { fault, .. } => fault,
+            other => Fault::Misconfigured { message: other.to_string() },
+        };
+        let system = self.system(plan.system.as_str()).map_err(misconfigured)?;
+        let connector = self.connect(system).map_err(misconfigured)?;
+        let order = plan
+            .order("preview", 1)
+            .map_err(|error| Fault::Misconfigured { message: error.to_string() })?;
+        connector.preview(&order).await
+    }
+}

@@ -1,0 +1,161 @@
+//! The use cases, one file each. Every door (timer, command line, HTTP) ends here.
+//!
+//! A use case reads the store, calls connected systems without a transaction open, and writes
+//! what came of it in one transaction together with its evidence.
+
+pub mod access;
+pub mod approve;
+pub mod carry_out;
+pub mod certify;
+pub mod circumstances;
+pub mod crash;
+pub mod event;
+pub mod evidence_log;
+pub mod explain;
+pub mod fire;
+pub mod forecast;
+pub mod hold;
+pub mod keys;
+pub mod open_case;
+pub mod opening;
+pub mod pause;
+pub mod posting;
+pub mod progress;
+pub mod reading;
+pub mod recording;
+pub mod retry;
+pub mod settle;
+pub mod statement;
+pub mod systems;
+pub mod vault;
+pub mod wake;
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use crate::config::Instance;
+use crate::datamap::DataMap;
+use crate::domain::{Clock, Ids};
+use crate::plan::Acting;
+use crate::schedule::RuleSet;
+use crate::store::{Document, Store, StoreError};
+
+use self::crash::CrashPlan;
+use self::keys::Keys;
+use self::vault::{Vault, VaultError};
+
+pub use self::opening::Opening;
+
+/// The assembled product: one instance with its rules, its data map and its store.
+pub struct Quietus {
+    /// The instance file.
+    pub instance: Instance,
+    /// The data map in force.
+    pub map: DataMap,
+    /// The rules in force.
+    pub rules: RuleSet,
+    /// Where everything is remembered.
+    pub store: Store,
+    /// Where the time comes from.
+    pub clock: Arc<dyn Clock>,
+    /// Where identifiers come from.
+    pub ids: Arc<dyn Ids>,
+    pub(crate) vault: Vault,
+    pub(crate) keys: Keys,
+    pub(crate) zone: TimeZone,
+    pub(crate) map_document: Document,
+    pub(crate) rules_document: Document,
+    pub(crate) lease: std::time::Duration,
+    pub(crate) crash: CrashPlan,
+    pub(crate) wake: wake::Wake,
+}
+
+/// Why a use case could not be carried out. No message holds personal data.
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    /// The input names something that is not there or does not fit; nothing was changed.
+    #[error("{0}")]
+    Input(String),
+    /// The store did not do it.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A sealed message does not open, or cannot be sealed.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+    /// A connected system could not be asked.
+    #[error("system `{system}`: {fault}")]
+    System {
+        /// The system.
+        system: String,
+        /// Why.
+        fault: quietus_connectors::Fault,
+    },
+    /// A secret or a key could not be read.
+    #[error("{0}")]
+    Secret(String),
+    /// Evidence could not be built or signed.
+    #[error("evidence: {0}")]
+    Evidence(String),
+    /// What the store holds cannot be read by this version.
+    #[error("the store holds {what} that this version cannot read: {why}")]
+    Unreadable {
+        /// What.
+        what: &'static str,
+        /// Why.
+        why: String,
+    },
+}
+
+impl AppError {
+    /// The caller's input was wrong, and nothing was changed.
+    pub fn is_input(&self) -> bool {
+        matches!(self, Self::Input(_))
+    }
+}
+
+/// Who does something: a name as it stands in evidence.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Actor(pub String);
+
+impl Quietus {
+    /// The present moment.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// The present moment in whole seconds, for plans that people read.
+    pub fn this_second(&self) -> Timestamp {
+        let now = self.now();
+        Timestamp::from_second(now.as_second()).unwrap_or(now)
+    }
+
+    /// The zone of the instance.
+    pub fn zone(&self) -> &TimeZone {
+        &self.zone
+    }
+
+    /// The acting rules of a list of schedules; empty means every rule.
+    ///
+    /// # Errors
+    /// Where a schedule does not exist.
+    pub fn acting(&self, schedules: &[String]) -> Result<Acting, AppError> {
+        if schedules.is_empty() {
+            return Ok(Acting::Everything);
+        }
+        let known = || self.rules.schedules.keys().map(|name| format!("`{name}`"));
+        let mut acting = std::collections::BTreeSet::new();
+        for wanted in schedules {
+            let found = self.rules.schedules.keys().find(|name| name.as_str() == wanted);
+            let Some(name) = found else {
+                let known = known().collect::<Vec<_>>().join(", ");
+                return Err(AppError::Input(format!(
+                    "there is no schedule `{wanted}`; there is {known}"
+                )));
+            };
+            acting.insert(name.clone());
+        }
+        Ok(Acting::Schedules(acting))
+    }
+}

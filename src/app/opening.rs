@@ -1,0 +1,184 @@
+//! Opening an instance: read its files and keys, open its store, and bring rules and data map on
+//! record.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::tz::TimeZone;
+use secrecy::ExposeSecret;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::crash::CrashPlan;
+use super::keys::Keys;
+use super::recording::About;
+use super::wake::Wake;
+use super::{AppError, Quietus};
+use crate::config::{self, Loaded, Process};
+use crate::datamap::DataMap;
+use crate::domain::{Clock, Digest, Ids};
+use crate::evidence::EvidenceKind;
+use crate::schedule::RuleSet;
+use crate::store::{Case, Document, DocumentKind, NewLog, OpenOptions, Store};
+
+/// What an instance is opened with.
+pub struct Opening {
+    /// Its files.
+    pub loaded: Loaded,
+    /// Settings of the process.
+    pub process: Process,
+    /// Where the time comes from.
+    pub clock: Arc<dyn Clock>,
+    /// Where identifiers come from.
+    pub ids: Arc<dyn Ids>,
+}
+
+/// A file as it is kept on record.
+#[derive(Serialize, Deserialize)]
+struct KeptFile {
+    name: String,
+    text: String,
+}
+
+/// Rules and data map that a case pinned.
+pub(crate) enum Pinned<'a> {
+    /// They are still in force.
+    Current(&'a Quietus),
+    /// They were read back from the record.
+    Earlier(Box<(DataMap, RuleSet)>),
+}
+
+impl Pinned<'_> {
+    pub(crate) fn map(&self) -> &DataMap {
+        match self {
+            Self::Current(product) => &product.map,
+            Self::Earlier(pair) => &pair.0,
+        }
+    }
+
+    pub(crate) fn rules(&self) -> &RuleSet {
+        match self {
+            Self::Current(product) => &product.rules,
+            Self::Earlier(pair) => &pair.1,
+        }
+    }
+}
+
+fn document(
+    kind: DocumentKind,
+    digest: Digest,
+    files: &[(String, Vec<u8>)],
+) -> Result<Document, AppError> {
+    let kept: Vec<KeptFile> = files
+        .iter()
+        .map(|(name, bytes)| KeptFile {
+            name: name.clone(),
+            text: String::from_utf8_lossy(bytes).into_owned(),
+        })
+        .collect();
+    let content = serde_json::to_vec(&kept)
+        .map_err(|error| AppError::Unreadable { what: "a file", why: error.to_string() })?;
+    Ok(Document { digest, kind, content })
+}
+
+impl Quietus {
+    /// Opens an instance.
+    ///
+    /// # Errors
+    /// Where a secret, a key or the store cannot be opened.
+    pub async fn open(opening: Opening) -> Result<Arc<Self>, AppError> {
+        let Opening { loaded, process, clock, ids } = opening;
+        let Loaded { instance, data_map: map, rules, map_files, rule_files, .. } = loaded;
+        let zone = TimeZone::get(&instance.controller.zone)
+            .map_err(|error| AppError::Input(error.to_string()))?;
+        let (keys, vault) = Keys::open(&instance)?;
+        let url = instance
+            .store
+            .resolve(&instance.folder)
+            .map_err(|error| AppError::Secret(format!("the store: {error}")))?;
+        let options = OpenOptions { create: true, ..OpenOptions::default() };
+        let store = Store::open(url.expose_secret(), options).await?;
+        let product = Arc::new(Self {
+            map_document: document(DocumentKind::Map, map.digest, &map_files)?,
+            rules_document: document(DocumentKind::Rules, rules.digest, &rule_files)?,
+            instance,
+            map,
+            rules,
+            store,
+            clock,
+            ids,
+            vault,
+            keys,
+            zone,
+            lease: process.lease.unwrap_or(Duration::from_secs(60)),
+            crash: CrashPlan { point: process.crash_point },
+            wake: Wake::default(),
+        });
+        product.begin_log().await?;
+        product.publish_documents().await?;
+        Ok(product)
+    }
+
+    async fn begin_log(&self) -> Result<(), AppError> {
+        if self.store.head(&self.keys.log_id).await?.is_some() {
+            return Ok(());
+        }
+        let log = NewLog { log_id: self.keys.log_id.clone(), origin: self.keys.origin.clone() };
+        self.store.create_log(log, self.now()).await?;
+        let opened = self.record(
+            EvidenceKind::LogOpened,
+            About::default(),
+            &json!({
+                "origin": self.keys.origin,
+                "verifierKey": self.keys.identity()?.verifier_key(),
+                "issuerKeySha256": Digest::of(&self.keys.issuer.public().to_spki()),
+            }),
+        )?;
+        self.store.record_evidence(vec![opened], self.now()).await?;
+        Ok(())
+    }
+
+    /// Brings rules and data map on record the first time they are seen.
+    async fn publish_documents(&self) -> Result<(), AppError> {
+        let documents = [
+            (&self.rules_document, EvidenceKind::RulesPublished),
+            (&self.map_document, EvidenceKind::MapPublished),
+        ];
+        for (document, kind) in documents {
+            if self.store.document(document.digest).await?.is_some() {
+                continue;
+            }
+            self.store.keep_document(document.clone(), self.now()).await?;
+            let published =
+                self.record(kind, About::default(), &json!({ "sha256": document.digest }))?;
+            self.store.record_evidence(vec![published], self.now()).await?;
+        }
+        Ok(())
+    }
+
+    /// Rules and data map that a case was planned with.
+    pub(crate) async fn pinned(&self, case: &Case) -> Result<Pinned<'_>, AppError> {
+        if case.rules_digest == self.rules.digest && case.map_digest == self.map.digest {
+            return Ok(Pinned::Current(self));
+        }
+        let map_files = self.kept_files(case.map_digest).await?;
+        let rule_files = self.kept_files(case.rules_digest).await?;
+        let pair = config::compile(&map_files, &rule_files, &self.instance.controller.zone).map_err(|_| {
+            AppError::Input(
+                "the rules or the data map that this case was planned with cannot be read by this version: cancel it and run again".to_owned(),
+            )
+        })?;
+        Ok(Pinned::Earlier(Box::new(pair)))
+    }
+
+    async fn kept_files(&self, digest: Digest) -> Result<Vec<(String, Vec<u8>)>, AppError> {
+        let missing = || AppError::Unreadable {
+            what: "a case",
+            why: "its rules or data map are not on record".to_owned(),
+        };
+        let document = self.store.document(digest).await?.ok_or_else(missing)?;
+        let kept: Vec<KeptFile> = serde_json::from_slice(&document.content)
+            .map_err(|error| AppError::Unreadable { what: "a document", why: error.to_string() })?;
+        Ok(kept.into_iter().map(|file| (file.name, file.text.into_bytes())).collect())
+    }
+}

@@ -1,0 +1,60 @@
+//! Trying failed jobs again after a person has mended the cause.
+
+use serde_json::json;
+use uuid::Uuid;
+
+use super::recording::About;
+use super::{Actor, AppError, Quietus};
+use crate::domain::JobState;
+use crate::evidence::EvidenceKind;
+use crate::store::CaseFilter;
+
+/// Further attempts that a job gets.
+const ATTEMPTS: u32 = 8;
+/// How many of the latest cases are searched for failed jobs.
+const LATEST_CASES: u32 = 20;
+
+impl Quietus {
+    /// Makes one failed job available again.
+    ///
+    /// # Errors
+    /// Where there is no such job, it has not failed, or the schedule's next case is open already.
+    pub async fn retry_job(&self, job: Uuid, actor: &Actor) -> Result<(), AppError> {
+        let found = self.store.job(job).await?;
+        let Some(found) = found else {
+            return Err(AppError::Input(format!("there is no job `{job}`")));
+        };
+        let evidence = self.record(
+            EvidenceKind::StepStarted,
+            About { case: Some(found.case_id), job: Some(job) },
+            &json!({"job": job, "result": "to be tried again", "by": actor.0}),
+        )?;
+        if self.store.retry_job(job, ATTEMPTS, self.now(), vec![evidence]).await? {
+            self.wake.up();
+            return Ok(());
+        }
+        Err(AppError::Input(format!("job `{job}` has not failed; see `quietus status`")))
+    }
+
+    /// Makes all failed jobs of the latest cases available again, of one system or of all; how many.
+    ///
+    /// # Errors
+    /// Where there is no such system or the store is not there.
+    pub async fn retry_failed(&self, system: Option<&str>, actor: &Actor) -> Result<u64, AppError> {
+        if let Some(system) = system {
+            self.system(system)?;
+        }
+        let mut tried = 0;
+        let filter = CaseFilter { limit: LATEST_CASES, ..CaseFilter::default() };
+        for case in self.store.list_cases(filter).await? {
+            for job in self.store.jobs_of_case(case.id).await? {
+                let wanted = system.is_none_or(|system| system == job.system);
+                if job.state == JobState::Failed && wanted {
+                    self.retry_job(job.id, actor).await?;
+                    tried += 1;
+                }
+            }
+        }
+        Ok(tried)
+    }
+}

@@ -1,0 +1,236 @@
+//! Settling an attempt: one guarded transition with its evidence, and what follows from a fault.
+//!
+//! Faults are sorted: what is transient or unknown is tried again with a growing, jittered pause
+//! (the system is asked again, nothing is assumed); what is misconfigured or rejected waits for a
+//! person.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use quietus_connectors::{Fault, Verification};
+use serde_json::json;
+
+use super::carry_out::{Attempt, Ending};
+use super::progress::Done;
+use super::recording::About;
+use super::{AppError, Quietus};
+use crate::evidence::EvidenceKind;
+use crate::store::{
+    BlockedReason, JobFault, OutboxEntry, Progress as Saved, Settle, Settlement, StillMine,
+};
+
+/// First pause before another attempt.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+/// Longest pause before another attempt.
+const LONGEST_PAUSE: Duration = Duration::from_secs(300);
+/// Rounds of an order whose verification finds survivors, before a person is asked.
+const MOST_ROUNDS: usize = 3;
+/// What a refusal because of `most_records` says.
+const TOO_MANY: &str = "would touch more than";
+
+impl Quietus {
+    pub(crate) async fn settle_attempt(
+        &self,
+        attempt: &Attempt<'_>,
+        ending: Ending,
+    ) -> Result<(), AppError> {
+        let job = &attempt.claimed.job;
+        if ending.done != attempt.done {
+            let done = serde_json::to_value(&ending.done).unwrap_or_default();
+            let saved =
+                Saved { tenure: attempt.tenure.clone(), done, lease_until: self.lease_until() };
+            if self.store.save_progress(saved).await?.is_none() {
+                tracing::warn!(job = %job.id, "another attempt has taken over");
+                return Ok(());
+            }
+        }
+        let evidence = self.evidence_of(attempt, &ending)?;
+        let completed = matches!(ending.settlement, Settlement::Completed { .. });
+        let settled = self
+            .store
+            .settle(Settle {
+                tenure: attempt.tenure.clone(),
+                settlement: ending.settlement,
+                now: self.now(),
+                evidence,
+            })
+            .await?;
+        tracing::info!(
+            job = %job.id, system = %job.system, attempt = job.attempt, settled, words = %ending.words,
+            "attempt ended"
+        );
+        if settled && completed {
+            self.forget(&job.system, job.id, ending.done.rounds.len() + 1).await;
+        }
+        self.wake.up();
+        Ok(())
+    }
+
+    /// Lets the connector drop what it kept to resume. That it could not is no fault of the job.
+    async fn forget(&self, system: &str, job: uuid::Uuid, rounds: usize) {
+        let Ok(connector) = self.system(system).and_then(|one| self.connect(one)) else { return };
+        for round in 1..=rounds {
+            let key = format!("{}-{round}", job.simple());
+            if let Err(fault) = connector.forget(&key).await {
+                tracing::warn!(%fault, system, "progress kept in the system could not be dropped");
+            }
+        }
+    }
+
+    fn evidence_of(
+        &self,
+        attempt: &Attempt<'_>,
+        ending: &Ending,
+    ) -> Result<Vec<OutboxEntry>, AppError> {
+        let job = &attempt.claimed.job;
+        let about = About { case: Some(job.case_id), job: Some(job.id) };
+        let (result, kind) = match &ending.settlement {
+            Settlement::Completed { .. } => ("completed", EvidenceKind::ErasureStep),
+            Settlement::Retry { .. } => ("to be tried again", EvidenceKind::StepFailed),
+            Settlement::Failed { .. } => ("failed", EvidenceKind::StepFailed),
+            Settlement::Held { .. } => ("held", EvidenceKind::StepFailed),
+            Settlement::Blocked { .. } => ("blocked", EvidenceKind::StepFailed),
+            Settlement::Waiting { .. } => ("waiting", EvidenceKind::ErasureStep),
+            Settlement::Released { .. } => ("given back", EvidenceKind::StepFailed),
+            Settlement::Cancelled => ("cancelled", EvidenceKind::StepFailed),
+        };
+        let mut entries = vec![self.record(
+            kind,
+            about,
+            &json!({
+                "case": job.case_id,
+                "job": job.id,
+                "system": job.system,
+                "attempt": job.attempt,
+                "lostAttempt": attempt.claimed.lost_attempt,
+                "orderKey": ending.order_key,
+                "result": result,
+                "words": ending.words,
+                "done": ending.done,
+            }),
+        )?];
+        if let Some(verification) = &ending.verification {
+            entries.push(self.record(
+                EvidenceKind::VerificationResult,
+                about,
+                &json!({
+                    "case": job.case_id,
+                    "job": job.id,
+                    "system": job.system,
+                    "attempt": job.attempt,
+                    "found": verification,
+                }),
+            )?);
+        }
+        Ok(entries)
+    }
+
+    pub(crate) fn ending_of_fault(
+        &self,
+        attempt: &Attempt<'_>,
+        order_key: &str,
+        fault: Fault,
+        done: Done,
+    ) -> Ending {
+        let words = fault.to_string();
+        Ending {
+            settlement: self.settlement_of_fault(attempt, fault),
+            done,
+            order_key: order_key.to_owned(),
+            verification: None,
+            words,
+        }
+    }
+
+    fn settlement_of_fault(&self, attempt: &Attempt<'_>, fault: Fault) -> Settlement {
+        let job = &attempt.claimed.job;
+        let message = fault.to_string();
+        let (kind, asked_for) = match fault {
+            Fault::Misconfigured { .. } => ("misconfigured", None),
+            Fault::Rejected { .. } => ("rejected", None),
+            Fault::Transient { retry_after_ms, .. } => ("transient", retry_after_ms),
+            Fault::Unknown { .. } => ("unknown", None),
+        };
+        let fault = JobFault { kind: kind.to_owned(), message };
+        let tried_again = matches!(kind, "transient" | "unknown");
+        if !tried_again || job.attempt >= job.attempts_allowed {
+            return Settlement::Failed { fault };
+        }
+        let asked_for = asked_for.map_or(Duration::ZERO, Duration::from_millis);
+        let pause = self.pause_before(job.attempt).max(asked_for);
+        Settlement::Retry { available_at: self.after(pause), fault }
+    }
+
+    /// The verification found what should be gone: another round, and after some rounds a person.
+    pub(crate) fn ending_of_survivors(
+        &self,
+        attempt: &Attempt<'_>,
+        verification: Verification,
+        mut done: Done,
+    ) -> Ending {
+        let survivors: Vec<String> = verification
+            .survivors
+            .iter()
+            .map(|one| match &one.category {
+                Some(category) => {
+                    format!(
+                        "{} record(s) of `{}` still hold `{category}`",
+                        one.records, one.collection
+                    )
+                }
+                None => {
+                    format!("{} record(s) of `{}` are still there", one.records, one.collection)
+                }
+            })
+            .collect();
+        let words = format!("verification found survivors: {}", survivors.join("; "));
+        let fault = JobFault { kind: "survivors".to_owned(), message: words.clone() };
+        let rounds = done.rounds.len() + 1;
+        let settlement = if rounds >= MOST_ROUNDS {
+            Settlement::Failed { fault }
+        } else {
+            let finished = std::mem::take(&mut done.current);
+            done.rounds.push(finished);
+            let pause = self.pause_before(u32::try_from(rounds).unwrap_or(u32::MAX));
+            Settlement::Retry { available_at: self.after(pause), fault }
+        };
+        let _ = attempt;
+        Ending {
+            settlement,
+            done,
+            order_key: String::new(),
+            verification: Some(verification),
+            words,
+        }
+    }
+
+    /// Doubles with each attempt; between half and the whole of it by chance, so that many jobs
+    /// do not come back at once.
+    fn pause_before(&self, attempt: u32) -> Duration {
+        let doubled = FIRST_PAUSE.saturating_mul(1_u32 << attempt.saturating_sub(1).min(16));
+        let whole = doubled.min(LONGEST_PAUSE);
+        let chance = u32::from(self.ids.random()[0]);
+        whole / 2 + whole / 2 * chance / 255
+    }
+
+    fn after(&self, pause: Duration) -> Timestamp {
+        let now = self.now();
+        now.checked_add(pause).unwrap_or(now)
+    }
+}
+
+pub(crate) fn settlement_of_refusal(
+    attempt: &Attempt<'_>,
+    reasons: &[String],
+    seen: StillMine,
+) -> Settlement {
+    let over_the_cap = reasons.iter().any(|reason| reason.contains(TOO_MANY));
+    if over_the_cap && !attempt.claimed.approved {
+        return Settlement::Blocked {
+            reason: BlockedReason::Cap,
+            pauses_version: seen.pauses_version,
+        };
+    }
+    let fault = JobFault { kind: "refused".to_owned(), message: reasons.join("; ") };
+    Settlement::Failed { fault }
+}

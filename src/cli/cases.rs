@@ -1,0 +1,264 @@
+//! `quietus status`, `approve`, `cancel` and `retry`.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use clap::Args;
+
+use uuid::Uuid;
+
+use super::opening::{BAD, DIM, GOOD, STRONG, WARN, fail, number, open, say};
+use super::plan_text::new_table;
+use super::{FINE, NOT_DONE};
+use crate::app::progress::Done;
+use crate::app::{Actor, AppError, Quietus};
+use crate::domain::{CaseState, JobState};
+use crate::store::{Case, CaseFilter, Job};
+
+/// Show cases and their jobs.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  quietus status                 the latest cases
+  quietus status CASE            one case with its jobs and attempts")]
+pub struct StatusArguments {
+    /// A case; without one, the latest are listed.
+    pub case: Option<Uuid>,
+    /// How many to list.
+    #[arg(long, default_value_t = 10)]
+    pub limit: u32,
+}
+
+/// Agree to a case that exceeds a cap.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:
+  quietus approve 0198… --by \"Grace Example\" --reason \"first run over ten years, checked with finance\"")]
+pub struct ApproveArguments {
+    /// The case.
+    pub case: Uuid,
+    /// Who agrees; not the author of a rule whose cap is exceeded.
+    #[arg(long, value_name = "NAME", env = "QUIETUS_BY")]
+    pub by: String,
+    /// Why.
+    #[arg(long, value_name = "WHY")]
+    pub reason: String,
+}
+
+/// Call off a case.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:
+  quietus cancel 0198… --reason \"rule was widened by mistake\"")]
+pub struct CancelArguments {
+    /// The case.
+    pub case: Uuid,
+    /// Who calls it off.
+    #[arg(long, value_name = "NAME", default_value = "operator", env = "QUIETUS_BY")]
+    pub by: String,
+    /// Why.
+    #[arg(long, value_name = "WHY")]
+    pub reason: String,
+}
+
+/// Try failed jobs again.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  quietus retry --system crm     every failed job of a system, after its cause is mended
+  quietus retry --job 0198…      one job")]
+pub struct RetryArguments {
+    /// One job.
+    #[arg(long, conflicts_with = "system")]
+    pub job: Option<Uuid>,
+    /// Every failed job of a system; without either, every failed job.
+    #[arg(long, value_name = "NAME")]
+    pub system: Option<String>,
+    /// Who asks for it.
+    #[arg(long, value_name = "NAME", default_value = "operator", env = "QUIETUS_BY")]
+    pub by: String,
+}
+
+fn code(result: Result<u8, AppError>) -> u8 {
+    result.unwrap_or_else(|error| fail(&error))
+}
+
+/// Runs `status`.
+pub async fn status(arguments: &StatusArguments, folder: &Path) -> u8 {
+    match open(folder).await {
+        Ok(product) => code(show(&product, arguments).await),
+        Err(code) => code,
+    }
+}
+
+async fn show(product: &Arc<Quietus>, arguments: &StatusArguments) -> Result<u8, AppError> {
+    if let Some(case) = arguments.case {
+        print_case(product, case).await?;
+        return Ok(FINE);
+    }
+    let filter = CaseFilter { limit: arguments.limit, ..CaseFilter::default() };
+    let cases = product.store.list_cases(filter).await?;
+    if cases.is_empty() {
+        say("no case yet: `quietus run --once` carries out what is due now");
+        return Ok(FINE);
+    }
+    let mut table = new_table(&["case", "opened", "by", "state", "outcome"]);
+    for case in &cases {
+        table.add_row([
+            case.id.to_string(),
+            case.created_at.strftime("%Y-%m-%d %H:%M:%SZ").to_string(),
+            case.schedule.clone().unwrap_or_else(|| case.opened_by.clone()),
+            case.state.to_string(),
+            case.outcome.map_or_else(String::new, |outcome| outcome.to_string()),
+        ]);
+    }
+    say(table);
+    for pause in product.store.active_pauses().await? {
+        let scope = crate::app::pause::words(&pause.scope);
+        say(format!("{WARN}paused{WARN:#}: {scope}, by {}: {}", pause.paused_by, pause.reason));
+    }
+    Ok(FINE)
+}
+
+/// Prints a case with its jobs.
+///
+/// # Errors
+/// Where there is no such case.
+pub async fn print_case(product: &Arc<Quietus>, id: Uuid) -> Result<(), AppError> {
+    let case = product.store.case(id).await?;
+    let case = case.ok_or_else(|| AppError::Input(format!("there is no case `{id}`")))?;
+    print_head(product, &case);
+    for job in product.store.jobs_of_case(id).await? {
+        print_job(&job);
+        for attempt in product.store.attempts_of(job.id).await? {
+            if let Some(fault) = &attempt.fault {
+                let result = attempt.result.map_or("running", |result| result.as_str());
+                say(format!(
+                    "      {DIM}attempt {}: {result}: {} ({}){DIM:#}",
+                    attempt.attempt, fault.message, fault.kind
+                ));
+            } else if attempt.result.is_some_and(|result| result.as_str() == "lost") {
+                say(format!("      {DIM}attempt {}: lost without a word{DIM:#}", attempt.attempt));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn print_head(product: &Quietus, case: &Case) {
+    let moment = case.moment.to_zoned(product.zone().clone());
+    say(format!(
+        "{STRONG}case {}{STRONG:#} as of {}: {}{}",
+        case.id,
+        moment.strftime("%Y-%m-%d %H:%M:%S %Z"),
+        case.state,
+        case.outcome.map_or_else(String::new, |outcome| format!(", {outcome}"))
+    ));
+    if case.state == CaseState::AwaitingApproval
+        && let Some(reason) = &case.blocked_reason
+    {
+        say(format!("  {WARN}waits for a second person:{WARN:#} {reason}"));
+    }
+    if let Some(lag) = case.lag_us.filter(|lag| *lag > 60_000_000) {
+        say(format!("  begun {} minutes after it was due", lag / 60_000_000));
+    }
+}
+
+fn print_job(job: &Job) {
+    let style = match job.state {
+        JobState::Completed => GOOD,
+        JobState::Failed => BAD,
+        _ => WARN,
+    };
+    say(format!("  {STRONG}{}{STRONG:#}: {style}{}{style:#}", job.system, job.state));
+    if !job.hold_matters.is_empty() {
+        say(format!("    held by matter {}", job.hold_matters.join(", ")));
+    }
+    if let Some(fault) = job.last_fault.as_ref().filter(|_| job.state != JobState::Completed) {
+        say(format!("    {}: {}", fault.kind, fault.message));
+    }
+    let done: Option<Done> = job.done.clone().and_then(|done| serde_json::from_value(done).ok());
+    for part in done.map(|done| done.total()).unwrap_or_default().collections {
+        let mut words = Vec::new();
+        let mut add = |count: u64, what: &str| {
+            if count > 0 {
+                words.push(format!("{} {what}", number(count)));
+            }
+        };
+        add(part.deleted, "deleted");
+        for (category, count) in &part.treated {
+            add(*count, &format!("lost {category}"));
+        }
+        add(part.restricted, "restricted");
+        add(part.lifted, "lifted");
+        add(part.held, "held");
+        for (by, count) in &part.referenced {
+            add(*count, &format!("kept because {by} refers to them"));
+        }
+        if !words.is_empty() {
+            say(format!("    {:<24} {}", part.collection, words.join(", ")));
+        }
+    }
+}
+
+/// Runs `approve`.
+pub async fn approve(arguments: &ApproveArguments, folder: &Path) -> u8 {
+    let product = match open(folder).await {
+        Ok(product) => product,
+        Err(code) => return code,
+    };
+    let actor = Actor(arguments.by.clone());
+    code(
+        async {
+            product.approve(arguments.case, &actor, &arguments.reason).await?;
+            product.advance_log().await?;
+            say(format!(
+                "approved by {}; `quietus run --once` or a running worker carries it out",
+                actor.0
+            ));
+            Ok(FINE)
+        }
+        .await,
+    )
+}
+
+/// Runs `cancel`.
+pub async fn cancel(arguments: &CancelArguments, folder: &Path) -> u8 {
+    let product = match open(folder).await {
+        Ok(product) => product,
+        Err(code) => return code,
+    };
+    let actor = Actor(arguments.by.clone());
+    code(
+        async {
+            product.cancel(arguments.case, &actor, &arguments.reason).await?;
+            product.certify_finished().await?;
+            say(format!(
+                "case {} is called off; running jobs stop at their next chunk",
+                arguments.case
+            ));
+            Ok(FINE)
+        }
+        .await,
+    )
+}
+
+/// Runs `retry`.
+pub async fn retry(arguments: &RetryArguments, folder: &Path) -> u8 {
+    let product = match open(folder).await {
+        Ok(product) => product,
+        Err(code) => return code,
+    };
+    let actor = Actor(arguments.by.clone());
+    code(
+        async {
+            let count = match arguments.job {
+                Some(job) => product.retry_job(job, &actor).await.map(|()| 1)?,
+                None => product.retry_failed(arguments.system.as_deref(), &actor).await?,
+            };
+            if count == 0 {
+                say("no failed job waits");
+                return Ok(NOT_DONE);
+            }
+            say(format!("{count} job(s) are tried again"));
+            Ok(FINE)
+        }
+        .await,
+    )
+}

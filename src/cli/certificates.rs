@@ -1,0 +1,140 @@
+//! `quietus certificate`: list, show, export.
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+
+use super::FINE;
+use super::opening::{complain, fail, open, say};
+use super::plan_text::new_table;
+use crate::app::{AppError, Quietus};
+use crate::store::CertificateFilter;
+
+/// List, show and export certificates.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  quietus certificate list --system billing
+  quietus certificate show latest
+  quietus certificate export latest --to certificate/
+  quietus verify certificate/")]
+pub struct Arguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do with certificates.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// List certificates, newest first.
+    List {
+        /// Only those that speak of this system.
+        #[arg(long, value_name = "NAME")]
+        system: Option<String>,
+        /// Only those that speak of this rule.
+        #[arg(long, value_name = "NAME")]
+        rule: Option<String>,
+        /// How many.
+        #[arg(long, default_value_t = 20)]
+        limit: u32,
+    },
+    /// Print a certificate as text.
+    Show {
+        /// The certificate, the beginning of its identifier, or `latest`.
+        certificate: String,
+    },
+    /// Write the folder that an auditor receives.
+    Export {
+        /// The certificate, the beginning of its identifier, or `latest`.
+        certificate: String,
+        /// The folder; it is made if it is missing.
+        #[arg(long, value_name = "FOLDER", default_value = "certificate")]
+        to: PathBuf,
+    },
+}
+
+/// Runs the command.
+pub async fn run(arguments: &Arguments, folder: &Path) -> u8 {
+    let product = match open(folder).await {
+        Ok(product) => product,
+        Err(code) => return code,
+    };
+    let result = match &arguments.command {
+        Command::List { system, rule, limit } => {
+            list(&product, system.clone(), rule.clone(), *limit).await
+        }
+        Command::Show { certificate } => show(&product, certificate).await,
+        Command::Export { certificate, to } => export(&product, certificate, to).await,
+    };
+    match result {
+        Ok(()) => FINE,
+        Err(error) => fail(&error),
+    }
+}
+
+async fn list(
+    product: &Quietus,
+    system: Option<String>,
+    rule: Option<String>,
+    limit: u32,
+) -> Result<(), AppError> {
+    let filter = CertificateFilter { system, rule, limit, ..CertificateFilter::default() };
+    let certificates = product.store.list_certificates(filter).await?;
+    if certificates.is_empty() {
+        say("no certificate yet: a finished run makes one");
+        return Ok(());
+    }
+    let mut table = new_table(&["certificate", "issued", "says", "state"]);
+    for one in certificates {
+        table.add_row([
+            one.id.to_string(),
+            one.issued_at.strftime("%Y-%m-%d %H:%M:%SZ").to_string(),
+            one.overall.clone(),
+            one.state.as_str().to_owned(),
+        ]);
+    }
+    say(table);
+    Ok(())
+}
+
+async fn show(product: &Quietus, text: &str) -> Result<(), AppError> {
+    let found = product.find_certificate(text).await?;
+    let files = product.export_certificate(found.id).await?;
+    let printed = files.get("certificate.txt").cloned().unwrap_or_default();
+    say(String::from_utf8_lossy(&printed));
+    Ok(())
+}
+
+async fn export(product: &Quietus, text: &str, to: &Path) -> Result<(), AppError> {
+    let found = product.find_certificate(text).await?;
+    let names = write_export(product, found.id, to).await?;
+    say(format!("certificate {} is in {}:", found.id, to.display()));
+    for name in names {
+        say(format!("  {name}"));
+    }
+    say(format!("check it: quietus verify {0}    or: sh {0}/verify.sh", to.display()));
+    Ok(())
+}
+
+/// Writes the folder of a certificate; the names of its files.
+///
+/// # Errors
+/// Where there is no such certificate or the folder cannot be written.
+pub async fn write_export(
+    product: &Quietus,
+    id: uuid::Uuid,
+    to: &Path,
+) -> Result<Vec<String>, AppError> {
+    let files = product.export_certificate(id).await?;
+    let refuse = |error: std::io::Error| {
+        AppError::Input(format!("`{}` cannot be written: {error}", to.display()))
+    };
+    std::fs::create_dir_all(to).map_err(refuse)?;
+    for (name, bytes) in &files {
+        std::fs::write(to.join(name), bytes).map_err(refuse)?;
+    }
+    if files.is_empty() {
+        complain(&"the export is empty");
+    }
+    Ok(files.into_keys().collect())
+}

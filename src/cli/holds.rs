@@ -1,0 +1,227 @@
+//! `quietus hold`: place, release, list.
+
+use std::path::Path;
+
+use clap::{Args, Subcommand};
+
+use quietus_connectors::Value;
+use uuid::Uuid;
+
+use super::FINE;
+use super::opening::{fail, open, say};
+use super::plan_text::new_table;
+use crate::app::explain::read_value;
+use crate::app::hold::PlaceHold;
+use crate::app::{Actor, AppError, Quietus};
+use crate::domain::{CategoryName, CollectionName, HoldScope, LegalHold, SystemName};
+use crate::store::HoldKey;
+
+/// Place, release and list legal holds.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  quietus hold place LIT-2026-7 --system billing --reason \"dispute over an invoice\"
+  quietus hold place LIT-2026-7 --subject customer_id=4711 --reason \"lawsuit\" --review-on 2027-06-01
+  quietus hold place LIT-2026-7 --system crm --collection customers --record 4711 --reason lawsuit
+  quietus hold list
+  quietus hold release LIT-2026-7")]
+pub struct Arguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do with holds.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Place a hold: nothing in its scope is disposed of until it is released.
+    Place(PlaceArguments),
+    /// Release a hold by its identifier, or all of a matter.
+    Release {
+        /// Identifier of a hold, or a matter.
+        hold: String,
+        /// Who releases it.
+        #[arg(long, value_name = "NAME", default_value = "operator", env = "QUIETUS_BY")]
+        by: String,
+    },
+    /// List holds.
+    List {
+        /// Released ones too.
+        #[arg(long)]
+        all: bool,
+    },
+}
+
+/// What a hold covers: everything that meets every part that is given.
+#[derive(Debug, Args)]
+pub struct PlaceArguments {
+    /// The matter it belongs to.
+    pub matter: String,
+    /// Only this system.
+    #[arg(long, value_name = "NAME")]
+    pub system: Option<String>,
+    /// Only this collection.
+    #[arg(long, value_name = "NAME")]
+    pub collection: Option<String>,
+    /// Only this data category (records that hold it stay too).
+    #[arg(long, value_name = "NAME")]
+    pub category: Option<String>,
+    /// Only the record with this key; needs `--system` and `--collection`.
+    #[arg(long, value_name = "KEY", requires = "system", requires = "collection")]
+    pub record: Option<String>,
+    /// Only records of this person: an identity type of the data map and its value.
+    #[arg(long, value_name = "IDENTITY=VALUE")]
+    pub subject: Option<String>,
+    /// Everything, in every system.
+    #[arg(long, conflicts_with_all = ["system", "collection", "category", "record", "subject"])]
+    pub everything: bool,
+    /// Why; no personal data.
+    #[arg(long, value_name = "WHY")]
+    pub reason: String,
+    /// When somebody must look at it again.
+    #[arg(long, value_name = "DAY")]
+    pub review_on: Option<jiff::civil::Date>,
+    /// Who places it.
+    #[arg(long, value_name = "NAME", default_value = "operator", env = "QUIETUS_BY")]
+    pub by: String,
+}
+
+/// Runs the command.
+pub async fn run(arguments: &Arguments, folder: &Path) -> u8 {
+    let product = match open(folder).await {
+        Ok(product) => product,
+        Err(code) => return code,
+    };
+    let result = match &arguments.command {
+        Command::Place(place) => place_hold(&product, place).await,
+        Command::Release { hold, by } => release(&product, hold, by).await,
+        Command::List { all } => list(&product, *all).await,
+    };
+    match result {
+        Ok(()) => FINE,
+        Err(error) => fail(&error),
+    }
+}
+
+async fn place_hold(product: &Quietus, place: &PlaceArguments) -> Result<(), AppError> {
+    let scope = scope_of(product, place)?;
+    if scope == HoldScope::default() && !place.everything {
+        return Err(AppError::Input(
+            "say what it covers, or `--everything` for all data of every system".to_owned(),
+        ));
+    }
+    let id = product
+        .place_hold(PlaceHold {
+            matter: place.matter.clone(),
+            scope,
+            reason: place.reason.clone(),
+            review_on: place.review_on,
+            actor: Actor(place.by.clone()),
+        })
+        .await?;
+    product.advance_log().await?;
+    say(format!(
+        "hold {id} of matter {} is in force; running jobs stop at their next chunk",
+        place.matter
+    ));
+    Ok(())
+}
+
+fn scope_of(product: &Quietus, place: &PlaceArguments) -> Result<HoldScope, AppError> {
+    let wrong = |error: crate::domain::NameError| AppError::Input(error.to_string());
+    let mut scope = HoldScope {
+        system: place.system.as_deref().map(SystemName::parse).transpose().map_err(wrong)?,
+        collection: place
+            .collection
+            .as_deref()
+            .map(CollectionName::parse)
+            .transpose()
+            .map_err(wrong)?,
+        category: place.category.as_deref().map(CategoryName::parse).transpose().map_err(wrong)?,
+        record: None,
+        subject: None,
+    };
+    if let (Some(record), Some(system), Some(collection)) =
+        (&place.record, &scope.system, &scope.collection)
+    {
+        product.system(system.as_str())?;
+        let mapped = product.collection(system, collection.as_str())?;
+        scope.record = Some(product.read_key(mapped, record)?);
+    }
+    if let Some(subject) = &place.subject {
+        let (identity, value) = subject.split_once('=').ok_or_else(|| {
+            AppError::Input(
+                "write the person as `identity=value`, such as `customer_id=4711`".to_owned(),
+            )
+        })?;
+        scope.subject = Some((identity.to_owned(), identity_value(product, identity, value)));
+    }
+    Ok(scope)
+}
+
+/// The value in the type of the first field with this identity type.
+fn identity_value(product: &Quietus, identity: &str, text: &str) -> Value {
+    product
+        .map
+        .systems
+        .values()
+        .flat_map(|system| system.collections.values())
+        .flat_map(|collection| collection.fields.values())
+        .find(|field| field.identity.as_deref() == Some(identity))
+        .and_then(|field| read_value(text, field.field_type))
+        .unwrap_or_else(|| Value::Text(text.to_owned()))
+}
+
+async fn release(product: &Quietus, hold: &str, by: &str) -> Result<(), AppError> {
+    let key = Uuid::parse_str(hold).map_or_else(|_| HoldKey::Matter(hold.to_owned()), HoldKey::Id);
+    let count = product.release_hold(key, &Actor(by.to_owned())).await?;
+    product.advance_log().await?;
+    say(format!("{count} hold(s) released; held jobs go on"));
+    Ok(())
+}
+
+async fn list(product: &Quietus, all: bool) -> Result<(), AppError> {
+    let holds = product.holds().await?;
+    let mut table =
+        new_table(&["hold", "matter", "covers", "reason", "by", "review on", "released"]);
+    let mut shown = 0;
+    for hold in holds.iter().filter(|hold| all || hold.released_at.is_none()) {
+        shown += 1;
+        table.add_row([
+            hold.id.to_string(),
+            hold.matter.clone(),
+            covers(hold),
+            hold.reason.clone(),
+            hold.placed_by.clone(),
+            hold.review_on.map_or_else(String::new, |day| day.to_string()),
+            hold.released_at.map_or_else(String::new, |at| at.strftime("%Y-%m-%d").to_string()),
+        ]);
+    }
+    if shown == 0 {
+        say("no legal hold is in force");
+    } else {
+        say(table);
+    }
+    Ok(())
+}
+
+/// What a hold covers, without the values that name a person.
+pub fn covers(hold: &LegalHold) -> String {
+    let scope = &hold.scope;
+    let mut parts = Vec::new();
+    if let Some(system) = &scope.system {
+        parts.push(format!("system {system}"));
+    }
+    if let Some(collection) = &scope.collection {
+        parts.push(format!("collection {collection}"));
+    }
+    if let Some(category) = &scope.category {
+        parts.push(format!("category {category}"));
+    }
+    if scope.record.is_some() {
+        parts.push("one record".to_owned());
+    }
+    if let Some((identity, _)) = &scope.subject {
+        parts.push(format!("one person, by {identity}"));
+    }
+    if parts.is_empty() { "everything".to_owned() } else { parts.join(", ") }
+}

@@ -1,0 +1,184 @@
+//! The command line: reads words, calls a use case, prints what came of it.
+//!
+//! Exit codes: 0 all is well, 1 something is not done or not verified, 2 the input is wrong and
+//! nothing was changed.
+
+pub mod cases;
+pub mod certificates;
+pub mod check;
+pub mod datamap;
+pub mod demo;
+pub mod draft;
+pub mod events;
+pub mod explain_text;
+pub mod holds;
+pub mod init;
+pub mod opening;
+pub mod pauses;
+pub mod plan_text;
+pub mod planning;
+pub mod run;
+pub mod schema;
+pub mod verify;
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+use crate::telemetry::{LogFormat, SystemClock, start_logging};
+
+/// All went well.
+pub const FINE: u8 = 0;
+/// Something is not done or not verified.
+pub const NOT_DONE: u8 = 1;
+/// The input is wrong; nothing was changed.
+pub const WRONG_INPUT: u8 = 2;
+
+/// Deletes what is due in every connected system, and proves it.
+#[derive(Debug, Parser)]
+#[command(name = "quietus", version, max_term_width = 100, after_help = EXAMPLES)]
+pub struct Arguments {
+    /// Folder of the instance, with `quietus.yaml`.
+    #[arg(long, global = true, default_value = ".", env = "QUIETUS_DIR", value_name = "FOLDER")]
+    pub dir: PathBuf,
+
+    /// What to log, such as `info` or `quietus=debug`.
+    #[arg(long, global = true, default_value = "warn", env = "QUIETUS_LOG", value_name = "FILTER")]
+    pub log: String,
+
+    /// How log lines look.
+    #[arg(long, global = true, value_enum, default_value_t = LogLook::Text)]
+    pub log_format: LogLook,
+
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+impl Arguments {
+    /// The folder, where somebody named one.
+    fn explicit_dir(&self) -> Option<&std::path::Path> {
+        (self.dir.as_os_str() != ".").then_some(self.dir.as_path())
+    }
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum LogLook {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+const EXAMPLES: &str = "Examples:
+  quietus demo                          see everything once, on invented data
+  quietus init my-company               write a commented starting folder
+  quietus datamap draft crm > crm.yaml  describe a database, guesses marked as guesses
+  quietus check                         validate all files without touching a system
+  quietus plan --at 2027-01-01          what would go on that day, and what stays and why
+  quietus explain crm customers 4711    what keeps each field of one record
+  quietus run --once                    carry out what is due now and wait for it
+  quietus run                           API, workers and timer in one process
+  quietus verify certificate/           check a certificate offline";
+
+/// One command.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// See everything once: an invented company, its plan, its run and its certificate.
+    Demo(demo::Arguments),
+    /// Write a commented starting folder.
+    Init(init::InitArgs),
+    /// Print the JSON Schemas of the files that people write.
+    Schema(schema::SchemaArgs),
+    /// Validate every file without touching any system.
+    Check(check::CheckArgs),
+    /// Work on the data map.
+    Datamap(datamap::Arguments),
+    /// Show what would be deleted, cleared and restricted, and what is kept and why.
+    Plan(planning::PlanArguments),
+    /// Show for one record what keeps each field and when each goes.
+    Explain(planning::ExplainArguments),
+    /// Run API, workers and timer; with `--once`, carry out what is due now and wait for it.
+    Run(run::RunArguments),
+    /// Run a worker only.
+    Work(run::WorkArguments),
+    /// Post a business event that starts or revokes a period.
+    Event(events::Arguments),
+    /// Place, release and list legal holds.
+    Hold(holds::Arguments),
+    /// Stop everything, a rule, a system or one case until somebody resumes it.
+    Pause(pauses::PauseArguments),
+    /// Let go on what was paused.
+    Resume(pauses::ResumeArguments),
+    /// Show cases and their jobs.
+    Status(cases::StatusArguments),
+    /// Agree to a case that exceeds a cap; not by the author of the rule.
+    Approve(cases::ApproveArguments),
+    /// Call off a case.
+    Cancel(cases::CancelArguments),
+    /// Try failed jobs again after their cause is mended.
+    Retry(cases::RetryArguments),
+    /// List, show and export certificates.
+    Certificate(certificates::Arguments),
+    /// Check a certificate offline, step by step.
+    Verify(verify::VerifyArguments),
+}
+
+/// Carries out one command line and says how it ended.
+pub fn main(arguments: &Arguments) -> u8 {
+    let format = match arguments.log_format {
+        LogLook::Text => LogFormat::Text,
+        LogLook::Json => LogFormat::Json,
+    };
+    if let Err(problem) = start_logging(&arguments.log, format) {
+        opening::complain(&problem);
+        return WRONG_INPUT;
+    }
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            opening::complain(&format!("the runtime does not start: {error}"));
+            return NOT_DONE;
+        }
+    };
+    runtime.block_on(dispatch(arguments))
+}
+
+async fn dispatch(arguments: &Arguments) -> u8 {
+    let folder = arguments.dir.as_path();
+    let mut out = anstream::stdout();
+    match &arguments.command {
+        Command::Demo(inner) => demo::run(inner, arguments.explicit_dir()).await,
+        Command::Init(inner) => written(init::run(inner, &mut out)),
+        Command::Schema(inner) => written(schema::run(inner, &mut out)),
+        Command::Check(inner) => written(check::run(inner, folder, &SystemClock, &mut out)),
+        Command::Datamap(inner) => datamap::run(inner, folder).await,
+        Command::Plan(inner) => planning::plan(inner, folder).await,
+        Command::Explain(inner) => planning::explain(inner, folder).await,
+        Command::Run(inner) => run::run(inner, folder).await,
+        Command::Work(inner) => run::work(inner, folder).await,
+        Command::Event(inner) => events::run(inner, folder).await,
+        Command::Hold(inner) => holds::run(inner, folder).await,
+        Command::Pause(inner) => pauses::pause(inner, folder).await,
+        Command::Resume(inner) => pauses::resume(inner, folder).await,
+        Command::Status(inner) => cases::status(inner, folder).await,
+        Command::Approve(inner) => cases::approve(inner, folder).await,
+        Command::Cancel(inner) => cases::cancel(inner, folder).await,
+        Command::Retry(inner) => cases::retry(inner, folder).await,
+        Command::Certificate(inner) => certificates::run(inner, folder).await,
+        Command::Verify(inner) => verify::run(inner, &mut out),
+    }
+}
+
+/// The exit code of a command that only writes. A reader that went away is no fault of ours.
+fn written(result: std::io::Result<u8>) -> u8 {
+    match result {
+        Ok(code) => code,
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => FINE,
+        Err(error) => {
+            opening::complain(&format!("it could not be written: {error}"));
+            NOT_DONE
+        }
+    }
+}

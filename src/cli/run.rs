@@ -1,0 +1,289 @@
+//! `quietus run` and `quietus work`.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Args;
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use uuid::Uuid;
+
+use super::cases::print_case;
+use super::opening::{GOOD, STRONG, WARN, complain, fail, number, open, read_moment, say};
+use super::{FINE, NOT_DONE};
+use crate::app::open_case::{CaseOpened, Opening, words_for};
+use crate::app::progress::Done;
+use crate::app::{Actor, AppError, Quietus};
+use crate::domain::JobState;
+use crate::store::{CaseCause, Job};
+use crate::ticker::Bell;
+use crate::{http, worker};
+
+/// Carry out what is due.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  quietus run                       API, workers and timer until it is stopped
+  quietus run --once                carry out what is due now, wait, exit with the outcome
+  quietus run --once --schedule nightly
+  quietus run --once --as-of 2026-01-01   only what was due on that day already")]
+pub struct RunArguments {
+    /// Carry out what is due now, wait for it, and exit: 0 all done, 1 something is not done.
+    #[arg(long)]
+    pub once: bool,
+
+    /// With `--once`: only the rules of this schedule act; may be given several times.
+    #[arg(long, value_name = "NAME", requires = "once")]
+    pub schedule: Vec<String>,
+
+    /// With `--once`: only what was due at this moment already; never in the future.
+    #[arg(long, value_name = "DAY OR INSTANT", requires = "once")]
+    pub as_of: Option<String>,
+
+    /// Who asks for it, as it stands in evidence.
+    #[arg(long, value_name = "NAME", default_value = "operator", env = "QUIETUS_BY")]
+    pub by: String,
+}
+
+/// Run workers only.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:
+  quietus work --workers 2          carry out jobs that other processes open")]
+pub struct WorkArguments {
+    /// Orders carried out side by side; the instance file says how many by default.
+    #[arg(long, value_name = "NUMBER")]
+    pub workers: Option<u32>,
+}
+
+/// Runs the command.
+pub async fn run(arguments: &RunArguments, folder: &Path) -> u8 {
+    let product = match open(folder).await {
+        Ok(product) => product,
+        Err(code) => return code,
+    };
+    if arguments.once {
+        match once(&product, arguments).await {
+            Ok(code) => code,
+            Err(error) => fail(&error),
+        }
+    } else {
+        serve(&product).await
+    }
+}
+
+/// Opens a case for what is due, carries it out and waits for its certificate.
+async fn once(product: &Arc<Quietus>, arguments: &RunArguments) -> Result<u8, AppError> {
+    let moment = match &arguments.as_of {
+        Some(text) => read_moment(text, product.zone())?,
+        None => product.this_second(),
+    };
+    let acting = product.acting(&arguments.schedule)?;
+    let opened = product
+        .open_case(Opening {
+            cause: CaseCause::Command,
+            actor: Actor(arguments.by.clone()),
+            moment,
+            acting: &acting,
+            occurrence: None,
+        })
+        .await?;
+    match opened {
+        CaseOpened::Open { case } => carry_out(product, case).await,
+        CaseOpened::AwaitingApproval { case, exceeded } => {
+            product.advance_log().await?;
+            say(format!("{WARN}nothing was deleted:{WARN:#} {}", words_for(&exceeded)));
+            say(format!(
+                "case {case} waits for a second person, who was not the author of the rule:\n  quietus approve {case} --by NAME --reason WHY\n  quietus run --once      carries it out afterwards\n  quietus cancel {case} --reason WHY"
+            ));
+            Ok(NOT_DONE)
+        }
+        CaseOpened::Lost | CaseOpened::Overlapping(_) => {
+            complain(&"another process opened a case at the same moment; try again");
+            Ok(NOT_DONE)
+        }
+    }
+}
+
+/// Carries out a case in this process, showing progress, until its certificate is there or
+/// nothing more can be done without a person.
+///
+/// # Errors
+/// Where the store is not there.
+pub async fn carry_out(product: &Arc<Quietus>, case: Uuid) -> Result<u8, AppError> {
+    let stop = CancellationToken::new();
+    let tasks = TaskTracker::new();
+    worker::start(product, product.instance.workers, &stop, &tasks);
+    let bars = Bars::new();
+    let signal = tokio::spawn(stop_on_signal(stop.clone()));
+    loop {
+        let jobs = product.store.jobs_of_case(case).await?;
+        bars.show(&jobs);
+        let waits = |job: &Job| matches!(job.state, JobState::Held | JobState::Blocked);
+        if stop.is_cancelled() || jobs.iter().all(|job| job.state.is_final() || waits(job)) {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(60)).await;
+    }
+    bars.finish();
+    stop.cancel();
+    tasks.close();
+    tasks.wait().await;
+    signal.abort();
+    product.certify_finished().await?;
+    print_outcome(product, case).await
+}
+
+async fn print_outcome(product: &Arc<Quietus>, case: Uuid) -> Result<u8, AppError> {
+    print_case(product, case).await?;
+    let Some(certificate) = product.store.certificate_of_case(case).await? else {
+        say(format!(
+            "{WARN}not finished{WARN:#}: what is held or blocked goes on when it is released: `quietus run --once`"
+        ));
+        return Ok(NOT_DONE);
+    };
+    let overall = certificate.summary.overall.as_str();
+    let fine = overall.starts_with("complete");
+    let style = if fine { GOOD } else { WARN };
+    say(format!("certificate {} says: {style}{overall}{style:#}", certificate.summary.id));
+    say(format!(
+        "  quietus certificate show {}    or export, to hand it to an auditor",
+        certificate.summary.id
+    ));
+    Ok(if fine { FINE } else { NOT_DONE })
+}
+
+/// Progress bars, one for each system; plain lines where nobody watches a terminal.
+struct Bars {
+    all: MultiProgress,
+    bars: std::sync::Mutex<BTreeMap<Uuid, ProgressBar>>,
+}
+
+impl Bars {
+    fn new() -> Self {
+        Self { all: MultiProgress::new(), bars: std::sync::Mutex::default() }
+    }
+
+    fn show(&self, jobs: &[Job]) {
+        let Ok(mut bars) = self.bars.lock() else { return };
+        for job in jobs {
+            let bar = bars.entry(job.id).or_insert_with(|| self.new_bar(job));
+            let done: Option<Done> =
+                job.done.clone().and_then(|done| serde_json::from_value(done).ok());
+            let changed = done.map_or(0, |done| done.total().changed());
+            bar.set_position(changed);
+            bar.set_message(match &job.last_fault {
+                Some(fault) if job.state != JobState::Completed => {
+                    format!("{}: {}", job.state, fault.message)
+                }
+                _ => job.state.to_string(),
+            });
+            if job.state.is_final() && !bar.is_finished() {
+                bar.abandon();
+            }
+        }
+    }
+
+    fn new_bar(&self, job: &Job) -> ProgressBar {
+        let style = ProgressStyle::with_template(
+            "  {prefix:14} {bar:28.green} {human_pos:>11} records  {per_sec:>14}  {msg}",
+        );
+        let bar = self.all.add(ProgressBar::new(job.total_estimate.unwrap_or(0).max(1)));
+        if let Ok(style) = style {
+            bar.set_style(style.progress_chars("━╸ "));
+        }
+        bar.set_prefix(job.system.clone());
+        bar
+    }
+
+    fn finish(&self) {
+        if let Ok(bars) = self.bars.lock() {
+            bars.values().filter(|bar| !bar.is_finished()).for_each(ProgressBar::abandon);
+        }
+    }
+}
+
+/// API, workers and timer until a signal.
+async fn serve(product: &Arc<Quietus>) -> u8 {
+    if let Err(error) = product.seed_schedules().await {
+        return fail(&error);
+    }
+    let stop = CancellationToken::new();
+    let server = match http::Server::bind(product).await {
+        Ok(server) => server,
+        Err(error) => {
+            complain(&error);
+            return super::WRONG_INPUT;
+        }
+    };
+    let mut bell = match Bell::start().await {
+        Ok(bell) => bell,
+        Err(error) => {
+            complain(&error);
+            return NOT_DONE;
+        }
+    };
+    let tasks = TaskTracker::new();
+    worker::start(product, product.instance.workers, &stop, &tasks);
+    say(format!(
+        "{STRONG}quietus{STRONG:#} serves {} with {} worker(s); stop it with Ctrl-C",
+        server.address(),
+        number(u64::from(product.instance.workers))
+    ));
+    tasks.spawn(server.serve(stop.clone()));
+    let signal = tokio::spawn(stop_on_signal(stop.clone()));
+    worker::look_after(product).await;
+    while bell.next(&stop).await.is_some() {
+        worker::look_after(product).await;
+    }
+    bell.stop().await;
+    tasks.close();
+    tasks.wait().await;
+    signal.abort();
+    if let Err(error) = product.advance_log().await {
+        return fail(&error);
+    }
+    product.store.close().await;
+    FINE
+}
+
+/// Runs workers until a signal.
+pub async fn work(arguments: &WorkArguments, folder: &Path) -> u8 {
+    let product = match open(folder).await {
+        Ok(product) => product,
+        Err(code) => return code,
+    };
+    let stop = CancellationToken::new();
+    let tasks = TaskTracker::new();
+    let count = arguments.workers.unwrap_or(product.instance.workers).max(1);
+    worker::start(&product, count, &stop, &tasks);
+    say(format!("{count} worker(s); stop them with Ctrl-C"));
+    stop_on_signal(stop).await;
+    tasks.close();
+    tasks.wait().await;
+    product.store.close().await;
+    FINE
+}
+
+/// The first signal asks everybody to stop at the next chunk; the second ends the process.
+async fn stop_on_signal(stop: CancellationToken) {
+    wait_for_signal().await;
+    say("stopping at the next chunk; once more ends at once (nothing is lost in either case)");
+    stop.cancel();
+    tokio::spawn(async {
+        wait_for_signal().await;
+        std::process::exit(130);
+    });
+}
+
+async fn wait_for_signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = tokio::signal::ctrl_c() => {}
+    }
+}

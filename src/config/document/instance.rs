@@ -1,0 +1,156 @@
+//! The instance file `quietus.yaml`.
+
+use std::borrow::Cow;
+use std::net::SocketAddr;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+
+use crate::config::instance::{LogFormat, TokenRole};
+use crate::config::leaf::{Count, Reference, Words, Zone, leaf, words};
+use crate::config::problem::instead;
+use crate::config::read::{List, Read, Reader, document, plain_document};
+use crate::config::yaml::Node;
+
+document! {
+    /// An instance of Quietus: who runs it, where it keeps its own data, who may speak to it.
+    pub struct InstanceDocument {
+        /// Who decides why and how the data are processed.
+        required controller: ControllerDocument,
+        /// Quietus' own database: `sqlite:PATH`, `env:NAME` or `file:PATH`; `sqlite:quietus.db` if
+        /// left out.
+        optional store: Reference,
+        /// Address of the HTTP interface; `127.0.0.1:8420` if left out.
+        optional listen: Listen,
+        /// Folder of the instance's keys; `keys` if left out.
+        optional keys: Words,
+        /// Folder of the data map; `systems` if left out.
+        optional systems: Words,
+        /// Folder of the rule packs; `schedules` if left out.
+        optional schedules: Words,
+        /// Who may use the HTTP interface.
+        optional tokens: List<TokenDocument>,
+        /// How the log is written.
+        optional log: LogDocument,
+        /// The evidence log.
+        optional evidence: EvidenceDocument,
+        /// Orders that are carried out side by side, at most 64; 4 if left out.
+        optional workers: Count,
+        /// Names of the people who may approve; anybody with an approver's token if left out.
+        optional people: List<Words>,
+    }
+}
+
+document! {
+    /// Who decides why and how the data are processed.
+    pub struct ControllerDocument {
+        /// Its name, as certificates show it.
+        required name: Words,
+        /// Time zone of its establishment, in which calendar periods are counted.
+        required zone: Zone,
+        /// Country of its establishment, two letters.
+        required country: Country,
+    }
+}
+
+document! {
+    /// A token for the HTTP interface.
+    pub struct TokenDocument {
+        /// Who holds it; evidence names this.
+        required name: Words,
+        /// What its holder may do.
+        required role: TokenRoleWord,
+        /// Where the token is found: `env:NAME` or `file:PATH`.
+        required secret: Reference,
+    }
+}
+
+document! {
+    /// How the log is written.
+    pub struct LogDocument {
+        /// `text` for people (if left out) or `json` for machines.
+        optional format: LogWord,
+    }
+}
+
+document! {
+    /// The evidence log.
+    pub struct EvidenceDocument {
+        /// Name of the log in its checkpoints, such as `erasure.example.com/evidence/2026`; made
+        /// of the controller's name if left out. It must not change while the log lives.
+        optional origin: Origin,
+    }
+}
+
+plain_document!(InstanceDocument, ControllerDocument, TokenDocument, LogDocument, EvidenceDocument);
+
+words! {
+    /// What the holder of a token may do.
+    TokenRoleWord(TokenRole) {
+        "auditor" => TokenRole::Auditor, "operator" => TokenRole::Operator,
+        "approver" => TokenRole::Approver, "author" => TokenRole::Author,
+        "event-source" => TokenRole::EventSource,
+    }
+    /// How the log is written.
+    LogWord(LogFormat) { "text" => LogFormat::Text, "json" => LogFormat::Json, }
+}
+
+/// An address to listen on.
+#[derive(Debug, Clone, Copy)]
+pub struct Listen(pub SocketAddr);
+
+leaf!(Listen, "Listen", { "type": "string", "examples": ["127.0.0.1:8420"] });
+
+impl Read for Listen {
+    fn read(node: &Node, reader: &mut Reader) -> Option<Self> {
+        let text = reader.text(node, "an address and a port")?;
+        let parsed = text.parse().ok().map(Self);
+        if parsed.is_none() {
+            let help = "write an IP address and a port, such as `127.0.0.1:8420` or `[::1]:8420`";
+            reader.error(node, format!("`{text}` is no address with a port"), help);
+        }
+        parsed
+    }
+}
+
+/// A country, ISO 3166-1 alpha-2.
+#[derive(Debug, Clone)]
+pub struct Country(pub String);
+
+leaf!(Country, "Country", { "type": "string", "pattern": "^[A-Z]{2}$", "examples": ["DE"] });
+
+impl Read for Country {
+    fn read(node: &Node, reader: &mut Reader) -> Option<Self> {
+        let text = reader.text(node, "a country such as `DE`")?;
+        if text.len() == 2 && text.bytes().all(|one| one.is_ascii_uppercase()) {
+            return Some(Self(text));
+        }
+        let help = "write the two capital letters of ISO 3166, such as `DE`, `CN` or `US`";
+        reader.error(node, format!("`{text}` is no country"), help);
+        None
+    }
+}
+
+/// Name of an evidence log.
+#[derive(Debug, Clone)]
+pub struct Origin(pub String);
+
+leaf!(Origin, "Origin", {
+    "type": "string",
+    "pattern": "^[^\\s+]+$",
+    "examples": ["erasure.example.com/evidence/2026"],
+});
+
+impl Read for Origin {
+    fn read(node: &Node, reader: &mut Reader) -> Option<Self> {
+        let text = reader.text(node, "the name of a log")?;
+        let fits =
+            !text.contains(|one: char| one.is_whitespace() || one == '+' || one.is_control());
+        if fits && !text.contains("://") && text.len() <= 200 {
+            return Some(Self(text));
+        }
+        let help =
+            "write a name like a URL without its scheme: `erasure.example.com/evidence/2026`";
+        reader.error(node, "this is no name of a log", help);
+        None
+    }
+}

@@ -1,0 +1,12 @@
+//! The documents that people write, entry by entry: `quietus.yaml`, one file a system, one file a
+//! rule pack. They hold what was written; the compilers beside this module make models of them.
+
+pub mod field;
+pub mod instance;
+pub mod pack;
+pub mod system;
+
+pub use field::{FieldDocument, FieldPath, StartDocument, StrategyDocument};
+pub use instance::InstanceDocument;
+pub use pack::PackDocument;
+pub use system::{CollectionDocument, SystemDocument};

@@ -1,0 +1,212 @@
+//! A system's file of the data map.
+
+use crate::config::leaf::{
+    Count, LinkWord, PartitionWord, Reference, RoleWord, TypeWord, Words, Zone,
+};
+use crate::config::read::{Entries, List, Read, Reader, document, plain_document};
+use crate::config::yaml::{Content, Node};
+use crate::domain::SystemName;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use std::borrow::Cow;
+
+use super::field::{FieldDocument, StartDocument};
+
+document! {
+    /// One connected system: where it is and what it holds.
+    pub struct SystemDocument {
+        /// Its name in the data map.
+        required system: SystemName,
+        /// The kind of connector: `postgresql`, `mariadb`, `mysql` or `sqlite`.
+        required kind: Kind,
+        /// What it is for; `database` if left out.
+        optional role: RoleWord,
+        /// Who answers for it.
+        required owner: Words,
+        /// Where its data are, in the controller's own words.
+        optional region: Words,
+        /// How it is reached.
+        required connection: ConnectionDocument,
+        /// Time zone of moments without one; the controller's if left out.
+        optional zone: Zone,
+        /// Table in which SQL connectors keep their progress; `quietus_progress` if left out.
+        optional progress_table: Words,
+        /// How gently to go.
+        optional pace: PaceDocument,
+        /// Its collections (tables), by their name in the data map.
+        optional collections: Entries<CollectionDocument>,
+        /// Collections that hold no personal data or are deliberately not erased.
+        optional exempt: List<ExemptDocument>,
+    }
+}
+
+document! {
+    /// How a system is reached.
+    pub struct ConnectionDocument {
+        /// Where the connection URL is found: `env:NAME`, `file:PATH`, or a URL without
+        /// credentials such as `sqlite:data/crm.db`.
+        required url: Reference,
+    }
+}
+
+document! {
+    /// How gently an order is carried out.
+    pub struct PaceDocument {
+        /// Records looked at in one transaction, at most 1000000.
+        optional chunk_records: Count,
+        /// At most so many records changed in a second.
+        optional records_per_second: Count,
+        /// Wait while a replica lags by more than this, in milliseconds.
+        optional most_replication_lag_ms: Count,
+        /// Shrink chunks so that one transaction takes about this long, in milliseconds.
+        optional target_chunk_ms: Count,
+        /// A statement that runs longer is cancelled, in milliseconds.
+        optional statement_timeout_ms: Count,
+        /// A statement that waits longer for a lock gives way, in milliseconds.
+        optional lock_timeout_ms: Count,
+    }
+}
+
+document! {
+    /// A collection that is not swept, and why.
+    pub struct ExemptDocument {
+        /// Its name in the system.
+        required collection: Words,
+        /// Why.
+        required reason: Words,
+    }
+}
+
+document! {
+    /// A collection (a table): its records, what they hold and when their periods start.
+    pub struct CollectionDocument {
+        /// Its name in the system, with its schema where there is one (`public.customers`); the
+        /// name of the collection if left out.
+        optional source: Words,
+        /// Key field, or key fields in key order.
+        required key: KeyFields,
+        /// Fields: a category, or a mapping with type and category or `exempt`.
+        required fields: Entries<FieldDocument>,
+        /// Links to parents in the same system.
+        optional links: Entries<LinkDocument>,
+        /// Where each starting point is read.
+        optional starting_points: Entries<StartDocument>,
+        /// Names that conditions use, and the field that each stands for (`customer.country`).
+        optional attributes: Entries<Words>,
+        /// How records are restricted.
+        optional restrict: RestrictDocument,
+        /// What may be done with partitions that are due as a whole; `records` if left out.
+        optional partitions: PartitionWord,
+    }
+}
+
+document! {
+    /// A link to a parent collection of the same system.
+    pub struct LinkDocument {
+        /// The parent collection.
+        required to: Words,
+        /// Fields here, each with the field of the parent that it equals.
+        required fields: Entries<Words>,
+        /// `deep`: goes with its parent; `shallow`: only the association goes; `shared`: goes with
+        /// its last parent. `deep` if left out.
+        optional kind: LinkWord,
+    }
+}
+
+document! {
+    /// How records are restricted: one of the two.
+    pub struct RestrictDocument {
+        /// A boolean, date or timestamp field that says so.
+        optional flag: Words,
+        /// The collection that restricted records move to; it has the same fields.
+        optional move_to as "move": Words,
+    }
+}
+
+plain_document!(
+    SystemDocument,
+    ConnectionDocument,
+    PaceDocument,
+    ExemptDocument,
+    CollectionDocument,
+    LinkDocument,
+    RestrictDocument
+);
+
+/// The kind of a system.
+#[derive(Debug, Clone)]
+pub struct Kind(pub String);
+
+impl Read for Kind {
+    fn read(node: &Node, reader: &mut Reader) -> Option<Self> {
+        let text = reader.text(node, "a kind of system")?;
+        let known = quietus_connectors::kinds();
+        if known.contains(&text.as_str()) {
+            return Some(Self(text));
+        }
+        let help = crate::config::problem::instead(&text, known.iter().copied());
+        reader.error(node, format!("unknown kind of system `{text}`"), help);
+        None
+    }
+}
+
+impl JsonSchema for Kind {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Kind".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "enum": quietus_connectors::kinds() })
+    }
+}
+
+/// Names of key fields: one, or a list.
+#[derive(Debug, Clone)]
+pub struct KeyFields(pub Vec<crate::config::problem::At<Words>>);
+
+impl Read for KeyFields {
+    fn read(node: &Node, reader: &mut Reader) -> Option<Self> {
+        if let Content::List(items) = &node.content {
+            if items.is_empty() {
+                let help = "name the fields that tell one record from another";
+                reader.error(node, "a key has at least one field", help);
+                return None;
+            }
+            return List::read(node, reader).map(|list| Self(list.0));
+        }
+        reader.value(node, node).map(|name| Self(vec![name]))
+    }
+}
+
+impl JsonSchema for KeyFields {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "KeyFields".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "anyOf": [
+                { "type": "string" },
+                { "type": "array", "items": { "type": "string" }, "minItems": 1 },
+            ]
+        })
+    }
+}
+
+/// The types of fields, for messages.
+pub fn type_name(field_type: quietus_connectors::FieldType) -> String {
+    serde_json::to_value(field_type)
+        .ok()
+        .and_then(|value| value.as_str().map(str::to_owned))
+        .unwrap_or_default()
+}
+
+/// The type `text`, for the short form of fields.
+pub const SHORT_TYPE: TypeWord = TypeWord(quietus_connectors::FieldType::Text);

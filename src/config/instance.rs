@@ -1,0 +1,192 @@
+//! The instance after validation.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+
+use super::document::InstanceDocument;
+use super::document::instance::{ControllerDocument, TokenDocument};
+use super::problem::{At, Problem};
+use super::read::items;
+use crate::datamap::SecretReference;
+
+/// An instance of Quietus.
+#[derive(Debug, Clone)]
+pub struct Instance {
+    /// Its folder; relative paths start there.
+    pub folder: PathBuf,
+    /// Who decides why and how the data are processed.
+    pub controller: Controller,
+    /// Where the URL of its own database is found.
+    pub store: SecretReference,
+    /// Address of the HTTP interface.
+    pub listen: SocketAddr,
+    /// Folder of its keys.
+    pub keys: PathBuf,
+    /// Folder of the data map.
+    pub systems: PathBuf,
+    /// Folder of the rule packs.
+    pub schedules: PathBuf,
+    /// Who may use the HTTP interface.
+    pub tokens: Vec<Token>,
+    /// How the log is written.
+    pub log_format: LogFormat,
+    /// Name of the evidence log.
+    pub evidence_origin: String,
+    /// Orders that are carried out side by side, from 1 to 64.
+    pub workers: u32,
+    /// Who may approve; empty is anybody with an approver's token.
+    pub people: Vec<String>,
+}
+
+/// Who decides why and how the data are processed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Controller {
+    /// Its name.
+    pub name: String,
+    /// IANA zone of its establishment.
+    pub zone: String,
+    /// Country of its establishment, two capital letters.
+    pub country: String,
+}
+
+/// A token for the HTTP interface.
+#[derive(Debug, Clone)]
+pub struct Token {
+    /// Who holds it.
+    pub name: String,
+    /// What its holder may do.
+    pub role: TokenRole,
+    /// Where it is found.
+    pub secret: SecretReference,
+}
+
+/// What the holder of a token may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum TokenRole {
+    /// Reads and verifies.
+    Auditor,
+    /// Runs, pauses, places and releases holds.
+    Operator,
+    /// Agrees to what exceeds a cap.
+    Approver,
+    /// Writes rules.
+    Author,
+    /// Posts business events.
+    EventSource,
+}
+
+/// How the log is written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// For machines.
+    Json,
+}
+
+/// No more orders than this are carried out side by side.
+pub const MOST_WORKERS: u64 = 64;
+
+/// Makes an instance of its document; `None` where the controller is not known.
+pub fn compile(
+    document: &InstanceDocument,
+    folder: PathBuf,
+    problems: &mut Vec<Problem>,
+) -> Option<Instance> {
+    let words = |entry: &Option<At<super::leaf::Words>>, default: &str| {
+        entry.as_ref().map_or(default, |words| words.value.0.as_str()).to_owned()
+    };
+    if let Some(store) = &document.store
+        && let SecretReference::Plain(url) = &store.value.0
+        && !["sqlite", "postgres", "postgresql"]
+            .contains(&url.split(':').next().unwrap_or_default())
+    {
+        problems.push(
+            Problem::error(&store.place, "quietus keeps its own data in SQLite or PostgreSQL")
+                .help("write `sqlite:quietus.db`, or `env:NAME` for a `postgres://` URL"),
+        );
+    }
+    let loopback = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8420);
+    let tokens = compile_tokens(items(document.tokens.as_ref()), problems);
+    if let Some(workers) = document.workers.as_ref().filter(|it| it.value.0 > MOST_WORKERS) {
+        problems.push(
+            Problem::error(&workers.place, format!("more than {MOST_WORKERS} workers"))
+                .help("write a smaller number; a system is spared, not stormed"),
+        );
+    }
+    let workers = document.workers.as_ref().map_or(4, |workers| workers.value.0.min(MOST_WORKERS));
+    let controller = compile_controller(&document.controller.as_ref()?.value)?;
+    let evidence = document.evidence.as_ref().and_then(|it| it.value.origin.as_ref());
+    let log = document.log.as_ref().and_then(|log| log.value.format.as_ref());
+    Some(Instance {
+        evidence_origin: evidence
+            .map_or_else(|| origin_of(&controller), |origin| origin.value.0.clone()),
+        controller,
+        store: document.store.as_ref().map_or_else(
+            || SecretReference::Plain("sqlite:quietus.db".to_owned()),
+            |store| store.value.0.clone(),
+        ),
+        listen: document.listen.as_ref().map_or(loopback, |listen| listen.value.0),
+        keys: folder.join(words(&document.keys, "keys")),
+        systems: folder.join(words(&document.systems, "systems")),
+        schedules: folder.join(words(&document.schedules, "schedules")),
+        folder,
+        tokens,
+        log_format: log.map_or_else(LogFormat::default, |format| format.value.0),
+        workers: u32::try_from(workers).unwrap_or(u32::MAX),
+        people: items(document.people.as_ref()).iter().map(|it| it.value.0.clone()).collect(),
+    })
+}
+
+fn compile_controller(document: &ControllerDocument) -> Option<Controller> {
+    Some(Controller {
+        name: document.name.as_ref()?.value.0.clone(),
+        zone: document.zone.as_ref()?.value.0.clone(),
+        country: document.country.as_ref()?.value.0.clone(),
+    })
+}
+
+/// The controller's name as part of a URL, with the kind of log.
+fn origin_of(controller: &Controller) -> String {
+    let mut slug = String::new();
+    for character in controller.name.to_lowercase().chars() {
+        if character.is_alphanumeric() {
+            slug.push(character);
+        } else if !slug.ends_with('-') {
+            slug.push('-');
+        }
+    }
+    format!("{}/evidence", slug.trim_matches('-'))
+}
+
+fn compile_tokens(documents: &[At<TokenDocument>], problems: &mut Vec<Problem>) -> Vec<Token> {
+    let mut tokens: Vec<Token> = Vec::new();
+    for document in documents {
+        let document = &document.value;
+        let (Some(name), Some(role), Some(secret)) =
+            (&document.name, &document.role, &document.secret)
+        else {
+            continue;
+        };
+        if let SecretReference::Plain(_) = secret.value.0 {
+            problems.push(
+                Problem::error(&secret.place, "a token never stands in this file")
+                    .help("write `env:NAME` or `file:PATH`")
+                    .secret(),
+            );
+        }
+        if tokens.iter().any(|token| token.name == name.value.0) {
+            problems.push(
+                Problem::error(&name.place, format!("`{}` has two tokens", name.value.0))
+                    .help("evidence names who acted: give each token its own name"),
+            );
+        }
+        tokens.push(Token {
+            name: name.value.0.clone(),
+            role: role.value.0,
+            secret: secret.value.0.clone(),
+        });
+    }
+    tokens
+}

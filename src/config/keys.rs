@@ -1,0 +1,172 @@
+//! Key files in the instance's keys folder: only their owner may read them, and no key is ever
+//! written over. What the bytes mean is the matter of the rooms that use them.
+
+use std::io::{Read as _, Write as _};
+use std::path::{Path, PathBuf};
+
+use secrecy::SecretSlice;
+
+use super::secret::others_may_read;
+
+/// No key file is larger than this, in bytes.
+const MOST_BYTES: u64 = 64 * 1024;
+
+/// Why a key file cannot be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyError {
+    /// The name may not name a file.
+    #[error("`{0}` is no name of a key: write letters, digits, `.`, `_` or `-`, a letter first")]
+    Name(String),
+    /// There is no such key.
+    #[error("there is no key `{path}`; `quietus keys` makes one")]
+    Missing {
+        /// The file.
+        path: PathBuf,
+    },
+    /// There is such a key already.
+    #[error("the key `{path}` exists and is never written over; move it away first")]
+    Exists {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Others may read the file.
+    #[error("others may read the key `{path}`; run `chmod 600 {path}`")]
+    Permissions {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file is empty or too large.
+    #[error("the key `{path}` is empty or larger than 64 KiB; restore it from its backup")]
+    Content {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file system refuses.
+    #[error("the key `{path}` cannot be read or written; look at the folder's owner and space")]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+fn path_of(folder: &Path, name: &str) -> Result<PathBuf, KeyError> {
+    let first = name.chars().next().is_some_and(|first| first.is_ascii_alphabetic());
+    let all = name.chars().all(|one| one.is_ascii_alphanumeric() || matches!(one, '.' | '_' | '-'));
+    if first && all && name.len() <= 100 {
+        Ok(folder.join(name))
+    } else {
+        Err(KeyError::Name(name.to_owned()))
+    }
+}
+
+/// Reads a key file.
+///
+/// # Errors
+/// Where it is not there, or where others may read it.
+pub fn read_key(folder: &Path, name: &str) -> Result<SecretSlice<u8>, KeyError> {
+    let path = path_of(folder, name)?;
+    let fault = |source: std::io::Error| match source.kind() {
+        std::io::ErrorKind::NotFound => KeyError::Missing { path: path.clone() },
+        _ => KeyError::Io { path: path.clone(), source },
+    };
+    let file = std::fs::File::open(&path).map_err(fault)?;
+    if others_may_read(&file).map_err(fault)? {
+        return Err(KeyError::Permissions { path });
+    }
+    let mut bytes = Vec::new();
+    file.take(MOST_BYTES + 1).read_to_end(&mut bytes).map_err(fault)?;
+    if bytes.is_empty() || bytes.len() as u64 > MOST_BYTES {
+        return Err(KeyError::Content { path });
+    }
+    Ok(SecretSlice::from(bytes))
+}
+
+/// Writes a new key file that only its owner may read, and waits until it is on disk.
+///
+/// # Errors
+/// Where there is one already, or where the file system refuses.
+pub fn write_key(folder: &Path, name: &str, bytes: &[u8]) -> Result<(), KeyError> {
+    let path = path_of(folder, name)?;
+    if bytes.is_empty() || bytes.len() as u64 > MOST_BYTES {
+        return Err(KeyError::Content { path });
+    }
+    let fault = |source: std::io::Error| match source.kind() {
+        std::io::ErrorKind::AlreadyExists => KeyError::Exists { path: path.clone() },
+        _ => KeyError::Io { path: path.clone(), source },
+    };
+    create_folder(folder).map_err(fault)?;
+    // Written aside and linked into place, so that a crash never leaves half a key.
+    let aside = folder.join(format!(".{name}.new"));
+    if aside.exists() {
+        std::fs::remove_file(&aside).map_err(fault)?;
+    }
+    let mut file = create_private(&aside).map_err(fault)?;
+    file.write_all(bytes).and_then(|()| file.sync_all()).map_err(fault)?;
+    drop(file);
+    let linked = std::fs::hard_link(&aside, &path).map_err(fault);
+    std::fs::remove_file(&aside).map_err(fault)?;
+    linked?;
+    std::fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(fault)
+}
+
+#[cfg(unix)]
+fn create_folder(folder: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt as _;
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
+}
+
+#[cfg(not(unix))]
+fn create_folder(folder: &Path) -> std::io::Result<()> {
+    std::fs::create_dir_all(folder)
+}
+
+#[cfg(unix)]
+fn create_private(path: &Path) -> std::io::Result<std::fs::File> {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
+}
+
+#[cfg(not(unix))]
+fn create_private(path: &Path) -> std::io::Result<std::fs::File> {
+    std::fs::OpenOptions::new().write(true).create_new(true).open(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use secrecy::ExposeSecret as _;
+
+    use super::*;
+
+    #[test]
+    fn keys_are_private_and_never_written_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let keys = folder.path().join("keys");
+        assert!(matches!(read_key(&keys, "evidence"), Err(KeyError::Missing { .. })));
+        write_key(&keys, "evidence", b"first").unwrap();
+        assert!(matches!(write_key(&keys, "evidence", b"second"), Err(KeyError::Exists { .. })));
+        assert_eq!(read_key(&keys, "evidence").unwrap().expose_secret(), b"first");
+        assert_eq!(std::fs::read_dir(&keys).unwrap().count(), 1);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_key_that_others_may_read_is_refused() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        write_key(folder.path(), "evidence", b"first").unwrap();
+        let path = folder.path().join("evidence");
+        let mode = std::fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
+        assert!(matches!(read_key(folder.path(), "evidence"), Err(KeyError::Permissions { .. })));
+    }
+
+    #[test]
+    fn names_stay_in_the_folder() {
+        for name in ["../x", "a/b", "", ".hidden", "ü"] {
+            assert!(matches!(read_key(Path::new("keys"), name), Err(KeyError::Name(_))), "{name}");
+        }
+    }
+}

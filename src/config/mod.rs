@@ -1,0 +1,28 @@
+//! What people write, and the only room that reads the environment, secrets and keys.
+//!
+//! [`load`] reads `quietus.yaml`, the data map and the rule packs of a folder, tells everything
+//! that is wrong with them at once, and never touches a connected system or a secret.
+
+pub mod document;
+pub mod instance;
+pub mod keys;
+pub mod leaf;
+pub mod map;
+pub mod problem;
+pub mod process;
+pub mod read;
+pub mod report;
+pub mod rules;
+pub mod schema;
+pub mod secret;
+pub mod yaml;
+
+mod complete;
+mod load;
+
+pub use instance::{Controller, Instance, LogFormat, Token, TokenRole};
+pub use keys::{KeyError, read_key, write_key};
+pub use load::{INSTANCE_FILE, Loaded, compile, load};
+pub use problem::{Place, Problem, Problems, Severity};
+pub use process::Process;
+pub use secret::{KnownToken, SecretError, tokens};

@@ -1,0 +1,86 @@
+//! The folder that an auditor receives: the signed bundle, what to check it with, and how.
+//!
+//! Only a certificate that verifies is exported. The scripts need `sh`, `jq`, `openssl` and the
+//! core utilities, nothing of ours.
+
+use std::collections::BTreeMap;
+
+use super::certificate::MANIFEST_NAME;
+use super::manifest;
+use super::print_html::print_html;
+use super::print_text::print_text;
+use super::sheet::sheet;
+use super::trusted_root::fingerprint;
+use super::verify::{Finding, Material, Source, verify};
+use crate::domain::Digest;
+
+/// Name of the signed bundle.
+pub const BUNDLE_NAME: &str = "certificate.sigstore.json";
+
+/// Name of the trusted root.
+pub const TRUSTED_ROOT_NAME: &str = "trusted_root.json";
+
+/// Name of the issuer's public key.
+pub const ISSUER_KEY_NAME: &str = "issuer.pub.pem";
+
+/// Name of the script that checks everything without a tool of ours.
+pub const SCRIPT_NAME: &str = "verify.sh";
+
+const SCRIPT: &str = include_str!("templates/verify.sh");
+const INSTRUCTIONS: &str = include_str!("templates/VERIFY.txt");
+
+/// Why nothing is exported.
+#[derive(Debug, thiserror::Error)]
+pub enum ExportError {
+    /// The certificate does not verify.
+    #[error("the certificate does not verify: {}", .0.join(" "))]
+    Refused(Vec<String>),
+    /// The page could not be printed.
+    #[error("the page could not be printed")]
+    Page(#[source] askama::Error),
+}
+
+/// The files of the folder by name.
+///
+/// # Errors
+/// Where the certificate does not verify against these files.
+pub fn export(
+    bundle: &[u8],
+    trusted_root: &[u8],
+    issuer_key: &[u8],
+) -> Result<BTreeMap<String, Vec<u8>>, ExportError> {
+    let verdict = verify(&Material {
+        bundle,
+        trusted_root: Some((trusted_root, Source::Beside)),
+        issuer_key: Some((issuer_key, Source::Beside)),
+        manifest: None,
+    });
+    let failed = verdict.steps.iter().filter(|step| step.finding == Finding::Fail);
+    let sentences: Vec<String> = failed.map(|step| step.sentence.clone()).collect();
+    let (Some(certificate), Some(read), true) =
+        (&verdict.certificate, &verdict.bundle, sentences.is_empty())
+    else {
+        return Err(ExportError::Refused(sentences));
+    };
+    let manifest = manifest::manifest(&certificate.predicate).unwrap_or_default();
+    let sheet = sheet(certificate, read, trusted_root, issuer_key);
+    let files: [(&'static str, &[u8]); 4] = [
+        (BUNDLE_NAME, bundle),
+        (MANIFEST_NAME, &manifest),
+        (TRUSTED_ROOT_NAME, trusted_root),
+        (ISSUER_KEY_NAME, issuer_key),
+    ];
+    let id = certificate.predicate.certificate_id.to_string();
+    let page = print_html(&id, &sheet, &files).map_err(ExportError::Page)?;
+    let instructions = INSTRUCTIONS
+        .replace("@MANIFEST_SHA256@", &Digest::of(&manifest).to_string())
+        .replace("@TRUSTED_ROOT_SHA256@", &fingerprint(trusted_root).to_string())
+        .replace("@ISSUER_KEY_SHA256@", &fingerprint(issuer_key).to_string());
+    let mut folder: BTreeMap<String, Vec<u8>> =
+        files.into_iter().map(|(name, bytes)| (name.to_owned(), bytes.to_vec())).collect();
+    folder.insert(SCRIPT_NAME.to_owned(), SCRIPT.into());
+    folder.insert("VERIFY.txt".to_owned(), instructions.into());
+    folder.insert("certificate.txt".to_owned(), print_text(&sheet).into());
+    folder.insert("certificate.html".to_owned(), page.into());
+    Ok(folder)
+}

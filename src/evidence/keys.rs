@@ -1,0 +1,251 @@
+//! Signing keys: Ed25519 signs the log's checkpoints, ECDSA P-256 signs certificates.
+//!
+//! Private keys leave this module only as PKCS#8 version 1 inside a secret: OpenSSL 3.0 refuses
+//! version 2 for Ed25519. Keys are never printed. Public keys travel as SPKI (DER or PEM).
+
+use std::fmt;
+
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_ASN1, ECDSA_P256_SHA256_ASN1_SIGNING, ED25519, EcdsaKeyPair, Ed25519KeyPair,
+    KeyPair as _, UnparsedPublicKey,
+};
+use secrecy::{ExposeSecret as _, SecretString};
+
+use super::pem;
+use crate::domain::Digest;
+
+const ED25519_SPKI: &[u8] =
+    &[0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
+const P256_SPKI: &[u8] = &[
+    0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a,
+    0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00,
+];
+
+/// Why a key cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum KeyError {
+    /// The text is no key of this kind.
+    #[error("this is no {0}; give a PEM file as `openssl genpkey` or `quietus` writes it")]
+    Unreadable(&'static str),
+    /// The cryptographic library refused.
+    #[error("the cryptographic library could not {0}; try again")]
+    Refused(&'static str),
+}
+
+/// Key of a log: signs checkpoints.
+pub struct LogKey {
+    pair: Ed25519KeyPair,
+}
+
+impl LogKey {
+    /// A new key from the cryptographic library's own random source.
+    ///
+    /// # Errors
+    /// Where that source fails.
+    pub fn generate() -> Result<Self, KeyError> {
+        let pair = Ed25519KeyPair::generate().map_err(|_| KeyError::Refused("make a key"))?;
+        Ok(Self { pair })
+    }
+
+    /// Reads PKCS#8 PEM, version 1 (as OpenSSL writes it) or 2.
+    ///
+    /// # Errors
+    /// Where the text is no Ed25519 private key.
+    pub fn from_pem(text: &SecretString) -> Result<Self, KeyError> {
+        let unreadable = KeyError::Unreadable("Ed25519 private key");
+        let der = pem::decode("PRIVATE KEY", text.expose_secret()).ok_or(unreadable.clone())?;
+        let pair = Ed25519KeyPair::from_pkcs8_maybe_unchecked(&der).map_err(|_| unreadable)?;
+        Ok(Self { pair })
+    }
+
+    /// The private key as PKCS#8 version 1 in PEM.
+    ///
+    /// # Errors
+    /// Where the cryptographic library refuses.
+    pub fn to_pem(&self) -> Result<SecretString, KeyError> {
+        let der = self.pair.to_pkcs8v1().map_err(|_| KeyError::Refused("export the key"))?;
+        Ok(pem::encode("PRIVATE KEY", der.as_ref()).into())
+    }
+
+    /// The public half.
+    pub fn public(&self) -> LogPublicKey {
+        let mut bytes = [0; 32];
+        bytes.copy_from_slice(self.pair.public_key().as_ref());
+        LogPublicKey(bytes)
+    }
+
+    /// Signs (Ed25519, 64 bytes, deterministic).
+    pub fn sign(&self, message: &[u8]) -> Vec<u8> {
+        self.pair.sign(message).as_ref().to_vec()
+    }
+}
+
+impl fmt::Debug for LogKey {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("LogKey(private)")
+    }
+}
+
+/// Public key of a log: 32 bytes of Ed25519.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LogPublicKey(pub [u8; 32]);
+
+impl LogPublicKey {
+    /// `SubjectPublicKeyInfo`, DER.
+    pub fn to_spki(self) -> Vec<u8> {
+        [ED25519_SPKI, &self.0].concat()
+    }
+
+    /// Reads `SubjectPublicKeyInfo`; only the one encoding that [`LogPublicKey::to_spki`] writes.
+    pub fn from_spki(der: &[u8]) -> Option<Self> {
+        Some(Self(der.strip_prefix(ED25519_SPKI)?.try_into().ok()?))
+    }
+
+    /// `SubjectPublicKeyInfo`, PEM.
+    pub fn to_pem(self) -> String {
+        pem::encode("PUBLIC KEY", &self.to_spki())
+    }
+
+    /// Whether the signature is by this key over this message.
+    pub fn verifies(self, message: &[u8], signature: &[u8]) -> bool {
+        UnparsedPublicKey::new(&ED25519, self.0).verify(message, signature).is_ok()
+    }
+}
+
+/// Key of the issuer: signs certificates.
+pub struct IssuerKey {
+    pair: EcdsaKeyPair,
+}
+
+impl IssuerKey {
+    /// A new key from the cryptographic library's own random source.
+    ///
+    /// # Errors
+    /// Where that source fails.
+    pub fn generate() -> Result<Self, KeyError> {
+        let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_ASN1_SIGNING)
+            .map_err(|_| KeyError::Refused("make a key"))?;
+        Ok(Self { pair })
+    }
+
+    /// Reads PKCS#8 PEM.
+    ///
+    /// # Errors
+    /// Where the text is no P-256 private key.
+    pub fn from_pem(text: &SecretString) -> Result<Self, KeyError> {
+        let unreadable = KeyError::Unreadable("P-256 private key");
+        let der = pem::decode("PRIVATE KEY", text.expose_secret()).ok_or(unreadable.clone())?;
+        let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, &der)
+            .map_err(|_| unreadable)?;
+        Ok(Self { pair })
+    }
+
+    /// The private key as PKCS#8 version 1 in PEM.
+    ///
+    /// # Errors
+    /// Where the cryptographic library refuses.
+    pub fn to_pem(&self) -> Result<SecretString, KeyError> {
+        let der = self.pair.to_pkcs8v1().map_err(|_| KeyError::Refused("export the key"))?;
+        Ok(pem::encode("PRIVATE KEY", der.as_ref()).into())
+    }
+
+    /// The public half.
+    pub fn public(&self) -> IssuerPublicKey {
+        let mut point = [0; 65];
+        point.copy_from_slice(self.pair.public_key().as_ref());
+        IssuerPublicKey(point)
+    }
+
+    /// Signs (ECDSA over SHA-256, DER; another value each time).
+    ///
+    /// # Errors
+    /// Where the cryptographic library refuses.
+    pub fn sign(&self, message: &[u8]) -> Result<Vec<u8>, KeyError> {
+        let signature =
+            self.pair.sign(&SystemRandom::new(), message).map_err(|_| KeyError::Refused("sign"))?;
+        Ok(signature.as_ref().to_vec())
+    }
+}
+
+impl fmt::Debug for IssuerKey {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("IssuerKey(private)")
+    }
+}
+
+/// Public key of an issuer: an uncompressed point of P-256.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct IssuerPublicKey(pub [u8; 65]);
+
+impl IssuerPublicKey {
+    /// `SubjectPublicKeyInfo`, DER.
+    pub fn to_spki(&self) -> Vec<u8> {
+        [P256_SPKI, &self.0].concat()
+    }
+
+    /// Reads `SubjectPublicKeyInfo`; only the one encoding that [`IssuerPublicKey::to_spki`] writes.
+    pub fn from_spki(der: &[u8]) -> Option<Self> {
+        let point: [u8; 65] = der.strip_prefix(P256_SPKI)?.try_into().ok()?;
+        (point[0] == 4).then_some(Self(point))
+    }
+
+    /// `SubjectPublicKeyInfo`, PEM.
+    pub fn to_pem(&self) -> String {
+        pem::encode("PUBLIC KEY", &self.to_spki())
+    }
+
+    /// Reads PEM.
+    pub fn from_pem(text: &str) -> Option<Self> {
+        Self::from_spki(&pem::decode("PUBLIC KEY", text)?)
+    }
+
+    /// Name of the key: SHA-256 of its `SubjectPublicKeyInfo`.
+    pub fn id(&self) -> Digest {
+        Digest::of(&self.to_spki())
+    }
+
+    /// Whether the DER signature is by this key over this message.
+    pub fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
+        UnparsedPublicKey::new(&ECDSA_P256_SHA256_ASN1, self.0).verify(message, signature).is_ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_survive_their_pem_and_are_never_printed() {
+        let log = LogKey::generate().expect("a key");
+        let same = LogKey::from_pem(&log.to_pem().expect("pem")).expect("read back");
+        assert_eq!(same.public(), log.public());
+        assert_eq!(same.sign(b"x"), log.sign(b"x"));
+        assert_eq!(format!("{log:?}"), "LogKey(private)");
+        let issuer = IssuerKey::generate().expect("a key");
+        let same = IssuerKey::from_pem(&issuer.to_pem().expect("pem")).expect("read back");
+        assert_eq!(same.public(), issuer.public());
+        assert_eq!(format!("{issuer:?}"), "IssuerKey(private)");
+        let public = issuer.public();
+        assert_eq!(IssuerPublicKey::from_pem(&public.to_pem()), Some(public));
+        assert_eq!(LogPublicKey::from_spki(&log.public().to_spki()), Some(log.public()));
+    }
+
+    #[test]
+    fn a_log_key_is_version_1_of_pkcs8() {
+        let text = LogKey::generate().expect("a key").to_pem().expect("pem");
+        let der = pem::decode("PRIVATE KEY", text.expose_secret()).expect("pem");
+        assert_eq!(der.len(), 48, "version 2 carries the public key and is longer");
+        assert_eq!(&der[..5], &[0x30, 0x2e, 0x02, 0x01, 0x00]);
+    }
+
+    #[test]
+    fn a_signature_is_refused_by_another_key_and_over_another_message() {
+        let (one, two) = (IssuerKey::generate().expect("key"), IssuerKey::generate().expect("key"));
+        let signature = one.sign(b"message").expect("signed");
+        assert!(one.public().verifies(b"message", &signature));
+        assert!(!one.public().verifies(b"massage", &signature));
+        assert!(!two.public().verifies(b"message", &signature));
+        assert!(!one.public().verifies(b"message", &signature[1..]));
+    }
+}

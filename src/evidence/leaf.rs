@@ -1,0 +1,202 @@
+//! Entries of the log: hash-only leaves of one length, and the salted details that they commit to.
+//!
+//! A leaf says that something was recorded, when and by which producer; what it means stands in
+//! the detail, which is kept outside of the log and can be destroyed. The 256-bit salt makes the
+//! digest useless for guessing. Leaves never hold names of systems, counts or identifiers.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::canonical;
+use crate::domain::Digest;
+
+/// Length of every leaf of an evidence kind, in bytes, so that the length says nothing.
+pub const LEAF_BYTES: usize = 256;
+
+/// Longest name of a producer, in bytes.
+pub const PRODUCER_BYTES: usize = 32;
+
+/// Why an entry cannot be built.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum EntryError {
+    /// The producer's name does not fit.
+    #[error("`{0}` is no producer name: write 1 to 32 letters, digits, `.`, `_` or `-`")]
+    Producer(String),
+    /// The detail cannot be written canonically.
+    #[error("the detail cannot be written as canonical JSON; write numbers beyond 2^53 as text")]
+    Detail,
+}
+
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $variant:ident = $text:literal,)*) => {
+        /// What an entry is about.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        pub enum EvidenceKind { $($(#[$doc])* #[serde(rename = $text)] $variant,)* }
+
+        impl EvidenceKind {
+            /// Every kind.
+            pub const ALL: &[Self] = &[$(Self::$variant,)*];
+
+            /// The word in the leaf.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $text,)* }
+            }
+
+            /// Reads the word.
+            pub fn parse(text: &str) -> Option<Self> {
+                match text { $($text => Some(Self::$variant),)* _ => None }
+            }
+        }
+    };
+}
+
+kinds! {
+    /// The first entry of a log.
+    LogOpened = "log.opened",
+    /// The last entry of a log.
+    LogClosed = "log.closed",
+    /// A set of rules came into force.
+    RulesPublished = "rules.published",
+    /// A data map came into force.
+    MapPublished = "map.published",
+    /// A case was opened with its plan.
+    CaseOpened = "case.opened",
+    /// Somebody agreed to a case or a plan beyond its limits.
+    CaseApproved = "case.approved",
+    /// A case was closed.
+    CaseClosed = "case.closed",
+    /// An attempt begins: recorded before the effect.
+    StepStarted = "step.started",
+    /// An erasure or anonymisation was carried out.
+    ErasureStep = "erasure.step",
+    /// A restriction was carried out or lifted.
+    RestrictionStep = "restriction.step",
+    /// An attempt did not lead to a receipt.
+    StepFailed = "step.failed",
+    /// A second look after erasure.
+    VerificationResult = "verification.result",
+    /// A processor answered.
+    ProcessorReceipt = "processor.receipt",
+    /// A legal hold was placed.
+    HoldPlaced = "hold.placed",
+    /// A legal hold was released.
+    HoldReleased = "hold.released",
+    /// A key came into use.
+    KeyAdded = "key.added",
+    /// A key went out of use.
+    KeyRetired = "key.retired",
+    /// A key may be in other hands.
+    KeyCompromised = "key.compromised",
+    /// The status of a certificate changed.
+    CertificateStatus = "certificate.status",
+    /// How many entries a producer has written.
+    ProducerHeartbeat = "producer.heartbeat",
+    /// A detail was destroyed.
+    EvidenceShredded = "evidence.shredded",
+    /// A time-stamp token over a checkpoint was received.
+    AnchorTsa = "anchor.tsa",
+}
+
+/// An entry ready to be queued: the leaf and the detail that it commits to.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// The leaf: exactly [`LEAF_BYTES`] bytes of ASCII.
+    pub body: Vec<u8>,
+    /// The detail, kept outside of the log.
+    pub detail_bytes: Vec<u8>,
+    /// SHA-256 of the detail, as it stands in the leaf.
+    pub detail_sha256: Digest,
+}
+
+impl std::fmt::Debug for Entry {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "Entry(detail {})", self.detail_sha256.short())
+    }
+}
+
+/// Builds an entry. `time` is written in whole seconds, cut, never rounded up.
+///
+/// # Errors
+/// Where the producer's name does not fit or the detail holds a number that JSON cannot carry.
+pub fn evidence_entry(
+    kind: EvidenceKind,
+    detail: &Value,
+    salt: [u8; 32],
+    producer: &str,
+    time: Timestamp,
+) -> Result<Entry, EntryError> {
+    let fits = |one: char| one.is_ascii_alphanumeric() || matches!(one, '.' | '_' | '-');
+    if producer.is_empty() || producer.len() > PRODUCER_BYTES || !producer.chars().all(fits) {
+        return Err(EntryError::Producer(producer.to_owned()));
+    }
+    let document = json!({
+        "apiVersion": "1",
+        "detail": detail,
+        "kind": kind.as_str(),
+        "salt": STANDARD.encode(salt),
+    });
+    let detail_bytes = canonical::to_bytes(&document).ok_or(EntryError::Detail)?;
+    let detail_sha256 = Digest::of(&detail_bytes);
+    let body = |pad: usize| {
+        canonical::to_bytes(&json!({
+            "apiVersion": "1",
+            "kind": kind.as_str(),
+            "pad": "0".repeat(pad),
+            "spec": {
+                "detailSha256": detail_sha256,
+                "producer": producer,
+                "time": time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+            },
+        }))
+        .ok_or(EntryError::Detail)
+    };
+    let pad = LEAF_BYTES.saturating_sub(body(0)?.len());
+    Ok(Entry { body: body(pad)?, detail_bytes, detail_sha256 })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn noon() -> Timestamp {
+        "2026-11-23T12:00:00.999Z".parse().expect("a moment")
+    }
+
+    #[test]
+    fn every_kind_and_producer_makes_a_leaf_of_one_length() {
+        for kind in EvidenceKind::ALL {
+            assert_eq!(EvidenceKind::parse(kind.as_str()), Some(*kind));
+            for producer in ["n", &"x".repeat(PRODUCER_BYTES)] {
+                let entry = evidence_entry(*kind, &json!({"a": 1}), [7; 32], producer, noon())
+                    .expect("an entry");
+                assert_eq!(entry.body.len(), LEAF_BYTES, "{}", kind.as_str());
+                assert!(entry.body.is_ascii());
+            }
+        }
+    }
+
+    #[test]
+    fn the_leaf_commits_to_the_detail_and_says_nothing_of_it() {
+        let detail = json!({"system": "shop", "deleted": "5231"});
+        let entry = evidence_entry(EvidenceKind::ErasureStep, &detail, [7; 32], "n1", noon())
+            .expect("an entry");
+        let leaf = String::from_utf8(entry.body).expect("text");
+        assert!(leaf.contains(&Digest::of(&entry.detail_bytes).to_string()));
+        assert!(leaf.contains("2026-11-23T12:00:00Z"));
+        assert!(!leaf.contains("shop") && !leaf.contains("5231"));
+        let other = evidence_entry(EvidenceKind::ErasureStep, &detail, [8; 32], "n1", noon());
+        assert_ne!(other.expect("an entry").detail_sha256, entry.detail_sha256);
+    }
+
+    #[test]
+    fn a_producer_that_would_break_the_length_is_refused() {
+        for producer in ["", "with space", &"x".repeat(PRODUCER_BYTES + 1), "ä"] {
+            let built =
+                evidence_entry(EvidenceKind::LogOpened, &Value::Null, [0; 32], producer, noon());
+            assert_eq!(built, Err(EntryError::Producer(producer.to_owned())));
+        }
+    }
+}

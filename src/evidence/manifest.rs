@@ -1,0 +1,66 @@
+//! The manifest of a scheduled disposal: the counts of its statements in one small file.
+//!
+//! Its SHA-256 is the subject of the certificate, so that `sha256sum` and every stock verifier can
+//! tie the file to the signature. It follows from the certificate alone: whoever has the
+//! certificate can compute it again.
+
+use serde::Serialize;
+use uuid::Uuid;
+
+use super::canonical;
+use super::certificate::Predicate;
+use super::statement::{
+    StatedCutOff, StatedKept, StatedRecords, StatementOutcome, SystemStatement, VerificationFinding,
+};
+use crate::domain::{CategoryName, CollectionName, Digest, RuleName, SystemName};
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Manifest<'a> {
+    api_version: &'static str,
+    certificate_id: Uuid,
+    statements: Vec<Line<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Line<'a> {
+    id: &'a str,
+    system: &'a SystemName,
+    collection: Option<&'a CollectionName>,
+    category: Option<&'a CategoryName>,
+    rule: Option<&'a RuleName>,
+    rule_sha256: Option<&'a Digest>,
+    cut_offs: &'a [StatedCutOff],
+    outcome: StatementOutcome,
+    records: &'a StatedRecords,
+    kept: &'a [StatedKept],
+    verification: VerificationFinding,
+}
+
+impl<'a> From<&'a SystemStatement> for Line<'a> {
+    fn from(statement: &'a SystemStatement) -> Self {
+        Self {
+            id: &statement.id,
+            system: &statement.system.id,
+            collection: statement.collection.as_ref(),
+            category: statement.category.as_ref(),
+            rule: statement.rule.as_ref().map(|rule| &rule.id),
+            rule_sha256: statement.rule.as_ref().map(|rule| &rule.sha256),
+            cut_offs: &statement.cut_offs,
+            outcome: statement.outcome,
+            records: &statement.records,
+            kept: &statement.kept,
+            verification: statement.verification.result,
+        }
+    }
+}
+
+/// The manifest's bytes; `None` where a value cannot be written canonically.
+pub fn manifest(predicate: &Predicate) -> Option<Vec<u8>> {
+    canonical::to_bytes(&Manifest {
+        api_version: "1",
+        certificate_id: predicate.certificate_id,
+        statements: predicate.statements.iter().map(Line::from).collect(),
+    })
+}

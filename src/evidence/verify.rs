@@ -1,0 +1,426 @@
+//! Checks a certificate offline, step by step: PASS, FAIL or NOT CHECKED, each with a sentence.
+//!
+//! Never one green tick: what was not checked is named. A trusted root or key that came with the
+//! certificate vouches for nothing by itself, and the step says so. Only bytes whose signature
+//! holds are read as a certificate. No input, however broken, makes this panic.
+
+use serde::Serialize;
+
+use super::bundle::Bundle;
+use super::certificate::{
+    Certificate, CertificateClass, MANIFEST_NAME, PREDICATE_TYPE, STATEMENT_TYPE,
+};
+use super::keys::IssuerPublicKey;
+use super::trusted_root::{TrustedLog, TrustedRoot, fingerprint};
+use super::{hashedrekord, manifest, merkle, note, summary};
+use crate::domain::Digest;
+
+/// What one step found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub enum Finding {
+    /// It holds.
+    #[serde(rename = "PASS")]
+    Pass,
+    /// It does not hold.
+    #[serde(rename = "FAIL")]
+    Fail,
+    /// Nobody knows, and the sentence says why.
+    #[serde(rename = "NOT CHECKED")]
+    NotChecked,
+}
+
+impl Finding {
+    /// The word that people read.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pass => "PASS",
+            Self::Fail => "FAIL",
+            Self::NotChecked => "NOT CHECKED",
+        }
+    }
+}
+
+/// One step.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Step {
+    /// Its name.
+    pub name: &'static str,
+    /// What it found.
+    pub finding: Finding,
+    /// What that means.
+    pub sentence: String,
+}
+
+/// Everything that was found.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Verdict {
+    /// The steps in their order.
+    pub steps: Vec<Step>,
+    /// The certificate, where its signature holds.
+    #[serde(skip)]
+    pub certificate: Option<Certificate>,
+    /// The bundle, where it could be read.
+    #[serde(skip)]
+    pub bundle: Option<Bundle>,
+}
+
+impl Verdict {
+    /// Whether no step failed. It does not mean that every step was checked.
+    pub fn passed(&self) -> bool {
+        self.steps.iter().all(|step| step.finding != Finding::Fail)
+    }
+
+    /// What a step found.
+    pub fn finding(&self, name: &str) -> Option<Finding> {
+        self.steps.iter().find(|step| step.name == name).map(|step| step.finding)
+    }
+}
+
+/// Where a trusted file came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// The verifying person named it.
+    Given,
+    /// It lay beside the certificate.
+    Beside,
+}
+
+/// What is verified, and against what.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Material<'a> {
+    /// `certificate.sigstore.json`.
+    pub bundle: &'a [u8],
+    /// `trusted_root.json`.
+    pub trusted_root: Option<(&'a [u8], Source)>,
+    /// `issuer.pub.pem`.
+    pub issuer_key: Option<(&'a [u8], Source)>,
+    /// `manifest.json`.
+    pub manifest: Option<&'a [u8]>,
+}
+
+#[derive(Default)]
+struct Steps(Vec<Step>);
+
+impl Steps {
+    fn pass(&mut self, name: &'static str, sentence: impl AsRef<str>) {
+        self.record(name, Finding::Pass, sentence.as_ref());
+    }
+
+    fn fail(&mut self, name: &'static str, sentence: impl AsRef<str>) {
+        self.record(name, Finding::Fail, sentence.as_ref());
+    }
+
+    fn skip(&mut self, name: &'static str, sentence: impl AsRef<str>) {
+        self.record(name, Finding::NotChecked, sentence.as_ref());
+    }
+
+    fn record(&mut self, name: &'static str, finding: Finding, sentence: &str) {
+        self.0.push(Step { name, finding, sentence: printable(sentence) });
+    }
+}
+
+/// Verifies a certificate.
+pub fn verify(material: &Material<'_>) -> Verdict {
+    let mut steps = Steps::default();
+    let bundle = match Bundle::from_json(material.bundle) {
+        Ok(bundle) => bundle,
+        Err(error) => {
+            steps.fail("bundle", sentence(&error.to_string()));
+            return Verdict { steps: steps.0, certificate: None, bundle: None };
+        }
+    };
+    steps.pass("bundle", "The file is a Sigstore bundle with one certificate and one log entry.");
+    let key = issuer_key(&mut steps, material, &bundle);
+    let certificate = key.and_then(|key| signature(&mut steps, &bundle, &key));
+    if let Some(key) = key {
+        log_entry(&mut steps, &bundle, &key);
+    } else {
+        for name in ["signature", "log-entry"] {
+            steps.skip(name, "There is no key to check it with.");
+        }
+    }
+    let log = trusted_log(&mut steps, material, &bundle);
+    checkpoint(&mut steps, &bundle, log.as_ref(), certificate.as_ref());
+    inclusion(&mut steps, &bundle);
+    unanchored(&mut steps, &bundle);
+    if let Some(certificate) = &certificate {
+        subject(&mut steps, certificate, material.manifest);
+        statements(&mut steps, certificate);
+        evidence(&mut steps, certificate);
+    } else {
+        let why = "The statement is not read, because its signature does not hold.";
+        for name in ["subject", "manifest", "statements", "evidence"] {
+            steps.skip(name, why);
+        }
+    }
+    steps.skip(
+        "status",
+        "Status unknown: whether a later certificate supersedes this one can only be asked of the \
+         issuer, who publishes no status list yet.",
+    );
+    Verdict { steps: steps.0, certificate, bundle: Some(bundle) }
+}
+
+/// Texts from a file must not steer the terminal that they are printed on.
+pub fn printable(text: &str) -> String {
+    text.chars().map(|one| if one.is_control() { '\u{fffd}' } else { one }).collect()
+}
+
+/// Makes an error message a sentence.
+fn sentence(message: &str) -> String {
+    let mut characters = message.chars();
+    let first = characters.next().map(|first| first.to_ascii_uppercase());
+    format!("{}{}.", first.into_iter().collect::<String>(), characters.as_str())
+}
+
+fn issuer_key(
+    steps: &mut Steps,
+    material: &Material<'_>,
+    bundle: &Bundle,
+) -> Option<IssuerPublicKey> {
+    const NAME: &str = "issuer-key";
+    let logged = hashedrekord::public_key(&bundle.leaf);
+    let Some((pem, source)) = material.issuer_key else {
+        match &logged {
+            Some(logged) => steps.skip(
+                NAME,
+                format!(
+                    "No issuer key was given: the key in the log entry is used. Compare the \
+                     SHA-256 of its SubjectPublicKeyInfo, `{}`, with one from the issuer.",
+                    logged.id()
+                ),
+            ),
+            None => steps.fail(NAME, "The log entry names no P-256 key."),
+        }
+        return logged;
+    };
+    let Some(given) = std::str::from_utf8(pem).ok().and_then(IssuerPublicKey::from_pem) else {
+        steps.fail(NAME, "The issuer's key is no P-256 public key in PEM.");
+        return None;
+    };
+    match source {
+        _ if logged != Some(given) => {
+            steps.fail(NAME, "The log entry does not name the issuer's key.");
+        }
+        Source::Given => steps.pass(NAME, "The log entry names the issuer's key that was given."),
+        Source::Beside => steps.skip(
+            NAME,
+            format!(
+                "The issuer's key came with the certificate. Compare the SHA-256 of the file, \
+                 `{}`, with one from the issuer.",
+                fingerprint(pem)
+            ),
+        ),
+    }
+    Some(given)
+}
+
+fn signature(steps: &mut Steps, bundle: &Bundle, key: &IssuerPublicKey) -> Option<Certificate> {
+    const NAME: &str = "signature";
+    let envelope = &bundle.envelope;
+    let expected = super::dsse::key_name(key);
+    if envelope.key_id != expected || bundle.key_hint != expected {
+        steps.fail(NAME, "The certificate names another key than the one it was verified with.");
+        return None;
+    }
+    if !key.verifies(&envelope.signed_bytes(), &envelope.signature) {
+        steps.fail(NAME, "The signature is not the issuer's over this statement.");
+        return None;
+    }
+    match serde_json::from_slice::<Certificate>(&envelope.payload) {
+        Ok(certificate)
+            if certificate.statement_type == STATEMENT_TYPE
+                && certificate.predicate_type == PREDICATE_TYPE =>
+        {
+            steps.pass(NAME, "The issuer signed this statement (ECDSA P-256, DSSE).");
+            Some(certificate)
+        }
+        Ok(_) => {
+            steps.fail(NAME, "What the issuer signed is another kind of statement.");
+            None
+        }
+        Err(error) => {
+            steps.fail(NAME, format!("What the issuer signed cannot be read: {error}."));
+            None
+        }
+    }
+}
+
+fn log_entry(steps: &mut Steps, bundle: &Bundle, key: &IssuerPublicKey) {
+    if hashedrekord::leaf(&bundle.envelope, key) == bundle.leaf {
+        steps.pass("log-entry", "The log entry holds exactly this digest, signature and key.");
+    } else {
+        steps.fail("log-entry", "The log entry does not belong to this certificate.");
+    }
+}
+
+fn trusted_log(steps: &mut Steps, material: &Material<'_>, bundle: &Bundle) -> Option<TrustedLog> {
+    const NAME: &str = "trusted-root";
+    let Some((bytes, source)) = material.trusted_root else {
+        steps.fail(NAME, "There is no trusted root: give the issuer's with `--trusted-root`.");
+        return None;
+    };
+    let root = match TrustedRoot::from_json(bytes) {
+        Ok(root) => root,
+        Err(error) => {
+            steps.fail(NAME, sentence(&error.to_string()));
+            return None;
+        }
+    };
+    let Some(log) = root.log(&bundle.log_id) else {
+        steps.fail(NAME, "The trusted root does not know the log of this certificate.");
+        return None;
+    };
+    match source {
+        Source::Given => steps.pass(NAME, "The trusted root that was given knows the log."),
+        Source::Beside => steps.skip(
+            NAME,
+            format!(
+                "The trusted root came with the certificate. Compare the SHA-256 of the file, \
+                 `{}`, with one from the issuer.",
+                fingerprint(bytes)
+            ),
+        ),
+    }
+    Some(log.clone())
+}
+
+fn checkpoint(
+    steps: &mut Steps,
+    bundle: &Bundle,
+    log: Option<&TrustedLog>,
+    certificate: Option<&Certificate>,
+) {
+    const NAME: &str = "checkpoint";
+    let Some(trusted) = log else {
+        steps.skip(NAME, "The signature of the log is not checked, because no key is trusted.");
+        return;
+    };
+    let head = match note::verify_checkpoint(&bundle.inclusion.checkpoint, &trusted.log) {
+        Ok(head) => head,
+        Err(error) => {
+            steps.fail(NAME, sentence(&error.to_string()));
+            return;
+        }
+    };
+    if (head.size, head.root) != (bundle.inclusion.size, bundle.inclusion.root) {
+        steps.fail(NAME, "The signed checkpoint has another size or root than the proof.");
+        return;
+    }
+    if let Some(certificate) = certificate {
+        let issued = certificate.predicate.issued_at;
+        let too_early = trusted.valid_from.is_some_and(|from| issued < from);
+        let too_late = trusted.valid_until.is_some_and(|until| issued > until);
+        if too_early || too_late {
+            steps.fail(NAME, "The certificate was issued when the log's key was not in use.");
+            return;
+        }
+        if certificate.predicate.issuer.log != trusted.log.origin() {
+            steps.fail(NAME, "The certificate names another log than the one that it is in.");
+            return;
+        }
+    }
+    steps.pass(
+        NAME,
+        format!(
+            "The log `{}` signed its head: {} entries, root {}.",
+            trusted.log.origin(),
+            head.size,
+            head.root.short()
+        ),
+    );
+}
+
+fn inclusion(steps: &mut Steps, bundle: &Bundle) {
+    let place = &bundle.inclusion;
+    let leaf = merkle::leaf_hash(&bundle.leaf);
+    match merkle::check_inclusion(&leaf, place.index, place.size, &place.path, &place.root) {
+        Ok(()) => steps.pass(
+            "inclusion",
+            format!("The entry is number {} of {} in that log.", place.index, place.size),
+        ),
+        Err(error) => steps.fail("inclusion", sentence(&error.to_string())),
+    }
+}
+
+/// The steps whose matter no certificate carries yet.
+fn unanchored(steps: &mut Steps, bundle: &Bundle) {
+    let time = if bundle.time_stamps == 0 {
+        "No time stamp of another party: the moments on the certificate are the issuer's own."
+    } else {
+        "The time stamps that came with it are not read by this version."
+    };
+    steps.skip("time", time);
+    steps.skip(
+        "witnesses",
+        "No witness signed the checkpoint: that everybody is shown the same log is not proven.",
+    );
+}
+
+fn subject(steps: &mut Steps, certificate: &Certificate, file: Option<&[u8]>) {
+    let [subject] = certificate.subject.as_slice() else {
+        steps.fail("subject", "The certificate does not name exactly one subject.");
+        steps.skip("manifest", "There is no subject to compare a file with.");
+        return;
+    };
+    let digest = subject.digest.sha256;
+    if certificate.predicate.class == CertificateClass::ScheduledDisposal {
+        let computed = manifest::manifest(&certificate.predicate).map(|bytes| Digest::of(&bytes));
+        if subject.name == MANIFEST_NAME && computed == Some(digest) {
+            steps.pass("subject", "The subject is the digest of the counts that are certified.");
+        } else {
+            steps
+                .fail("subject", "The subject is not the digest of the counts that are certified.");
+        }
+    } else {
+        steps.skip(
+            "subject",
+            "Whom or what it is about is known to the holder of the opening only.",
+        );
+    }
+    match file.map(Digest::of) {
+        Some(found) if found == digest => {
+            steps.pass("manifest", format!("The file `{}` is the one signed for.", subject.name));
+        }
+        Some(_) => {
+            steps.fail(
+                "manifest",
+                format!("The file `{}` is not the one signed for.", subject.name),
+            );
+        }
+        None => steps.skip("manifest", format!("No file `{}` was given.", subject.name)),
+    }
+}
+
+fn statements(steps: &mut Steps, certificate: &Certificate) {
+    let problems = summary::violations(&certificate.predicate);
+    if problems.is_empty() {
+        let predicate = &certificate.predicate;
+        steps.pass(
+            "statements",
+            format!(
+                "{} statements about {} of {} systems amount to `{}`.",
+                predicate.statements.len(),
+                predicate.scope.systems_stated,
+                predicate.scope.systems_in_scope,
+                predicate.summary.overall.as_str()
+            ),
+        );
+    } else {
+        steps.fail("statements", format!("The certificate is not sound: {}.", problems.join("; ")));
+    }
+}
+
+fn evidence(steps: &mut Steps, certificate: &Certificate) {
+    let entries: usize =
+        certificate.predicate.statements.iter().map(|statement| statement.evidence.len()).sum();
+    let sentence = if entries == 0 {
+        "The statements name no log entries of their own.".to_owned()
+    } else {
+        format!(
+            "The {entries} log entries behind the statements are not part of this file; an auditor \
+             asks the issuer to open them."
+        )
+    };
+    steps.skip("evidence", sentence);
+}

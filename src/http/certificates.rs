@@ -1,0 +1,149 @@
+//! Certificates: lists, facts, exact bytes, and the folder that an auditor receives.
+
+use axum::extract::{Path, State};
+use axum::response::Response;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::Api;
+use super::answer::{Answer, Refusal, bytes, file, json};
+use super::intake::{Accepts, Id, Parameters};
+use crate::app::reading::Lookup;
+use crate::app::reading::certificates::{CertificatePart, CertificateQuery};
+
+/// Media type of a Sigstore bundle.
+const BUNDLE: &str = "application/vnd.dev.sigstore.bundle.v0.3+json";
+/// Media type of an in-toto statement.
+const STATEMENT: &str = "application/vnd.in-toto+json";
+const TEXT: &str = "text/plain; charset=utf-8";
+const PAGE: &str = "text/html; charset=utf-8";
+
+/// Parameters of the list.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ListParameters {
+    system: Option<String>,
+    rule: Option<String>,
+    text: Option<String>,
+    case: Option<Uuid>,
+    from: Option<Timestamp>,
+    to: Option<Timestamp>,
+    before: Option<Uuid>,
+    limit: Option<u32>,
+}
+
+impl Accepts for ListParameters {
+    const FIELDS: &'static str = "`system`, `rule`, `text`, `case`, `from` and `to` (instants such as `2026-01-31T00:00:00Z`), `before` (of `next`) and `limit` (1 to 500)";
+}
+
+/// `GET /v1/certificates`.
+pub async fn list(State(api): State<Api>, Parameters(given): Parameters<ListParameters>) -> Answer {
+    let query = CertificateQuery {
+        system: given.system,
+        rule: given.rule,
+        text: given.text.filter(|text| !text.is_empty()),
+        case: given.case,
+        from: given.from,
+        to: given.to,
+        before: given.before,
+        limit: given.limit,
+    };
+    Ok(json(&api.product.read_certificates(query).await?))
+}
+
+/// `GET /v1/certificates/{id}`.
+pub async fn one(State(api): State<Api>, Id(id): Id) -> Answer {
+    let found = api.product.read_certificate(id).await?;
+    Ok(json(&found.ok_or_else(Refusal::nothing_here)?))
+}
+
+/// `GET /v1/certificates/{id}/statement`: the signed words, byte for byte.
+pub async fn statement(State(api): State<Api>, Id(id): Id) -> Answer {
+    part(&api, id, CertificatePart::Statement, STATEMENT).await
+}
+
+/// `GET /v1/certificates/{id}/manifest`.
+pub async fn manifest(State(api): State<Api>, Id(id): Id) -> Answer {
+    part(&api, id, CertificatePart::Manifest, "application/json").await
+}
+
+/// `GET /v1/certificates/{id}/bundle`.
+pub async fn bundle(State(api): State<Api>, Id(id): Id) -> Answer {
+    part(&api, id, CertificatePart::Bundle, BUNDLE).await
+}
+
+async fn part(api: &Api, id: Uuid, part: CertificatePart, content_type: &'static str) -> Answer {
+    let found = api.product.read_certificate_part(id, part).await?;
+    Ok(bytes(content_type, here(found)?))
+}
+
+fn here<T>(found: Lookup<T>) -> Result<T, Refusal> {
+    match found {
+        Lookup::Here(found) => Ok(found),
+        Lookup::NotYet => Err(Refusal::not_yet()),
+        Lookup::Missing => Err(Refusal::nothing_here()),
+    }
+}
+
+/// `GET /v1/certificates/{id}/text`.
+pub async fn text(State(api): State<Api>, Id(id): Id) -> Answer {
+    Ok(bytes(TEXT, printed(&api, id, "certificate.txt").await?))
+}
+
+/// `GET /v1/certificates/{id}/html`.
+pub async fn html(State(api): State<Api>, Id(id): Id) -> Answer {
+    Ok(bytes(PAGE, printed(&api, id, "certificate.html").await?))
+}
+
+async fn printed(api: &Api, id: Uuid, name: &str) -> Result<Vec<u8>, Refusal> {
+    let mut folder = here(api.product.read_certificate_folder(id).await?)?;
+    folder.remove(name).ok_or_else(Refusal::nothing_here)
+}
+
+#[derive(Serialize)]
+struct Folder {
+    certificate: Uuid,
+    files: Vec<FileOfFolder>,
+}
+
+#[derive(Serialize)]
+struct FileOfFolder {
+    name: String,
+    bytes: usize,
+    address: String,
+}
+
+/// `GET /v1/certificates/{id}/export`: the files of the folder.
+pub async fn folder(State(api): State<Api>, Id(id): Id) -> Answer {
+    let folder = here(api.product.read_certificate_folder(id).await?)?;
+    let files = folder.into_iter().map(|(name, content)| FileOfFolder {
+        address: format!("/v1/certificates/{id}/export/{name}"),
+        bytes: content.len(),
+        name,
+    });
+    Ok(json(&Folder { certificate: id, files: files.collect() }))
+}
+
+/// `GET /v1/certificates/{id}/export/{file}`.
+pub async fn exported(
+    State(api): State<Api>,
+    path: Result<Path<(String, String)>, axum::extract::rejection::PathRejection>,
+) -> Answer {
+    let Ok(Path((id, name))) = path else { return Err(Refusal::nothing_here()) };
+    let id = Uuid::try_parse(&id).map_err(|_| Refusal::nothing_here())?;
+    let content = printed(&api, id, &name).await?;
+    Ok(served(&name, content))
+}
+
+fn served(name: &str, content: Vec<u8>) -> Response {
+    let content_type = match name.rsplit('.').next() {
+        Some("json") if name == "certificate.sigstore.json" => BUNDLE,
+        Some("json") => "application/json",
+        Some("html") => PAGE,
+        Some("txt") => TEXT,
+        Some("pem") => "application/x-pem-file",
+        _ => "application/octet-stream",
+    };
+    file(content_type, name, content)
+}

@@ -1,0 +1,80 @@
+//! The HTTP interface: who has a token reads certificates, evidence and rules, posts events, and
+//! decides about holds, pauses and cases.
+//!
+//! [`route`] is the one table of doors, with the roles that each is open to; a test walks it.
+//! Nothing but `/health` is served without a token, and nothing here names a secret or a person.
+
+mod answer;
+mod cases;
+mod certificates;
+mod connection;
+mod documents;
+mod events;
+mod gate;
+mod health;
+mod holds;
+mod intake;
+mod log;
+mod observe;
+pub mod route;
+pub mod server;
+
+pub use route::{Door, doors};
+pub use server::{BindError, Server};
+
+use std::future::Future;
+use std::sync::Arc;
+
+use tokio::sync::Semaphore;
+use tokio_util::task::TaskTracker;
+
+use self::answer::Refusal;
+use self::gate::Gate;
+use crate::app::access::KnownToken;
+use crate::app::{AppError, Quietus};
+
+/// Changes under way at once.
+const MOST_CHANGES: usize = 16;
+/// Plans that are counted at once: connected systems are spared.
+const MOST_PLANS: usize = 2;
+
+/// What every handler works with.
+#[derive(Clone)]
+struct Api {
+    product: Arc<Quietus>,
+    gate: Arc<Gate>,
+    writes: TaskTracker,
+    changes: Arc<Semaphore>,
+    plans: Arc<Semaphore>,
+}
+
+impl Api {
+    fn new(product: &Arc<Quietus>, tokens: Vec<KnownToken>, writes: &TaskTracker) -> Self {
+        Self {
+            product: Arc::clone(product),
+            gate: Arc::new(Gate::new(tokens)),
+            writes: writes.clone(),
+            changes: Arc::new(Semaphore::new(MOST_CHANGES)),
+            plans: Arc::new(Semaphore::new(MOST_PLANS)),
+        }
+    }
+
+    /// Carries a change through in a task of its own, so that a client that hangs up does not
+    /// leave it half done.
+    async fn change<T, W>(&self, work: W) -> Result<T, Refusal>
+    where
+        T: Send + 'static,
+        W: Future<Output = Result<T, AppError>> + Send + 'static,
+    {
+        let place = Arc::clone(&self.changes).try_acquire_owned().map_err(|_| Refusal::busy())?;
+        let task = self.writes.spawn(async move {
+            let result = work.await;
+            drop(place);
+            result
+        });
+        match task.await {
+            Ok(result) => result.map_err(Refusal::from),
+            Err(_) => Err(Refusal::broken()),
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! What every answer carries, and what the log says of a request: method, address as the table
+//! writes it, status, time and the name of the token. Never the address as it came, nor a body.
+
+use std::time::Instant;
+
+use axum::extract::{MatchedPath, Request};
+use axum::http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+    X_FRAME_OPTIONS,
+};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
+use axum::middleware::Next;
+use axum::response::Response;
+
+use super::gate::Caller;
+
+/// Nothing is run or loaded, and no page shows an answer inside of itself.
+const NOTHING: &str =
+    "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
+/// The printed certificate has its own style and nothing else.
+const PRINTED: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
+
+/// Adds the headers and writes the line.
+pub async fn observe(request: Request, next: Next) -> Response {
+    let began = Instant::now();
+    let method = word_of(request.method());
+    let address = request.extensions().get::<MatchedPath>().cloned();
+    let mut response = next.run(request).await;
+    secure(response.headers_mut());
+    let address = address.as_ref().map_or("unknown", MatchedPath::as_str);
+    let status = response.status().as_u16();
+    let milliseconds = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let token = response.extensions().get::<Caller>().map_or("none", |caller| &*caller.name);
+    if response.status() == StatusCode::TOO_MANY_REQUESTS {
+        tracing::debug!(method, address, status, milliseconds, token, "request");
+    } else {
+        tracing::info!(method, address, status, milliseconds, token, "request");
+    }
+    response
+}
+
+fn secure(headers: &mut HeaderMap) {
+    let is_page = headers
+        .get(CONTENT_TYPE)
+        .is_some_and(|content_type| content_type.as_bytes().starts_with(b"text/html"));
+    let policy = if is_page { PRINTED } else { NOTHING };
+    headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+}
+
+/// Methods may be any word that somebody makes up; the log has only known ones.
+fn word_of(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::POST => "POST",
+        Method::DELETE => "DELETE",
+        Method::OPTIONS => "OPTIONS",
+        Method::PUT => "PUT",
+        Method::PATCH => "PATCH",
+        _ => "other",
+    }
+}

@@ -1,0 +1,120 @@
+//! The table of doors: every address, what it does, and which roles it is open to.
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::http::Method;
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{MethodRouter, delete, get, post};
+
+use super::answer::{Refusal, wrong_method};
+use super::intake::LARGEST_BODY;
+use super::{Api, cases, certificates, documents, events, gate, health, holds, log, observe};
+use crate::app::access::TokenRole;
+use TokenRole::{Approver, Auditor, Author, EventSource, Operator};
+
+/// Who reads.
+const READERS: &[TokenRole] = &[Auditor, Operator, Approver, Author];
+/// Who may ask connected systems to count.
+const PLANNERS: &[TokenRole] = &[Operator, Approver, Author];
+/// Who runs things.
+const OPERATORS: &[TokenRole] = &[Operator];
+
+/// One address with one method.
+pub struct Door {
+    /// `GET`, `POST` or `DELETE`.
+    pub method: &'static str,
+    /// The address, with names in braces.
+    pub path: &'static str,
+    /// Roles that it is open to; `None` where it needs no token.
+    pub roles: Option<&'static [TokenRole]>,
+    make: fn() -> MethodRouter<Api>,
+}
+
+const fn reads(
+    path: &'static str,
+    roles: &'static [TokenRole],
+    make: fn() -> MethodRouter<Api>,
+) -> Door {
+    Door { method: "GET", path, roles: Some(roles), make }
+}
+
+const fn posts(
+    path: &'static str,
+    roles: &'static [TokenRole],
+    make: fn() -> MethodRouter<Api>,
+) -> Door {
+    Door { method: "POST", path, roles: Some(roles), make }
+}
+
+const DOORS: &[Door] = &[
+    Door { method: "GET", path: health::ADDRESS, roles: None, make: || get(health::health) },
+    reads("/v1/certificates", READERS, || get(certificates::list)),
+    reads("/v1/certificates/{id}", READERS, || get(certificates::one)),
+    reads("/v1/certificates/{id}/statement", READERS, || get(certificates::statement)),
+    reads("/v1/certificates/{id}/manifest", READERS, || get(certificates::manifest)),
+    reads("/v1/certificates/{id}/bundle", READERS, || get(certificates::bundle)),
+    reads("/v1/certificates/{id}/text", READERS, || get(certificates::text)),
+    reads("/v1/certificates/{id}/html", READERS, || get(certificates::html)),
+    reads("/v1/certificates/{id}/export", READERS, || get(certificates::folder)),
+    reads("/v1/certificates/{id}/export/{file}", READERS, || get(certificates::exported)),
+    reads("/v1/rules", READERS, || get(documents::rules)),
+    reads("/v1/rules/{digest}", READERS, || get(documents::rules_on_record)),
+    reads("/v1/map", READERS, || get(documents::map)),
+    reads("/v1/map/{digest}", READERS, || get(documents::map_on_record)),
+    reads("/v1/cases", READERS, || get(cases::list)),
+    reads("/v1/cases/{id}", READERS, || get(cases::one)),
+    reads("/v1/evidence/cases/{id}", READERS, || get(cases::evidence)),
+    reads("/v1/holds", READERS, || get(holds::list)),
+    reads("/v1/pauses", READERS, || get(holds::pauses)),
+    reads("/v1/plan", PLANNERS, || get(cases::plan)),
+    reads("/log/checkpoint", READERS, || get(log::checkpoint)),
+    reads("/log/tile/{*tile}", READERS, || get(log::tile)),
+    posts("/v1/events", &[EventSource, Operator], || post(events::post)),
+    posts("/v1/holds", OPERATORS, || post(holds::place)),
+    posts("/v1/holds/{hold}/release", OPERATORS, || post(holds::release)),
+    posts("/v1/pauses", OPERATORS, || post(holds::pause)),
+    Door {
+        method: "DELETE",
+        path: "/v1/pauses",
+        roles: Some(OPERATORS),
+        make: || delete(holds::resume),
+    },
+    posts("/v1/cases", OPERATORS, || post(cases::open)),
+    posts("/v1/cases/{id}/approve", &[Approver], || post(cases::approve)),
+    posts("/v1/cases/{id}/cancel", OPERATORS, || post(cases::cancel)),
+    posts("/v1/jobs/{id}/retry", OPERATORS, || post(cases::retry)),
+];
+
+/// Every address that is served.
+pub fn doors() -> &'static [Door] {
+    DOORS
+}
+
+/// The router over the table.
+pub(super) fn router(api: &Api) -> Router {
+    let mut router = Router::new();
+    for door in DOORS {
+        let handler = (door.make)();
+        let handler = match door.roles {
+            Some(roles) => handler.route_layer(from_fn_with_state(roles, gate::authorise)),
+            None => handler,
+        };
+        router = router.route(door.path, handler);
+    }
+    router
+        .method_not_allowed_fallback(refuse_method)
+        .fallback(nothing_here)
+        .layer(DefaultBodyLimit::max(LARGEST_BODY))
+        .layer(from_fn_with_state(api.clone(), gate::admit))
+        .layer(from_fn(observe::observe))
+        .with_state(api.clone())
+}
+
+async fn nothing_here() -> Response {
+    Refusal::nothing_here().into_response()
+}
+
+async fn refuse_method(method: Method) -> Response {
+    wrong_method(&method)
+}

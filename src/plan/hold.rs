@@ -1,0 +1,164 @@
+//! Legal holds as predicates: which records of a collection must not be touched.
+//!
+//! Where a hold cannot tell the records of a collection apart, it covers all of them: nothing is
+//! deleted that might be held. Values that holds name travel in lists, never in predicates, so
+//! that a stored plan does not know them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use quietus_connectors::{FieldRef, FieldType, Predicate, Value};
+use uuid::Uuid;
+
+use super::finding::{Finding, FindingKind};
+use super::input::PlanInput;
+use super::lists::{ListBook, ListSource, fit};
+use super::reach::Place;
+use crate::domain::{CategoryName, LegalHold};
+
+/// Records of a collection that some holds cover.
+pub(super) struct Cover {
+    /// Only this category of them; `None` is the record as a whole.
+    pub(super) category: Option<CategoryName>,
+    pub(super) holds: Vec<Uuid>,
+    pub(super) records: Predicate,
+}
+
+/// What tells the records of a hold apart.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+enum Mark {
+    Everything,
+    Record(Vec<String>),
+    Subject(String),
+}
+
+/// One hold and the values that it names.
+type Member = (Uuid, Vec<Value>);
+
+/// What holds cover in a collection, whole collections first, and what is to be said of it.
+pub(super) fn covers(
+    input: &PlanInput<'_>,
+    place: Place<'_>,
+    lists: &mut ListBook,
+) -> (Vec<Cover>, Vec<Finding>) {
+    let mut findings = Vec::new();
+    let mut groups: BTreeMap<(Option<CategoryName>, Mark), Vec<Member>> = BTreeMap::new();
+    for hold in input.holds.iter().filter(|hold| concerns(hold, place)) {
+        let (mark, values) = match read_mark(hold, place) {
+            Ok(read) => read,
+            Err(why) => {
+                findings.push(unreadable(hold, place, &why));
+                (Mark::Everything, Vec::new())
+            }
+        };
+        let group = groups.entry((hold.scope.category.clone(), mark)).or_default();
+        group.push((hold.id, values));
+    }
+    let covers = groups.into_iter().map(|((category, mark), mut members)| {
+        members.sort();
+        let holds: Vec<Uuid> = members.iter().map(|(id, _)| *id).collect();
+        let values = members.into_iter().map(|(_, values)| values).collect();
+        let records = match mark {
+            Mark::Everything => Predicate::Always,
+            Mark::Record(fields) => records_listed(place, &fields, values, &holds, lists),
+            Mark::Subject(identity) => subjects_listed(place, &identity, &values, &holds, lists),
+        };
+        Cover { category, holds, records }
+    });
+    (covers.collect(), findings)
+}
+
+/// Fields that tell held records apart here: `explain` has to read them.
+pub(super) fn fields_read(input: &PlanInput<'_>, place: Place<'_>, into: &mut BTreeSet<FieldRef>) {
+    for hold in input.holds.iter().filter(|hold| concerns(hold, place)) {
+        match read_mark(hold, place) {
+            Ok((Mark::Record(fields), _)) => into.extend(fields.into_iter().map(FieldRef::own)),
+            Ok((Mark::Subject(identity), _)) => {
+                into.extend(place.identities(&identity).into_iter().map(|(field, _)| field));
+            }
+            Ok((Mark::Everything, _)) | Err(_) => {}
+        }
+    }
+}
+
+fn concerns(hold: &LegalHold, place: Place<'_>) -> bool {
+    let scope = &hold.scope;
+    let categories = place.collection.categories();
+    hold.released_at.is_none()
+        && !categories.is_empty()
+        && scope.system.as_ref().is_none_or(|system| *system == place.system.name)
+        && scope.collection.as_ref().is_none_or(|name| *name == place.collection.name)
+        && scope.category.as_ref().is_none_or(|category| categories.contains(category))
+}
+
+/// What tells the held records apart, with the values. A hold on a record of a person is read as
+/// one on the record, which covers at least as much.
+fn read_mark(hold: &LegalHold, place: Place<'_>) -> Result<(Mark, Vec<Value>), String> {
+    if let Some(record) = &hold.scope.record {
+        let mut values = Vec::new();
+        for (name, value) in record {
+            let field = place.collection.fields.get(name);
+            let field = field.ok_or_else(|| format!("it has no field `{name}`"))?;
+            let value = fit(value, field.field_type);
+            values.push(value.ok_or_else(|| format!("the value does not fit field `{name}`"))?);
+        }
+        if values.is_empty() {
+            return Err("the hold names a record without a key".to_owned());
+        }
+        return Ok((Mark::Record(record.keys().cloned().collect()), values));
+    }
+    let Some((identity, value)) = &hold.scope.subject else {
+        return Ok((Mark::Everything, Vec::new()));
+    };
+    let fields = place.identities(identity);
+    if fields.is_empty() {
+        return Err(format!("no field of identity type `{identity}` can be reached from it"));
+    }
+    if fields.iter().any(|(_, field_type)| fit(value, *field_type).is_none()) {
+        return Err(format!("the value does not fit its field of identity type `{identity}`"));
+    }
+    Ok((Mark::Subject(identity.clone()), vec![value.clone()]))
+}
+
+fn records_listed(
+    place: Place<'_>,
+    names: &[String],
+    values: Vec<Vec<Value>>,
+    holds: &[Uuid],
+    lists: &mut ListBook,
+) -> Predicate {
+    let fields: Vec<(FieldRef, FieldType)> = names
+        .iter()
+        .filter_map(|name| place.collection.fields.get(name))
+        .map(|field| (FieldRef::own(field.name.clone()), field.field_type))
+        .collect();
+    let source = ListSource::HeldRecords { holds: holds.to_vec() };
+    lists.listed(source, &fields, values.into_iter().collect())
+}
+
+fn subjects_listed(
+    place: Place<'_>,
+    identity: &str,
+    values: &[Vec<Value>],
+    holds: &[Uuid],
+    lists: &mut ListBook,
+) -> Predicate {
+    let source = ListSource::HeldSubjects { identity: identity.to_owned(), holds: holds.to_vec() };
+    Predicate::any(place.identities(identity).into_iter().map(|field| {
+        let fitting = values.iter().flatten().filter_map(|value| fit(value, field.1));
+        let entries = fitting.map(|value| vec![value]).collect();
+        lists.listed(source.clone(), &[field], entries)
+    }))
+}
+
+fn unreadable(hold: &LegalHold, place: Place<'_>, why: &str) -> Finding {
+    Finding {
+        kind: FindingKind::HoldNotReadable,
+        collection: place.collection.name.clone(),
+        category: hold.scope.category.clone(),
+        rule: None,
+        message: format!(
+            "hold `{}` cannot be told apart in collection `{}`, because {why}; all of it is left alone: narrow the hold or map the identity",
+            hold.id, place.collection.name
+        ),
+    }
+}

@@ -1,0 +1,83 @@
+//! What a plan is made from: everything that decides, handed in as values.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use quietus_connectors::Value;
+
+use crate::datamap::DataMap;
+use crate::domain::{LegalHold, RuleName, ScheduleName};
+use crate::schedule::RuleSet;
+
+/// Everything that a plan, a compiled order or an explanation depends on.
+#[derive(Debug, Clone, Copy)]
+pub struct PlanInput<'a> {
+    /// The data map.
+    pub map: &'a DataMap,
+    /// The rules; for a pinned plan the rule set of the pinned digest.
+    pub rules: &'a RuleSet,
+    /// The zone of the instance: periods are counted on its wall clock, and the days of validity
+    /// of minimums and maximums are its days.
+    pub zone: &'a TimeZone,
+    /// The moment that decides what is due; pinned with the plan and never later for its jobs.
+    pub moment: Timestamp,
+    /// Legal holds; those with `released_at` are ignored, all others hold, whenever placed.
+    pub holds: &'a [LegalHold],
+    /// Business events in force. For a pinned plan: those posted up to its moment, without those
+    /// revoked since, so that a later attempt never does more than the plan.
+    pub events: &'a EventKeys,
+    /// Marks that were made for rules with grace.
+    pub marks: &'a Marks,
+    /// Rules that somebody paused.
+    pub paused: &'a BTreeSet<RuleName>,
+    /// Whose turn it is.
+    pub acting: &'a Acting,
+}
+
+/// Moments at which rules with grace marked what was due, in any order. Only marks of the rule's
+/// present content belong here: what a changed rule makes due was never marked.
+pub type Marks = BTreeMap<RuleName, Vec<Timestamp>>;
+
+/// Whose turn it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Acting {
+    /// Every rule acts.
+    Everything,
+    /// Only the rules of these schedules act; others decide only whether a record may go.
+    Schedules(BTreeSet<ScheduleName>),
+}
+
+impl Acting {
+    /// Whether rules of this schedule act now.
+    pub fn includes(&self, schedule: &ScheduleName) -> bool {
+        match self {
+            Self::Everything => true,
+            Self::Schedules(names) => names.contains(schedule),
+        }
+    }
+}
+
+/// Business events in force, by the name of the event: the key that each names and when it
+/// happened. Keys are personal data and are never printed.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct EventKeys(pub BTreeMap<String, Vec<(Value, Timestamp)>>);
+
+impl EventKeys {
+    /// The keys of an event, each with the latest moment at which it happened.
+    pub(super) fn latest(&self, event: &str) -> BTreeMap<&Value, Timestamp> {
+        let mut latest = BTreeMap::new();
+        for (key, occurred_at) in self.0.get(event).into_iter().flatten() {
+            let moment = latest.entry(key).or_insert(*occurred_at);
+            *moment = (*moment).max(*occurred_at);
+        }
+        latest
+    }
+}
+
+impl fmt::Debug for EventKeys {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_map().entries(self.0.iter().map(|(name, keys)| (name, keys.len()))).finish()
+    }
+}

@@ -1,0 +1,41 @@
+//! From rules to orders: what is due in each system, what is kept, and why.
+//!
+//! Pure: no clock, no randomness, no I/O. The same input gives the same bytes. Everything that
+//! cannot be read or told apart keeps data and becomes a finding; nothing is guessed.
+
+mod cap;
+mod category;
+mod collection;
+mod evaluate;
+mod explain;
+mod explanation;
+mod finding;
+mod forecast;
+mod hold;
+mod input;
+mod lists;
+mod probe;
+mod reach;
+mod start;
+mod steering;
+mod step;
+mod system_plan;
+mod translate;
+
+pub use cap::{CapExceeded, CapMeasure, check_caps};
+pub use evaluate::evaluate;
+pub use explain::{explain, fields_needed};
+pub use explanation::{
+    CategoryExplanation, Explanation, LimitExplanation, RecordState, StartValue, State,
+};
+pub use finding::{Finding, FindingKind};
+pub use forecast::{CollectionForecast, Forecast, Kept, KeptWhy, SystemForecast, forecast};
+pub use input::{Acting, EventKeys, Marks, PlanInput};
+pub use lists::{FilledLists, ListSource};
+pub use probe::ProbeName;
+pub use reach::answer_name;
+pub use step::{LimitCitation, RuleCitation, StartCutoff, Step, StepStatus};
+pub use system_plan::{ExemptPart, MarkToMake, Plan, PlanError, SystemPlan, compile, plan};
+
+#[cfg(test)]
+mod tests;

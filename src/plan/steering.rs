@@ -1,0 +1,97 @@
+//! What the clocks, conditions and holds of a system's collections read.
+//!
+//! A field that they read must stay readable as long as a record depends on it. Were it cleared
+//! with its category, a starting point would be lost, or a minimum whose condition reads it would
+//! no longer speak for the record. So such a field goes with its record, and a parent that is read
+//! through a link goes after its children.
+
+use std::collections::BTreeSet;
+
+use quietus_connectors::FieldRef;
+
+use super::category::rules_for;
+use super::hold;
+use super::input::PlanInput;
+use super::reach::{Place, start_fields};
+use super::translate;
+use crate::datamap::System;
+use crate::domain::CollectionName;
+use crate::schedule::Condition;
+
+/// What is read in one system.
+#[derive(Default)]
+pub(super) struct Steering {
+    fields: BTreeSet<(CollectionName, String)>,
+    links: BTreeSet<(CollectionName, String)>,
+}
+
+impl Steering {
+    /// Looks at every collection of a system.
+    pub(super) fn read(input: &PlanInput<'_>, system: &System) -> Self {
+        let mut steering = Self::default();
+        for place in Place::all(system) {
+            for reference in rule_fields(input, place) {
+                steering.follow(place, &reference);
+            }
+            let mut held = BTreeSet::new();
+            hold::fields_read(input, place, &mut held);
+            for reference in held {
+                steering.follow_links(place, &reference);
+            }
+        }
+        steering
+    }
+
+    /// Rules read this field, so it stays until its record goes.
+    pub(super) fn reads_field(&self, collection: &CollectionName, field: &str) -> bool {
+        self.fields.contains(&(collection.clone(), field.to_owned()))
+    }
+
+    /// The parent is read through this link, so it goes after its children.
+    pub(super) fn needs_link(&self, collection: &CollectionName, link: &str) -> bool {
+        self.links.contains(&(collection.clone(), link.to_owned()))
+    }
+
+    fn follow(&mut self, place: Place<'_>, reference: &FieldRef) {
+        self.follow_links(place, reference);
+        if let Some((owner, field)) = place.field(reference) {
+            self.fields.insert((owner.collection.name.clone(), field.name.clone()));
+        }
+    }
+
+    fn follow_links(&mut self, place: Place<'_>, reference: &FieldRef) {
+        let mut here = place;
+        for name in &reference.via {
+            let Some(parent) = here.parent(name) else { return };
+            self.links.insert((here.collection.name.clone(), name.clone()));
+            for link in here.collection.links.iter().filter(|link| link.name == *name) {
+                for (own, theirs) in &link.fields {
+                    self.fields.insert((here.collection.name.clone(), own.clone()));
+                    self.fields.insert((parent.collection.name.clone(), theirs.clone()));
+                }
+            }
+            here = parent;
+        }
+    }
+}
+
+/// Fields that rules, minimums and maximums read for records of a collection. Limits that are not
+/// yet in force count too: they may come into force while the record stays.
+pub(super) fn rule_fields(input: &PlanInput<'_>, place: Place<'_>) -> BTreeSet<FieldRef> {
+    let today = input.zone.to_datetime(input.moment).date();
+    let mut fields = BTreeSet::new();
+    for category in place.collection.categories() {
+        let rules = rules_for(input, place, category)
+            .map(|rule| (&rule.when, rule.starting_point.as_str()));
+        let limits = input.rules.limits.iter().filter(|limit| {
+            limit.category == *category && limit.valid_to.is_none_or(|to| today <= to)
+        });
+        let limits = limits.map(|limit| (&limit.when, limit.starting_point.as_str()));
+        let read: Vec<(&Condition, &str)> = rules.chain(limits).collect();
+        for (condition, start) in read {
+            translate::fields_read(condition, place, &mut fields);
+            fields.extend(place.start(start).map(start_fields).into_iter().flatten());
+        }
+    }
+    fields
+}

@@ -1,0 +1,221 @@
+//! The plan as a whole and for each system, and the order that a system plan becomes.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use quietus_connectors::{Instruction, Order, Pace};
+use serde::{Deserialize, Serialize};
+
+use super::collection::CollectionReading;
+use super::finding::Finding;
+use super::input::PlanInput;
+use super::lists::{FilledLists, ListBook, ListSource};
+use super::reach::Place;
+use super::steering::Steering;
+use super::step::Step;
+use crate::datamap::{FieldClass, System};
+use crate::domain::{Digest, RuleName, SystemName};
+
+/// What is to be done in every system as of one moment.
+///
+/// Its serialised form holds no personal data: of lists of keys it names the source only.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    /// The moment that decided what is due.
+    pub moment: Timestamp,
+    /// The zone on whose wall clock periods were counted.
+    pub zone: String,
+    /// Digest of the data map.
+    pub map_digest: Digest,
+    /// Digest of the rules.
+    pub rules_digest: Digest,
+    /// One part for each system, in the order of their names.
+    pub systems: Vec<SystemPlan>,
+    /// Marks that are to be recorded with this plan, for rules with grace.
+    pub marks_to_make: Vec<MarkToMake>,
+}
+
+impl Plan {
+    /// The part of one system.
+    pub fn system(&self, name: &SystemName) -> Option<&SystemPlan> {
+        self.systems.iter().find(|one| one.system == *name)
+    }
+}
+
+/// A mark to be recorded: what is due at its moment may go when the rule's grace is over.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MarkToMake {
+    /// The rule.
+    pub rule: RuleName,
+    /// The moment of the mark.
+    pub at: Timestamp,
+}
+
+/// What is to be done in one system.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SystemPlan {
+    /// The system.
+    pub system: SystemName,
+    /// The moment of the plan.
+    pub moment: Timestamp,
+    /// One instruction for each collection, in the order of their names.
+    pub instructions: Vec<Instruction>,
+    /// Where the entries of each list come from, by the index that predicates use.
+    pub list_sources: Vec<ListSource>,
+    /// Entries of the lists. They are personal data and are never serialised; a plan that was
+    /// read back has none and must be compiled again.
+    #[serde(skip)]
+    pub lists: FilledLists,
+    /// How gently to go.
+    pub pace: Pace,
+    /// What each rule does to each category of each collection.
+    pub steps: Vec<Step>,
+    /// What a person should know before it runs.
+    pub findings: Vec<Finding>,
+    /// What is deliberately not disposed of.
+    pub exempt: Vec<ExemptPart>,
+}
+
+/// Something that is deliberately not disposed of, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExemptPart {
+    /// A collection by its name in the system, a field (`orders.total`) or a category.
+    pub what: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// Why no order or plan could be made.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PlanError {
+    /// The plan was read from the store, where lists of keys are not kept.
+    #[error("the plan of system `{system}` was read without its lists of keys: compile it again")]
+    ListsNotFilled {
+        /// The system.
+        system: SystemName,
+    },
+    /// The data map has no such system.
+    #[error("the data map has no system `{system}`: it was renamed or removed since the plan")]
+    UnknownSystem {
+        /// The system.
+        system: SystemName,
+    },
+    /// The data map has no such collection.
+    #[error("system `{system}` has no collection `{collection}` in the data map")]
+    UnknownCollection {
+        /// The system.
+        system: SystemName,
+        /// The collection.
+        collection: crate::domain::CollectionName,
+    },
+}
+
+impl SystemPlan {
+    /// The order for one attempt. It has no `most_records`: the engine sets it where caps were
+    /// checked against counts.
+    ///
+    /// # Errors
+    /// Where the plan was read back from the store, without its lists.
+    pub fn order(&self, key: impl Into<String>, attempt: u32) -> Result<Order, PlanError> {
+        if self.lists.0.len() != self.list_sources.len() {
+            return Err(PlanError::ListsNotFilled { system: self.system.clone() });
+        }
+        Ok(Order {
+            key: key.into(),
+            attempt,
+            moment: self.moment,
+            instructions: self.instructions.clone(),
+            lists: self.lists.0.clone(),
+            pace: self.pace.clone(),
+            most_records: None,
+        })
+    }
+
+    /// Whether any record could be deleted, treated or restricted by this plan.
+    pub fn acts(&self) -> bool {
+        use quietus_connectors::Predicate::Never;
+        self.instructions.iter().any(|one| {
+            one.delete_when != Never || one.restrict_when != Never || !one.treatments.is_empty()
+        })
+    }
+}
+
+/// Plans every system.
+pub fn plan(input: &PlanInput<'_>) -> Plan {
+    Plan {
+        moment: input.moment,
+        zone: input.zone.iana_name().unwrap_or("UTC").to_owned(),
+        map_digest: input.map.digest,
+        rules_digest: input.rules.digest,
+        systems: input.map.systems.values().map(|system| plan_system(input, system)).collect(),
+        marks_to_make: marks_to_make(input),
+    }
+}
+
+/// Plans one system: at the beginning of each attempt, with the pinned moment, rules and data map
+/// of its plan and with the holds, pauses and revoked events of now.
+///
+/// # Errors
+/// Where the data map has no such system.
+pub fn compile(input: &PlanInput<'_>, system: &SystemName) -> Result<SystemPlan, PlanError> {
+    let unknown = || PlanError::UnknownSystem { system: system.clone() };
+    Ok(plan_system(input, input.map.systems.get(system).ok_or_else(unknown)?))
+}
+
+fn plan_system(input: &PlanInput<'_>, system: &System) -> SystemPlan {
+    let mut lists = ListBook::default();
+    let steering = Steering::read(input, system);
+    let mut instructions = Vec::new();
+    let mut steps = Vec::new();
+    let mut findings = Vec::new();
+    for place in Place::all(system) {
+        let part = CollectionReading::read(input, place, &mut lists).plan(&steering);
+        instructions.push(part.instruction);
+        steps.extend(part.steps);
+        findings.extend(part.findings);
+    }
+    findings.sort();
+    findings.dedup();
+    let (list_sources, lists) = lists.close();
+    SystemPlan {
+        system: system.name.clone(),
+        moment: input.moment,
+        instructions,
+        list_sources,
+        lists,
+        pace: system.pace.clone(),
+        steps,
+        findings,
+        exempt: exempt_parts(input, system),
+    }
+}
+
+fn exempt_parts(input: &PlanInput<'_>, system: &System) -> Vec<ExemptPart> {
+    let part = |what: String, reason: &str| ExemptPart { what, reason: reason.to_owned() };
+    let mut parts: Vec<ExemptPart> =
+        system.exempt.iter().map(|one| part(one.source.clone(), &one.reason)).collect();
+    let mut categories = BTreeMap::new();
+    for collection in system.collections.values() {
+        for field in collection.fields.values() {
+            if let FieldClass::Exempt(reason) = &field.class {
+                parts.push(part(format!("{}.{}", collection.name, field.name), reason));
+            }
+        }
+        for category in collection.categories() {
+            if let Some(exemption) = input.rules.exemptions.get(category) {
+                categories.insert(category, exemption.reason.as_str());
+            }
+        }
+    }
+    parts.extend(categories.into_iter().map(|(name, reason)| part(name.to_string(), reason)));
+    parts
+}
+
+fn marks_to_make(input: &PlanInput<'_>) -> Vec<MarkToMake> {
+    let marking = input.rules.rules.iter().filter(|rule| {
+        rule.grace.is_some()
+            && input.acting.includes(&rule.schedule)
+            && !input.paused.contains(&rule.name)
+    });
+    marking.map(|rule| MarkToMake { rule: rule.name.clone(), at: input.moment }).collect()
+}

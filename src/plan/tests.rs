@@ -1,0 +1,9 @@
+//! Tests of the plan, through its public door.
+
+mod conditions;
+mod counts;
+mod fixture;
+mod holds;
+mod laws;
+mod orders;
+mod rules;

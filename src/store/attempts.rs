@@ -1,0 +1,135 @@
+//! Attempts: every run of a job, numbered, written on until it ends and never after.
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::connection::{Store, Tx};
+use super::error::StoreError;
+use super::jobs::JobFault;
+use super::statement::{Row, Sql, args, words};
+
+words! {
+    /// How an attempt ended.
+    AttemptResult {
+        /// Carried out and verified.
+        Completed = "completed",
+        /// It failed and will be tried again.
+        Retry = "retry",
+        /// It failed and needs a person.
+        Failed = "failed",
+        /// A legal hold stopped it.
+        Held = "held",
+        /// An approval, a cap or a pause stopped it.
+        Blocked = "blocked",
+        /// The system will report.
+        Waiting = "waiting",
+        /// Given back, for instance at shutdown.
+        Released = "released",
+        /// Called off.
+        Cancelled = "cancelled",
+        /// Its lease ended without a word: the outcome is unknown.
+        Lost = "lost",
+    }
+}
+
+/// One run of a job.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attempt {
+    /// The job.
+    pub job_id: Uuid,
+    /// Its number, from 1.
+    pub attempt: u32,
+    /// Who ran it.
+    pub worker: String,
+    /// When it was claimed.
+    pub claimed_at: Timestamp,
+    /// When its intent was recorded; `None` where it never came so far.
+    pub started_at: Option<Timestamp>,
+    /// When it ended; `None` while it runs.
+    pub ended_at: Option<Timestamp>,
+    /// How it ended.
+    pub result: Option<AttemptResult>,
+    /// What went wrong.
+    pub fault: Option<JobFault>,
+}
+
+const OF_JOB: Sql = Sql::both(
+    "SELECT job_id, attempt, worker, claimed_at, started_at, ended_at, result, fault_kind, message
+     FROM attempts WHERE job_id = $1 ORDER BY attempt",
+);
+const CLAIM: Sql =
+    Sql::both("INSERT INTO attempts (job_id, attempt, worker, claimed_at) VALUES ($1, $2, $3, $4)");
+const START: Sql = Sql::both(
+    "UPDATE attempts SET started_at = $4
+     WHERE job_id = $1 AND attempt = $2 AND worker = $3 AND ended_at IS NULL",
+);
+const END: Sql = Sql::both(
+    "UPDATE attempts SET ended_at = $3, result = $4, fault_kind = $5, message = $6
+     WHERE job_id = $1 AND attempt = $2 AND ended_at IS NULL",
+);
+
+pub(super) const STATEMENTS: &[(&str, Sql)] = &[
+    ("attempts::OF_JOB", OF_JOB),
+    ("attempts::CLAIM", CLAIM),
+    ("attempts::START", START),
+    ("attempts::END", END),
+];
+
+pub(super) async fn claim(
+    tx: &mut Tx,
+    job: Uuid,
+    attempt: u32,
+    worker: &str,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    tx.execute(CLAIM, args![job, attempt, worker, now]).await?;
+    Ok(())
+}
+
+pub(super) async fn start(
+    tx: &mut Tx,
+    job: Uuid,
+    attempt: u32,
+    worker: &str,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    Ok(tx.execute(START, args![job, attempt, worker, now]).await? == 1)
+}
+
+/// An end of an attempt.
+pub(super) struct End<'a> {
+    pub(super) job: Uuid,
+    pub(super) attempt: u32,
+    pub(super) result: AttemptResult,
+    pub(super) fault: Option<&'a JobFault>,
+    pub(super) now: Timestamp,
+}
+
+pub(super) async fn end(tx: &mut Tx, end: End<'_>) -> Result<bool, StoreError> {
+    let kind = end.fault.map(|fault| fault.kind.as_str());
+    let message = end.fault.map(|fault| fault.message.as_str());
+    let values = args![end.job, end.attempt, end.now, end.result.as_str(), kind, message];
+    Ok(tx.execute(END, values).await? == 1)
+}
+
+fn from_row(row: &Row) -> Result<Attempt, StoreError> {
+    let kind: Option<String> = row.get("fault_kind")?;
+    let message: Option<String> = row.get("message")?;
+    Ok(Attempt {
+        job_id: row.get("job_id")?,
+        attempt: row.small("attempt")?,
+        worker: row.get("worker")?,
+        claimed_at: row.instant("claimed_at")?,
+        started_at: row.maybe_instant("started_at")?,
+        ended_at: row.maybe_instant("ended_at")?,
+        result: row.maybe_word("result", AttemptResult::parse)?,
+        fault: kind.map(|kind| JobFault { kind, message: message.unwrap_or_default() }),
+    })
+}
+
+impl Store {
+    /// All attempts of a job, in order.
+    pub async fn attempts_of(&self, job: Uuid) -> Result<Vec<Attempt>, StoreError> {
+        self.read(OF_JOB, args![job]).await?.iter().map(from_row).collect()
+    }
+}

@@ -1,0 +1,438 @@
+//! Cases: one disposition undertaking each, from its plan to its certificate.
+//!
+//! A case, its plan, its jobs, the fires that it answers and its first evidence are written in one
+//! transaction. What it was opened for is never rewritten.
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::connection::Store;
+use super::documents::{self, Document};
+use super::error::StoreError;
+use super::evidence::{self, OutboxEntry};
+use super::jobs::{self, NewJob};
+use super::marks;
+use super::schedules::{self, FireBatch};
+use super::statement::{Arg, Row, Sql, args, json, words};
+use crate::domain::{CaseOutcome, CaseState, Digest, RuleName, ScheduleName};
+
+words! {
+    /// Which door a case came in by.
+    CaseCause {
+        /// A due moment of a schedule.
+        Schedule = "schedule",
+        /// A person's command.
+        Command = "command",
+        /// A rights request.
+        Request = "request",
+        /// A business event.
+        Event = "event",
+    }
+}
+
+/// The text of a plan with its digest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlannedDocument {
+    /// JSON text; it comes back byte for byte.
+    pub text: String,
+    /// Its digest, as the plan room counts it.
+    pub digest: Digest,
+}
+
+/// A case to open.
+#[derive(Debug, Clone)]
+pub struct NewCase {
+    /// Its identifier.
+    pub id: Uuid,
+    /// Which door it came in by.
+    pub cause: CaseCause,
+    /// The schedule, where the cause is one.
+    pub schedule: Option<ScheduleName>,
+    /// When it was due, where the cause is a schedule.
+    pub due_at: Option<Timestamp>,
+    /// The moment for which it was planned.
+    pub moment: Timestamp,
+    /// `Executing`, or `AwaitingApproval` where a second person has to agree first.
+    pub state: CaseState,
+    /// The rule set under which it was planned.
+    pub rules: Document,
+    /// The data map under which it was planned.
+    pub map: Document,
+    /// The plan.
+    pub plan: PlannedDocument,
+    /// Who wrote the rules or opened the case: none of them may approve it.
+    pub authors: Vec<String>,
+    /// Who opened it: a person, or the name of the replica.
+    pub opened_by: String,
+    /// How long after the due moment it was opened, in microseconds.
+    pub lag_us: Option<i64>,
+    /// Why a second person has to agree.
+    pub blocked_reason: Option<String>,
+    /// Its jobs.
+    pub jobs: Vec<NewJob>,
+    /// The due moments that it answers.
+    pub fires: Option<FireBatch>,
+    /// Rules whose grace begins now.
+    pub marks: Vec<RuleName>,
+    /// What has to be proven later.
+    pub evidence: Vec<OutboxEntry>,
+}
+
+/// What became of the wish to open a case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OpenedCase {
+    /// It is open.
+    Opened,
+    /// Another replica answered the same due moments; nothing was written.
+    Lost,
+    /// The schedule's earlier case is not closed yet; nothing was written.
+    Overlapping(Uuid),
+}
+
+/// A case.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Case {
+    /// Its identifier.
+    pub id: Uuid,
+    /// Which door it came in by.
+    pub cause: CaseCause,
+    /// The schedule.
+    pub schedule: Option<String>,
+    /// When it was due.
+    pub due_at: Option<Timestamp>,
+    /// The moment for which it was planned.
+    pub moment: Timestamp,
+    /// Where it stands.
+    pub state: CaseState,
+    /// How it ended; only where it is closed.
+    pub outcome: Option<CaseOutcome>,
+    /// Digest of the rule set.
+    pub rules_digest: Digest,
+    /// Digest of the data map.
+    pub map_digest: Digest,
+    /// The plan.
+    pub plan: PlannedDocument,
+    /// Who may not approve it.
+    pub authors: Vec<String>,
+    /// Who opened it.
+    pub opened_by: String,
+    /// How long after the due moment it was opened, in microseconds.
+    pub lag_us: Option<i64>,
+    /// Why a second person has to agree, or had to.
+    pub blocked_reason: Option<String>,
+    /// When it was opened.
+    pub created_at: Timestamp,
+    /// Who approved it, why and when.
+    pub approved: Option<Decision>,
+    /// Who called it off, why and when.
+    pub cancelled: Option<Decision>,
+    /// When it was closed.
+    pub closed_at: Option<Timestamp>,
+}
+
+/// What a person decided.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decision {
+    /// Who.
+    pub by: String,
+    /// Why, without personal data.
+    pub reason: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// Which cases to list; newest first.
+#[derive(Debug, Clone, Default)]
+pub struct CaseFilter {
+    /// Only in this state.
+    pub state: Option<CaseState>,
+    /// Only of this schedule.
+    pub schedule: Option<ScheduleName>,
+    /// Only those that come after this one in the list.
+    pub before: Option<(Timestamp, Uuid)>,
+    /// How many; at most 1000, 0 means 100.
+    pub limit: u32,
+}
+
+/// What became of an approval.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Approval {
+    /// The case goes on.
+    Approved,
+    /// There is no such case, or it awaits none.
+    NotAwaiting,
+    /// The same person wrote the rules or opened the case; a second person is needed.
+    SamePerson,
+}
+
+macro_rules! case_columns {
+    ($rest:literal) => {
+        concat!(
+            "SELECT id, cause, schedule, due_at, moment, state, outcome, rules_digest, map_digest,
+             plan, plan_digest, authors, lag_us, blocked_reason, opened_by, created_at,
+             approved_at, approved_by, approved_reason,
+             cancelled_at, cancelled_by, cancelled_reason, closed_at FROM cases ",
+            $rest
+        )
+    };
+}
+
+const OPEN: Sql = Sql::both(
+    "INSERT INTO cases (id, cause, schedule, due_at, moment, state, rules_digest, map_digest,
+         plan, plan_digest, authors, lag_us, blocked_reason, opened_by, created_at)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+     ON CONFLICT (schedule) WHERE cause = 'schedule' AND state <> 'closed' DO NOTHING",
+);
+const BY_ID: Sql = Sql::both(case_columns!("WHERE id = $1"));
+const LIST: Sql = Sql::both(case_columns!(
+    "WHERE (CAST($1 AS TEXT) IS NULL OR state = $1)
+       AND (CAST($2 AS TEXT) IS NULL OR schedule = $2)
+       AND (CAST($3 AS BIGINT) IS NULL OR (created_at, id) < ($3, $4))
+     ORDER BY created_at DESC, id DESC LIMIT $5"
+));
+const TO_CERTIFY: Sql = Sql::both(case_columns!(
+    "WHERE state IN ('planned', 'executing', 'verifying')
+       AND NOT EXISTS (SELECT 1 FROM jobs WHERE jobs.case_id = cases.id
+           AND jobs.state NOT IN ('completed', 'failed', 'cancelled'))
+     ORDER BY created_at, id LIMIT $1"
+));
+const ACTIVE_FOR: Sql = Sql::both(
+    "SELECT id FROM cases WHERE schedule = $1 AND cause = 'schedule' AND state <> 'closed'",
+);
+const AUTHORS: Sql =
+    Sql::both("SELECT authors FROM cases WHERE id = $1 AND state = 'awaiting_approval'");
+const APPROVE: Sql = Sql::both(
+    "UPDATE cases SET state = 'executing', approved_at = $2, approved_by = $3, approved_reason = $4
+     WHERE id = $1 AND state = 'awaiting_approval'",
+);
+const CANCEL: Sql = Sql::both(
+    "UPDATE cases SET state = 'executing', cancelled_at = $2, cancelled_by = $3,
+         cancelled_reason = $4
+     WHERE id = $1 AND state IN ('planned', 'awaiting_approval', 'executing')
+       AND cancelled_at IS NULL",
+);
+const VERIFY: Sql = Sql::both(
+    "UPDATE cases SET state = 'verifying' WHERE id = $1 AND state IN ('planned', 'executing')
+       AND NOT EXISTS (SELECT 1 FROM jobs WHERE jobs.case_id = $1
+           AND jobs.state NOT IN ('completed', 'failed', 'cancelled'))",
+);
+const FINISH: Sql = Sql::both(
+    "UPDATE cases SET state = 'closed', outcome = $2, closed_at = $3
+     WHERE id = $1 AND state IN ('planned', 'executing', 'verifying')
+       AND NOT EXISTS (SELECT 1 FROM jobs WHERE jobs.case_id = $1
+           AND jobs.state NOT IN ('completed', 'failed', 'cancelled'))",
+);
+
+pub(super) const STATEMENTS: &[(&str, Sql)] = &[
+    ("cases::OPEN", OPEN),
+    ("cases::BY_ID", BY_ID),
+    ("cases::LIST", LIST),
+    ("cases::TO_CERTIFY", TO_CERTIFY),
+    ("cases::ACTIVE_FOR", ACTIVE_FOR),
+    ("cases::AUTHORS", AUTHORS),
+    ("cases::APPROVE", APPROVE),
+    ("cases::CANCEL", CANCEL),
+    ("cases::VERIFY", VERIFY),
+    ("cases::FINISH", FINISH),
+];
+
+/// Closes a case whose jobs are all final; `false` where it is not so.
+pub(super) async fn finish(
+    tx: &mut super::connection::Tx,
+    case: Uuid,
+    outcome: CaseOutcome,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    Ok(tx.execute(FINISH, args![case, outcome.as_str(), now]).await? == 1)
+}
+
+fn decision(
+    row: &Row,
+    at: &'static str,
+    by: &'static str,
+    reason: &'static str,
+) -> Result<Option<Decision>, StoreError> {
+    let Some(at) = row.maybe_instant(at)? else { return Ok(None) };
+    let reason: Option<String> = row.get(reason)?;
+    Ok(Some(Decision { by: row.get(by)?, reason: reason.unwrap_or_default(), at }))
+}
+
+fn from_row(row: &Row) -> Result<Case, StoreError> {
+    Ok(Case {
+        id: row.get("id")?,
+        cause: row.word("cause", CaseCause::parse)?,
+        schedule: row.get("schedule")?,
+        due_at: row.maybe_instant("due_at")?,
+        moment: row.instant("moment")?,
+        state: row.word("state", CaseState::parse)?,
+        outcome: row.maybe_word("outcome", CaseOutcome::parse)?,
+        rules_digest: row.digest("rules_digest")?,
+        map_digest: row.digest("map_digest")?,
+        plan: PlannedDocument { text: row.get("plan")?, digest: row.digest("plan_digest")? },
+        authors: row.json("authors")?,
+        opened_by: row.get("opened_by")?,
+        lag_us: row.get("lag_us")?,
+        blocked_reason: row.get("blocked_reason")?,
+        created_at: row.instant("created_at")?,
+        approved: decision(row, "approved_at", "approved_by", "approved_reason")?,
+        cancelled: decision(row, "cancelled_at", "cancelled_by", "cancelled_reason")?,
+        closed_at: row.maybe_instant("closed_at")?,
+    })
+}
+
+fn open_args(case: &NewCase, now: Timestamp) -> Result<Vec<Arg>, StoreError> {
+    Ok(args![
+        case.id,
+        case.cause.as_str(),
+        case.schedule.as_ref().map(ScheduleName::as_str),
+        case.due_at,
+        case.moment,
+        case.state.as_str(),
+        case.rules.digest,
+        case.map.digest,
+        case.plan.text.as_str(),
+        case.plan.digest,
+        json(&case.authors)?,
+        case.lag_us,
+        case.blocked_reason.as_deref(),
+        case.opened_by.as_str(),
+        now,
+    ])
+}
+
+impl Store {
+    /// Opens a case with all that belongs to it, in one transaction.
+    pub async fn open_case(&self, case: NewCase, now: Timestamp) -> Result<OpenedCase, StoreError> {
+        let mut tx = self.begin().await?;
+        if let Some(batch) = &case.fires
+            && !schedules::advance(&mut tx, batch).await?
+        {
+            tx.rollback().await?;
+            return Ok(OpenedCase::Lost);
+        }
+        documents::keep(&mut tx, case.rules.clone(), now).await?;
+        documents::keep(&mut tx, case.map.clone(), now).await?;
+        if tx.execute(OPEN, open_args(&case, now)?).await? == 0 {
+            tx.rollback().await?;
+            let Some(schedule) = &case.schedule else { return Ok(OpenedCase::Lost) };
+            let active = self.active_case_for(schedule).await?;
+            return Ok(active.map_or(OpenedCase::Lost, OpenedCase::Overlapping));
+        }
+        if let Some(batch) = &case.fires
+            && !schedules::fire(&mut tx, batch, Some(case.id), now).await?
+        {
+            tx.rollback().await?;
+            return Ok(OpenedCase::Lost);
+        }
+        for job in case.jobs {
+            jobs::insert(&mut tx, case.id, job, now).await?;
+        }
+        for rule in &case.marks {
+            marks::record(&mut tx, rule, now).await?;
+        }
+        evidence::append(&mut tx, case.evidence, now).await?;
+        tx.commit().await?;
+        Ok(OpenedCase::Opened)
+    }
+
+    /// The case with this identifier.
+    pub async fn case(&self, id: Uuid) -> Result<Option<Case>, StoreError> {
+        self.read_one(BY_ID, args![id]).await?.as_ref().map(from_row).transpose()
+    }
+
+    /// Cases, newest first.
+    pub async fn list_cases(&self, filter: CaseFilter) -> Result<Vec<Case>, StoreError> {
+        let limit = if filter.limit == 0 { 100 } else { filter.limit.min(1000) };
+        let values = args![
+            filter.state.map(CaseState::as_str),
+            filter.schedule.as_ref().map(ScheduleName::as_str),
+            filter.before.map(|(created_at, _)| created_at),
+            filter.before.map(|(_, id)| id),
+            limit,
+        ];
+        self.read(LIST, values).await?.iter().map(from_row).collect()
+    }
+
+    /// Cases whose jobs are all final and that are not closed, oldest first; at most 1000. A case
+    /// without any job is among them.
+    pub async fn cases_to_certify(&self, limit: u32) -> Result<Vec<Case>, StoreError> {
+        self.read(TO_CERTIFY, args![limit.min(1000)]).await?.iter().map(from_row).collect()
+    }
+
+    /// The case of this schedule that is not closed yet.
+    pub async fn active_case_for(
+        &self,
+        schedule: &ScheduleName,
+    ) -> Result<Option<Uuid>, StoreError> {
+        let row = self.read_one(ACTIVE_FOR, args![schedule.as_str()]).await?;
+        row.map(|row| row.get("id")).transpose()
+    }
+
+    /// A second person agrees: jobs that were blocked for it become available.
+    pub async fn approve_case(
+        &self,
+        case: Uuid,
+        decision: Decision,
+        evidence: Vec<OutboxEntry>,
+    ) -> Result<Approval, StoreError> {
+        let mut tx = self.begin().await?;
+        let Some(row) = tx.read_one(AUTHORS, args![case]).await? else {
+            return Ok(Approval::NotAwaiting);
+        };
+        let authors: Vec<String> = row.json("authors")?;
+        if authors.iter().any(|author| author.eq_ignore_ascii_case(&decision.by)) {
+            return Ok(Approval::SamePerson);
+        }
+        let Decision { by, reason, at } = decision;
+        if tx.execute(APPROVE, args![case, at, by, reason]).await? == 0 {
+            return Ok(Approval::NotAwaiting);
+        }
+        jobs::unblock_approved(&mut tx, case, at).await?;
+        evidence::append(&mut tx, evidence, at).await?;
+        tx.commit().await?;
+        Ok(Approval::Approved)
+    }
+
+    /// A person calls a case off: what runs is asked to stop, the rest is cancelled. `false` where
+    /// it is too late or already done. The case is closed by its certificate.
+    pub async fn cancel_case(
+        &self,
+        case: Uuid,
+        decision: Decision,
+        evidence: Vec<OutboxEntry>,
+    ) -> Result<bool, StoreError> {
+        let mut tx = self.begin().await?;
+        let Decision { by, reason, at } = decision;
+        if tx.execute(CANCEL, args![case, at, by.as_str(), reason]).await? == 0 {
+            tx.rollback().await?;
+            return Ok(false);
+        }
+        jobs::cancel_of_case(&mut tx, case, &by, at).await?;
+        evidence::append(&mut tx, evidence, at).await?;
+        tx.commit().await?;
+        Ok(true)
+    }
+
+    /// All jobs are final and the certificate is being made; `false` where it is not so.
+    pub async fn begin_verifying(&self, case: Uuid) -> Result<bool, StoreError> {
+        Ok(self.write(VERIFY, args![case]).await? == 1)
+    }
+
+    /// Closes a case whose jobs are all final, without a certificate; `false` where it is not so.
+    pub async fn finish_case(
+        &self,
+        case: Uuid,
+        outcome: CaseOutcome,
+        now: Timestamp,
+        evidence: Vec<OutboxEntry>,
+    ) -> Result<bool, StoreError> {
+        let mut tx = self.begin().await?;
+        if !finish(&mut tx, case, outcome, now).await? {
+            tx.rollback().await?;
+            return Ok(false);
+        }
+        evidence::append(&mut tx, evidence, now).await?;
+        tx.commit().await?;
+        Ok(true)
+    }
+}

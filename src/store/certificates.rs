@@ -1,0 +1,305 @@
+//! Certificates: one in force for each closed case; its words never change.
+//!
+//! A certificate, the closing of its case and its leaf are written in one transaction. Later it
+//! gains its bundle (the proof that the leaf is in the log) and perhaps a successor.
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::cases;
+use super::connection::Store;
+use super::error::StoreError;
+use super::evidence::{self, OutboxEntry};
+use super::statement::{Row, Sql, args, words};
+use crate::domain::CaseOutcome;
+
+words! {
+    /// How far a certificate has come.
+    CertificateState {
+        /// Signed; its leaf may still wait in the outbox.
+        Signed = "signed",
+        /// In the log, with its proof.
+        Logged = "logged",
+    }
+
+    /// By what a certificate is found.
+    TopicKind {
+        /// A system that it speaks of.
+        System = "system",
+        /// A rule that it speaks of.
+        Rule = "rule",
+        /// A category that it speaks of.
+        Category = "category",
+    }
+}
+
+/// A word by which a certificate is found.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Topic {
+    /// What the word is.
+    pub kind: TopicKind,
+    /// The word.
+    pub name: String,
+}
+
+/// A certificate to write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewCertificate {
+    /// Its identifier.
+    pub id: Uuid,
+    /// The case, which it closes.
+    pub case_id: Uuid,
+    /// How the case ended.
+    pub outcome: CaseOutcome,
+    /// Its class, as on the certificate.
+    pub class: String,
+    /// Its verdict, as on the certificate.
+    pub overall: String,
+    /// When it was issued.
+    pub issued_at: Timestamp,
+    /// The signed words.
+    pub statement: Vec<u8>,
+    /// The signed envelope.
+    pub envelope: Vec<u8>,
+    /// The manifest of what it rests on.
+    pub manifest: Vec<u8>,
+    /// By what it is found.
+    pub topics: Vec<Topic>,
+    /// Its leaf.
+    pub leaf: OutboxEntry,
+    /// Further evidence, such as the closing of the case.
+    pub evidence: Vec<OutboxEntry>,
+}
+
+/// A certificate on record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Certificate {
+    /// What lists show.
+    pub summary: CertificateSummary,
+    /// The signed words.
+    pub statement: Vec<u8>,
+    /// The signed envelope.
+    pub envelope: Vec<u8>,
+    /// The manifest of what it rests on.
+    pub manifest: Vec<u8>,
+    /// The bundle; only where it is logged.
+    pub bundle: Option<Vec<u8>>,
+}
+
+/// A certificate as lists show it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CertificateSummary {
+    /// Its identifier.
+    pub id: Uuid,
+    /// The case.
+    pub case_id: Uuid,
+    /// Its class.
+    pub class: String,
+    /// How far it has come.
+    pub state: CertificateState,
+    /// Its verdict.
+    pub overall: String,
+    /// When it was issued.
+    pub issued_at: Timestamp,
+    /// The entry that is its leaf.
+    pub entry_id: Uuid,
+    /// The one that replaced it.
+    pub superseded_by: Option<Uuid>,
+}
+
+/// Which certificates to list; newest first.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CertificateFilter {
+    /// Only those that speak of this system.
+    pub system: Option<String>,
+    /// Only those that speak of this rule.
+    pub rule: Option<String>,
+    /// Only those with a topic that contains these letters.
+    pub text: Option<String>,
+    /// Only those of this case.
+    pub case_id: Option<Uuid>,
+    /// Only those issued at this moment or later.
+    pub from: Option<Timestamp>,
+    /// Only those issued before this moment.
+    pub to: Option<Timestamp>,
+    /// Only those that come after this one in the list.
+    pub before: Option<(Timestamp, Uuid)>,
+    /// How many; at most 1000, 0 means 100.
+    pub limit: u32,
+}
+
+macro_rules! certificate_columns {
+    ($rest:literal) => {
+        concat!(
+            "SELECT id, case_id, class, state, overall, issued_at, entry_id, statement, envelope,
+                 manifest, bundle, superseded_by FROM certificates ",
+            $rest
+        )
+    };
+}
+
+const SUPERSEDE: Sql = Sql::both(
+    "UPDATE certificates SET superseded_by = $2 WHERE case_id = $1 AND superseded_by IS NULL",
+);
+const INSERT: Sql = Sql::both(
+    "INSERT INTO certificates (id, case_id, class, state, overall, issued_at, entry_id, statement,
+         envelope, manifest)
+     VALUES ($1, $2, $3, 'signed', $4, $5, $6, $7, $8, $9)",
+);
+const TOPIC: Sql = Sql::both(
+    "INSERT INTO certificate_topics (certificate_id, kind, name) VALUES ($1, $2, $3)
+     ON CONFLICT (certificate_id, kind, name) DO NOTHING",
+);
+const SET_BUNDLE: Sql =
+    Sql::both("UPDATE certificates SET state = 'logged', bundle = $2 WHERE id = $1");
+const BY_ID: Sql = Sql::both(certificate_columns!("WHERE id = $1"));
+const OF_CASE: Sql =
+    Sql::both(certificate_columns!("WHERE case_id = $1 AND superseded_by IS NULL"));
+const TO_BUNDLE: Sql = Sql::both(certificate_columns!(
+    "WHERE state = 'signed'
+       AND EXISTS (SELECT 1 FROM log_leaves WHERE log_leaves.entry_id = certificates.entry_id)
+     ORDER BY issued_at, id LIMIT $1"
+));
+const LIST: Sql = Sql::both(
+    "SELECT id, case_id, class, state, overall, issued_at, entry_id, superseded_by
+     FROM certificates
+     WHERE (CAST($1 AS TEXT) IS NULL OR EXISTS (SELECT 1 FROM certificate_topics AS topics
+             WHERE topics.certificate_id = certificates.id AND topics.kind = 'system'
+               AND topics.name = $1))
+       AND (CAST($2 AS TEXT) IS NULL OR EXISTS (SELECT 1 FROM certificate_topics AS topics
+             WHERE topics.certificate_id = certificates.id AND topics.kind = 'rule'
+               AND topics.name = $2))
+       AND (CAST($3 AS TEXT) IS NULL OR EXISTS (SELECT 1 FROM certificate_topics AS topics
+             WHERE topics.certificate_id = certificates.id
+               AND lower(topics.name) LIKE $3 ESCAPE '\\'))
+       AND case_id = COALESCE($4, case_id)
+       AND (CAST($5 AS BIGINT) IS NULL OR issued_at >= $5)
+       AND (CAST($6 AS BIGINT) IS NULL OR issued_at < $6)
+       AND (CAST($7 AS BIGINT) IS NULL OR (issued_at, id) < ($7, $8))
+     ORDER BY issued_at DESC, id DESC LIMIT $9",
+);
+
+pub(super) const STATEMENTS: &[(&str, Sql)] = &[
+    ("certificates::SUPERSEDE", SUPERSEDE),
+    ("certificates::INSERT", INSERT),
+    ("certificates::TOPIC", TOPIC),
+    ("certificates::SET_BUNDLE", SET_BUNDLE),
+    ("certificates::BY_ID", BY_ID),
+    ("certificates::OF_CASE", OF_CASE),
+    ("certificates::TO_BUNDLE", TO_BUNDLE),
+    ("certificates::LIST", LIST),
+];
+
+fn summary(row: &Row) -> Result<CertificateSummary, StoreError> {
+    Ok(CertificateSummary {
+        id: row.get("id")?,
+        case_id: row.get("case_id")?,
+        class: row.get("class")?,
+        state: row.word("state", CertificateState::parse)?,
+        overall: row.get("overall")?,
+        issued_at: row.instant("issued_at")?,
+        entry_id: row.get("entry_id")?,
+        superseded_by: row.get("superseded_by")?,
+    })
+}
+
+fn from_row(row: &Row) -> Result<Certificate, StoreError> {
+    Ok(Certificate {
+        summary: summary(row)?,
+        statement: row.get("statement")?,
+        envelope: row.get("envelope")?,
+        manifest: row.get("manifest")?,
+        bundle: row.get("bundle")?,
+    })
+}
+
+/// A pattern for LIKE that finds these letters anywhere.
+fn pattern(text: &str) -> String {
+    let mut pattern = String::from("%");
+    for letter in text.to_lowercase().chars() {
+        if matches!(letter, '%' | '_' | '\\') {
+            pattern.push('\\');
+        }
+        pattern.push(letter);
+    }
+    pattern.push('%');
+    pattern
+}
+
+impl Store {
+    /// Writes a certificate with its leaf and closes its case; an earlier certificate of the case
+    /// is superseded. `false`, with nothing written, where the case is closed already or a job of
+    /// it is not final.
+    pub async fn insert_certificate(
+        &self,
+        certificate: NewCertificate,
+    ) -> Result<bool, StoreError> {
+        let now = certificate.issued_at;
+        let mut tx = self.begin().await?;
+        if !cases::finish(&mut tx, certificate.case_id, certificate.outcome, now).await? {
+            tx.rollback().await?;
+            return Ok(false);
+        }
+        tx.execute(SUPERSEDE, args![certificate.case_id, certificate.id]).await?;
+        let values = args![
+            certificate.id,
+            certificate.case_id,
+            certificate.class,
+            certificate.overall,
+            now,
+            certificate.leaf.entry_id,
+            certificate.statement,
+            certificate.envelope,
+            certificate.manifest,
+        ];
+        tx.execute(INSERT, values).await?;
+        for Topic { kind, name } in certificate.topics {
+            tx.execute(TOPIC, args![certificate.id, kind.as_str(), name]).await?;
+        }
+        evidence::append(&mut tx, vec![certificate.leaf], now).await?;
+        evidence::append(&mut tx, certificate.evidence, now).await?;
+        tx.commit().await?;
+        Ok(true)
+    }
+
+    /// Gives a certificate its bundle, or a stronger one; `false` where there is no such
+    /// certificate.
+    pub async fn set_bundle(&self, id: Uuid, bundle: Vec<u8>) -> Result<bool, StoreError> {
+        Ok(self.write(SET_BUNDLE, args![id, bundle]).await? == 1)
+    }
+
+    /// The certificate with this identifier.
+    pub async fn certificate(&self, id: Uuid) -> Result<Option<Certificate>, StoreError> {
+        self.read_one(BY_ID, args![id]).await?.as_ref().map(from_row).transpose()
+    }
+
+    /// The certificate of a case that is in force.
+    pub async fn certificate_of_case(&self, case: Uuid) -> Result<Option<Certificate>, StoreError> {
+        self.read_one(OF_CASE, args![case]).await?.as_ref().map(from_row).transpose()
+    }
+
+    /// Certificates whose leaf is in the log and that have no bundle yet; at most 1000.
+    pub async fn certificates_to_bundle(&self, limit: u32) -> Result<Vec<Certificate>, StoreError> {
+        self.read(TO_BUNDLE, args![limit.min(1000)]).await?.iter().map(from_row).collect()
+    }
+
+    /// Certificates, newest first.
+    pub async fn list_certificates(
+        &self,
+        filter: CertificateFilter,
+    ) -> Result<Vec<CertificateSummary>, StoreError> {
+        let limit = if filter.limit == 0 { 100 } else { filter.limit.min(1000) };
+        let values = args![
+            filter.system,
+            filter.rule,
+            filter.text.as_deref().map(pattern),
+            filter.case_id,
+            filter.from,
+            filter.to,
+            filter.before.map(|(issued_at, _)| issued_at),
+            filter.before.map(|(_, id)| id),
+            limit,
+        ];
+        self.read(LIST, values).await?.iter().map(summary).collect()
+    }
+}

@@ -1,0 +1,315 @@
+//! Claiming jobs and working under a lease.
+//!
+//! The attempt number is the fence: whoever comes with an old one changes nothing. Versions of
+//! holds and pauses are read with every step, so that a worker notices within one step that
+//! something was placed or paused.
+
+use jiff::Timestamp;
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::attempts::{self, AttemptResult, End};
+use super::connection::{Store, Tx};
+use super::error::StoreError;
+use super::evidence::{self, OutboxEntry};
+use super::jobs::{self, Job, job_columns};
+use super::statement::{Sql, args, json};
+
+/// Who wants jobs.
+#[derive(Debug, Clone)]
+pub struct Claim {
+    /// The worker's name, unique among all that are alive.
+    pub worker: String,
+    /// The present moment.
+    pub now: Timestamp,
+    /// Until when they are wanted.
+    pub lease_until: Timestamp,
+    /// How many; at most 100.
+    pub limit: u32,
+}
+
+/// A claimed job: the claimer has to settle it or to keep its lease alive.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ClaimedJob {
+    /// The job as it is now, with the new attempt number. `attempt > attempts_allowed` says that
+    /// earlier ones were lost too often: settle it as failed. Where `reference` is given, ask after
+    /// it before doing anything anew.
+    pub job: Job,
+    /// The attempt before it was lost: nobody knows what it has done.
+    pub lost_attempt: Option<u32>,
+    /// A second person has agreed to the case.
+    pub approved: bool,
+}
+
+/// Which attempt of which job, and whose: the guard of every step.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tenure {
+    /// The job.
+    pub job: Uuid,
+    /// The worker.
+    pub worker: String,
+    /// The attempt.
+    pub attempt: u32,
+}
+
+/// The start of an attempt.
+#[derive(Debug, Clone)]
+pub struct Start {
+    /// Which attempt.
+    pub tenure: Tenure,
+    /// The present moment.
+    pub now: Timestamp,
+    /// Until when the job is wanted.
+    pub lease_until: Timestamp,
+    /// The intent, recorded before the effect.
+    pub evidence: Vec<OutboxEntry>,
+}
+
+/// What became of the wish to start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Started {
+    /// Go on; holds have to be read anew where their version is not the one that was planned with.
+    Yes(StillMine),
+    /// It is paused; nothing was written. Settle it as blocked or released.
+    Paused(StillMine),
+    /// Another attempt has taken over; nothing was written.
+    NotMine,
+}
+
+/// How far an attempt has come.
+#[derive(Debug, Clone)]
+pub struct Progress {
+    /// Which attempt.
+    pub tenure: Tenure,
+    /// What is done, with all that is needed to go on from there.
+    pub done: Value,
+    /// Until when the job is wanted.
+    pub lease_until: Timestamp,
+}
+
+/// The job is still the caller's, and this is what it has to respect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StillMine {
+    /// Counts the placings and releases of holds.
+    pub holds_version: u64,
+    /// Counts the pauses and resumptions.
+    pub pauses_version: u64,
+    /// Somebody asked the job to stop.
+    pub cancel_requested: bool,
+}
+
+// Replicas on PostgreSQL take different jobs side by side, so rows that another one is just taking
+// are passed over. SQLite has one writer and knows no row locks. A case's name in a pause is its
+// identifier without hyphens, which the two databases write differently.
+const CANDIDATES: Sql = Sql::fork(
+    "SELECT id, state, attempt FROM jobs
+     WHERE ((state IN ('scheduled', 'available', 'waiting') AND available_at <= $1)
+            OR (state = 'running' AND lease_until < $1))
+       AND NOT EXISTS (SELECT 1 FROM pauses WHERE resumed_at IS NULL AND (scope = 'everything'
+           OR (scope = 'system' AND name = jobs.system)
+           OR (scope = 'case' AND name = lower(hex(jobs.case_id)))))
+     ORDER BY available_at, id LIMIT $2",
+    "SELECT id, state, attempt FROM jobs
+     WHERE ((state IN ('scheduled', 'available', 'waiting') AND available_at <= $1)
+            OR (state = 'running' AND lease_until < $1))
+       AND NOT EXISTS (SELECT 1 FROM pauses WHERE resumed_at IS NULL AND (scope = 'everything'
+           OR (scope = 'system' AND name = jobs.system)
+           OR (scope = 'case' AND name = replace(CAST(jobs.case_id AS TEXT), '-', ''))))
+     ORDER BY available_at, id LIMIT $2 FOR UPDATE SKIP LOCKED",
+);
+const TAKE: Sql = Sql::both(
+    "UPDATE jobs SET state = 'running', attempt = attempt + 1, leased_by = $4, lease_until = $5
+     WHERE id = $1 AND state = $2 AND attempt = $3",
+);
+const TAKEN: Sql = Sql::both(job_columns!("WHERE id = $1"));
+const APPROVED: Sql =
+    Sql::both("SELECT 1 AS one FROM cases WHERE id = $1 AND approved_at IS NOT NULL");
+// Whoever starts an attempt and whoever places a hold take turns: either the attempt sees the
+// hold, or whoever places it sees the attempt running. SQLite's one writer does so by itself.
+const LOCK_VERSIONS: Sql = Sql::fork(
+    "SELECT name, value FROM versions ORDER BY name",
+    "SELECT name, value FROM versions ORDER BY name FOR SHARE",
+);
+const VERSIONS: Sql = Sql::both("SELECT name, value FROM versions ORDER BY name");
+const EXTEND: Sql = Sql::both(
+    "UPDATE jobs SET lease_until = $4
+     WHERE id = $1 AND leased_by = $2 AND attempt = $3 AND state = 'running'
+     RETURNING cancel_requested_at",
+);
+const PROGRESS: Sql = Sql::both(
+    "UPDATE jobs SET lease_until = $4, done = $5
+     WHERE id = $1 AND leased_by = $2 AND attempt = $3 AND state = 'running'
+     RETURNING cancel_requested_at",
+);
+const PAUSED: Sql = Sql::fork(
+    "SELECT 1 AS one FROM pauses, jobs WHERE jobs.id = $1 AND resumed_at IS NULL
+       AND (scope = 'everything' OR (scope = 'system' AND name = jobs.system)
+           OR (scope = 'case' AND name = lower(hex(jobs.case_id)))) LIMIT 1",
+    "SELECT 1 AS one FROM pauses, jobs WHERE jobs.id = $1 AND resumed_at IS NULL
+       AND (scope = 'everything' OR (scope = 'system' AND name = jobs.system)
+           OR (scope = 'case' AND name = replace(CAST(jobs.case_id AS TEXT), '-', ''))) LIMIT 1",
+);
+
+pub(super) const STATEMENTS: &[(&str, Sql)] = &[
+    ("claims::CANDIDATES", CANDIDATES),
+    ("claims::TAKE", TAKE),
+    ("claims::TAKEN", TAKEN),
+    ("claims::APPROVED", APPROVED),
+    ("claims::LOCK_VERSIONS", LOCK_VERSIONS),
+    ("claims::VERSIONS", VERSIONS),
+    ("claims::EXTEND", EXTEND),
+    ("claims::PROGRESS", PROGRESS),
+    ("claims::PAUSED", PAUSED),
+];
+
+/// Versions of holds and pauses.
+pub(super) struct Versions {
+    pub(super) holds: u64,
+    pub(super) pauses: u64,
+}
+
+/// Reads the versions; with `Turn::Wait`, they do not change until the transaction ends.
+pub(super) async fn versions(tx: &mut Tx, turn: Turn) -> Result<Versions, StoreError> {
+    let sql = match turn {
+        Turn::Wait => LOCK_VERSIONS,
+        Turn::Pass => VERSIONS,
+    };
+    let mut versions = Versions { holds: 0, pauses: 0 };
+    for row in tx.read(sql, Vec::new()).await? {
+        let name: String = row.get("name")?;
+        match name.as_str() {
+            "holds" => versions.holds = row.whole("value")?,
+            "pauses" => versions.pauses = row.whole("value")?,
+            _ => {}
+        }
+    }
+    Ok(versions)
+}
+
+/// Whether to wait for whoever is just placing a hold.
+#[derive(Clone, Copy)]
+pub(super) enum Turn {
+    Wait,
+    Pass,
+}
+
+async fn extend(
+    tx: &mut Tx,
+    tenure: &Tenure,
+    lease_until: Timestamp,
+    done: Option<&Value>,
+) -> Result<Option<bool>, StoreError> {
+    let mut values = args![tenure.job, tenure.worker.as_str(), tenure.attempt, lease_until];
+    let row = match done {
+        None => tx.read_one(EXTEND, values).await?,
+        Some(done) => {
+            values.extend(args![json(done)?]);
+            tx.read_one(PROGRESS, values).await?
+        }
+    };
+    row.map(|row| Ok(row.maybe_instant("cancel_requested_at")?.is_some())).transpose()
+}
+
+async fn take(
+    tx: &mut Tx,
+    claim: &Claim,
+    candidate: &super::statement::Row,
+) -> Result<Option<ClaimedJob>, StoreError> {
+    let id: Uuid = candidate.get("id")?;
+    let state: String = candidate.get("state")?;
+    let before = candidate.small("attempt")?;
+    let worker = claim.worker.as_str();
+    let values = args![id, state.as_str(), before, worker, claim.lease_until];
+    if tx.execute(TAKE, values).await? == 0 {
+        return Ok(None);
+    }
+    let lost_attempt = (state == "running").then_some(before);
+    if let Some(attempt) = lost_attempt {
+        let end =
+            End { job: id, attempt, result: AttemptResult::Lost, fault: None, now: claim.now };
+        attempts::end(tx, end).await?;
+    }
+    attempts::claim(tx, id, before + 1, worker, claim.now).await?;
+    let Some(row) = tx.read_one(TAKEN, args![id]).await? else { return Ok(None) };
+    let job = jobs::from_row(&row)?;
+    let approved = tx.read_one(APPROVED, args![job.case_id]).await?.is_some();
+    Ok(Some(ClaimedJob { job, lost_attempt, approved }))
+}
+
+impl Store {
+    /// Claims jobs whose time has come and running ones whose lease has ended, oldest first. What
+    /// is paused (everything, a system or a case) is passed over; paused rules are the caller's
+    /// matter.
+    pub async fn claim(&self, claim: Claim) -> Result<Vec<ClaimedJob>, StoreError> {
+        let mut tx = self.begin().await?;
+        let mut claimed = Vec::new();
+        for candidate in tx.read(CANDIDATES, args![claim.now, claim.limit.min(100)]).await? {
+            claimed.extend(take(&mut tx, &claim, &candidate).await?);
+        }
+        tx.commit().await?;
+        Ok(claimed)
+    }
+
+    /// Marks an attempt as started and records its intent; reads holds and pauses in the same
+    /// transaction.
+    pub async fn start_attempt(&self, start: Start) -> Result<Started, StoreError> {
+        let Start { tenure, now, lease_until, evidence } = start;
+        let mut tx = self.begin().await?;
+        let versions = versions(&mut tx, Turn::Wait).await?;
+        let Some(cancel_requested) = extend(&mut tx, &tenure, lease_until, None).await? else {
+            tx.rollback().await?;
+            return Ok(Started::NotMine);
+        };
+        let still_mine = StillMine {
+            holds_version: versions.holds,
+            pauses_version: versions.pauses,
+            cancel_requested,
+        };
+        if tx.read_one(PAUSED, args![tenure.job]).await?.is_some() {
+            tx.rollback().await?;
+            return Ok(Started::Paused(still_mine));
+        }
+        if !attempts::start(&mut tx, tenure.job, tenure.attempt, &tenure.worker, now).await? {
+            tx.rollback().await?;
+            return Ok(Started::NotMine);
+        }
+        evidence::append(&mut tx, evidence, now).await?;
+        tx.commit().await?;
+        Ok(Started::Yes(still_mine))
+    }
+
+    /// Keeps the lease alive; `None` where another attempt has taken over.
+    pub async fn heartbeat(
+        &self,
+        tenure: &Tenure,
+        lease_until: Timestamp,
+    ) -> Result<Option<StillMine>, StoreError> {
+        self.step(tenure, lease_until, None).await
+    }
+
+    /// Writes down how far the attempt has come and keeps the lease alive; `None`, with nothing
+    /// written, where another attempt has taken over.
+    pub async fn save_progress(&self, progress: Progress) -> Result<Option<StillMine>, StoreError> {
+        self.step(&progress.tenure, progress.lease_until, Some(&progress.done)).await
+    }
+
+    async fn step(
+        &self,
+        tenure: &Tenure,
+        lease_until: Timestamp,
+        done: Option<&Value>,
+    ) -> Result<Option<StillMine>, StoreError> {
+        let mut tx = self.begin().await?;
+        let Some(cancel_requested) = extend(&mut tx, tenure, lease_until, done).await? else {
+            tx.rollback().await?;
+            return Ok(None);
+        };
+        let versions = versions(&mut tx, Turn::Pass).await?;
+        tx.commit().await?;
+        Ok(Some(StillMine {
+            holds_version: versions.holds,
+            pauses_version: versions.pauses,
+            cancel_requested,
+        }))
+    }
+}

@@ -1,0 +1,314 @@
+//! Opening the store, and its transactions.
+//!
+//! SQLite: one writer connection, whose transactions all begin with `BEGIN IMMEDIATE` (a deferred
+//! transaction that starts to write later is refused at once and not waited for), and a pool of
+//! readers; WAL, and `synchronous=FULL` because proofs must survive a power cut. PostgreSQL: one
+//! small pool; before a connection is lent it is rolled back, because a `begin` that was cancelled
+//! half-way would otherwise leave its transaction open for the next borrower.
+
+use std::path::Path;
+use std::str::FromStr as _;
+use std::time::Duration;
+
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
+use sqlx::{Connection as _, Executor as _, Postgres, Sqlite, Transaction};
+
+use super::error::StoreError;
+use super::migrations;
+use super::statement::{Arg, Row, Sql, for_postgres, for_sqlite};
+
+/// How to open the store.
+#[derive(Debug, Clone)]
+pub struct OpenOptions {
+    /// Create the SQLite file where there is none.
+    pub create: bool,
+    /// Connections for reading (SQLite), or all connections (PostgreSQL); 1 to 64.
+    pub readers: u32,
+    /// How long to wait for a free connection.
+    pub wait: Duration,
+}
+
+impl Default for OpenOptions {
+    fn default() -> Self {
+        Self { create: false, readers: 4, wait: Duration::from_secs(10) }
+    }
+}
+
+/// The store. Cheap to clone; all clones share the connections.
+#[derive(Debug, Clone)]
+pub struct Store {
+    backend: Backend,
+}
+
+#[derive(Debug, Clone)]
+enum Backend {
+    Sqlite { writer: SqlitePool, readers: SqlitePool },
+    Postgres { pool: PgPool },
+}
+
+impl Store {
+    /// Opens `sqlite:<path>` or `postgres://…` and brings the schema up to date.
+    ///
+    /// # Errors
+    /// Where the URL is of no use, the database cannot be reached or its schema is not ours.
+    pub async fn open(url: &str, options: OpenOptions) -> Result<Self, StoreError> {
+        let readers = options.readers.clamp(1, 64);
+        if let Some(path) = url.strip_prefix("sqlite:") {
+            let path = path.strip_prefix("//").unwrap_or(path);
+            return Self::open_sqlite(Path::new(path), &options, readers).await;
+        }
+        if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+            return Self::open_postgres(url, &options, readers).await;
+        }
+        Err(StoreError::Url { why: "write `sqlite:<path>` or `postgres://…`".to_owned() })
+    }
+
+    async fn open_sqlite(
+        path: &Path,
+        options: &OpenOptions,
+        readers: u32,
+    ) -> Result<Self, StoreError> {
+        if path.as_os_str().is_empty() || path.as_os_str() == ":memory:" {
+            return Err(StoreError::Url {
+                why: "write the path of a file behind `sqlite:`".to_owned(),
+            });
+        }
+        if options.create {
+            create_private(path)?;
+        }
+        let connect = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(false)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .busy_timeout(Duration::from_secs(5))
+            .pragma("secure_delete", "ON")
+            .pragma("trusted_schema", "OFF");
+        let writer = SqlitePoolOptions::new()
+            .max_connections(1)
+            .min_connections(1)
+            .acquire_timeout(options.wait)
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .connect_with(connect.clone())
+            .await?;
+        let migrator = migrations::migrator(migrations::sqlite_files()?)?;
+        // All of it in one transaction: two processes that open a new file at once take turns.
+        let mut tx = writer.begin_with("BEGIN IMMEDIATE").await?;
+        migrator.run_direct(None, &mut *tx, false).await.map_err(migrations::explain)?;
+        tx.commit().await?;
+        let readers = SqlitePoolOptions::new()
+            .max_connections(readers)
+            .acquire_timeout(options.wait)
+            .connect_with(connect.pragma("query_only", "ON"))
+            .await?;
+        Ok(Self { backend: Backend::Sqlite { writer, readers } })
+    }
+
+    async fn open_postgres(
+        url: &str,
+        options: &OpenOptions,
+        connections: u32,
+    ) -> Result<Self, StoreError> {
+        let connect = PgConnectOptions::from_str(url)?.application_name("quietus").options([
+            ("statement_timeout", "60s"),
+            ("lock_timeout", "10s"),
+            ("idle_in_transaction_session_timeout", "60s"),
+            ("synchronous_commit", "on"),
+        ]);
+        // Migrations go over a connection of their own: they may take longer than any statement.
+        let mut direct = sqlx::PgConnection::connect_with(
+            &connect.clone().options([("statement_timeout", "0"), ("lock_timeout", "0")]),
+        )
+        .await?;
+        let migrator = migrations::migrator(migrations::postgres_files()?)?;
+        migrator.run_direct(None, &mut direct, false).await.map_err(migrations::explain)?;
+        direct.close().await?;
+        let pool = PgPoolOptions::new()
+            .max_connections(connections.min(16))
+            .min_connections(0)
+            .acquire_timeout(options.wait)
+            .idle_timeout(Duration::from_mins(1))
+            .test_before_acquire(false)
+            .before_acquire(|connection, _| {
+                Box::pin(async move {
+                    // One round trip, and the ping at the same time. Without the first statement
+                    // every call would leave a warning in the server's log.
+                    connection
+                        .execute(
+                            "SET client_min_messages TO error; ROLLBACK; \
+                             SET client_min_messages TO warning",
+                        )
+                        .await?;
+                    Ok(true)
+                })
+            })
+            .connect_with(connect)
+            .await?;
+        Ok(Self { backend: Backend::Postgres { pool } })
+    }
+
+    /// Closes all connections, after what is under way.
+    pub async fn close(&self) {
+        match &self.backend {
+            Backend::Sqlite { writer, readers } => {
+                readers.close().await;
+                writer.close().await;
+            }
+            Backend::Postgres { pool } => pool.close().await,
+        }
+    }
+
+    /// Which database it is: `sqlite` or `postgres`.
+    pub fn kind(&self) -> &'static str {
+        match &self.backend {
+            Backend::Sqlite { .. } => "sqlite",
+            Backend::Postgres { .. } => "postgres",
+        }
+    }
+
+    /// Asks the database to answer at all.
+    ///
+    /// # Errors
+    /// Where it does not.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        self.read(PING, Vec::new()).await.map(|_| ())
+    }
+
+    /// Has the database prepare a statement without carrying it out; says how many columns it
+    /// gives.
+    ///
+    /// # Errors
+    /// Where the database does not accept it.
+    pub async fn prepare(&self, sql: Sql) -> Result<usize, StoreError> {
+        use sqlx::{SqlSafeStr as _, Statement as _};
+        match &self.backend {
+            Backend::Sqlite { readers, .. } => {
+                let statement = readers.prepare(sql.sqlite.into_sql_str()).await?;
+                Ok(statement.columns().len())
+            }
+            Backend::Postgres { pool } => {
+                let statement = pool.prepare(sql.postgres.into_sql_str()).await?;
+                Ok(statement.columns().len())
+            }
+        }
+    }
+
+    /// Begins a transaction that may write.
+    pub(super) async fn begin(&self) -> Result<Tx, StoreError> {
+        Ok(match &self.backend {
+            Backend::Sqlite { writer, .. } => {
+                Tx::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?)
+            }
+            Backend::Postgres { pool } => Tx::Postgres(pool.begin().await?),
+        })
+    }
+
+    /// Reads rows outside of any transaction.
+    pub(super) async fn read(&self, sql: Sql, args: Vec<Arg>) -> Result<Vec<Row>, StoreError> {
+        Ok(match &self.backend {
+            Backend::Sqlite { readers, .. } => {
+                let rows = for_sqlite(sql, args).fetch_all(readers).await?;
+                rows.into_iter().map(Row::Sqlite).collect()
+            }
+            Backend::Postgres { pool } => {
+                let rows = for_postgres(sql, args).fetch_all(pool).await?;
+                rows.into_iter().map(Row::Postgres).collect()
+            }
+        })
+    }
+
+    /// Reads the first row, if any.
+    pub(super) async fn read_one(
+        &self,
+        sql: Sql,
+        args: Vec<Arg>,
+    ) -> Result<Option<Row>, StoreError> {
+        Ok(self.read(sql, args).await?.into_iter().next())
+    }
+
+    /// Writes one statement in a transaction of its own; says how many rows it touched.
+    pub(super) async fn write(&self, sql: Sql, args: Vec<Arg>) -> Result<u64, StoreError> {
+        let mut tx = self.begin().await?;
+        let rows = tx.execute(sql, args).await?;
+        tx.commit().await?;
+        Ok(rows)
+    }
+}
+
+/// Creates the file for its owner only, where there is none; SQLite gives its companions the same
+/// rights.
+fn create_private(path: &Path) -> Result<(), StoreError> {
+    let mut file = std::fs::OpenOptions::new();
+    file.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut file, 0o600);
+    match file.open(path) {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(StoreError::Unavailable { why: error.kind().to_string() }),
+    }
+}
+
+const PING: Sql = Sql::both("SELECT 1 AS one");
+
+/// A transaction; rolled back when dropped without a commit.
+pub(super) enum Tx {
+    Sqlite(Transaction<'static, Sqlite>),
+    Postgres(Transaction<'static, Postgres>),
+}
+
+impl Tx {
+    /// Carries out a statement; says how many rows it touched.
+    pub(super) async fn execute(&mut self, sql: Sql, args: Vec<Arg>) -> Result<u64, StoreError> {
+        Ok(match self {
+            Self::Sqlite(tx) => for_sqlite(sql, args).execute(&mut **tx).await?.rows_affected(),
+            Self::Postgres(tx) => for_postgres(sql, args).execute(&mut **tx).await?.rows_affected(),
+        })
+    }
+
+    /// Reads rows.
+    pub(super) async fn read(&mut self, sql: Sql, args: Vec<Arg>) -> Result<Vec<Row>, StoreError> {
+        Ok(match self {
+            Self::Sqlite(tx) => {
+                let rows = for_sqlite(sql, args).fetch_all(&mut **tx).await?;
+                rows.into_iter().map(Row::Sqlite).collect()
+            }
+            Self::Postgres(tx) => {
+                let rows = for_postgres(sql, args).fetch_all(&mut **tx).await?;
+                rows.into_iter().map(Row::Postgres).collect()
+            }
+        })
+    }
+
+    /// Reads the first row, if any.
+    pub(super) async fn read_one(
+        &mut self,
+        sql: Sql,
+        args: Vec<Arg>,
+    ) -> Result<Option<Row>, StoreError> {
+        Ok(self.read(sql, args).await?.into_iter().next())
+    }
+
+    /// Makes it last.
+    pub(super) async fn commit(self) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(tx) => tx.commit().await?,
+            Self::Postgres(tx) => tx.commit().await?,
+        }
+        Ok(())
+    }
+
+    /// Undoes it.
+    pub(super) async fn rollback(self) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(tx) => tx.rollback().await?,
+            Self::Postgres(tx) => tx.rollback().await?,
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,135 @@
+//! The evidence outbox and the sealed details behind the leaves.
+//!
+//! An entry is written in the transaction of the transition that it speaks of: neither exists
+//! without the other. The sequencer drains the outbox into the log later (`log`).
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::connection::{Store, Tx};
+use super::error::StoreError;
+use super::statement::{Row, Sql, args};
+use crate::domain::Digest;
+
+/// Something that has to be proven later.
+#[derive(Clone, PartialEq, Eq)]
+pub struct OutboxEntry {
+    /// Its identifier, unique for ever.
+    pub entry_id: Uuid,
+    /// The case, where there is one.
+    pub case_id: Option<Uuid>,
+    /// The job, where there is one.
+    pub job_id: Option<Uuid>,
+    /// Kind of the entry, such as `erasure.step`.
+    pub kind: String,
+    /// The exact bytes of the leaf; 1 to 65535.
+    pub body: Vec<u8>,
+    /// The detail behind it; a certificate's leaf has none.
+    pub detail: Option<SealedDetail>,
+}
+
+/// A detail, encrypted by the caller.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SealedDetail {
+    /// Digest of the bytes before they were sealed.
+    pub sha256: Digest,
+    /// The sealed bytes.
+    pub sealed: Vec<u8>,
+}
+
+impl std::fmt::Debug for OutboxEntry {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "OutboxEntry({}, {})", self.kind, self.entry_id)
+    }
+}
+
+impl std::fmt::Debug for SealedDetail {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "SealedDetail({})", self.sha256)
+    }
+}
+
+/// A detail on record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Detail {
+    /// Digest of the bytes before they were sealed.
+    pub sha256: Digest,
+    /// The entry that it stands behind.
+    pub entry_id: Uuid,
+    /// The case.
+    pub case_id: Option<Uuid>,
+    /// The job.
+    pub job_id: Option<Uuid>,
+    /// Kind of the entry.
+    pub kind: String,
+    /// The sealed bytes; `None` once shredded.
+    pub sealed: Option<Vec<u8>>,
+    /// When it was written.
+    pub created_at: Timestamp,
+    /// When it was shredded.
+    pub shredded_at: Option<Timestamp>,
+}
+
+const DETAIL: Sql = Sql::both(
+    "INSERT INTO evidence_details (detail_sha256, entry_id, case_id, job_id, kind, sealed, created_at)
+     VALUES ($1, $2, $3, $4, $5, $6, $7)",
+);
+const ENTRY: Sql = Sql::both(
+    "INSERT INTO evidence_outbox (entry_id, case_id, job_id, body, created_at)
+     VALUES ($1, $2, $3, $4, $5)",
+);
+const OF_CASE: Sql = Sql::both(
+    "SELECT detail_sha256, entry_id, case_id, job_id, kind, sealed, created_at, shredded_at
+     FROM evidence_details WHERE case_id = $1 ORDER BY created_at, entry_id",
+);
+
+pub(super) const STATEMENTS: &[(&str, Sql)] =
+    &[("evidence::DETAIL", DETAIL), ("evidence::ENTRY", ENTRY), ("evidence::OF_CASE", OF_CASE)];
+
+/// Writes entries within the transaction of what they speak of.
+pub(super) async fn append(
+    tx: &mut Tx,
+    entries: Vec<OutboxEntry>,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    for entry in entries {
+        let OutboxEntry { entry_id, case_id, job_id, kind, body, detail } = entry;
+        if let Some(SealedDetail { sha256, sealed }) = detail {
+            let values = args![sha256, entry_id, case_id, job_id, kind, sealed, now];
+            tx.execute(DETAIL, values).await?;
+        }
+        tx.execute(ENTRY, args![entry_id, case_id, job_id, body, now]).await?;
+    }
+    Ok(())
+}
+
+fn from_row(row: &Row) -> Result<Detail, StoreError> {
+    Ok(Detail {
+        sha256: row.digest("detail_sha256")?,
+        entry_id: row.get("entry_id")?,
+        case_id: row.get("case_id")?,
+        job_id: row.get("job_id")?,
+        kind: row.get("kind")?,
+        sealed: row.get("sealed")?,
+        created_at: row.instant("created_at")?,
+        shredded_at: row.maybe_instant("shredded_at")?,
+    })
+}
+
+impl Store {
+    /// Writes entries that belong to no transition of the store, such as a heartbeat.
+    pub async fn record_evidence(
+        &self,
+        entries: Vec<OutboxEntry>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let mut tx = self.begin().await?;
+        append(&mut tx, entries, now).await?;
+        tx.commit().await
+    }
+
+    /// All details of a case, in the order in which they were written.
+    pub async fn details_of_case(&self, case: Uuid) -> Result<Vec<Detail>, StoreError> {
+        self.read(OF_CASE, args![case]).await?.iter().map(from_row).collect()
+    }
+}

@@ -1,0 +1,381 @@
+//! Jobs: durable units that each carry out one step of a plan.
+//!
+//! How a job is claimed and worked on is in `claims`; how an attempt ends is in `settlement`. Here
+//! is what a job is, and what people do to it.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::connection::{Store, Tx};
+use super::error::StoreError;
+use super::evidence::{self, OutboxEntry};
+use super::statement::{Row, Sql, args, count, json, words};
+use crate::domain::{JobState, SystemName};
+
+words! {
+    /// What kind of work a job is.
+    JobKind {
+        /// Everything in one system that is due before the plan's cut-offs.
+        Sweep = "sweep",
+    }
+
+    /// What stops a job until somebody acts.
+    BlockedReason {
+        /// A second person has to agree to the case.
+        Approval = "approval",
+        /// It would do more than its cap; a second person has to agree to the case.
+        Cap = "cap",
+        /// Paused; it goes on when the pause ends.
+        Pause = "pause",
+        /// The system no longer looks as the data map says.
+        Drift = "drift",
+        /// Another step has to be completed first.
+        Dependency = "dependency",
+    }
+}
+
+/// A job to write.
+#[derive(Debug, Clone)]
+pub struct NewJob {
+    /// Its identifier.
+    pub id: Uuid,
+    /// The system.
+    pub system: SystemName,
+    /// What kind of work it is.
+    pub kind: JobKind,
+    /// What stops it from the start.
+    pub blocked: Option<BlockedReason>,
+    /// The earliest moment at which it may be claimed.
+    pub available_at: Timestamp,
+    /// How many attempts before a person is needed; at least 1.
+    pub attempts_allowed: u32,
+    /// What to do, tagged with its version. Never rewritten.
+    pub payload: Value,
+    /// Records that it is expected to cover.
+    pub total_estimate: Option<u64>,
+}
+
+/// What went wrong in an attempt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JobFault {
+    /// Kind of the fault, such as `transient` or `misconfigured`.
+    pub kind: String,
+    /// What happened, without personal data.
+    pub message: String,
+}
+
+/// A job.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Job {
+    /// Its identifier.
+    pub id: Uuid,
+    /// The case.
+    pub case_id: Uuid,
+    /// The system.
+    pub system: String,
+    /// What kind of work it is.
+    pub kind: JobKind,
+    /// Where it stands.
+    pub state: JobState,
+    /// Number of its latest attempt; 0 before the first.
+    pub attempt: u32,
+    /// The last attempt number before a person is needed.
+    pub attempts_allowed: u32,
+    /// The earliest moment at which it may be claimed.
+    pub available_at: Timestamp,
+    /// Who runs it, and until when.
+    pub lease: Option<(String, Timestamp)>,
+    /// What to do.
+    pub payload: Value,
+    /// How far it has come, and in the end what was done.
+    pub done: Option<Value>,
+    /// What the second look found; only where it is completed.
+    pub verification: Option<Value>,
+    /// Records that it is expected to cover.
+    pub total_estimate: Option<u64>,
+    /// What stops it.
+    pub blocked: Option<BlockedReason>,
+    /// The matters whose holds stop it.
+    pub hold_matters: Vec<String>,
+    /// What to ask the system after, where it reports later.
+    pub reference: Option<String>,
+    /// What went wrong last.
+    pub last_fault: Option<JobFault>,
+    /// Who asked it to stop, and when.
+    pub cancel_requested: Option<(String, Timestamp)>,
+    /// When it was written.
+    pub created_at: Timestamp,
+    /// When it became final.
+    pub settled_at: Option<Timestamp>,
+}
+
+macro_rules! job_columns {
+    ($rest:literal) => {
+        concat!(
+            "SELECT id, case_id, system, kind, state, attempt, attempts_allowed, available_at,
+             leased_by, lease_until, payload, done, verification, total_estimate, blocked_reason,
+             hold_matters, reference, last_fault_kind, last_fault, cancel_requested_at,
+             cancel_requested_by, created_at, settled_at FROM jobs ",
+            $rest
+        )
+    };
+}
+pub(super) use job_columns;
+
+const INSERT: Sql = Sql::both(
+    "INSERT INTO jobs (id, case_id, system, kind, state, attempt, attempts_allowed, available_at,
+         payload, total_estimate, blocked_reason, created_at)
+     VALUES ($1, $2, $3, $4, $5, 0, $6, $7, $8, $9, $10, $11)",
+);
+const BY_ID: Sql = Sql::both(job_columns!("WHERE id = $1"));
+const OF_CASE: Sql = Sql::both(job_columns!("WHERE case_id = $1 ORDER BY system, id"));
+const COUNTS: Sql = Sql::both("SELECT state, count(*) AS jobs FROM jobs GROUP BY state");
+const NEXT_AVAILABLE: Sql = Sql::both(
+    "SELECT min(available_at) AS available_at FROM jobs
+     WHERE state IN ('scheduled', 'available', 'waiting')",
+);
+const UNBLOCK_APPROVED: Sql = Sql::both(
+    "UPDATE jobs SET state = 'available', blocked_reason = NULL,
+         available_at = CASE WHEN available_at > $2 THEN available_at ELSE $2 END
+     WHERE case_id = $1 AND state = 'blocked' AND blocked_reason IN ('approval', 'cap')",
+);
+const UNBLOCK: Sql = Sql::both(
+    "UPDATE jobs SET state = 'available', blocked_reason = NULL,
+         available_at = CASE WHEN available_at > $2 THEN available_at ELSE $2 END
+     WHERE state = 'blocked' AND blocked_reason = $1",
+);
+const RELEASE_HELD: Sql = Sql::both(
+    "UPDATE jobs SET state = 'available', hold_matters = NULL,
+         available_at = CASE WHEN available_at > $1 THEN available_at ELSE $1 END
+     WHERE state = 'held'",
+);
+const CANCEL_IDLE_OF_CASE: Sql = Sql::both(
+    "UPDATE jobs SET state = 'cancelled', settled_at = $2, blocked_reason = NULL,
+         hold_matters = NULL, cancel_requested_at = $2, cancel_requested_by = $3
+     WHERE case_id = $1 AND state IN ('scheduled', 'available', 'held', 'blocked')",
+);
+const ASK_RUNNING_OF_CASE: Sql = Sql::both(
+    "UPDATE jobs SET cancel_requested_at = $2, cancel_requested_by = $3
+     WHERE case_id = $1 AND state IN ('running', 'waiting') AND cancel_requested_at IS NULL",
+);
+const CANCEL_IDLE: Sql = Sql::both(
+    "UPDATE jobs SET state = 'cancelled', settled_at = $2, blocked_reason = NULL,
+         hold_matters = NULL, cancel_requested_at = $2, cancel_requested_by = $3
+     WHERE id = $1 AND state IN ('scheduled', 'available', 'held', 'blocked')",
+);
+const ASK_RUNNING: Sql = Sql::both(
+    "UPDATE jobs SET cancel_requested_at = $2, cancel_requested_by = $3
+     WHERE id = $1 AND state IN ('running', 'waiting') AND cancel_requested_at IS NULL",
+);
+const RETRY: Sql = Sql::both(
+    "UPDATE jobs SET state = 'available', settled_at = NULL, available_at = $2,
+         attempts_allowed = attempt + $3, cancel_requested_at = NULL, cancel_requested_by = NULL
+     WHERE id = $1 AND state = 'failed'
+     RETURNING case_id",
+);
+const REOPEN_CASE: Sql = Sql::both(
+    "UPDATE cases SET state = 'executing', outcome = NULL, closed_at = NULL
+     WHERE id = $1 AND state IN ('verifying', 'closed')",
+);
+
+pub(super) const STATEMENTS: &[(&str, Sql)] = &[
+    ("jobs::INSERT", INSERT),
+    ("jobs::BY_ID", BY_ID),
+    ("jobs::OF_CASE", OF_CASE),
+    ("jobs::COUNTS", COUNTS),
+    ("jobs::NEXT_AVAILABLE", NEXT_AVAILABLE),
+    ("jobs::UNBLOCK_APPROVED", UNBLOCK_APPROVED),
+    ("jobs::UNBLOCK", UNBLOCK),
+    ("jobs::RELEASE_HELD", RELEASE_HELD),
+    ("jobs::CANCEL_IDLE_OF_CASE", CANCEL_IDLE_OF_CASE),
+    ("jobs::ASK_RUNNING_OF_CASE", ASK_RUNNING_OF_CASE),
+    ("jobs::CANCEL_IDLE", CANCEL_IDLE),
+    ("jobs::ASK_RUNNING", ASK_RUNNING),
+    ("jobs::RETRY", RETRY),
+    ("jobs::REOPEN_CASE", REOPEN_CASE),
+];
+
+pub(super) async fn insert(
+    tx: &mut Tx,
+    case: Uuid,
+    job: NewJob,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let state = match job.blocked {
+        Some(_) => JobState::Blocked,
+        None if job.available_at > now => JobState::Scheduled,
+        None => JobState::Available,
+    };
+    let estimate = job.total_estimate.map(|total| count(total, "an estimate so large"));
+    let values = args![
+        job.id,
+        case,
+        job.system.as_str(),
+        job.kind.as_str(),
+        state.as_str(),
+        job.attempts_allowed.max(1),
+        job.available_at,
+        json(&job.payload)?,
+        estimate.transpose()?,
+        job.blocked.map(BlockedReason::as_str),
+        now,
+    ];
+    tx.execute(INSERT, values).await?;
+    Ok(())
+}
+
+pub(super) async fn unblock_approved(
+    tx: &mut Tx,
+    case: Uuid,
+    now: Timestamp,
+) -> Result<u64, StoreError> {
+    tx.execute(UNBLOCK_APPROVED, args![case, now]).await
+}
+
+pub(super) async fn unblock(
+    tx: &mut Tx,
+    reason: BlockedReason,
+    now: Timestamp,
+) -> Result<u64, StoreError> {
+    tx.execute(UNBLOCK, args![reason.as_str(), now]).await
+}
+
+pub(super) async fn release_held(tx: &mut Tx, now: Timestamp) -> Result<u64, StoreError> {
+    tx.execute(RELEASE_HELD, args![now]).await
+}
+
+pub(super) async fn cancel_of_case(
+    tx: &mut Tx,
+    case: Uuid,
+    by: &str,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    tx.execute(CANCEL_IDLE_OF_CASE, args![case, now, by]).await?;
+    tx.execute(ASK_RUNNING_OF_CASE, args![case, now, by]).await?;
+    Ok(())
+}
+
+pub(super) fn from_row(row: &Row) -> Result<Job, StoreError> {
+    let leased_by: Option<String> = row.get("leased_by")?;
+    let fault_kind: Option<String> = row.get("last_fault_kind")?;
+    let fault: Option<String> = row.get("last_fault")?;
+    let cancel_by: Option<String> = row.get("cancel_requested_by")?;
+    Ok(Job {
+        id: row.get("id")?,
+        case_id: row.get("case_id")?,
+        system: row.get("system")?,
+        kind: row.word("kind", JobKind::parse)?,
+        state: row.word("state", JobState::parse)?,
+        attempt: row.small("attempt")?,
+        attempts_allowed: row.small("attempts_allowed")?,
+        available_at: row.instant("available_at")?,
+        lease: leased_by.zip(row.maybe_instant("lease_until")?),
+        payload: row.json("payload")?,
+        done: row.maybe_json("done")?,
+        verification: row.maybe_json("verification")?,
+        total_estimate: row.maybe_whole("total_estimate")?,
+        blocked: row.maybe_word("blocked_reason", BlockedReason::parse)?,
+        hold_matters: row.maybe_json("hold_matters")?.unwrap_or_default(),
+        reference: row.get("reference")?,
+        last_fault: fault_kind.map(|kind| JobFault { kind, message: fault.unwrap_or_default() }),
+        cancel_requested: cancel_by.zip(row.maybe_instant("cancel_requested_at")?),
+        created_at: row.instant("created_at")?,
+        settled_at: row.maybe_instant("settled_at")?,
+    })
+}
+
+impl Store {
+    /// The job with this identifier.
+    pub async fn job(&self, id: Uuid) -> Result<Option<Job>, StoreError> {
+        self.read_one(BY_ID, args![id]).await?.as_ref().map(from_row).transpose()
+    }
+
+    /// All jobs of a case, by system.
+    pub async fn jobs_of_case(&self, case: Uuid) -> Result<Vec<Job>, StoreError> {
+        self.read(OF_CASE, args![case]).await?.iter().map(from_row).collect()
+    }
+
+    /// How many jobs are in which state; states without jobs are missing.
+    pub async fn job_counts(&self) -> Result<BTreeMap<JobState, u64>, StoreError> {
+        let mut counts = BTreeMap::new();
+        for row in self.read(COUNTS, Vec::new()).await? {
+            counts.insert(row.word("state", JobState::parse)?, row.whole("jobs")?);
+        }
+        Ok(counts)
+    }
+
+    /// When the next job may be claimed; in the past where one waits already.
+    pub async fn next_available_at(&self) -> Result<Option<Timestamp>, StoreError> {
+        match self.read_one(NEXT_AVAILABLE, Vec::new()).await? {
+            Some(row) => row.maybe_instant("available_at"),
+            None => Ok(None),
+        }
+    }
+
+    /// Makes every job that is held available again, to be looked at anew; says how many.
+    pub async fn release_held(&self, now: Timestamp) -> Result<u64, StoreError> {
+        self.write(RELEASE_HELD, args![now]).await
+    }
+
+    /// Makes every job that is blocked for this reason available again; says how many. Approval
+    /// and cap are lifted case by case, with `approve_case`.
+    ///
+    /// # Errors
+    /// Where the reason is one that a second person has to lift.
+    pub async fn unblock(&self, reason: BlockedReason, now: Timestamp) -> Result<u64, StoreError> {
+        if matches!(reason, BlockedReason::Approval | BlockedReason::Cap) {
+            return Err(StoreError::Refused {
+                what: "an approval of all cases at once; approve each case".to_owned(),
+            });
+        }
+        self.write(UNBLOCK, args![reason.as_str(), now]).await
+    }
+
+    /// A person has a failed job tried again, with so many attempts. Its case is opened again.
+    /// `false` where the job has not failed.
+    ///
+    /// # Errors
+    /// `Conflict` where the schedule's next case is open already: it will do the same work.
+    pub async fn retry_job(
+        &self,
+        job: Uuid,
+        attempts: u32,
+        now: Timestamp,
+        evidence: Vec<OutboxEntry>,
+    ) -> Result<bool, StoreError> {
+        let mut tx = self.begin().await?;
+        let Some(row) = tx.read_one(RETRY, args![job, now, attempts.max(1)]).await? else {
+            tx.rollback().await?;
+            return Ok(false);
+        };
+        let case: Uuid = row.get("case_id")?;
+        tx.execute(REOPEN_CASE, args![case]).await?;
+        evidence::append(&mut tx, evidence, now).await?;
+        tx.commit().await?;
+        Ok(true)
+    }
+
+    /// A person calls a job off: at once where nobody works on it, else it is asked to stop.
+    /// `false` where it is final or has been asked already.
+    pub async fn cancel_job(
+        &self,
+        job: Uuid,
+        by: &str,
+        now: Timestamp,
+        evidence: Vec<OutboxEntry>,
+    ) -> Result<bool, StoreError> {
+        let mut tx = self.begin().await?;
+        let cancelled = tx.execute(CANCEL_IDLE, args![job, now, by]).await?
+            + tx.execute(ASK_RUNNING, args![job, now, by]).await?;
+        if cancelled == 0 {
+            tx.rollback().await?;
+            return Ok(false);
+        }
+        evidence::append(&mut tx, evidence, now).await?;
+        tx.commit().await?;
+        Ok(true)
+    }
+}

@@ -1,0 +1,41 @@
+//! Leader leases: one row a name. They spare replicas the same work; nothing is wrong where two
+//! lead for a moment.
+
+use jiff::Timestamp;
+
+use super::connection::Store;
+use super::error::StoreError;
+use super::statement::{Sql, args};
+
+/// The wish to lead.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lead<'a> {
+    /// What.
+    pub name: &'a str,
+    /// Who.
+    pub holder: &'a str,
+    /// Until when.
+    pub until: Timestamp,
+}
+
+const LEAD: Sql = Sql::both(
+    "INSERT INTO leases (name, holder, lease_until) VALUES ($1, $2, $3)
+     ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, lease_until = excluded.lease_until
+     WHERE leases.holder = excluded.holder OR leases.lease_until < $4",
+);
+const YIELD: Sql = Sql::both("DELETE FROM leases WHERE name = $1 AND holder = $2");
+
+pub(super) const STATEMENTS: &[(&str, Sql)] = &[("leases::LEAD", LEAD), ("leases::YIELD", YIELD)];
+
+impl Store {
+    /// Takes or keeps the lead; `false` where another one has it.
+    pub async fn try_lead(&self, lead: Lead<'_>, now: Timestamp) -> Result<bool, StoreError> {
+        let values = args![lead.name, lead.holder, lead.until, now];
+        Ok(self.write(LEAD, values).await? == 1)
+    }
+
+    /// Gives the lead back, for instance at shutdown.
+    pub async fn yield_lead(&self, name: &str, holder: &str) -> Result<(), StoreError> {
+        self.write(YIELD, args![name, holder]).await.map(|_| ())
+    }
+}

@@ -1,0 +1,75 @@
+//! The store: all that Quietus remembers, in SQLite or in PostgreSQL.
+//!
+//! The only room that names sqlx. Every write takes the present moment as a parameter, every
+//! transition is a guarded `UPDATE` whose row count is checked, and what has to be proven later is
+//! written to the evidence outbox in the same transaction. No transaction stays open while
+//! somebody else is called.
+
+pub mod attempts;
+pub mod cases;
+pub mod certificates;
+pub mod claims;
+pub mod connection;
+pub mod documents;
+pub mod error;
+pub mod events;
+pub mod evidence;
+pub mod gauges;
+pub mod holds;
+pub mod jobs;
+pub mod leases;
+pub mod log;
+pub mod marks;
+pub mod migrations;
+pub mod pauses;
+pub mod schedules;
+pub mod settlement;
+pub mod statement;
+
+pub use attempts::{Attempt, AttemptResult};
+pub use cases::{
+    Approval, Case, CaseCause, CaseFilter, Decision, NewCase, OpenedCase, PlannedDocument,
+};
+pub use certificates::{
+    Certificate, CertificateFilter, CertificateState, CertificateSummary, NewCertificate, Topic,
+    TopicKind,
+};
+pub use claims::{Claim, ClaimedJob, Progress, Start, Started, StillMine, Tenure};
+pub use connection::{OpenOptions, Store};
+pub use documents::{Document, DocumentKind};
+pub use error::StoreError;
+pub use events::{EventInForce, EventPage, NewEvent, Recorded};
+pub use evidence::{Detail, OutboxEntry, SealedDetail};
+pub use gauges::Gauges;
+pub use holds::{Hold, HoldFilter, HoldKey, NewHold};
+pub use jobs::{BlockedReason, Job, JobFault, JobKind, NewJob};
+pub use leases::Lead;
+pub use log::{Checkpoint, Head, Leaf, LogState, NewLog, SequencedBatch, Tile};
+pub use pauses::{NewPause, Pause, PauseScope};
+pub use schedules::{Disposition, Fire, FireBatch, NewFire, ScheduleCursor};
+pub use settlement::{Settle, Settlement};
+
+use statement::Sql;
+
+/// Every statement of the store, each with its name; a test prepares all of them.
+pub fn statements() -> Vec<(&'static str, Sql)> {
+    [
+        attempts::STATEMENTS,
+        cases::STATEMENTS,
+        certificates::STATEMENTS,
+        claims::STATEMENTS,
+        documents::STATEMENTS,
+        events::STATEMENTS,
+        evidence::STATEMENTS,
+        gauges::STATEMENTS,
+        holds::STATEMENTS,
+        jobs::STATEMENTS,
+        leases::STATEMENTS,
+        log::STATEMENTS,
+        marks::STATEMENTS,
+        pauses::STATEMENTS,
+        schedules::STATEMENTS,
+        settlement::STATEMENTS,
+    ]
+    .concat()
+}

@@ -1,0 +1,262 @@
+//! How an attempt ends: one guarded transition of its job, the end of the attempt and the evidence,
+//! in one transaction.
+
+use jiff::Timestamp;
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::attempts::{self, AttemptResult, End};
+use super::claims::{self, Tenure, Turn};
+use super::connection::{Store, Tx};
+use super::error::StoreError;
+use super::evidence::{self, OutboxEntry};
+use super::jobs::{BlockedReason, JobFault};
+use super::statement::{Arg, Sql, args, json};
+use crate::domain::JobState;
+
+/// The end of an attempt.
+#[derive(Debug, Clone)]
+pub struct Settle {
+    /// Which attempt.
+    pub tenure: Tenure,
+    /// How it ended.
+    pub settlement: Settlement,
+    /// The present moment.
+    pub now: Timestamp,
+    /// The outcome, recorded after the effect.
+    pub evidence: Vec<OutboxEntry>,
+}
+
+/// How an attempt ended.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Settlement {
+    /// Carried out, and a second look found nothing left.
+    Completed {
+        /// What was done.
+        done: Value,
+        /// What the second look found.
+        verification: Value,
+    },
+    /// To be tried again at this moment. Whether attempts are left is the caller's matter.
+    Retry {
+        /// When.
+        available_at: Timestamp,
+        /// Why.
+        fault: JobFault,
+    },
+    /// It needs a person.
+    Failed {
+        /// Why.
+        fault: JobFault,
+    },
+    /// A legal hold stops it; it becomes available when any hold is released.
+    Held {
+        /// The matters whose holds stop it.
+        matters: Vec<String>,
+        /// The version of holds under which that was found. Where it has changed since, the job
+        /// becomes available at once, to be looked at anew.
+        holds_version: u64,
+    },
+    /// It stops until somebody acts. `Approval` and `Cap` put the case in front of a second
+    /// person.
+    Blocked {
+        /// Why.
+        reason: BlockedReason,
+        /// The version of pauses under which that was found; where the reason is a pause and it has
+        /// changed since, the job becomes available at once, to be looked at anew.
+        pauses_version: u64,
+    },
+    /// The system will report; it is asked at this moment.
+    Waiting {
+        /// When.
+        ask_at: Timestamp,
+        /// After what.
+        reference: String,
+    },
+    /// Given back, to be claimed again from this moment on.
+    Released {
+        /// When; the present moment for at once.
+        available_at: Timestamp,
+    },
+    /// It stopped because somebody asked it to.
+    Cancelled,
+}
+
+/// The row that a settlement leaves behind.
+struct Target {
+    state: JobState,
+    result: AttemptResult,
+    available_at: Option<Timestamp>,
+    settled_at: Option<Timestamp>,
+    done: Option<String>,
+    verification: Option<String>,
+    blocked: Option<BlockedReason>,
+    matters: Option<String>,
+    /// `None` leaves the reference as it is.
+    reference: Option<String>,
+    fault: Option<JobFault>,
+    /// Attempts that end without anybody's fault do not count against the job.
+    free: bool,
+}
+
+impl Target {
+    fn new(state: JobState, result: AttemptResult) -> Self {
+        Self {
+            state,
+            result,
+            available_at: None,
+            settled_at: None,
+            done: None,
+            verification: None,
+            blocked: None,
+            matters: None,
+            reference: None,
+            fault: None,
+            free: false,
+        }
+    }
+}
+
+const SETTLE: Sql = Sql::both(
+    "UPDATE jobs SET state = $4, leased_by = NULL, lease_until = NULL,
+         available_at = COALESCE(CAST($5 AS BIGINT), available_at), settled_at = $6,
+         done = COALESCE(CAST($7 AS TEXT), done), verification = $8, blocked_reason = $9,
+         hold_matters = $10, reference = COALESCE(CAST($11 AS TEXT), reference),
+         last_fault_kind = COALESCE(CAST($12 AS TEXT), last_fault_kind),
+         last_fault = COALESCE(CAST($13 AS TEXT), last_fault),
+         attempts_allowed = attempts_allowed + $14
+     WHERE id = $1 AND leased_by = $2 AND attempt = $3 AND state = 'running'
+     RETURNING case_id",
+);
+const AWAIT_APPROVAL: Sql = Sql::both(
+    "UPDATE cases SET state = 'awaiting_approval', blocked_reason = COALESCE(blocked_reason, $2)
+     WHERE id = $1 AND state IN ('planned', 'executing')",
+);
+// A job that somebody asked to stop must not wait for a release or an approval that never comes: it
+// is claimed once more and called off.
+const WAKE_CANCELLED: Sql = Sql::both(
+    "UPDATE jobs SET state = 'available', blocked_reason = NULL, hold_matters = NULL,
+         available_at = $2
+     WHERE id = $1 AND state IN ('held', 'blocked') AND cancel_requested_at IS NOT NULL",
+);
+
+pub(super) const STATEMENTS: &[(&str, Sql)] = &[
+    ("settlement::SETTLE", SETTLE),
+    ("settlement::AWAIT_APPROVAL", AWAIT_APPROVAL),
+    ("settlement::WAKE_CANCELLED", WAKE_CANCELLED),
+];
+
+fn released(available_at: Timestamp) -> Target {
+    let mut target = Target::new(JobState::Available, AttemptResult::Released);
+    target.available_at = Some(available_at);
+    target.free = true;
+    target
+}
+
+async fn target(tx: &mut Tx, settlement: Settlement, now: Timestamp) -> Result<Target, StoreError> {
+    Ok(match settlement {
+        Settlement::Completed { done, verification } => Target {
+            settled_at: Some(now),
+            done: Some(json(&done)?),
+            verification: Some(json(&verification)?),
+            ..Target::new(JobState::Completed, AttemptResult::Completed)
+        },
+        Settlement::Retry { available_at, fault } => Target {
+            available_at: Some(available_at),
+            fault: Some(fault),
+            ..Target::new(JobState::Available, AttemptResult::Retry)
+        },
+        Settlement::Failed { fault } => Target {
+            settled_at: Some(now),
+            fault: Some(fault),
+            ..Target::new(JobState::Failed, AttemptResult::Failed)
+        },
+        Settlement::Held { matters, holds_version } => {
+            if claims::versions(tx, Turn::Wait).await?.holds != holds_version {
+                return Ok(released(now));
+            }
+            Target {
+                matters: Some(json(&matters)?),
+                free: true,
+                ..Target::new(JobState::Held, AttemptResult::Held)
+            }
+        }
+        Settlement::Blocked { reason, pauses_version } => {
+            if reason == BlockedReason::Pause
+                && claims::versions(tx, Turn::Wait).await?.pauses != pauses_version
+            {
+                return Ok(released(now));
+            }
+            Target {
+                blocked: Some(reason),
+                free: true,
+                ..Target::new(JobState::Blocked, AttemptResult::Blocked)
+            }
+        }
+        Settlement::Waiting { ask_at, reference } => Target {
+            available_at: Some(ask_at),
+            reference: Some(reference),
+            free: true,
+            ..Target::new(JobState::Waiting, AttemptResult::Waiting)
+        },
+        Settlement::Released { available_at } => released(available_at),
+        Settlement::Cancelled => Target {
+            settled_at: Some(now),
+            ..Target::new(JobState::Cancelled, AttemptResult::Cancelled)
+        },
+    })
+}
+
+fn settle_args(tenure: &Tenure, target: &Target) -> Vec<Arg> {
+    args![
+        tenure.job,
+        tenure.worker.as_str(),
+        tenure.attempt,
+        target.state.as_str(),
+        target.available_at,
+        target.settled_at,
+        target.done.as_deref(),
+        target.verification.as_deref(),
+        target.blocked.map(BlockedReason::as_str),
+        target.matters.as_deref(),
+        target.reference.as_deref(),
+        target.fault.as_ref().map(|fault| fault.kind.as_str()),
+        target.fault.as_ref().map(|fault| fault.message.as_str()),
+        i64::from(target.free),
+    ]
+}
+
+impl Store {
+    /// Ends an attempt. `false`, with nothing written, where another attempt has taken over.
+    pub async fn settle(&self, settle: Settle) -> Result<bool, StoreError> {
+        let Settle { tenure, settlement, now, evidence } = settle;
+        let mut tx = self.begin().await?;
+        let target = target(&mut tx, settlement, now).await?;
+        let Some(row) = tx.read_one(SETTLE, settle_args(&tenure, &target)).await? else {
+            tx.rollback().await?;
+            return Ok(false);
+        };
+        let case: Uuid = row.get("case_id")?;
+        let end = End {
+            job: tenure.job,
+            attempt: tenure.attempt,
+            result: target.result,
+            fault: target.fault.as_ref(),
+            now,
+        };
+        if !attempts::end(&mut tx, end).await? {
+            tx.rollback().await?;
+            return Ok(false);
+        }
+        let stopped = matches!(target.state, JobState::Held | JobState::Blocked);
+        let woken = stopped && tx.execute(WAKE_CANCELLED, args![tenure.job, now]).await? == 1;
+        if let Some(reason @ (BlockedReason::Approval | BlockedReason::Cap)) = target.blocked
+            && !woken
+        {
+            tx.execute(AWAIT_APPROVAL, args![case, reason.as_str()]).await?;
+        }
+        evidence::append(&mut tx, evidence, now).await?;
+        tx.commit().await?;
+        Ok(true)
+    }
+}

@@ -1,0 +1,70 @@
+//! Workers: claim a job, carry it out, again. After a crash they do what they always do: claim what
+//! is available, also jobs whose lease has ended.
+//!
+//! A second loop hears the bell: it opens due cases, certifies finished ones and moves evidence
+//! into the log.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::app::{AppError, Quietus};
+
+/// Longest time between two looks at the store.
+const LONGEST_REST: Duration = Duration::from_secs(2);
+/// Pause after the store was not there.
+const STORE_PAUSE: Duration = Duration::from_secs(3);
+
+/// Starts `count` workers that go on until `stop`; each finishes or stops its job at a chunk.
+pub fn start(product: &Arc<Quietus>, count: u32, stop: &CancellationToken, tasks: &TaskTracker) {
+    let process = product.ids.new_id().simple().to_string();
+    for number in 1..=count {
+        let product = Arc::clone(product);
+        let stop = stop.clone();
+        let name = format!("{}-{number}", &process[20..]);
+        tasks.spawn(async move { work(&product, &name, &stop).await });
+    }
+}
+
+async fn work(product: &Quietus, name: &str, stop: &CancellationToken) {
+    while !stop.is_cancelled() {
+        match product.carry_out_next(name, stop).await {
+            Ok(Some(_)) => {}
+            Ok(None) => rest(product, stop).await,
+            Err(error) => {
+                report("a worker could not go on", &error);
+                pause(STORE_PAUSE, stop).await;
+            }
+        }
+    }
+}
+
+async fn rest(product: &Quietus, stop: &CancellationToken) {
+    tokio::select! {
+        () = product.wait_for_hint(LONGEST_REST) => {}
+        () = stop.cancelled() => {}
+    }
+}
+
+async fn pause(time: Duration, stop: &CancellationToken) {
+    tokio::select! {
+        () = tokio::time::sleep(time) => {}
+        () = stop.cancelled() => {}
+    }
+}
+
+/// Looks once after everything that is not a job: due schedules, finished cases, the log.
+pub async fn look_after(product: &Quietus) {
+    if let Err(error) = product.fire_due().await {
+        report("due schedules could not be looked at", &error);
+    }
+    if let Err(error) = product.certify_finished().await {
+        report("finished cases could not be certified", &error);
+    }
+}
+
+fn report(what: &str, error: &AppError) {
+    tracing::error!(%error, "{what}");
+}

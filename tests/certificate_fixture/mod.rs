@@ -1,0 +1,249 @@
+//! A certificate of an invented shop, logged among other entries. Fresh keys for each test.
+#![allow(dead_code, reason = "each test binary uses its own part of the fixture")]
+#![expect(clippy::expect_used, reason = "a fixture that cannot be built fails its test")]
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use quietus::domain::{CategoryName, CollectionName, Digest, RuleName, ScheduleName, SystemName};
+use quietus::evidence::certificate::{
+    CertificateClass, Issuer, IssuerRole, NotCovered, STANDING_LIMITS, Scope, Tool, Trigger, nonce,
+    sign,
+};
+use quietus::evidence::statement::{
+    CertifiedAction, Count, EvidenceReference, KeptReason, RemovalGrade, StatedCutOff,
+    StatedFailure, StatedKept, StatedMethod, StatedRecords, StatedRule, StatedSystem,
+    StatedVerification, StatementOutcome, SystemKind, VerificationFinding, VerificationType,
+};
+use quietus::evidence::summary::systems_stated;
+use quietus::evidence::{
+    Bundle, EvidenceKind, Frontier, Inclusion, IssuerKey, LogIdentity, LogKey, Predicate,
+    SystemStatement, TrustedLog, TrustedRoot, evidence_entry, merkle, note, summarise, tiles,
+};
+use serde_json::json;
+use uuid::Uuid;
+
+/// Name of the invented log.
+pub const ORIGIN: &str = "erasure.example.com/evidence/2026";
+
+pub fn moment(text: &str) -> Timestamp {
+    text.parse().expect("a moment")
+}
+
+fn statement(id: &str, system: &str, collection: &str, category: &str) -> SystemStatement {
+    SystemStatement {
+        id: id.to_owned(),
+        job_id: Some(Uuid::from_u128(0x10)),
+        system: StatedSystem {
+            id: SystemName::parse(system).expect("name"),
+            kind: SystemKind::Database,
+            operator: "self".to_owned(),
+            region: Some("EU".to_owned()),
+        },
+        collection: Some(CollectionName::parse(collection).expect("name")),
+        category: Some(CategoryName::parse(category).expect("name")),
+        rule: Some(StatedRule {
+            id: RuleName::parse("contact-90-days").expect("name"),
+            version: "7".to_owned(),
+            sha256: Digest::of(b"rule"),
+            basis: "GDPR article 5(1)(e)".to_owned(),
+        }),
+        cut_offs: vec![StatedCutOff {
+            starting_point: "relationship.ended".to_owned(),
+            period: "P90D".to_owned(),
+            at_or_before: moment("2026-08-25T00:00:00Z"),
+        }],
+        action: CertifiedAction::Erase,
+        outcome: StatementOutcome::Completed,
+        method: StatedMethod {
+            nist80088: RemovalGrade::Clear,
+            technique: "delete in chunks".to_owned(),
+            tool: "postgresql connector 0.1.0".to_owned(),
+        },
+        records: StatedRecords {
+            matched: Count(5231),
+            deleted: Count(5000),
+            cleared: Count(231),
+            ..StatedRecords::default()
+        },
+        kept: Vec::new(),
+        verification: StatedVerification {
+            kind: VerificationType::PostQuery,
+            at: Some(moment("2026-11-23T03:07:00Z")),
+            result: VerificationFinding::Absent,
+            method: "second query over another connection".to_owned(),
+        },
+        started_at: Some(moment("2026-11-23T03:00:00Z")),
+        completed_at: Some(moment("2026-11-23T03:07:30Z")),
+        failure: None,
+        exception: None,
+        backup: None,
+        recipient: None,
+        evidence: vec![EvidenceReference {
+            log: ORIGIN.to_owned(),
+            index: Count(3),
+            leaf_hash: Digest::of(b"leaf"),
+            detail_sha256: Digest::of(b"detail"),
+        }],
+    }
+}
+
+/// Everything done and verified.
+pub fn complete() -> Vec<SystemStatement> {
+    let mut second = statement("s2", "billing", "invoices", "order.delivery");
+    second.outcome = StatementOutcome::NotFound;
+    second.records = StatedRecords::default();
+    vec![statement("s1", "shop", "customers", "account.contact"), second]
+}
+
+/// Something stays for a hold and for a reference.
+pub fn with_exceptions() -> Vec<SystemStatement> {
+    let mut statements = complete();
+    let first = &mut statements[0];
+    first.records.deleted = Count(4990);
+    first.kept = vec![
+        StatedKept {
+            reason: KeptReason::LegalHold,
+            records: Count(3),
+            because: "matter 2026-014".to_owned(),
+            until: None,
+            review_on: Some("2027-01-15".parse().expect("a day")),
+            restricted: true,
+        },
+        StatedKept {
+            reason: KeptReason::Referenced,
+            records: Count(7),
+            because: "invoices".to_owned(),
+            until: Some("2034-12-31".parse().expect("a day")),
+            review_on: None,
+            restricted: false,
+        },
+    ];
+    statements
+}
+
+/// One done without verification, one failed.
+pub fn failed() -> Vec<SystemStatement> {
+    let mut statements = complete();
+    statements[0].verification = StatedVerification {
+        kind: VerificationType::None,
+        at: None,
+        result: VerificationFinding::Unknown,
+        method: "not looked".to_owned(),
+    };
+    let second = &mut statements[1];
+    second.outcome = StatementOutcome::Failed;
+    second.records = StatedRecords { matched: Count(12), left: Count(12), ..Default::default() };
+    second.verification.kind = VerificationType::None;
+    second.verification.at = None;
+    second.verification.result = VerificationFinding::Unknown;
+    second.failure = Some(StatedFailure {
+        reason: "the system refused the credentials".to_owned(),
+        attempts: 5,
+        owner: Some("billing team".to_owned()),
+        next_attempt_at: None,
+    });
+    statements
+}
+
+/// The predicate around statements, with the summary that they amount to.
+pub fn predicate(statements: Vec<SystemStatement>) -> Predicate {
+    let systems = systems_stated(&statements);
+    let scope = Scope {
+        plan_sha256: Digest::of(b"plan"),
+        data_map_sha256: Digest::of(b"map"),
+        data_map_log_index: Some(Count(1)),
+        rule_set_sha256: Digest::of(b"rules"),
+        systems_in_scope: systems,
+        systems_stated: systems,
+        not_covered: vec![NotCovered {
+            system: Some(SystemName::parse("shop").expect("name")),
+            collection: Some(CollectionName::parse("audit_trail").expect("name")),
+            category: None,
+            reason: "exempt: needed to detect fraud".to_owned(),
+        }],
+    };
+    Predicate {
+        certificate_id: Uuid::from_u128(0x7e57),
+        nonce: nonce([9; 32]),
+        class: CertificateClass::ScheduledDisposal,
+        issuer: Issuer {
+            name: "Example Shop <GmbH> & Co.".to_owned(),
+            role: IssuerRole::Controller,
+            log: ORIGIN.to_owned(),
+        },
+        tool: Tool { name: "quietus".to_owned(), version: "0.1.0".to_owned() },
+        issued_at: moment("2026-11-23T03:10:00Z"),
+        as_of: moment("2026-11-23T03:07:00Z"),
+        trigger: Trigger {
+            case_id: Uuid::from_u128(0xca5e),
+            schedule: Some(ScheduleName::parse("nightly").expect("name")),
+            occurrence: Some(moment("2026-11-23T03:00:00Z")),
+            planned_at: moment("2026-11-23T03:00:00Z"),
+            approved_by: None,
+        },
+        request: None,
+        summary: summarise(&scope, &statements),
+        scope,
+        statements,
+        pending: None,
+        supersedes: None,
+        status: None,
+        limits: STANDING_LIMITS.iter().map(|&limit| limit.to_owned()).collect(),
+    }
+}
+
+/// A certificate as it is handed out, with the keys behind it.
+pub struct Issued {
+    pub bundle: Vec<u8>,
+    pub trusted_root: Vec<u8>,
+    pub issuer_key: Vec<u8>,
+    pub manifest: Vec<u8>,
+    pub read: Bundle,
+}
+
+/// Logs `before` evidence entries, the certificate and `after` more, and assembles the bundle.
+pub fn issue(statements: Vec<SystemStatement>, before: u64, after: u64) -> Issued {
+    let issuer = IssuerKey::generate().expect("key");
+    let key = LogKey::generate().expect("key");
+    let signed = sign(predicate(statements), &issuer).expect("sound");
+    let other = |number: u64| {
+        let salt = Digest::of(&number.to_be_bytes()).0;
+        let time = moment("2026-11-23T03:05:00Z");
+        let entry =
+            evidence_entry(EvidenceKind::ErasureStep, &json!({"n": number}), salt, "n1", time);
+        merkle::leaf_hash(&entry.expect("entry").body)
+    };
+    let mut leaves: Vec<Digest> = (0..before).map(other).collect();
+    leaves.push(merkle::leaf_hash(&signed.leaf));
+    leaves.extend((0..after).map(|number| other(number + 1_000_000)));
+    let appended =
+        tiles::append(&Frontier::default(), &BTreeMap::new(), &leaves).expect("an empty log");
+    let stored: BTreeMap<_, _> =
+        appended.tiles.iter().map(|write| (write.tile, write.bytes.clone())).collect();
+    let size = appended.frontier.size();
+    let path = tiles::inclusion_proof(before, size, |tile| stored.get(&tile).cloned());
+    let log = LogIdentity::new(ORIGIN, key.public()).expect("origin");
+    let inclusion = Inclusion {
+        index: before,
+        size,
+        root: appended.root,
+        path: path.expect("stored tiles"),
+        checkpoint: note::checkpoint(ORIGIN, size, appended.root, &key).expect("signed"),
+    };
+    let read = Bundle::new(signed.envelope, signed.leaf, inclusion, &log);
+    let root = TrustedRoot {
+        logs: vec![TrustedLog {
+            log,
+            valid_from: Some(moment("2026-01-01T00:00:00Z")),
+            valid_until: None,
+        }],
+    };
+    Issued {
+        bundle: read.to_json(),
+        trusted_root: root.to_json(),
+        issuer_key: issuer.public().to_pem().into_bytes(),
+        manifest: signed.manifest,
+        read,
+    }
+}

@@ -1,0 +1,315 @@
+//! Certificates before verifiers that nobody here wrote: `sigstore-verify`, and openssl with jq.
+//!
+//! What they accept we accept; one changed byte in any part is refused by us and by one of them.
+#![expect(clippy::expect_used, reason = "tests")]
+
+mod certificate_fixture;
+
+use std::path::Path;
+use std::process::Command;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use certificate_fixture::{Issued, complete, issue, with_exceptions};
+use quietus::evidence::export::export;
+use quietus::evidence::verify::{Finding, Material, Source, verify};
+use serde_json::Value;
+use sigstore_verify::PublicKeyVerificationPolicy;
+use sigstore_verify::trust_root::TrustedRoot;
+use sigstore_verify::types::{Bundle, DerPublicKey};
+
+/// What a verifier is given; each part may have been tampered with.
+#[derive(Clone)]
+struct Parts {
+    bundle: Vec<u8>,
+    trusted_root: Vec<u8>,
+    issuer_key: Vec<u8>,
+    manifest: Vec<u8>,
+}
+
+impl From<&Issued> for Parts {
+    fn from(issued: &Issued) -> Self {
+        Self {
+            bundle: issued.bundle.clone(),
+            trusted_root: issued.trusted_root.clone(),
+            issuer_key: issued.issuer_key.clone(),
+            manifest: issued.manifest.clone(),
+        }
+    }
+}
+
+impl Parts {
+    fn ours(&self) -> bool {
+        verify(&Material {
+            bundle: &self.bundle,
+            trusted_root: Some((&self.trusted_root, Source::Given)),
+            issuer_key: Some((&self.issuer_key, Source::Given)),
+            manifest: Some(&self.manifest),
+        })
+        .passed()
+    }
+
+    fn sigstore(&self) -> Result<(), String> {
+        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).map_err(|e| e.to_string());
+        let bundle = Bundle::from_json(&text(&self.bundle)?).map_err(|e| e.to_string())?;
+        let root = TrustedRoot::from_json(&text(&self.trusted_root)?).map_err(|e| e.to_string())?;
+        let key = DerPublicKey::from_pem(&text(&self.issuer_key)?).map_err(|e| e.to_string())?;
+        let policy = PublicKeyVerificationPolicy::new(key);
+        let result = sigstore_verify::verify(self.manifest.as_slice(), &bundle, &policy, &root);
+        let result = result.map_err(|e| e.to_string())?;
+        if result.tlog_verified() { Ok(()) } else { Err("the log was not verified".to_owned()) }
+    }
+
+    /// The exported script in a fresh folder.
+    fn script(&self, script: &[u8]) -> Result<String, String> {
+        let folder = tempfile::tempdir().expect("folder");
+        let write = |name: &str, bytes: &[u8]| {
+            std::fs::write(folder.path().join(name), bytes).expect("written");
+        };
+        write("certificate.sigstore.json", &self.bundle);
+        write("trusted_root.json", &self.trusted_root);
+        write("issuer.pub.pem", &self.issuer_key);
+        write("manifest.json", &self.manifest);
+        write("verify.sh", script);
+        shell(folder.path(), "sh verify.sh .")
+    }
+
+    fn edit(&mut self, pointer: &str, change: impl FnOnce(&str) -> String) {
+        let mut value: Value = serde_json::from_slice(&self.bundle).expect("json");
+        let field = value.pointer_mut(pointer).expect("field");
+        *field = Value::String(change(field.as_str().expect("text")));
+        self.bundle = serde_json::to_vec(&value).expect("json");
+    }
+}
+
+fn shell(folder: &Path, command: &str) -> Result<String, String> {
+    let output =
+        Command::new("sh").arg("-c").arg(command).current_dir(folder).output().expect("a shell");
+    let text = format!(
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+    if output.status.success() { Ok(text) } else { Err(text) }
+}
+
+/// Whether openssl and jq are here; CI has both, and says so if they vanish.
+fn tools() -> bool {
+    let here = shell(Path::new("."), "openssl version && jq --version").is_ok();
+    assert!(here || option_env!("CI").is_none(), "openssl and jq are needed");
+    here
+}
+
+fn script(issued: &Issued) -> Vec<u8> {
+    let folder = export(&issued.bundle, &issued.trusted_root, &issued.issuer_key).expect("sound");
+    folder["verify.sh"].clone()
+}
+
+#[test]
+fn all_three_accept_an_untouched_certificate_anywhere_in_the_log() {
+    for (before, after) in [(0, 0), (0, 1), (1, 0), (3, 4), (300, 37), (255, 1), (256, 300)] {
+        let issued = issue(with_exceptions(), before, after);
+        let parts = Parts::from(&issued);
+        assert!(parts.ours(), "{before} {after}");
+        assert_eq!(parts.sigstore(), Ok(()), "{before} {after}");
+        if tools() {
+            let said = parts.script(&script(&issued)).expect("accepted");
+            assert_eq!(said.matches("PASS").count(), 5, "{said}");
+            assert!(said.contains("claims: complete-with-exceptions"), "{said}");
+        }
+    }
+}
+
+fn flip_base64(text: &str, place: usize) -> String {
+    let mut bytes = STANDARD.decode(text).expect("base64");
+    let place = place % bytes.len();
+    bytes[place] ^= 1;
+    STANDARD.encode(bytes)
+}
+
+const ENTRY: &str = "/verificationMaterial/tlogEntries/0";
+
+/// Every part of a certificate, with one change in it.
+fn tampered(issued: &Issued) -> Vec<(&'static str, Parts)> {
+    let good = Parts::from(issued);
+    let other = issue(complete(), 5, 5);
+    let entry = |field: &str| format!("{ENTRY}{field}");
+    let with = |change: &dyn Fn(&mut Parts)| {
+        let mut parts = good.clone();
+        change(&mut parts);
+        parts
+    };
+    let edit = |pointer: String, change: &dyn Fn(&str) -> String| {
+        with(&|parts: &mut Parts| parts.edit(&pointer, change))
+    };
+    let checkpoint = entry("/inclusionProof/checkpoint/envelope");
+    let size = format!("\n{}\n", issued.read.inclusion.size);
+    let bigger = format!("\n{}\n", issued.read.inclusion.size + 1);
+    let root = STANDARD.encode(issued.read.inclusion.root.0);
+    let payload = String::from_utf8(issued.read.envelope.payload.clone()).expect("text");
+    let softened = payload.replace("complete-with-exceptions", "complete");
+    let key_in_leaf = with(&|parts| {
+        let own = der(&issued.issuer_key);
+        let foreign = der(&other.issuer_key);
+        parts.edit(&entry("/canonicalizedBody"), |text| {
+            let leaf = String::from_utf8(STANDARD.decode(text).expect("base64")).expect("text");
+            STANDARD.encode(leaf.replace(&own, &foreign))
+        });
+    });
+    let index = with(&|parts| {
+        for field in ["/logIndex", "/inclusionProof/logIndex"] {
+            parts.edit(&entry(field), |text| (text.parse::<u64>().expect("index") ^ 1).to_string());
+        }
+    });
+    let manifest = with(&|parts| {
+        let place = parts.manifest.len() / 2;
+        parts.manifest[place] ^= 1;
+    });
+    vec![
+        ("payload byte", edit("/dsseEnvelope/payload".into(), &|text| flip_base64(text, 99))),
+        ("softer claim", edit("/dsseEnvelope/payload".into(), &|_| STANDARD.encode(&softened))),
+        ("signature", edit("/dsseEnvelope/signatures/0/sig".into(), &|text| flip_base64(text, 20))),
+        ("proof hash", edit(entry("/inclusionProof/hashes/0"), &|text| flip_base64(text, 3))),
+        ("checkpoint size", edit(checkpoint.clone(), &|text| text.replace(&size, &bigger))),
+        (
+            "checkpoint root",
+            edit(checkpoint.clone(), &|text| text.replace(&root, &flip_base64(&root, 7))),
+        ),
+        ("checkpoint signature", edit(checkpoint.clone(), &flip_note_signature)),
+        (
+            "checkpoint of another log",
+            edit(checkpoint, &|_| other.read.inclusion.checkpoint.clone()),
+        ),
+        ("leaf body", edit(entry("/canonicalizedBody"), &|text| flip_base64(text, 60))),
+        ("log index", index),
+        ("public key in the leaf", key_in_leaf),
+        ("another issuer", with(&|parts| parts.issuer_key.clone_from(&other.issuer_key))),
+        ("manifest", manifest),
+        (
+            "trusted root of another log",
+            with(&|parts| parts.trusted_root.clone_from(&other.trusted_root)),
+        ),
+        ("trusted root key", with(&|parts| flip_root_key(parts))),
+        ("proof root", edit(entry("/inclusionProof/rootHash"), &|text| flip_base64(text, 1))),
+        ("proof size", edit(entry("/inclusionProof/treeSize"), &|text| format!("{text}0"))),
+        ("log identifier", edit(entry("/logId/keyId"), &|text| flip_base64(text, 9))),
+        (
+            "key hint",
+            edit("/verificationMaterial/publicKey/hint".into(), &|text| flip_base64(text, 2)),
+        ),
+    ]
+}
+
+fn der(pem: &[u8]) -> String {
+    let text = std::str::from_utf8(pem).expect("text");
+    text.lines().filter(|line| !line.starts_with('-')).collect()
+}
+
+fn flip_note_signature(note: &str) -> String {
+    let (head, last) = note.trim_end().rsplit_once(' ').expect("a signature line");
+    format!("{head} {}\n", flip_base64(last, 30))
+}
+
+fn flip_root_key(parts: &mut Parts) {
+    let mut root: Value = serde_json::from_slice(&parts.trusted_root).expect("json");
+    let key = &mut root["tlogs"][0]["publicKey"]["rawBytes"];
+    *key = Value::String(flip_base64(key.as_str().expect("text"), 40));
+    parts.trusted_root = serde_json::to_vec(&root).expect("json");
+}
+
+#[test]
+fn one_change_in_any_part_is_refused_by_us_and_by_others() {
+    let issued = issue(with_exceptions(), 6, 5);
+    let script = script(&issued);
+    assert_eq!(Parts::from(&issued).sigstore(), Ok(()));
+    for (part, parts) in tampered(&issued) {
+        assert!(!parts.ours(), "we accepted a changed {part}");
+        let by_sigstore = parts.sigstore().is_err();
+        let by_script = tools() && parts.script(&script).is_err();
+        assert!(by_sigstore || by_script || !tools(), "nobody else refused a changed {part}");
+    }
+}
+
+#[test]
+fn each_changed_part_fails_in_its_own_step() {
+    let issued = issue(with_exceptions(), 6, 5);
+    let expected = [
+        ("payload byte", "signature"),
+        ("signature", "signature"),
+        ("proof hash", "inclusion"),
+        ("checkpoint size", "checkpoint"),
+        ("checkpoint root", "checkpoint"),
+        ("checkpoint signature", "checkpoint"),
+        ("leaf body", "log-entry"),
+        ("log index", "inclusion"),
+        ("another issuer", "issuer-key"),
+        ("manifest", "manifest"),
+        ("trusted root key", "trusted-root"),
+    ];
+    let changed = tampered(&issued);
+    for (part, step) in expected {
+        let (_, parts) = changed.iter().find(|(name, _)| *name == part).expect("part");
+        let verdict = verify(&Material {
+            bundle: &parts.bundle,
+            trusted_root: Some((&parts.trusted_root, Source::Given)),
+            issuer_key: Some((&parts.issuer_key, Source::Given)),
+            manifest: Some(&parts.manifest),
+        });
+        assert_eq!(verdict.finding(step), Some(Finding::Fail), "{part}: {:#?}", verdict.steps);
+    }
+}
+
+#[test]
+fn the_commands_of_the_instructions_work_as_they_are_written() {
+    if !tools() {
+        return;
+    }
+    let issued = issue(with_exceptions(), 6, 5);
+    let files = export(&issued.bundle, &issued.trusted_root, &issued.issuer_key).expect("sound");
+    let folder = tempfile::tempdir().expect("folder");
+    for (name, bytes) in &files {
+        std::fs::write(folder.path().join(name), bytes).expect("written");
+    }
+    let instructions = String::from_utf8(files["VERIFY.txt"].clone()).expect("text");
+    let commands: Vec<&str> = instructions
+        .lines()
+        .filter_map(|line| line.strip_prefix("    "))
+        .filter(|line| !line.starts_with(' '))
+        .collect();
+    assert_eq!(commands.len(), 8, "{commands:#?}");
+    let said = shell(folder.path(), &format!("set -e\n{}", commands.join("\n"))).expect("works");
+    assert!(said.contains("Verified OK"), "{said}");
+    let digest = quietus::domain::Digest::of(&issued.manifest).to_string();
+    assert_eq!(said.matches(&digest).count(), 3, "{said}");
+    assert!(instructions.contains(&digest));
+}
+
+#[test]
+fn openssl_reads_our_keys_and_checks_our_checkpoints() {
+    if !tools() {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("folder");
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/foreign/checkpoint.sh");
+    let log = quietus::evidence::LogKey::generate().expect("key");
+    let issuer = quietus::evidence::IssuerKey::generate().expect("key");
+    let root = quietus::domain::Digest::of(b"root");
+    let note = quietus::evidence::note::checkpoint("log.example.com/2026", 42, root, &log);
+    let write = |name: &str, text: &str| {
+        std::fs::write(folder.path().join(name), text).expect("written");
+    };
+    write("note", &note.expect("signed"));
+    write("log.pub.pem", &log.public().to_pem());
+    write("issuer.pub.pem", &issuer.public().to_pem());
+    for (name, key) in [("log.pem", log.to_pem()), ("issuer.pem", issuer.to_pem())] {
+        use secrecy::ExposeSecret as _;
+        write(name, key.expect("pem").expose_secret());
+    }
+    let said = shell(folder.path(), &format!("sh {script} .")).expect("accepted");
+    assert!(said.contains("keys and checkpoint hold"), "{said}");
+    write(
+        "note",
+        &std::fs::read_to_string(folder.path().join("note")).expect("note").replace("42", "43"),
+    );
+    assert!(shell(folder.path(), &format!("sh {script} .")).is_err());
+}

@@ -1,0 +1,167 @@
+//! What may never be changed is refused, whoever tries.
+
+use quietus::domain::{CaseOutcome, ScheduleName, SystemName};
+use quietus::store::{
+    Checkpoint, HoldKey, JobFault, NewCertificate, NewHold, NewLog, NewPause, OutboxEntry,
+    PauseScope, Settle, Settlement, Topic, TopicKind,
+};
+
+use crate::stage::{Stage, at, entry, new_id, scheduled_case, tenure};
+
+on_both! {
+    triggers_refuse,
+    a_released_hold_stays_released,
+    shredding_takes_the_sealed_bytes_only,
+}
+
+/// A store with a row in every table whose rows may not be changed.
+async fn fill(stage: &Stage) {
+    let store = &stage.store;
+    store.seed_schedule(&ScheduleName::parse("nightly").unwrap(), at(0)).await.unwrap();
+    let case = scheduled_case(10, 0);
+    let case_id = case.id;
+    store.open_case(case, at(11)).await.unwrap();
+    let mine = tenure(&stage.claim_one("worker", 12).await);
+    let fault = JobFault { kind: "rejected".to_owned(), message: "no".to_owned() };
+    let settle = Settle {
+        tenure: mine,
+        settlement: Settlement::Failed { fault },
+        now: at(13),
+        evidence: vec![entry(Some(case_id), None)],
+    };
+    assert!(store.settle(settle).await.unwrap());
+    let certificate = NewCertificate {
+        id: new_id(),
+        case_id,
+        outcome: CaseOutcome::Failed,
+        class: "scheduled".to_owned(),
+        overall: "failed".to_owned(),
+        issued_at: at(14),
+        statement: b"statement".to_vec(),
+        envelope: b"envelope".to_vec(),
+        manifest: b"manifest".to_vec(),
+        topics: vec![Topic { kind: TopicKind::System, name: "shop".to_owned() }],
+        leaf: OutboxEntry { detail: None, ..entry(Some(case_id), None) },
+        evidence: Vec::new(),
+    };
+    assert!(store.insert_certificate(certificate).await.unwrap());
+    let log = NewLog { log_id: "2026".to_owned(), origin: "example.com/2026".to_owned() };
+    store.create_log(log, at(0)).await.unwrap();
+    let batch = store.sequence("2026", 9, at(15), &mut |_| {}).await.unwrap().unwrap();
+    let checkpoint = Checkpoint {
+        log_id: "2026".to_owned(),
+        size: batch.size,
+        root: batch.root,
+        note: b"note".to_vec(),
+        signed_at: at(16),
+    };
+    store.store_checkpoint(checkpoint).await.unwrap();
+    store
+        .record_evidence(vec![OutboxEntry { detail: None, ..entry(None, None) }], at(17))
+        .await
+        .unwrap();
+    let hold = NewHold {
+        id: new_id(),
+        matter: "matter-1".to_owned(),
+        scope: serde_json::json!({"system": "shop"}),
+        sealed: Some(vec![1, 2, 3]),
+        reason: "litigation".to_owned(),
+        placed_by: "counsel".to_owned(),
+        review_on: None,
+    };
+    store.place_hold(hold, at(18), Vec::new()).await.unwrap();
+    let pause = NewPause {
+        id: new_id(),
+        scope: PauseScope::System(SystemName::parse("shop").unwrap()),
+        paused_by: "operator".to_owned(),
+        reason: "maintenance".to_owned(),
+    };
+    assert!(store.pause(pause, at(19), Vec::new()).await.unwrap());
+}
+
+async fn triggers_refuse(stage: Stage) {
+    fill(&stage).await;
+    let sqlite = stage.store.kind() == "sqlite";
+    let bytes = if sqlite { "x'00'" } else { "'\\x00'" };
+    let mut attempts = vec![
+        "UPDATE schedule_fires SET disposition = 'missed'".to_owned(),
+        "UPDATE log_leaves SET idx = idx + 100".to_owned(),
+        format!("UPDATE log_leaves SET body = {bytes}"),
+        "UPDATE log_checkpoints SET signed_at = 1".to_owned(),
+        format!("UPDATE documents SET content = {bytes}"),
+        "UPDATE certificate_topics SET name = 'other'".to_owned(),
+        "UPDATE attempts SET result = 'completed'".to_owned(),
+        "UPDATE attempts SET ended_at = NULL, result = NULL".to_owned(),
+        "UPDATE evidence_details SET kind = 'other'".to_owned(),
+        format!("UPDATE evidence_details SET sealed = {bytes}"),
+        format!("UPDATE certificates SET statement = {bytes}"),
+        "UPDATE certificates SET overall = 'complete'".to_owned(),
+        "UPDATE logs SET size = size - 1".to_owned(),
+        "UPDATE logs SET origin = 'other'".to_owned(),
+        format!("UPDATE log_tiles SET data = {bytes}"),
+        "UPDATE log_tiles SET n = n + 1".to_owned(),
+        "UPDATE evidence_outbox SET created_at = 1".to_owned(),
+        "UPDATE holds SET scope = '{}'".to_owned(),
+        "UPDATE holds SET sealed = NULL".to_owned(),
+        "UPDATE pauses SET name = 'other'".to_owned(),
+        "UPDATE cases SET plan = '{}'".to_owned(),
+        "UPDATE cases SET authors = '[]'".to_owned(),
+        "UPDATE jobs SET payload = '{}'".to_owned(),
+        "UPDATE jobs SET attempt = attempt - 1".to_owned(),
+    ];
+    let tables = [
+        "schedule_fires",
+        "log_leaves",
+        "log_checkpoints",
+        "documents",
+        "certificate_topics",
+        "attempts",
+        "evidence_details",
+        "certificates",
+        "logs",
+        "log_tiles",
+        "cases",
+        "jobs",
+        "holds",
+        "pauses",
+        "evidence_outbox",
+    ];
+    for table in tables {
+        assert!(stage.rows(table).await > 0, "`{table}` is empty: the test would prove nothing");
+        attempts.push(format!("DELETE FROM {table}"));
+        if !sqlite {
+            attempts.push(format!("TRUNCATE {table} CASCADE"));
+        }
+    }
+    for attempt in attempts {
+        let refused = stage.intrude(&attempt).await;
+        let Err(words) = refused else { panic!("`{attempt}` was carried out") };
+        assert!(
+            words.contains("append-only") || words.contains("only grows"),
+            "{attempt}: {words}"
+        );
+    }
+}
+
+async fn shredding_takes_the_sealed_bytes_only(stage: Stage) {
+    fill(&stage).await;
+    let shred = "UPDATE evidence_details SET sealed = NULL, shredded_at = 99";
+    assert_eq!(stage.intrude(shred).await.unwrap(), 1);
+    let bytes = if stage.store.kind() == "sqlite" { "x'00'" } else { "'\\x00'" };
+    let back = format!("UPDATE evidence_details SET sealed = {bytes}, shredded_at = NULL");
+    assert!(stage.intrude(&back).await.is_err());
+}
+
+async fn a_released_hold_stays_released(stage: Stage) {
+    fill(&stage).await;
+    let key = HoldKey::Matter("matter-1".to_owned());
+    assert_eq!(stage.store.release_holds(key, "counsel", at(20), Vec::new()).await.unwrap(), 1);
+    for wrong in [
+        "UPDATE holds SET released_at = NULL, released_by = NULL",
+        "UPDATE holds SET released_by = 'somebody else'",
+    ] {
+        assert!(stage.intrude(wrong).await.is_err(), "`{wrong}` was carried out");
+    }
+    // Its sealed values are needed no more.
+    assert_eq!(stage.intrude("UPDATE holds SET sealed = NULL").await.unwrap(), 1);
+}

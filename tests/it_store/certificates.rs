@@ -1,0 +1,135 @@
+//! Certificates.
+
+use quietus::domain::{CaseOutcome, CaseState};
+use quietus::store::{
+    CertificateFilter, CertificateState, JobFault, NewCertificate, NewLog, OutboxEntry, Settle,
+    Settlement, Topic, TopicKind,
+};
+use serde_json::json;
+use uuid::Uuid;
+
+use crate::stage::{Stage, at, entry, new_id, tenure};
+
+on_both! {
+    a_certificate_closes_its_case,
+    a_second_try_supersedes_the_certificate,
+    certificates_are_found,
+}
+
+fn certificate(case: Uuid, second: i64, rule: &str) -> NewCertificate {
+    let topic = |kind, name: &str| Topic { kind, name: name.to_owned() };
+    NewCertificate {
+        id: new_id(),
+        case_id: case,
+        outcome: CaseOutcome::Fulfilled,
+        class: "scheduled".to_owned(),
+        overall: "complete".to_owned(),
+        issued_at: at(second),
+        statement: b"statement".to_vec(),
+        envelope: b"envelope".to_vec(),
+        manifest: b"manifest".to_vec(),
+        topics: vec![topic(TopicKind::System, "shop"), topic(TopicKind::Rule, rule)],
+        leaf: OutboxEntry { detail: None, ..entry(Some(case), None) },
+        evidence: vec![entry(Some(case), None)],
+    }
+}
+
+async fn settle(stage: &Stage, second: i64, settlement: Settlement) {
+    let tenure = tenure(&stage.claim_one("worker", second).await);
+    let settle = Settle { tenure, settlement, now: at(second), evidence: Vec::new() };
+    assert!(stage.store.settle(settle).await.unwrap());
+}
+
+fn completed() -> Settlement {
+    Settlement::Completed { done: json!({}), verification: json!({}) }
+}
+
+async fn a_certificate_closes_its_case(stage: Stage) {
+    let store = &stage.store;
+    let (case, _) = stage.case_with_jobs(1).await;
+    let new = certificate(case, 10, "old-accounts");
+    // Not while a job is open.
+    assert!(!store.insert_certificate(new.clone()).await.unwrap());
+    assert_eq!(stage.rows("certificates").await + stage.rows("evidence_outbox").await, 0);
+    settle(&stage, 1, completed()).await;
+    assert!(store.insert_certificate(new.clone()).await.unwrap());
+    assert!(!store.insert_certificate(certificate(case, 11, "x")).await.unwrap());
+    let closed = store.case(case).await.unwrap().unwrap();
+    assert_eq!((closed.state, closed.outcome), (CaseState::Closed, Some(CaseOutcome::Fulfilled)));
+    assert!(store.cases_to_certify(5).await.unwrap().is_empty());
+    assert_eq!(stage.rows("evidence_outbox").await, 2);
+
+    let kept = store.certificate(new.id).await.unwrap().unwrap();
+    assert_eq!((kept.summary.state, &kept.bundle), (CertificateState::Signed, &None));
+    assert_eq!((&kept.statement, &kept.envelope), (&new.statement, &new.envelope));
+    assert!(store.certificates_to_bundle(5).await.unwrap().is_empty());
+    let log = NewLog { log_id: "2026".to_owned(), origin: "example.com/2026".to_owned() };
+    store.create_log(log, at(0)).await.unwrap();
+    store.sequence("2026", 100, at(12), &mut |_| {}).await.unwrap().unwrap();
+    let waiting = store.certificates_to_bundle(5).await.unwrap();
+    assert_eq!(waiting.len(), 1);
+    let leaf = store.leaf_of(waiting[0].summary.entry_id).await.unwrap().unwrap();
+    assert_eq!(leaf.body, new.leaf.body);
+    assert!(store.set_bundle(new.id, b"bundle".to_vec()).await.unwrap());
+    assert!(!store.set_bundle(new_id(), b"bundle".to_vec()).await.unwrap());
+    let logged = store.certificate(new.id).await.unwrap().unwrap();
+    assert_eq!(logged.summary.state, CertificateState::Logged);
+    assert_eq!(logged.bundle, Some(b"bundle".to_vec()));
+}
+
+async fn a_second_try_supersedes_the_certificate(stage: Stage) {
+    let store = &stage.store;
+    let (case, jobs) = stage.case_with_jobs(1).await;
+    let fault = JobFault { kind: "misconfigured".to_owned(), message: "no such table".to_owned() };
+    settle(&stage, 1, Settlement::Failed { fault }).await;
+    let first =
+        NewCertificate { outcome: CaseOutcome::Failed, ..certificate(case, 10, "old-accounts") };
+    assert!(store.insert_certificate(first.clone()).await.unwrap());
+    assert!(store.retry_job(jobs[0], 1, at(20), Vec::new()).await.unwrap());
+    assert_eq!(store.case(case).await.unwrap().unwrap().state, CaseState::Executing);
+    settle(&stage, 21, completed()).await;
+    let second = certificate(case, 30, "old-accounts");
+    assert!(store.insert_certificate(second.clone()).await.unwrap());
+    let superseded = store.certificate(first.id).await.unwrap().unwrap();
+    assert_eq!(superseded.summary.superseded_by, Some(second.id));
+    let in_force = store.certificate_of_case(case).await.unwrap().unwrap();
+    assert_eq!(in_force.summary.id, second.id);
+}
+
+async fn certificates_are_found(stage: Stage) {
+    let store = &stage.store;
+    let mut ids = Vec::new();
+    for (second, rule) in [(10, "old-accounts"), (20, "100%_gone"), (30, "old-orders")] {
+        let (case, _) = stage.case_with_jobs(1).await;
+        settle(&stage, 1, completed()).await;
+        let new = certificate(case, second, rule);
+        ids.push(new.id);
+        assert!(store.insert_certificate(new).await.unwrap());
+    }
+    let everything = CertificateFilter::default();
+    let text = |text: &str| CertificateFilter { text: Some(text.to_owned()), ..everything.clone() };
+    let case_id = store.certificate(ids[1]).await.unwrap().unwrap().summary.case_id;
+    let cases = [
+        (everything.clone(), vec![2, 1, 0]),
+        (
+            CertificateFilter { system: Some("shop".to_owned()), ..everything.clone() },
+            vec![2, 1, 0],
+        ),
+        (CertificateFilter { system: Some("old-orders".to_owned()), ..everything.clone() }, vec![]),
+        (CertificateFilter { rule: Some("old-orders".to_owned()), ..everything.clone() }, vec![2]),
+        (CertificateFilter { case_id: Some(case_id), ..everything.clone() }, vec![1]),
+        (CertificateFilter { from: Some(at(20)), ..everything.clone() }, vec![2, 1]),
+        (CertificateFilter { to: Some(at(20)), ..everything.clone() }, vec![0]),
+        (CertificateFilter { before: Some((at(20), ids[1])), ..everything.clone() }, vec![0]),
+        (CertificateFilter { limit: 1, ..everything.clone() }, vec![2]),
+        (text("OLD-"), vec![2, 0]),
+        (text("%_"), vec![1]),
+        (text("\\"), vec![]),
+    ];
+    for (filter, expected) in cases {
+        let found = store.list_certificates(filter.clone()).await.unwrap();
+        let found: Vec<Uuid> = found.into_iter().map(|one| one.id).collect();
+        let expected: Vec<Uuid> = expected.into_iter().map(|index: usize| ids[index]).collect();
+        assert_eq!(found, expected, "{filter:?}");
+    }
+}

@@ -1,0 +1,164 @@
+//! Claiming jobs and working under a lease.
+
+use std::collections::BTreeSet;
+
+use quietus::domain::JobState;
+use quietus::store::{
+    AttemptResult, Claim, Progress, Settle, Settlement, Start, Started, StillMine,
+};
+use serde_json::json;
+use uuid::Uuid;
+
+use crate::stage::{Stage, at, claim, entry, new_case, tenure};
+
+on_both! {
+    no_job_is_claimed_twice,
+    a_lost_lease_is_claimed_by_another,
+    an_old_attempt_changes_nothing,
+    what_is_not_due_is_not_claimed,
+    progress_comes_back_as_it_was_saved,
+    intent_and_start_are_one,
+    a_waiting_job_is_asked_after_in_time,
+}
+
+async fn no_job_is_claimed_twice(stage: Stage) {
+    stage.case_with_jobs(200).await;
+    let workers: Vec<_> = (0..8)
+        .map(|number| {
+            let store = stage.store.clone();
+            tokio::spawn(async move {
+                let mut mine: Vec<(Uuid, u32)> = Vec::new();
+                loop {
+                    let wish = claim(&format!("worker-{number}"), 1, 7);
+                    let claimed = store.claim(wish).await.unwrap();
+                    if claimed.is_empty() {
+                        return mine;
+                    }
+                    mine.extend(claimed.iter().map(|one| (one.job.id, one.job.attempt)));
+                }
+            })
+        })
+        .collect();
+    let mut all = Vec::new();
+    for worker in workers {
+        all.extend(worker.await.unwrap());
+    }
+    assert!(all.iter().all(|(_, attempt)| *attempt == 1));
+    let distinct: BTreeSet<_> = all.iter().collect();
+    assert_eq!((all.len(), distinct.len()), (200, 200));
+    assert_eq!(stage.store.job_counts().await.unwrap().get(&JobState::Running), Some(&200));
+}
+
+async fn a_lost_lease_is_claimed_by_another(stage: Stage) {
+    let (_, jobs) = stage.case_with_jobs(1).await;
+    let first = stage.claim_one("first", 0).await;
+    assert!(stage.store.claim(claim("second", 59, 5)).await.unwrap().is_empty());
+    assert!(stage.store.claim(claim("second", 60, 5)).await.unwrap().is_empty());
+    let second = stage.claim_one("second", 61).await;
+    assert_eq!((second.job.id, second.job.attempt, second.lost_attempt), (jobs[0], 2, Some(1)));
+    assert_eq!(first.job.attempt, 1);
+    let attempts = stage.store.attempts_of(jobs[0]).await.unwrap();
+    assert_eq!(attempts.len(), 2);
+    assert_eq!(attempts[0].result, Some(AttemptResult::Lost));
+    assert_eq!(attempts[0].ended_at, Some(at(61)));
+    assert_eq!((attempts[1].result, attempts[1].worker.as_str()), (None, "second"));
+}
+
+async fn an_old_attempt_changes_nothing(stage: Stage) {
+    let (case, jobs) = stage.case_with_jobs(1).await;
+    let old = tenure(&stage.claim_one("worker", 0).await);
+    // The same worker again: only the number tells the attempts apart.
+    let new = tenure(&stage.claim_one("worker", 100).await);
+    assert_eq!((old.worker.as_str(), old.attempt + 1), (new.worker.as_str(), new.attempt));
+
+    let store = &stage.store;
+    assert_eq!(store.heartbeat(&old, at(900)).await.unwrap(), None);
+    let progress = Progress { tenure: old.clone(), done: json!({"rows": 1}), lease_until: at(900) };
+    assert_eq!(store.save_progress(progress).await.unwrap(), None);
+    let start = Start {
+        tenure: old.clone(),
+        now: at(101),
+        lease_until: at(900),
+        evidence: vec![entry(Some(case), Some(jobs[0]))],
+    };
+    assert_eq!(store.start_attempt(start).await.unwrap(), Started::NotMine);
+    let settle = Settle {
+        tenure: old,
+        settlement: Settlement::Completed { done: json!({}), verification: json!({}) },
+        now: at(102),
+        evidence: vec![entry(Some(case), Some(jobs[0]))],
+    };
+    assert!(!store.settle(settle).await.unwrap());
+
+    let job = store.job(jobs[0]).await.unwrap().unwrap();
+    assert_eq!((job.state, job.done), (JobState::Running, None));
+    assert_eq!(job.lease, Some(("worker".to_owned(), at(160))));
+    assert_eq!(stage.rows("evidence_outbox").await, 0);
+    assert!(store.heartbeat(&new, at(900)).await.unwrap().is_some());
+}
+
+async fn what_is_not_due_is_not_claimed(stage: Stage) {
+    let mut case = new_case(3);
+    case.jobs[1].available_at = at(500);
+    case.jobs[2].blocked = Some(quietus::store::BlockedReason::Dependency);
+    let ids: Vec<Uuid> = case.jobs.iter().map(|job| job.id).collect();
+    stage.store.open_case(case, at(0)).await.unwrap();
+    let later = stage.store.job(ids[1]).await.unwrap().unwrap();
+    assert_eq!(later.state, JobState::Scheduled);
+    assert_eq!(stage.claim_one("worker", 1).await.job.id, ids[0]);
+    assert_eq!(stage.store.next_available_at().await.unwrap(), Some(at(500)));
+    let wish = Claim { lease_until: at(900), ..claim("worker", 40, 9) };
+    assert!(stage.store.claim(wish).await.unwrap().is_empty());
+    let claimed = stage.store.claim(claim("worker", 500, 9)).await.unwrap();
+    // The second has come due; the lease of the first has ended meanwhile.
+    let claimed: BTreeSet<Uuid> = claimed.iter().map(|one| one.job.id).collect();
+    assert_eq!(claimed, BTreeSet::from([ids[0], ids[1]]));
+    assert_eq!(
+        stage.store.unblock(quietus::store::BlockedReason::Dependency, at(501)).await.unwrap(),
+        1
+    );
+    assert_eq!(stage.claim_one("worker", 501).await.job.id, ids[2]);
+}
+
+async fn progress_comes_back_as_it_was_saved(stage: Stage) {
+    let (_, jobs) = stage.case_with_jobs(1).await;
+    let mine = tenure(&stage.claim_one("worker", 0).await);
+    let done = json!({"version": 1, "cursor": ["a\u{0}b", 1.0, 18_446_744_073_709_551_615_u64]});
+    let progress = Progress { tenure: mine, done: done.clone(), lease_until: at(300) };
+    let still = stage.store.save_progress(progress).await.unwrap().unwrap();
+    assert_eq!(still, StillMine { holds_version: 0, pauses_version: 0, cancel_requested: false });
+    let job = stage.store.job(jobs[0]).await.unwrap().unwrap();
+    assert_eq!(job.done, Some(done.clone()));
+    // Whoever takes over goes on from there.
+    assert_eq!(stage.claim_one("other", 301).await.job.done, Some(done));
+}
+
+async fn intent_and_start_are_one(stage: Stage) {
+    let (case, jobs) = stage.case_with_jobs(1).await;
+    let claimed = stage.claim_one("worker", 0).await;
+    let intent = entry(Some(case), Some(jobs[0]));
+    let start =
+        |evidence| Start { tenure: tenure(&claimed), now: at(1), lease_until: at(60), evidence };
+    // The same entry twice is refused, and then nothing is started either.
+    let twice = start(vec![intent.clone(), intent.clone()]);
+    assert!(stage.store.start_attempt(twice).await.is_err());
+    assert_eq!(stage.store.attempts_of(jobs[0]).await.unwrap()[0].started_at, None);
+    assert_eq!(stage.rows("evidence_outbox").await + stage.rows("evidence_details").await, 0);
+
+    let started = stage.store.start_attempt(start(vec![intent])).await.unwrap();
+    assert!(matches!(started, Started::Yes(_)));
+    assert_eq!(stage.store.attempts_of(jobs[0]).await.unwrap()[0].started_at, Some(at(1)));
+    assert_eq!(stage.rows("evidence_outbox").await, 1);
+}
+
+async fn a_waiting_job_is_asked_after_in_time(stage: Stage) {
+    stage.case_with_jobs(1).await;
+    let mine = tenure(&stage.claim_one("worker", 0).await);
+    let settlement = Settlement::Waiting { ask_at: at(700), reference: "ticket-9".to_owned() };
+    let settle = Settle { tenure: mine, settlement, now: at(5), evidence: Vec::new() };
+    assert!(stage.store.settle(settle).await.unwrap());
+    assert!(stage.store.claim(claim("worker", 699, 5)).await.unwrap().is_empty());
+    let again = stage.claim_one("worker", 700).await;
+    assert_eq!(again.job.reference.as_deref(), Some("ticket-9"));
+    assert_eq!((again.job.attempt, again.job.attempts_allowed, again.lost_attempt), (2, 6, None));
+}

@@ -1,0 +1,37 @@
+//! The store on both databases: one body of tests, run against SQLite and against PostgreSQL.
+//!
+//! PostgreSQL tests need `QUIETUS_TEST_POSTGRES_URL`, a server on which they may create databases;
+//! without it they fail and say so.
+
+#![expect(clippy::unwrap_used, reason = "a test stops where something is not as it must be")]
+
+/// Runs each of these bodies on both databases.
+macro_rules! on_both {
+    ($($name:ident,)*) => {
+        mod sqlite {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                super::$name(crate::stage::Stage::sqlite().await).await;
+            })*
+        }
+        mod postgres {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                super::$name(crate::stage::Stage::postgres().await).await;
+            })*
+        }
+    };
+}
+
+mod stage;
+
+mod append_only;
+mod cases;
+mod certificates;
+mod claims;
+mod connection;
+mod holds;
+mod log;
+mod schedules;
+mod schema;
+mod settlement;

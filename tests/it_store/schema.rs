@@ -1,0 +1,163 @@
+//! The schema: statements, files and laws.
+
+use quietus::domain::Digest;
+use quietus::store::migrations::{postgres_files, sqlite_files};
+use quietus::store::{OpenOptions, Store, StoreError, statements};
+
+use crate::stage::{Stage, at, new_case, new_id};
+
+on_both! {
+    every_statement_prepares,
+    opening_again_changes_nothing,
+    a_newer_schema_is_refused,
+    a_change_to_a_landed_migration_is_refused,
+    states_that_do_not_exist_are_refused,
+}
+
+async fn every_statement_prepares(stage: Stage) {
+    let statements = statements();
+    assert!(statements.len() > 80, "the list of statements has lost some: {}", statements.len());
+    for (name, sql) in statements {
+        if let Err(error) = stage.store.prepare(sql).await {
+            panic!("`{name}` on {}: {error}\n{sql:?}", stage.store.kind());
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn statements_give_the_same_columns_on_both() {
+    let (sqlite, postgres) = (Stage::sqlite().await, Stage::postgres().await);
+    for (name, sql) in statements() {
+        let columns =
+            (sqlite.store.prepare(sql).await.unwrap(), postgres.store.prepare(sql).await.unwrap());
+        assert_eq!(columns.0, columns.1, "`{name}`");
+    }
+}
+
+#[test]
+fn every_statement_is_in_the_list() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/store");
+    let (mut written, mut names) = (0, std::collections::BTreeSet::new());
+    for file in std::fs::read_dir(folder).unwrap() {
+        let path = file.unwrap().path();
+        let stem = path.file_stem().unwrap().to_str().unwrap().to_owned();
+        for line in std::fs::read_to_string(&path).unwrap().lines() {
+            if let Some((name, _)) = line.strip_prefix("const ").and_then(|l| l.split_once(": Sql"))
+            {
+                written += 1;
+                names.insert(format!("{stem}::{name}"));
+            }
+        }
+    }
+    // The ping and the lists of all files aside.
+    let listed: std::collections::BTreeSet<String> =
+        statements().into_iter().map(|(name, _)| name.to_owned()).collect();
+    names.remove("connection::PING");
+    assert_eq!(written, names.len() + 1);
+    assert_eq!(names, listed);
+}
+
+#[test]
+fn migrations_are_paired() {
+    let names = |files: Vec<quietus::store::migrations::MigrationFile>| {
+        files.into_iter().map(|file| file.name).collect::<Vec<_>>()
+    };
+    let sqlite = names(sqlite_files().unwrap());
+    assert_eq!(sqlite, names(postgres_files().unwrap()));
+    for (number, name) in (1..).zip(&sqlite) {
+        assert!(name.starts_with(&format!("{number:04}_")), "`{name}` is out of line");
+    }
+}
+
+/// Whoever has to change this list has edited a migration that somebody may have applied: write a
+/// new one instead. New lines at the end are how it grows.
+const LANDED: &[(&str, &str, &str)] = &[
+    (
+        "0001_beginning.sql",
+        "81133e1a4a96b0dfc8ce909721b526d87ab48c7d88cc2b02e58dafc63e88a20c",
+        "1d1bd9bbf4808cd48fef4a9594797028a60e87ab27520dfb797bef7ec0ec6ade",
+    ),
+    (
+        "0002_append_only.sql",
+        "a58a0bad40cb9930e32623bb2c7bb071e974d2828effd44f3f22783eff1f8b9e",
+        "a5395451276b3f1bb71b42ce83de20ce314400ef453f8ddb6f1d9ae4d0c4ed4e",
+    ),
+];
+
+#[test]
+fn landed_migrations_are_as_they_were() {
+    let (sqlite, postgres) = (sqlite_files().unwrap(), postgres_files().unwrap());
+    let found: Vec<(String, String, String)> = sqlite
+        .iter()
+        .zip(&postgres)
+        .map(|(sqlite, postgres)| {
+            let digest = |text: &str| Digest::of(text.as_bytes()).to_string();
+            (sqlite.name.clone(), digest(&sqlite.text), digest(&postgres.text))
+        })
+        .collect();
+    let landed: Vec<(String, String, String)> = LANDED
+        .iter()
+        .map(|(name, sqlite, postgres)| {
+            ((*name).to_owned(), (*sqlite).to_owned(), (*postgres).to_owned())
+        })
+        .collect();
+    assert_eq!(found, landed);
+}
+
+async fn opening_again_changes_nothing(stage: Stage) {
+    let case = new_case(1);
+    let id = case.id;
+    stage.store.open_case(case, at(0)).await.unwrap();
+    stage.store.close().await;
+    let again = Store::open(&stage.url, OpenOptions::default()).await.unwrap();
+    assert_eq!(again.case(id).await.unwrap().map(|case| case.id), Some(id));
+    again.ping().await.unwrap();
+}
+
+async fn a_newer_schema_is_refused(stage: Stage) {
+    let now = if stage.store.kind() == "sqlite" { "CURRENT_TIMESTAMP" } else { "now()" };
+    let success = if stage.store.kind() == "sqlite" { "1" } else { "true" };
+    let checksum = if stage.store.kind() == "sqlite" { "x'00'" } else { "'\\x00'" };
+    stage
+        .intrude(&format!(
+            "INSERT INTO _sqlx_migrations (version, description, installed_on, success, checksum,
+                 execution_time)
+             VALUES (9999, 'from the future', {now}, {success}, {checksum}, 0)"
+        ))
+        .await
+        .unwrap();
+    stage.store.close().await;
+    let error = Store::open(&stage.url, OpenOptions::default()).await.unwrap_err();
+    assert!(matches!(&error, StoreError::Migration { why } if why.contains("9999")), "{error}");
+}
+
+async fn a_change_to_a_landed_migration_is_refused(stage: Stage) {
+    let checksum = if stage.store.kind() == "sqlite" { "x'00'" } else { "'\\x00'" };
+    let changed = format!("UPDATE _sqlx_migrations SET checksum = {checksum} WHERE version = 2");
+    assert_eq!(stage.intrude(&changed).await.unwrap(), 1);
+    stage.store.close().await;
+    let error = Store::open(&stage.url, OpenOptions::default()).await.unwrap_err();
+    assert!(matches!(&error, StoreError::Migration { why } if why.contains("number 2")), "{error}");
+}
+
+async fn states_that_do_not_exist_are_refused(stage: Stage) {
+    let (_, jobs) = stage.case_with_jobs(1).await;
+    assert_ne!(jobs, vec![new_id()]);
+    for wrong in [
+        "UPDATE jobs SET state = 'finished'",
+        "UPDATE jobs SET state = 'completed'",
+        "UPDATE jobs SET state = 'running'",
+        "UPDATE jobs SET state = 'held'",
+        "UPDATE jobs SET state = 'blocked'",
+        "UPDATE jobs SET state = 'waiting'",
+        "UPDATE jobs SET settled_at = 1",
+        "UPDATE jobs SET attempt = -1",
+        "UPDATE cases SET state = 'closed'",
+        "UPDATE cases SET outcome = 'fulfilled'",
+        "UPDATE cases SET approved_at = 1",
+        "UPDATE versions SET value = -1",
+    ] {
+        let refused = stage.intrude(wrong).await;
+        assert!(refused.is_err(), "`{wrong}` was carried out");
+    }
+}

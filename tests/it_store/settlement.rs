@@ -1,0 +1,171 @@
+//! How attempts end.
+
+use quietus::domain::{CaseState, JobState};
+use quietus::store::{
+    Approval, AttemptResult, BlockedReason, Decision, JobFault, Settle, Settlement, StoreError,
+    Tenure,
+};
+use serde_json::json;
+use uuid::Uuid;
+
+use crate::stage::{Stage, at, claim, entry, new_case, tenure};
+
+on_both! {
+    a_settlement_and_its_evidence_are_one,
+    completed_needs_what_was_done_and_seen,
+    a_retry_waits_for_its_time,
+    a_failed_job_needs_a_person,
+    a_cap_puts_the_case_before_a_second_person,
+    whoever_is_asked_to_stop_can,
+    nobody_waits_for_a_release_once_called_off,
+}
+
+fn settle(tenure: Tenure, settlement: Settlement, second: i64) -> Settle {
+    Settle { tenure, settlement, now: at(second), evidence: Vec::new() }
+}
+
+fn fault(kind: &str) -> JobFault {
+    JobFault { kind: kind.to_owned(), message: "the server hung up".to_owned() }
+}
+
+fn decision(by: &str, second: i64) -> Decision {
+    Decision { by: by.to_owned(), reason: "looked at it".to_owned(), at: at(second) }
+}
+
+async fn a_settlement_and_its_evidence_are_one(stage: Stage) {
+    let (case, jobs) = stage.case_with_jobs(1).await;
+    let mine = tenure(&stage.claim_one("worker", 0).await);
+    let said = entry(Some(case), Some(jobs[0]));
+    stage.store.record_evidence(vec![said.clone()], at(0)).await.unwrap();
+    let completed = Settlement::Completed { done: json!({"rows": 3}), verification: json!({}) };
+    let mut wrong = settle(mine.clone(), completed.clone(), 9);
+    wrong.evidence = vec![entry(Some(case), Some(jobs[0])), said];
+    let refused = stage.store.settle(wrong).await.unwrap_err();
+    assert!(matches!(refused, StoreError::Conflict { .. }), "{refused}");
+    assert_eq!(stage.store.job(jobs[0]).await.unwrap().unwrap().state, JobState::Running);
+    assert_eq!(stage.store.attempts_of(jobs[0]).await.unwrap()[0].ended_at, None);
+    assert_eq!((stage.rows("evidence_outbox").await, stage.rows("evidence_details").await), (1, 1));
+
+    let mut right = settle(mine, completed, 9);
+    right.evidence = vec![entry(Some(case), Some(jobs[0]))];
+    assert!(stage.store.settle(right).await.unwrap());
+    let job = stage.store.job(jobs[0]).await.unwrap().unwrap();
+    assert_eq!((job.state, job.settled_at, job.lease), (JobState::Completed, Some(at(9)), None));
+    assert_eq!(stage.rows("evidence_outbox").await, 2);
+    let details = stage.store.details_of_case(case).await.unwrap();
+    assert_eq!(details.len(), 2);
+    assert!(details.iter().all(|detail| detail.sealed.is_some() && detail.job_id == Some(jobs[0])));
+}
+
+async fn completed_needs_what_was_done_and_seen(stage: Stage) {
+    let (case, jobs) = stage.case_with_jobs(1).await;
+    let mine = tenure(&stage.claim_one("worker", 0).await);
+    let completed =
+        Settlement::Completed { done: json!({"rows": 3}), verification: json!({"survivors": 0}) };
+    assert!(stage.store.settle(settle(mine.clone(), completed.clone(), 9)).await.unwrap());
+    let job = stage.store.job(jobs[0]).await.unwrap().unwrap();
+    assert_eq!(job.verification, Some(json!({"survivors": 0})));
+    // A second word after the last one changes nothing.
+    assert!(!stage.store.settle(settle(mine, completed, 10)).await.unwrap());
+    let to_certify = stage.store.cases_to_certify(10).await.unwrap();
+    assert_eq!(to_certify.iter().map(|case| case.id).collect::<Vec<Uuid>>(), vec![case]);
+}
+
+async fn a_retry_waits_for_its_time(stage: Stage) {
+    let (_, jobs) = stage.case_with_jobs(1).await;
+    let mine = tenure(&stage.claim_one("worker", 0).await);
+    let retry = Settlement::Retry { available_at: at(80), fault: fault("transient") };
+    assert!(stage.store.settle(settle(mine, retry, 9)).await.unwrap());
+    assert!(stage.store.claim(claim("worker", 79, 5)).await.unwrap().is_empty());
+    let again = stage.claim_one("worker", 80).await;
+    assert_eq!((again.job.attempt, again.job.attempts_allowed), (2, 5));
+    assert_eq!(again.job.last_fault, Some(fault("transient")));
+    assert_eq!(again.lost_attempt, None);
+    let first = &stage.store.attempts_of(jobs[0]).await.unwrap()[0];
+    assert_eq!(
+        (first.result, &first.fault),
+        (Some(AttemptResult::Retry), &Some(fault("transient")))
+    );
+    let given_back = Settlement::Released { available_at: at(90) };
+    assert!(stage.store.settle(settle(tenure(&again), given_back, 90)).await.unwrap());
+    assert_eq!(stage.claim_one("worker", 90).await.job.attempts_allowed, 6);
+}
+
+async fn a_failed_job_needs_a_person(stage: Stage) {
+    let (case, jobs) = stage.case_with_jobs(1).await;
+    let mine = tenure(&stage.claim_one("worker", 0).await);
+    let failed = Settlement::Failed { fault: fault("misconfigured") };
+    assert!(stage.store.settle(settle(mine, failed, 9)).await.unwrap());
+    assert!(stage.store.claim(claim("worker", 9999, 5)).await.unwrap().is_empty());
+    assert_eq!(stage.store.cases_to_certify(10).await.unwrap().len(), 1);
+    let evidence = vec![entry(Some(case), Some(jobs[0]))];
+    assert!(stage.store.retry_job(jobs[0], 3, at(20), evidence).await.unwrap());
+    assert!(!stage.store.retry_job(jobs[0], 3, at(21), Vec::new()).await.unwrap());
+    assert!(stage.store.cases_to_certify(10).await.unwrap().is_empty());
+    let again = stage.claim_one("worker", 20).await;
+    assert_eq!((again.job.attempt, again.job.attempts_allowed), (2, 4));
+    assert_eq!(again.job.settled_at, None);
+}
+
+async fn a_cap_puts_the_case_before_a_second_person(stage: Stage) {
+    let mut new = new_case(2);
+    new.jobs[1].available_at = at(10_000);
+    let (case, job) = (new.id, new.jobs[0].id);
+    stage.store.open_case(new, at(0)).await.unwrap();
+    let claimed = stage.claim_one("worker", 0).await;
+    assert!(!claimed.approved);
+    let blocked = Settlement::Blocked { reason: BlockedReason::Cap, pauses_version: 0 };
+    assert!(stage.store.settle(settle(tenure(&claimed), blocked, 9)).await.unwrap());
+    let store = &stage.store;
+    let waiting = store.case(case).await.unwrap().unwrap();
+    assert_eq!(waiting.state, CaseState::AwaitingApproval);
+    assert_eq!(waiting.blocked_reason.as_deref(), Some("cap"));
+    assert!(store.claim(claim("worker", 99, 5)).await.unwrap().is_empty());
+    assert!(store.unblock(BlockedReason::Cap, at(99)).await.is_err());
+
+    let same = store.approve_case(case, decision("Mira", 100), Vec::new()).await.unwrap();
+    assert_eq!(same, Approval::SamePerson);
+    assert!(store.claim(claim("worker", 101, 5)).await.unwrap().is_empty());
+    let evidence = vec![entry(Some(case), None)];
+    let other = store.approve_case(case, decision("jonas", 102), evidence).await.unwrap();
+    assert_eq!(other, Approval::Approved);
+    let again = store.approve_case(case, decision("jonas", 103), Vec::new()).await.unwrap();
+    assert_eq!(again, Approval::NotAwaiting);
+    let claimed = stage.claim_one("worker", 102).await;
+    assert!(claimed.approved && claimed.job.id == job);
+    let approved = store.case(case).await.unwrap().unwrap();
+    assert_eq!(
+        (approved.state, approved.approved),
+        (CaseState::Executing, Some(decision("jonas", 102)))
+    );
+    assert_eq!(stage.rows("evidence_outbox").await, 1);
+}
+
+async fn whoever_is_asked_to_stop_can(stage: Stage) {
+    let (case, jobs) = stage.case_with_jobs(2).await;
+    let mine = tenure(&stage.claim_one("worker", 0).await);
+    let store = &stage.store;
+    assert!(store.cancel_case(case, decision("jonas", 5), Vec::new()).await.unwrap());
+    assert!(!store.cancel_case(case, decision("jonas", 6), Vec::new()).await.unwrap());
+    assert!(store.claim(claim("worker", 9, 5)).await.unwrap().is_empty());
+    assert!(store.heartbeat(&mine, at(90)).await.unwrap().unwrap().cancel_requested);
+    assert!(store.cases_to_certify(5).await.unwrap().is_empty());
+    assert!(store.settle(settle(mine, Settlement::Cancelled, 10)).await.unwrap());
+    for job in jobs {
+        assert_eq!(store.job(job).await.unwrap().unwrap().state, JobState::Cancelled);
+        assert!(!store.cancel_job(job, "jonas", at(11), Vec::new()).await.unwrap());
+    }
+    let closing = store.cases_to_certify(5).await.unwrap();
+    assert_eq!(closing[0].cancelled, Some(decision("jonas", 5)));
+}
+
+async fn nobody_waits_for_a_release_once_called_off(stage: Stage) {
+    let (_, jobs) = stage.case_with_jobs(1).await;
+    let mine = tenure(&stage.claim_one("worker", 0).await);
+    assert!(stage.store.cancel_job(jobs[0], "jonas", at(1), Vec::new()).await.unwrap());
+    let held = Settlement::Held { matters: vec!["matter-7".to_owned()], holds_version: 0 };
+    assert!(stage.store.settle(settle(mine, held, 2)).await.unwrap());
+    let again = stage.claim_one("worker", 2).await;
+    assert_eq!(again.job.cancel_requested, Some(("jonas".to_owned(), at(1))));
+    assert!(stage.store.settle(settle(tenure(&again), Settlement::Cancelled, 3)).await.unwrap());
+}
