@@ -19,7 +19,8 @@ use crate::evidence::EvidenceKind;
 use crate::plan::{Acting, CapExceeded, Plan, SystemPlan};
 use crate::schedule::Timetable;
 use crate::store::{
-    BlockedReason, CaseCause, CaseFilter, FireBatch, JobKind, NewCase, NewJob, OpenedCase, PlannedDocument,
+    BlockedReason, CaseCause, CaseFilter, FireBatch, JobKind, NewCase, NewJob, OpenedCase,
+    OutboxEntry, PlannedDocument,
 };
 
 /// Attempts that a job gets before a person is asked.
@@ -187,23 +188,7 @@ impl Quietus {
                 )
             })
             .collect::<Result<Vec<_>, _>>()?;
-        let opened = self.record(
-            EvidenceKind::CaseOpened,
-            About { case: Some(case), job: None },
-            &json!({
-                "case": case,
-                "cause": opening.cause.as_str(),
-                "by": opening.actor.0,
-                "moment": opening.moment,
-                "schedule": opening.occurrence.as_ref().map(|one| one.schedule.to_string()),
-                "occurrence": opening.occurrence.as_ref().map(|one| one.due_at),
-                "planSha256": plan.digest,
-                "rulesSha256": self.rules.digest,
-                "mapSha256": self.map.digest,
-                "jobs": jobs.iter().map(|job| json!({"id": job.id, "system": job.system})).collect::<Vec<_>>(),
-                "waitsForApproval": blocked.is_some(),
-            }),
-        )?;
+        let opened = self.record_opening(case, &opening, &plan, &jobs, blocked)?;
         let lag = opening
             .occurrence
             .as_ref()
@@ -221,7 +206,7 @@ impl Quietus {
             },
             rules: self.rules_document.clone(),
             map: self.map_document.clone(),
-            authors: authors(&on_record),
+            authors: authors(&on_record, &opening.actor),
             opened_by: opening.actor.0,
             lag_us: lag,
             blocked_reason: blocked.map(|_| words_for(&on_record.exceeded)),
@@ -231,6 +216,35 @@ impl Quietus {
             fires: opening.occurrence.map(|one| one.fires),
             evidence: vec![opened],
         })
+    }
+
+    fn record_opening(
+        &self,
+        case: Uuid,
+        opening: &Opening<'_>,
+        plan: &PlannedDocument,
+        jobs: &[NewJob],
+        blocked: Option<BlockedReason>,
+    ) -> Result<OutboxEntry, AppError> {
+        let jobs: Vec<_> =
+            jobs.iter().map(|job| json!({ "id": job.id, "system": job.system })).collect();
+        self.record(
+            EvidenceKind::CaseOpened,
+            About { case: Some(case), job: None },
+            &json!({
+                "case": case,
+                "cause": opening.cause.as_str(),
+                "by": opening.actor.0,
+                "moment": opening.moment,
+                "schedule": opening.occurrence.as_ref().map(|one| one.schedule.to_string()),
+                "occurrence": opening.occurrence.as_ref().map(|one| one.due_at),
+                "planSha256": plan.digest,
+                "rulesSha256": self.rules.digest,
+                "mapSha256": self.map.digest,
+                "jobs": jobs,
+                "waitsForApproval": blocked.is_some(),
+            }),
+        )
     }
 
     fn available_at(&self, opening: &Opening<'_>, now: Timestamp) -> Timestamp {
@@ -297,9 +311,11 @@ pub(crate) fn planned_records(counts: &Counts) -> u64 {
         .sum()
 }
 
-fn authors(on_record: &PlanOnRecord) -> Vec<String> {
+/// Who may not approve: authors of the rules whose caps are exceeded, and whoever opened the case.
+fn authors(on_record: &PlanOnRecord, opener: &Actor) -> Vec<String> {
     let mut authors: Vec<String> =
         on_record.exceeded.iter().map(|one| one.author.clone()).collect();
+    authors.push(opener.0.clone());
     authors.sort();
     authors.dedup();
     authors
