@@ -57,14 +57,14 @@ impl Quietus {
             return Ok(ended(attempt, settlement, "outside of the schedule's window"));
         }
         if let Some(fault) = too_many_lost(attempt) {
-            return Ok(self.faulted(attempt, "", fault));
+            return Ok(self.faulted(attempt, "", &fault));
         }
         let name = SystemName::parse(&job.system)
             .map_err(|error| AppError::Unreadable { what: "a job", why: error.to_string() })?;
         let compiled = match self.compile_job(attempt, &name).await {
             Ok(compiled) => compiled,
             Err(AppError::Input(message)) => {
-                return Ok(self.faulted(attempt, "", Fault::Misconfigured { message }));
+                return Ok(self.faulted(attempt, "", &Fault::Misconfigured { message }));
             }
             Err(other) => return Err(other),
         };
@@ -85,7 +85,7 @@ impl Quietus {
             }
             Err(error) => {
                 let fault = Fault::Misconfigured { message: error.to_string() };
-                Ok(self.faulted(attempt, &order.key, fault))
+                Ok(self.faulted(attempt, &order.key, &fault))
             }
         }
     }
@@ -119,9 +119,9 @@ impl Quietus {
         Ok(Err(Box::new(ended(attempt, settlement, words))))
     }
 
-    fn faulted(&self, attempt: &Attempt<'_>, order_key: &str, fault: Fault) -> Ready {
+    fn faulted(&self, attempt: &Attempt<'_>, order_key: &str, fault: &Fault) -> Ready {
         let done = attempt.done.clone();
-        Ready::Ended(Box::new(self.ending_of_fault(attempt, order_key, &fault, done)))
+        Ready::Ended(Box::new(self.ending_of_fault(attempt, order_key, fault, done)))
     }
 
     async fn compile_job(

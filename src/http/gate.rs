@@ -165,7 +165,7 @@ mod tests {
         assert_eq!(most, 100);
         assert!(!failures.one_more(start + Duration::from_millis(100)));
         assert!(failures.one_more(start + Duration::from_millis(300)));
-        let later = start + Duration::from_secs(3600);
+        let later = start + Duration::from_hours(1);
         assert_eq!((0..1000).take_while(|_| failures.one_more(later)).count(), 100);
     }
 

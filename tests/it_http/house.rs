@@ -275,7 +275,7 @@ impl House {
     pub async fn work(&self) {
         let stop = CancellationToken::new();
         while self.product.carry_out_next("test", &stop).await.unwrap().is_some() {}
-        self.product.certify_now().await.unwrap();
+        self.product.certify_finished().await.unwrap();
     }
 
     /// Opens a case, has it approved, carries it out; its identifier and its certificate's.
