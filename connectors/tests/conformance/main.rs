@@ -3,6 +3,8 @@
 //! `tests/run` starts the servers and names them in the environment. Every test gets a database
 //! of its own; its name says the kind: `postgresql::erases_exactly_the_scope`.
 
+#![expect(clippy::expect_used, reason = "a test that cannot go on fails there")]
+
 #[macro_use]
 mod roll;
 
