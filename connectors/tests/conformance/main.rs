@@ -105,6 +105,7 @@ conformance! {
         strategies::null_empties_every_type,
         strategies::constants_of_every_type,
         strategies::days_and_moments_lose_their_detail,
+        strategies::moments_kept_as_numbers_lose_their_detail,
         strategies::addresses_lose_their_last_part,
         strategies::numbers_become_the_lower_bound_of_their_band,
         strategies::text_keeps_its_first_characters_or_a_marker,
