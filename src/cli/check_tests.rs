@@ -1,3 +1,5 @@
+//! Tests of `check`: a fine folder is summed up, a broken one is told as a whole.
+
 use super::*;
 use crate::cli::init;
 
