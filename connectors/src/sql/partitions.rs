@@ -26,6 +26,8 @@ impl Run<'_> {
             || one.partitions != PartitionPolicy::Drop
             || one.delete_when == Predicate::Never
             || found.partitioned_by.is_none()
+            // The system drops no partition of a table that foreign keys lead to.
+            || self.scene.catalogue.references.iter().any(|one| one.parent == table)
         {
             return Ok(Flow::Finished);
         }
