@@ -1,6 +1,8 @@
 //! The process's real clock and ids, and its logs. Logs never hold personal data: what is logged
 //! are names from the data map and the rules, counts, and identifiers of our own.
 
+use std::io::IsTerminal as _;
+
 use jiff::Timestamp;
 use uuid::Uuid;
 
