@@ -339,7 +339,9 @@ fn postgres_query<'q>(text: AssertSqlSafe<String>, binds: &[Cell]) -> PostgresQu
 }
 
 fn mariadb_query<'q>(text: AssertSqlSafe<String>, binds: &[Cell]) -> MariaDbQuery<'q> {
-    let mut query = sqlx::query(text).persistent(false);
+    // Closing a statement has no answer, and the next one would wait for a delayed acknowledgement
+    // (40 ms each); the cache of prepared statements is bounded.
+    let mut query = sqlx::query(text).persistent(true);
     for bind in binds {
         query = match bind {
             // Times are written as text for these two.
