@@ -3,8 +3,7 @@
 use quietus_connectors::{FieldType, Predicate, Strategy, TreatmentKind};
 
 use crate::drafting::{
-    deleted, done_as_previewed, draft, due, list, listed, of, order, preview, refused, text,
-    treated,
+    deleted, done_as_previewed, draft, due, list, listed, of, order, refused, text, treated,
 };
 use crate::fixture::Fixture;
 
@@ -151,7 +150,7 @@ pub async fn a_category_that_holds_a_childs_clock_is_refused(fixture: &Fixture) 
 async fn refused_by_name(fixture: &Fixture, order: quietus_connectors::Order) {
     let before = fixture.content("orders").await;
     let connector = fixture.connector();
-    let counts = preview(&*connector, &order).await;
+    let counts = connector.preview(&order).await.expect("a preview");
     let why = refused(&*connector, &order).await;
     for reasons in [counts.refusals.join(" "), why] {
         assert!(
