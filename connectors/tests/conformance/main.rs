@@ -1,0 +1,146 @@
+//! The conformance suite: one body of tests for every kind of SQL system.
+//!
+//! `tests/run` starts the servers and names them in the environment. Every test gets a database
+//! of its own; its name says the kind: `postgresql::erases_exactly_the_scope`.
+
+#[macro_use]
+mod roll;
+
+mod catalogue;
+mod categories;
+mod dates;
+mod discretion;
+mod drafting;
+mod drift;
+mod fixture;
+mod keys;
+mod links;
+mod locks;
+mod logic;
+mod names;
+mod partitions;
+mod reach;
+mod references;
+mod restriction;
+mod resume;
+mod scope;
+mod strategies;
+mod verification;
+
+conformance! {
+    everywhere {
+        catalogue::describes_tables_views_keys_and_references,
+        catalogue::describes_what_references_do,
+        catalogue::the_progress_table_is_not_described,
+        categories::an_order_loses_its_address_and_later_goes_as_a_whole,
+        categories::two_categories_of_one_record_are_counted_apart,
+        categories::a_condition_may_read_the_field_that_is_cleared,
+        categories::a_category_that_holds_the_clock_does_not_spare_the_others,
+        categories::a_record_that_must_stay_is_treated_instead,
+        dates::moments_and_days_at_the_cutoff,
+        dates::local_time_around_the_change_of_clocks,
+        discretion::planted_values_never_come_back,
+        discretion::a_violated_unique_constraint_is_told_without_values,
+        discretion::a_violated_check_is_told_without_values,
+        discretion::an_applications_own_error_is_not_passed_on,
+        drift::a_new_field_stops_the_order,
+        drift::a_new_field_of_a_kept_collection_stops_the_order,
+        drift::a_missing_field_stops_the_order,
+        drift::a_missing_collection_stops_the_order,
+        drift::another_key_stops_the_order,
+        drift::what_fits_is_no_drift,
+        keys::keys_of_whole_numbers,
+        keys::keys_of_text,
+        keys::keys_of_uuids,
+        keys::keys_of_bytes,
+        keys::keys_of_days_moments_and_decimals,
+        keys::keys_of_several_fields,
+        links::the_starting_point_may_be_two_levels_up,
+        links::a_needed_link_keeps_the_parent,
+        links::negation_through_a_link_holds_without_a_parent,
+        links::inactivity_takes_the_latest_of_several,
+        links::links_may_have_several_fields,
+        links::inspect_reads_own_and_linked_fields,
+        locks::two_orders_at_once_share_the_work,
+        locks::records_per_second_are_bounded,
+        logic::random_predicates_agree_with_a_plain_evaluator,
+        logic::random_deletions_leave_exactly_the_others,
+        names::awkward_names_are_quoted,
+        reach::every_kind_opens_and_no_other,
+        reach::check_names_the_product,
+        reach::a_missing_database_is_misconfigured,
+        references::children_go_first_and_keep_their_parents,
+        references::a_kept_child_is_not_taken_along,
+        references::a_held_child_keeps_its_parent,
+        references::a_cascade_into_what_is_not_mapped_is_refused,
+        references::an_unmapped_child_is_never_harmed,
+        references::set_null_releases_the_child_but_touches_no_held_one,
+        references::composite_references_are_followed,
+        references::a_self_reference_goes_from_the_leaves,
+        references::a_circle_of_references_is_settled,
+        references::a_chain_of_collections_is_kept_from_its_lowest_link,
+        restriction::a_boolean_says_so,
+        restriction::a_moment_says_since_when,
+        restriction::a_record_moves_away_and_back,
+        restriction::restriction_and_deletion_in_one_order,
+        resume::stopped_after_every_chunk_and_resumed_is_complete,
+        resume::progress_reports_grow_and_end_with_the_receipt,
+        resume::dropped_anywhere_and_resumed_is_complete,
+        resume::an_overtaken_attempt_commits_nothing_more,
+        resume::an_older_attempt_cannot_begin,
+        resume::two_orders_do_not_mix_their_counts,
+        resume::forget_removes_what_was_kept_to_resume,
+        resume::the_limit_of_records_is_never_passed,
+        scope::preview_changes_nothing,
+        scope::erases_exactly_the_scope,
+        scope::the_cutoff_itself_is_due_and_a_microsecond_later_is_not,
+        scope::held_records_stay_untouched,
+        scope::the_same_key_again_counts_nothing_twice,
+        scope::text_is_compared_exactly,
+        scope::constants_are_values_and_never_sql,
+        scope::lists_of_ten_thousand_keys,
+        scope::an_empty_order_and_an_absent_subject_are_done_with_zero,
+        strategies::null_empties_every_type,
+        strategies::constants_of_every_type,
+        strategies::days_and_moments_lose_their_detail,
+        strategies::addresses_lose_their_last_part,
+        strategies::numbers_become_the_lower_bound_of_their_band,
+        strategies::text_keeps_its_first_characters_or_a_marker,
+        strategies::unique_values_do_not_collide,
+        strategies::a_lookalike_of_a_unique_value_is_replaced,
+        strategies::null_where_it_is_not_allowed_is_refused,
+        strategies::a_generated_column_is_never_written,
+        strategies::a_violated_constraint_is_no_success,
+        verification::finds_nothing_after_a_clean_sweep,
+        verification::finds_a_record_that_came_afterwards,
+        verification::finds_a_field_that_was_filled_again,
+        verification::what_must_stay_is_no_survivor,
+        verification::finds_a_record_whose_restriction_was_removed,
+    }
+    // A column of SQLite may hold anything: its declared type is only a hint.
+    postgresql_and_mariadb {
+        drift::another_type_stops_the_order,
+        reach::wrong_credentials_are_misconfigured_and_not_printed,
+        reach::an_unreachable_server_is_transient,
+        reach::missing_privileges_are_named,
+        reach::a_broken_connection_is_never_done,
+        locks::gives_way_to_a_lock_and_finishes_later,
+        locks::applications_do_not_queue_behind_the_connector,
+        locks::a_long_reader_is_no_obstacle,
+        locks::a_slow_statement_is_cancelled,
+    }
+    postgresql {
+        partitions::only_a_partition_that_is_due_as_a_whole_is_dropped,
+        partitions::without_leave_no_partition_is_dropped,
+        partitions::a_reference_keeps_the_partition,
+        partitions::the_limit_of_records_holds_for_partitions,
+        partitions::dropping_gives_way_to_a_reader,
+        catalogue::describes_partitions_once,
+    }
+    mariadb {}
+    sqlite {
+        reach::a_file_that_is_no_database_is_misconfigured,
+        dates::text_that_is_no_moment_is_never_due,
+        locks::gives_way_to_another_writer,
+    }
+}

@@ -1,0 +1,117 @@
+//! Restricting and lifting, by a flag and by moving.
+
+use quietus_connectors::{Outcome, Predicate, Restriction};
+
+use crate::drafting::{
+    CUTOFF, Draft, MOMENT, done, done_as_previewed, draft, due, equal, of, one_of, order,
+};
+use crate::fixture::Fixture;
+
+fn flag(field: &str) -> Restriction {
+    Restriction::Flag { field: field.to_owned() }
+}
+
+fn three() -> Predicate {
+    one_of("id", (1..=3).map(quietus_connectors::Value::Integer).collect())
+}
+
+fn restricted(outcome: &Outcome) -> (u64, u64) {
+    let people = of(outcome, "people");
+    (people.restricted, people.lifted)
+}
+
+pub async fn a_boolean_says_so(fixture: &Fixture) {
+    fixture
+        .sql(
+            "CREATE TABLE people (id {bigint} PRIMARY KEY, restricted {boolean});
+             INSERT INTO people VALUES (1, FALSE), (2, NULL), (3, TRUE), (4, FALSE), (5, TRUE)",
+        )
+        .await;
+    let people = || draft(fixture, "people: id integer, restricted boolean");
+    let connector = fixture.connector();
+    let restrict = order("flag", [people().restrict(flag("restricted"), three())]);
+    let outcome = done_as_previewed(&*connector, &restrict).await;
+    assert_eq!(restricted(&outcome), (2, 0), "3 was restricted before");
+    let query = "SELECT id FROM people WHERE restricted = TRUE ORDER BY id";
+    assert_eq!(fixture.column(query).await, ["1", "2", "3", "5"]);
+    let lift = order("flag-lift", [people().lift(flag("restricted"), equal("id", 1))]);
+    assert_eq!(restricted(&done_as_previewed(&*connector, &lift).await), (0, 1));
+    assert_eq!(fixture.column(query).await, ["2", "3", "5"]);
+}
+
+pub async fn a_moment_says_since_when(fixture: &Fixture) {
+    fixture
+        .sql(
+            "CREATE TABLE people (id {bigint} PRIMARY KEY, restricted_at {moment},
+                restricted_on {day});
+             INSERT INTO people VALUES (1, NULL, NULL), (2, NULL, NULL),
+                (3, {@2026-02-02T00:00:00Z}, NULL), (4, NULL, NULL)",
+        )
+        .await;
+    let people =
+        || draft(fixture, "people: id integer, restricted_at timestamp, restricted_on date");
+    let connector = fixture.connector();
+    let restrict = order("moment", [people().restrict(flag("restricted_at"), three())]);
+    let outcome = done_as_previewed(&*connector, &restrict).await;
+    assert_eq!(restricted(&outcome), (2, 0), "3 was restricted before, and keeps its moment");
+    let at = fixture.kind.moment(MOMENT);
+    let since = format!("SELECT COUNT(*) FROM people WHERE restricted_at = {at}");
+    if fixture.kind != crate::fixture::Kind::Sqlite {
+        assert_eq!(fixture.count(&since).await, 2);
+    }
+    let lift = order("moment-lift", [people().lift(flag("restricted_at"), three())]);
+    assert_eq!(restricted(&done_as_previewed(&*connector, &lift).await), (0, 3));
+    let still = "SELECT COUNT(*) FROM people WHERE restricted_at IS NOT NULL";
+    assert_eq!(fixture.count(still).await, 0);
+    let days = order("day", [people().restrict(flag("restricted_on"), three())]);
+    assert_eq!(restricted(&done_as_previewed(&*connector, &days).await), (3, 0));
+    let on = fixture.count("SELECT COUNT(*) FROM people WHERE restricted_on = '2026-06-01'").await;
+    assert_eq!(on, 3);
+}
+
+fn movable(fixture: &Fixture) -> Draft {
+    draft(fixture, "people: id integer, email text, left_at timestamp")
+}
+
+pub async fn a_record_moves_away_and_back(fixture: &Fixture) {
+    fixture
+        .sql(
+            "CREATE TABLE people (id {bigint} PRIMARY KEY, email {text}, left_at {moment});
+             CREATE TABLE people_restricted (id {bigint} PRIMARY KEY, email {text},
+                left_at {moment});
+             INSERT INTO people VALUES (1, 'a@example.org', {@2025-01-01T00:00:00.123456Z}),
+                (2, NULL, NULL), (3, 'c@example.org', NULL), (4, 'd@example.org', NULL)",
+        )
+        .await;
+    let before = fixture.content("people").await;
+    let connector = fixture.connector();
+    let there = || Restriction::Move { to: fixture.kind.source("people_restricted") };
+    let restrict = order("move", [movable(fixture).restrict(there(), three())]);
+    let outcome = done_as_previewed(&*connector, &restrict).await;
+    assert_eq!(restricted(&outcome), (3, 0));
+    assert_eq!(fixture.ids("people").await, [4]);
+    assert_eq!(fixture.ids("people_restricted").await, [1, 2, 3]);
+    let lift = order("move-back", [movable(fixture).lift(there(), three())]);
+    assert_eq!(restricted(&done_as_previewed(&*connector, &lift).await), (0, 3));
+    assert_eq!(fixture.content("people").await, before);
+    assert_eq!(fixture.ids("people_restricted").await, [0_i64; 0]);
+}
+
+/// Erasure outranks restriction, a hold does not forbid it.
+pub async fn restriction_and_deletion_in_one_order(fixture: &Fixture) {
+    fixture
+        .sql(
+            "CREATE TABLE people (id {bigint} PRIMARY KEY, restricted {boolean}, left_at {moment});
+             INSERT INTO people VALUES (1, FALSE, {@2025-01-01T00:00:00Z}),
+                (2, FALSE, {@2026-05-01T00:00:00Z}), (3, FALSE, NULL), (4, FALSE, NULL)",
+        )
+        .await;
+    let people = draft(fixture, "people: id integer, restricted boolean, left_at timestamp")
+        .delete(due("left_at", CUTOFF))
+        .restrict(flag("restricted"), three());
+    let outcome = done(&*fixture.connector(), &order("mixed", [people])).await;
+    assert_eq!((of(&outcome, "people").deleted, restricted(&outcome)), (1, (2, 0)));
+    assert_eq!(fixture.ids("people").await, [2, 3, 4]);
+    let query = "SELECT id FROM people WHERE restricted = TRUE ORDER BY id";
+    assert_eq!(fixture.column(query).await, ["2", "3"]);
+}
