@@ -165,7 +165,13 @@ impl Operand<'_> {
         local: DateTime,
         zone: &TimeZone,
     ) -> Fragment {
-        let readable = self.sqlite_readable("%Y-%m-%d %H:%M:%f");
+        // SQLite counts in milliseconds. Further digits make the text sort after its millisecond, so
+        // that a record is never due too early.
+        let readable = format!(
+            "({} || CASE WHEN {} GLOB '*.[0-9][0-9][0-9]*[1-9]*' THEN '5' ELSE '' END)",
+            self.sqlite_readable("%Y-%m-%d %H:%M:%f"),
+            self.name
+        );
         let in_utc = Fragment::text_value(milliseconds_text(TimeZone::UTC.to_datetime(moment)));
         if *zone == TimeZone::UTC || self.mapped.zone == "UTC" || self.mapped.zone == "Etc/UTC" {
             return Fragment::raw(format!("{readable} {sign} ")).and(in_utc);
