@@ -11,6 +11,21 @@ pub struct Certificate {
 }
 
 impl Company {
+    /// The certificate in force of a case.
+    pub async fn certificate_of(&self, case: &str) -> Certificate {
+        let query = "SELECT id FROM certificates WHERE case_id = '{case}' AND state = 'in_force'";
+        let query = if self.store.is_some() {
+            query.replace("SELECT id", "SELECT CAST(id AS TEXT)").replace("{case}", case)
+        } else {
+            let plain = case.replace('-', "");
+            query.replace("SELECT id", "SELECT lower(hex(id))").replace("'{case}'", &format!("x'{plain}'"))
+        };
+        let rows = self.store_rows(&query).await;
+        assert_eq!(rows.len(), 1, "one certificate in force of case {case}: {rows:?}");
+        let id = uuid::Uuid::parse_str(&rows[0]).unwrap().to_string();
+        self.certificate(&id).await
+    }
+
     /// Exports a certificate, checks it with `quietus verify`, and unpacks its payload.
     pub async fn certificate(&self, which: &str) -> Certificate {
         let folder = self.path(&format!("export-{which}"));

@@ -4,6 +4,7 @@
 
 pub mod certificate;
 pub mod database;
+pub mod heap;
 pub mod shop;
 pub mod table;
 

@@ -9,4 +9,5 @@
 #[path = "../company/mod.rs"]
 mod company;
 
+mod caps;
 mod exactly;
