@@ -17,7 +17,8 @@ start() {
   give_folder_to mysql "$folder"
   if [ "$(id -u)" -eq 0 ]; then account=(--user=mysql); fi
   if [ "${QUIETUS_TEST_FSYNC:-on}" = off ]; then
-    durability=(--innodb-flush-log-at-trx-commit=0 --sync-binlog=0)
+    durability=(--innodb-flush-log-at-trx-commit=0 --sync-binlog=0 --innodb-flush-method=nosync
+      --innodb-doublewrite=0)
   fi
   mariadb-install-db --no-defaults "${account[@]}" --datadir="$folder/data" \
     --auth-root-authentication-method=normal --skip-test-db >"$folder/install.log" 2>&1 ||

@@ -53,7 +53,7 @@ pub async fn a_missing_collection_stops_the_order(fixture: &Fixture) {
     twenty_people(fixture).await;
     let mut visitors = people(fixture);
     visitors.0.source = fixture.kind.source("visitors");
-    visitors.0.collection = "visitors".to_owned();
+    "visitors".clone_into(&mut visitors.0.collection);
     let drift = Drift::CollectionMissing { collection: "visitors".to_owned() };
     prove(fixture, "missing-table", visitors, drift, "visitors").await;
 }

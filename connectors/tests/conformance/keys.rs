@@ -61,7 +61,8 @@ fn instant(number: u32) -> Value {
 }
 
 fn literal(kind: Kind, column: &str, value: &Value) -> String {
-    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let digits = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>();
+    let hex = |bytes: &[u8]| digits(bytes).concat();
     let in_bytes = ["binary(16)", "blob", "bytea"].contains(&column);
     match value {
         Value::Integer(one) => one.to_string(),

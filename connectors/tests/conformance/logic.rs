@@ -17,7 +17,7 @@ const LONG_ROUNDS: u64 = 60;
 const THINGS: &str = "things: id integer, a integer, b text, c timestamp, d boolean, e decimal, \
     parent_id integer";
 
-/// A small generator of numbers (SplitMix64), so that a failure can be repeated by its seed.
+/// A small generator of numbers (`SplitMix64`), so that a failure can be repeated by its seed.
 struct Dice(u64);
 
 impl Dice {

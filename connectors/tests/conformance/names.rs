@@ -69,7 +69,7 @@ async fn prove(fixture: &Fixture, names: [&str; 6]) {
 
 fn named(fixture: &Fixture, table: &str, fields: &[(&str, FieldType)]) -> crate::drafting::Draft {
     let mut draft = draft(fixture, "placeholder: id integer");
-    draft.0.collection = table.to_owned();
+    table.clone_into(&mut draft.0.collection);
     draft.0.source = fixture.kind.source(table);
     draft.0.fields = fields
         .iter()

@@ -122,13 +122,13 @@ pub async fn dropped_anywhere_and_resumed_is_complete(fixture: &Fixture) {
 struct Overtaken<'a> {
     newer: Box<dyn Connector>,
     order: &'a Order,
-    overtaken: AtomicBool,
+    begun: AtomicBool,
 }
 
 #[async_trait]
 impl Progress for Overtaken<'_> {
     async fn committed(&self, _report: ProgressReport<'_>) -> Direction {
-        if !self.overtaken.swap(true, Ordering::Relaxed) {
+        if !self.begun.swap(true, Ordering::Relaxed) {
             let progress = StopAfter::chunks(1);
             let receipt = self.newer.execute(&attempt(self.order, 2), &progress).await;
             assert!(matches!(receipt, Ok(Receipt::Stopped(_))), "{receipt:?}");
@@ -141,7 +141,7 @@ pub async fn an_overtaken_attempt_commits_nothing_more(fixture: &Fixture) {
     let order = shop(fixture).await;
     let counts = preview(&*fixture.connector(), &order).await;
     let progress =
-        Overtaken { newer: fixture.connector(), order: &order, overtaken: AtomicBool::new(false) };
+        Overtaken { newer: fixture.connector(), order: &order, begun: AtomicBool::new(false) };
     let late = fixture.connector().execute(&order, &progress).await;
     assert!(!matches!(late, Ok(Receipt::Done(_))), "the old attempt must not claim to be done");
     let gone = 150
