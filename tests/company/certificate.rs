@@ -13,7 +13,7 @@ pub struct Certificate {
 impl Company {
     /// The certificate in force of a case.
     pub async fn certificate_of(&self, case: &str) -> Certificate {
-        let query = "SELECT id FROM certificates WHERE case_id = '{case}' AND state = 'in_force'";
+        let query = "SELECT id FROM certificates WHERE case_id = '{case}' AND superseded_by IS NULL";
         let query = if self.store.is_some() {
             query.replace("SELECT id", "SELECT CAST(id AS TEXT)").replace("{case}", case)
         } else {

@@ -77,5 +77,7 @@ pub async fn company(store: Kind, kind: Kind, old: u64, pace: &str) -> Company {
 }
 
 pub async fn left(company: &Company) -> i64 {
-    company.database("heap").number("SELECT CAST(COUNT(*) AS CHAR(20)) FROM notes").await
+    let database = company.database("heap");
+    let text = database.kind.pick("TEXT", "CHAR", "TEXT");
+    database.number(&format!("SELECT CAST(COUNT(*) AS {text}) FROM notes")).await
 }

@@ -25,11 +25,15 @@ async fn a_second_person_is_asked(store: Kind, target: Kind) {
     assert!(stopped.out.contains("would change 2000 of 2010 records of `heap.notes`"), "{}", stopped.out);
     assert!(stopped.out.contains("10 % of the collection"), "{}", stopped.out);
     assert_eq!(heap::left(&company).await, 2_010);
-    let case = identifier_in(&stopped.out);
+    let first = identifier_in(&stopped.out);
 
     // Nobody carries it out while it waits, and asking again opens no way around it.
-    company.quietus(&["run", "--once"]).await.expect(1);
+    let again = company.quietus(&["run", "--once"]).await.expect(1);
     assert_eq!(heap::left(&company).await, 2_010);
+    let case = identifier_in(&again.out);
+    assert_ne!(case, first);
+    let taken_over = company.quietus(&["status", &first]).await.expect(0);
+    assert!(taken_over.out.contains("closed, cancelled"), "{}", taken_over.out);
 
     let approve = async |by: &str, reason: &str| {
         company.quietus(&["approve", &case, "--by", by, "--reason", reason]).await
