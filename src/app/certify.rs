@@ -334,7 +334,7 @@ fn topics(predicate: &Predicate) -> Vec<Topic> {
     let mut topics = Vec::new();
     for statement in &predicate.statements {
         topics.push(Topic { kind: TopicKind::System, name: statement.system.id.to_string() });
-        if let Some(rule) = &statement.rule {
+        for rule in &statement.rules {
             topics.push(Topic { kind: TopicKind::Rule, name: rule.id.to_string() });
         }
         if let Some(category) = &statement.category {

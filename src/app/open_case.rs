@@ -10,13 +10,14 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::carry_out::Payload;
+use super::circumstances::mark_of;
 use super::fire::SCHEDULER;
 use super::forecast::CountedPlan;
 use super::recording::About;
 use super::{Actor, AppError, Quietus};
-use crate::domain::{CaseState, Digest, ScheduleName, SystemName};
+use crate::domain::{CaseState, Digest, RuleName, ScheduleName, SystemName};
 use crate::evidence::EvidenceKind;
-use crate::plan::{Acting, CapExceeded, Plan, SystemPlan};
+use crate::plan::{Acting, CapExceeded, MarkToMake, Plan, SystemPlan};
 use crate::schedule::Timetable;
 use crate::store::{
     BlockedReason, CaseCause, CaseFilter, FireBatch, JobKind, NewCase, NewJob, OpenedCase,
@@ -210,12 +211,18 @@ impl Quietus {
             opened_by: opening.actor.0,
             lag_us: lag,
             blocked_reason: blocked.map(|_| words_for(&on_record.exceeded)),
-            marks: on_record.plan.marks_to_make.iter().map(|mark| mark.rule.clone()).collect(),
+            marks: self.marks(&on_record.plan)?,
             plan,
             jobs,
             fires: opening.occurrence.map(|one| one.fires),
             evidence: vec![opened],
         })
+    }
+
+    fn marks(&self, plan: &Plan) -> Result<Vec<RuleName>, AppError> {
+        let marked =
+            |mark: &MarkToMake| self.rules.rules.iter().find(|rule| rule.name == mark.rule);
+        plan.marks_to_make.iter().filter_map(marked).map(mark_of).collect()
     }
 
     fn record_opening(

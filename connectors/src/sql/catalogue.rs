@@ -25,6 +25,8 @@ pub(crate) struct Table {
     pub(crate) columns: Vec<Column>,
     pub(crate) key: Vec<String>,
     pub(crate) unique: Vec<Vec<String>>,
+    /// Columns of the indexes that cover every record, in index order.
+    pub(crate) indexes: Vec<Vec<String>>,
     /// Leaves of the partition tree.
     pub(crate) partitions: Vec<Partition>,
     /// The field of a range-partitioned table.
@@ -110,6 +112,18 @@ impl Table {
             set.iter().all(|name| self.column(name).is_some_and(|column| !column.nullable))
         };
         covered(&self.key) || self.unique.iter().filter(solid).any(covered)
+    }
+}
+
+impl Table {
+    /// Records with given values of these fields are found by an index: they are its leading
+    /// columns, in any order.
+    pub(crate) fn indexed(&self, fields: &[String]) -> bool {
+        let leads = |index: &Vec<String>| {
+            index.len() >= fields.len()
+                && index[..fields.len()].iter().all(|name| fields.contains(name))
+        };
+        !fields.is_empty() && (leads(&self.key) || self.indexes.iter().any(leads))
     }
 }
 

@@ -25,9 +25,10 @@ SELECT CAST(table_name AS CHAR), CAST(column_name AS CHAR), CAST(column_type AS 
  ORDER BY table_name, ordinal_position";
 
 const KEYS: &str = "\
-SELECT CAST(table_name AS CHAR), CAST(index_name AS CHAR), CAST(column_name AS CHAR), CAST(sub_part AS SIGNED)
+SELECT CAST(table_name AS CHAR), CAST(index_name AS CHAR), CAST(column_name AS CHAR), CAST(sub_part AS SIGNED),
+       CAST(non_unique AS SIGNED)
   FROM information_schema.statistics
- WHERE table_schema = DATABASE() AND non_unique = 0
+ WHERE table_schema = DATABASE() AND index_type IN ('BTREE', 'HASH')
  ORDER BY table_name, index_name, seq_in_index";
 
 const REFERENCES: &str = "\
@@ -135,7 +136,7 @@ fn class(native: &str, data_type: &str) -> FieldType {
 }
 
 fn keys(catalogue: &mut Catalogue, rows: &[Vec<Cell>]) {
-    let mut grouped: BTreeMap<(String, String), Vec<String>> = BTreeMap::new();
+    let mut grouped: BTreeMap<(String, String, bool), Vec<String>> = BTreeMap::new();
     for row in rows {
         // A prefix or an expression makes the index unusable as a key.
         let column = if row[2] == Cell::Null || row[3] != Cell::Null {
@@ -143,16 +144,18 @@ fn keys(catalogue: &mut Catalogue, rows: &[Vec<Cell>]) {
         } else {
             row[2].text()
         };
-        grouped.entry((row[0].text(), row[1].text())).or_default().push(column);
+        let index = (row[0].text(), row[1].text(), row[4].truth());
+        grouped.entry(index).or_default().push(column);
     }
-    for ((table, index), columns) in grouped {
+    for ((table, index, repeats), columns) in grouped {
         if columns.iter().any(String::is_empty) {
             continue;
         }
         if let Some(table) = by_name(catalogue, &table) {
+            table.indexes.push(columns.clone());
             if index == "PRIMARY" {
                 table.key = columns;
-            } else {
+            } else if !repeats {
                 table.unique.push(columns);
             }
         }

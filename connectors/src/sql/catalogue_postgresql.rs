@@ -58,6 +58,20 @@ SELECT CAST(i.indrelid AS bigint), i.indisprimary,
    AND NOT c.relispartition
  ORDER BY i.indexrelid";
 
+const INDEXES: &str = "\
+SELECT CAST(i.indrelid AS bigint),
+       (SELECT CAST(json_agg(a.attname ORDER BY k.place) AS text)
+          FROM unnest(CAST(i.indkey AS smallint[])) WITH ORDINALITY k(number, place)
+          LEFT JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.number AND k.number <> 0
+         WHERE k.place <= i.indnkeyatts)
+  FROM pg_index i
+  JOIN pg_class c ON c.oid = i.indrelid
+  JOIN pg_class x ON x.oid = i.indexrelid
+  JOIN pg_am m ON m.oid = x.relam
+ WHERE i.indisvalid AND i.indpred IS NULL AND m.amname IN ('btree', 'hash')
+   AND NOT c.relispartition
+ ORDER BY i.indexrelid";
+
 const REFERENCES: &str = "\
 SELECT CAST(o.conname AS text), CAST(o.conrelid AS bigint), CAST(o.confrelid AS bigint),
        (SELECT CAST(json_agg(a.attname ORDER BY k.place) AS text)
@@ -82,6 +96,7 @@ pub(crate) async fn read(session: &mut Session) -> Result<Catalogue, Fault> {
     reading.tables(&session.fetch(&Fragment::raw(TABLES)).await?);
     reading.columns(&session.fetch(&Fragment::raw(COLUMNS)).await?)?;
     reading.keys(&session.fetch(&Fragment::raw(KEYS)).await?);
+    reading.indexes(&session.fetch(&Fragment::raw(INDEXES)).await?);
     reading.references(&session.fetch(&Fragment::raw(REFERENCES)).await?);
     Ok(reading.catalogue)
 }
@@ -142,6 +157,15 @@ impl Reading {
                 table.key = names(&row[2]);
             } else {
                 table.unique.push(names(&row[2]));
+            }
+        }
+    }
+
+    fn indexes(&mut self, rows: &[Vec<Cell>]) {
+        for row in rows {
+            if let Some(&position) = self.positions.get(&row[0].count()) {
+                // An expression has no name, and then nothing is said of the index.
+                self.catalogue.tables[position].indexes.push(names(&row[1]));
             }
         }
     }

@@ -25,7 +25,7 @@ pub(crate) async fn read(session: &mut Session) -> Result<Catalogue, Fault> {
         let mut table =
             Table { name: name.clone(), view: row[1].text() != "table", ..Table::default() };
         columns(session, &mut table, row[2].truth()).await?;
-        unique(session, &mut table).await?;
+        indexes(session, &mut table).await?;
         catalogue.tables.push(table);
     }
     references(session, &mut catalogue).await?;
@@ -83,12 +83,12 @@ async fn columns(
     Ok(())
 }
 
-async fn unique(session: &mut Session, table: &mut Table) -> Result<(), Fault> {
+async fn indexes(session: &mut Session, table: &mut Table) -> Result<(), Fault> {
     let indexes = session
         .fetch(
-            &Fragment::raw("SELECT name FROM pragma_index_list(")
+            &Fragment::raw("SELECT name, \"unique\" AND origin <> 'pk' FROM pragma_index_list(")
                 .and(Fragment::text_value(table.name.as_str()))
-                .then(") WHERE \"unique\" = 1 AND partial = 0 AND origin <> 'pk' ORDER BY seq"),
+                .then(") WHERE partial = 0 ORDER BY seq"),
         )
         .await?;
     for index in indexes {
@@ -101,7 +101,11 @@ async fn unique(session: &mut Session, table: &mut Table) -> Result<(), Fault> {
             .await?;
         // An expression has no name.
         if columns.iter().all(|row| row[0] != Cell::Null) {
-            table.unique.push(columns.iter().map(|row| row[0].text()).collect());
+            let columns: Vec<String> = columns.iter().map(|row| row[0].text()).collect();
+            if index[1].truth() {
+                table.unique.push(columns.clone());
+            }
+            table.indexes.push(columns);
         }
     }
     Ok(())

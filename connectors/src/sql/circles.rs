@@ -12,6 +12,7 @@ use crate::sql::compile::{Compiler, Place};
 use crate::sql::delete::due;
 use crate::sql::dialect::Dialect;
 use crate::sql::fragment::Fragment;
+use crate::sql::gathered_keys::{GatheredKeys, Share, index_parts};
 use crate::sql::order_of_deletion::{Group, components};
 use crate::sql::scene::Blocker;
 use crate::sql::windows::{Flow, Keys, Run};
@@ -21,14 +22,22 @@ impl Run<'_> {
     pub(crate) async fn delete_circles(&mut self, group: &Group) -> Result<Flow, Fault> {
         let began = Instant::now();
         self.drop_sets(group).await?;
+        for &member in &group.members {
+            let table = self.scene.table_of(member)?;
+            for blocker in self.scene.blockers(table) {
+                if let Some(keys) = GatheredKeys::of(&self.scene, table, &blocker, Share::Staying) {
+                    keys.define(&mut self.session, &self.scene).await?;
+                }
+            }
+        }
         self.session.begin().await?;
         for statement in self.set_statements(group)? {
             self.session.execute(&statement).await?;
         }
         loop {
             let mut struck = 0;
-            for statement in self.strike_statements(group)? {
-                struck += self.session.execute(&statement).await?;
+            for strike in self.strikes(group)? {
+                struck += self.strike(strike).await?;
             }
             if struck == 0 {
                 break;
@@ -106,12 +115,30 @@ impl Run<'_> {
             let named: Vec<String> =
                 keys.iter().enumerate().map(|(index, key)| format!("{key} AS c{index}")).collect();
             let name = set_name(member);
+            let index = match (self.scene.dialect, Keys::of(&compiler, &place, member)) {
+                (Dialect::MariaDb, Keys::Fields(fields)) => format!(
+                    " (INDEX ({}))",
+                    index_parts(self.scene.table(place.table), &fields, "c")
+                ),
+                _ => String::new(),
+            };
             let on_commit =
                 if self.scene.dialect == Dialect::Postgres { " ON COMMIT DROP" } else { "" };
             statements.push(Fragment::raw(format!(
-                "CREATE TEMPORARY TABLE {name}{on_commit} AS SELECT {} FROM {from} WHERE 1 = 0",
+                "CREATE TEMPORARY TABLE {name}{index}{on_commit} AS SELECT {} FROM {from} WHERE 1 = 0",
                 named.join(", ")
             )));
+            let columns: Vec<String> = (0..keys.len()).map(|index| format!("c{index}")).collect();
+            let columns = columns.join(", ");
+            match self.scene.dialect {
+                Dialect::Postgres => statements
+                    .push(Fragment::raw(format!("CREATE INDEX ON pg_temp.{name} ({columns})"))),
+                Dialect::Sqlite => statements.push(Fragment::raw(format!(
+                    "CREATE INDEX temp.{name}_index ON {name} ({columns})"
+                ))),
+                // The index is part of the definition, because another statement would commit.
+                Dialect::MariaDb => {}
+            }
             statements.push(
                 Fragment::raw(format!(
                     "INSERT INTO {name} SELECT {} FROM {from} WHERE ",
@@ -123,31 +150,56 @@ impl Run<'_> {
         Ok(statements)
     }
 
-    /// Strikes out what a record outside the sets refers to.
-    fn strike_statements(&self, group: &Group) -> Result<Vec<Fragment>, Fault> {
-        let mut statements = Vec::new();
+    /// What strikes out records that a record outside the sets refers to.
+    fn strikes(&self, group: &Group) -> Result<Vec<Strike>, Fault> {
+        let mut strikes = Vec::new();
         for &member in &group.members {
             let table = self.scene.table_of(member)?;
             for blocker in self.scene.blockers(table) {
                 let compiler = Compiler::new(&self.scene);
                 let (from, parent) = compiler.inner(table, Some(member))?;
                 let inside = blocker.instruction.filter(|one| group.members.contains(one));
-                let referred = compiler.referred(&parent, &blocker, &|child| match inside {
+                let outside = |compiler: &Compiler<'_, '_>, child: &Place| match inside {
                     None => Ok(None),
                     Some(child_member) => {
-                        Ok(Some(in_set(&compiler, child, child_member)?.within("NOT ", "")))
+                        Ok(Some(in_set(compiler, child, child_member)?.within("NOT ", "")))
                     }
-                })?;
+                };
+                let keys = GatheredKeys::of(&self.scene, table, &blocker, Share::Staying);
+                let (referred, query) = match keys {
+                    None => {
+                        let more = |child: &Place| outside(&compiler, child);
+                        (compiler.referred_where(&parent, &blocker, &more)?, None)
+                    }
+                    Some(keys) => {
+                        let (children, child) =
+                            compiler.inner(blocker.table, blocker.instruction)?;
+                        let more = outside(&compiler, &child)?;
+                        let query = keys.filling(&compiler, &children, &child, more)?;
+                        (keys.hold(&compiler, &parent)?, Some(query))
+                    }
+                };
                 let set = set_name(member);
                 let mut conditions = key_equals(&compiler, &parent, member, &set)?;
                 conditions.push(referred);
-                statements.push(Fragment::all(conditions).within(
+                let deletion = Fragment::all(conditions).within(
                     &format!("DELETE FROM {set} WHERE EXISTS (SELECT 1 FROM {from} WHERE "),
                     ")",
-                ));
+                );
+                strikes.push(Strike { table, blocker, query, deletion });
             }
         }
-        Ok(statements)
+        Ok(strikes)
+    }
+
+    async fn strike(&mut self, strike: Strike) -> Result<u64, Fault> {
+        if let Some(query) = strike.query
+            && let Some(keys) =
+                GatheredKeys::of(&self.scene, strike.table, &strike.blocker, Share::Staying)
+        {
+            keys.refill(&mut self.session, query).await?;
+        }
+        self.session.execute(&strike.deletion).await
     }
 
     /// What removes the sets, or `None` where the system cannot do it.
@@ -232,6 +284,15 @@ impl Run<'_> {
         }
         Ok(edges)
     }
+}
+
+/// One look at what refers to a set.
+struct Strike {
+    table: usize,
+    blocker: Blocker,
+    /// What gathers the keys of children outside the sets, where no index serves.
+    query: Option<Fragment>,
+    deletion: Fragment,
 }
 
 fn set_name(member: usize) -> String {

@@ -12,6 +12,7 @@ use crate::receipt::Fault;
 use crate::sql::dialect::Dialect;
 use crate::sql::faults::misconfigured;
 use crate::sql::fragment::Fragment;
+use crate::sql::gathered_keys::{GatheredKeys, Share};
 use crate::sql::scene::{Blocker, ListTable, Scene};
 use crate::sql::values::{Operand, opposite};
 use crate::value::Value;
@@ -55,6 +56,12 @@ impl<'s, 'o> Compiler<'s, 'o> {
         Ok((format!("{quoted} AS {prefix}"), Place { prefix, table, instruction }))
     }
 
+    /// A name that no other table of the statement has.
+    pub(crate) fn alias(&self) -> String {
+        self.next.set(self.next.get() + 1);
+        format!("quietus_{}", self.next.get())
+    }
+
     /// Another table of the same statement.
     pub(crate) fn inner(
         &self,
@@ -62,8 +69,7 @@ impl<'s, 'o> Compiler<'s, 'o> {
         instruction: Option<usize>,
     ) -> Result<(String, Place), Fault> {
         let quoted = self.scene.table(table).quoted(self.dialect())?;
-        self.next.set(self.next.get() + 1);
-        let prefix = format!("quietus_{}", self.next.get());
+        let prefix = self.alias();
         Ok((format!("{quoted} AS {prefix}"), Place { prefix, table, instruction }))
     }
 
@@ -228,8 +234,7 @@ impl<'s, 'o> Compiler<'s, 'o> {
                 self.scene.lists.iter().position(|one| *one == entry).ok_or_else(|| {
                     misconfigured("a list is read through a link that the order does not know")
                 })?;
-            self.next.set(self.next.get() + 1);
-            let alias = format!("quietus_{}", self.next.get());
+            let alias = self.alias();
             let mut equal = Vec::new();
             for (index, name) in names.iter().enumerate() {
                 let left = self.operand(at, name, |operand| Ok(operand.list_operand()))?;
@@ -286,8 +291,17 @@ impl<'s, 'o> Compiler<'s, 'o> {
         Ok(true)
     }
 
-    /// A record of the blocker refers to the record at `place`, and `more` holds for it.
-    pub(crate) fn referred(
+    /// A record of the blocker refers to the record at `place`.
+    pub(crate) fn referred(&self, place: &Place, blocker: &Blocker) -> Result<Fragment, Fault> {
+        match GatheredKeys::of(self.scene, place.table, blocker, Share::Every) {
+            Some(keys) => keys.hold(self, place),
+            None => self.referred_where(place, blocker, &|_| Ok(None)),
+        }
+    }
+
+    /// A record of the blocker refers to the record at `place`, and `more` holds for it. Each
+    /// parent looks for its own children.
+    pub(crate) fn referred_where(
         &self,
         place: &Place,
         blocker: &Blocker,
@@ -311,7 +325,7 @@ impl<'s, 'o> Compiler<'s, 'o> {
     pub(crate) fn unreferred(&self, place: &Place) -> Result<Vec<Fragment>, Fault> {
         let mut conditions = Vec::new();
         for blocker in self.scene.blockers(place.table) {
-            conditions.push(self.referred(place, &blocker, &|_| Ok(None))?.within("NOT ", ""));
+            conditions.push(self.referred(place, &blocker)?.within("NOT ", ""));
         }
         Ok(conditions)
     }

@@ -139,13 +139,14 @@ impl Session {
         let lock_ms = pace.lock_timeout_ms;
         match self {
             // With `row_security` off a policy that hides records is an error and not a silent
-            // remainder.
+            // remainder. Compiling (`jit`) the long conditions of a plan takes many times longer
+            // than reading them does.
             Self::Postgres(_) => vec![format!(
                 "SET statement_timeout = {statement_ms}; SET lock_timeout = {lock_ms}; \
                  SET idle_in_transaction_session_timeout = {statement_ms}; SET row_security = off; \
                  SET TimeZone = 'UTC'; SET DateStyle = 'ISO, MDY'; SET IntervalStyle = 'postgres'; \
                  SET bytea_output = 'hex'; SET extra_float_digits = 3; \
-                 SET standard_conforming_strings = on"
+                 SET standard_conforming_strings = on; SET jit = off"
             )],
             Self::MariaDb(_) => vec![
                 "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', \
@@ -339,7 +340,9 @@ fn postgres_query<'q>(text: AssertSqlSafe<String>, binds: &[Cell]) -> PostgresQu
 }
 
 fn mariadb_query<'q>(text: AssertSqlSafe<String>, binds: &[Cell]) -> MariaDbQuery<'q> {
-    let mut query = sqlx::query(text).persistent(false);
+    // Closing a statement has no answer, and the next one would wait for a delayed acknowledgement
+    // (40 ms each); the cache of prepared statements is bounded.
+    let mut query = sqlx::query(text).persistent(true);
     for bind in binds {
         query = match bind {
             // Times are written as text for these two.

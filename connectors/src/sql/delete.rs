@@ -10,6 +10,7 @@ use crate::sql::compile::{Compiler, Place};
 use crate::sql::dialect::Dialect;
 use crate::sql::fragment::Fragment;
 use crate::sql::order_of_deletion::Group;
+use crate::sql::reference_watch::Removal;
 use crate::sql::windows::{Flow, Job, Run, Statements};
 
 /// After so many passes the rest is deleted by its closed set, however deep references run.
@@ -92,6 +93,7 @@ impl Run<'_> {
         self.windows(&Job {
             table,
             instruction,
+            removal: Removal::Delete,
             write: &write,
             record: &|entry, changed| entry.deleted += changed,
         })

@@ -21,7 +21,7 @@ use crate::sql::restrict::Way;
 use crate::sql::scene::Scene;
 use crate::sql::throttle::Throttle;
 use crate::sql::windows::{Flow, Run};
-use crate::sql::{drift, lists, refusals};
+use crate::sql::{drift, gathered_keys, lists, refusals};
 
 /// One step of an order.
 enum Step {
@@ -145,6 +145,8 @@ impl Run<'_> {
         let Some((names, statement)) = left_statement(&self.scene, instruction)? else {
             return Ok(Flow::Finished);
         };
+        let table = self.scene.table_of(instruction)?;
+        gathered_keys::gather(&mut self.session, &self.scene, table).await?;
         let counts = self.session.fetch_one(&statement).await?;
         let entry = self.entry(instruction);
         entry.referenced.clear();
@@ -179,7 +181,7 @@ fn left_statement(scene: &Scene<'_>, instruction: usize) -> Result<Left, Fault> 
     for name in &names {
         let mut referring = Vec::new();
         for blocker in blockers.iter().filter(|one| scene.name_of_table(one.table) == *name) {
-            referring.push(compiler.referred(&place, blocker, &|_| Ok(None))?);
+            referring.push(compiler.referred(&place, blocker)?);
         }
         let mut conditions = due(&compiler, &place, instruction)?;
         conditions.push(Fragment::any(referring));

@@ -13,6 +13,7 @@ use crate::sql::compile::{Compiler, Place};
 use crate::sql::delete::due;
 use crate::sql::dialect::Dialect;
 use crate::sql::fragment::Fragment;
+use crate::sql::gathered_keys;
 use crate::sql::windows::{Flow, Run};
 
 impl Run<'_> {
@@ -48,6 +49,7 @@ impl Run<'_> {
         let name =
             format!("{}.{}", dialect.quote(&partition.schema)?, dialect.quote(&partition.name)?);
         let (some_stays, look) = self.look(instruction, table, &name)?;
+        gathered_keys::gather(&mut self.session, &self.scene, table).await?;
         // A first look without the lock spares everyone the wait where something stays.
         if self.session.fetch_one(&some_stays).await?[0].truth() {
             return Ok(Flow::Finished);
@@ -56,6 +58,7 @@ impl Run<'_> {
         self.session
             .execute(&Fragment::raw(format!("LOCK TABLE {name} IN ACCESS EXCLUSIVE MODE")))
             .await?;
+        gathered_keys::gather_again(&mut self.session, &self.scene, table).await?;
         let counts = self.session.fetch_one(&look).await?;
         let (records, stay) = (counts[0].count(), counts[1].count());
         if records == 0 || stay > 0 {

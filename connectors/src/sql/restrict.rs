@@ -9,6 +9,7 @@ use crate::sql::delete::unheld;
 use crate::sql::dialect::Dialect;
 use crate::sql::faults::misconfigured;
 use crate::sql::fragment::Fragment;
+use crate::sql::reference_watch::Removal;
 use crate::sql::windows::{Flow, Job, Run, Statements};
 use crate::value::{FieldType, Value};
 
@@ -185,9 +186,14 @@ impl Run<'_> {
         way: Way,
         write: &crate::sql::windows::Write<'_>,
     ) -> Result<Flow, Fault> {
+        let moved = matches!(
+            self.order.instructions[instruction].restriction,
+            Some(Restriction::Move { .. })
+        );
         self.windows(&Job {
             table,
             instruction,
+            removal: if moved { Removal::Move } else { Removal::Stay },
             write,
             record: &move |entry, changed| match way {
                 Way::Restrict => entry.restricted += changed,

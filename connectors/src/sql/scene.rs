@@ -22,6 +22,8 @@ pub(crate) struct Scene<'o> {
     /// Links that some predicate reads, by instruction and name.
     needed: BTreeSet<(usize, String)>,
     pub(crate) lists: Vec<ListTable>,
+    /// What refers to a table without an index that would find it, by the table's position.
+    pub(crate) unindexed: Vec<(usize, Blocker)>,
 }
 
 /// A list of the order that is compared with certain fields of a collection.
@@ -51,14 +53,23 @@ pub(crate) struct Blocker {
     pub(crate) cascade: bool,
     /// The reference is checked at once, even inside one statement.
     pub(crate) immediate: bool,
+    /// The database itself refuses to delete a parent that is referred to.
+    pub(crate) refuses: bool,
 }
 
 impl<'o> Scene<'o> {
     /// Lays the order over the catalogue.
     pub(crate) fn new(dialect: Dialect, order: &'o Order, catalogue: Catalogue) -> Self {
         let tables = order.instructions.iter().map(|one| catalogue.find(&one.source)).collect();
-        let mut scene =
-            Self { dialect, order, catalogue, tables, needed: BTreeSet::new(), lists: Vec::new() };
+        let mut scene = Self {
+            dialect,
+            order,
+            catalogue,
+            tables,
+            needed: BTreeSet::new(),
+            lists: Vec::new(),
+            unindexed: Vec::new(),
+        };
         for (position, instruction) in order.instructions.iter().enumerate() {
             for link in instruction.links.iter().filter(|link| link.needed) {
                 scene.needed.insert((position, link.name.clone()));
@@ -70,7 +81,31 @@ impl<'o> Scene<'o> {
                 scene.walk(position, &probe.predicate, Why::Probe);
             }
         }
+        for parent in 0..scene.catalogue.tables.len() {
+            for blocker in scene.blockers(parent) {
+                if scene.must_be_gathered(parent, &blocker) {
+                    scene.unindexed.push((parent, blocker));
+                }
+            }
+        }
         scene
+    }
+
+    /// Nothing finds the children of one parent, and their keys compare as the parent's do.
+    fn must_be_gathered(&self, parent: usize, blocker: &Blocker) -> bool {
+        let (child, parent) = (self.table(blocker.table), self.table(parent));
+        let pairs = blocker.fields.iter().zip(&blocker.to_fields);
+        let alike =
+            pairs.into_iter().all(|(own, other)| match (child.column(own), parent.column(other)) {
+                (Some(own), Some(other)) => own.class == other.class,
+                _ => false,
+            });
+        alike && blocker.fields.len() == blocker.to_fields.len() && !child.indexed(&blocker.fields)
+    }
+
+    /// The number of the set in which the keys of an unindexed referrer are gathered.
+    pub(crate) fn gathered(&self, parent: usize, blocker: &Blocker) -> Option<usize> {
+        self.unindexed.iter().position(|(table, one)| *table == parent && one == blocker)
     }
 
     /// Notes what a predicate reads of other collections and lists.
@@ -240,6 +275,7 @@ impl<'o> Scene<'o> {
                 to_fields: reference.to_fields.clone(),
                 cascade: reference.on_delete == OnDelete::Cascade,
                 immediate: reference.immediate,
+                refuses: reference.on_delete == OnDelete::Refuse,
             };
             if !blockers.contains(&blocker) {
                 blockers.push(blocker);
@@ -285,6 +321,7 @@ impl<'o> Scene<'o> {
                     to_fields,
                     cascade: false,
                     immediate: false,
+                    refuses: false,
                 });
             }
         }

@@ -48,6 +48,11 @@ impl Throttle {
         self.window
     }
 
+    /// Begins with the smallest window where one record may cost much.
+    pub(crate) fn begin_small(&mut self) {
+        self.window = self.window.min(SMALLEST_WINDOW);
+    }
+
     /// Records changed in the last full second.
     pub(crate) fn records_per_second(&self) -> u64 {
         self.records_per_second

@@ -9,6 +9,7 @@ use crate::receipt::Fault;
 use crate::sql::compile::{Compiler, Place};
 use crate::sql::delete::unheld;
 use crate::sql::fragment::Fragment;
+use crate::sql::reference_watch::Removal;
 use crate::sql::strategy;
 use crate::sql::windows::{Flow, Job, Run, Statements};
 
@@ -78,6 +79,7 @@ impl Run<'_> {
         self.windows(&Job {
             table,
             instruction,
+            removal: Removal::Stay,
             write: &write,
             record: &move |entry, changed| {
                 *entry.treated.entry(category.clone()).or_default() += changed;

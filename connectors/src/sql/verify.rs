@@ -15,7 +15,7 @@ use crate::sql::fragment::Fragment;
 use crate::sql::restrict::{self, Way};
 use crate::sql::scene::Scene;
 use crate::sql::treat;
-use crate::sql::{drift, lists};
+use crate::sql::{drift, gathered_keys, lists};
 
 /// The name under which records that should be restricted and are not are reported.
 const RESTRICTION: &str = "restriction";
@@ -50,6 +50,7 @@ async fn look(session: &mut Session, scene: &Scene<'_>) -> Result<Verification, 
     for position in 0..scene.order.instructions.len() {
         let collection = &scene.instruction(position).collection;
         let (categories, statement) = statement(scene, position)?;
+        gathered_keys::gather(session, scene, scene.table_of(position)?).await?;
         let row = session.fetch_one(&statement).await?;
         let total = row[0].count();
         verification.left.insert(collection.clone(), total);
@@ -82,7 +83,7 @@ fn statement(scene: &Scene<'_>, position: usize) -> Result<(Vec<Option<String>>,
         if one.delete_when != Predicate::Never {
             let mut rightly = not_due(&compiler, &place, &one.delete_when, &one.held)?;
             for blocker in scene.blockers(place.table) {
-                rightly.push(compiler.referred(&place, &blocker, &|_| Ok(None))?);
+                rightly.push(compiler.referred(&place, &blocker)?);
             }
             add(None, rightly);
         }
@@ -99,7 +100,7 @@ fn statement(scene: &Scene<'_>, position: usize) -> Result<(Vec<Option<String>>,
             rightly.push(Fragment::all(pending).negate());
             if matches!(one.restriction, Some(Restriction::Move { .. })) {
                 for blocker in scene.blockers(place.table) {
-                    rightly.push(compiler.referred(&place, &blocker, &|_| Ok(None))?);
+                    rightly.push(compiler.referred(&place, &blocker)?);
                 }
             }
             add(Some(RESTRICTION.to_owned()), rightly);

@@ -14,6 +14,7 @@ use crate::sql::dialect::KeyCompare;
 use crate::sql::faults::transient;
 use crate::sql::fragment::{Cell, Fragment};
 use crate::sql::progress_table::{Position, ProgressTable};
+use crate::sql::reference_watch::{ReferenceWatch, Removal};
 use crate::sql::refusals::window_key;
 use crate::sql::scene::Scene;
 use crate::sql::throttle::Throttle;
@@ -59,6 +60,7 @@ pub(crate) type Write<'w> = dyn Fn(&Compiler<'_, '_>, &str, &Place, Vec<Fragment
 pub(crate) struct Job<'j> {
     pub(crate) table: usize,
     pub(crate) instruction: usize,
+    pub(crate) removal: Removal,
     pub(crate) write: &'j Write<'j>,
     pub(crate) record: &'j (dyn Fn(&mut CollectionOutcome, u64) + Send + Sync),
 }
@@ -66,12 +68,30 @@ pub(crate) struct Job<'j> {
 impl Run<'_> {
     /// Goes through the table from the position's key to its end.
     pub(crate) async fn windows(&mut self, job: &Job<'_>) -> Result<Flow, Fault> {
+        if self.position.complete {
+            return Ok(Flow::Finished);
+        }
+        let mut watch =
+            ReferenceWatch::begin(&mut self.session, &self.scene, job.table, job.removal).await?;
+        if watch.slow {
+            self.throttle.begin_small();
+        }
+        let flow = self.each_window(job, &mut watch).await?;
+        watch.end(&mut self.session).await?;
+        Ok(flow)
+    }
+
+    async fn each_window(
+        &mut self,
+        job: &Job<'_>,
+        watch: &mut ReferenceWatch,
+    ) -> Result<Flow, Fault> {
         while !self.position.complete {
             let began = Instant::now();
             let upper = self.upper(job).await?;
             let statements = self.statements(job, upper.as_deref())?;
             self.session.begin().await?;
-            let changed = self.change(&statements).await?;
+            let (changed, looking) = self.change(&statements, watch).await?;
             if let Some(reason) = self.too_many(changed) {
                 self.session.rollback().await?;
                 return Ok(Flow::Refused(reason));
@@ -81,7 +101,9 @@ impl Run<'_> {
             self.position.complete = upper.is_none();
             self.position.after = upper;
             self.commit().await?;
-            let flow = self.report(job.instruction, changed, began.elapsed()).await?;
+            // Smaller windows would not make the look at other tables any shorter.
+            let took = began.elapsed().saturating_sub(looking);
+            let flow = self.report(job.instruction, changed, took).await?;
             if flow != Flow::Finished {
                 return Ok(flow);
             }
@@ -89,10 +111,15 @@ impl Run<'_> {
         Ok(Flow::Finished)
     }
 
-    async fn change(&mut self, statements: &Statements) -> Result<u64, Fault> {
+    async fn change(
+        &mut self,
+        statements: &Statements,
+        watch: &mut ReferenceWatch,
+    ) -> Result<(u64, Duration), Fault> {
         for statement in &statements.before {
             self.session.execute(statement).await?;
         }
+        let looking = watch.look_again(&mut self.session, &self.scene).await?;
         let mut changed = None;
         for statement in &statements.counted {
             let count = self.session.execute(statement).await?;
@@ -103,7 +130,7 @@ impl Run<'_> {
             }
             changed = Some(count);
         }
-        Ok(changed.unwrap_or(0))
+        Ok((changed.unwrap_or(0), looking))
     }
 
     /// Why so many more records must not be touched, if the order forbids it.
