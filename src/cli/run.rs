@@ -15,6 +15,7 @@ use super::cases::print_case;
 use super::opening::{GOOD, STRONG, WARN, complain, fail, number, open, read_moment, say};
 use super::{FINE, NOT_DONE};
 use crate::app::open_case::{CaseOpened, Opening, words_for};
+use crate::app::pause::{stops, words};
 use crate::app::progress::Done;
 use crate::app::{Actor, AppError, Quietus};
 use crate::domain::JobState;
@@ -127,7 +128,12 @@ pub async fn carry_out(product: &Arc<Quietus>, case: Uuid) -> Result<u8, AppErro
     loop {
         let jobs = product.store.jobs_of_case(case).await?;
         bars.show(&jobs);
-        let waits = |job: &Job| matches!(job.state, JobState::Held | JobState::Blocked);
+        let pauses = product.store.active_pauses().await?;
+        let paused = |job: &Job| {
+            job.state != JobState::Running && pauses.iter().any(|one| stops(&one.scope, job))
+        };
+        let waits =
+            |job: &Job| matches!(job.state, JobState::Held | JobState::Blocked) || paused(job);
         if stop.is_cancelled() || jobs.iter().all(|job| job.state.is_final() || waits(job)) {
             break;
         }
@@ -145,8 +151,11 @@ pub async fn carry_out(product: &Arc<Quietus>, case: Uuid) -> Result<u8, AppErro
 async fn print_outcome(product: &Arc<Quietus>, case: Uuid) -> Result<u8, AppError> {
     print_case(product, case).await?;
     let Some(certificate) = product.store.certificate_of_case(case).await? else {
+        for pause in product.store.active_pauses().await? {
+            say(format!("{WARN}paused{WARN:#}: {}: {}", words(&pause.scope), pause.reason));
+        }
         say(format!(
-            "{WARN}not finished{WARN:#}: what is held or blocked goes on when it is released: `quietus run --once`"
+            "{WARN}not finished{WARN:#}: what is held, blocked or paused goes on when it is released: `quietus run --once`"
         ));
         return Ok(NOT_DONE);
     };
