@@ -11,3 +11,5 @@ mod company;
 
 mod caps;
 mod exactly;
+mod liars;
+mod stops;
