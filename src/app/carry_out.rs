@@ -26,8 +26,11 @@ pub enum Payload {
     First {
         /// Schedules whose rules act; `None` is every rule.
         schedules: Option<Vec<crate::domain::ScheduleName>>,
-        /// The most records that may be touched, from the counts at planning.
+        /// The most records that may be touched: from the counts at planning, or the strictest cap
+        /// where the system could not be counted.
         most_records: Option<u64>,
+        /// The system was counted at planning.
+        counted: bool,
     },
 }
 

@@ -21,7 +21,7 @@ use crate::plan::{Acting, CapExceeded, MarkToMake, Plan, SystemPlan};
 use crate::schedule::Timetable;
 use crate::store::{
     BlockedReason, CaseCause, CaseFilter, FireBatch, JobKind, NewCase, NewJob, OpenedCase,
-    OutboxEntry, PlannedDocument,
+    OutboxEntry, PauseScope, PlannedDocument,
 };
 
 /// Attempts that a job gets before a person is asked.
@@ -141,6 +141,20 @@ impl Quietus {
         }
         self.certify_finished().await?;
         Ok(())
+    }
+
+    /// Whether a pause keeps a job of this case from being claimed.
+    ///
+    /// # Errors
+    /// Where the store is not there.
+    pub async fn is_paused(&self, case: Uuid, system: &str) -> Result<bool, AppError> {
+        let pauses = self.store.active_pauses().await?;
+        Ok(pauses.iter().any(|pause| match &pause.scope {
+            PauseScope::Everything => true,
+            PauseScope::System(name) => name.as_str() == system,
+            PauseScope::Case(id) => *id == case,
+            PauseScope::Rule(_) => false,
+        }))
     }
 
     async fn command_cases(&self, state: CaseState) -> Result<Vec<Uuid>, AppError> {
@@ -282,8 +296,12 @@ impl Quietus {
             }
             None => Some(self.fewest_cap(system)),
         };
-        let payload = serde_json::to_value(Payload::First { schedules, most_records })
-            .map_err(|error| AppError::Unreadable { what: "a job", why: error.to_string() })?;
+        let payload = serde_json::to_value(Payload::First {
+            schedules,
+            most_records,
+            counted: planned.is_some(),
+        })
+        .map_err(|error| AppError::Unreadable { what: "a job", why: error.to_string() })?;
         Ok(NewJob {
             id: self.ids.new_id(),
             system: system.system.clone(),

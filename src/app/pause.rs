@@ -7,7 +7,7 @@ use super::recording::About;
 use super::{Actor, AppError, Quietus};
 use crate::domain::{RuleName, SystemName};
 use crate::evidence::EvidenceKind;
-use crate::store::{Job, NewPause, PauseScope};
+use crate::store::{NewPause, PauseScope};
 
 impl Quietus {
     /// Pauses. Running jobs stop at their next chunk. `false` where it was paused already.
@@ -90,17 +90,6 @@ impl Quietus {
                 None => Err(AppError::Input(format!("there is no case `{case}`"))),
             },
         }
-    }
-}
-
-/// Whether a pause keeps this job from being carried out.
-pub fn stops(scope: &PauseScope, job: &Job) -> bool {
-    match scope {
-        PauseScope::Everything => true,
-        PauseScope::System(system) => system.as_str() == job.system,
-        PauseScope::Case(case) => *case == job.case_id,
-        // The others of its case go on.
-        PauseScope::Rule(_) => false,
     }
 }
 
