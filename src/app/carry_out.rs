@@ -111,6 +111,7 @@ impl Quietus {
             tenure: attempt.tenure.clone(),
             started: prepared.started,
             finished_rounds: attempt.done.rounds.clone(),
+            survivors: attempt.done.survivors.clone(),
             timetable: prepared.timetable,
             stop: stop.clone(),
             state: std::sync::Mutex::new(WatchState {

@@ -16,6 +16,7 @@ use super::cases::print_case;
 use super::opening::{GOOD, STRONG, WARN, complain, fail, number, open, read_moment, say};
 use super::{FINE, NOT_DONE};
 use crate::app::open_case::{CaseOpened, Opening, words_for};
+use crate::app::pause::words;
 use crate::app::progress::Done;
 use crate::app::{Actor, AppError, Quietus};
 use crate::domain::JobState;
@@ -159,6 +160,9 @@ async fn may_go_on(product: &Quietus, job: &Job) -> Result<bool, AppError> {
 async fn print_outcome(product: &Arc<Quietus>, case: Uuid) -> Result<u8, AppError> {
     print_case(product, case).await?;
     let Some(certificate) = product.store.certificate_of_case(case).await? else {
+        for pause in product.store.active_pauses().await? {
+            say(format!("{WARN}paused{WARN:#}: {}: {}", words(&pause.scope), pause.reason));
+        }
         say(format!(
             "{WARN}not finished{WARN:#}: what is held, paused or blocked goes on once it is released; `quietus run --once` goes on where this one stopped"
         ));
