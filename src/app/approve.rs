@@ -41,7 +41,7 @@ impl Quietus {
                 "case `{case}` does not wait for an approval: see `quietus status`"
             ))),
             Approval::SamePerson => Err(AppError::Input(format!(
-                "`{}` wrote a rule whose cap is exceeded: somebody else has to approve",
+                "`{}` wrote a rule whose cap is exceeded, or opened the case: somebody else has to approve",
                 actor.0
             ))),
         }

@@ -4,24 +4,18 @@
 //! The moment, the rules and the data map are those that the case pinned; holds, pauses and
 //! revoked events are those of now, so an attempt never does more than its plan.
 
-use quietus_connectors::{Connector, Fault, Order, Outcome, Predicate, Receipt, Verification};
+use quietus_connectors::{Connector, Fault, Order, Outcome, Receipt, Verification};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::circumstances::Basis;
 use super::crash::CrashPoint;
+use super::prepare::Ready;
 use super::progress::{Done, Stopped, Watch, WatchState};
-use super::recording::About;
 use super::{AppError, Quietus};
-use crate::domain::{LegalHold, SystemName};
-use crate::evidence::EvidenceKind;
-use crate::plan::{Acting, SystemPlan, compile};
 use crate::schedule::Timetable;
-use crate::store::{
-    BlockedReason, Case, Claim, ClaimedJob, Settlement, Start, Started, StillMine, Tenure,
-};
+use crate::store::{Case, Claim, ClaimedJob, Settlement, Tenure};
 
 /// What a job carries. Tagged, so that a later version can tell what an earlier one wrote.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,19 +46,6 @@ pub(crate) struct Attempt<'a> {
     pub(crate) case: Case,
     pub(crate) tenure: Tenure,
     pub(crate) done: Done,
-}
-
-/// An order ready to be carried out, or the reason for which it is not.
-enum Ready {
-    Order(Box<Prepared>),
-    Ended(Ending),
-}
-
-struct Prepared {
-    order: Order,
-    connector: Box<dyn Connector>,
-    started: StillMine,
-    timetable: Option<Timetable>,
 }
 
 impl Quietus {
@@ -119,7 +100,7 @@ impl Quietus {
     ) -> Result<Ending, AppError> {
         let prepared = match self.prepare(attempt).await? {
             Ready::Order(prepared) => *prepared,
-            Ready::Ended(ending) => return Ok(ending),
+            Ready::Ended(ending) => return Ok(*ending),
         };
         self.crash.reach(CrashPoint::Started);
         let watch = Watch {
@@ -147,164 +128,14 @@ impl Quietus {
                     .await
             }
             Ok(receipt) => self.not_done_yet(attempt, &watch, receipt),
-            Err(fault) => self.ending_of_fault(attempt, &prepared.order.key, fault, watch.done()),
+            Err(fault) => self.ending_of_fault(attempt, &prepared.order.key, &fault, watch.done()),
         };
         ending.order_key = prepared.order.key;
         self.crash.reach(CrashPoint::Verified);
         Ok(ending)
     }
 
-    /// Compiles the order, records the intent and checks that nothing stands in the way.
-    async fn prepare(&self, attempt: &Attempt<'_>) -> Result<Ready, AppError> {
-        let job = &attempt.claimed.job;
-        let ended = |settlement, words: &str| {
-            Ok(Ready::Ended(Ending {
-                settlement,
-                done: attempt.done.clone(),
-                order_key: String::new(),
-                verification: None,
-                words: words.to_owned(),
-            }))
-        };
-        if job.cancel_requested.is_some() {
-            return ended(Settlement::Cancelled, "called off before it began");
-        }
-        let timetable = self.timetable_of(&attempt.case);
-        if let Some(opens_at) = timetable.as_ref().and_then(|one| one.opens_at(self.now())) {
-            let settlement = Settlement::Released { available_at: opens_at };
-            return ended(settlement, "outside of the schedule's window");
-        }
-        if let Some(fault) = self.too_many_lost(attempt) {
-            let ending = self.ending_of_fault(attempt, "", fault, attempt.done.clone());
-            return Ok(Ready::Ended(ending));
-        }
-        let name = SystemName::parse(&job.system)
-            .map_err(|error| AppError::Unreadable { what: "a job", why: error.to_string() })?;
-        let compiled = self.compile_job(attempt, &name).await;
-        let (plan, holds, holds_version) = match compiled {
-            Ok(compiled) => compiled,
-            Err(AppError::Input(message)) => {
-                let fault = Fault::Misconfigured { message };
-                return Ok(Ready::Ended(self.ending_of_fault(
-                    attempt,
-                    "",
-                    fault,
-                    attempt.done.clone(),
-                )));
-            }
-            Err(other) => return Err(other),
-        };
-        let matters = stopping_matters(&plan, &holds);
-        if !matters.is_empty() {
-            return ended(Settlement::Held { matters, holds_version }, "a legal hold stops it");
-        }
-        let order = self.order_of(attempt, &plan)?;
-        let intent = self.intent(attempt, &order)?;
-        let start = Start {
-            tenure: attempt.tenure.clone(),
-            now: self.now(),
-            lease_until: self.lease_until(),
-            evidence: vec![intent],
-        };
-        let started = match self.store.start_attempt(start).await? {
-            Started::Yes(started) if started.holds_version == holds_version => started,
-            Started::Yes(_) => {
-                let settlement = Settlement::Released { available_at: self.now() };
-                return ended(settlement, "a legal hold was placed or released meanwhile");
-            }
-            Started::Paused(seen) => {
-                let settlement = Settlement::Blocked {
-                    reason: BlockedReason::Pause,
-                    pauses_version: seen.pauses_version,
-                };
-                return ended(settlement, "paused");
-            }
-            Started::NotMine => {
-                return ended(Settlement::Released { available_at: self.now() }, "taken over");
-            }
-        };
-        let connector = self.system(&job.system).and_then(|system| self.connect(system));
-        match connector {
-            Ok(connector) => {
-                Ok(Ready::Order(Box::new(Prepared { order, connector, started, timetable })))
-            }
-            Err(error) => {
-                let fault = Fault::Misconfigured { message: error.to_string() };
-                Ok(Ready::Ended(self.ending_of_fault(
-                    attempt,
-                    &order.key,
-                    fault,
-                    attempt.done.clone(),
-                )))
-            }
-        }
-    }
-
-    fn too_many_lost(&self, attempt: &Attempt<'_>) -> Option<Fault> {
-        let job = &attempt.claimed.job;
-        (job.attempt > job.attempts_allowed).then(|| Fault::Unknown {
-            message: format!("{} attempts were begun and none came to an end", job.attempt - 1),
-        })
-    }
-
-    async fn compile_job(
-        &self,
-        attempt: &Attempt<'_>,
-        system: &SystemName,
-    ) -> Result<(SystemPlan, Vec<LegalHold>, u64), AppError> {
-        let payload = payload_of(attempt)?;
-        let pinned = self.pinned(&attempt.case).await?;
-        let Payload::First { schedules, .. } = payload;
-        let acting = match schedules {
-            None => Acting::Everything,
-            Some(names) => Acting::Schedules(names.into_iter().collect()),
-        };
-        let basis = Basis {
-            map: pinned.map(),
-            rules: pinned.rules(),
-            moment: attempt.case.moment,
-            acting: &acting,
-        };
-        let circumstances = self.circumstances(basis).await?;
-        let plan = compile(&circumstances.input(basis, &self.zone), system)
-            .map_err(|error| AppError::Input(error.to_string()))?;
-        Ok((plan, circumstances.holds, circumstances.holds_version))
-    }
-
-    fn order_of(&self, attempt: &Attempt<'_>, plan: &SystemPlan) -> Result<Order, AppError> {
-        let job = &attempt.claimed.job;
-        let key = format!("{}-{}", job.id.simple(), attempt.done.rounds.len() + 1);
-        let mut order =
-            plan.order(key, job.attempt).map_err(|error| AppError::Input(error.to_string()))?;
-        let Payload::First { most_records, .. } = payload_of(attempt)?;
-        order.most_records = most_records;
-        Ok(order)
-    }
-
-    fn intent(
-        &self,
-        attempt: &Attempt<'_>,
-        order: &Order,
-    ) -> Result<crate::store::OutboxEntry, AppError> {
-        let job = &attempt.claimed.job;
-        let about = About { case: Some(job.case_id), job: Some(job.id) };
-        self.record(
-            EvidenceKind::StepStarted,
-            about,
-            &json!({
-                "case": job.case_id,
-                "job": job.id,
-                "system": job.system,
-                "attempt": job.attempt,
-                "lostAttempt": attempt.claimed.lost_attempt,
-                "orderKey": order.key,
-                "moment": order.moment,
-                "planSha256": attempt.case.plan.digest,
-            }),
-        )
-    }
-
-    fn timetable_of(&self, case: &Case) -> Option<Timetable> {
+    pub(super) fn timetable_of(&self, case: &Case) -> Option<Timetable> {
         let name = case.schedule.as_ref()?;
         let schedule = self.rules.schedules.values().find(|one| one.name.as_str() == name)?;
         Timetable::of(schedule).ok()
@@ -322,10 +153,10 @@ impl Quietus {
         done.current = outcome;
         let verification = match connector.verify(order).await {
             Ok(verification) => verification,
-            Err(fault) => return self.ending_of_fault(attempt, &order.key, fault, done),
+            Err(fault) => return self.ending_of_fault(attempt, &order.key, &fault, done),
         };
         if !verification.survivors.is_empty() {
-            return self.ending_of_survivors(attempt, verification, done);
+            return self.ending_of_survivors(verification, done);
         }
         let settlement = Settlement::Completed {
             done: serde_json::to_value(&done).unwrap_or_default(),
@@ -348,10 +179,12 @@ impl Quietus {
                 done.current = outcome;
                 self.settlement_of_stop(attempt, watch)
             }
-            Receipt::Refused { reasons, done: outcome } => {
+            Receipt::Refused { kind, reasons, done: outcome } => {
                 done.current = outcome;
                 let words = reasons.join("; ");
-                (super::settle::settlement_of_refusal(attempt, &reasons, watch.started), words)
+                let settlement =
+                    super::settle::settlement_of_refusal(attempt, kind, &reasons, watch.started);
+                (settlement, words)
             }
             Receipt::Pending { reference, ask_at } => {
                 (Settlement::Waiting { ask_at, reference }, "the system will report".to_owned())
@@ -382,25 +215,4 @@ impl Quietus {
             Some(Stopped::NotMine) | None => (now, "stopped".to_owned()),
         }
     }
-}
-
-pub(crate) fn payload_of(attempt: &Attempt<'_>) -> Result<Payload, AppError> {
-    serde_json::from_value(attempt.claimed.job.payload.clone())
-        .map_err(|error| AppError::Unreadable { what: "a job", why: error.to_string() })
-}
-
-/// Matters of the holds that leave nothing to do; empty where something can still be done.
-fn stopping_matters(plan: &SystemPlan, holds: &[LegalHold]) -> Vec<String> {
-    let mut touched = plan.instructions.iter().filter(|one| !one.keep).peekable();
-    if touched.peek().is_none() || touched.any(|one| one.held != Predicate::Always) {
-        return Vec::new();
-    }
-    let mut matters: Vec<String> = holds
-        .iter()
-        .filter(|hold| hold.scope.system.as_ref().is_none_or(|system| *system == plan.system))
-        .map(|hold| hold.matter.clone())
-        .collect();
-    matters.sort();
-    matters.dedup();
-    matters
 }

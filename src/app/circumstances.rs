@@ -127,19 +127,29 @@ impl Quietus {
         for name in event_names(map) {
             let mut found = Vec::new();
             let mut after = Vec::new();
-            loop {
-                let page = EventPage { name: name.clone(), until: moment, after, limit: PAGE };
-                let events = self.store.events_in_force(page).await?;
-                let Some(last) = events.last() else { break };
-                after = last.key_tag.clone();
-                for event in &events {
-                    let key: Value = self.vault.open(EVENT_PURPOSE, &event.sealed_key)?;
-                    found.push((key, event.occurred_at));
-                }
+            while let Some(last) = self.event_page(&name, moment, after, &mut found).await? {
+                after = last;
             }
             keys.0.insert(name, found);
         }
         Ok(keys)
+    }
+
+    /// Reads one page of events after a tag; the tag of the last one, or `None` at the end.
+    async fn event_page(
+        &self,
+        name: &str,
+        until: Timestamp,
+        after: Vec<u8>,
+        found: &mut Vec<(Value, Timestamp)>,
+    ) -> Result<Option<Vec<u8>>, AppError> {
+        let page = EventPage { name: name.to_owned(), until, after, limit: PAGE };
+        let events = self.store.events_in_force(page).await?;
+        for event in &events {
+            let key: Value = self.vault.open(EVENT_PURPOSE, &event.sealed_key)?;
+            found.push((key, event.occurred_at));
+        }
+        Ok(events.into_iter().last().map(|event| event.key_tag))
     }
 
     async fn marks_for(&self, rules: &RuleSet, moment: Timestamp) -> Result<Marks, AppError> {

@@ -62,6 +62,7 @@ impl Quietus {
     async fn preview(&self, plan: &crate::plan::SystemPlan) -> Result<Counts, Fault> {
         let misconfigured = |error: AppError| match error {
             AppError::System { fault, .. } => fault,
+            AppError::Secret(message) => Fault::Misconfigured { message },
             other => Fault::Misconfigured { message: other.to_string() },
         };
         let system = self.system(plan.system.as_str()).map_err(misconfigured)?;

@@ -20,6 +20,7 @@ pub mod open_case;
 pub mod opening;
 pub mod pause;
 pub mod posting;
+mod prepare;
 pub mod progress;
 pub mod reading;
 pub mod recording;

@@ -10,6 +10,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::carry_out::Payload;
+use super::fire::SCHEDULER;
 use super::forecast::CountedPlan;
 use super::recording::About;
 use super::{Actor, AppError, Quietus};
@@ -18,7 +19,8 @@ use crate::evidence::EvidenceKind;
 use crate::plan::{Acting, CapExceeded, Plan, SystemPlan};
 use crate::schedule::Timetable;
 use crate::store::{
-    BlockedReason, CaseCause, FireBatch, JobKind, NewCase, NewJob, OpenedCase, PlannedDocument,
+    BlockedReason, CaseCause, CaseFilter, FireBatch, JobKind, NewCase, NewJob, OpenedCase,
+    OutboxEntry, PlannedDocument,
 };
 
 /// Attempts that a job gets before a person is asked.
@@ -110,6 +112,43 @@ impl Quietus {
         })
     }
 
+    /// Cases opened by a command that still have something to do, oldest first; those that wait
+    /// for a second person are not among them.
+    ///
+    /// # Errors
+    /// Where the store is not there.
+    pub async fn unfinished_cases(&self) -> Result<Vec<Uuid>, AppError> {
+        let mut unfinished = Vec::new();
+        for state in [CaseState::Planned, CaseState::Executing, CaseState::Verifying] {
+            unfinished.extend(self.command_cases(state).await?);
+        }
+        unfinished.sort_unstable();
+        Ok(unfinished)
+    }
+
+    /// Calls off earlier cases of commands that wait for a second person: the later one asks for
+    /// all that they asked for.
+    ///
+    /// # Errors
+    /// Where the store is not there.
+    pub async fn take_over_waiting_cases(&self, later: Uuid) -> Result<(), AppError> {
+        for earlier in self.command_cases(CaseState::AwaitingApproval).await? {
+            if earlier != later {
+                let reason = format!("case {later} took over");
+                self.call_off(earlier, SCHEDULER, &reason).await?;
+            }
+        }
+        self.certify_finished().await?;
+        Ok(())
+    }
+
+    async fn command_cases(&self, state: CaseState) -> Result<Vec<Uuid>, AppError> {
+        let filter = CaseFilter { state: Some(state), limit: 1000, ..CaseFilter::default() };
+        let cases = self.store.list_cases(filter).await?;
+        let commands = cases.into_iter().filter(|case| case.cause == CaseCause::Command);
+        Ok(commands.map(|case| case.id).collect())
+    }
+
     fn new_case(
         &self,
         case: Uuid,
@@ -137,7 +176,8 @@ impl Quietus {
             .plan
             .systems
             .iter()
-            .filter(|system| system.acts())
+            // Also where nothing can be due: that nothing is left is looked at all the same.
+            .filter(|system| system.instructions.iter().any(|one| !one.keep))
             .map(|system| {
                 self.new_job(
                     system,
@@ -148,23 +188,7 @@ impl Quietus {
                 )
             })
             .collect::<Result<Vec<_>, _>>()?;
-        let opened = self.record(
-            EvidenceKind::CaseOpened,
-            About { case: Some(case), job: None },
-            &json!({
-                "case": case,
-                "cause": opening.cause.as_str(),
-                "by": opening.actor.0,
-                "moment": opening.moment,
-                "schedule": opening.occurrence.as_ref().map(|one| one.schedule.to_string()),
-                "occurrence": opening.occurrence.as_ref().map(|one| one.due_at),
-                "planSha256": plan.digest,
-                "rulesSha256": self.rules.digest,
-                "mapSha256": self.map.digest,
-                "jobs": jobs.iter().map(|job| json!({"id": job.id, "system": job.system})).collect::<Vec<_>>(),
-                "waitsForApproval": blocked.is_some(),
-            }),
-        )?;
+        let opened = self.record_opening(case, &opening, &plan, &jobs, blocked)?;
         let lag = opening
             .occurrence
             .as_ref()
@@ -182,7 +206,7 @@ impl Quietus {
             },
             rules: self.rules_document.clone(),
             map: self.map_document.clone(),
-            authors: authors(&on_record),
+            authors: authors(&on_record, &opening.actor),
             opened_by: opening.actor.0,
             lag_us: lag,
             blocked_reason: blocked.map(|_| words_for(&on_record.exceeded)),
@@ -192,6 +216,35 @@ impl Quietus {
             fires: opening.occurrence.map(|one| one.fires),
             evidence: vec![opened],
         })
+    }
+
+    fn record_opening(
+        &self,
+        case: Uuid,
+        opening: &Opening<'_>,
+        plan: &PlannedDocument,
+        jobs: &[NewJob],
+        blocked: Option<BlockedReason>,
+    ) -> Result<OutboxEntry, AppError> {
+        let jobs: Vec<_> =
+            jobs.iter().map(|job| json!({ "id": job.id, "system": job.system })).collect();
+        self.record(
+            EvidenceKind::CaseOpened,
+            About { case: Some(case), job: None },
+            &json!({
+                "case": case,
+                "cause": opening.cause.as_str(),
+                "by": opening.actor.0,
+                "moment": opening.moment,
+                "schedule": opening.occurrence.as_ref().map(|one| one.schedule.to_string()),
+                "occurrence": opening.occurrence.as_ref().map(|one| one.due_at),
+                "planSha256": plan.digest,
+                "rulesSha256": self.rules.digest,
+                "mapSha256": self.map.digest,
+                "jobs": jobs,
+                "waitsForApproval": blocked.is_some(),
+            }),
+        )
     }
 
     fn available_at(&self, opening: &Opening<'_>, now: Timestamp) -> Timestamp {
@@ -258,9 +311,11 @@ pub(crate) fn planned_records(counts: &Counts) -> u64 {
         .sum()
 }
 
-fn authors(on_record: &PlanOnRecord) -> Vec<String> {
+/// Who may not approve: authors of the rules whose caps are exceeded, and whoever opened the case.
+fn authors(on_record: &PlanOnRecord, opener: &Actor) -> Vec<String> {
     let mut authors: Vec<String> =
         on_record.exceeded.iter().map(|one| one.author.clone()).collect();
+    authors.push(opener.0.clone());
     authors.sort();
     authors.dedup();
     authors

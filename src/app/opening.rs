@@ -110,7 +110,7 @@ impl Quietus {
             vault,
             keys,
             zone,
-            lease: process.lease.unwrap_or(Duration::from_secs(60)),
+            lease: process.lease.unwrap_or(Duration::from_mins(1)),
             crash: CrashPlan { point: process.crash_point },
             wake: Wake::default(),
         });

@@ -47,7 +47,7 @@ pub fn event_key(json: &Json) -> Result<Value, AppError> {
         Json::Number(number) => number.as_i64().map(Value::Integer).ok_or_else(wrong),
         Json::Object(parts) if parts.len() == 2 => {
             let kind = parts.get("type").and_then(Json::as_str).and_then(key_type);
-            let value = parts.get("value").and_then(|value| scalar(value));
+            let value = parts.get("value").and_then(scalar);
             let (Some(kind), Some(value)) = (kind, value) else { return Err(wrong()) };
             read_value(&value, kind).ok_or_else(wrong)
         }

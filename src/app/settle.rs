@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use quietus_connectors::{Fault, Verification};
+use quietus_connectors::{Fault, RefusalKind, Verification};
 use serde_json::json;
 
 use super::carry_out::{Attempt, Ending};
@@ -22,11 +22,9 @@ use crate::store::{
 /// First pause before another attempt.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 /// Longest pause before another attempt.
-const LONGEST_PAUSE: Duration = Duration::from_secs(300);
+const LONGEST_PAUSE: Duration = Duration::from_mins(5);
 /// Rounds of an order whose verification finds survivors, before a person is asked.
 const MOST_ROUNDS: usize = 3;
-/// What a refusal because of `most_records` says.
-const TOO_MANY: &str = "would touch more than";
 
 impl Quietus {
     pub(crate) async fn settle_attempt(
@@ -129,7 +127,7 @@ impl Quietus {
         &self,
         attempt: &Attempt<'_>,
         order_key: &str,
-        fault: Fault,
+        fault: &Fault,
         done: Done,
     ) -> Ending {
         let words = fault.to_string();
@@ -142,13 +140,13 @@ impl Quietus {
         }
     }
 
-    fn settlement_of_fault(&self, attempt: &Attempt<'_>, fault: Fault) -> Settlement {
+    fn settlement_of_fault(&self, attempt: &Attempt<'_>, fault: &Fault) -> Settlement {
         let job = &attempt.claimed.job;
         let message = fault.to_string();
         let (kind, asked_for) = match fault {
             Fault::Misconfigured { .. } => ("misconfigured", None),
             Fault::Rejected { .. } => ("rejected", None),
-            Fault::Transient { retry_after_ms, .. } => ("transient", retry_after_ms),
+            Fault::Transient { retry_after_ms, .. } => ("transient", *retry_after_ms),
             Fault::Unknown { .. } => ("unknown", None),
         };
         let fault = JobFault { kind: kind.to_owned(), message };
@@ -162,12 +160,7 @@ impl Quietus {
     }
 
     /// The verification found what should be gone: another round, and after some rounds a person.
-    pub(crate) fn ending_of_survivors(
-        &self,
-        attempt: &Attempt<'_>,
-        verification: Verification,
-        mut done: Done,
-    ) -> Ending {
+    pub(crate) fn ending_of_survivors(&self, verification: Verification, mut done: Done) -> Ending {
         let survivors: Vec<String> = verification
             .survivors
             .iter()
@@ -194,7 +187,6 @@ impl Quietus {
             let pause = self.pause_before(u32::try_from(rounds).unwrap_or(u32::MAX));
             Settlement::Retry { available_at: self.after(pause), fault }
         };
-        let _ = attempt;
         Ending {
             settlement,
             done,
@@ -221,11 +213,11 @@ impl Quietus {
 
 pub(crate) fn settlement_of_refusal(
     attempt: &Attempt<'_>,
+    kind: RefusalKind,
     reasons: &[String],
     seen: StillMine,
 ) -> Settlement {
-    let over_the_cap = reasons.iter().any(|reason| reason.contains(TOO_MANY));
-    if over_the_cap && !attempt.claimed.approved {
+    if kind == RefusalKind::OverLimit && !attempt.claimed.approved {
         return Settlement::Blocked {
             reason: BlockedReason::Cap,
             pauses_version: seen.pauses_version,

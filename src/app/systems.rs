@@ -31,7 +31,7 @@ impl Quietus {
         let url = system
             .url
             .resolve(&self.instance.folder)
-            .map_err(|error| AppError::Secret(format!("system `{}`: {error}", system.name)))?;
+            .map_err(|error| AppError::Secret(error.to_string()))?;
         let settings = Settings {
             system: system.name.to_string(),
             url,

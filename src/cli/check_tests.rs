@@ -1,3 +1,5 @@
+//! Tests of `check`: a fine folder is summed up, a broken one is told as a whole.
+
 use super::*;
 use crate::cli::init;
 
@@ -11,8 +13,8 @@ impl Clock for Noon {
 
 fn check(dir: &std::path::Path, format: CheckFormat) -> (u8, String) {
     let mut out = Vec::new();
-    let args = CheckArgs { dir: dir.to_owned(), format };
-    let code = run(&args, &Noon, &mut out).unwrap();
+    let args = CheckArgs { format };
+    let code = run(&args, dir, &Noon, &mut out).unwrap();
     (code, String::from_utf8(out).unwrap())
 }
 

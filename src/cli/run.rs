@@ -73,13 +73,19 @@ pub async fn run(arguments: &RunArguments, folder: &Path) -> u8 {
     }
 }
 
-/// Opens a case for what is due, carries it out and waits for its certificate.
+/// Carries out what earlier runs left unfinished, then opens a case for what is due now, carries it
+/// out and waits for its certificate.
 async fn once(product: &Arc<Quietus>, arguments: &RunArguments) -> Result<u8, AppError> {
     let moment = match &arguments.as_of {
         Some(text) => read_moment(text, product.zone())?,
         None => product.this_second(),
     };
     let acting = product.acting(&arguments.schedule)?;
+    let mut worst = FINE;
+    for case in product.unfinished_cases().await? {
+        say(format!("case {case} of an earlier run is not finished; it goes on first"));
+        worst = worst.max(carry_out(product, case).await?);
+    }
     let opened = product
         .open_case(Opening {
             cause: CaseCause::Command,
@@ -89,21 +95,22 @@ async fn once(product: &Arc<Quietus>, arguments: &RunArguments) -> Result<u8, Ap
             occurrence: None,
         })
         .await?;
-    match opened {
-        CaseOpened::Open { case } => carry_out(product, case).await,
+    let code = match opened {
+        CaseOpened::Open { case } => carry_out(product, case).await?,
         CaseOpened::AwaitingApproval { case, exceeded } => {
-            product.advance_log().await?;
+            product.take_over_waiting_cases(case).await?;
             say(format!("{WARN}nothing was deleted:{WARN:#} {}", words_for(&exceeded)));
             say(format!(
-                "case {case} waits for a second person, who was not the author of the rule:\n  quietus approve {case} --by NAME --reason WHY\n  quietus run --once      carries it out afterwards\n  quietus cancel {case} --reason WHY"
+                "case {case} waits for a second person, who is not the author of the rule:\n  quietus approve {case} --by NAME --reason WHY\n  quietus run --once      carries it out afterwards\n  quietus cancel {case} --reason WHY"
             ));
-            Ok(NOT_DONE)
+            NOT_DONE
         }
         CaseOpened::Lost | CaseOpened::Overlapping(_) => {
             complain(&"another process opened a case at the same moment; try again");
-            Ok(NOT_DONE)
+            NOT_DONE
         }
-    }
+    };
+    Ok(worst.max(code))
 }
 
 /// Carries out a case in this process, showing progress, until its certificate is there or

@@ -1,3 +1,5 @@
+//! Tests of reading whole folders.
+
 use super::*;
 use crate::config::report;
 

@@ -37,7 +37,7 @@ impl Listener for BoundedListener {
 
     async fn accept(&mut self) -> (Self::Io, Self::Addr) {
         let place = match Arc::clone(&self.places).acquire_owned().await {
-            Ok(place) => Some(place),
+            Ok(place) => place,
             // Only a closed semaphore gives no place, and nobody closes this one.
             Err(_) => std::future::pending().await,
         };
@@ -54,11 +54,11 @@ impl Listener for BoundedListener {
 pub struct BoundedStream {
     stream: TcpStream,
     silence: Pin<Box<Sleep>>,
-    _place: Option<OwnedSemaphorePermit>,
+    _place: OwnedSemaphorePermit,
 }
 
 impl BoundedStream {
-    fn new(stream: TcpStream, place: Option<OwnedSemaphorePermit>) -> Self {
+    fn new(stream: TcpStream, place: OwnedSemaphorePermit) -> Self {
         Self { stream, silence: Box::pin(tokio::time::sleep(LONGEST_SILENCE)), _place: place }
     }
 

@@ -22,8 +22,8 @@ use crate::app::access::{KnownToken, TokenRole};
 
 /// Requests served at once.
 const MOST_REQUESTS: usize = 64;
-/// How long a request may take, in seconds; longer than any read needs.
-const LONGEST_REQUEST: Duration = Duration::from_secs(60);
+/// How long a request may take; longer than any read needs.
+const LONGEST_REQUEST: Duration = Duration::from_mins(1);
 /// Longest token that is looked at, in bytes.
 const LONGEST_TOKEN: usize = 512;
 /// Wrong tokens in a row before they are turned away.
@@ -165,7 +165,7 @@ mod tests {
         assert_eq!(most, 100);
         assert!(!failures.one_more(start + Duration::from_millis(100)));
         assert!(failures.one_more(start + Duration::from_millis(300)));
-        let later = start + Duration::from_secs(3600);
+        let later = start + Duration::from_hours(1);
         assert_eq!((0..1000).take_while(|_| failures.one_more(later)).count(), 100);
     }
 

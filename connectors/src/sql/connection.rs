@@ -139,13 +139,14 @@ impl Session {
         let lock_ms = pace.lock_timeout_ms;
         match self {
             // With `row_security` off a policy that hides records is an error and not a silent
-            // remainder.
+            // remainder. Compiling (`jit`) the long conditions of a plan takes many times longer
+            // than reading them does.
             Self::Postgres(_) => vec![format!(
                 "SET statement_timeout = {statement_ms}; SET lock_timeout = {lock_ms}; \
                  SET idle_in_transaction_session_timeout = {statement_ms}; SET row_security = off; \
                  SET TimeZone = 'UTC'; SET DateStyle = 'ISO, MDY'; SET IntervalStyle = 'postgres'; \
                  SET bytea_output = 'hex'; SET extra_float_digits = 3; \
-                 SET standard_conforming_strings = on"
+                 SET standard_conforming_strings = on; SET jit = off"
             )],
             Self::MariaDb(_) => vec![
                 "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', \

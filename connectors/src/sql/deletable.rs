@@ -240,12 +240,11 @@ impl<'c, 's, 'o, 'g> Deletable<'c, 's, 'o, 'g> {
             let keeps = if blocker.only_held {
                 self.kept_by(place, &blocker)?
             } else if blocker.table == place.table {
-                match self.gathered(place, &blocker)? {
-                    Some(keeps) => keeps,
-                    None => {
-                        let stays = |child: &Place| self.in_stays(child, instruction).map(Some);
-                        self.compiler.referred_where(place, &blocker, &stays)?
-                    }
+                if let Some(keeps) = self.gathered(place, &blocker)? {
+                    keeps
+                } else {
+                    let stays = |child: &Place| self.in_stays(child, instruction).map(Some);
+                    self.compiler.referred_where(place, &blocker, &stays)?
                 }
             } else if blocker.instruction.is_some_and(|child| self.circular(instruction, child)) {
                 continue;

@@ -7,7 +7,7 @@
 use crate::connector::Progress;
 use crate::order::Order;
 use crate::predicate::Predicate;
-use crate::receipt::{Fault, Outcome, Receipt};
+use crate::receipt::{Fault, Outcome, Receipt, RefusalKind};
 use crate::sql::SqlConnector;
 use crate::sql::catalogue::Catalogue;
 use crate::sql::compile::Compiler;
@@ -56,7 +56,7 @@ pub(crate) async fn execute(
         let before = if known { table.read(&mut session, &order.key).await? } else { None };
         session.close().await;
         let done = before.map_or_else(Outcome::default, |(_, _, done)| done);
-        return Ok(Receipt::Refused { reasons, done });
+        return Ok(Receipt::Refused { kind: RefusalKind::Unsafe, reasons, done });
     }
     if !known {
         table.create(&mut session).await?;
@@ -87,7 +87,11 @@ impl Run<'_> {
                 Flow::Finished => {}
                 Flow::Stopped => return Ok(Receipt::Stopped(self.done.clone())),
                 Flow::Refused(reason) => {
-                    return Ok(Receipt::Refused { reasons: vec![reason], done: self.done.clone() });
+                    return Ok(Receipt::Refused {
+                        kind: RefusalKind::OverLimit,
+                        reasons: vec![reason],
+                        done: self.done.clone(),
+                    });
                 }
             }
         }

@@ -8,8 +8,10 @@ use uuid::Uuid;
 use super::plans::{self, PlanFacts};
 use super::{cut, page_size};
 use crate::app::{AppError, Quietus};
-use crate::domain::{CaseState, Digest, ScheduleName};
-use crate::store::{Attempt, Case, CaseFilter, Decision, Job, JobFault};
+use crate::domain::{CaseOutcome, CaseState, Digest, ScheduleName};
+use crate::store::{
+    Attempt, AttemptResult, BlockedReason, Case, CaseFilter, Decision, Job, JobFault,
+};
 
 /// Which cases to list; newest first.
 #[derive(Debug, Clone, Default)]
@@ -169,7 +171,7 @@ impl From<Attempt> for AttemptFacts {
             claimed_at: attempt.claimed_at,
             started_at: attempt.started_at,
             ended_at: attempt.ended_at,
-            result: attempt.result.map(|result| result.as_str()),
+            result: attempt.result.map(AttemptResult::as_str),
             fault: attempt.fault.map(Into::into),
         }
     }
@@ -184,7 +186,7 @@ impl From<&Case> for CaseFacts {
             due_at: case.due_at,
             moment: case.moment,
             state: case.state,
-            outcome: case.outcome.map(|outcome| outcome.as_str()),
+            outcome: case.outcome.map(CaseOutcome::as_str),
             rules_digest: case.rules_digest,
             map_digest: case.map_digest,
             plan_digest: case.plan.digest,
@@ -208,7 +210,7 @@ fn job_facts(job: Job, attempts: Vec<Attempt>) -> JobFacts {
         attempts_allowed: job.attempts_allowed,
         available_at: job.available_at,
         expected_records: job.total_estimate,
-        blocked_by: job.blocked.map(|reason| reason.as_str()),
+        blocked_by: job.blocked.map(BlockedReason::as_str),
         held_by_matters: job.hold_matters,
         done: job.done,
         verification: job.verification,

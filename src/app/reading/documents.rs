@@ -169,14 +169,14 @@ impl From<&RetentionRule> for RuleFacts {
             category: rule.category.to_string(),
             systems: rule.systems.iter().map(ToString::to_string).collect(),
             starting_point: rule.starting_point.clone(),
-            period: rule.period.clone(),
+            period: rule.period,
             rounding: rule.rounding,
             action: rule.action,
             when: rule.when.to_string(),
             basis: rule.basis.clone(),
             schedule: rule.schedule.to_string(),
             cap: CapFacts { records, share_percent },
-            grace: rule.grace.clone(),
+            grace: rule.grace,
         }
     }
 }
@@ -189,7 +189,7 @@ impl From<&Limit> for LimitFacts {
             kind: limit.kind,
             category: limit.category.to_string(),
             starting_point: limit.starting_point.clone(),
-            period: limit.period.clone(),
+            period: limit.period,
             rounding: limit.rounding,
             when: limit.when.to_string(),
             jurisdiction: limit.jurisdiction.clone(),

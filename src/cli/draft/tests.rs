@@ -1,3 +1,5 @@
+//! Tests of drafting: catalogues become data maps that only wait for decisions.
+
 use proptest::prelude::*;
 use quietus_connectors::{ForeignKey, OnDelete};
 

@@ -1,13 +1,10 @@
 //! What a certificate may claim, what people read of it, and what `quietus verify` says.
-#![expect(clippy::expect_used, reason = "tests")]
-
-mod certificate_fixture;
 
 use std::path::Path;
 
+use super::fixture::{Issued, complete, failed, issue, predicate, with_exceptions};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use certificate_fixture::{Issued, complete, failed, issue, predicate, with_exceptions};
 use clap::Parser;
 use proptest::prelude::*;
 use quietus::cli::verify::{VerifyArguments, run};
@@ -55,7 +52,7 @@ fn with_names(text: &str, issued: &Issued) -> String {
 }
 
 fn snapshot(name: &str, text: &str) {
-    insta::with_settings!({snapshot_path => "certificate_snapshots", prepend_module_to_snapshot => false, omit_expression => true}, {
+    insta::with_settings!({snapshot_path => "snapshots", prepend_module_to_snapshot => false, omit_expression => true}, {
         insta::assert_snapshot!(name, text);
     });
 }

@@ -1,6 +1,4 @@
 //! A certificate of an invented shop, logged among other entries. Fresh keys for each test.
-#![allow(dead_code, reason = "each test binary uses its own part of the fixture")]
-#![expect(clippy::expect_used, reason = "a fixture that cannot be built fails its test")]
 
 use std::collections::BTreeMap;
 

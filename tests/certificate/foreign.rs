@@ -1,16 +1,13 @@
 //! Certificates before verifiers that nobody here wrote: `sigstore-verify`, and openssl with jq.
 //!
 //! What they accept we accept; one changed byte in any part is refused by us and by one of them.
-#![expect(clippy::expect_used, reason = "tests")]
-
-mod certificate_fixture;
 
 use std::path::Path;
 use std::process::Command;
 
+use super::fixture::{Issued, complete, issue, with_exceptions};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use certificate_fixture::{Issued, complete, issue, with_exceptions};
 use quietus::evidence::export::export;
 use quietus::evidence::verify::{Finding, Material, Source, verify};
 use serde_json::Value;
@@ -290,7 +287,7 @@ fn openssl_reads_our_keys_and_checks_our_checkpoints() {
         return;
     }
     let folder = tempfile::tempdir().expect("folder");
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/foreign/checkpoint.sh");
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/certificate/checkpoint.sh");
     let log = quietus::evidence::LogKey::generate().expect("key");
     let issuer = quietus::evidence::IssuerKey::generate().expect("key");
     let root = quietus::domain::Digest::of(b"root");

@@ -1,5 +1,4 @@
 //! Our Merkle proofs against `tlog_tiles`, which others wrote.
-#![expect(clippy::expect_used, reason = "tests")]
 
 use std::collections::BTreeMap;
 

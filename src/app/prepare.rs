@@ -1,0 +1,212 @@
+//! Before the connector is asked: is the job still wanted, may it start now, what exactly is the
+//! order with the holds of this moment, and the intent on record.
+
+use quietus_connectors::{Connector, Fault, Order, Predicate};
+use serde_json::json;
+
+use super::carry_out::{Attempt, Ending, Payload};
+use super::circumstances::Basis;
+use super::recording::About;
+use super::{AppError, Quietus};
+use crate::domain::{LegalHold, SystemName};
+use crate::evidence::EvidenceKind;
+use crate::plan::{Acting, SystemPlan, compile};
+use crate::schedule::Timetable;
+use crate::store::{BlockedReason, Settlement, Start, Started, StillMine};
+
+/// An order ready to be carried out, or the reason for which it is not.
+pub(super) enum Ready {
+    Order(Box<Prepared>),
+    Ended(Box<Ending>),
+}
+
+pub(super) struct Prepared {
+    pub(super) order: Order,
+    pub(super) connector: Box<dyn Connector>,
+    pub(super) started: StillMine,
+    pub(super) timetable: Option<Timetable>,
+}
+
+/// An order compiled with the holds of a moment.
+struct Compiled {
+    plan: SystemPlan,
+    holds: Vec<LegalHold>,
+    holds_version: u64,
+}
+
+fn ended(attempt: &Attempt<'_>, settlement: Settlement, words: &str) -> Ready {
+    Ready::Ended(Box::new(Ending {
+        settlement,
+        done: attempt.done.clone(),
+        order_key: String::new(),
+        verification: None,
+        words: words.to_owned(),
+    }))
+}
+
+impl Quietus {
+    /// Compiles the order, records the intent and checks that nothing stands in the way.
+    pub(super) async fn prepare(&self, attempt: &Attempt<'_>) -> Result<Ready, AppError> {
+        let job = &attempt.claimed.job;
+        if job.cancel_requested.is_some() {
+            return Ok(ended(attempt, Settlement::Cancelled, "called off before it began"));
+        }
+        let timetable = self.timetable_of(&attempt.case);
+        if let Some(opens_at) = timetable.as_ref().and_then(|one| one.opens_at(self.now())) {
+            let settlement = Settlement::Released { available_at: opens_at };
+            return Ok(ended(attempt, settlement, "outside of the schedule's window"));
+        }
+        if let Some(fault) = too_many_lost(attempt) {
+            return Ok(self.faulted(attempt, "", &fault));
+        }
+        let name = SystemName::parse(&job.system)
+            .map_err(|error| AppError::Unreadable { what: "a job", why: error.to_string() })?;
+        let compiled = match self.compile_job(attempt, &name).await {
+            Ok(compiled) => compiled,
+            Err(AppError::Input(message)) => {
+                return Ok(self.faulted(attempt, "", &Fault::Misconfigured { message }));
+            }
+            Err(other) => return Err(other),
+        };
+        let holds_version = compiled.holds_version;
+        let matters = stopping_matters(&compiled.plan, &compiled.holds);
+        if !matters.is_empty() {
+            let settlement = Settlement::Held { matters, holds_version };
+            return Ok(ended(attempt, settlement, "a legal hold stops it"));
+        }
+        let order = order_of(attempt, &compiled.plan)?;
+        let started = match self.start(attempt, &order, holds_version).await? {
+            Ok(started) => started,
+            Err(ready) => return Ok(*ready),
+        };
+        match self.system(&job.system).and_then(|system| self.connect(system)) {
+            Ok(connector) => {
+                Ok(Ready::Order(Box::new(Prepared { order, connector, started, timetable })))
+            }
+            Err(error) => {
+                let fault = Fault::Misconfigured { message: error.to_string() };
+                Ok(self.faulted(attempt, &order.key, &fault))
+            }
+        }
+    }
+
+    /// Records the intent while holds and pauses are read again in the same transaction.
+    async fn start(
+        &self,
+        attempt: &Attempt<'_>,
+        order: &Order,
+        holds_version: u64,
+    ) -> Result<Result<StillMine, Box<Ready>>, AppError> {
+        let start = Start {
+            tenure: attempt.tenure.clone(),
+            now: self.now(),
+            lease_until: self.lease_until(),
+            evidence: vec![self.intent(attempt, order)?],
+        };
+        let at_once = || Settlement::Released { available_at: self.now() };
+        let (settlement, words) = match self.store.start_attempt(start).await? {
+            Started::Yes(started) if started.holds_version == holds_version => {
+                return Ok(Ok(started));
+            }
+            Started::Yes(_) => (at_once(), "a legal hold was placed or released meanwhile"),
+            Started::Paused(seen) => {
+                let reason = BlockedReason::Pause;
+                let pauses_version = seen.pauses_version;
+                (Settlement::Blocked { reason, pauses_version }, "paused")
+            }
+            Started::NotMine => (at_once(), "taken over"),
+        };
+        Ok(Err(Box::new(ended(attempt, settlement, words))))
+    }
+
+    fn faulted(&self, attempt: &Attempt<'_>, order_key: &str, fault: &Fault) -> Ready {
+        let done = attempt.done.clone();
+        Ready::Ended(Box::new(self.ending_of_fault(attempt, order_key, fault, done)))
+    }
+
+    async fn compile_job(
+        &self,
+        attempt: &Attempt<'_>,
+        system: &SystemName,
+    ) -> Result<Compiled, AppError> {
+        let payload = payload_of(attempt)?;
+        let pinned = self.pinned(&attempt.case).await?;
+        let Payload::First { schedules, .. } = payload;
+        let acting = match schedules {
+            None => Acting::Everything,
+            Some(names) => Acting::Schedules(names.into_iter().collect()),
+        };
+        let basis = Basis {
+            map: pinned.map(),
+            rules: pinned.rules(),
+            moment: attempt.case.moment,
+            acting: &acting,
+        };
+        let circumstances = self.circumstances(basis).await?;
+        let plan = compile(&circumstances.input(basis, &self.zone), system)
+            .map_err(|error| AppError::Input(error.to_string()))?;
+        let holds_version = circumstances.holds_version;
+        Ok(Compiled { plan, holds: circumstances.holds, holds_version })
+    }
+
+    fn intent(
+        &self,
+        attempt: &Attempt<'_>,
+        order: &Order,
+    ) -> Result<crate::store::OutboxEntry, AppError> {
+        let job = &attempt.claimed.job;
+        let about = About { case: Some(job.case_id), job: Some(job.id) };
+        self.record(
+            EvidenceKind::StepStarted,
+            about,
+            &json!({
+                "case": job.case_id,
+                "job": job.id,
+                "system": job.system,
+                "attempt": job.attempt,
+                "lostAttempt": attempt.claimed.lost_attempt,
+                "orderKey": order.key,
+                "moment": order.moment,
+                "planSha256": attempt.case.plan.digest,
+            }),
+        )
+    }
+}
+
+fn too_many_lost(attempt: &Attempt<'_>) -> Option<Fault> {
+    let job = &attempt.claimed.job;
+    (job.attempt > job.attempts_allowed).then(|| Fault::Unknown {
+        message: format!("{} attempts were begun and none came to an end", job.attempt - 1),
+    })
+}
+
+fn order_of(attempt: &Attempt<'_>, plan: &SystemPlan) -> Result<Order, AppError> {
+    let job = &attempt.claimed.job;
+    let key = format!("{}-{}", job.id.simple(), attempt.done.rounds.len() + 1);
+    let mut order =
+        plan.order(key, job.attempt).map_err(|error| AppError::Input(error.to_string()))?;
+    let Payload::First { most_records, .. } = payload_of(attempt)?;
+    order.most_records = most_records;
+    Ok(order)
+}
+
+fn payload_of(attempt: &Attempt<'_>) -> Result<Payload, AppError> {
+    serde_json::from_value(attempt.claimed.job.payload.clone())
+        .map_err(|error| AppError::Unreadable { what: "a job", why: error.to_string() })
+}
+
+/// Matters of the holds that leave nothing to do; empty where something can still be done.
+fn stopping_matters(plan: &SystemPlan, holds: &[LegalHold]) -> Vec<String> {
+    let mut touched = plan.instructions.iter().filter(|one| !one.keep).peekable();
+    if touched.peek().is_none() || touched.any(|one| one.held != Predicate::Always) {
+        return Vec::new();
+    }
+    let mut matters: Vec<String> = holds
+        .iter()
+        .filter(|hold| hold.scope.system.as_ref().is_none_or(|system| *system == plan.system))
+        .map(|hold| hold.matter.clone())
+        .collect();
+    matters.sort();
+    matters.dedup();
+    matters
+}

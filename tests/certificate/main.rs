@@ -1,0 +1,9 @@
+//! The certificate: what it may claim, what people read of it, and what verifiers that nobody here
+//! wrote say about it.
+
+#![expect(clippy::expect_used, reason = "a test that cannot go on fails there")]
+
+mod claims;
+mod fixture;
+mod foreign;
+mod log;

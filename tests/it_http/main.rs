@@ -1,0 +1,11 @@
+//! The HTTP interface as a stranger meets it: a real server on a free port over a small instance,
+//! asked with a client that knows nothing of ours.
+
+#![expect(clippy::unwrap_used, reason = "a test stops where something is not as it must be")]
+
+mod bodies;
+mod doors;
+mod house;
+mod ledger;
+mod people;
+mod walkthrough;
