@@ -201,7 +201,7 @@ fn inserts(
             forms = cells
                 .iter()
                 .flat_map(|cell| {
-                    forms.iter().map(|form| [form.as_slice(), &[cell.clone()]].concat())
+                    forms.iter().map(|form| [form.as_slice(), std::slice::from_ref(cell)].concat())
                 })
                 .collect();
         }
