@@ -1,5 +1,5 @@
 //! Records go children first, and nothing that stays loses what it refers to.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
 mod sql_ground;
 

@@ -1,6 +1,6 @@
 //! A process that dies in the middle of an order: the next attempt ends with the counts of one
 //! that was never disturbed.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
 mod sql_ground;
 

@@ -1,6 +1,6 @@
 //! References that no index serves: counted, carried out and verified in one reading of the child,
 //! and never at the price of a reference that appears meanwhile.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
 mod sql_ground;
 
