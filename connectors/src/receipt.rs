@@ -32,11 +32,23 @@ pub enum Receipt {
     },
     /// The order must not be carried out as it is; nothing was changed beyond `done`.
     Refused {
+        /// What a caller can do about it.
+        kind: RefusalKind,
         /// Why, with names of collections and fields and what to do.
         reasons: Vec<String>,
         /// What had been done before it was refused, usually nothing.
         done: Outcome,
     },
+}
+
+/// Which sort of refusal it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RefusalKind {
+    /// It would touch more records than `Order::most_records`; with a higher limit it goes on.
+    OverLimit,
+    /// It would do harm as it is; the order, the data map or the system has to change.
+    Unsafe,
 }
 
 /// Counts by collection.

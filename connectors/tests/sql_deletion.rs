@@ -1,10 +1,11 @@
 //! Records go children first, and nothing that stays loses what it refers to.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
 mod sql_ground;
 
 use quietus_connectors::{
-    Comparison, Cutoff, FieldRef, FieldType, KeyList, Link, LinkKind, Predicate, Receipt, Value,
+    Comparison, Cutoff, FieldRef, FieldType, KeyList, Link, LinkKind, Predicate, Receipt,
+    RefusalKind, Value,
 };
 use sql_ground::{System, Watcher, before, collection, day, done, equal, of, order};
 
@@ -126,7 +127,8 @@ async fn too_many_records_are_refused(mut system: System) {
     let mut order = order("most", shop());
     order.most_records = Some(4);
     let receipt = connector.execute(&order, &Watcher::new()).await.unwrap();
-    let Receipt::Refused { done, reasons } = receipt else { panic!("{receipt:?}") };
+    let Receipt::Refused { kind, done, reasons } = receipt else { panic!("{receipt:?}") };
+    assert_eq!(kind, RefusalKind::OverLimit);
     assert!(done.changed() <= 4 && reasons.len() == 1);
 }
 
@@ -137,7 +139,8 @@ async fn cascades_into_the_unknown_are_refused(mut system: System) {
     instructions.remove(2);
     let receipt =
         connector.execute(&order("cascade", instructions), &Watcher::new()).await.unwrap();
-    let Receipt::Refused { reasons, .. } = receipt else { panic!("{receipt:?}") };
+    let Receipt::Refused { kind, reasons, .. } = receipt else { panic!("{receipt:?}") };
+    assert_eq!(kind, RefusalKind::Unsafe);
     assert!(reasons.iter().any(|reason| reason.contains("items")), "{reasons:?}");
     assert_eq!(system.rows("SELECT CAST(id AS CHAR(9)) FROM orders").await.len(), 6);
 }

@@ -1,5 +1,5 @@
 //! Attempts fence each other, keys of every type are walked, deep chains end, faults are sorted.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
 mod sql_ground;
 

@@ -1,5 +1,5 @@
 //! Fields are cleared or made anonymous once, whatever their type, and restrictions come and go.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
 mod sql_ground;
 

@@ -183,10 +183,12 @@ impl Quietus {
                 done.current = outcome;
                 self.settlement_of_stop(attempt, watch)
             }
-            Receipt::Refused { reasons, done: outcome } => {
+            Receipt::Refused { kind, reasons, done: outcome } => {
                 done.current = outcome;
                 let words = reasons.join("; ");
-                (super::settle::settlement_of_refusal(attempt, &reasons, watch.started), words)
+                let settlement =
+                    super::settle::settlement_of_refusal(attempt, kind, &reasons, watch.started);
+                (settlement, words)
             }
             Receipt::Pending { reference, ask_at } => {
                 (Settlement::Waiting { ask_at, reference }, "the system will report".to_owned())

@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use quietus_connectors::{Fault, Verification};
+use quietus_connectors::{Fault, RefusalKind, Verification};
 use serde_json::json;
 
 use super::carry_out::{Attempt, Ending};
@@ -25,8 +25,6 @@ const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_mins(5);
 /// Rounds of an order whose verification finds survivors, before a person is asked.
 const MOST_ROUNDS: usize = 3;
-/// What a refusal because of `most_records` says.
-const TOO_MANY: &str = "would touch more than";
 
 impl Quietus {
     pub(crate) async fn settle_attempt(
@@ -216,11 +214,11 @@ impl Quietus {
 
 pub(crate) fn settlement_of_refusal(
     attempt: &Attempt<'_>,
+    kind: RefusalKind,
     reasons: &[String],
     seen: StillMine,
 ) -> Settlement {
-    let over_the_cap = reasons.iter().any(|reason| reason.contains(TOO_MANY));
-    if over_the_cap && !attempt.claimed.approved {
+    if kind == RefusalKind::OverLimit && !attempt.claimed.approved {
         return Settlement::Blocked {
             reason: BlockedReason::Cap,
             pauses_version: seen.pauses_version,

@@ -145,7 +145,6 @@ pub fn main(arguments: &Arguments) -> u8 {
 /// What the command line says, else what the instance file says of commands that go on for long.
 fn log_format(arguments: &Arguments) -> LogFormat {
     match (arguments.log_format, &arguments.command) {
-        (Some(LogLook::Text), _) => LogFormat::Text,
         (Some(LogLook::Json), _) => LogFormat::Json,
         (None, Command::Run(_) | Command::Work(_)) => {
             // What is wrong with the files is told when they are read for good.
@@ -156,7 +155,7 @@ fn log_format(arguments: &Arguments) -> LogFormat {
                 }
             })
         }
-        (None, _) => LogFormat::Text,
+        (Some(LogLook::Text) | None, _) => LogFormat::Text,
     }
 }
 

@@ -182,7 +182,7 @@ async fn print_outcome(product: &Arc<Quietus>, case: Uuid) -> Result<u8, AppErro
 /// Progress bars, one for each system; plain lines where nobody watches a terminal.
 struct Bars {
     all: MultiProgress,
-    bars: std::sync::Mutex<BTreeMap<Uuid, ProgressBar>>,
+    shown: std::sync::Mutex<BTreeMap<Uuid, ProgressBar>>,
     told: std::sync::Mutex<BTreeMap<Uuid, u32>>,
 }
 
@@ -190,13 +190,13 @@ impl Bars {
     fn new() -> Self {
         Self {
             all: MultiProgress::new(),
-            bars: std::sync::Mutex::default(),
+            shown: std::sync::Mutex::default(),
             told: std::sync::Mutex::default(),
         }
     }
 
     fn show(&self, jobs: &[Job]) {
-        let Ok(mut bars) = self.bars.lock() else { return };
+        let Ok(mut bars) = self.shown.lock() else { return };
         for job in jobs {
             let bar = bars.entry(job.id).or_insert_with(|| self.new_bar(job));
             let done: Option<Done> =
@@ -244,7 +244,7 @@ impl Bars {
     }
 
     fn finish(&self) {
-        if let Ok(bars) = self.bars.lock() {
+        if let Ok(bars) = self.shown.lock() {
             bars.values().filter(|bar| !bar.is_finished()).for_each(ProgressBar::abandon);
         }
     }

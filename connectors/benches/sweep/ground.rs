@@ -151,6 +151,11 @@ impl Ground {
         read(&self.url(&self.source), query).await
     }
 
+    /// URL of the database with the table as it is before a sweep.
+    pub(crate) fn source_url(&self) -> String {
+        self.url(&self.source)
+    }
+
     /// URL of the database that holds the copies.
     pub(crate) fn copy_url(&self) -> String {
         self.url(&self.copy)

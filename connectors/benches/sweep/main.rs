@@ -1,8 +1,8 @@
 //! How fast a sweep is, against the best loop that one would write by hand.
 //!
-//! Two identical copies of a table (half of it due) are swept by (a) a hand-written keyset-window
-//! `DELETE` loop and (b) this crate's connector, with the same window, in processes of their own
-//! and in alternating order. On MariaDB, `pt-archiver` (Debian package percona-toolkit) sweeps
+//! Identical copies of a table (half of it due) are swept by (a) a hand-written keyset-window
+//! `DELETE` loop, (b) on PostgreSQL the same loop as a procedure inside the server, and (c) this
+//! crate's connector, with the same window, in processes of their own and in turns. On MariaDB, `pt-archiver` (Debian package percona-toolkit) sweeps
 //! smaller samples of the same table.
 //!
 //! ```text
@@ -22,7 +22,7 @@ mod ground;
 mod sweepers;
 
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ground::Ground;
 
@@ -106,30 +106,55 @@ async fn run(plan: &Plan) {
     );
     let ground = Ground::prepare(&plan.kind, plan.rows).await;
     println!("{}", ground.product().await);
-    let (mut by_hand, mut by_connector) = (Vec::new(), Vec::new());
+    preview_against_count(&ground, plan).await;
+    let contenders = sweepers::contenders(&plan.kind);
+    let mut measured: Vec<Vec<Measured>> = vec![Vec::new(); contenders.len()];
     for round in 1..=plan.rounds {
-        let mut order = ["hand", "connector"];
-        if round % 2 == 0 {
-            order.reverse();
-        }
-        for who in order {
+        for turn in 0..contenders.len() {
+            // Each begins a round once: what lies warm or dirty from the one before is shared out.
+            let at = (turn + usize::try_from(round).expect("few rounds")) % contenders.len();
+            let who = contenders[at];
             let url = ground.fresh_copy().await;
-            let measured = in_own_process(who, &plan.kind, &url, plan.window);
-            assert_eq!(measured.deleted, ground.due().await, "{who} deleted what was due");
-            assert_eq!(ground.left_and_due().await, (plan.rows - measured.deleted, 0));
-            print_line(&format!("round {round}, {who}"), measured);
-            if who == "hand" { by_hand.push(measured) } else { by_connector.push(measured) }
+            let one = in_own_process(who, &plan.kind, &url, plan.window);
+            assert_eq!(one.deleted, ground.due().await, "{who} deleted what was due");
+            assert_eq!(ground.left_and_due().await, (plan.rows - one.deleted, 0));
+            print_line(&format!("round {round}, {who}"), one);
+            measured[at].push(one);
         }
     }
-    let (hand, connector) = (best(&by_hand), best(&by_connector));
-    print_line("best by hand", hand);
-    print_line("best by connector", connector);
-    let ratio = connector.took.as_secs_f64() / hand.took.as_secs_f64();
-    println!("connector / hand = {ratio:.2} (below 1: the connector is faster)");
+    for (who, all) in contenders.iter().zip(&measured) {
+        print_line(&format!("best, {who}"), best(all));
+    }
+    let (connector, others) = measured.split_last().expect("the connector is the last one");
+    for (index, one) in connector.iter().enumerate() {
+        let by_hand = others.iter().map(|all| all[index].took).min().expect("somebody by hand");
+        let ratio = one.took.as_secs_f64() / by_hand.as_secs_f64();
+        println!("round {}: connector / best by hand = {ratio:.2}", index + 1);
+    }
+    let connector = best(connector);
+    let by_hand = others.iter().map(|all| best(all).took).min().expect("somebody by hand");
+    let ratio = connector.took.as_secs_f64() / by_hand.as_secs_f64();
+    println!("best connector / best by hand = {ratio:.2} (below 1: the connector is faster)");
     if plan.kind == "mariadb" {
         archiver::compare(&ground, plan.sample, connector).await;
     }
     ground.remove().await;
+}
+
+/// Each twice, and the second time counts.
+async fn preview_against_count(ground: &Ground, plan: &Plan) {
+    let mut took = [Duration::ZERO; 2];
+    for _ in 0..2 {
+        let started = Instant::now();
+        let due = ground.due().await;
+        took[0] = started.elapsed();
+        let started = Instant::now();
+        let counted = sweepers::preview(&plan.kind, &ground.source_url(), plan.window).await;
+        took[1] = started.elapsed();
+        assert_eq!(counted, due, "the preview counts what is due");
+    }
+    let [count, preview] = took.map(|one| one.as_secs_f64());
+    println!("preview {preview:.2} s, SELECT COUNT(*) {count:.2} s: {:.1} times", preview / count);
 }
 
 fn best(measured: &[Measured]) -> Measured {

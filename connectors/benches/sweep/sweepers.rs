@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use quietus_connectors::{
-    Cutoff, Direction, FieldRef, FieldType, Instruction, MappedField, Order, Pace, PartitionPolicy,
-    Predicate, Progress, ProgressReport, Receipt, Settings, Stored, open,
+    Connector, Cutoff, Direction, FieldRef, FieldType, Instruction, MappedField, Order, Pace,
+    PartitionPolicy, Predicate, Progress, ProgressReport, Receipt, Settings, Stored, open,
 };
 use sqlx::{Connection, Executor, MySqlConnection, PgConnection, Row, SqliteConnection};
 
@@ -54,6 +54,46 @@ macro_rules! by_hand {
         measured(deleted, started.elapsed(), idle_kib)
     }};
 }
+
+/// The loop inside the server.
+const PROCEDURE: &str = "CREATE PROCEDURE by_hand(many bigint, INOUT total bigint)
+    LANGUAGE plpgsql AS $$
+    DECLARE low bigint := -1; high bigint; gone bigint;
+    BEGIN
+        LOOP
+            SELECT id INTO high FROM visits WHERE id > low ORDER BY id OFFSET many - 1 LIMIT 1;
+            DELETE FROM visits WHERE id > low AND id <= COALESCE(high, 9223372036854775807)
+                AND left_at <= '2026-01-01 00:00:00+00';
+            GET DIAGNOSTICS gone = ROW_COUNT;
+            total := total + gone;
+            COMMIT;
+            EXIT WHEN high IS NULL;
+            low := high;
+        END LOOP;
+    END $$";
+
+/// Who sweeps; the connector is the last one.
+pub(crate) fn contenders(kind: &str) -> &'static [&'static str] {
+    if kind == "postgresql" { &["hand", "procedure", "connector"] } else { &["hand", "connector"] }
+}
+
+/// Counts what would be deleted.
+pub(crate) async fn preview(kind: &str, url: &str, window: u32) -> u64 {
+    let counts = connector(kind, url).preview(&order(kind, window)).await.expect("a preview");
+    counts.collections[0].delete
+}
+
+async fn by_procedure(url: &str, window: u32) -> Measured {
+    let mut connection = PgConnection::connect(url).await.expect("a connection");
+    connection.execute(PROCEDURE).await.expect("the procedure");
+    let idle_kib = forget_peak();
+    let started = Instant::now();
+    let call = sqlx::raw_sql(sqlx::AssertSqlSafe(format!("CALL by_hand({window}, 0)")));
+    let row = call.fetch_one(&mut connection).await.expect("the sweep");
+    let deleted: i64 = row.get(0);
+    measured(u64::try_from(deleted).expect("a count"), started.elapsed(), idle_kib)
+}
+
 /// Sweeps the table `visits` behind `url` and says what it took.
 pub(crate) async fn sweep(who: &str, kind: &str, url: &str, window: u32) -> Measured {
     let at = ["postgresql", "mariadb", "sqlite"].iter().position(|known| *known == kind);
@@ -63,6 +103,7 @@ pub(crate) async fn sweep(who: &str, kind: &str, url: &str, window: u32) -> Meas
             let mut connection = PgConnection::connect(url).await.expect("a connection");
             by_hand!(connection, at, window)
         }
+        ("procedure", _) => by_procedure(url, window).await,
         ("hand", "mariadb") => {
             let mut connection = MySqlConnection::connect(url).await.expect("a connection");
             by_hand!(connection, at, window)
@@ -87,13 +128,17 @@ impl Progress for Onward {
     }
 }
 
-async fn by_connector(kind: &str, url: &str, window: u32) -> Measured {
+fn connector(kind: &str, url: &str) -> Box<dyn Connector> {
     let settings = Settings {
         system: "bench".to_owned(),
         url: url.to_owned().into(),
         progress_table: "quietus_progress".to_owned(),
     };
-    let connector = open(kind, settings).expect("good settings");
+    open(kind, settings).expect("good settings")
+}
+
+async fn by_connector(kind: &str, url: &str, window: u32) -> Measured {
+    let connector = connector(kind, url);
     let order = order(kind, window);
     let health = connector.check(&order).await.expect("it can be reached");
     assert!(health.drift.is_empty(), "{:?}", health.drift);

@@ -64,7 +64,8 @@ pub(crate) struct Column {
     pub(crate) generated: bool,
     /// Most characters of a text.
     pub(crate) length: Option<u64>,
-    /// MariaDB: character set and collation.
+    /// MariaDB: character set and collation. PostgreSQL: a collation that takes different texts for
+    /// one, without a character set.
     pub(crate) collation: Option<(String, String)>,
 }
 

@@ -33,7 +33,8 @@ SELECT CAST(a.attrelid AS bigint), CAST(a.attname AS text), format_type(a.atttyp
        CAST(b.typname AS text), CAST(bn.nspname AS text), CAST(b.typtype AS text),
        a.attnotnull, a.attgenerated <> '' OR a.attidentity = 'a',
        CASE WHEN b.typname IN ('varchar', 'bpchar') AND COALESCE(NULLIF(t.typtypmod, -1), a.atttypmod) > 4
-            THEN CAST(COALESCE(NULLIF(t.typtypmod, -1), a.atttypmod) - 4 AS bigint) END
+            THEN CAST(COALESCE(NULLIF(t.typtypmod, -1), a.atttypmod) - 4 AS bigint) END,
+       (SELECT CAST(l.collname AS text) FROM pg_collation l WHERE l.oid = a.attcollation AND NOT l.collisdeterministic)
   FROM pg_attribute a
   JOIN pg_class c ON c.oid = a.attrelid
   JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -221,7 +222,10 @@ fn column(row: &[Cell]) -> Result<Column, Fault> {
         nullable: !row[6].truth(),
         generated: row[7].truth(),
         length: (row[8] != Cell::Null).then(|| row[8].count()),
-        collation: None,
+        collation: match base.as_str() {
+            "citext" => Some((String::new(), base.clone())),
+            _ => row[9].optional_text().map(|name| (String::new(), name)),
+        },
     })
 }
 

@@ -277,7 +277,8 @@ impl Run<'_> {
         let mut edges = Vec::new();
         for (index, &member) in group.members.iter().enumerate() {
             for blocker in self.scene.blockers(self.scene.table_of(member)?) {
-                if blocker.instruction.is_some_and(|one| group.members.contains(&one)) {
+                let inside = blocker.instruction.is_some_and(|one| group.members.contains(&one));
+                if inside && !blocker.only_held {
                     edges.push((index, blocker));
                 }
             }

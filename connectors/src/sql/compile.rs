@@ -2,8 +2,8 @@
 //!
 //! Truth has two values: negations are pushed to the leaves and written out there. Positive leaves
 //! stay bare, so that an index on the field can be used. A bare leaf may be unknown to the
-//! database, which counts as false wherever a condition ends. Texts are equal where the field's own
-//! collation says so.
+//! database, which counts as false wherever a condition ends. `text_equality` says when texts are
+//! equal.
 
 use std::cell::Cell as Counter;
 
@@ -14,6 +14,7 @@ use crate::sql::faults::misconfigured;
 use crate::sql::fragment::Fragment;
 use crate::sql::gathered_keys::{GatheredKeys, Share};
 use crate::sql::scene::{Blocker, ListTable, Scene};
+use crate::sql::text_equality::{Equality, Reading};
 use crate::sql::values::{Operand, opposite};
 use crate::value::Value;
 
@@ -92,12 +93,22 @@ impl<'s, 'o> Compiler<'s, 'o> {
 
     /// The condition that holds where the predicate does.
     pub(crate) fn holds(&self, place: &Place, predicate: &Predicate) -> Result<Fragment, Fault> {
-        self.condition(place, predicate, true)
+        self.condition(place, predicate, true, Reading::Due { negated: false })
     }
 
     /// The condition that holds exactly where the predicate does not.
     pub(crate) fn fails(&self, place: &Place, predicate: &Predicate) -> Result<Fragment, Fault> {
-        self.condition(place, predicate, false)
+        self.condition(place, predicate, false, Reading::Due { negated: false })
+    }
+
+    /// The condition that holds where a hold does.
+    pub(crate) fn held(&self, place: &Place, hold: &Predicate) -> Result<Fragment, Fault> {
+        self.condition(place, hold, true, Reading::Held { negated: false })
+    }
+
+    /// The condition that holds exactly where a hold does not.
+    pub(crate) fn unheld(&self, place: &Place, hold: &Predicate) -> Result<Fragment, Fault> {
+        self.condition(place, hold, false, Reading::Held { negated: false })
     }
 
     fn condition(
@@ -105,24 +116,29 @@ impl<'s, 'o> Compiler<'s, 'o> {
         place: &Place,
         predicate: &Predicate,
         wanted: bool,
+        reading: Reading,
     ) -> Result<Fragment, Fault> {
         match predicate {
             Predicate::Always => Ok(Fragment::raw(if wanted { "(1 = 1)" } else { "(1 = 0)" })),
             Predicate::Never => Ok(Fragment::raw(if wanted { "(1 = 0)" } else { "(1 = 1)" })),
             Predicate::All(parts) | Predicate::Any(parts) => {
                 let conditions: Result<Vec<_>, _> =
-                    parts.iter().map(|part| self.condition(place, part, wanted)).collect();
+                    parts.iter().map(|part| self.condition(place, part, wanted, reading)).collect();
                 if matches!(predicate, Predicate::All(_)) == wanted {
                     Ok(Fragment::all(conditions?))
                 } else {
                     Ok(Fragment::any(conditions?))
                 }
             }
-            Predicate::Not(inner) => self.condition(place, inner, !wanted),
+            Predicate::Not(inner) => self.condition(place, inner, !wanted, reading.inside_not()),
             Predicate::Compare { field, comparison, value } => {
-                self.compare(place, field, *comparison, value, wanted)
+                let equality = reading.of_comparison(*comparison);
+                self.compare(place, field, (*comparison, value, equality), wanted)
             }
-            Predicate::OneOf { field, values } => self.one_of(place, field, values, wanted),
+            Predicate::OneOf { field, values } => {
+                let equality = reading.of_comparison(Comparison::Equal);
+                self.one_of(place, field, (values, equality), wanted)
+            }
             Predicate::Absent(field) => {
                 let present = self.through(place, &field.via, &|at| {
                     self.operand(at, &field.field, |operand| Ok(operand.present()))
@@ -134,7 +150,7 @@ impl<'s, 'o> Compiler<'s, 'o> {
                 Ok(if wanted { latest } else { latest.negate() })
             }
             Predicate::Listed { fields, list } => {
-                let listed = self.listed(place, fields, *list)?;
+                let listed = self.listed(place, fields, *list, reading.of_list())?;
                 Ok(if wanted { listed } else { listed.negate() })
             }
         }
@@ -144,21 +160,20 @@ impl<'s, 'o> Compiler<'s, 'o> {
         &self,
         place: &Place,
         field: &FieldRef,
-        comparison: Comparison,
-        value: &Value,
+        (comparison, value, equality): (Comparison, &Value, Equality),
         wanted: bool,
     ) -> Result<Fragment, Fault> {
         if field.via.is_empty() {
             return self.operand(place, &field.field, |operand| {
                 if wanted {
-                    return Ok(operand.compare(comparison, value)?.within("(", ")"));
+                    return Ok(operand.compare(comparison, value, equality)?.within("(", ")"));
                 }
-                let other = operand.compare(opposite(comparison), value)?;
+                let other = operand.compare(opposite(comparison), value, equality)?;
                 Ok(Fragment::any(vec![other, operand.absent()]))
             });
         }
         let found = self.through(place, &field.via, &|at| {
-            self.operand(at, &field.field, |operand| operand.compare(comparison, value))
+            self.operand(at, &field.field, |operand| operand.compare(comparison, value, equality))
         })?;
         Ok(if wanted { found } else { found.negate() })
     }
@@ -167,14 +182,14 @@ impl<'s, 'o> Compiler<'s, 'o> {
         &self,
         place: &Place,
         field: &FieldRef,
-        values: &[Value],
+        (values, equality): (&[Value], Equality),
         wanted: bool,
     ) -> Result<Fragment, Fault> {
         let found = self.through(place, &field.via, &|at| {
             self.operand(at, &field.field, |operand| {
                 let mut equal = Vec::with_capacity(values.len());
                 for value in values {
-                    equal.push(operand.compare(Comparison::Equal, value)?);
+                    equal.push(operand.compare(Comparison::Equal, value, equality)?);
                 }
                 Ok(Fragment::any(equal))
             })
@@ -216,7 +231,13 @@ impl<'s, 'o> Compiler<'s, 'o> {
         Ok(Fragment::all(none_later))
     }
 
-    fn listed(&self, place: &Place, fields: &[FieldRef], list: usize) -> Result<Fragment, Fault> {
+    fn listed(
+        &self,
+        place: &Place,
+        fields: &[FieldRef],
+        list: usize,
+        equality: Equality,
+    ) -> Result<Fragment, Fault> {
         let via = fields.first().map(|field| field.via.as_slice()).unwrap_or_default();
         if fields.iter().any(|field| field.via != via) {
             return Err(misconfigured(
@@ -237,8 +258,10 @@ impl<'s, 'o> Compiler<'s, 'o> {
             let alias = self.alias();
             let mut equal = Vec::new();
             for (index, name) in names.iter().enumerate() {
-                let left = self.operand(at, name, |operand| Ok(operand.list_operand()))?;
-                equal.push(Fragment::raw(format!("{left} = {alias}.c{index}")));
+                let column = format!("{alias}.c{index}");
+                equal.push(Fragment::raw(
+                    self.operand(at, name, |operand| Ok(operand.list_equality(&column, equality)))?,
+                ));
             }
             Ok(Fragment::all(equal).within(
                 &format!(
@@ -316,6 +339,7 @@ impl<'s, 'o> Compiler<'s, 'o> {
                 self.column(place, other)?
             )));
         }
+        conditions.extend(blocker.only_where(self, &child)?);
         conditions.extend(more(&child)?);
         Ok(Fragment::join(conditions, " AND ")
             .within(&format!("EXISTS (SELECT 1 FROM {from} WHERE "), ")"))

@@ -100,10 +100,11 @@ impl<'c, 's, 'o, 'g> Deletable<'c, 's, 'o, 'g> {
     ) -> Result<Vec<Fragment>, Fault> {
         let mut conditions = due(self.compiler, place, instruction)?;
         for blocker in self.compiler.scene.blockers(place.table) {
-            if blocker.table == place.table {
+            if blocker.table == place.table && !blocker.only_held {
                 continue;
             }
-            if blocker.instruction.is_some_and(|child| self.circular(instruction, child)) {
+            let circular = |child| self.circular(instruction, child);
+            if !blocker.only_held && blocker.instruction.is_some_and(circular) {
                 self.at_most = true;
                 continue;
             }
@@ -117,7 +118,7 @@ impl<'c, 's, 'o, 'g> Deletable<'c, 's, 'o, 'g> {
         if let Some(kept) = self.gathered(place, blocker)? {
             return Ok(kept);
         }
-        let Some(child) = self.goes(blocker.instruction) else {
+        let Some(child) = self.goes(blocker.instruction).filter(|_| !blocker.only_held) else {
             return self.compiler.referred(place, blocker);
         };
         let (from, at) = self.compiler.inner(blocker.table, Some(child))?;
@@ -144,7 +145,7 @@ impl<'c, 's, 'o, 'g> Deletable<'c, 's, 'o, 'g> {
             let compiler = Compiler::new(scene);
             let (from, child) = compiler.inner(blocker.table, blocker.instruction)?;
             let mut inner = Deletable::new(&compiler, self.gathering);
-            let stays = match inner.goes(blocker.instruction) {
+            let stays = match inner.goes(blocker.instruction).filter(|_| !blocker.only_held) {
                 None => None,
                 Some(instruction) => Some(inner.condition(&child, instruction)?.negate()),
             };
@@ -163,7 +164,8 @@ impl<'c, 's, 'o, 'g> Deletable<'c, 's, 'o, 'g> {
     }
 
     fn refers_to_itself(&self, table: usize) -> bool {
-        self.compiler.scene.blockers(table).iter().any(|blocker| blocker.table == table)
+        let mut blockers = self.compiler.scene.blockers(table).into_iter();
+        blockers.any(|blocker| blocker.table == table && !blocker.only_held)
     }
 
     fn in_stays(&self, place: &Place, instruction: usize) -> Result<Fragment, Fault> {
@@ -184,8 +186,9 @@ impl<'c, 's, 'o, 'g> Deletable<'c, 's, 'o, 'g> {
             return Ok(());
         }
         let compiler = self.compiler;
+        let blockers = compiler.scene.blockers(table).into_iter();
         let own: Vec<Blocker> =
-            compiler.scene.blockers(table).into_iter().filter(|one| one.table == table).collect();
+            blockers.filter(|one| one.table == table && !one.only_held).collect();
         let (from, first) = compiler.inner(table, Some(instruction))?;
         let apart = Fragment::all(self.apart_from_itself(&first, instruction)?).negate();
         let (parents, parent) = compiler.inner(table, Some(instruction))?;
@@ -234,13 +237,14 @@ impl<'c, 's, 'o, 'g> Deletable<'c, 's, 'o, 'g> {
         let scene = self.compiler.scene;
         let mut by_name: Vec<(String, Vec<Fragment>)> = Vec::new();
         for blocker in scene.blockers(place.table) {
-            let keeps = if blocker.table == place.table {
-                match self.gathered(place, &blocker)? {
-                    Some(keeps) => keeps,
-                    None => {
-                        let stays = |child: &Place| self.in_stays(child, instruction).map(Some);
-                        self.compiler.referred_where(place, &blocker, &stays)?
-                    }
+            let keeps = if blocker.only_held {
+                self.kept_by(place, &blocker)?
+            } else if blocker.table == place.table {
+                if let Some(keeps) = self.gathered(place, &blocker)? {
+                    keeps
+                } else {
+                    let stays = |child: &Place| self.in_stays(child, instruction).map(Some);
+                    self.compiler.referred_where(place, &blocker, &stays)?
                 }
             } else if blocker.instruction.is_some_and(|child| self.circular(instruction, child)) {
                 continue;

@@ -37,7 +37,7 @@ pub(crate) fn unheld(
     place: &Place,
     held: &Predicate,
 ) -> Result<Option<Fragment>, Fault> {
-    if *held == Predicate::Never { Ok(None) } else { compiler.fails(place, held).map(Some) }
+    if *held == Predicate::Never { Ok(None) } else { compiler.unheld(place, held).map(Some) }
 }
 
 impl Run<'_> {
@@ -67,7 +67,7 @@ impl Run<'_> {
 
     async fn delete_member(&mut self, instruction: usize) -> Result<Flow, Fault> {
         let table = self.scene.table_of(instruction)?;
-        let cascades = self.scene.blockers(table).iter().any(|blocker| blocker.cascade);
+        let cascades = self.scene.blockers(table).iter().any(|one| one.cascade || one.only_held);
         let write =
             move |compiler: &Compiler<'_, '_>, from: &str, place: &Place, bounds: Vec<Fragment>| {
                 let mut conditions = bounds;
@@ -76,7 +76,8 @@ impl Run<'_> {
                 let condition = Fragment::all(conditions);
                 let mut statements = Statements::default();
                 if cascades && compiler.dialect() == Dialect::Postgres {
-                    // A child inserted between the look and the deletion would be taken along. Once
+                    // A child inserted between the look and the deletion would be taken along or lose
+                    // what it refers to. Once
                     // the parents are locked no child can come, and the deletion looks again.
                     statements.before.push(
                         Fragment::raw(format!("SELECT 1 FROM {from} WHERE "))

@@ -7,13 +7,13 @@
 use crate::connector::Progress;
 use crate::order::Order;
 use crate::predicate::Predicate;
-use crate::receipt::{Fault, Outcome, Receipt};
+use crate::receipt::{Fault, Outcome, Receipt, RefusalKind};
 use crate::sql::SqlConnector;
 use crate::sql::catalogue::Catalogue;
 use crate::sql::compile::Compiler;
 use crate::sql::connection::Session;
 use crate::sql::delete::due;
-use crate::sql::faults::misconfigured;
+use crate::sql::faults::{misconfigured, within};
 use crate::sql::fragment::Fragment;
 use crate::sql::order_of_deletion::{Group, groups};
 use crate::sql::progress_table::{FINISHED, Position, ProgressTable};
@@ -56,7 +56,7 @@ pub(crate) async fn execute(
         let before = if known { table.read(&mut session, &order.key).await? } else { None };
         session.close().await;
         let done = before.map_or_else(Outcome::default, |(_, _, done)| done);
-        return Ok(Receipt::Refused { reasons, done });
+        return Ok(Receipt::Refused { kind: RefusalKind::Unsafe, reasons, done });
     }
     if !known {
         table.create(&mut session).await?;
@@ -87,7 +87,11 @@ impl Run<'_> {
                 Flow::Finished => {}
                 Flow::Stopped => return Ok(Receipt::Stopped(self.done.clone())),
                 Flow::Refused(reason) => {
-                    return Ok(Receipt::Refused { reasons: vec![reason], done: self.done.clone() });
+                    return Ok(Receipt::Refused {
+                        kind: RefusalKind::OverLimit,
+                        reasons: vec![reason],
+                        done: self.done.clone(),
+                    });
                 }
             }
         }
@@ -131,6 +135,17 @@ impl Run<'_> {
     }
 
     async fn step(&mut self, step: &Step) -> Result<Flow, Fault> {
+        let collection = match step {
+            Step::Delete(group) => group.members[0],
+            Step::Drop(one) | Step::Count(one) | Step::Treat(one, _) | Step::Restrict(one, _) => {
+                *one
+            }
+        };
+        let collection = &self.order.instructions[collection].collection;
+        self.take(step).await.map_err(|fault| within(collection, fault))
+    }
+
+    async fn take(&mut self, step: &Step) -> Result<Flow, Fault> {
         match step {
             Step::Drop(one) => self.drop_partitions(*one).await,
             Step::Delete(group) => self.delete_group(group).await,
@@ -205,7 +220,7 @@ pub(crate) fn held(
     let mut due = vec![one.delete_when.clone(), one.restrict_when.clone(), one.lift_when.clone()];
     due.extend(one.treatments.iter().map(|treatment| treatment.due.clone()));
     let any = Predicate::any(due);
-    Ok(Fragment::all(vec![compiler.holds(place, &one.held)?, compiler.holds(place, &any)?]))
+    Ok(Fragment::all(vec![compiler.held(place, &one.held)?, compiler.holds(place, &any)?]))
 }
 
 /// Removes what is kept of an order; nothing where the table was never made.

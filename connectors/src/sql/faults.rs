@@ -120,8 +120,44 @@ fn code(dialect: Dialect, error: &dyn DatabaseError) -> String {
 
 fn names(error: &dyn DatabaseError) -> String {
     let table = error.table().map(|name| format!(", table `{name}`"));
-    let constraint = error.constraint().map(|name| format!(", constraint `{name}`"));
+    let constraint = error.constraint().or_else(|| named_constraint(error.message()));
+    let constraint = constraint.map(|name| format!(", constraint `{name}`"));
     [table, constraint].into_iter().flatten().collect()
+}
+
+/// The constraint that a message of MariaDB or SQLite names, from the forms of message that hold
+/// no value.
+fn named_constraint(message: &str) -> Option<&str> {
+    let name = if let Some((_, rest)) = message.split_once("CONSTRAINT `") {
+        rest.split_once('`')?.0
+    } else {
+        ["CHECK", "UNIQUE", "NOT NULL"]
+            .iter()
+            .find_map(|kind| message.strip_prefix(kind)?.strip_prefix(" constraint failed: "))?
+    };
+    let plain = |character: char| {
+        character.is_ascii_alphanumeric() || matches!(character, '_' | '.' | ',' | ' ' | '$')
+    };
+    (name.len() <= 128 && name.chars().all(plain)).then_some(name)
+}
+
+/// The database answered with one of these codes.
+pub(crate) fn answered(fault: &Fault, codes: &[&str]) -> bool {
+    let (Fault::Rejected { message } | Fault::Misconfigured { message }) = fault else {
+        return false;
+    };
+    codes.iter().any(|code| message.contains(&format!(" answered `{code}`: ")))
+}
+
+/// The fault with the collection that was being worked on.
+pub(crate) fn within(collection: &str, mut fault: Fault) -> Fault {
+    if let Fault::Rejected { message }
+    | Fault::Misconfigured { message }
+    | Fault::Transient { message, .. } = &mut fault
+    {
+        *message = format!("{message}, in collection `{collection}`");
+    }
+    fault
 }
 
 enum Class {
@@ -234,6 +270,22 @@ mod tests {
         assert!(matches!(mariadb_class("1205"), Class::Transient(_)));
         assert!(matches!(sqlite_class("517"), Class::Transient(_)));
         assert!(matches!(sqlite_class("787"), Class::Rejected(_)));
+    }
+
+    #[test]
+    fn constraints_are_named_and_values_are_not() {
+        let named = [
+            ("CONSTRAINT `status_is_known` failed for `shop`.`people`", Some("status_is_known")),
+            ("UNIQUE constraint failed: people.email", Some("people.email")),
+            ("Duplicate entry 'ann@example.org' for key 'email'", None),
+            ("CHECK constraint failed: email <> 'ann@example.org'", None),
+        ];
+        for (message, name) in named {
+            assert_eq!(named_constraint(message), name, "{message}");
+        }
+        let fault = within("people", rejected("MariaDB answered `4025`: no"));
+        assert!(answered(&fault, &["4025"]) && !answered(&fault, &["402"]));
+        assert!(fault.to_string().contains("in collection `people`"), "{fault}");
     }
 
     #[test]

@@ -145,6 +145,7 @@ impl<'b> GatheredKeys<'b> {
             conditions.push(Fragment::raw(format!("{column} IS NOT NULL")));
             columns.push(column);
         }
+        conditions.extend(self.blocker.only_where(compiler, child)?);
         conditions.extend(more);
         // A case-blind collation would take two spellings for one; those stay apart.
         let once = self.blocker.fields.iter().all(|field| {

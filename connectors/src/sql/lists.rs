@@ -22,11 +22,33 @@ const INDEXED_CHARACTERS: usize = 700;
 impl Operand<'_> {
     /// The column as it is compared with a column of a list.
     pub(crate) fn list_operand(&self) -> String {
+        if self.dialect == Dialect::Sqlite {
+            if self.epoch() {
+                return format!("({})", self.sqlite_epoch());
+            }
+            match self.mapped.field_type {
+                FieldType::Timestamp => return self.sqlite_listed_moment(),
+                FieldType::Date => return format!("({})", self.sqlite_readable("%Y-%m-%d")),
+                _ => {}
+            }
+        }
         if self.dialect == Dialect::Postgres && self.column.by_text {
             format!("CAST({} AS text)", self.name)
         } else {
             self.name.clone()
         }
+    }
+
+    /// The forms in which a list has a value; none where no record could hold it.
+    fn list_entries(&self, value: &Value) -> Result<Vec<Fragment>, Fault> {
+        if overlong(self, value)? {
+            return Ok(Vec::new());
+        }
+        let kept_as_text = self.dialect == Dialect::Sqlite && !self.epoch();
+        if kept_as_text && self.mapped.field_type == FieldType::Timestamp {
+            return self.sqlite_moment_entries(value);
+        }
+        Ok(self.constant(value)?.into_iter().collect())
     }
 
     /// The type of the list's column.
@@ -113,19 +135,45 @@ fn statements(scene: &Scene<'_>, number: usize) -> Result<Statements, Fault> {
             definitions.join(", ")
         ));
     }
+    let parts = index_parts(&compiler, &place, entry, &columns)?;
     let index = match scene.dialect {
         Dialect::Postgres => {
-            vec![format!("CREATE INDEX ON {name} (c0)"), format!("ANALYZE {name}")]
+            vec![format!("CREATE INDEX ON {name} ({parts})"), format!("ANALYZE {name}")]
         }
-        Dialect::MariaDb => vec![format!("ALTER TABLE {name} ADD INDEX (c0)")],
+        Dialect::MariaDb => vec![format!("ALTER TABLE {name} ADD INDEX ({parts})")],
         Dialect::Sqlite => {
             vec![format!(
-                "CREATE INDEX temp.quietus_list_{number}_index ON quietus_list_{number} (c0)"
+                "CREATE INDEX temp.quietus_list_{number}_index ON quietus_list_{number} ({parts})"
             )]
         }
     };
     let inserts = inserts(&compiler, &place, entry, &name, &columns)?;
     Ok((create, inserts, index))
+}
+
+/// The parts of the index over all columns; MariaDB's long ones share what an index can hold.
+fn index_parts(
+    compiler: &Compiler<'_, '_>,
+    place: &Place,
+    entry: &ListTable,
+    columns: &[String],
+) -> Result<String, Fault> {
+    if compiler.dialect() != Dialect::MariaDb {
+        return Ok(columns.join(", "));
+    }
+    let mut long = Vec::new();
+    for field in &entry.fields {
+        long.push(
+            compiler.operand(place, field, |operand| Ok(operand.list_type().starts_with("VAR")))?,
+        );
+    }
+    let share = INDEXED_CHARACTERS / long.iter().filter(|long| **long).count().max(1);
+    let parts: Vec<String> = columns
+        .iter()
+        .zip(long)
+        .map(|(column, long)| if long { format!("{column}({share})") } else { column.clone() })
+        .collect();
+    Ok(parts.join(", "))
 }
 
 fn inserts(
@@ -146,19 +194,18 @@ fn inserts(
         if values.len() != columns.len() {
             return Err(misconfigured("an entry of a list is not as long as its fields"));
         }
-        let mut cells = Vec::with_capacity(values.len());
+        let mut forms = vec![Vec::with_capacity(values.len())];
         for (value, field) in values.iter().zip(&entry.fields) {
             // What does not fit the field's type cannot be the value of any record.
-            match compiler.operand(place, field, |operand| {
-                if overlong(operand, value)? { Ok(None) } else { operand.constant(value) }
-            })? {
-                Some(cell) => cells.push(cell),
-                None => break,
-            }
+            let cells = compiler.operand(place, field, |operand| operand.list_entries(value))?;
+            forms = cells
+                .iter()
+                .flat_map(|cell| {
+                    forms.iter().map(|form| [form.as_slice(), std::slice::from_ref(cell)].concat())
+                })
+                .collect();
         }
-        if cells.len() == columns.len() {
-            rows.push(Fragment::join(cells, ", ").within("(", ")"));
-        }
+        rows.extend(forms.into_iter().map(|form| Fragment::join(form, ", ").within("(", ")")));
     }
     let batch = (VALUES_IN_STATEMENT / columns.len().max(1)).max(1);
     let head = format!("INSERT INTO {name} ({}) VALUES ", columns.join(", "));

@@ -25,7 +25,9 @@ pub(crate) fn groups(scene: &Scene<'_>) -> Vec<Group> {
         .iter()
         .map(|&member| {
             let Some(table) = scene.table_position(member) else { return Vec::new() };
-            let referring = scene.blockers(table).into_iter().filter_map(|one| one.instruction);
+            // A held child stays, whatever the order of deletion.
+            let blockers = scene.blockers(table).into_iter().filter(|one| !one.only_held);
+            let referring = blockers.filter_map(|one| one.instruction);
             referring.filter_map(|child| members.iter().position(|&one| one == child)).collect()
         })
         .collect();

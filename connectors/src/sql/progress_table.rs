@@ -11,7 +11,7 @@ use crate::order::Order;
 use crate::receipt::{Fault, Outcome};
 use crate::sql::connection::Session;
 use crate::sql::dialect::Dialect;
-use crate::sql::faults::rejected;
+use crate::sql::faults::{answered, rejected};
 use crate::sql::fragment::{Cell, Fragment};
 
 /// Where an order stands.
@@ -62,18 +62,25 @@ impl ProgressTable {
         } else {
             ""
         };
-        session
-            .command(&format!(
-                "CREATE TABLE IF NOT EXISTS {} ({} VARCHAR(64) NOT NULL PRIMARY KEY, {} BIGINT NOT NULL, \
+        let statement = format!(
+            "CREATE TABLE IF NOT EXISTS {} ({} VARCHAR(64) NOT NULL PRIMARY KEY, {} BIGINT NOT NULL, \
                  {} {long_text} NOT NULL, {} {long_text} NOT NULL, {} VARCHAR(40) NOT NULL){engine}",
-                self.quoted,
-                self.column("order_key"),
-                self.column("attempt"),
-                self.column("cursor"),
-                self.column("done"),
-                self.column("updated_at"),
-            ))
-            .await
+            self.quoted,
+            self.column("order_key"),
+            self.column("attempt"),
+            self.column("cursor"),
+            self.column("done"),
+            self.column("updated_at"),
+        );
+        let created = session.command(&statement).await;
+        // PostgreSQL looks whether it exists before it waits for another one that creates it, and
+        // then finds its name taken. The second time it is there.
+        match created {
+            Err(fault) if answered(&fault, &["23505", "42P07"]) => {
+                session.command(&statement).await
+            }
+            created => created,
+        }
     }
 
     /// What an order has done, if anything is known of it.

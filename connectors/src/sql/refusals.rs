@@ -9,6 +9,7 @@ use crate::sql::catalogue::{Column, Table};
 use crate::sql::compile::Compiler;
 use crate::sql::dialect::Dialect;
 use crate::sql::scene::Scene;
+use crate::sql::steering;
 use crate::sql::strategy::{self, UNIQUE_DIGITS};
 use crate::value::{FieldType, Value};
 
@@ -34,6 +35,7 @@ pub(crate) fn find(scene: &Scene<'_>) -> Vec<String> {
         }
         restriction(scene, position, table, &mut reasons);
     }
+    steering::find(scene, &mut reasons);
     reasons.dedup();
     reasons
 }

@@ -8,8 +8,10 @@ use crate::predicate::Predicate;
 use crate::receipt::Fault;
 use crate::schema::OnDelete;
 use crate::sql::catalogue::{Catalogue, Column, Table};
+use crate::sql::compile::{Compiler, Place};
 use crate::sql::dialect::Dialect;
 use crate::sql::faults::misconfigured;
+use crate::sql::fragment::Fragment;
 use crate::value::Stored;
 
 /// The order and the catalogue together.
@@ -43,6 +45,7 @@ enum Why {
 
 /// Something that refers to records of a collection and keeps them from going.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts of a reference")]
 pub(crate) struct Blocker {
     pub(crate) table: usize,
     /// The child's instruction; `None` where the data map does not know the table.
@@ -55,6 +58,22 @@ pub(crate) struct Blocker {
     pub(crate) immediate: bool,
     /// The database itself refuses to delete a parent that is referred to.
     pub(crate) refuses: bool,
+    /// The database empties the reference when the parent goes, which only a held child forbids.
+    pub(crate) only_held: bool,
+}
+
+impl Blocker {
+    /// What must hold for a child so that it keeps its parent.
+    pub(crate) fn only_where(
+        &self,
+        compiler: &Compiler<'_, '_>,
+        child: &Place,
+    ) -> Result<Option<Fragment>, Fault> {
+        let Some(instruction) = self.instruction.filter(|_| self.only_held) else {
+            return Ok(None);
+        };
+        compiler.held(child, &compiler.scene.instruction(instruction).held).map(Some)
+    }
 }
 
 impl<'o> Scene<'o> {
@@ -265,7 +284,9 @@ impl<'o> Scene<'o> {
             });
             let loosens = reference.on_delete == OnDelete::SetNull && can_be_emptied;
             let needed = self.needed_link(instruction, table, &reference.fields);
-            if loosens && !needed {
+            let only_held = loosens && !needed;
+            let holds = |one: usize| self.instruction(one).held != Predicate::Never;
+            if only_held && !instruction.is_some_and(holds) {
                 continue;
             }
             let blocker = Blocker {
@@ -276,6 +297,7 @@ impl<'o> Scene<'o> {
                 cascade: reference.on_delete == OnDelete::Cascade,
                 immediate: reference.immediate,
                 refuses: reference.on_delete == OnDelete::Refuse,
+                only_held,
             };
             if !blockers.contains(&blocker) {
                 blockers.push(blocker);
@@ -308,7 +330,8 @@ impl<'o> Scene<'o> {
             let (fields, to_fields): (Vec<String>, Vec<String>) =
                 link.fields.iter().cloned().unzip();
             let known = blockers.iter().any(|one| {
-                one.table == child
+                !one.only_held
+                    && one.table == child
                     && one.fields.iter().zip(&one.to_fields).all(|(own, other)| {
                         link.fields.iter().any(|pair| pair.0 == *own && pair.1 == *other)
                     })
@@ -322,6 +345,7 @@ impl<'o> Scene<'o> {
                     cascade: false,
                     immediate: false,
                     refuses: false,
+                    only_held: false,
                 });
             }
         }

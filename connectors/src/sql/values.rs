@@ -12,6 +12,7 @@ use crate::sql::catalogue::Column;
 use crate::sql::dialect::Dialect;
 use crate::sql::faults::misconfigured;
 use crate::sql::fragment::{Cell, Fragment};
+use crate::sql::text_equality::Equality;
 use crate::value::{FieldType, Stored, Value};
 
 /// A column at a place in a statement.
@@ -36,13 +37,13 @@ impl Operand<'_> {
         self.column.class
     }
 
-    fn epoch(&self) -> bool {
+    pub(crate) fn epoch(&self) -> bool {
         self.mapped.stored != Stored::Native
             && matches!(self.mapped.field_type, FieldType::Timestamp | FieldType::Date)
     }
 
     /// The left side of a comparison that is neither of moments nor of days.
-    fn bare(&self) -> String {
+    pub(crate) fn bare(&self) -> String {
         if self.dialect == Dialect::Postgres && self.column.by_text {
             format!("CAST({} AS text)", self.name)
         } else {
@@ -50,17 +51,8 @@ impl Operand<'_> {
         }
     }
 
-    /// The text of SQLite as a moment in a form that sorts, or null where it cannot be read.
-    fn sqlite_readable(&self, format: &str) -> String {
-        let name = &self.name;
-        format!(
-            "CASE WHEN typeof({name}) = 'text' AND {name} GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]*' \
-             THEN strftime('{format}', {name}) END"
-        )
-    }
-
     /// SQLite's number of seconds or milliseconds; text of digits counts, anything else is absent.
-    fn sqlite_epoch(&self) -> String {
+    pub(crate) fn sqlite_epoch(&self) -> String {
         let name = &self.name;
         if matches!(self.column.class, FieldType::Integer | FieldType::Float | FieldType::Decimal) {
             return format!("CASE WHEN typeof({name}) IN ('integer', 'real') THEN {name} END");
@@ -79,7 +71,7 @@ impl Operand<'_> {
                 return self.sqlite_epoch();
             }
             match self.mapped.field_type {
-                FieldType::Timestamp => return self.sqlite_readable("%Y-%m-%d %H:%M:%f"),
+                FieldType::Timestamp => return self.sqlite_readable("%s"),
                 FieldType::Date => return self.sqlite_readable("%Y-%m-%d"),
                 _ => {}
             }
@@ -106,7 +98,12 @@ impl Operand<'_> {
     }
 
     /// A comparison with a constant.
-    pub(crate) fn compare(&self, comparison: Comparison, value: &Value) -> Result<Fragment, Fault> {
+    pub(crate) fn compare(
+        &self,
+        comparison: Comparison,
+        value: &Value,
+        equality: Equality,
+    ) -> Result<Fragment, Fault> {
         let sign = sign(comparison);
         match (self.mapped.field_type, value) {
             (FieldType::Timestamp, Value::Timestamp(moment)) => {
@@ -116,7 +113,7 @@ impl Operand<'_> {
             _ => {}
         }
         let right = self.constant(value)?.ok_or_else(|| self.misfit(value.type_name()))?;
-        Ok(Fragment::raw(format!("{} {sign} ", self.bare())).and(right))
+        Ok(self.plain_compare(comparison, right, equality))
     }
 
     fn misfit(&self, what: &str) -> Fault {
@@ -126,7 +123,7 @@ impl Operand<'_> {
         ))
     }
 
-    fn zone(&self) -> Result<TimeZone, Fault> {
+    pub(crate) fn zone(&self) -> Result<TimeZone, Fault> {
         TimeZone::get(&self.mapped.zone).map_err(|_| {
             misconfigured(format!(
                 "zone `{}` of field `{}` is not known: use an IANA name like `Europe/Berlin`",
@@ -156,36 +153,6 @@ impl Operand<'_> {
             (_, false) => self.typed(civil_text(local)),
         };
         Ok(Fragment::raw(format!("{} {sign} ", self.name)).and(right))
-    }
-
-    fn sqlite_moment(
-        &self,
-        sign: &str,
-        moment: Timestamp,
-        local: DateTime,
-        zone: &TimeZone,
-    ) -> Fragment {
-        // SQLite counts in milliseconds. Further digits make the text sort after its millisecond, so
-        // that a record is never due too early.
-        let readable = format!(
-            "({} || CASE WHEN {} GLOB '*.[0-9][0-9][0-9]*[1-9]*' THEN '5' ELSE '' END)",
-            self.sqlite_readable("%Y-%m-%d %H:%M:%f"),
-            self.name
-        );
-        let in_utc = Fragment::text_value(milliseconds_text(TimeZone::UTC.to_datetime(moment)));
-        if *zone == TimeZone::UTC || self.mapped.zone == "UTC" || self.mapped.zone == "Etc/UTC" {
-            return Fragment::raw(format!("{readable} {sign} ")).and(in_utc);
-        }
-        let name = &self.name;
-        // Text with an offset has been turned into UTC by strftime, text without is wall clock.
-        Fragment::raw(format!(
-            "{readable} {sign} CASE WHEN {name} GLOB '*[zZ]' \
-             OR {name} GLOB '*[+-][0-9][0-9]:[0-9][0-9]' THEN "
-        ))
-        .and(in_utc)
-        .then(" ELSE ")
-        .and(Fragment::text_value(milliseconds_text(local)))
-        .then(" END")
     }
 
     fn epoch_compare(&self, sign: &str, moment: Timestamp) -> Fragment {
@@ -430,23 +397,13 @@ fn since_2000(civil: DateTime) -> i64 {
     i64::try_from(nanoseconds.div_euclid(1000)).unwrap_or(i64::MIN)
 }
 
-fn start_of_day(day: Date) -> Timestamp {
+pub(crate) fn start_of_day(day: Date) -> Timestamp {
     TimeZone::UTC.to_timestamp(day.at(0, 0, 0, 0)).unwrap_or(Timestamp::MIN)
 }
 
 /// `2024-01-31 12:00:00.123456`
 fn civil_text(local: DateTime) -> String {
     format!("{} {}", local.date(), local.strftime("%H:%M:%S%.6f"))
-}
-
-/// `2024-01-31 12:00:00.123`, milliseconds cut off.
-fn milliseconds_text(local: DateTime) -> String {
-    format!(
-        "{} {}.{:03}",
-        local.date(),
-        local.strftime("%H:%M:%S"),
-        local.subsec_nanosecond() / 1_000_000
-    )
 }
 
 /// A moment in UTC, the zone of every session: `2024-01-31 12:00:00.123456`.

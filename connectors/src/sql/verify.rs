@@ -118,7 +118,7 @@ fn not_due(
 ) -> Result<Vec<Fragment>, Fault> {
     let mut rightly = vec![compiler.fails(place, due)?];
     if *held != Predicate::Never {
-        rightly.push(compiler.holds(place, held)?);
+        rightly.push(compiler.held(place, held)?);
     }
     Ok(rightly)
 }

@@ -1,9 +1,9 @@
 //! Fields, not records, have categories: what is due goes, what must be kept stays.
 
-use quietus_connectors::{FieldType, Strategy, TreatmentKind};
+use quietus_connectors::{FieldType, Predicate, Strategy, TreatmentKind};
 
 use crate::drafting::{
-    deleted, done, done_as_previewed, draft, due, list, listed, of, order, preview, text, treated,
+    deleted, done_as_previewed, draft, due, list, listed, of, order, refused, text, treated,
 };
 use crate::fixture::Fixture;
 
@@ -103,27 +103,62 @@ pub async fn a_condition_may_read_the_field_that_is_cleared(fixture: &Fixture) {
     assert_eq!(left, ["1", "5", "6"]);
 }
 
-/// Clearing the clock itself must not make the record undue for a category that shares it.
-pub async fn a_category_that_holds_the_clock_does_not_spare_the_others(fixture: &Fixture) {
+/// Were the clock cleared first, the other category would not be due any more: the order is refused
+/// by name, and nothing changes.
+pub async fn a_category_that_holds_the_clock_is_refused(fixture: &Fixture) {
     orders(fixture).await;
     let cutoff = "2025-12-01T00:00:00Z";
-    let both = draft(fixture, ORDERS)
-        .clear("clock", due("delivered_at", cutoff), &["delivered_at"])
-        .treat(
-            "name",
-            TreatmentKind::Clear,
-            due("delivered_at", cutoff),
-            [("delivery_name", Strategy::Null), ("delivery_street", Strategy::Null)],
+    let clock =
+        || draft(fixture, ORDERS).clear("clock", due("delivered_at", cutoff), &["delivered_at"]);
+    let both = clock().treat(
+        "name",
+        TreatmentKind::Clear,
+        due("delivered_at", cutoff),
+        [("delivery_name", Strategy::Null), ("delivery_street", Strategy::Null)],
+    );
+    refused_by_name(fixture, order("clock", [both])).await;
+    let deletion = clock().delete(due("delivered_at", "2016-01-01T00:00:00Z"));
+    refused_by_name(fixture, order("deletion", [deletion])).await;
+    let own = order("own", [clock()]);
+    let outcome = done_as_previewed(&*fixture.connector(), &own).await;
+    assert_eq!(treated(&outcome, "orders", "clock"), 4, "its own field it may clear");
+}
+
+/// A child whose clock stands in its parent depends on the parent's category and on the link.
+pub async fn a_category_that_holds_a_childs_clock_is_refused(fixture: &Fixture) {
+    orders(fixture).await;
+    fixture
+        .sql("CREATE TABLE notes (id {bigint} PRIMARY KEY, order_id {bigint}, note {text})")
+        .await;
+    fixture.sql("INSERT INTO notes VALUES (1, 2, 'leave it at the door')").await;
+    let cutoff = "2025-12-01T00:00:00Z";
+    let notes = || {
+        draft(fixture, "notes: id integer, order_id integer, note text")
+            .link("orders", &[("order_id", "id")])
+            .clear("note", due("orders.delivered_at", cutoff), &["note"])
+    };
+    let parent =
+        draft(fixture, ORDERS).clear("clock", due("delivered_at", cutoff), &["delivered_at"]);
+    refused_by_name(fixture, order("child", [parent, notes()])).await;
+    let link = notes().clear("link", Predicate::Always, &["order_id"]);
+    let sent = order("link", [draft(fixture, ORDERS), link]);
+    let why = refused(&*fixture.connector(), &sent).await;
+    assert!(why.contains("notes.order_id") && why.contains("category `note`"), "{why}");
+    assert_eq!(fixture.count("SELECT COUNT(*) FROM notes WHERE order_id = 2").await, 1);
+}
+
+async fn refused_by_name(fixture: &Fixture, order: quietus_connectors::Order) {
+    let before = fixture.content("orders").await;
+    let connector = fixture.connector();
+    let counts = connector.preview(&order).await.expect("a preview");
+    let why = refused(&*connector, &order).await;
+    for reasons in [counts.refusals.join(" "), why] {
+        assert!(
+            reasons.contains("orders.delivered_at") && reasons.contains("`clock`"),
+            "{reasons}"
         );
-    let order = order("clock", [both]);
-    let counts = preview(&*fixture.connector(), &order).await;
-    let outcome = done(&*fixture.connector(), &order).await;
-    crate::drafting::assert_same(&counts, &outcome);
-    assert_eq!(treated(&outcome, "orders", "clock"), 4);
-    assert_eq!(treated(&outcome, "orders", "name"), 3);
-    let left =
-        fixture.column("SELECT id FROM orders WHERE delivery_name IS NOT NULL ORDER BY id").await;
-    assert_eq!(left, ["5", "6"]);
+    }
+    assert_eq!(fixture.content("orders").await, before);
 }
 
 /// A record that is due as a whole but still referred to is at least treated.

@@ -335,7 +335,7 @@ pub async fn preview(connector: &dyn Connector, order: &Order) -> Counts {
 /// Expects that the order is not carried out, and returns the words that say why.
 pub async fn refused(connector: &dyn Connector, order: &Order) -> String {
     match connector.execute(order, &Onward).await {
-        Ok(Receipt::Refused { reasons, done }) => {
+        Ok(Receipt::Refused { reasons, done, .. }) => {
             assert_eq!(done.changed(), 0, "nothing was done before the refusal");
             reasons.join("; ")
         }

@@ -135,6 +135,30 @@ pub async fn two_orders_at_once_share_the_work(fixture: &Fixture) {
     assert_eq!(total, 10);
 }
 
+/// The table of progress is not there yet, and each of eight orders wants to make it.
+pub async fn many_orders_begin_at_once(fixture: &Fixture) {
+    let mut order = locked_order(fixture, "begin").await;
+    order.pace.lock_timeout_ms = 10_000;
+    for round in 0..6 {
+        let connectors: Vec<_> = (0..8).map(|_| fixture.connector()).collect();
+        let orders: Vec<_> = (0..8)
+            .map(|number| crate::drafting::renamed(&order, &format!("begin-{round}-{number}")))
+            .collect();
+        let begun = connectors.iter().zip(&orders).map(|(one, order)| one.execute(order, &Onward));
+        for (receipt, order) in futures_util::future::join_all(begun).await.iter().zip(&orders) {
+            match receipt {
+                Ok(Receipt::Done(_)) => {}
+                Err(Fault::Transient { .. }) => {
+                    done(&*fixture.connector(), &attempt(order, 2)).await;
+                }
+                other => panic!("expected done or transient, got {other:?}"),
+            }
+        }
+        fixture.sql("DROP TABLE quietus_progress").await;
+    }
+    assert_eq!(fixture.ids("people").await, (11..=20).collect::<Vec<_>>());
+}
+
 /// The pace holds: ten records at five a second take more than a second.
 pub async fn records_per_second_are_bounded(fixture: &Fixture) {
     let mut order = locked_order(fixture, "pace").await;

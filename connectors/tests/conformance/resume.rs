@@ -198,7 +198,7 @@ pub async fn the_limit_of_records_is_never_passed(fixture: &Fixture) {
         let before = fixture.count("SELECT COUNT(*) FROM orders").await
             + fixture.count("SELECT COUNT(*) FROM customers").await;
         let receipt = fixture.connector().execute(&order, &Onward).await;
-        let Ok(Receipt::Refused { reasons, done }) = receipt else {
+        let Ok(Receipt::Refused { reasons, done, .. }) = receipt else {
             panic!("expected a refusal beyond {most}, got {receipt:?}");
         };
         assert!(!reasons.is_empty());

@@ -6,7 +6,7 @@ use crate::drafting::{
     CUTOFF, count_of, deleted, done, done_as_previewed, draft, due, equal, listed, of, order,
     preview, text,
 };
-use crate::fixture::Fixture;
+use crate::fixture::{Fixture, Kind};
 
 /// Twenty people: 1 to 10 are due, 11 to 18 are not, 19 and 20 have no starting point.
 pub async fn twenty_people(fixture: &Fixture) {
@@ -131,6 +131,43 @@ pub async fn text_is_compared_exactly(fixture: &Fixture) {
         vec![crate::drafting::list(&[FieldType::Text], vec![vec![text("bob@example.org")]])];
     done(&*fixture.connector(), &exact).await;
     assert_eq!(fixture.ids("people").await, [2, 3, 4, 6, 7]);
+}
+
+/// Where the collation takes `Ann` for `ann`, a hold covers both; nothing else does.
+pub async fn a_hold_covers_what_the_collation_takes_for_the_same(fixture: &Fixture) {
+    let blind = match fixture.kind {
+        Kind::Postgresql => {
+            fixture
+                .verbatim(
+                    "CREATE COLLATION blind (provider = icu, locale = 'und-u-ks-level2',
+                        deterministic = false)",
+                )
+                .await;
+            "text COLLATE blind"
+        }
+        Kind::Mariadb => "varchar(80) CHARACTER SET latin1",
+        Kind::Sqlite => "text COLLATE NOCASE",
+    };
+    fixture.sql(&format!("CREATE TABLE people (id {{bigint}} PRIMARY KEY, email {blind})")).await;
+    fixture
+        .sql("INSERT INTO people VALUES (1, 'ann'), (2, 'Ann'), (3, 'bob'), (4, 'Bob'), (5, NULL)")
+        .await;
+    let people = || draft(fixture, "people: id integer, email text");
+    let one = equal("email", "ann");
+    let mut first = order("due", [people().delete(one.clone())]);
+    assert_eq!(deleted(&done_as_previewed(&*fixture.connector(), &first).await, "people"), 1);
+    assert_eq!(fixture.ids("people").await, [2, 3, 4, 5]);
+    first = order("listed", [people().delete(listed(&["email"], 0)).held(listed(&["email"], 1))]);
+    let entries = |names: &[&str]| names.iter().map(|name| vec![text(name)]).collect();
+    first.lists = vec![
+        crate::drafting::list(&[FieldType::Text], entries(&["Ann", "Bob", "bob"])),
+        crate::drafting::list(&[FieldType::Text], entries(&["bob"])),
+    ];
+    assert_eq!(deleted(&done_as_previewed(&*fixture.connector(), &first).await, "people"), 1);
+    assert_eq!(fixture.ids("people").await, [3, 4, 5]);
+    let all = people().delete(quietus_connectors::Predicate::Always).held(equal("email", "BOB"));
+    done_as_previewed(&*fixture.connector(), &order("held", [all])).await;
+    assert_eq!(fixture.ids("people").await, [3, 4]);
 }
 
 pub async fn constants_are_values_and_never_sql(fixture: &Fixture) {

@@ -1,5 +1,5 @@
 //! A fresh database for each test on each of the three systems, and short ways to write orders.
-#![allow(dead_code, reason = "each test binary uses a part of it")]
+#![expect(dead_code, reason = "each test binary uses a part of it")]
 
 use std::sync::Mutex;
 
