@@ -13,13 +13,11 @@ pub struct Certificate {
 impl Company {
     /// The certificate in force of a case.
     pub async fn certificate_of(&self, case: &str) -> Certificate {
-        let query = "SELECT id FROM certificates WHERE case_id = '{case}' AND superseded_by IS NULL";
-        let query = if self.store.is_some() {
-            query.replace("SELECT id", "SELECT CAST(id AS TEXT)").replace("{case}", case)
-        } else {
-            let plain = case.replace('-', "");
-            query.replace("SELECT id", "SELECT lower(hex(id))").replace("'{case}'", &format!("x'{plain}'"))
-        };
+        let id = if self.store.is_some() { "CAST(id AS TEXT)" } else { "lower(hex(id))" };
+        let query = format!(
+            "SELECT {id} FROM certificates WHERE case_id = {} AND superseded_by IS NULL",
+            self.store_id(case)
+        );
         let rows = self.store_rows(&query).await;
         assert_eq!(rows.len(), 1, "one certificate in force of case {case}: {rows:?}");
         let id = uuid::Uuid::parse_str(&rows[0]).unwrap().to_string();

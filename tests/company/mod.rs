@@ -5,6 +5,7 @@
 pub mod certificate;
 pub mod database;
 pub mod heap;
+pub mod log;
 pub mod shop;
 pub mod table;
 
@@ -176,6 +177,18 @@ impl Company {
     pub async fn latest_case(&self) -> String {
         let status = self.quietus(&["status", "--limit", "1"]).await.expect(0);
         identifier_in(&status.out)
+    }
+
+    /// The case that was opened first.
+    pub async fn oldest_case(&self) -> String {
+        let id = if self.store.is_some() { "CAST(id AS TEXT)" } else { "lower(hex(id))" };
+        let rows = self.store_rows(&format!("SELECT {id} FROM cases ORDER BY cases.id LIMIT 1")).await;
+        uuid::Uuid::parse_str(rows.first().expect("a case")).unwrap().to_string()
+    }
+
+    /// An identifier as a literal of the store's SQL.
+    pub fn store_id(&self, id: &str) -> String {
+        if self.store.is_some() { format!("'{id}'") } else { format!("x'{}'", id.replace('-', "")) }
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
