@@ -13,6 +13,7 @@ async fn connect(path: &Path, create: bool) -> Result<SqliteConnection, Fault> {
         .filename(path)
         .create_if_missing(create)
         .foreign_keys(true)
+        .disable_statement_logging()
         .connect()
         .await
         .map_err(|_| fault(path))

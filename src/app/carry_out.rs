@@ -26,8 +26,11 @@ pub enum Payload {
     First {
         /// Schedules whose rules act; `None` is every rule.
         schedules: Option<Vec<crate::domain::ScheduleName>>,
-        /// The most records that may be touched, from the counts at planning.
+        /// The most records that may be touched: from the counts at planning, or the strictest cap
+        /// where the system could not be counted.
         most_records: Option<u64>,
+        /// The system was counted at planning.
+        counted: bool,
     },
 }
 
@@ -108,6 +111,7 @@ impl Quietus {
             tenure: attempt.tenure.clone(),
             started: prepared.started,
             finished_rounds: attempt.done.rounds.clone(),
+            survivors: attempt.done.survivors.clone(),
             timetable: prepared.timetable,
             stop: stop.clone(),
             state: std::sync::Mutex::new(WatchState {

@@ -298,7 +298,8 @@ fn done_of(job: Option<&Job>) -> Done {
 }
 
 fn verification_of(job: &Job) -> Option<VerificationOnRecord> {
-    serde_json::from_value(job.verification.clone()?).ok()
+    let done = || serde_json::from_value::<Done>(job.done.clone()?).ok()?.survivors;
+    serde_json::from_value(job.verification.clone().or_else(done)?).ok()
 }
 
 fn not_covered(systems: &[SystemPlan]) -> Vec<NotCovered> {
@@ -334,7 +335,7 @@ fn topics(predicate: &Predicate) -> Vec<Topic> {
     let mut topics = Vec::new();
     for statement in &predicate.statements {
         topics.push(Topic { kind: TopicKind::System, name: statement.system.id.to_string() });
-        if let Some(rule) = &statement.rule {
+        for rule in &statement.rules {
             topics.push(Topic { kind: TopicKind::Rule, name: rule.id.to_string() });
         }
         if let Some(category) = &statement.category {

@@ -11,7 +11,7 @@ use super::{AppError, Quietus};
 use crate::datamap::{DataMap, StartSource};
 use crate::domain::{HoldScope, LegalHold, Rounding, RuleName};
 use crate::plan::{Acting, EventKeys, Marks, PlanInput};
-use crate::schedule::RuleSet;
+use crate::schedule::{RetentionRule, RuleSet};
 use crate::store::{EventPage, Hold, HoldFilter, PauseScope};
 
 /// Purpose under which the personal part of a hold's scope is sealed.
@@ -157,12 +157,19 @@ impl Quietus {
         for rule in &rules.rules {
             let Some(grace) = rule.grace else { continue };
             let Some(until) = grace.cutoff(moment, Rounding::None, &self.zone) else { continue };
-            if let Some(mark) = self.store.newest_mark(&rule.name, until).await? {
+            if let Some(mark) = self.store.newest_mark(&mark_of(rule)?, until).await? {
                 marks.entry(rule.name.clone()).or_default().push(mark);
             }
         }
         Ok(marks)
     }
+}
+
+/// Under which name marks of a rule are kept: its digest. A mark speaks for what the rule said when
+/// it was made; a rule that was changed since marks anew.
+pub(crate) fn mark_of(rule: &RetentionRule) -> Result<RuleName, AppError> {
+    RuleName::parse(&rule.digest.to_string())
+        .map_err(|error| AppError::Unreadable { what: "a rule", why: error.to_string() })
 }
 
 /// Names of the events that some collection's clock waits for.

@@ -10,17 +10,18 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::carry_out::Payload;
+use super::circumstances::mark_of;
 use super::fire::SCHEDULER;
 use super::forecast::CountedPlan;
 use super::recording::About;
 use super::{Actor, AppError, Quietus};
-use crate::domain::{CaseState, Digest, ScheduleName, SystemName};
+use crate::domain::{CaseState, Digest, RuleName, ScheduleName, SystemName};
 use crate::evidence::EvidenceKind;
-use crate::plan::{Acting, CapExceeded, Plan, SystemPlan};
+use crate::plan::{Acting, CapExceeded, MarkToMake, Plan, SystemPlan};
 use crate::schedule::Timetable;
 use crate::store::{
     BlockedReason, CaseCause, CaseFilter, FireBatch, JobKind, NewCase, NewJob, OpenedCase,
-    OutboxEntry, PlannedDocument,
+    OutboxEntry, PauseScope, PlannedDocument,
 };
 
 /// Attempts that a job gets before a person is asked.
@@ -142,6 +143,20 @@ impl Quietus {
         Ok(())
     }
 
+    /// Whether a pause keeps a job of this case from being claimed.
+    ///
+    /// # Errors
+    /// Where the store is not there.
+    pub async fn is_paused(&self, case: Uuid, system: &str) -> Result<bool, AppError> {
+        let pauses = self.store.active_pauses().await?;
+        Ok(pauses.iter().any(|pause| match &pause.scope {
+            PauseScope::Everything => true,
+            PauseScope::System(name) => name.as_str() == system,
+            PauseScope::Case(id) => *id == case,
+            PauseScope::Rule(_) => false,
+        }))
+    }
+
     async fn command_cases(&self, state: CaseState) -> Result<Vec<Uuid>, AppError> {
         let filter = CaseFilter { state: Some(state), limit: 1000, ..CaseFilter::default() };
         let cases = self.store.list_cases(filter).await?;
@@ -210,12 +225,18 @@ impl Quietus {
             opened_by: opening.actor.0,
             lag_us: lag,
             blocked_reason: blocked.map(|_| words_for(&on_record.exceeded)),
-            marks: on_record.plan.marks_to_make.iter().map(|mark| mark.rule.clone()).collect(),
+            marks: self.marks(&on_record.plan)?,
             plan,
             jobs,
             fires: opening.occurrence.map(|one| one.fires),
             evidence: vec![opened],
         })
+    }
+
+    fn marks(&self, plan: &Plan) -> Result<Vec<RuleName>, AppError> {
+        let marked =
+            |mark: &MarkToMake| self.rules.rules.iter().find(|rule| rule.name == mark.rule);
+        plan.marks_to_make.iter().filter_map(marked).map(mark_of).collect()
     }
 
     fn record_opening(
@@ -275,8 +296,12 @@ impl Quietus {
             }
             None => Some(self.fewest_cap(system)),
         };
-        let payload = serde_json::to_value(Payload::First { schedules, most_records })
-            .map_err(|error| AppError::Unreadable { what: "a job", why: error.to_string() })?;
+        let payload = serde_json::to_value(Payload::First {
+            schedules,
+            most_records,
+            counted: planned.is_some(),
+        })
+        .map_err(|error| AppError::Unreadable { what: "a job", why: error.to_string() })?;
         Ok(NewJob {
             id: self.ids.new_id(),
             system: system.system.clone(),

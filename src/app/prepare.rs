@@ -185,8 +185,9 @@ fn order_of(attempt: &Attempt<'_>, plan: &SystemPlan) -> Result<Order, AppError>
     let key = format!("{}-{}", job.id.simple(), attempt.done.rounds.len() + 1);
     let mut order =
         plan.order(key, job.attempt).map_err(|error| AppError::Input(error.to_string()))?;
-    let Payload::First { most_records, .. } = payload_of(attempt)?;
-    order.most_records = most_records;
+    let Payload::First { most_records, counted, .. } = payload_of(attempt)?;
+    // What could not be counted is bounded by its cap until a second person has agreed.
+    order.most_records = most_records.filter(|_| counted || !attempt.claimed.approved);
     Ok(order)
 }
 

@@ -23,6 +23,9 @@ pub struct Done {
     pub rounds: Vec<Outcome>,
     /// The outcome of the round under way.
     pub current: Outcome,
+    /// What the latest look found where it found survivors, as it stands on record.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub survivors: Option<serde_json::Value>,
 }
 
 impl Done {
@@ -75,6 +78,7 @@ pub(crate) struct Watch<'a> {
     pub(crate) tenure: Tenure,
     pub(crate) started: StillMine,
     pub(crate) finished_rounds: Vec<Outcome>,
+    pub(crate) survivors: Option<serde_json::Value>,
     pub(crate) timetable: Option<Timetable>,
     pub(crate) stop: CancellationToken,
     pub(crate) state: Mutex<WatchState>,
@@ -118,7 +122,7 @@ impl Watch<'_> {
     /// What is done, all rounds together.
     pub(crate) fn done(&self) -> Done {
         let current = self.state.lock().map(|state| state.current.clone()).unwrap_or_default();
-        Done { rounds: self.finished_rounds.clone(), current }
+        Done { rounds: self.finished_rounds.clone(), current, survivors: self.survivors.clone() }
     }
 
     async fn save(&self) -> Result<Option<StillMine>, StoreError> {

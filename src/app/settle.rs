@@ -179,6 +179,7 @@ impl Quietus {
         let words = format!("verification found survivors: {}", survivors.join("; "));
         let fault = JobFault { kind: "survivors".to_owned(), message: words.clone() };
         let rounds = done.rounds.len() + 1;
+        done.survivors = Some(json!({ "at": self.now(), "found": verification }));
         let settlement = if rounds >= MOST_ROUNDS {
             Settlement::Failed { fault }
         } else {

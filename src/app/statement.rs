@@ -129,7 +129,7 @@ impl SystemAccount<'_> {
         records.left = Count(survivors);
         let mut statement = self.blank(Some(collection.clone()), records, action);
         statement.category = Some(first.category.clone());
-        statement.rule = first.rule.as_ref().map(rule_of);
+        statement.rules = steps.iter().filter_map(|step| step.rule.as_ref()).map(rule_of).collect();
         statement.cut_offs = self.cut_offs(steps);
         statement.kept = self.kept(collection, steps);
         self.finish(&mut statement, steps);
@@ -247,13 +247,12 @@ impl SystemAccount<'_> {
             let Some(rule) = &step.rule else { continue };
             for start in &step.start {
                 let Some(at_or_before) = self.moment_of(start) else { continue };
-                let starting_point = if steps.len() > 1 {
-                    format!("{} (rule {})", rule.starting_point, rule.name)
-                } else {
-                    rule.starting_point.clone()
-                };
-                let period = rule.period.to_string();
-                cut_offs.push(StatedCutOff { starting_point, period, at_or_before });
+                cut_offs.push(StatedCutOff {
+                    rule: rule.name.clone(),
+                    starting_point: rule.starting_point.clone(),
+                    period: rule.period.to_string(),
+                    at_or_before,
+                });
             }
         }
         cut_offs.dedup();
@@ -288,7 +287,7 @@ impl SystemAccount<'_> {
             },
             collection,
             category: None,
-            rule: None,
+            rules: Vec::new(),
             cut_offs: Vec::new(),
             action,
             outcome: StatementOutcome::Pending,

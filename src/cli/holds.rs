@@ -4,6 +4,7 @@ use std::path::Path;
 
 use clap::{Args, Subcommand};
 
+use comfy_table::ColumnConstraint;
 use quietus_connectors::Value;
 use uuid::Uuid;
 
@@ -183,6 +184,10 @@ async fn list(product: &Quietus, all: bool) -> Result<(), AppError> {
     let holds = product.holds().await?;
     let mut table =
         new_table(&["hold", "matter", "covers", "reason", "by", "review on", "released"]);
+    // An identifier is to be copied, so it stays on one line.
+    if let Some(column) = table.column_mut(0) {
+        column.set_constraint(ColumnConstraint::ContentWidth);
+    }
     let mut shown = 0;
     for hold in holds.iter().filter(|hold| all || hold.released_at.is_none()) {
         shown += 1;

@@ -25,6 +25,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
+use crate::config;
 use crate::telemetry::{LogFormat, SystemClock, start_logging};
 
 /// All went well.
@@ -46,9 +47,9 @@ pub struct Arguments {
     #[arg(long, global = true, default_value = "warn", env = "QUIETUS_LOG", value_name = "FILTER")]
     pub log: String,
 
-    /// How log lines look.
-    #[arg(long, global = true, value_enum, default_value_t = LogLook::Text)]
-    pub log_format: LogLook,
+    /// How log lines look; the instance file says so by default.
+    #[arg(long, global = true, value_enum)]
+    pub log_format: Option<LogLook>,
 
     /// What to do.
     #[command(subcommand)]
@@ -127,11 +128,7 @@ pub enum Command {
 
 /// Carries out one command line and says how it ended.
 pub fn main(arguments: &Arguments) -> u8 {
-    let format = match arguments.log_format {
-        LogLook::Text => LogFormat::Text,
-        LogLook::Json => LogFormat::Json,
-    };
-    if let Err(problem) = start_logging(&arguments.log, format) {
+    if let Err(problem) = start_logging(&arguments.log, log_format(arguments)) {
         opening::complain(&problem);
         return WRONG_INPUT;
     }
@@ -143,6 +140,23 @@ pub fn main(arguments: &Arguments) -> u8 {
         }
     };
     runtime.block_on(dispatch(arguments))
+}
+
+/// What the command line says, else what the instance file says of commands that go on for long.
+fn log_format(arguments: &Arguments) -> LogFormat {
+    match (arguments.log_format, &arguments.command) {
+        (Some(LogLook::Json), _) => LogFormat::Json,
+        (None, Command::Run(_) | Command::Work(_)) => {
+            // What is wrong with the files is told when they are read for good.
+            config::load(&arguments.dir).map_or(LogFormat::Text, |loaded| {
+                match loaded.instance.log_format {
+                    config::LogFormat::Text => LogFormat::Text,
+                    config::LogFormat::Json => LogFormat::Json,
+                }
+            })
+        }
+        (Some(LogLook::Text) | None, _) => LogFormat::Text,
+    }
 }
 
 async fn dispatch(arguments: &Arguments) -> u8 {

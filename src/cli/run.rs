@@ -1,6 +1,7 @@
 //! `quietus run` and `quietus work`.
 
 use std::collections::BTreeMap;
+use std::io::IsTerminal as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,6 +16,7 @@ use super::cases::print_case;
 use super::opening::{GOOD, STRONG, WARN, complain, fail, number, open, read_moment, say};
 use super::{FINE, NOT_DONE};
 use crate::app::open_case::{CaseOpened, Opening, words_for};
+use crate::app::pause::words;
 use crate::app::progress::Done;
 use crate::app::{Actor, AppError, Quietus};
 use crate::domain::JobState;
@@ -124,11 +126,14 @@ pub async fn carry_out(product: &Arc<Quietus>, case: Uuid) -> Result<u8, AppErro
     worker::start(product, product.instance.workers, &stop, &tasks);
     let bars = Bars::new();
     let signal = tokio::spawn(stop_on_signal(stop.clone()));
-    loop {
+    while !stop.is_cancelled() {
         let jobs = product.store.jobs_of_case(case).await?;
         bars.show(&jobs);
-        let waits = |job: &Job| matches!(job.state, JobState::Held | JobState::Blocked);
-        if stop.is_cancelled() || jobs.iter().all(|job| job.state.is_final() || waits(job)) {
+        let mut open = false;
+        for job in &jobs {
+            open |= may_go_on(product, job).await?;
+        }
+        if !open {
             break;
         }
         tokio::time::sleep(Duration::from_millis(60)).await;
@@ -142,11 +147,24 @@ pub async fn carry_out(product: &Arc<Quietus>, case: Uuid) -> Result<u8, AppErro
     print_outcome(product, case).await
 }
 
+/// Whether a job can still come to an end without a person.
+async fn may_go_on(product: &Quietus, job: &Job) -> Result<bool, AppError> {
+    let waits = matches!(job.state, JobState::Held | JobState::Blocked);
+    if job.state.is_final() || waits {
+        return Ok(false);
+    }
+    let running = job.state == JobState::Running;
+    Ok(running || !product.is_paused(job.case_id, &job.system).await?)
+}
+
 async fn print_outcome(product: &Arc<Quietus>, case: Uuid) -> Result<u8, AppError> {
     print_case(product, case).await?;
     let Some(certificate) = product.store.certificate_of_case(case).await? else {
+        for pause in product.store.active_pauses().await? {
+            say(format!("{WARN}paused{WARN:#}: {}: {}", words(&pause.scope), pause.reason));
+        }
         say(format!(
-            "{WARN}not finished{WARN:#}: what is held or blocked goes on when it is released: `quietus run --once`"
+            "{WARN}not finished{WARN:#}: what is held, paused or blocked goes on once it is released; `quietus run --once` goes on where this one stopped"
         ));
         return Ok(NOT_DONE);
     };
@@ -164,21 +182,27 @@ async fn print_outcome(product: &Arc<Quietus>, case: Uuid) -> Result<u8, AppErro
 /// Progress bars, one for each system; plain lines where nobody watches a terminal.
 struct Bars {
     all: MultiProgress,
-    bars: std::sync::Mutex<BTreeMap<Uuid, ProgressBar>>,
+    shown: std::sync::Mutex<BTreeMap<Uuid, ProgressBar>>,
+    told: std::sync::Mutex<BTreeMap<Uuid, u32>>,
 }
 
 impl Bars {
     fn new() -> Self {
-        Self { all: MultiProgress::new(), bars: std::sync::Mutex::default() }
+        Self {
+            all: MultiProgress::new(),
+            shown: std::sync::Mutex::default(),
+            told: std::sync::Mutex::default(),
+        }
     }
 
     fn show(&self, jobs: &[Job]) {
-        let Ok(mut bars) = self.bars.lock() else { return };
+        let Ok(mut bars) = self.shown.lock() else { return };
         for job in jobs {
             let bar = bars.entry(job.id).or_insert_with(|| self.new_bar(job));
             let done: Option<Done> =
                 job.done.clone().and_then(|done| serde_json::from_value(done).ok());
             let changed = done.map_or(0, |done| done.total().changed());
+            self.tell_fault(job);
             bar.set_position(changed);
             bar.set_message(match &job.last_fault {
                 Some(fault) if job.state != JobState::Completed => {
@@ -189,6 +213,21 @@ impl Bars {
             if job.state.is_final() && !bar.is_finished() {
                 bar.abandon();
             }
+        }
+    }
+
+    /// Without a terminal there are no bars: each new fault is told as a line.
+    fn tell_fault(&self, job: &Job) {
+        let Some(fault) = &job.last_fault else { return };
+        if job.state == JobState::Completed || std::io::stderr().is_terminal() {
+            return;
+        }
+        let Ok(mut told) = self.told.lock() else { return };
+        if told.insert(job.id, job.attempt) != Some(job.attempt) {
+            say(format!(
+                "  {}: attempt {} {}: {}",
+                job.system, job.attempt, fault.kind, fault.message
+            ));
         }
     }
 
@@ -205,7 +244,7 @@ impl Bars {
     }
 
     fn finish(&self) {
-        if let Ok(bars) = self.bars.lock() {
+        if let Ok(bars) = self.shown.lock() {
             bars.values().filter(|bar| !bar.is_finished()).for_each(ProgressBar::abandon);
         }
     }

@@ -18,7 +18,7 @@ pub enum KeyError {
     #[error("`{0}` is no name of a key: write letters, digits, `.`, `_` or `-`, a letter first")]
     Name(String),
     /// There is no such key.
-    #[error("there is no key `{path}`; `quietus keys` makes one")]
+    #[error("there is no key `{path}`; it is made when the instance is first opened")]
     Missing {
         /// The file.
         path: PathBuf,

@@ -29,13 +29,18 @@ struct Line<'a> {
     system: &'a SystemName,
     collection: Option<&'a CollectionName>,
     category: Option<&'a CategoryName>,
-    rule: Option<&'a RuleName>,
-    rule_sha256: Option<&'a Digest>,
+    rules: Vec<RuleLine<'a>>,
     cut_offs: &'a [StatedCutOff],
     outcome: StatementOutcome,
     records: &'a StatedRecords,
     kept: &'a [StatedKept],
     verification: VerificationFinding,
+}
+
+#[derive(Serialize)]
+struct RuleLine<'a> {
+    id: &'a RuleName,
+    sha256: &'a Digest,
 }
 
 impl<'a> From<&'a SystemStatement> for Line<'a> {
@@ -45,8 +50,11 @@ impl<'a> From<&'a SystemStatement> for Line<'a> {
             system: &statement.system.id,
             collection: statement.collection.as_ref(),
             category: statement.category.as_ref(),
-            rule: statement.rule.as_ref().map(|rule| &rule.id),
-            rule_sha256: statement.rule.as_ref().map(|rule| &rule.sha256),
+            rules: statement
+                .rules
+                .iter()
+                .map(|rule| RuleLine { id: &rule.id, sha256: &rule.sha256 })
+                .collect(),
             cut_offs: &statement.cut_offs,
             outcome: statement.outcome,
             records: &statement.records,

@@ -6,7 +6,8 @@
 use super::bundle::Bundle;
 use super::certificate::{Certificate, NotCovered, Predicate};
 use super::statement::{
-    StatedCutOff, StatedFailure, StatedKept, StatementOutcome, SystemStatement, VerificationType,
+    StatedCutOff, StatedFailure, StatedKept, StatedRule, StatementOutcome, SystemStatement,
+    VerificationType,
 };
 use super::summary::{Overall, Standing, standing, verified};
 use super::trusted_root::fingerprint;
@@ -191,16 +192,13 @@ fn detail(statement: &SystemStatement) -> Detail {
     let region = system.region.as_deref().unwrap_or("region not stated");
     let mut facts =
         vec![fact("System", format!("{}, run by {}, {region}", system.kind, system.operator))];
-    facts.push(match &statement.rule {
-        Some(rule) => fact(
-            "Rule",
-            format!(
-                "{} version {}, sha256 {} ({})",
-                rule.id, rule.version, rule.sha256, rule.basis
-            ),
-        ),
-        None => fact("Rule", "none applied"),
-    });
+    if statement.rules.is_empty() {
+        facts.push(fact("Rule", "none applied"));
+    }
+    facts.extend(statement.rules.iter().map(|rule| {
+        let StatedRule { id, version, sha256, basis } = rule;
+        fact("Rule", format!("{id} version {version}, sha256 {sha256} ({basis})"))
+    }));
     facts.extend(statement.cut_offs.iter().map(cut_off));
     facts.push(fact("Action", statement.action));
     facts.push(fact("Outcome", statement.outcome));
@@ -242,7 +240,10 @@ fn detail(statement: &SystemStatement) -> Detail {
 fn cut_off(one: &StatedCutOff) -> Fact {
     fact(
         "Cut-off",
-        format!("{} at or before {} (period {})", one.starting_point, one.at_or_before, one.period),
+        format!(
+            "{} at or before {} (rule {}, period {})",
+            one.starting_point, one.at_or_before, one.rule, one.period
+        ),
     )
 }
 

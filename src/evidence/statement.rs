@@ -183,6 +183,8 @@ pub struct StatedRule {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct StatedCutOff {
+    /// The rule that it follows from.
+    pub rule: RuleName,
     /// Name of the starting point.
     pub starting_point: String,
     /// The period as the rule writes it, such as `P90D`.
@@ -341,8 +343,9 @@ pub struct SystemStatement {
     pub collection: Option<CollectionName>,
     /// The data category; `None` where the statement speaks for the whole collection or system.
     pub category: Option<CategoryName>,
-    /// The rule; `None` where no rule applied.
-    pub rule: Option<StatedRule>,
+    /// The rules that were applied, each to the records that its condition holds for; empty where
+    /// none was.
+    pub rules: Vec<StatedRule>,
     /// What was due.
     pub cut_offs: Vec<StatedCutOff>,
     /// What the rule wanted.

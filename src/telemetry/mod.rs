@@ -1,6 +1,8 @@
 //! The process's real clock and ids, and its logs. Logs never hold personal data: what is logged
 //! are names from the data map and the rules, counts, and identifiers of our own.
 
+use std::io::IsTerminal as _;
+
 use jiff::Timestamp;
 use uuid::Uuid;
 
@@ -22,7 +24,10 @@ pub enum LogFormat {
 pub fn start_logging(filter: &str, format: LogFormat) -> Result<(), String> {
     let filter = tracing_subscriber::EnvFilter::try_new(filter)
         .map_err(|error| format!("`{filter}` is no log filter: {error}"))?;
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr);
     let started = match format {
         LogFormat::Text => builder.try_init(),
         LogFormat::Json => builder.json().flatten_event(true).try_init(),

@@ -40,13 +40,14 @@ fn statement(id: &str, system: &str, collection: &str, category: &str) -> System
         },
         collection: Some(CollectionName::parse(collection).expect("name")),
         category: Some(CategoryName::parse(category).expect("name")),
-        rule: Some(StatedRule {
+        rules: vec![StatedRule {
             id: RuleName::parse("contact-90-days").expect("name"),
             version: "7".to_owned(),
             sha256: Digest::of(b"rule"),
             basis: "GDPR article 5(1)(e)".to_owned(),
-        }),
+        }],
         cut_offs: vec![StatedCutOff {
+            rule: RuleName::parse("contact-90-days").expect("name"),
             starting_point: "relationship.ended".to_owned(),
             period: "P90D".to_owned(),
             at_or_before: moment("2026-08-25T00:00:00Z"),

@@ -61,7 +61,7 @@ impl ReferenceWatch {
             .filter(|one| one.parent == parent && !scene.table(one.child).indexed(&one.fields))
             .collect();
         for reference in &searched {
-            tracing::warn!(
+            tracing::info!(
                 parent = scene.table(parent).full_name(),
                 child = scene.table(reference.child).full_name(),
                 fields = reference.fields.join(", "),

@@ -1,0 +1,228 @@
+//! An invented company for whole-product tests: an instance folder, its databases, and the real
+//! binary that works on them. Results are proven past the product, by raw SQL.
+#![allow(dead_code, reason = "each test binary uses a part of it")]
+
+pub mod certificate;
+pub mod database;
+pub mod heap;
+pub mod shop;
+pub mod table;
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use self::database::{Database, Kind};
+
+/// One connected system.
+pub struct System {
+    pub name: String,
+    pub database: Database,
+}
+
+/// The company.
+pub struct Company {
+    folder: tempfile::TempDir,
+    pub systems: Vec<System>,
+    /// Where the store is, where it is not the SQLite file in the folder.
+    pub store: Option<Database>,
+}
+
+/// How a command ended.
+#[derive(Debug)]
+pub struct Ended {
+    pub code: i32,
+    pub out: String,
+    pub err: String,
+}
+
+impl Ended {
+    /// Insists on an exit code.
+    pub fn expect(self, code: i32) -> Self {
+        assert_eq!(self.code, code, "stdout:\n{}\nstderr:\n{}", self.out, self.err);
+        self
+    }
+
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.out)
+            .unwrap_or_else(|error| panic!("{error} in\n{}\n{}", self.out, self.err))
+    }
+}
+
+impl Company {
+    /// A company without systems; `store` says on what it keeps its own data.
+    pub async fn new(store: Kind) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        for inner in ["systems", "schedules", "secrets", "data"] {
+            std::fs::create_dir(folder.path().join(inner)).unwrap();
+        }
+        let mut company = Self { folder, systems: Vec::new(), store: None };
+        let place = if store == Kind::Sqlite {
+            "sqlite:quietus.db".to_owned()
+        } else {
+            let database = Database::fresh(store, Path::new("")).await;
+            company.write_secret("store-url", &database.url);
+            company.store = Some(database);
+            "file:secrets/store-url".to_owned()
+        };
+        company.write(
+            "quietus.yaml",
+            &format!(
+                "controller: {{ name: Example Company, zone: Europe/Berlin, country: DE }}\n\
+                 store: {place}\nlisten: 127.0.0.1:0\nworkers: 3\n"
+            ),
+        );
+        company
+    }
+
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub fn write(&self, name: &str, text: &str) {
+        std::fs::write(self.folder().join(name), text).unwrap();
+    }
+
+    pub fn write_secret(&self, name: &str, text: &str) {
+        use std::os::unix::fs::PermissionsExt as _;
+        let path = self.folder().join("secrets").join(name);
+        std::fs::write(&path, text).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+    }
+
+    pub fn read(&self, name: &str) -> String {
+        std::fs::read_to_string(self.folder().join(name)).unwrap()
+    }
+
+    /// Adds a system with a fresh database; `map` is the rest of its file, from `collections` on.
+    pub async fn add_system(&mut self, name: &str, kind: Kind, map: &str) -> &Database {
+        let file = self.folder().join(format!("data/{name}.db"));
+        let database = Database::fresh(kind, &file).await;
+        let url = if kind == Kind::Sqlite {
+            format!("sqlite:data/{name}.db")
+        } else {
+            self.write_secret(&format!("{name}-url"), &database.url);
+            format!("file:secrets/{name}-url")
+        };
+        self.systems.push(System { name: name.to_owned(), database });
+        self.map(name, kind, &url, map);
+        self.database(name)
+    }
+
+    /// Writes a system's file anew.
+    pub fn change_map(&self, name: &str, map: &str) {
+        let kind = self.database(name).kind;
+        let url = if kind == Kind::Sqlite {
+            format!("sqlite:data/{name}.db")
+        } else {
+            format!("file:secrets/{name}-url")
+        };
+        self.map(name, kind, &url, map);
+    }
+
+    fn map(&self, name: &str, kind: Kind, url: &str, map: &str) {
+        self.write(
+            &format!("systems/{name}.yaml"),
+            &format!(
+                "system: {name}\nkind: {}\nrole: database\nowner: Operations\nregion: EU\n\
+                 connection: {{ url: \"{url}\" }}\nzone: UTC\n{map}",
+                kind.word()
+            ),
+        );
+    }
+
+    pub fn database(&self, name: &str) -> &Database {
+        &self.systems.iter().find(|system| system.name == name).unwrap().database
+    }
+
+    /// A command of the product, not started yet.
+    pub fn command(&self, arguments: &[&str]) -> tokio::process::Command {
+        let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_quietus"));
+        command
+            .env_clear()
+            .env("PATH", "/usr/local/bin:/usr/bin:/bin")
+            .arg("--dir")
+            .arg(self.folder())
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true);
+        command
+    }
+
+    /// Runs a command to its end.
+    pub async fn quietus(&self, arguments: &[&str]) -> Ended {
+        ended(self.command(arguments)).await
+    }
+
+    /// Starts a command and leaves it running.
+    pub fn start(&self, arguments: &[&str]) -> tokio::process::Child {
+        self.command(arguments).spawn().unwrap()
+    }
+
+    /// The store past the product.
+    pub async fn store_rows(&self, text: &str) -> Vec<String> {
+        match &self.store {
+            Some(store) => store.rows(text).await,
+            None => {
+                let url = format!("sqlite://{}", self.folder().join("quietus.db").display());
+                database::Raw::open(Kind::Sqlite, &url).await.rows(text).await
+            }
+        }
+    }
+
+    /// The newest case.
+    pub async fn latest_case(&self) -> String {
+        let status = self.quietus(&["status", "--limit", "1"]).await.expect(0);
+        identifier_in(&status.out)
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder().join(name)
+    }
+}
+
+/// Runs a prepared command to its end.
+pub async fn ended(mut command: tokio::process::Command) -> Ended {
+    let output = tokio::time::timeout(Duration::from_secs(240), command.output());
+    let output = output.await.expect("the command ends within four minutes").unwrap();
+    finished(output)
+}
+
+/// Waits for a started command.
+pub async fn wait(child: tokio::process::Child) -> Ended {
+    let output = tokio::time::timeout(Duration::from_secs(240), child.wait_with_output());
+    finished(output.await.expect("the command ends within four minutes").unwrap())
+}
+
+fn finished(output: std::process::Output) -> Ended {
+    Ended {
+        code: output.status.code().unwrap_or(-1),
+        out: String::from_utf8_lossy(&output.stdout).into_owned(),
+        err: String::from_utf8_lossy(&output.stderr).into_owned(),
+    }
+}
+
+/// The first UUID in a text.
+pub fn identifier_in(text: &str) -> String {
+    text.split(|one: char| !one.is_ascii_hexdigit() && one != '-')
+        .find(|word| word.len() == 36 && word.matches('-').count() == 4)
+        .unwrap_or_else(|| panic!("no identifier in\n{text}"))
+        .to_owned()
+}
+
+/// Asks again and again until it is so; `what` names it where it never becomes so.
+pub async fn until<F, T>(what: &str, seconds: u64, mut ask: F) -> T
+where
+    F: AsyncFnMut() -> Option<T>,
+{
+    let begun = Instant::now();
+    loop {
+        if let Some(answer) = ask().await {
+            return answer;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(seconds), "never came: {what}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}

@@ -1,0 +1,94 @@
+//! MUST SHOW 5: a rule that would touch much more than usual stops before it has begun, and only
+//! another person than its author can let it go on.
+
+use crate::company::database::Kind;
+use crate::company::{Company, heap, identifier_in};
+
+/// Twenty thousand rows of which all but ten are due; the cap is what stands in no file.
+async fn widened(store: Kind, target: Kind) -> Company {
+    let mut company = Company::new(store).await;
+    let narrow = heap::rules("{ share: 10% }").replace("P1M", "P90Y");
+    company.write("schedules/notes.yaml", &narrow);
+    heap::furnish(
+        company.add_system("heap", target, &heap::map("{ chunk_records: 500 }")).await,
+        2_000,
+    )
+    .await;
+    company.quietus(&["run", "--once"]).await.expect(0);
+    assert_eq!(heap::left(&company).await, 2_010);
+    let widened = heap::rules("{}").replace("cap: {}\n", "");
+    company.write("schedules/notes.yaml", &widened);
+    company
+}
+
+async fn a_second_person_is_asked(store: Kind, target: Kind) {
+    let company = widened(store, target).await;
+    let stopped = company.quietus(&["run", "--once"]).await.expect(1);
+    assert!(stopped.out.contains("nothing was deleted"), "{}", stopped.out);
+    assert!(
+        stopped.out.contains("would change 2000 of 2010 records of `heap.notes`"),
+        "{}",
+        stopped.out
+    );
+    assert!(stopped.out.contains("10 % of the collection"), "{}", stopped.out);
+    assert_eq!(heap::left(&company).await, 2_010);
+    let first = identifier_in(&stopped.out);
+
+    // Nobody carries it out while it waits, and asking again opens no way around it.
+    let again = company.quietus(&["run", "--once"]).await.expect(1);
+    assert_eq!(heap::left(&company).await, 2_010);
+    let case = identifier_in(&again.out);
+    assert_ne!(case, first);
+    let taken_over = company.quietus(&["status", &first]).await.expect(0);
+    assert!(taken_over.out.contains("closed, cancelled"), "{}", taken_over.out);
+
+    let approve = async |by: &str, reason: &str| {
+        company.quietus(&["approve", &case, "--by", by, "--reason", reason]).await
+    };
+    let author = approve("Ada Example", "I am sure").await.expect(2);
+    assert!(author.err.contains("somebody else has to approve"), "{}", author.err);
+    let shouting = approve("ADA EXAMPLE", "I am sure").await.expect(2);
+    assert!(shouting.err.contains("somebody else has to approve"), "{}", shouting.err);
+    approve("Grace Example", "  ").await.expect(2);
+    assert_eq!(heap::left(&company).await, 2_010);
+    approve("Grace Example", "checked with finance").await.expect(0);
+    approve("Grace Example", "twice").await.expect(2);
+
+    let done = company.quietus(&["run", "--once"]).await;
+    assert_eq!(heap::left(&company).await, 10, "{}\n{}", done.out, done.err);
+    assert!(done.out.contains(&case), "the approved case is shown:\n{}", done.out);
+    let status = company.quietus(&["status", &case]).await.expect(0);
+    assert!(status.out.contains("closed, fulfilled"), "{}", status.out);
+    let certificate = company.certificate_of(&case).await;
+    assert_eq!(certificate.overall(), "complete");
+    assert_eq!(certificate.sum("deleted", "heap", "notes", Some("note.body")), 2_000);
+    assert_eq!(certificate.predicate["trigger"]["approvedBy"], "Grace Example");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_second_person_is_asked_on_sqlite() {
+    a_second_person_is_asked(Kind::Sqlite, Kind::Sqlite).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_second_person_is_asked_on_postgresql() {
+    a_second_person_is_asked(Kind::Postgres, Kind::Postgres).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_second_person_is_asked_on_mariadb() {
+    a_second_person_is_asked(Kind::Sqlite, Kind::MariaDb).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_case_over_its_cap_can_be_called_off() {
+    let company = widened(Kind::Sqlite, Kind::Sqlite).await;
+    let case = identifier_in(&company.quietus(&["run", "--once"]).await.expect(1).out);
+    company.quietus(&["cancel", &case, "--reason", "widened by mistake"]).await.expect(0);
+    let late = ["approve", &case, "--by", "Grace Example", "--reason", "too late"];
+    company.quietus(&late).await.expect(2);
+    assert_eq!(heap::left(&company).await, 2_010);
+    let certificate = company.certificate_of(&case).await;
+    assert_eq!(certificate.overall(), "partial");
+    assert_eq!(certificate.sum("deleted", "heap", "notes", None), 0);
+}
