@@ -1,7 +1,7 @@
 //! `pt-archiver --purge` on a sample of the same table.
 //!
 //! Its speed is told in rows a second of the sample; nothing is extrapolated but by dividing. Its
-//! start (about a third of a second) is in the time.
+//! start is in the time.
 
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};

@@ -81,14 +81,16 @@ impl Connector for SqlConnector {
     fn capabilities(&self) -> Capabilities {
         let residues: &[&str] = match self.target.dialect {
             Dialect::Postgres => &[
-                "dead rows until the next vacuum of the table",
+                "dead rows until the next vacuum of the table, and what they held in free pages until those are used again",
                 "write-ahead log segments until they are recycled or archived ones expire",
                 "replicas until they have caught up, and backups until they expire",
             ],
             Dialect::MariaDb => &[
                 "binary logs until they are purged",
                 "the redo log until it is overwritten",
-                "undo records until purge has passed, replicas and backups",
+                "undo records until purge has passed",
+                "what deleted records held in free pages until those are used again",
+                "replicas until they have caught up, and backups until they expire",
             ],
             Dialect::Sqlite => &[
                 "the write-ahead log until its next checkpoint",

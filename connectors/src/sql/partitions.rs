@@ -36,6 +36,7 @@ impl Run<'_> {
         if self.scene.dialect != Dialect::Postgres
             || one.partitions != PartitionPolicy::Drop
             || one.delete_when == Predicate::Never
+            // The system drops no partition of a table that foreign keys lead to.
             || self.scene.catalogue.references.iter().any(|one| one.parent == table)
         {
             return Ok(Flow::Finished);

@@ -10,7 +10,7 @@ use crate::order::Order;
 use crate::receipt::{CollectionOutcome, Fault, Outcome};
 use crate::sql::compile::{Compiler, Place};
 use crate::sql::connection::Session;
-use crate::sql::dialect::KeyCompare;
+use crate::sql::dialect::{Dialect, KeyCompare};
 use crate::sql::faults::transient;
 use crate::sql::fragment::{Cell, Fragment};
 use crate::sql::progress_table::{Position, ProgressTable};
@@ -192,17 +192,24 @@ impl Run<'_> {
             let compiler = Compiler::new(&self.scene);
             let (from, place) = compiler.main(job.table, Some(job.instruction))?;
             let keys = Keys::of(&compiler, &place, job.instruction);
-            let mut statement =
-                Fragment::raw(format!("SELECT {} FROM {from}", keys.selected(&compiler, &place)?));
+            let selected = keys.selected(&compiler, &place)?;
+            let names = keys.names(&compiler, &place)?.join(", ");
+            // PostgreSQL would turn every key that it skips into text.
+            let inside = self.scene.dialect == Dialect::Postgres;
+            let head = if inside { &names } else { &selected };
+            let mut statement = Fragment::raw(format!("SELECT {head} FROM {from}"));
             if let Some(after) = &self.position.after {
                 let bound = keys.compare(&compiler, &place, KeyCompare::After, after)?;
                 statement = statement.then(" WHERE ").and(bound);
             }
-            statement.then(&format!(
-                " ORDER BY {} LIMIT 1 OFFSET {}",
-                keys.names(&compiler, &place)?.join(", "),
-                self.throttle.window() - 1
-            ))
+            let statement = statement
+                .then(&format!(" ORDER BY {names} LIMIT 1 OFFSET {}", self.throttle.window() - 1));
+            if inside {
+                statement
+                    .within(&format!("SELECT {selected} FROM ("), &format!(") AS {}", place.prefix))
+            } else {
+                statement
+            }
         };
         Ok(self.session.fetch(&statement).await?.into_iter().next())
     }
