@@ -40,7 +40,11 @@ pub struct Ended {
 impl Ended {
     /// Insists on an exit code.
     pub fn expect(self, code: i32) -> Self {
-        assert_eq!(self.code, code, "stdout:\n{}\nstderr:\n{}", self.out, self.err);
+        let end = |text: &str| {
+            let lines: Vec<&str> = text.lines().rev().take(400).collect();
+            lines.into_iter().rev().collect::<Vec<_>>().join("\n")
+        };
+        assert_eq!(self.code, code, "stdout:\n{}\nstderr:\n{}", end(&self.out), end(&self.err));
         self
     }
 

@@ -36,7 +36,7 @@ fn readers(scene: &Scene<'_>, (owner, own): (usize, usize), field: &str) -> Vec<
         let reads = |predicate: &Predicate| {
             let mut fields = Vec::new();
             collect(predicate, &mut fields);
-            fields.into_iter().any(|read| touches(scene, position, read, (owner, field)))
+            fields.into_iter().any(|read| touches(scene, position, read, (owner, field)) != Touch::No)
         };
         for (index, treatment) in one.treatments.iter().enumerate() {
             if (position, index) != (owner, own) && reads(&treatment.due) {
@@ -46,7 +46,8 @@ fn readers(scene: &Scene<'_>, (owner, own): (usize, usize), field: &str) -> Vec<
         for (what, predicate) in decisions(one) {
             // A held record is not treated, so that its own fields stay.
             let own_hold = what == HOLDS && position == owner;
-            if !own_hold && reads(predicate) {
+            let harmless = what == HOLDS && stays_true(scene, position, predicate, (owner, field));
+            if !own_hold && !harmless && reads(predicate) {
                 found.push(format!("{what} of `{}`", one.collection));
             }
         }
@@ -63,6 +64,43 @@ fn decisions(one: &Instruction) -> [(&'static str, &Predicate); 4] {
         ("the lifting of restrictions", &one.lift_when),
         (HOLDS, &one.held),
     ]
+}
+
+/// A hold on persons that reads a parent's field, where the same list holds the parent itself: the
+/// parents that it names are not treated, and those that are treated were never named.
+fn stays_true(
+    scene: &Scene<'_>,
+    position: usize,
+    holds: &Predicate,
+    (owner, field): (usize, &str),
+) -> bool {
+    match holds {
+        Predicate::Any(parts) => {
+            parts.iter().all(|part| stays_true(scene, position, part, (owner, field)))
+        }
+        Predicate::Listed { fields, list } => {
+            fields.iter().all(|read| match touches(scene, position, read, (owner, field)) {
+                Touch::No => true,
+                Touch::Joins => false,
+                Touch::Ends => {
+                    fields.len() == 1 && names(&scene.instruction(owner).held, field, *list)
+                }
+            })
+        }
+        _ => false,
+    }
+}
+
+/// The holds of a collection name its own records by this field and list.
+fn names(holds: &Predicate, field: &str, wanted: usize) -> bool {
+    match holds {
+        Predicate::Always => true,
+        Predicate::Any(parts) => parts.iter().any(|part| names(part, field, wanted)),
+        Predicate::Listed { fields, list } => {
+            *list == wanted && *fields == [FieldRef::own(field.to_owned())]
+        }
+        _ => false,
+    }
 }
 
 fn collect<'p>(predicate: &'p Predicate, fields: &mut Vec<&'p FieldRef>) {
@@ -82,20 +120,29 @@ fn collect<'p>(predicate: &'p Predicate, fields: &mut Vec<&'p FieldRef>) {
     }
 }
 
-/// What is read is this field itself, or the field belongs to a link on the way to it.
-fn touches(scene: &Scene<'_>, position: usize, read: &FieldRef, field: (usize, &str)) -> bool {
+/// How something that is read meets a field.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Touch {
+    No,
+    /// It is what is read.
+    Ends,
+    /// It belongs to a link on the way there.
+    Joins,
+}
+
+fn touches(scene: &Scene<'_>, position: usize, read: &FieldRef, field: (usize, &str)) -> Touch {
     let mut at = position;
     for name in &read.via {
         let links = &scene.instruction(at).links;
-        let Some(link) = links.iter().find(|link| link.name == *name) else { return false };
-        let Some(to) = scene.instruction_of(&link.to) else { return false };
+        let Some(link) = links.iter().find(|link| link.name == *name) else { return Touch::No };
+        let Some(to) = scene.instruction_of(&link.to) else { return Touch::No };
         let joins = |(own, other): &(String, String)| {
             (at, own.as_str()) == field || (to, other.as_str()) == field
         };
         if link.fields.iter().any(joins) {
-            return true;
+            return Touch::Joins;
         }
         at = to;
     }
-    (at, read.field.as_str()) == field
+    if (at, read.field.as_str()) == field { Touch::Ends } else { Touch::No }
 }
