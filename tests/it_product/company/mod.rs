@@ -1,6 +1,5 @@
 //! An invented company for whole-product tests: an instance folder, its databases, and the real
 //! binary that works on them. Results are proven past the product, by raw SQL.
-#![allow(dead_code, reason = "each test binary uses a part of it")]
 
 pub mod certificate;
 pub mod database;
