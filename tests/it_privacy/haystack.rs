@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::company::{Company, Ended};
-use crate::forms::{Form, holds};
+use crate::forms::{Finder, Form};
 
 /// Something to be searched, by name.
 pub struct Haystack(pub Vec<(String, Vec<u8>)>);
@@ -64,13 +64,11 @@ impl Haystack {
 
     /// What is found of these forms, one line each.
     pub fn search(&self, forms: &[Form]) -> Vec<String> {
+        let finder = Finder::new(forms);
         let mut found = Vec::new();
         for (name, bytes) in &self.0 {
-            for form in forms {
-                if holds(bytes, &form.bytes) {
-                    found.push(format!("`{}` {} in {name}", form.needle, form.how));
-                }
-            }
+            let lines = finder.find(bytes);
+            found.extend(lines.map(|form| format!("`{}` {} in {name}", form.needle, form.how)));
         }
         found.sort();
         found.dedup();

@@ -179,7 +179,7 @@ impl Planted {
         })
         .await;
         let mut answers = Vec::new();
-        for (token, path, body) in requests() {
+        for (token, path, body, status) in requests() {
             let secret = TOKENS.iter().find(|one| one.0 == token).map_or("wrong", |one| one.2);
             let address = format!("{base}{path}");
             let request = match body {
@@ -187,6 +187,7 @@ impl Planted {
                 None => client.get(address),
             };
             let answer = request.bearer_auth(secret).send().await.unwrap();
+            assert_eq!(answer.status().as_u16(), status, "{path}");
             let headers = format!("{} {:?}", answer.status(), answer.headers());
             let text = answer.text().await.unwrap();
             answers.push((format!("answer to {path}"), format!("{headers}\n{text}").into_bytes()));
@@ -231,7 +232,8 @@ fn free_port() -> u16 {
     std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
-type Request = (&'static str, String, Option<serde_json::Value>);
+/// Token, address, body and the status of the answer.
+type Request = (&'static str, String, Option<serde_json::Value>, u16);
 
 fn requests() -> Vec<Request> {
     use serde_json::json;
@@ -242,18 +244,19 @@ fn requests() -> Vec<Request> {
     let record = json!({"matter": "LIT-6", "reason": "lawsuit", "scope": {"system": "shop-sqlite", "collection": "orders", "record": {"id": PEOPLE[1]}}});
     let broken = json!({"matter": "LIT-5", "reason": "lawsuit", "scope": {"subject": {"identity": PEOPLE[2], "value": PEOPLE[3]}}});
     let mut all: Vec<Request> = vec![
-        ("shop", "/v1/events".to_owned(), Some(event)),
-        ("shop", "/v1/events".to_owned(), Some(number)),
-        ("shop", "/v1/events".to_owned(), Some(unknown)),
-        ("night-shift", "/v1/holds".to_owned(), Some(hold)),
-        ("night-shift", "/v1/holds".to_owned(), Some(record)),
-        ("night-shift", "/v1/holds".to_owned(), Some(broken)),
-        ("nobody", "/v1/holds".to_owned(), None),
-        ("audit", format!("/v1/certificates?text={}", PEOPLE[0]), None),
-        ("audit", format!("/v1/{}", PEOPLE[0]), None),
+        ("shop", "/v1/events".to_owned(), Some(event), 201),
+        ("shop", "/v1/events".to_owned(), Some(number), 201),
+        ("shop", "/v1/events".to_owned(), Some(unknown), 422),
+        ("night-shift", "/v1/holds".to_owned(), Some(hold), 201),
+        ("night-shift", "/v1/holds".to_owned(), Some(record), 201),
+        ("night-shift", "/v1/holds".to_owned(), Some(broken), 422),
+        ("nobody", "/v1/holds".to_owned(), None, 401),
+        ("audit", format!("/v1/certificates?text={}", PEOPLE[0]), None, 200),
+        ("audit", format!("/v1/{}", PEOPLE[0]), None, 404),
     ];
-    for path in ["holds", "holds?all=true", "cases", "certificates", "rules", "map", "pauses", "plan"] {
-        all.push(("audit", format!("/v1/{path}"), None));
+    for path in ["holds", "holds?all=true", "cases", "certificates", "rules", "map", "pauses"] {
+        all.push(("audit", format!("/v1/{path}"), None, 200));
     }
+    all.push(("night-shift", "/v1/plan".to_owned(), None, 200));
     all
 }

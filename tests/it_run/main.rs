@@ -12,4 +12,5 @@ mod company;
 mod caps;
 mod exactly;
 mod liars;
+mod persons;
 mod stops;
