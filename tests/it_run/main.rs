@@ -10,7 +10,12 @@
 mod company;
 
 mod caps;
+mod changes;
 mod exactly;
+mod idle;
 mod liars;
+mod outage;
 mod persons;
 mod stops;
+mod timer;
+mod windows;
