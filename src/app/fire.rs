@@ -79,9 +79,16 @@ impl Quietus {
         } else {
             Disposition::Run
         };
-        let earlier = match schedule.missed {
-            Missed::Latest => Disposition::CaughtUp,
-            Missed::Skip => Disposition::Missed,
+        // Only a case of the latest does the work of the earlier ones.
+        let caught_up = last == Disposition::Run && schedule.missed == Missed::Latest;
+        let earlier = |due_at: Timestamp| {
+            if timetable.is_blacked_out(due_at) {
+                Disposition::BlackedOut
+            } else if caught_up {
+                Disposition::CaughtUp
+            } else {
+                Disposition::Missed
+            }
         };
         let batch = |last: Disposition| FireBatch {
             schedule: schedule.name.clone(),
@@ -91,7 +98,7 @@ impl Quietus {
                 .iter()
                 .map(|due_at| NewFire {
                     due_at: *due_at,
-                    disposition: if *due_at == latest { last } else { earlier },
+                    disposition: if *due_at == latest { last } else { earlier(*due_at) },
                 })
                 .collect(),
         };

@@ -3,6 +3,7 @@
 
 pub mod certificate;
 pub mod database;
+pub mod engine;
 pub mod heap;
 pub mod log;
 pub mod shop;

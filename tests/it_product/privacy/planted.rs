@@ -1,10 +1,10 @@
 //! A company into which recognisable people are planted, and what it does to them.
 
-use super::forms::{self, Form};
-use super::haystack::Haystack;
 use crate::company::database::{Database, Kind, Raw, password_of};
 use crate::company::shop::{self, MOMENT};
 use crate::company::{Company, Ended, ended, until};
+use super::forms::{self, Form};
+use super::haystack::Haystack;
 
 /// Identifiers that occur nowhere by chance.
 pub const PEOPLE: &[&str] = &[
@@ -48,13 +48,15 @@ pub async fn make_quarrelsome(database: &Database) {
             "UPDATE orders SET delivery_street = delivery_street",
             "ALTER TABLE orders ADD CONSTRAINT never CHECK (delivery_street IS NOT NULL OR id < 1000000) NOT VALID",
         ],
-        Kind::MariaDb => &["CREATE TRIGGER quarrel BEFORE UPDATE ON orders FOR EACH ROW BEGIN \
+        Kind::MariaDb => &[
+            "CREATE TRIGGER quarrel BEFORE UPDATE ON orders FOR EACH ROW BEGIN \
              IF OLD.id > 1000000 THEN SET @words = CONCAT('no: ', OLD.invoice_name, ' ', OLD.id); \
-             SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = @words; END IF; END"],
-        Kind::Sqlite => {
-            &["CREATE TRIGGER quarrel BEFORE UPDATE ON orders WHEN OLD.id > 1000000 BEGIN \
-             INSERT INTO customers SELECT * FROM customers WHERE id = OLD.customer_id; END"]
-        }
+             SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = @words; END IF; END",
+        ],
+        Kind::Sqlite => &[
+            "CREATE TRIGGER quarrel BEFORE UPDATE ON orders WHEN OLD.id > 1000000 BEGIN \
+             INSERT INTO customers SELECT * FROM customers WHERE id = OLD.customer_id; END",
+        ],
     };
     for statement in statements {
         database.run(statement).await;
@@ -79,7 +81,8 @@ pub struct Planted {
 
 impl Planted {
     pub async fn new(store: Kind, look: &'static str) -> Self {
-        let company = shop::company(store, &[Kind::Postgres, Kind::MariaDb, Kind::Sqlite]).await;
+        let company =
+            shop::company(store, &[Kind::Postgres, Kind::MariaDb, Kind::Sqlite]).await;
         for system in &company.systems {
             plant(&system.database).await;
         }
@@ -167,7 +170,8 @@ impl Planted {
             "quietus.yaml",
             &instance.replace("listen: 127.0.0.1:0", &format!("listen: 127.0.0.1:{port}")),
         );
-        let child = self.company.start(&["--log", "trace", "--log-format", self.look, "run"]);
+        let child =
+            self.company.start(&["--log", "trace", "--log-format", self.look, "run"]);
         let base = format!("http://127.0.0.1:{port}");
         let client = reqwest::Client::new();
         until("the interface", 30, async || {
@@ -175,7 +179,7 @@ impl Planted {
         })
         .await;
         let mut answers = Vec::new();
-        for (token, path, body) in requests() {
+        for (token, path, body, status) in requests() {
             let secret = TOKENS.iter().find(|one| one.0 == token).map_or("wrong", |one| one.2);
             let address = format!("{base}{path}");
             let request = match body {
@@ -183,6 +187,7 @@ impl Planted {
                 None => client.get(address),
             };
             let answer = request.bearer_auth(secret).send().await.unwrap();
+            assert_eq!(answer.status().as_u16(), status, "{path}");
             let headers = format!("{} {:?}", answer.status(), answer.headers());
             let text = answer.text().await.unwrap();
             answers.push((format!("answer to {path}"), format!("{headers}\n{text}").into_bytes()));
@@ -227,33 +232,31 @@ fn free_port() -> u16 {
     std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
-type Request = (&'static str, String, Option<serde_json::Value>);
+/// Token, address, body and the status of the answer.
+type Request = (&'static str, String, Option<serde_json::Value>, u16);
 
 fn requests() -> Vec<Request> {
     use serde_json::json;
-    let event =
-        json!({"name": "customer.left", "key": PEOPLE[0], "occurred_at": "2025-01-01T00:00:00Z"});
+    let event = json!({"name": "customer.left", "key": PEOPLE[0], "occurred_at": "2025-01-01T00:00:00Z"});
     let number = json!({"name": "customer.left", "key": 736_455_468_219_i64, "occurred_at": "2025-01-01T00:00:00Z"});
-    let unknown =
-        json!({"name": PEOPLE[2], "key": PEOPLE[0], "occurred_at": "2025-01-01T00:00:00Z"});
+    let unknown = json!({"name": PEOPLE[2], "key": PEOPLE[0], "occurred_at": "2025-01-01T00:00:00Z"});
     let hold = json!({"matter": "LIT-7", "reason": "lawsuit", "scope": {"subject": {"identity": "email", "value": PEOPLE[2]}}});
     let record = json!({"matter": "LIT-6", "reason": "lawsuit", "scope": {"system": "shop-sqlite", "collection": "orders", "record": {"id": PEOPLE[1]}}});
     let broken = json!({"matter": "LIT-5", "reason": "lawsuit", "scope": {"subject": {"identity": PEOPLE[2], "value": PEOPLE[3]}}});
     let mut all: Vec<Request> = vec![
-        ("shop", "/v1/events".to_owned(), Some(event)),
-        ("shop", "/v1/events".to_owned(), Some(number)),
-        ("shop", "/v1/events".to_owned(), Some(unknown)),
-        ("night-shift", "/v1/holds".to_owned(), Some(hold)),
-        ("night-shift", "/v1/holds".to_owned(), Some(record)),
-        ("night-shift", "/v1/holds".to_owned(), Some(broken)),
-        ("nobody", "/v1/holds".to_owned(), None),
-        ("audit", format!("/v1/certificates?text={}", PEOPLE[0]), None),
-        ("audit", format!("/v1/{}", PEOPLE[0]), None),
+        ("shop", "/v1/events".to_owned(), Some(event), 201),
+        ("shop", "/v1/events".to_owned(), Some(number), 201),
+        ("shop", "/v1/events".to_owned(), Some(unknown), 422),
+        ("night-shift", "/v1/holds".to_owned(), Some(hold), 201),
+        ("night-shift", "/v1/holds".to_owned(), Some(record), 201),
+        ("night-shift", "/v1/holds".to_owned(), Some(broken), 422),
+        ("nobody", "/v1/holds".to_owned(), None, 401),
+        ("audit", format!("/v1/certificates?text={}", PEOPLE[0]), None, 200),
+        ("audit", format!("/v1/{}", PEOPLE[0]), None, 404),
     ];
-    for path in
-        ["holds", "holds?all=true", "cases", "certificates", "rules", "map", "pauses", "plan"]
-    {
-        all.push(("audit", format!("/v1/{path}"), None));
+    for path in ["holds", "holds?all=true", "cases", "certificates", "rules", "map", "pauses"] {
+        all.push(("audit", format!("/v1/{path}"), None, 200));
     }
+    all.push(("night-shift", "/v1/plan".to_owned(), None, 200));
     all
 }

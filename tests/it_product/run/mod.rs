@@ -1,9 +1,12 @@
-//! The whole product from outside: the real binary, real databases, results proven by raw SQL.
-//!
-//! PostgreSQL and MariaDB come from `QUIETUS_TEST_POSTGRES_URL` and `QUIETUS_TEST_MARIADB_URL`;
-//! without them these tests fail and say so.
+//! Runs: exactly what is due goes; caps, holds, pauses, outages and the timer do what they promise.
 
 mod caps;
+mod changes;
 mod exactly;
+mod idle;
 mod liars;
+mod outage;
+mod persons;
 mod stops;
+mod timer;
+mod windows;

@@ -1,0 +1,71 @@
+//! The product inside the test's process, on a clock that the test turns.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use jiff::{Span, Timestamp};
+use quietus::app::{Opening, Quietus};
+use quietus::config::Process;
+use quietus::domain::Clock;
+use quietus::telemetry::SystemIds;
+use tokio_util::sync::CancellationToken;
+
+use super::Company;
+
+/// A clock that stands still until it is turned.
+pub struct TurnedClock(Mutex<Timestamp>);
+
+impl Clock for TurnedClock {
+    fn now(&self) -> Timestamp {
+        *self.0.lock().unwrap()
+    }
+}
+
+impl TurnedClock {
+    pub fn at(text: &str) -> Arc<Self> {
+        Arc::new(Self(Mutex::new(text.parse().unwrap())))
+    }
+
+    pub fn set(&self, text: &str) {
+        *self.0.lock().unwrap() = text.parse().unwrap();
+    }
+
+    pub fn advance(&self, by: Span) {
+        let mut now = self.0.lock().unwrap();
+        *now = now.checked_add(by).unwrap();
+    }
+}
+
+impl Company {
+    /// Opens the instance as one replica.
+    pub async fn replica(&self, clock: &Arc<TurnedClock>) -> Arc<Quietus> {
+        let loaded = quietus::config::load(self.folder()).expect("the folder is in order");
+        let process = Process { lease: Some(Duration::from_secs(60)), crash_point: None };
+        let clock = Arc::clone(clock) as Arc<dyn Clock>;
+        Quietus::open(Opening { loaded, process, clock, ids: Arc::new(SystemIds) }).await.unwrap()
+    }
+
+    /// What became of each due moment, oldest first.
+    pub async fn fires(&self) -> Vec<String> {
+        self.store_rows("SELECT disposition FROM schedule_fires ORDER BY due_at").await
+    }
+
+    pub async fn count_of(&self, table: &str) -> usize {
+        self.store_rows(&format!("SELECT CAST(COUNT(*) AS TEXT) FROM {table}")).await[0]
+            .parse()
+            .unwrap()
+    }
+}
+
+/// Carries out everything that is available now, and certifies it.
+pub async fn work(product: &Quietus) {
+    let stop = CancellationToken::new();
+    while product.carry_out_next("worker", &stop).await.unwrap().is_some() {}
+    product.certify_finished().await.unwrap();
+}
+
+/// One ring of the bell, and the work that it brings.
+pub async fn ring(product: &Quietus) {
+    product.fire_due().await.unwrap();
+    work(product).await;
+}
