@@ -94,12 +94,12 @@ async fn two_replicas_fire_once(store: Kind) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_replicas_fire_once_on_sqlite() {
-    two_replicas_fire_once(Kind::Sqlite).await;
+    Box::pin(two_replicas_fire_once(Kind::Sqlite)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_replicas_fire_once_on_postgresql() {
-    two_replicas_fire_once(Kind::Postgres).await;
+    Box::pin(two_replicas_fire_once(Kind::Postgres)).await;
 }
 
 /// The bell rings every half hour over both changes of daylight-saving time; the schedule names
