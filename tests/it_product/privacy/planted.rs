@@ -87,8 +87,10 @@ impl Planted {
         instance.push_str("tokens:\n");
         for (name, role, secret) in TOKENS {
             company.write_secret(name, secret);
-            instance +=
-                &format!("  - {{ name: {name}, role: {role}, secret: \"file:secrets/{name}\" }}\n");
+            let parts = ["  - { name: ", name, ", role: ", role, ", secret: \"file:secrets/", name];
+            instance += &parts.concat();
+            instance += "\" }
+";
         }
         company.write("quietus.yaml", &instance);
         Self { company, heard: Haystack(Vec::new()), look }
