@@ -13,6 +13,7 @@ use super::finding::{Finding, FindingKind};
 use super::input::PlanInput;
 use super::lists::{ListBook, ListSource, fit};
 use super::reach::Place;
+use crate::datamap::FieldClass;
 use crate::domain::{CategoryName, LegalHold};
 
 /// Records of a collection that some holds cover.
@@ -50,7 +51,8 @@ pub(super) fn covers(
                 (Mark::Everything, Vec::new())
             }
         };
-        let group = groups.entry((hold.scope.category.clone(), mark)).or_default();
+        let category = hold.scope.category.clone().filter(|held| !loses_name(place, &mark, held));
+        let group = groups.entry((category, mark)).or_default();
         group.push((hold.id, values));
     }
     let covers = groups.into_iter().map(|((category, mark), mut members)| {
@@ -65,6 +67,20 @@ pub(super) fn covers(
         Cover { category, holds, records }
     });
     (covers.collect(), findings)
+}
+
+/// Whether the person whom a hold on one category names is known here by a field of another
+/// category: were that one cleared, nobody could tell whom the hold names, so the whole record of
+/// that person stays.
+fn loses_name(place: Place<'_>, mark: &Mark, held: &CategoryName) -> bool {
+    let Mark::Subject(identity) = mark else { return false };
+    place.collection.fields.values().any(|field| {
+        let of_another = match &field.class {
+            FieldClass::Category(category) => category != held,
+            FieldClass::Exempt(_) | FieldClass::Structure => false,
+        };
+        of_another && field.identity.as_ref() == Some(identity)
+    })
 }
 
 /// Fields that tell held records apart here: `explain` has to read them.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use quietus_connectors::{Predicate, Value};
+use quietus_connectors::{FieldType, Predicate, Value};
 
 use super::super::{FindingKind, RecordState, StepStatus};
 use super::fixture::*;
@@ -133,4 +133,23 @@ fn a_released_hold_holds_nothing_and_a_later_one_does() {
     world.holds[0].released_at = None;
     world.holds[0].placed_at = moment("2041-01-01T00:00:00Z");
     assert!(world.fate("orders", &order_of_2020()).untouched());
+}
+
+#[test]
+fn a_person_known_by_a_field_of_another_category_keeps_the_whole_record() {
+    let scope = HoldScope {
+        category: Some(category("delivery")),
+        ..subject("email", text("grace@example.org"))
+    };
+    let mut world = held_shop(scope);
+    let system = world.map.systems.get_mut(&system_name()).unwrap();
+    let orders = system.collections.get_mut(&collection_name("orders")).unwrap();
+    let known_by = identity("email", field("contact_email", FieldType::Text, "invoice"));
+    orders.fields.insert(known_by.name.clone(), known_by);
+    let mut order = order_of_2020();
+    order.insert("customer.email".to_owned(), text("alan@example.org"));
+    order.insert("contact_email".to_owned(), text("grace@example.org"));
+    assert!(world.fate("orders", &order).untouched());
+    order.insert("contact_email".to_owned(), text("alan@example.org"));
+    assert!(world.fate("orders", &order).goes);
 }
