@@ -76,7 +76,7 @@ impl ProgressTable {
         // PostgreSQL looks whether it exists before it waits for another one that creates it, and
         // then finds its name taken. The second time it is there.
         match created {
-            Err(fault) if answered(&fault, &["23505", "42P07"]) => {
+            Err(fault) if answered(&fault, &["23505", "42710", "42P07"]) => {
                 session.command(&statement).await
             }
             created => created,

@@ -36,7 +36,9 @@ fn readers(scene: &Scene<'_>, (owner, own): (usize, usize), field: &str) -> Vec<
         let reads = |predicate: &Predicate| {
             let mut fields = Vec::new();
             collect(predicate, &mut fields);
-            fields.into_iter().any(|read| touches(scene, position, read, (owner, field)) != Touch::No)
+            fields
+                .into_iter()
+                .any(|read| touches(scene, position, read, (owner, field)) != Touch::No)
         };
         for (index, treatment) in one.treatments.iter().enumerate() {
             if (position, index) != (owner, own) && reads(&treatment.due) {

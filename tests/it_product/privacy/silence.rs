@@ -1,7 +1,7 @@
 //! Everything is done to planted people, and then nobody knows them.
 
+use super::planted::{PEOPLE, Planted};
 use crate::company::database::Kind;
-use crate::planted::{PEOPLE, Planted};
 
 async fn nobody_is_named(store: Kind, look: &'static str) {
     let mut planted = Planted::new(store, look).await;
@@ -12,7 +12,8 @@ async fn nobody_is_named(store: Kind, look: &'static str) {
         assert_eq!(streets, ["cleared", PEOPLE[4], PEOPLE[4]], "cleared, held, held: {kind:?}");
     }
     let forms = planted.forms().await;
-    let mut everything = std::mem::replace(&mut planted.heard, crate::haystack::Haystack(Vec::new()));
+    let mut everything =
+        std::mem::replace(&mut planted.heard, super::haystack::Haystack(Vec::new()));
     assert!(everything.0.iter().any(|(_, bytes)| bytes.len() > 10_000), "the logs are talkative");
     everything.files(&planted.company);
     everything.store(&planted.company).await;
@@ -39,7 +40,7 @@ async fn the_search_finds_what_is_there() {
         .await
         .expect(0);
     let forms = planted.forms().await;
-    let mut haystack = crate::haystack::Haystack(Vec::new());
+    let mut haystack = super::haystack::Haystack(Vec::new());
     haystack.files(&planted.company);
     let found = haystack.search(&forms);
     assert!(

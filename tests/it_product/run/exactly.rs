@@ -81,7 +81,8 @@ fn kept_by_law(certificate: &Certificate) -> Tally {
         for kept in one["kept"].as_array().unwrap() {
             if kept["reason"] == "statutory-minimum" && kept["restricted"] == true {
                 let count: u64 = kept["records"].as_str().unwrap().parse().unwrap();
-                *tally.entry(one["system"]["id"].as_str().unwrap().to_owned()).or_default() += count;
+                *tally.entry(one["system"]["id"].as_str().unwrap().to_owned()).or_default() +=
+                    count;
             }
         }
     }

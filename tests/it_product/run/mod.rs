@@ -3,12 +3,6 @@
 //! PostgreSQL and MariaDB come from `QUIETUS_TEST_POSTGRES_URL` and `QUIETUS_TEST_MARIADB_URL`;
 //! without them these tests fail and say so.
 
-#![expect(clippy::unwrap_used, reason = "a test stops where something is not as it must be")]
-#![expect(clippy::expect_used, reason = "a test stops where something is not as it must be")]
-
-#[path = "../company/mod.rs"]
-mod company;
-
 mod caps;
 mod changes;
 mod exactly;

@@ -9,8 +9,11 @@ async fn widened(store: Kind, target: Kind) -> Company {
     let mut company = Company::new(store).await;
     let narrow = heap::rules("{ share: 10% }").replace("P1M", "P90Y");
     company.write("schedules/notes.yaml", &narrow);
-    heap::furnish(company.add_system("heap", target, &heap::map("{ chunk_records: 500 }")).await, 2_000)
-        .await;
+    heap::furnish(
+        company.add_system("heap", target, &heap::map("{ chunk_records: 500 }")).await,
+        2_000,
+    )
+    .await;
     company.quietus(&["run", "--once"]).await.expect(0);
     assert_eq!(heap::left(&company).await, 2_010);
     let widened = heap::rules("{}").replace("cap: {}\n", "");
@@ -22,7 +25,11 @@ async fn a_second_person_is_asked(store: Kind, target: Kind) {
     let company = widened(store, target).await;
     let stopped = company.quietus(&["run", "--once"]).await.expect(1);
     assert!(stopped.out.contains("nothing was deleted"), "{}", stopped.out);
-    assert!(stopped.out.contains("would change 2000 of 2010 records of `heap.notes`"), "{}", stopped.out);
+    assert!(
+        stopped.out.contains("would change 2000 of 2010 records of `heap.notes`"),
+        "{}",
+        stopped.out
+    );
     assert!(stopped.out.contains("10 % of the collection"), "{}", stopped.out);
     assert_eq!(heap::left(&company).await, 2_010);
     let first = identifier_in(&stopped.out);

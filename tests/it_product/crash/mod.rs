@@ -4,11 +4,5 @@
 //! A debug build kills itself with signal 9 at a numbered point (`QUIETUS_CRASH_POINT`, see
 //! `src/app/crash.rs`). PostgreSQL comes from `QUIETUS_TEST_POSTGRES_URL`.
 
-#![expect(clippy::unwrap_used, reason = "a test stops where something is not as it must be")]
-#![expect(clippy::expect_used, reason = "a test stops where something is not as it must be")]
-
-#[path = "../company/mod.rs"]
-mod company;
-
 mod again;
 mod points;

@@ -1,10 +1,10 @@
 //! A company into which recognisable people are planted, and what it does to them.
 
+use super::forms::{self, Form};
+use super::haystack::Haystack;
 use crate::company::database::{Database, Kind, Raw, password_of};
 use crate::company::shop::{self, MOMENT};
 use crate::company::{Company, Ended, ended, until};
-use crate::forms::{self, Form};
-use crate::haystack::Haystack;
 
 /// Identifiers that occur nowhere by chance.
 pub const PEOPLE: &[&str] = &[
@@ -48,15 +48,13 @@ pub async fn make_quarrelsome(database: &Database) {
             "UPDATE orders SET delivery_street = delivery_street",
             "ALTER TABLE orders ADD CONSTRAINT never CHECK (delivery_street IS NOT NULL OR id < 1000000) NOT VALID",
         ],
-        Kind::MariaDb => &[
-            "CREATE TRIGGER quarrel BEFORE UPDATE ON orders FOR EACH ROW BEGIN \
+        Kind::MariaDb => &["CREATE TRIGGER quarrel BEFORE UPDATE ON orders FOR EACH ROW BEGIN \
              IF OLD.id > 1000000 THEN SET @words = CONCAT('no: ', OLD.invoice_name, ' ', OLD.id); \
-             SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = @words; END IF; END",
-        ],
-        Kind::Sqlite => &[
-            "CREATE TRIGGER quarrel BEFORE UPDATE ON orders WHEN OLD.id > 1000000 BEGIN \
-             INSERT INTO customers SELECT * FROM customers WHERE id = OLD.customer_id; END",
-        ],
+             SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = @words; END IF; END"],
+        Kind::Sqlite => {
+            &["CREATE TRIGGER quarrel BEFORE UPDATE ON orders WHEN OLD.id > 1000000 BEGIN \
+             INSERT INTO customers SELECT * FROM customers WHERE id = OLD.customer_id; END"]
+        }
     };
     for statement in statements {
         database.run(statement).await;
@@ -81,8 +79,7 @@ pub struct Planted {
 
 impl Planted {
     pub async fn new(store: Kind, look: &'static str) -> Self {
-        let company =
-            shop::company(store, &[Kind::Postgres, Kind::MariaDb, Kind::Sqlite]).await;
+        let company = shop::company(store, &[Kind::Postgres, Kind::MariaDb, Kind::Sqlite]).await;
         for system in &company.systems {
             plant(&system.database).await;
         }
@@ -170,8 +167,7 @@ impl Planted {
             "quietus.yaml",
             &instance.replace("listen: 127.0.0.1:0", &format!("listen: 127.0.0.1:{port}")),
         );
-        let child =
-            self.company.start(&["--log", "trace", "--log-format", self.look, "run"]);
+        let child = self.company.start(&["--log", "trace", "--log-format", self.look, "run"]);
         let base = format!("http://127.0.0.1:{port}");
         let client = reqwest::Client::new();
         until("the interface", 30, async || {
@@ -237,9 +233,11 @@ type Request = (&'static str, String, Option<serde_json::Value>, u16);
 
 fn requests() -> Vec<Request> {
     use serde_json::json;
-    let event = json!({"name": "customer.left", "key": PEOPLE[0], "occurred_at": "2025-01-01T00:00:00Z"});
+    let event =
+        json!({"name": "customer.left", "key": PEOPLE[0], "occurred_at": "2025-01-01T00:00:00Z"});
     let number = json!({"name": "customer.left", "key": 736_455_468_219_i64, "occurred_at": "2025-01-01T00:00:00Z"});
-    let unknown = json!({"name": PEOPLE[2], "key": PEOPLE[0], "occurred_at": "2025-01-01T00:00:00Z"});
+    let unknown =
+        json!({"name": PEOPLE[2], "key": PEOPLE[0], "occurred_at": "2025-01-01T00:00:00Z"});
     let hold = json!({"matter": "LIT-7", "reason": "lawsuit", "scope": {"subject": {"identity": "email", "value": PEOPLE[2]}}});
     let record = json!({"matter": "LIT-6", "reason": "lawsuit", "scope": {"system": "shop-sqlite", "collection": "orders", "record": {"id": PEOPLE[1]}}});
     let broken = json!({"matter": "LIT-5", "reason": "lawsuit", "scope": {"subject": {"identity": PEOPLE[2], "value": PEOPLE[3]}}});

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
+use super::forms::{Finder, Form};
 use crate::company::{Company, Ended};
-use crate::forms::{Finder, Form};
 
 /// Something to be searched, by name.
 pub struct Haystack(pub Vec<(String, Vec<u8>)>);
@@ -50,12 +50,12 @@ impl Haystack {
             for row in store.rows(&format!("SELECT one::text FROM {table} AS one")).await {
                 let mut bytes = row.clone().into_bytes();
                 for part in row.split("\\x").skip(1) {
-                    let digits: String =
-                        part.chars().take_while(char::is_ascii_hexdigit).collect();
+                    let digits: String = part.chars().take_while(char::is_ascii_hexdigit).collect();
                     bytes.push(b'\n');
-                    bytes.extend((0..digits.len() / 2).map(|at| {
-                        u8::from_str_radix(&digits[2 * at..2 * at + 2], 16).unwrap()
-                    }));
+                    bytes
+                        .extend((0..digits.len() / 2).map(|at| {
+                            u8::from_str_radix(&digits[2 * at..2 * at + 2], 16).unwrap()
+                        }));
                 }
                 self.0.push((format!("table {table}"), bytes));
             }

@@ -66,7 +66,11 @@ async fn survives_every_point(store: Kind, target: Kind) {
     for point in POINTS {
         let company = shop_in_small_chunks(store, target).await;
         let killed = run(&company, Some(point)).await;
-        assert_eq!(killed.code, -1, "point {point} was not reached:\n{}\n{}", killed.out, killed.err);
+        assert_eq!(
+            killed.code, -1,
+            "point {point} was not reached:\n{}\n{}",
+            killed.out, killed.err
+        );
         let case = company.oldest_case().await;
         let resumed = run(&company, None).await.expect(0);
         assert_eq!(traces(&company, &case).await, expected, "point {point}\n{}", resumed.out);

@@ -80,11 +80,15 @@ impl Table {
                 ),
                 Column::Text => name.to_string(),
                 Column::Moment => kind.pick(
-                    format!("to_char({name} AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"),
+                    format!(
+                        "to_char({name} AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"
+                    ),
                     format!("DATE_FORMAT({name}, '%Y-%m-%dT%H:%i:%s.%fZ')"),
                     name.to_string(),
                 ),
-                Column::Flag => format!("CASE WHEN {name} IS NULL THEN NULL WHEN {name} THEN 'yes' ELSE 'no' END"),
+                Column::Flag => format!(
+                    "CASE WHEN {name} IS NULL THEN NULL WHEN {name} THEN 'yes' ELSE 'no' END"
+                ),
             })
             .collect();
         let text = format!("SELECT {} FROM {}", columns.join(", "), self.name);

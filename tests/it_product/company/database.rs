@@ -116,9 +116,8 @@ impl Drop for Database {
             });
         })
         .join();
-        if dropped.is_err() && !std::thread::panicking() {
-            panic!("the test's database could not be dropped");
-        }
+        let left = dropped.is_err() && !std::thread::panicking();
+        assert!(!left, "the test's database could not be dropped");
     }
 }
 

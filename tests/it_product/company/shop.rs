@@ -193,7 +193,10 @@ pub const STORIES: &[Story] = &[
             "1|500|Nick One|old talk|2020-01-01T00:00:00",
             "2|500|Nick Two|new talk|2026-05-31T00:00:00",
         ],
-        after: &["1|500|~|old talk|2020-01-01T00:00:00", "2|500|Nick Two|new talk|2026-05-31T00:00:00"],
+        after: &[
+            "1|500|~|old talk|2020-01-01T00:00:00",
+            "2|500|Nick Two|new talk|2026-05-31T00:00:00",
+        ],
     },
     Story {
         table: &LOGINS,
@@ -202,7 +205,10 @@ pub const STORIES: &[Story] = &[
     },
     Story {
         table: &VISITS,
-        before: &["1|500|203.0.113.77|2026-05-02T00:00:00", "2|500|203.0.113.78|2026-05-02T00:00:01"],
+        before: &[
+            "1|500|203.0.113.77|2026-05-02T00:00:00",
+            "2|500|203.0.113.78|2026-05-02T00:00:01",
+        ],
         after: &["1|500|203.0.113.0|2026-05-02T00:00:00", "2|500|203.0.113.78|2026-05-02T00:00:01"],
     },
 ];
@@ -271,7 +277,9 @@ pub async fn dump(company: &Company) -> Vec<String> {
     for system in &company.systems {
         for story in STORIES {
             let rows = story.table.dump(&system.database).await;
-            lines.extend(rows.iter().map(|row| format!("{} {}: {row}", system.name, story.table.name)));
+            lines.extend(
+                rows.iter().map(|row| format!("{} {}: {row}", system.name, story.table.name)),
+            );
         }
     }
     lines
@@ -283,7 +291,9 @@ pub fn expected(company: &Company, pick: fn(&Story) -> &'static [Row]) -> Vec<St
     for system in &company.systems {
         for story in STORIES {
             let rows = story.table.expected(pick(story));
-            lines.extend(rows.iter().map(|row| format!("{} {}: {row}", system.name, story.table.name)));
+            lines.extend(
+                rows.iter().map(|row| format!("{} {}: {row}", system.name, story.table.name)),
+            );
         }
     }
     lines

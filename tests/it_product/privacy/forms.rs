@@ -72,7 +72,12 @@ pub async fn of(needle: &str, server: &Database) -> Vec<Form> {
     for algorithm in [&SHA256, &SHA384, &SHA512, &SHA1_FOR_LEGACY_USE_ONLY] {
         let hash = digest(algorithm, raw);
         encodings(
-            ["hash, hexadecimal", "hash, HEXADECIMAL", "hash, base64", "hash, base64 in hexadecimal"],
+            [
+                "hash, hexadecimal",
+                "hash, HEXADECIMAL",
+                "hash, base64",
+                "hash, base64 in hexadecimal",
+            ],
             hash.as_ref(),
         );
     }

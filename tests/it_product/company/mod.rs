@@ -1,6 +1,5 @@
 //! An invented company for whole-product tests: an instance folder, its databases, and the real
 //! binary that works on them. Results are proven past the product, by raw SQL.
-#![allow(dead_code, reason = "each test binary uses a part of it")]
 
 pub mod certificate;
 pub mod database;
@@ -169,13 +168,11 @@ impl Company {
 
     /// The store past the product.
     pub async fn store_rows(&self, text: &str) -> Vec<String> {
-        match &self.store {
-            Some(store) => store.rows(text).await,
-            None => {
-                let url = format!("sqlite://{}", self.folder().join("quietus.db").display());
-                database::Raw::open(Kind::Sqlite, &url).await.rows(text).await
-            }
+        if let Some(store) = &self.store {
+            return store.rows(text).await;
         }
+        let url = format!("sqlite://{}", self.folder().join("quietus.db").display());
+        database::Raw::open(Kind::Sqlite, &url).await.rows(text).await
     }
 
     /// The newest case.
@@ -187,7 +184,8 @@ impl Company {
     /// The case that was opened first.
     pub async fn oldest_case(&self) -> String {
         let id = if self.store.is_some() { "CAST(id AS TEXT)" } else { "lower(hex(id))" };
-        let rows = self.store_rows(&format!("SELECT {id} FROM cases ORDER BY cases.id LIMIT 1")).await;
+        let rows =
+            self.store_rows(&format!("SELECT {id} FROM cases ORDER BY cases.id LIMIT 1")).await;
         uuid::Uuid::parse_str(rows.first().expect("a case")).unwrap().to_string()
     }
 
@@ -203,18 +201,18 @@ impl Company {
 
 /// Runs a prepared command to its end.
 pub async fn ended(mut command: tokio::process::Command) -> Ended {
-    let output = tokio::time::timeout(Duration::from_secs(240), command.output());
+    let output = tokio::time::timeout(Duration::from_mins(4), command.output());
     let output = output.await.expect("the command ends within four minutes").unwrap();
-    finished(output)
+    finished(&output)
 }
 
 /// Waits for a started command.
 pub async fn wait(child: tokio::process::Child) -> Ended {
-    let output = tokio::time::timeout(Duration::from_secs(240), child.wait_with_output());
-    finished(output.await.expect("the command ends within four minutes").unwrap())
+    let output = tokio::time::timeout(Duration::from_mins(4), child.wait_with_output());
+    finished(&output.await.expect("the command ends within four minutes").unwrap())
 }
 
-fn finished(output: std::process::Output) -> Ended {
+fn finished(output: &std::process::Output) -> Ended {
     Ended {
         code: output.status.code().unwrap_or(-1),
         out: String::from_utf8_lossy(&output.stdout).into_owned(),
