@@ -40,7 +40,7 @@ impl Company {
     /// Opens the instance as one replica.
     pub async fn replica(&self, clock: &Arc<TurnedClock>) -> Arc<Quietus> {
         let loaded = quietus::config::load(self.folder()).expect("the folder is in order");
-        let process = Process { lease: Some(Duration::from_secs(60)), crash_point: None };
+        let process = Process { lease: Some(Duration::from_mins(1)), crash_point: None };
         let clock = Arc::clone(clock) as Arc<dyn Clock>;
         Quietus::open(Opening { loaded, process, clock, ids: Arc::new(SystemIds) }).await.unwrap()
     }

@@ -16,7 +16,7 @@ pub struct Form {
 }
 
 fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|one| format!("{one:02x}")).collect()
+    hex::encode(bytes)
 }
 
 /// Base64 of a text that stands anywhere inside a longer one: without the characters at either end
@@ -66,7 +66,9 @@ pub async fn of(needle: &str, server: &Database) -> Vec<Form> {
             add(how[3], hexadecimal(&encoded).into_bytes());
             add(how[2], encoded);
         }
-        base64_inside(bytes, &URL_SAFE).into_iter().for_each(|encoded| add(how[2], encoded));
+        for encoded in base64_inside(bytes, &URL_SAFE) {
+            add(how[2], encoded);
+        }
     };
     encodings(["hexadecimal", "HEXADECIMAL", "base64", "base64 in hexadecimal"], raw);
     for algorithm in [&SHA256, &SHA384, &SHA512, &SHA1_FOR_LEGACY_USE_ONLY] {

@@ -11,7 +11,9 @@ async fn planned(period: &str) -> (Company, std::sync::Arc<TurnedClock>) {
     for id in 2001..=2005 {
         company
             .database("heap")
-            .run(&format!("INSERT INTO notes VALUES ({id}, 'new@mail.example', 'x', '2026-05-25T00:00:00Z')"))
+            .run(&format!(
+                "INSERT INTO notes VALUES ({id}, 'new@mail.example', 'x', '2026-05-25T00:00:00Z')"
+            ))
             .await;
     }
     company.write("schedules/notes.yaml", &heap::rules(heap::WIDE).replace("P1M", period));

@@ -30,7 +30,6 @@ async fn an_idle_instance_is_small_and_soon_ready() {
     let status = std::fs::read_to_string(format!("/proc/{identifier}/status")).unwrap();
     let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
     let kilobytes: u64 = line.split_whitespace().nth(1).unwrap().parse().unwrap();
-    println!("ready after {ready:?}, {kilobytes} kB resident");
     // A debug build carries its unoptimised code as well.
     let most = if cfg!(debug_assertions) { MOST_KILOBYTES * 2 } else { MOST_KILOBYTES };
     assert!(kilobytes <= most, "{kilobytes} kB resident");

@@ -6,8 +6,7 @@ use crate::company::shop::{self, MOMENT};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_person_held_by_an_erased_field() {
-    let company =
-        shop::company(Kind::Sqlite, &[Kind::Postgres, Kind::MariaDb, Kind::Sqlite]).await;
+    let company = shop::company(Kind::Sqlite, &[Kind::Postgres, Kind::MariaDb, Kind::Sqlite]).await;
     let subject = "email=gone@mail.example";
     company
         .quietus(&["hold", "place", "LIT-3", "--subject", subject, "--reason", "a lawsuit"])

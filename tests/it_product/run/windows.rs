@@ -7,13 +7,12 @@ use crate::company::database::Kind;
 use crate::company::engine::{TurnedClock, ring, work};
 use crate::company::{Company, heap, until};
 
-const WINDOW: &str =
-    "{ cron: \"0 12 * * *\", zone: Europe/Berlin, windows: [\"22:00-05:00\"] }";
+const WINDOW: &str = "{ cron: \"0 12 * * *\", zone: Europe/Berlin, windows: [\"22:00-05:00\"] }";
 
 async fn with_window(old: u64, pace: &str) -> Company {
     let company = heap::company(Kind::Sqlite, Kind::Sqlite, old, pace).await;
-    let rules = heap::rules(heap::WIDE)
-        .replace("{ cron: \"30 2 * * *\", zone: Europe/Berlin }", WINDOW);
+    let rules =
+        heap::rules(heap::WIDE).replace("{ cron: \"30 2 * * *\", zone: Europe/Berlin }", WINDOW);
     company.write("schedules/notes.yaml", &rules);
     company
 }
@@ -48,10 +47,7 @@ async fn a_run_stops_where_its_window_ends_and_goes_on_in_the_next() {
         let product = std::sync::Arc::clone(&product);
         tokio::spawn(async move { work(&product).await })
     };
-    until("the first chunk", 30, async || {
-        (heap::left(&company).await < 3_010).then_some(())
-    })
-    .await;
+    until("the first chunk", 30, async || (heap::left(&company).await < 3_010).then_some(())).await;
     clock.set("2026-06-02T03:00:00Z");
     working.await.unwrap();
     let left = heap::left(&company).await;
