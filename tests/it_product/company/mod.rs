@@ -220,6 +220,12 @@ fn finished(output: &std::process::Output) -> Ended {
     }
 }
 
+/// Whether tests that take minutes are wanted.
+#[expect(clippy::disallowed_methods, reason = "the environment says how long tests may take")]
+pub fn long_tests() -> bool {
+    std::env::var("QUIETUS_TEST_LONG").is_ok_and(|value| !value.is_empty())
+}
+
 /// The first UUID in a text.
 pub fn identifier_in(text: &str) -> String {
     text.split(|one: char| !one.is_ascii_hexdigit() && one != '-')

@@ -2,7 +2,7 @@
 
 use crate::company::database::Kind;
 use crate::company::shop::{self, MOMENT};
-use crate::company::{Company, Ended, ended};
+use crate::company::{Company, Ended, ended, long_tests};
 
 const POINTS: std::ops::RangeInclusive<u8> = 1..=11;
 
@@ -100,13 +100,21 @@ async fn store_in_sqlite_system_in_sqlite() {
     survives_every_point(Kind::Sqlite, Kind::Sqlite).await;
 }
 
+/// Only with `QUIETUS_TEST_LONG`: what crosses is much like what does not.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn store_in_sqlite_system_in_postgresql() {
+    if !long_tests() {
+        return;
+    }
     survives_every_point(Kind::Sqlite, Kind::Postgres).await;
 }
 
+/// Only with `QUIETUS_TEST_LONG`.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn store_in_postgresql_system_in_sqlite() {
+    if !long_tests() {
+        return;
+    }
     survives_every_point(Kind::Postgres, Kind::Sqlite).await;
 }
 

@@ -87,10 +87,8 @@ impl Planted {
         instance.push_str("tokens:\n");
         for (name, role, secret) in TOKENS {
             company.write_secret(name, secret);
-            let parts = ["  - { name: ", name, ", role: ", role, ", secret: \"file:secrets/", name];
-            instance += &parts.concat();
-            instance += "\" }
-";
+            instance.push_str("  - { name: NAME, role: ROLE, secret: \"file:secrets/NAME\" }\n");
+            instance = instance.replace("NAME", name).replace("ROLE", role);
         }
         company.write("quietus.yaml", &instance);
         Self { company, heard: Haystack(Vec::new()), look }

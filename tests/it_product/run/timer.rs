@@ -79,12 +79,12 @@ async fn two_replicas_fire_once(store: Kind) {
     other.seed_schedules().await.unwrap();
     for night in 0..5 {
         clock.advance(24.hours());
-        let (first, second) = tokio::join!(one.fire_due(), other.fire_due());
+        let (first, second) = tokio::join!(Box::pin(one.fire_due()), Box::pin(other.fire_due()));
         first.unwrap();
         second.unwrap();
         assert_eq!(company.fires().await.len(), night + 1);
         assert_eq!(company.count_of("cases").await, night + 1, "one case a night");
-        tokio::join!(work(&one), work(&other));
+        tokio::join!(Box::pin(work(&one)), Box::pin(work(&other)));
         assert_eq!(company.count_of("certificates").await, night + 1);
     }
     assert!(company.fires().await.iter().all(|fire| fire == "run"));
