@@ -5,6 +5,7 @@ use async_trait::async_trait;
 use crate::order::{Order, RecordKey};
 use crate::receipt::{Counts, Fault, Health, Outcome, Receipt, Verification};
 use crate::schema::{Capabilities, Schema};
+use crate::subject::{Answer, Question};
 use crate::value::Record;
 
 /// One connected system.
@@ -35,9 +36,25 @@ pub trait Connector: Send + Sync {
         fields: &[crate::predicate::FieldRef],
     ) -> Result<Option<Record>, Fault>;
 
+    /// Records that questions describe, with the values of some fields; no effect. Kinds that
+    /// cannot be asked answer every question with no record.
+    async fn resolve(&self, _order: &Order, questions: &[Question]) -> Result<Vec<Answer>, Fault> {
+        let none = |question: &Question| Answer {
+            collection: question.collection.clone(),
+            records: Vec::new(),
+            more: false,
+        };
+        Ok(questions.iter().map(none).collect())
+    }
+
     /// One attempt. Idempotent under the order's key: what an earlier attempt committed is
     /// neither done nor counted again.
     async fn execute(&self, order: &Order, progress: &dyn Progress) -> Result<Receipt, Fault>;
+
+    /// Asks after an order that the system carries out later; no effect.
+    async fn follow(&self, _order: &Order, _reference: &str) -> Result<Receipt, Fault> {
+        Err(Fault::Rejected { message: "this kind of system carries out nothing later".to_owned() })
+    }
 
     /// Looks again by another query than `execute`'s, over another connection; no effect.
     async fn verify(&self, order: &Order) -> Result<Verification, Fault>;

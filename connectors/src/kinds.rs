@@ -1,5 +1,10 @@
 //! The one list of kinds of systems.
 
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use jiff::Timestamp;
 use secrecy::SecretString;
 
 use crate::connector::Connector;
@@ -17,9 +22,51 @@ pub struct Settings {
     pub progress_table: String,
 }
 
-/// Names of all kinds, as the data map writes them.
+/// What a connector needs to reach a third party over HTTP. Secrets do not print.
+#[derive(Clone)]
+pub struct ProcessorSettings {
+    /// Name of the system in the data map.
+    pub system: String,
+    /// Address of its interface, with its version (`https://opendsr.example.com/v2`); `None` where
+    /// the definition has it.
+    pub address: Option<String>,
+    /// Text of the definition, for kinds that need one.
+    pub definition: Option<String>,
+    /// Parameters of the definition, and credentials.
+    pub parameters: BTreeMap<String, SecretString>,
+    /// Hosts with port that may be spoken to although they have a private address
+    /// (`127.0.0.1:9801`).
+    pub private_hosts: Vec<String>,
+    /// Certificates of authorities that are trusted beside those of the system, as PEM.
+    pub trust: Option<String>,
+    /// Where the time comes from: certificates are valid at a moment.
+    pub now: Now,
+}
+
+/// Where a connector asks for the time.
+pub type Now = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
+impl fmt::Debug for ProcessorSettings {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("ProcessorSettings")
+            .field("system", &self.system)
+            .field("parameters", &self.parameters.keys())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Names of all kinds that are asked by predicates, as the data map writes them.
 pub fn kinds() -> &'static [&'static str] {
     &["postgresql", "mariadb", "mysql", "sqlite"]
+}
+
+/// Names of all kinds that are asked by name of a person.
+///
+/// `processor`: an HTTP dialect described by a definition; `opendsr`: OpenDSR 2.0 and its
+/// dialects; `own`: a connector of the user's own that takes orders as JSON.
+pub fn processor_kinds() -> &'static [&'static str] {
+    &["processor", "opendsr", "own"]
 }
 
 /// Opens a connector of a kind. No connection is made yet.
@@ -28,4 +75,17 @@ pub fn kinds() -> &'static [&'static str] {
 /// `Misconfigured` where the kind is unknown or the URL does not fit it.
 pub fn open(kind: &str, settings: Settings) -> Result<Box<dyn Connector>, Fault> {
     crate::sql::open(kind, settings)
+}
+
+/// Opens a connector to a third party. No connection is made yet.
+///
+/// # Errors
+/// `Misconfigured` where the kind is unknown, or its definition or settings do not fit.
+pub fn open_processor(
+    kind: &str,
+    settings: ProcessorSettings,
+) -> Result<Box<dyn Connector>, Fault> {
+    Err(Fault::Misconfigured {
+        message: format!("system `{}` has the unknown kind `{kind}`", settings.system),
+    })
 }

@@ -12,10 +12,11 @@ pub mod receipt;
 pub mod sample;
 pub mod schema;
 pub mod sql;
+pub mod subject;
 pub mod value;
 
 pub use connector::{Connector, Direction, Progress, ProgressReport};
-pub use kinds::{Settings, kinds, open};
+pub use kinds::{Now, ProcessorSettings, Settings, kinds, open, open_processor, processor_kinds};
 pub use order::{
     FieldTreatment, Instruction, KeyList, Link, LinkKind, MappedField, Order, Pace,
     PartitionPolicy, Probe, RecordKey, Restriction, Strategy, Treatment, TreatmentKind,
@@ -26,4 +27,8 @@ pub use receipt::{
     Survivor, Verification,
 };
 pub use schema::{Capabilities, CollectionSchema, FieldSchema, ForeignKey, OnDelete, Schema};
+pub use subject::{
+    Answer, Grade, Identity, Proof, Question, Subject, SubjectAction, SubjectRequest,
+    SubjectResult, Testimony,
+};
 pub use value::{FieldType, Record, Stored, Value};

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::predicate::Predicate;
+use crate::subject::SubjectRequest;
 use crate::value::{FieldType, Record, Stored, Value};
 
 /// One order for one system. It speaks for every record that its predicates describe.
@@ -26,6 +27,10 @@ pub struct Order {
     pub pace: Pace,
     /// The order stops with `Receipt::Refused` before it has touched more records than this.
     pub most_records: Option<u64>,
+    /// Persons by name, for kinds that cannot be asked by predicates; `None` for databases and for
+    /// sweeps.
+    #[serde(default)]
+    pub persons: Option<SubjectRequest>,
 }
 
 /// What to do with one collection.

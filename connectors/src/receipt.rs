@@ -8,6 +8,8 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::subject::Testimony;
+
 /// What became of one attempt at an order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "answer")]
@@ -56,6 +58,9 @@ pub enum RefusalKind {
 pub struct Outcome {
     /// In the order in which collections were carried out.
     pub collections: Vec<CollectionOutcome>,
+    /// What a third party said of each person, if it was asked by name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub testimonies: Vec<Testimony>,
 }
 
 impl Outcome {
@@ -213,6 +218,9 @@ pub struct Verification {
     pub left: BTreeMap<String, u64>,
     /// How it looked, in words that an auditor understands.
     pub method: String,
+    /// Nobody looked: somebody's word is relied upon, and `method` says whose.
+    #[serde(default)]
+    pub relied_upon: bool,
 }
 
 /// Records that should be gone and are not.

@@ -15,6 +15,9 @@ pub struct Capabilities {
     pub residues: Vec<String>,
     /// It can look again by another query.
     pub can_verify: bool,
+    /// Types of identities that it understands, for kinds that are asked by name; empty for those
+    /// that are asked by predicates.
+    pub identities: Vec<String>,
 }
 
 /// A system's own description.

@@ -147,6 +147,7 @@ impl Quietus {
                 erasure_grade: "none".to_owned(),
                 residues: Vec::new(),
                 can_verify: false,
+                identities: Vec::new(),
             },
             |connector| connector.capabilities(),
         )

@@ -128,6 +128,7 @@ impl SystemPlan {
             lists: self.lists.0.clone(),
             pace: self.pace.clone(),
             most_records: None,
+            persons: None,
         })
     }
 

@@ -188,6 +188,7 @@ fn order(kind: &str, window: u32) -> Order {
         lists: Vec::new(),
         pace: Pace { chunk_records: window, ..Pace::default() },
         most_records: None,
+        persons: None,
     }
 }
 

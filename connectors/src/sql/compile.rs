@@ -433,6 +433,7 @@ mod tests {
             lists: Vec::new(),
             pace: Pace::default(),
             most_records: None,
+            persons: None,
         };
         let catalogue =
             Catalogue { tables: vec![table("children"), table("parents")], ..Catalogue::default() };

@@ -102,6 +102,7 @@ impl Connector for SqlConnector {
             erasure_grade: "deleted".to_owned(),
             residues: residues.iter().map(|&one| one.to_owned()).collect(),
             can_verify: true,
+            identities: Vec::new(),
         }
     }
 

@@ -176,6 +176,7 @@ pub fn order(key: &str, drafts: impl IntoIterator<Item = Draft>) -> Order {
         lists: Vec::new(),
         pace: Pace { chunk_records: 7, ..Pace::default() },
         most_records: None,
+        persons: None,
     }
 }
 

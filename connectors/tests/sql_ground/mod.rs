@@ -207,6 +207,7 @@ pub fn order(key: &str, instructions: Vec<Instruction>) -> Order {
         lists: Vec::new(),
         pace: Pace { chunk_records: 3, ..Pace::default() },
         most_records: None,
+        persons: None,
     }
 }
 
