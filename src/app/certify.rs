@@ -99,6 +99,8 @@ impl Quietus {
                 body: leaf,
                 detail: None,
             },
+            later: Vec::new(),
+            request: None,
             evidence: vec![closed],
         };
         Ok(self.store.insert_certificate(new_certificate).await?.then_some(id))

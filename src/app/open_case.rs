@@ -229,6 +229,7 @@ impl Quietus {
             plan,
             jobs,
             fires: opening.occurrence.map(|one| one.fires),
+            request: None,
             evidence: vec![opened],
         })
     }
@@ -307,6 +308,7 @@ impl Quietus {
             system: system.system.clone(),
             kind: JobKind::Sweep,
             blocked,
+            held_by: Vec::new(),
             available_at,
             attempts_allowed: ATTEMPTS,
             payload,

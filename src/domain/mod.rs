@@ -12,4 +12,4 @@ pub use digest::Digest;
 pub use hold::{HoldScope, LegalHold};
 pub use name::{CategoryName, CollectionName, NameError, RuleName, ScheduleName, SystemName};
 pub use period::{PeriodError, RetentionPeriod, Rounding};
-pub use state::{CaseOutcome, CaseState, JobState};
+pub use state::{AskedRight, CaseOutcome, CaseState, JobState, RequestOutcome, RequestState};

@@ -89,3 +89,63 @@ states! {
         Cancelled = "cancelled",
     }
 }
+
+states! {
+    /// What a person asks for.
+    AskedRight {
+        /// GDPR article 17.
+        Erasure = "erasure",
+        /// GDPR article 18.
+        Restriction = "restriction",
+        /// The end of a restriction that the person asked for.
+        Lifting = "lifting",
+        /// GDPR article 21: restricted while it is decided.
+        Objection = "objection",
+        /// GDPR article 15; carried out by a person.
+        Access = "access",
+        /// GDPR article 16; carried out by a person.
+        Rectification = "rectification",
+        /// GDPR article 20; carried out by a person.
+        Portability = "portability",
+    }
+}
+
+states! {
+    /// Where a request stands.
+    RequestState {
+        /// Somebody has to confirm who is asking.
+        IdentityPending = "identity_pending",
+        /// It can still be taken back.
+        CoolingOff = "cooling_off",
+        /// It is to be carried out.
+        Ready = "ready",
+        /// Several persons fit: somebody has to say which.
+        Ambiguous = "ambiguous",
+        /// A person carries it out or decides it.
+        WithAPerson = "with_a_person",
+        /// Its case is under way.
+        Executing = "executing",
+        /// It is answered.
+        Closed = "closed",
+    }
+}
+
+states! {
+    /// How a request ended.
+    RequestOutcome {
+        /// All of it was done.
+        Fulfilled = "fulfilled",
+        /// Something stays, for a reason that the answer names.
+        PartiallyRetained = "partially_retained",
+        /// Nobody knows the person.
+        NotFound = "not_found",
+        /// Refused, with a reason and by two persons.
+        Refused = "refused",
+        /// Taken back.
+        Cancelled = "cancelled",
+        /// Something could not be done.
+        Failed = "failed",
+        /// A person carried it out.
+        Handled = "handled",
+    }
+}

@@ -12,6 +12,7 @@ use super::error::StoreError;
 use super::evidence::{self, OutboxEntry};
 use super::jobs::{self, NewJob};
 use super::marks;
+use super::requests::{self, RequestChange};
 use super::schedules::{self, FireBatch};
 use super::statement::{Arg, Row, Sql, args, json, words};
 use crate::domain::{CaseOutcome, CaseState, Digest, RuleName, ScheduleName};
@@ -74,6 +75,8 @@ pub struct NewCase {
     pub fires: Option<FireBatch>,
     /// Rules whose grace begins now.
     pub marks: Vec<RuleName>,
+    /// The request that it carries out.
+    pub request: Option<RequestChange>,
     /// What has to be proven later.
     pub evidence: Vec<OutboxEntry>,
 }
@@ -193,7 +196,8 @@ const LIST: Sql = Sql::both(case_columns!(
 const TO_CERTIFY: Sql = Sql::both(case_columns!(
     "WHERE state IN ('planned', 'executing', 'verifying')
        AND NOT EXISTS (SELECT 1 FROM jobs WHERE jobs.case_id = cases.id
-           AND jobs.state NOT IN ('completed', 'failed', 'cancelled'))
+           AND jobs.state NOT IN ('completed', 'failed', 'cancelled')
+           AND NOT (jobs.kind = 'retained' AND jobs.state IN ('scheduled', 'held')))
      ORDER BY created_at, id LIMIT $1"
 ));
 const ACTIVE_FOR: Sql = Sql::both(
@@ -214,13 +218,15 @@ const CANCEL: Sql = Sql::both(
 const VERIFY: Sql = Sql::both(
     "UPDATE cases SET state = 'verifying' WHERE id = $1 AND state IN ('planned', 'executing')
        AND NOT EXISTS (SELECT 1 FROM jobs WHERE jobs.case_id = $1
-           AND jobs.state NOT IN ('completed', 'failed', 'cancelled'))",
+           AND jobs.state NOT IN ('completed', 'failed', 'cancelled')
+           AND NOT (jobs.kind = 'retained' AND jobs.state IN ('scheduled', 'held')))",
 );
 const FINISH: Sql = Sql::both(
     "UPDATE cases SET state = 'closed', outcome = $2, closed_at = $3
      WHERE id = $1 AND state IN ('planned', 'executing', 'verifying')
        AND NOT EXISTS (SELECT 1 FROM jobs WHERE jobs.case_id = $1
-           AND jobs.state NOT IN ('completed', 'failed', 'cancelled'))",
+           AND jobs.state NOT IN ('completed', 'failed', 'cancelled')
+           AND NOT (jobs.kind = 'retained' AND jobs.state IN ('scheduled', 'held')))",
 );
 
 pub(super) const STATEMENTS: &[(&str, Sql)] = &[
@@ -324,6 +330,12 @@ impl Store {
             tx.rollback().await?;
             return Ok(OpenedCase::Lost);
         }
+        if let Some(change) = case.request
+            && !requests::change(&mut tx, change, now).await?
+        {
+            tx.rollback().await?;
+            return Ok(OpenedCase::Lost);
+        }
         for job in case.jobs {
             jobs::insert(&mut tx, case.id, job, now).await?;
         }
@@ -413,7 +425,7 @@ impl Store {
         Ok(true)
     }
 
-    /// All jobs are final and the certificate is being made; `false` where it is not so.
+    /// All jobs are final, dated ones aside, and the certificate is being made; `false` where it is not so.
     pub async fn begin_verifying(&self, case: Uuid) -> Result<bool, StoreError> {
         Ok(self.write(VERIFY, args![case]).await? == 1)
     }

@@ -10,6 +10,8 @@ use super::cases;
 use super::connection::Store;
 use super::error::StoreError;
 use super::evidence::{self, OutboxEntry};
+use super::jobs::{self, NewJob};
+use super::requests::{self, RequestChange};
 use super::statement::{Row, Sql, args, words};
 use crate::domain::CaseOutcome;
 
@@ -43,7 +45,7 @@ pub struct Topic {
 }
 
 /// A certificate to write.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct NewCertificate {
     /// Its identifier.
     pub id: Uuid,
@@ -67,6 +69,10 @@ pub struct NewCertificate {
     pub topics: Vec<Topic>,
     /// Its leaf.
     pub leaf: OutboxEntry,
+    /// Dated jobs for what is kept: they are written with the certificate that names the dates.
+    pub later: Vec<NewJob>,
+    /// The request that is answered by it.
+    pub request: Option<RequestChange>,
     /// Further evidence, such as the closing of the case.
     pub evidence: Vec<OutboxEntry>,
 }
@@ -255,6 +261,15 @@ impl Store {
         tx.execute(INSERT, values).await?;
         for Topic { kind, name } in certificate.topics {
             tx.execute(TOPIC, args![certificate.id, kind.as_str(), name]).await?;
+        }
+        for job in certificate.later {
+            jobs::insert(&mut tx, certificate.case_id, job, now).await?;
+        }
+        if let Some(change) = certificate.request
+            && !requests::change(&mut tx, change, now).await?
+        {
+            tx.rollback().await?;
+            return Ok(false);
         }
         evidence::append(&mut tx, vec![certificate.leaf], now).await?;
         evidence::append(&mut tx, certificate.evidence, now).await?;

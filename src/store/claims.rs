@@ -232,6 +232,9 @@ async fn take(
     attempts::claim(tx, id, before + 1, worker, claim.now).await?;
     let Some(row) = tx.read_one(TAKEN, args![id]).await? else { return Ok(None) };
     let job = jobs::from_row(&row)?;
+    if job.kind == jobs::JobKind::Retained {
+        jobs::reopen_case(tx, job.case_id).await?;
+    }
     let approved = tx.read_one(APPROVED, args![job.case_id]).await?.is_some();
     Ok(Some(ClaimedJob { job, lost_attempt, approved }))
 }

@@ -20,6 +20,11 @@ words! {
     JobKind {
         /// Everything in one system that is due before the plan's cut-offs.
         Sweep = "sweep",
+        /// One system's part of a person's request.
+        Request = "request",
+        /// What a request left for a minimum or a hold: it goes when the date comes or the hold is
+        /// released. It does not keep its case from being answered.
+        Retained = "retained",
     }
 
     /// What stops a job until somebody acts.
@@ -48,6 +53,8 @@ pub struct NewJob {
     pub kind: JobKind,
     /// What stops it from the start.
     pub blocked: Option<BlockedReason>,
+    /// Matters of the holds that it waits for.
+    pub held_by: Vec<String>,
     /// The earliest moment at which it may be claimed.
     pub available_at: Timestamp,
     /// How many attempts before a person is needed; at least 1.
@@ -127,8 +134,8 @@ pub(super) use job_columns;
 
 const INSERT: Sql = Sql::both(
     "INSERT INTO jobs (id, case_id, system, kind, state, attempt, attempts_allowed, available_at,
-         payload, total_estimate, blocked_reason, created_at)
-     VALUES ($1, $2, $3, $4, $5, 0, $6, $7, $8, $9, $10, $11)",
+         payload, total_estimate, blocked_reason, hold_matters, created_at)
+     VALUES ($1, $2, $3, $4, $5, 0, $6, $7, $8, $9, $10, $11, $12)",
 );
 const BY_ID: Sql = Sql::both(job_columns!("WHERE id = $1"));
 const OF_CASE: Sql = Sql::both(job_columns!("WHERE case_id = $1 ORDER BY system, id"));
@@ -206,6 +213,7 @@ pub(super) async fn insert(
 ) -> Result<(), StoreError> {
     let state = match job.blocked {
         Some(_) => JobState::Blocked,
+        None if !job.held_by.is_empty() => JobState::Held,
         None if job.available_at > now => JobState::Scheduled,
         None => JobState::Available,
     };
@@ -221,6 +229,7 @@ pub(super) async fn insert(
         json(&job.payload)?,
         estimate.transpose()?,
         job.blocked.map(BlockedReason::as_str),
+        (!job.held_by.is_empty()).then(|| json(&job.held_by)).transpose()?,
         now,
     ];
     tx.execute(INSERT, values).await?;
@@ -241,6 +250,12 @@ pub(super) async fn unblock(
     now: Timestamp,
 ) -> Result<u64, StoreError> {
     tx.execute(UNBLOCK, args![reason.as_str(), now]).await
+}
+
+/// A case that was answered is under way once more.
+pub(super) async fn reopen_case(tx: &mut Tx, case: Uuid) -> Result<(), StoreError> {
+    tx.execute(REOPEN_CASE, args![case]).await?;
+    Ok(())
 }
 
 pub(super) async fn release_held(tx: &mut Tx, now: Timestamp) -> Result<u64, StoreError> {

@@ -18,13 +18,16 @@ pub mod gauges;
 pub mod holds;
 pub mod jobs;
 pub mod leases;
+pub mod letters;
 pub mod log;
 pub mod marks;
 pub mod migrations;
 pub mod pauses;
+pub mod requests;
 pub mod schedules;
 pub mod settlement;
 pub mod statement;
+pub mod tasks;
 
 pub use attempts::{Attempt, AttemptResult};
 pub use cases::{
@@ -44,10 +47,13 @@ pub use gauges::Gauges;
 pub use holds::{Hold, HoldFilter, HoldKey, NewHold};
 pub use jobs::{BlockedReason, Job, JobFault, JobKind, NewJob};
 pub use leases::Lead;
+pub use letters::{Delivery, Letter, LetterKind};
 pub use log::{Checkpoint, Head, Leaf, LogState, NewLog, SequencedBatch, Tile};
 pub use pauses::{NewPause, Pause, PauseScope};
+pub use requests::{NewRequest, Request, RequestChange, RequestFilter, TakenIn};
 pub use schedules::{Disposition, Fire, FireBatch, NewFire, ScheduleCursor};
 pub use settlement::{Settle, Settlement};
+pub use tasks::{Task, TaskConfirmation, TaskReport, TaskResult, TaskState};
 
 use statement::Sql;
 
@@ -65,11 +71,14 @@ pub fn statements() -> Vec<(&'static str, Sql)> {
         holds::STATEMENTS,
         jobs::STATEMENTS,
         leases::STATEMENTS,
+        letters::STATEMENTS,
         log::STATEMENTS,
         marks::STATEMENTS,
         pauses::STATEMENTS,
+        requests::STATEMENTS,
         schedules::STATEMENTS,
         settlement::STATEMENTS,
+        tasks::STATEMENTS,
     ]
     .concat()
 }

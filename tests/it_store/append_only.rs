@@ -42,6 +42,8 @@ async fn fill(stage: &Stage) {
         manifest: b"manifest".to_vec(),
         topics: vec![Topic { kind: TopicKind::System, name: "shop".to_owned() }],
         leaf: OutboxEntry { detail: None, ..entry(Some(case_id), None) },
+        later: Vec::new(),
+        request: None,
         evidence: Vec::new(),
     };
     assert!(store.insert_certificate(certificate).await.unwrap());

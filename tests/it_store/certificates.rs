@@ -30,6 +30,8 @@ fn certificate(case: Uuid, second: i64, rule: &str) -> NewCertificate {
         manifest: b"manifest".to_vec(),
         topics: vec![topic(TopicKind::System, "shop"), topic(TopicKind::Rule, rule)],
         leaf: OutboxEntry { detail: None, ..entry(Some(case), None) },
+        later: Vec::new(),
+        request: None,
         evidence: vec![entry(Some(case), None)],
     }
 }

@@ -82,6 +82,11 @@ const LANDED: &[(&str, &str, &str)] = &[
         "a58a0bad40cb9930e32623bb2c7bb071e974d2828effd44f3f22783eff1f8b9e",
         "a5395451276b3f1bb71b42ce83de20ce314400ef453f8ddb6f1d9ae4d0c4ed4e",
     ),
+    (
+        "0003_requests.sql",
+        "f06b40c39340e581a01dbfabfedf7a4d37e408cf5dad2e3927fc19a003d6136f",
+        "87f555ceac710a4a098e010a64f08f78f8c6501e8c1a8d544f684abcb077e36b",
+    ),
 ];
 
 #[test]

@@ -159,6 +159,7 @@ pub fn new_job(system: &str) -> NewJob {
         system: SystemName::parse(system).unwrap(),
         kind: JobKind::Sweep,
         blocked: None,
+        held_by: Vec::new(),
         available_at: at(0),
         attempts_allowed: 5,
         payload: serde_json::json!({"version": 1, "order": {"zero": "\u{0}", "share": 1.0}}),
@@ -185,6 +186,7 @@ pub fn new_case(jobs: u32) -> NewCase {
         jobs: (0..jobs).map(|number| new_job(&format!("system-{number}"))).collect(),
         fires: None,
         marks: Vec::new(),
+        request: None,
         evidence: Vec::new(),
     }
 }

@@ -1,0 +1,170 @@
+//! Letters to persons and notices to recipients: written once, delivered once.
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::connection::Store;
+use super::error::StoreError;
+use super::evidence::{self, OutboxEntry};
+use super::statement::{Row, Sql, args, words};
+use crate::domain::Digest;
+
+words! {
+    /// What a letter is for.
+    LetterKind {
+        /// We have the request, and this is when we answer.
+        Acknowledgement = "acknowledgement",
+        /// We need to know who is asking.
+        Identity = "identity",
+        /// It takes longer, and why (GDPR article 12(3)).
+        Extension = "extension",
+        /// What was done, what is kept, and where to complain.
+        Outcome = "outcome",
+        /// It is refused, why, and where to complain (GDPR article 12(4)).
+        Refusal = "refusal",
+        /// A restriction is about to be lifted (GDPR article 18(3)).
+        BeforeLifting = "before_lifting",
+        /// The request was taken back.
+        Cancelled = "cancelled",
+        /// A recipient is told (GDPR article 19).
+        Recipient = "recipient",
+    }
+
+    /// How a letter was delivered, or why not.
+    Delivery {
+        /// By e-mail.
+        Mail = "mail",
+        /// By hand: somebody sent or gave it.
+        Hand = "hand",
+        /// It proved impossible (GDPR article 19).
+        Impossible = "impossible",
+        /// It would be a disproportionate effort (GDPR article 19).
+        Disproportionate = "disproportionate",
+    }
+}
+
+/// A letter.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Letter {
+    /// Its identifier.
+    pub id: Uuid,
+    /// The request.
+    pub request_id: Uuid,
+    /// What it is for.
+    pub kind: LetterKind,
+    /// `person`, or the name of a system whose operator is told.
+    pub recipient: String,
+    /// Language of the template.
+    pub language: String,
+    /// Digest of the template that it was made from.
+    pub template_digest: Digest,
+    /// The text, sealed under the request's key; `None` once the person is forgotten.
+    pub sealed: Option<Vec<u8>>,
+    /// When it was written.
+    pub written_at: Timestamp,
+    /// Who delivered it, how and when.
+    pub delivered: Option<(String, Delivery, Timestamp)>,
+    /// Why it was not possible, or not in proportion.
+    pub reason: Option<String>,
+}
+
+impl std::fmt::Debug for Letter {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "Letter({}, {} to {})", self.id, self.kind, self.recipient)
+    }
+}
+
+const WRITE: Sql = Sql::both(
+    "INSERT INTO letters (id, request_id, kind, recipient, language, template_digest, sealed,
+         written_at)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING",
+);
+const OF_REQUEST: Sql = Sql::both(
+    "SELECT id, request_id, kind, recipient, language, template_digest, sealed, written_at,
+         delivered_at, delivered_by, delivery, reason
+     FROM letters WHERE request_id = $1 ORDER BY written_at, id",
+);
+const DELIVERED: Sql = Sql::both(
+    "UPDATE letters SET delivered_at = $2, delivered_by = $3, delivery = $4, reason = $5
+     WHERE id = $1 AND delivered_at IS NULL",
+);
+
+pub(super) const STATEMENTS: &[(&str, Sql)] = &[
+    ("letters::WRITE", WRITE),
+    ("letters::OF_REQUEST", OF_REQUEST),
+    ("letters::DELIVERED", DELIVERED),
+];
+
+fn from_row(row: &Row) -> Result<Letter, StoreError> {
+    let by: Option<String> = row.get("delivered_by")?;
+    let delivery = row.maybe_word("delivery", Delivery::parse)?;
+    let delivered = match (by, delivery, row.maybe_instant("delivered_at")?) {
+        (Some(by), Some(delivery), Some(at)) => Some((by, delivery, at)),
+        _ => None,
+    };
+    Ok(Letter {
+        id: row.get("id")?,
+        request_id: row.get("request_id")?,
+        kind: row.word("kind", LetterKind::parse)?,
+        recipient: row.get("recipient")?,
+        language: row.get("language")?,
+        template_digest: row.digest("template_digest")?,
+        sealed: row.get("sealed")?,
+        written_at: row.instant("written_at")?,
+        delivered,
+        reason: row.get("reason")?,
+    })
+}
+
+impl Store {
+    /// Writes a letter; `false` where the same one was written before.
+    pub async fn write_letter(
+        &self,
+        letter: Letter,
+        evidence: Vec<OutboxEntry>,
+    ) -> Result<bool, StoreError> {
+        let mut tx = self.begin().await?;
+        let written_at = letter.written_at;
+        let values = args![
+            letter.id,
+            letter.request_id,
+            letter.kind.as_str(),
+            letter.recipient,
+            letter.language,
+            letter.template_digest,
+            letter.sealed,
+            written_at,
+        ];
+        if tx.execute(WRITE, values).await? == 0 {
+            tx.rollback().await?;
+            return Ok(false);
+        }
+        evidence::append(&mut tx, evidence, written_at).await?;
+        tx.commit().await?;
+        Ok(true)
+    }
+
+    /// All letters of a request, in the order in which they were written.
+    pub async fn letters_of_request(&self, request: Uuid) -> Result<Vec<Letter>, StoreError> {
+        self.read(OF_REQUEST, args![request]).await?.iter().map(from_row).collect()
+    }
+
+    /// A letter was delivered, or could not be; `false` where that is on record already.
+    pub async fn letter_delivered(
+        &self,
+        letter: Uuid,
+        delivered: (String, Delivery, Timestamp),
+        reason: Option<String>,
+        evidence: Vec<OutboxEntry>,
+    ) -> Result<bool, StoreError> {
+        let (by, delivery, at) = delivered;
+        let mut tx = self.begin().await?;
+        if tx.execute(DELIVERED, args![letter, at, by, delivery.as_str(), reason]).await? == 0 {
+            tx.rollback().await?;
+            return Ok(false);
+        }
+        evidence::append(&mut tx, evidence, at).await?;
+        tx.commit().await?;
+        Ok(true)
+    }
+}
