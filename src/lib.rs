@@ -7,6 +7,7 @@
 pub mod domain;
 
 pub mod datamap;
+pub mod rights;
 pub mod schedule;
 
 pub mod plan;
