@@ -69,6 +69,7 @@ impl Circumstances {
             marks: &self.marks,
             paused: &self.paused,
             acting: basis.acting,
+            persons: None,
         }
     }
 }

@@ -2,8 +2,10 @@
 //! handed and never touches a system.
 
 pub mod model;
+pub mod third_party;
 
 pub use model::{
     Collection, DataMap, ExemptCollection, Field, FieldClass, Role, SecretReference, StartSource,
     System,
 };
+pub use third_party::{Definition, ManualTask, ThirdParty};

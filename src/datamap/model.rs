@@ -7,6 +7,7 @@ use quietus_connectors::{
     FieldRef, FieldType, Link, Pace, PartitionPolicy, Restriction, Stored, Strategy,
 };
 
+use super::third_party::ThirdParty;
 use crate::domain::{CategoryName, CollectionName, Digest, SystemName};
 
 /// Every connected system.
@@ -23,7 +24,8 @@ pub struct DataMap {
 pub struct System {
     /// Its name.
     pub name: SystemName,
-    /// The kind of connector (`postgresql`, `mariadb`, `mysql`, `sqlite`).
+    /// The kind of connector (`postgresql`, `mariadb`, `mysql`, `sqlite`), or of third party
+    /// (`processor`, `opendsr`, `own`, `manual`).
     pub kind: String,
     /// What it is for.
     pub role: Role,
@@ -31,7 +33,7 @@ pub struct System {
     pub owner: String,
     /// Where its data are, in the controller's own words.
     pub region: Option<String>,
-    /// Where its connection URL is found.
+    /// Where its connection URL is found; empty where `third_party` says how it is reached.
     pub url: SecretReference,
     /// Table in which SQL connectors keep their progress.
     pub progress_table: String,
@@ -41,6 +43,8 @@ pub struct System {
     pub collections: BTreeMap<CollectionName, Collection>,
     /// Collections that hold no personal data or are deliberately not erased.
     pub exempt: Vec<ExemptCollection>,
+    /// A third party that is asked by the name of a person; it has no collections.
+    pub third_party: Option<ThirdParty>,
 }
 
 /// What a system is for.

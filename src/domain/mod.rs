@@ -3,13 +3,20 @@
 pub mod clock;
 pub mod digest;
 pub mod hold;
+pub mod identity;
 pub mod name;
 pub mod period;
+pub mod phone;
 pub mod state;
 
 pub use clock::{Clock, Ids};
 pub use digest::Digest;
 pub use hold::{HoldScope, LegalHold};
+pub use identity::{
+    IdentityError, IdentityType, IdentityTypes, Normalisation, candidates, normalise,
+};
 pub use name::{CategoryName, CollectionName, NameError, RuleName, ScheduleName, SystemName};
 pub use period::{PeriodError, RetentionPeriod, Rounding};
 pub use state::{AskedRight, CaseOutcome, CaseState, JobState, RequestOutcome, RequestState};
+pub use phone::Numbering;
+pub use state::{CaseOutcome, CaseState, JobState};

@@ -110,7 +110,6 @@ impl<'a> CollectionReading<'a> {
 
     /// The instruction and the steps.
     pub(super) fn plan(self, steering: &Steering) -> CollectionPlan {
-        let collection = self.place.collection;
         let keep = self.keep();
         let mut findings = self.findings.clone();
         let mut treatments = Vec::new();
@@ -125,22 +124,15 @@ impl<'a> CollectionReading<'a> {
             steps.extend(self.steps(category, &fields));
         }
         let instruction = Instruction {
-            collection: collection.name.to_string(),
-            source: collection.source.clone(),
-            key: collection.key.clone(),
-            fields: collection.fields.values().map(mapped).collect(),
-            links: links(self.place, steering),
             treatments,
             delete_when: if keep { Predicate::Never } else { self.delete_when() },
             restrict_when: if keep { Predicate::Never } else { self.restrict_when() },
-            // A restriction may also stand for a person's objection, which no rule can see, so a
-            // plan lifts none.
-            lift_when: Predicate::Never,
-            restriction: collection.restriction.clone(),
             held: if keep { Predicate::Never } else { self.held() },
-            partitions: collection.partitions,
             probes: if keep { Vec::<Probe>::new() } else { probe::probes(&self) },
             keep,
+            // A restriction may also stand for a person's objection, which no rule can see, so a
+            // plan lifts none.
+            ..bare_instruction(self.place, steering)
         };
         CollectionPlan { instruction, steps, findings }
     }
@@ -175,7 +167,7 @@ impl<'a> CollectionReading<'a> {
             collection: self.place.collection.name.clone(),
             category: category.category.clone(),
             rule: branch.map(|branch| cite_rule(branch.rule)),
-            limits: category.minimums.iter().chain(&category.maximums).map(cite_limit).collect(),
+            limits: category.cited_limits(),
             judged_at: branch.and_then(|branch| branch.judged_at),
             start: branch.map(|branch| branch.cutoffs.clone()).unwrap_or_default(),
             fields: fields.treated.iter().map(|field| field.name.clone()).collect(),
@@ -211,7 +203,7 @@ impl<'a> CollectionReading<'a> {
     }
 
     /// Holds that cover every record, as a whole or in this category.
-    fn whole_holds(&self, category: &CategoryName) -> Vec<Uuid> {
+    pub(super) fn whole_holds(&self, category: &CategoryName) -> Vec<Uuid> {
         let covers = self.covers.iter().filter(|cover| {
             cover.records == Predicate::Always
                 && cover.category.as_ref().is_none_or(|one| one == category)
@@ -225,13 +217,13 @@ impl<'a> CollectionReading<'a> {
 }
 
 /// The fields of one category: what a treatment touches and what stays until the record goes.
-struct CategoryFields<'a> {
-    treated: Vec<&'a Field>,
-    staying: Vec<&'a Field>,
+pub(super) struct CategoryFields<'a> {
+    pub(super) treated: Vec<&'a Field>,
+    pub(super) staying: Vec<&'a Field>,
 }
 
 impl<'a> CategoryFields<'a> {
-    fn of(category: &CategoryName, place: Place<'a>, steering: &Steering) -> Self {
+    pub(super) fn of(category: &CategoryName, place: Place<'a>, steering: &Steering) -> Self {
         let fields =
             place.collection.fields.values().filter(
                 |field| matches!(&field.class, FieldClass::Category(own) if own == category),
@@ -243,7 +235,7 @@ impl<'a> CategoryFields<'a> {
         Self { treated, staying }
     }
 
-    fn treated(&self, kind: TreatmentKind) -> Vec<FieldTreatment> {
+    pub(super) fn treated(&self, kind: TreatmentKind) -> Vec<FieldTreatment> {
         let strategy = |field: &Field| match (kind, &field.anonymise) {
             (TreatmentKind::Anonymise, Some(strategy)) => strategy.clone(),
             _ => field.clear.clone(),
@@ -254,7 +246,11 @@ impl<'a> CategoryFields<'a> {
             .collect()
     }
 
-    fn finding(&self, category: &CategoryReading<'_>, place: Place<'_>) -> Option<Finding> {
+    pub(super) fn finding(
+        &self,
+        category: &CategoryReading<'_>,
+        place: Place<'_>,
+    ) -> Option<Finding> {
         let key = &place.collection.key;
         let steering: Vec<&str> = self
             .staying
@@ -298,6 +294,27 @@ fn no_restriction(category: &CategoryReading<'_>, place: Place<'_>) -> Option<Fi
     })
 }
 
+/// An instruction that does nothing to its collection.
+pub(super) fn bare_instruction(place: Place<'_>, steering: &Steering) -> Instruction {
+    let collection = place.collection;
+    Instruction {
+        collection: collection.name.to_string(),
+        source: collection.source.clone(),
+        key: collection.key.clone(),
+        fields: collection.fields.values().map(mapped).collect(),
+        links: links(place, steering),
+        treatments: Vec::new(),
+        delete_when: Predicate::Never,
+        restrict_when: Predicate::Never,
+        lift_when: Predicate::Never,
+        restriction: collection.restriction.clone(),
+        held: Predicate::Never,
+        partitions: collection.partitions,
+        probes: Vec::new(),
+        keep: true,
+    }
+}
+
 fn mapped(field: &Field) -> MappedField {
     MappedField {
         name: field.name.clone(),
@@ -313,6 +330,13 @@ fn links(place: Place<'_>, steering: &Steering) -> Vec<Link> {
     let known = place.collection.links.iter().filter(|link| place.parent(&link.name).is_some());
     let links = known.cloned();
     links.map(|link| Link { needed: steering.needs_link(own, &link.name), ..link }).collect()
+}
+
+impl CategoryReading<'_> {
+    /// Minimums and maximums that speak of the category, as certificates cite them.
+    pub(super) fn cited_limits(&self) -> Vec<LimitCitation> {
+        self.minimums.iter().chain(&self.maximums).map(cite_limit).collect()
+    }
 }
 
 fn cite_rule(rule: &crate::schedule::RetentionRule) -> RuleCitation {

@@ -16,10 +16,11 @@ use super::explanation::{
 use super::hold;
 use super::input::PlanInput;
 use super::lists::{ListBook, fit};
-use super::reach::{Place, answer_name};
+use super::reach::{Place, answer_name, start_fields};
 use super::start::{Start, Term, in_words};
 use super::steering::rule_fields;
 use super::system_plan::PlanError;
+use super::translate;
 use crate::datamap::{FieldClass, StartSource};
 use crate::domain::{CategoryName, CollectionName, Rounding, SystemName};
 use crate::schedule::Action;
@@ -80,6 +81,37 @@ pub fn explain(
         record: whole_record(&categories),
         categories,
     })
+}
+
+/// What each record needs so that its minimums can be told.
+pub(super) fn minimum_fields(input: &PlanInput<'_>, place: Place<'_>) -> BTreeSet<FieldRef> {
+    let categories = place.collection.categories();
+    let mut fields = BTreeSet::new();
+    for limit in input.rules.limits.iter().filter(|one| categories.contains(&one.category)) {
+        translate::fields_read(&limit.when, place, &mut fields);
+        fields.extend(place.start(&limit.starting_point).map(start_fields).into_iter().flatten());
+    }
+    fields
+}
+
+/// The minimums of each category for each of many records, read once for all of them.
+pub(super) fn minimums(
+    input: &PlanInput<'_>,
+    place: Place<'_>,
+    records: &[&Record],
+) -> Vec<Vec<(CategoryName, LimitExplanation)>> {
+    let mut book = ListBook::default();
+    let reading = CollectionReading::read(input, place, &mut book);
+    let (_, lists) = book.close();
+    let of_record = |values: &&Record| {
+        let record = RecordView { input, values, lists: &lists.0 };
+        let categories = reading.categories.iter().filter(|one| one.exempt.is_none());
+        categories
+            .flat_map(|one| one.minimums.iter().map(|limit| (one.category, limit)))
+            .map(|(category, limit)| (category.clone(), record.limit(limit)))
+            .collect()
+    };
+    records.iter().map(of_record).collect()
 }
 
 fn find<'a>(

@@ -39,4 +39,8 @@ pub enum FindingKind {
     FieldSteers,
     /// Keys of events do not fit the field that they name.
     EventKeyUnfit,
+    /// Nothing that is known of a person leads to records here.
+    NotCovered,
+    /// Records that a hold covers are not restricted either.
+    HeldNotRestricted,
 }

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use quietus_connectors::Value;
 
+use super::person::PersonScope;
 use crate::datamap::DataMap;
 use crate::domain::{LegalHold, RuleName, ScheduleName};
 use crate::schedule::RuleSet;
@@ -34,6 +35,9 @@ pub struct PlanInput<'a> {
     pub paused: &'a BTreeSet<RuleName>,
     /// Whose turn it is.
     pub acting: &'a Acting,
+    /// Whom the plan is for; `None` for schedules. Every rule acts for persons, and no rule's
+    /// pause or grace counts.
+    pub persons: Option<&'a PersonScope>,
 }
 
 /// Moments at which rules with grace marked what was due, in any order. Only marks of the rule's

@@ -11,6 +11,8 @@ use quietus_connectors::{FieldRef, FieldType, KeyList, Predicate, Value};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::domain::CollectionName;
+
 /// The most entries that one list of an order may have; more make several lists.
 const MOST_ENTRIES: usize = 100_000;
 
@@ -36,6 +38,16 @@ pub enum ListSource {
     HeldRecords {
         /// The holds.
         holds: Vec<Uuid>,
+    },
+    /// Identities of the persons whom the plan is for.
+    Persons {
+        /// The identity type.
+        identity: String,
+    },
+    /// Keys of records of the persons whom the plan is for.
+    PersonRecords {
+        /// The collection whose records they are.
+        collection: CollectionName,
     },
 }
 

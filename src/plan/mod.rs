@@ -13,9 +13,13 @@ mod finding;
 mod forecast;
 mod hold;
 mod input;
+mod kept_until;
 mod lists;
+mod person;
+mod person_collection;
 mod probe;
 mod reach;
+mod resolution;
 mod start;
 mod steering;
 mod step;
@@ -31,11 +35,16 @@ pub use explanation::{
 pub use finding::{Finding, FindingKind};
 pub use forecast::{CollectionForecast, Forecast, Kept, KeptWhy, SystemForecast, forecast};
 pub use input::{Acting, EventKeys, Marks, PlanInput};
+pub use kept_until::KeptUntil;
 pub use lists::{FilledLists, ListSource};
+pub use person::{PersonScope, RecordKeys};
 pub use probe::ProbeName;
 pub use reach::answer_name;
+pub use resolution::{Ambiguity, Asking, Lesson, Person, learn, questions, scope_of};
 pub use step::{LimitCitation, RuleCitation, StartCutoff, Step, StepStatus};
-pub use system_plan::{ExemptPart, MarkToMake, Plan, PlanError, SystemPlan, compile, plan};
+pub use system_plan::{
+    ExemptPart, LeftOut, MarkToMake, PersonsPart, Plan, PlanError, SystemPlan, compile, plan,
+};
 
 #[cfg(test)]
 mod tests;

@@ -12,6 +12,7 @@ use quietus_connectors::FieldRef;
 use super::category::rules_for;
 use super::hold;
 use super::input::PlanInput;
+use super::person;
 use super::reach::{Place, start_fields};
 use super::translate;
 use crate::datamap::System;
@@ -39,6 +40,11 @@ impl Steering {
                 steering.follow_links(place, &reference);
             }
         }
+        if let Some(scope) = input.persons {
+            for place in Place::all(system) {
+                person::steer(scope, place, &mut steering);
+            }
+        }
         steering
     }
 
@@ -52,14 +58,16 @@ impl Steering {
         self.links.contains(&(collection.clone(), link.to_owned()))
     }
 
-    fn follow(&mut self, place: Place<'_>, reference: &FieldRef) {
+    /// A field and the links on the way to it have to stay.
+    pub(super) fn follow(&mut self, place: Place<'_>, reference: &FieldRef) {
         self.follow_links(place, reference);
         if let Some((owner, field)) = place.field(reference) {
             self.fields.insert((owner.collection.name.clone(), field.name.clone()));
         }
     }
 
-    fn follow_links(&mut self, place: Place<'_>, reference: &FieldRef) {
+    /// The links on the way to a field have to stay.
+    pub(super) fn follow_links(&mut self, place: Place<'_>, reference: &FieldRef) {
         let mut here = place;
         for name in &reference.via {
             let Some(parent) = here.parent(name) else { return };

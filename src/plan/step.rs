@@ -57,6 +57,13 @@ pub enum StepStatus {
     },
     /// No rule disposes of the category here.
     NoRule,
+    /// In a plan for persons: the category was not asked for.
+    NotAsked,
+    /// In a plan for persons: nothing that is known of them leads here, or nothing can be done.
+    NotCovered {
+        /// Why.
+        why: String,
+    },
     /// Its condition or starting point cannot be read here; nothing is due by it.
     NotReadable {
         /// Why.

@@ -1,6 +1,6 @@
 //! The plan as a whole and for each system, and the order that a system plan becomes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use quietus_connectors::{Instruction, Order, Pace};
@@ -10,11 +10,13 @@ use super::collection::CollectionReading;
 use super::finding::Finding;
 use super::input::PlanInput;
 use super::lists::{FilledLists, ListBook, ListSource};
+use super::person;
+use super::person_collection::PersonCollection;
 use super::reach::Place;
 use super::steering::Steering;
-use super::step::Step;
+use super::step::{Step, StepStatus};
 use crate::datamap::{FieldClass, System};
-use crate::domain::{Digest, RuleName, SystemName};
+use crate::domain::{CategoryName, Digest, RuleName, SystemName};
 
 /// What is to be done in every system as of one moment.
 ///
@@ -33,6 +35,27 @@ pub struct Plan {
     pub systems: Vec<SystemPlan>,
     /// Marks that are to be recorded with this plan, for rules with grace.
     pub marks_to_make: Vec<MarkToMake>,
+    /// Systems that have no part in it, each with the reason.
+    #[serde(default)]
+    pub left_out: Vec<LeftOut>,
+}
+
+/// A system that has no part in a plan, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeftOut {
+    /// The system.
+    pub system: SystemName,
+    /// Why.
+    pub why: String,
+}
+
+/// What a third party is asked about persons: it has no collections that could be instructed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PersonsPart {
+    /// What it holds of what is asked for.
+    pub categories: BTreeSet<CategoryName>,
+    /// Identity types that it understands and of which some are known.
+    pub identities: BTreeSet<String>,
 }
 
 impl Plan {
@@ -74,6 +97,9 @@ pub struct SystemPlan {
     pub findings: Vec<Finding>,
     /// What is deliberately not disposed of.
     pub exempt: Vec<ExemptPart>,
+    /// For a third party that is asked by the name of a person; `None` for databases.
+    #[serde(default)]
+    pub persons: Option<PersonsPart>,
 }
 
 /// Something that is deliberately not disposed of, and why.
@@ -132,25 +158,79 @@ impl SystemPlan {
         })
     }
 
-    /// Whether any record could be deleted, treated or restricted by this plan.
+    /// Whether any record could be deleted, treated, restricted or released by this plan, or a
+    /// third party is asked.
     pub fn acts(&self) -> bool {
         use quietus_connectors::Predicate::Never;
         self.instructions.iter().any(|one| {
-            one.delete_when != Never || one.restrict_when != Never || !one.treatments.is_empty()
-        })
+            one.delete_when != Never
+                || one.restrict_when != Never
+                || one.lift_when != Never
+                || !one.treatments.is_empty()
+        }) || self.persons.is_some()
     }
 }
 
 /// Plans every system.
 pub fn plan(input: &PlanInput<'_>) -> Plan {
+    let mut systems = Vec::new();
+    let mut left_out = Vec::new();
+    for system in input.map.systems.values() {
+        let planned = plan_system(input, system);
+        match left_out_because(input, system, &planned) {
+            Some(why) => left_out.push(LeftOut { system: system.name.clone(), why }),
+            None => systems.push(planned),
+        }
+    }
     Plan {
         moment: input.moment,
         zone: input.zone.iana_name().unwrap_or("UTC").to_owned(),
         map_digest: input.map.digest,
         rules_digest: input.rules.digest,
-        systems: input.map.systems.values().map(|system| plan_system(input, system)).collect(),
-        marks_to_make: marks_to_make(input),
+        systems,
+        marks_to_make: if input.persons.is_some() { Vec::new() } else { marks_to_make(input) },
+        left_out,
     }
+}
+
+/// Why a system has no part in the plan; `None` where it has.
+fn left_out_because(
+    input: &PlanInput<'_>,
+    system: &System,
+    planned: &SystemPlan,
+) -> Option<String> {
+    let Some(scope) = input.persons else {
+        return system
+            .third_party
+            .as_ref()
+            .map(|_| "it is asked only on a person's request".to_owned());
+    };
+    if let Some(third_party) = &system.third_party {
+        if planned.persons.is_some() {
+            return None;
+        }
+        let asked = third_party.categories.iter().any(|one| scope.asks_for(one));
+        return Some(if asked {
+            let kinds: Vec<&str> = third_party.identities.iter().map(String::as_str).collect();
+            format!(
+                "no known identity reaches it: it is asked by `{}`, of which none is known",
+                kinds.join("`, `")
+            )
+        } else {
+            "it holds none of the categories that are asked for".to_owned()
+        });
+    }
+    let mut steps = planned.steps.iter();
+    let unreached = |step: &Step| matches!(step.status, StepStatus::NotCovered { .. });
+    let nothing = planned.steps.iter().any(unreached)
+        && steps.all(|step| !matches!(step.status, StepStatus::Acting | StepStatus::Held { .. }));
+    (nothing && !planned.acts()).then(|| {
+        let first = planned.steps.iter().find_map(|step| match &step.status {
+            StepStatus::NotCovered { why } => Some(why.clone()),
+            _ => None,
+        });
+        first.unwrap_or_else(|| "no known identity reaches it".to_owned())
+    })
 }
 
 /// Plans one system: at the beginning of each attempt, with the pinned moment, rules and data map
@@ -170,7 +250,14 @@ fn plan_system(input: &PlanInput<'_>, system: &System) -> SystemPlan {
     let mut steps = Vec::new();
     let mut findings = Vec::new();
     for place in Place::all(system) {
-        let part = CollectionReading::read(input, place, &mut lists).plan(&steering);
+        let reading = CollectionReading::read(input, place, &mut lists);
+        let part = match input.persons {
+            None => reading.plan(&steering),
+            Some(scope) => {
+                let belonging = person::belonging(scope, place, &steering, &mut lists);
+                PersonCollection { scope, reading, belonging }.plan(&steering)
+            }
+        };
         instructions.push(part.instruction);
         steps.extend(part.steps);
         findings.extend(part.findings);
@@ -188,7 +275,19 @@ fn plan_system(input: &PlanInput<'_>, system: &System) -> SystemPlan {
         steps,
         findings,
         exempt: exempt_parts(input, system),
+        persons: persons_part(input, system),
     }
+}
+
+fn persons_part(input: &PlanInput<'_>, system: &System) -> Option<PersonsPart> {
+    let (scope, third_party) = (input.persons?, system.third_party.as_ref()?);
+    let held = third_party.categories.iter().filter(|one| scope.asks_for(one));
+    let known = |kind: &&String| scope.identities.get(*kind).is_some_and(|one| !one.is_empty());
+    let part = PersonsPart {
+        categories: held.cloned().collect(),
+        identities: third_party.identities.iter().filter(known).cloned().collect(),
+    };
+    (!part.categories.is_empty() && !part.identities.is_empty()).then_some(part)
 }
 
 fn exempt_parts(input: &PlanInput<'_>, system: &System) -> Vec<ExemptPart> {

@@ -128,6 +128,7 @@ fn draft<'document>(
                 })
             })
             .collect(),
+        third_party: None,
     };
     if document.collections.is_none() && !document.gives("collections") && model.exempt.is_empty() {
         problems.push(

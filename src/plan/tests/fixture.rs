@@ -110,6 +110,7 @@ impl World {
             marks: &self.marks,
             paused: &self.paused,
             acting: &self.acting,
+            persons: None,
         }
     }
 
@@ -382,6 +383,7 @@ pub(super) fn system(collections: Vec<Collection>) -> System {
         pace: Pace::default(),
         collections: collections.into_iter().map(|one| (one.name.clone(), one)).collect(),
         exempt: Vec::new(),
+        third_party: None,
     }
 }
 

@@ -1,0 +1,233 @@
+//! Persons in a plan: whose records are meant, and how they are recognised.
+//!
+//! A record belongs to a person where a field of its own, or of a parent that `deep` links lead to,
+//! has one of the person's identities. `shallow` and `shared` links never make a record a person's.
+//!
+//! A field that goes with its category cannot recognise a record for long: once it is cleared,
+//! nobody could verify what was done, nor erase later what a minimum keeps. So an erasure reads
+//! fields that stay, and the keys of the records that only a going field names. Where these keys
+//! are not known, the going field is read and stays as long as its record.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use quietus_connectors::{FieldRef, FieldType, LinkKind, Predicate, SubjectAction, Value};
+
+use super::lists::{ListBook, ListSource};
+use super::reach::Place;
+use super::steering::Steering;
+use crate::datamap::{Field, FieldClass};
+use crate::domain::{CategoryName, CollectionName, SystemName};
+
+/// Links that a path may follow from a record to the person.
+const MOST_LINKS: usize = 3;
+
+/// Keys of records, by system and collection; each key in the order of the collection's key fields.
+pub type RecordKeys = BTreeMap<(SystemName, CollectionName), BTreeSet<Vec<Value>>>;
+
+/// Whom a plan is for and what is asked. What identifies them never prints.
+#[derive(Clone, PartialEq, Eq)]
+pub struct PersonScope {
+    /// What is asked.
+    pub action: SubjectAction,
+    /// By identity type, every spelling that counts (`domain::candidates`). Without any, nothing
+    /// acts.
+    pub identities: BTreeMap<String, BTreeSet<String>>,
+    /// Only these categories; `None` is all.
+    pub categories: Option<BTreeSet<CategoryName>>,
+    /// Keys of the persons' records that no staying field names. A collection that was looked
+    /// through has an entry, also an empty one; where there is none, fields that would go are read
+    /// and stay.
+    pub records: RecordKeys,
+}
+
+impl fmt::Debug for PersonScope {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let identities: BTreeMap<_, _> =
+            self.identities.iter().map(|(kind, values)| (kind, values.len())).collect();
+        formatter
+            .debug_struct("PersonScope")
+            .field("action", &self.action)
+            .field("identities", &identities)
+            .field("categories", &self.categories)
+            .finish_non_exhaustive()
+    }
+}
+
+impl PersonScope {
+    /// Whether a category is asked for.
+    pub(super) fn asks_for(&self, category: &CategoryName) -> bool {
+        self.categories.as_ref().is_none_or(|categories| categories.contains(category))
+    }
+
+    /// Spellings of an identity type; none where the type is not known of anybody.
+    fn spellings(&self, identity: &str) -> Option<&BTreeSet<String>> {
+        self.identities.get(identity).filter(|values| !values.is_empty())
+    }
+
+    fn keys(&self, place: Place<'_>) -> Option<&BTreeSet<Vec<Value>>> {
+        self.records.get(&(place.system.name.clone(), place.collection.name.clone()))
+    }
+
+    /// The collection's going fields are not read, because the keys of its records are known.
+    fn spares_going_fields(&self, place: Place<'_>) -> bool {
+        self.action == SubjectAction::Erase && self.keys(place).is_some()
+    }
+}
+
+/// A field that identifies the person of a record.
+pub(super) struct ReachField<'a> {
+    /// From the record.
+    pub(super) reference: FieldRef,
+    pub(super) field: &'a Field,
+    pub(super) identity: &'a str,
+    /// Where the field itself is.
+    pub(super) owner: Place<'a>,
+}
+
+/// The collection itself and every parent that `deep` links lead to, each with the way there.
+pub(super) fn deep_places(place: Place<'_>) -> Vec<(Vec<String>, Place<'_>)> {
+    let mut found = vec![(Vec::new(), place)];
+    let mut level = found.clone();
+    for _ in 0..MOST_LINKS {
+        let mut next = Vec::new();
+        for (via, here) in level {
+            for link in here.collection.links.iter().filter(|link| link.kind == LinkKind::Deep) {
+                if let Some(parent) = here.parent(&link.name) {
+                    let path: Vec<String> = via.iter().chain([&link.name]).cloned().collect();
+                    next.push((path, parent));
+                }
+            }
+        }
+        found.extend(next.iter().cloned());
+        level = next;
+    }
+    found
+}
+
+/// Every field that identifies the person of a record here.
+pub(super) fn reach(place: Place<'_>) -> Vec<ReachField<'_>> {
+    let mut found = Vec::new();
+    for (via, owner) in deep_places(place) {
+        for field in owner.collection.fields.values() {
+            if let Some(identity) = field.identity.as_deref() {
+                let reference = FieldRef { via: via.clone(), field: field.name.clone() };
+                found.push(ReachField { reference, field, identity, owner });
+            }
+        }
+    }
+    found
+}
+
+/// The record stays recognisable by the field as long as it exists.
+pub(super) fn stays(owner: Place<'_>, field: &Field, steering: &Steering) -> bool {
+    !matches!(field.class, FieldClass::Category(_))
+        || owner.collection.key.contains(&field.name)
+        || steering.reads_field(&owner.collection.name, &field.name)
+}
+
+/// Fields that have to stay because nothing else recognises records, and links on the way.
+pub(super) fn steer(scope: &PersonScope, place: Place<'_>, steering: &mut Steering) {
+    for one in reach(place) {
+        if scope.spellings(one.identity).is_none() {
+            continue;
+        }
+        if scope.action != SubjectAction::Erase || stays(one.owner, one.field, steering) {
+            steering.follow_links(place, &one.reference);
+        } else if !scope.spares_going_fields(one.owner) {
+            steering.follow(place, &one.reference);
+        }
+    }
+    for (via, owner) in deep_places(place) {
+        let keys = scope.keys(owner).is_some_and(|keys| !keys.is_empty());
+        if let Some(key) = owner.collection.key.first().filter(|_| keys) {
+            steering.follow_links(place, &FieldRef { via, field: key.clone() });
+        }
+    }
+}
+
+/// Records of one collection that belong to the persons.
+pub(super) struct Belonging {
+    pub(super) records: Predicate,
+    /// Why nobody's records can be told here; `None` where they can.
+    pub(super) not_covered: Option<String>,
+}
+
+/// "The record belongs to one of the persons."
+pub(super) fn belonging(
+    scope: &PersonScope,
+    place: Place<'_>,
+    steering: &Steering,
+    lists: &mut ListBook,
+) -> Belonging {
+    let mut parts = Vec::new();
+    let mut known = false;
+    let fields = reach(place);
+    for one in &fields {
+        let Some(spellings) = scope.spellings(one.identity) else { continue };
+        known = true;
+        if scope.spares_going_fields(one.owner) && !stays(one.owner, one.field, steering) {
+            continue;
+        }
+        let field = (one.reference.clone(), one.field.field_type);
+        let entries = spellings.iter().filter_map(|value| fit_identity(value, field.1));
+        let entries: BTreeSet<Vec<Value>> = entries.map(|value| vec![value]).collect();
+        if !entries.is_empty() {
+            let source = ListSource::Persons { identity: one.identity.to_owned() };
+            parts.push(lists.listed(source, &[field], entries));
+        }
+    }
+    for (via, owner) in deep_places(place) {
+        let Some(keys) = scope.keys(owner).filter(|keys| !keys.is_empty()) else { continue };
+        let fields: Vec<(FieldRef, FieldType)> = owner
+            .collection
+            .key
+            .iter()
+            .filter_map(|name| owner.collection.fields.get(name))
+            .map(|field| {
+                let reference = FieldRef { via: via.clone(), field: field.name.clone() };
+                (reference, field.field_type)
+            })
+            .collect();
+        let whole = |key: &&Vec<Value>| key.len() == fields.len() && !key.contains(&Value::Null);
+        let entries: BTreeSet<Vec<Value>> = keys.iter().filter(whole).cloned().collect();
+        if fields.len() == owner.collection.key.len() && !entries.is_empty() {
+            let source = ListSource::PersonRecords { collection: owner.collection.name.clone() };
+            parts.push(lists.listed(source, &fields, entries));
+        }
+    }
+    let not_covered = (!known && parts.is_empty()).then(|| uncovered(place, &fields));
+    Belonging { records: Predicate::any(parts), not_covered }
+}
+
+/// Why nothing that is known of the persons leads to records of this collection.
+fn uncovered(place: Place<'_>, fields: &[ReachField<'_>]) -> String {
+    let name = &place.collection.name;
+    let mut kinds: Vec<&str> = fields.iter().map(|one| one.identity).collect();
+    kinds.sort_unstable();
+    kinds.dedup();
+    if kinds.is_empty() {
+        format!(
+            "no known identity reaches collection `{name}`: mark the field that identifies the person, or link it with `deep` to a collection that has one"
+        )
+    } else {
+        format!(
+            "no known identity reaches collection `{name}`: it is asked by `{}`, of which none is known",
+            kinds.join("`, `")
+        )
+    }
+}
+
+/// The identity as a field of this type holds it; `None` where no record can hold it, so that a
+/// number in another spelling or a word for a number never meets somebody else's.
+pub(super) fn fit_identity(value: &str, field_type: FieldType) -> Option<Value> {
+    match field_type {
+        FieldType::Text | FieldType::Address => Some(Value::Text(value.to_owned())),
+        FieldType::Integer => {
+            let number: i64 = value.parse().ok()?;
+            (number.to_string() == value).then_some(Value::Integer(number))
+        }
+        FieldType::Uuid => value.parse().ok().map(Value::Uuid),
+        _ => None,
+    }
+}
