@@ -17,6 +17,5 @@ pub use identity::{
 };
 pub use name::{CategoryName, CollectionName, NameError, RuleName, ScheduleName, SystemName};
 pub use period::{PeriodError, RetentionPeriod, Rounding};
-pub use state::{AskedRight, CaseOutcome, CaseState, JobState, RequestOutcome, RequestState};
 pub use phone::Numbering;
-pub use state::{CaseOutcome, CaseState, JobState};
+pub use state::{AskedRight, CaseOutcome, CaseState, JobState, RequestOutcome, RequestState};

@@ -1,14 +1,17 @@
-//! Rights of persons: under which law somebody asks, and until when an answer is due.
+//! Rights of persons: under which law somebody asks, until when an answer is due, and what letters
+//! say.
 //!
 //! Pure: the tables are data, days are counted on the controller's calendar, and nothing here
 //! knows the time.
 
 mod calendar;
 mod deadline;
+mod letter;
 mod regime;
 
 pub use calendar::WorkingCalendar;
 pub use deadline::{ClockStop, Deadlines, Extended, Promise, deadlines};
+pub use letter::{Facts, KeptPart, LetterError, ToldParty, Written, built_in, write};
 pub use regime::{Regime, RegimeError, Regimes};
 
 #[cfg(test)]
