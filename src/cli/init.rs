@@ -68,6 +68,17 @@ fn write_new(path: &Path, content: &[u8]) -> std::io::Result<()> {
 mod tests {
     use super::*;
 
+    /// A binary that reads them from the disk works only beside its sources.
+    #[test]
+    fn the_files_are_inside_of_the_binary() {
+        let names: Vec<_> = Start::iter().collect();
+        assert!(names.len() > 5, "{names:?}");
+        for name in names {
+            let file = Start::get(&name).unwrap();
+            assert!(matches!(file.data, std::borrow::Cow::Borrowed(_)), "{name}");
+        }
+    }
+
     #[test]
     fn what_it_writes_passes_check_and_is_never_written_over() {
         let folder = tempfile::tempdir().unwrap();
