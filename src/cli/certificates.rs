@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 
 use super::FINE;
-use super::opening::{complain, fail, open, say};
+use super::opening::{complain, say, with_product};
 use super::plan_text::new_table;
 use crate::app::{AppError, Quietus};
 use crate::store::CertificateFilter;
@@ -55,21 +55,17 @@ pub enum Command {
 
 /// Runs the command.
 pub async fn run(arguments: &Arguments, folder: &Path) -> u8 {
-    let product = match open(folder).await {
-        Ok(product) => product,
-        Err(code) => return code,
-    };
-    let result = match &arguments.command {
-        Command::List { system, rule, limit } => {
-            list(&product, system.clone(), rule.clone(), *limit).await
+    with_product(folder, async |product| {
+        match &arguments.command {
+            Command::List { system, rule, limit } => {
+                list(product, system.clone(), rule.clone(), *limit).await?;
+            }
+            Command::Show { certificate } => show(product, certificate).await?,
+            Command::Export { certificate, to } => export(product, certificate, to).await?,
         }
-        Command::Show { certificate } => show(&product, certificate).await,
-        Command::Export { certificate, to } => export(&product, certificate, to).await,
-    };
-    match result {
-        Ok(()) => FINE,
-        Err(error) => fail(&error),
-    }
+        Ok(FINE)
+    })
+    .await
 }
 
 async fn list(

@@ -6,9 +6,11 @@ use clap::Args;
 use quietus_connectors::Value;
 
 use super::FINE;
-use super::opening::{fail, open, read_moment, say};
+use super::opening::{read_moment, say, with_product};
+use super::remark::actor;
 use crate::app::event::PostedEvent;
-use crate::app::{Actor, AppError, Quietus};
+use crate::app::{AppError, Quietus};
+use crate::domain::Remark;
 use crate::store::Recorded;
 
 /// Post a business event.
@@ -38,19 +40,12 @@ pub struct Arguments {
     pub idempotency_key: Option<String>,
     /// Who posts it.
     #[arg(long, value_name = "NAME", default_value = "operator", env = "QUIETUS_BY")]
-    pub by: String,
+    pub by: Remark,
 }
 
 /// Runs the command.
 pub async fn run(arguments: &Arguments, folder: &Path) -> u8 {
-    let product = match open(folder).await {
-        Ok(product) => product,
-        Err(code) => return code,
-    };
-    match post(&product, arguments).await {
-        Ok(()) => FINE,
-        Err(error) => fail(&error),
-    }
+    with_product(folder, async |product| post(product, arguments).await.map(|()| FINE)).await
 }
 
 async fn post(product: &Quietus, arguments: &Arguments) -> Result<(), AppError> {
@@ -66,7 +61,7 @@ async fn post(product: &Quietus, arguments: &Arguments) -> Result<(), AppError> 
             occurred_at,
             revokes: arguments.revoke,
             idempotency_key: arguments.idempotency_key.clone(),
-            actor: Actor(arguments.by.clone()),
+            actor: actor(&arguments.by),
         })
         .await?;
     say(match recorded {

@@ -6,16 +6,15 @@ use clap::{Args, Subcommand};
 
 use comfy_table::ColumnConstraint;
 use quietus_connectors::Value;
-use uuid::Uuid;
 
 use super::FINE;
-use super::opening::{fail, open, say};
+use super::opening::{say, with_product};
 use super::plan_text::new_table;
+use super::remark::actor;
 use crate::app::explain::read_value;
 use crate::app::hold::PlaceHold;
-use crate::app::{Actor, AppError, Quietus};
-use crate::domain::{CategoryName, CollectionName, HoldScope, LegalHold, SystemName};
-use crate::store::HoldKey;
+use crate::app::{AppError, Quietus};
+use crate::domain::{CategoryName, CollectionName, HoldScope, LegalHold, Remark, SystemName};
 
 /// Place, release and list legal holds.
 #[derive(Debug, Args)]
@@ -42,7 +41,7 @@ pub enum Command {
         hold: String,
         /// Who releases it.
         #[arg(long, value_name = "NAME", default_value = "operator", env = "QUIETUS_BY")]
-        by: String,
+        by: Remark,
     },
     /// List holds.
     List {
@@ -55,8 +54,8 @@ pub enum Command {
 /// What a hold covers: everything that meets every part that is given.
 #[derive(Debug, Args)]
 pub struct PlaceArguments {
-    /// The matter it belongs to.
-    pub matter: String,
+    /// The matter it belongs to: a file number, not a name.
+    pub matter: Remark,
     /// Only this system.
     #[arg(long, value_name = "NAME")]
     pub system: Option<String>,
@@ -75,32 +74,28 @@ pub struct PlaceArguments {
     /// Everything, in every system.
     #[arg(long, conflicts_with_all = ["system", "collection", "category", "record", "subject"])]
     pub everything: bool,
-    /// Why; no personal data.
+    /// Why, in one line that names nobody, such as the number of a ticket.
     #[arg(long, value_name = "WHY")]
-    pub reason: String,
+    pub reason: Remark,
     /// When somebody must look at it again.
     #[arg(long, value_name = "DAY")]
     pub review_on: Option<jiff::civil::Date>,
     /// Who places it.
     #[arg(long, value_name = "NAME", default_value = "operator", env = "QUIETUS_BY")]
-    pub by: String,
+    pub by: Remark,
 }
 
 /// Runs the command.
 pub async fn run(arguments: &Arguments, folder: &Path) -> u8 {
-    let product = match open(folder).await {
-        Ok(product) => product,
-        Err(code) => return code,
-    };
-    let result = match &arguments.command {
-        Command::Place(place) => place_hold(&product, place).await,
-        Command::Release { hold, by } => release(&product, hold, by).await,
-        Command::List { all } => list(&product, *all).await,
-    };
-    match result {
-        Ok(()) => FINE,
-        Err(error) => fail(&error),
-    }
+    with_product(folder, async |product| {
+        match &arguments.command {
+            Command::Place(place) => place_hold(product, place).await?,
+            Command::Release { hold, by } => release(product, hold, by).await?,
+            Command::List { all } => list(product, *all).await?,
+        }
+        Ok(FINE)
+    })
+    .await
 }
 
 async fn place_hold(product: &Quietus, place: &PlaceArguments) -> Result<(), AppError> {
@@ -112,11 +107,11 @@ async fn place_hold(product: &Quietus, place: &PlaceArguments) -> Result<(), App
     }
     let id = product
         .place_hold(PlaceHold {
-            matter: place.matter.clone(),
+            matter: place.matter.to_string(),
             scope,
-            reason: place.reason.clone(),
+            reason: place.reason.to_string(),
             review_on: place.review_on,
-            actor: Actor(place.by.clone()),
+            actor: actor(&place.by),
         })
         .await?;
     product.advance_log().await?;
@@ -172,9 +167,8 @@ fn identity_value(product: &Quietus, identity: &str, text: &str) -> Value {
         .unwrap_or_else(|| Value::Text(text.to_owned()))
 }
 
-async fn release(product: &Quietus, hold: &str, by: &str) -> Result<(), AppError> {
-    let key = Uuid::parse_str(hold).map_or_else(|_| HoldKey::Matter(hold.to_owned()), HoldKey::Id);
-    let count = product.release_hold(key, &Actor(by.to_owned())).await?;
+async fn release(product: &Quietus, hold: &str, by: &Remark) -> Result<(), AppError> {
+    let count = product.release_named(hold, &actor(by)).await?;
     product.advance_log().await?;
     say(format!("{count} hold(s) released; held jobs go on"));
     Ok(())

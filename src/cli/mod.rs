@@ -17,6 +17,7 @@ pub mod opening;
 pub mod pauses;
 pub mod plan_text;
 pub mod planning;
+pub mod remark;
 pub mod run;
 pub mod schema;
 pub mod verify;
@@ -26,6 +27,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::config;
+use crate::domain::Remark;
 use crate::telemetry::{LogFormat, SystemClock, start_logging};
 
 /// All went well.
@@ -170,7 +172,13 @@ async fn dispatch(arguments: &Arguments) -> u8 {
         Command::Datamap(inner) => datamap::run(inner, folder).await,
         Command::Plan(inner) => planning::plan(inner, folder).await,
         Command::Explain(inner) => planning::explain(inner, folder).await,
-        Command::Run(inner) => run::run(inner, folder).await,
+        Command::Run(inner) => match Remark::parse(&inner.by) {
+            Ok(_) => run::run(inner, folder).await,
+            Err(error) => {
+                opening::complain(&format!("`--by` (or `QUIETUS_BY`) {error}"));
+                WRONG_INPUT
+            }
+        },
         Command::Work(inner) => run::work(inner, folder).await,
         Command::Event(inner) => events::run(inner, folder).await,
         Command::Hold(inner) => holds::run(inner, folder).await,

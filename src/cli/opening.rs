@@ -59,6 +59,18 @@ pub async fn open(folder: &Path) -> Result<Arc<Quietus>, u8> {
     open_loaded(load(folder)?).await
 }
 
+/// Opens the instance of a folder, does something with it and gives the exit code; what is wrong
+/// has been printed.
+pub async fn with_product(
+    folder: &Path,
+    work: impl AsyncFnOnce(&Arc<Quietus>) -> Result<u8, AppError>,
+) -> u8 {
+    match open(folder).await {
+        Ok(product) => work(&product).await.unwrap_or_else(|error| fail(&error)),
+        Err(code) => code,
+    }
+}
+
 /// Opens an instance whose files are read.
 ///
 /// # Errors

@@ -5,7 +5,7 @@ use std::path::Path;
 use clap::{Args, ValueEnum};
 
 use super::explain_text::{explanation_json, explanation_text};
-use super::opening::{WARN, complain, fail, open, read_moment, say};
+use super::opening::{WARN, complain, read_moment, say, with_product};
 use super::plan_text::{forecast_json, forecast_text};
 use super::{FINE, NOT_DONE};
 use crate::app::{AppError, Quietus};
@@ -70,11 +70,7 @@ pub enum Look {
 
 /// Runs `plan`.
 pub async fn plan(arguments: &PlanArguments, folder: &Path) -> u8 {
-    let product = match open(folder).await {
-        Ok(product) => product,
-        Err(code) => return code,
-    };
-    try_plan(&product, arguments).await.unwrap_or_else(|error| fail(&error))
+    with_product(folder, async |product| try_plan(product, arguments).await).await
 }
 
 async fn try_plan(product: &Quietus, arguments: &PlanArguments) -> Result<u8, AppError> {
@@ -108,11 +104,7 @@ async fn try_plan(product: &Quietus, arguments: &PlanArguments) -> Result<u8, Ap
 
 /// Runs `explain`.
 pub async fn explain(arguments: &ExplainArguments, folder: &Path) -> u8 {
-    let product = match open(folder).await {
-        Ok(product) => product,
-        Err(code) => return code,
-    };
-    try_explain(&product, arguments).await.unwrap_or_else(|error| fail(&error))
+    with_product(folder, async |product| try_explain(product, arguments).await).await
 }
 
 async fn try_explain(product: &Quietus, arguments: &ExplainArguments) -> Result<u8, AppError> {
