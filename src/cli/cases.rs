@@ -7,7 +7,7 @@ use clap::Args;
 
 use uuid::Uuid;
 
-use super::opening::{BAD, DIM, GOOD, STRONG, WARN, number, say, with_product};
+use super::opening::{BAD, DIM, GOOD, STRONG, WARN, number, read_id, say, with_product};
 use super::plan_text::new_table;
 use super::remark::actor;
 use super::{FINE, NOT_DONE};
@@ -23,18 +23,23 @@ use crate::store::{Case, CaseFilter, Job};
   quietus status CASE            one case with its jobs and attempts")]
 pub struct StatusArguments {
     /// A case; without one, the latest are listed.
+    #[arg(value_parser = read_id)]
     pub case: Option<Uuid>,
     /// How many to list.
-    #[arg(long, default_value_t = 10)]
+    #[arg(long, value_name = "NUMBER", default_value_t = 10)]
     pub limit: u32,
 }
 
 /// Agree to a case that exceeds a cap.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
-  quietus approve 0198… --by \"Grace Example\" --reason \"first run over ten years, FIN-1234\"")]
+  quietus approve 0198… --by \"Grace Example\" --reason \"first run over ten years, FIN-1234\"
+
+What you write as the reason and the name is kept as evidence. Write no e-mail address,
+telephone number or IBAN: they are refused.")]
 pub struct ApproveArguments {
     /// The case.
+    #[arg(value_parser = read_id)]
     pub case: Uuid,
     /// Who agrees; not the author of a rule whose cap is exceeded.
     #[arg(long, value_name = "NAME", env = "QUIETUS_BY")]
@@ -47,9 +52,13 @@ pub struct ApproveArguments {
 /// Call off a case.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
-  quietus cancel 0198… --reason \"rule was widened by mistake, OPS-1234\"")]
+  quietus cancel 0198… --reason \"rule was widened by mistake, OPS-1234\"
+
+What you write as the reason and the name is kept as evidence. Write no e-mail address,
+telephone number or IBAN: they are refused.")]
 pub struct CancelArguments {
     /// The case.
+    #[arg(value_parser = read_id)]
     pub case: Uuid,
     /// Who calls it off.
     #[arg(long, value_name = "NAME", default_value = "operator", env = "QUIETUS_BY")]
@@ -66,7 +75,7 @@ pub struct CancelArguments {
   quietus retry --job 0198…      one job")]
 pub struct RetryArguments {
     /// One job.
-    #[arg(long, conflicts_with = "system")]
+    #[arg(long, value_name = "JOB", conflicts_with = "system", value_parser = read_id)]
     pub job: Option<Uuid>,
     /// Every failed job of a system; without either, every failed job.
     #[arg(long, value_name = "NAME")]
@@ -116,7 +125,8 @@ async fn show(product: &Arc<Quietus>, arguments: &StatusArguments) -> Result<u8,
 /// Where there is no such case.
 pub async fn print_case(product: &Arc<Quietus>, id: Uuid) -> Result<(), AppError> {
     let case = product.store.case(id).await?;
-    let case = case.ok_or_else(|| AppError::Input(format!("there is no case `{id}`")))?;
+    let case = case
+        .ok_or_else(|| AppError::Input(format!("there is no case `{id}`: see `quietus status`")))?;
     print_head(product, &case);
     for job in product.store.jobs_of_case(id).await? {
         print_job(&job);

@@ -8,7 +8,7 @@ use comfy_table::ColumnConstraint;
 use quietus_connectors::Value;
 
 use super::FINE;
-use super::opening::{say, with_product};
+use super::opening::{read_day, say, with_product};
 use super::plan_text::new_table;
 use super::remark::actor;
 use crate::app::explain::read_value;
@@ -36,6 +36,8 @@ pub enum Command {
     /// Place a hold: nothing in its scope is disposed of until it is released.
     Place(PlaceArguments),
     /// Release a hold by its identifier, or all of a matter.
+    #[command(after_help = "Example:
+  quietus hold release LIT-2026-7 --by \"Grace Example\"")]
     Release {
         /// Identifier of a hold, or a matter.
         hold: String,
@@ -44,6 +46,9 @@ pub enum Command {
         by: Remark,
     },
     /// List holds.
+    #[command(after_help = "Examples:
+  quietus hold list
+  quietus hold list --all           released ones too")]
     List {
         /// Released ones too.
         #[arg(long)]
@@ -53,6 +58,14 @@ pub enum Command {
 
 /// What a hold covers: everything that meets every part that is given.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  quietus hold place LIT-2026-7 --system billing --reason \"dispute over an invoice\"
+  quietus hold place LIT-2026-7 --category order.invoice --reason \"tax audit, TAX-123\"
+  quietus hold place LIT-2026-7 --everything --reason \"court order 12 O 345/26\"
+
+What you write as the matter, the reason and the name is kept as evidence. Write no e-mail
+address, telephone number or IBAN: they are refused. Whom a hold is about is said by `--subject`
+or `--record`, which are sealed.")]
 pub struct PlaceArguments {
     /// The matter it belongs to: a file number, not a name.
     pub matter: Remark,
@@ -78,7 +91,7 @@ pub struct PlaceArguments {
     #[arg(long, value_name = "WHY")]
     pub reason: Remark,
     /// When somebody must look at it again.
-    #[arg(long, value_name = "DAY")]
+    #[arg(long, value_name = "DAY", value_parser = read_day)]
     pub review_on: Option<jiff::civil::Date>,
     /// Who places it.
     #[arg(long, value_name = "NAME", default_value = "operator", env = "QUIETUS_BY")]
@@ -102,7 +115,7 @@ async fn place_hold(product: &Quietus, place: &PlaceArguments) -> Result<(), App
     let scope = scope_of(product, place)?;
     if scope == HoldScope::default() && !place.everything {
         return Err(AppError::Input(
-            "say what it covers, or `--everything` for all data of every system".to_owned(),
+            "the hold covers nothing: name a `--system`, `--collection`, `--category`, `--record` or `--subject`, or `--everything` for all data of every system".to_owned(),
         ));
     }
     let id = product

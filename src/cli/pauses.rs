@@ -17,7 +17,10 @@ use crate::domain::Remark;
   quietus pause everything --reason \"migration of the CRM\"
   quietus pause rule contact-after-contract --reason \"period under review\"
   quietus pause system billing --reason \"year-end closing\"
-  quietus pause case 0198… --reason \"to look at it first\"")]
+  quietus pause case 0198… --reason \"to look at it first\"
+
+What you write as the reason and the name is kept as evidence. Write no e-mail address,
+telephone number or IBAN: they are refused.")]
 pub struct PauseArguments {
     /// `everything`, `rule`, `system` or `case`.
     pub what: String,

@@ -157,11 +157,7 @@ pub async fn approve(
     Id(id): Id,
     Json(body): Json<ReasonBody>,
 ) -> Answer {
-    let reason = remark("reason", &body.reason)?;
-    must_be(api.product.has_case(id).await?)?;
-    let product = api.product.clone();
-    let work = async move { product.approve(id, &caller.actor(), reason.as_str()).await };
-    decided(&api, json!({ "case": id, "approved": true }), work).await
+    decide(&api, &caller, id, &body, Decision::Approve).await
 }
 
 /// `POST /v1/cases/{id}/cancel`.
@@ -171,11 +167,37 @@ pub async fn cancel(
     Id(id): Id,
     Json(body): Json<ReasonBody>,
 ) -> Answer {
+    decide(&api, &caller, id, &body, Decision::Cancel).await
+}
+
+/// What a person decides about a case.
+#[derive(Clone, Copy)]
+enum Decision {
+    Approve,
+    Cancel,
+}
+
+async fn decide(
+    api: &Api,
+    caller: &Caller,
+    case: Uuid,
+    body: &ReasonBody,
+    decision: Decision,
+) -> Answer {
     let reason = remark("reason", &body.reason)?;
-    must_be(api.product.has_case(id).await?)?;
-    let product = api.product.clone();
-    let work = async move { product.cancel(id, &caller.actor(), reason.as_str()).await };
-    decided(&api, json!({ "case": id, "cancelled": true }), work).await
+    must_be(api.product.has_case(case).await?)?;
+    let (product, actor) = (api.product.clone(), caller.actor());
+    let work = async move {
+        match decision {
+            Decision::Approve => product.approve(case, &actor, reason.as_str()).await,
+            Decision::Cancel => product.cancel(case, &actor, reason.as_str()).await,
+        }
+    };
+    let done = match decision {
+        Decision::Approve => "approved",
+        Decision::Cancel => "cancelled",
+    };
+    decided(api, json!({ "case": case, done: true }), work).await
 }
 
 /// `POST /v1/jobs/{id}/retry`.
