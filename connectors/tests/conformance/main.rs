@@ -26,6 +26,7 @@ mod references;
 mod restriction;
 mod resume;
 mod scope;
+mod steering;
 mod strategies;
 mod verification;
 
@@ -105,6 +106,12 @@ conformance! {
         scope::constants_are_values_and_never_sql,
         scope::lists_of_ten_thousand_keys,
         scope::an_empty_order_and_an_absent_subject_are_done_with_zero,
+        steering::a_hold_through_a_collections_own_link_is_not_cleared,
+        steering::a_start_through_a_collections_own_link_is_not_cleared,
+        steering::a_held_category_of_a_linked_person_stays,
+        steering::a_held_category_of_a_person_who_is_not_held_is_refused,
+        steering::who_reads_a_field_is_treated_before_it_goes,
+        steering::a_replacement_that_a_list_could_name_is_refused,
         strategies::null_empties_every_type,
         strategies::constants_of_every_type,
         strategies::days_and_moments_lose_their_detail,
