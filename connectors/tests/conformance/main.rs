@@ -136,6 +136,7 @@ conformance! {
         reach::wrong_credentials_are_misconfigured_and_not_printed,
         reach::an_unreachable_server_is_transient,
         reach::missing_privileges_are_named,
+        reach::a_missing_right_to_temporary_tables_is_named,
         reach::a_broken_connection_is_never_done,
         locks::gives_way_to_a_lock_and_finishes_later,
         locks::applications_do_not_queue_behind_the_connector,
