@@ -112,7 +112,7 @@ impl Target {
             session.command(&setting).await?;
         }
         if let Session::MariaDb(_) = session {
-            session.mariadb_statement_timeout(pace).await?;
+            session.mariadb_bounds(pace).await?;
         }
         Ok(session)
     }
@@ -164,18 +164,21 @@ impl Session {
     }
 
     /// MariaDB bounds every statement, MySQL only reading ones; which it is shows in the setting
-    /// that it knows.
-    async fn mariadb_statement_timeout(&mut self, pace: &Pace) -> Result<(), Fault> {
+    /// that it knows. Nothing but this time bounds a recursive query.
+    async fn mariadb_bounds(&mut self, pace: &Pace) -> Result<(), Fault> {
         let found = self
             .fetch(&Fragment::raw("SHOW VARIABLES WHERE variable_name = 'max_statement_time'"))
             .await?;
         let milliseconds = pace.statement_timeout_ms;
         if found.is_empty() {
-            self.command(&format!("SET SESSION max_execution_time = {milliseconds}")).await
+            self.command(&format!("SET SESSION max_execution_time = {milliseconds}")).await?;
+            self.command("SET SESSION cte_max_recursion_depth = 4294967295").await
         } else {
             let seconds = milliseconds / 1000;
             let rest = milliseconds % 1000;
-            self.command(&format!("SET SESSION max_statement_time = {seconds}.{rest:03}")).await
+            self.command(&format!("SET SESSION max_statement_time = {seconds}.{rest:03}")).await?;
+            // Beyond its limit MariaDB answers with what a recursive query has found so far.
+            self.command("SET SESSION max_recursive_iterations = 4294967295").await
         }
     }
 
