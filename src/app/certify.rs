@@ -133,6 +133,7 @@ impl Quietus {
                 evidence: self.references(&about_job).await?,
                 capabilities: self.capabilities(system),
                 job,
+                called_off: case.cancelled.as_ref().map(|decision| decision.reason.as_str()),
                 holds,
                 zone: &self.zone,
             });

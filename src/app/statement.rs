@@ -39,6 +39,8 @@ pub(crate) struct SystemAccount<'a> {
     pub(crate) plan: &'a SystemPlan,
     pub(crate) counts: Option<&'a Counts>,
     pub(crate) job: Option<&'a Job>,
+    /// Why the case was called off, if it was.
+    pub(crate) called_off: Option<&'a str>,
     pub(crate) outcome: Vec<CollectionOutcome>,
     pub(crate) verification: Option<VerificationOnRecord>,
     pub(crate) started_at: Option<Timestamp>,
@@ -375,10 +377,9 @@ impl SystemAccount<'_> {
                 (StatementOutcome::Failed, Some(self.failure(why)))
             }
             JobState::Cancelled => {
-                let why = if job.hold_matters.is_empty() {
-                    "called off".to_owned()
-                } else {
-                    format!("called off while held by matter {}", job.hold_matters.join(", "))
+                let why = match self.called_off {
+                    Some(reason) => format!("called off: {reason}"),
+                    None => "called off".to_owned(),
                 };
                 (StatementOutcome::Skipped, Some(self.failure(why)))
             }

@@ -83,10 +83,15 @@ async fn once(product: &Arc<Quietus>, arguments: &RunArguments) -> Result<u8, Ap
         None => product.this_second(),
     };
     let acting = product.acting(&arguments.schedule)?;
+    // Only a run for everything that is due now asks for all that earlier ones asked for.
+    let takes_over = arguments.schedule.is_empty() && arguments.as_of.is_none();
     let mut worst = FINE;
     for case in product.unfinished_cases().await? {
         say(format!("case {case} of an earlier run is not finished; it goes on first"));
         worst = worst.max(carry_out(product, case).await?);
+        if takes_over && product.take_over_if_held(case).await? {
+            say(format!("case {case} is called off: this run takes over what is held"));
+        }
     }
     let opened = product
         .open_case(Opening {
@@ -100,7 +105,10 @@ async fn once(product: &Arc<Quietus>, arguments: &RunArguments) -> Result<u8, Ap
     let code = match opened {
         CaseOpened::Open { case } => carry_out(product, case).await?,
         CaseOpened::AwaitingApproval { case, exceeded } => {
-            product.take_over_waiting_cases(case).await?;
+            if takes_over {
+                product.take_over_waiting_cases(case).await?;
+            }
+            product.advance_log().await?;
             say(format!("{WARN}nothing was deleted:{WARN:#} {}", words_for(&exceeded)));
             say(format!(
                 "case {case} waits for a second person, who is not the author of the rule:\n  quietus approve {case} --by NAME --reason WHY\n  quietus run --once      carries it out afterwards\n  quietus cancel {case} --reason WHY"
