@@ -157,3 +157,32 @@ async fn a_person_held_meanwhile_stays_on_sqlite() {
 async fn a_person_held_meanwhile_stays_on_postgresql() {
     a_person_held_meanwhile_stays(Kind::Postgres, Kind::Postgres).await;
 }
+
+/// A run while the hold is in force takes the held case over: its certificate says what was done
+/// and names the matter, and after the release one run does the rest.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_under_a_hold_takes_over_what_is_held() {
+    let (company, child, case) = under_way(Kind::Sqlite, Kind::Sqlite).await;
+    company
+        .quietus(&["hold", "place", "LIT-1", "--system", "heap", "--reason", "a lawsuit"])
+        .await
+        .expect(0);
+    wait(child).await.expect(1);
+    let left = heap::left(&company).await;
+    company.quietus(&["run", "--once"]).await.expect(1);
+    assert_eq!(heap::left(&company).await, left, "held is held");
+    let first = company.certificate_of(&case).await;
+    assert_eq!(first.overall(), "partial");
+    let gone = (OLD + 10 - left).unsigned_abs();
+    assert_eq!(first.sum("deleted", "heap", "notes", Some("note.body")), gone);
+    let reason = first.statements()[0]["failure"]["reason"].as_str().unwrap();
+    assert!(reason.contains("LIT-1"), "{reason}");
+
+    company.quietus(&["hold", "release", "LIT-1"]).await.expect(0);
+    company.quietus(&["run", "--once"]).await.expect(1);
+    let last = company.quietus(&["run", "--once"]).await.expect(0);
+    assert!(last.out.contains("complete"), "{}", last.out);
+    assert_eq!(heap::left(&company).await, 10);
+    assert_eq!(company.certificate("latest").await.overall(), "complete");
+    company.check_log().await;
+}
