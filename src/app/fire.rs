@@ -22,7 +22,7 @@ use crate::store::{
 pub const SCHEDULER: &str = "scheduler";
 
 /// An occurrence that is looked at later than this was missed, for schedules that skip those.
-const MISSED_AFTER: jiff::SignedDuration = jiff::SignedDuration::from_mins(15);
+pub(crate) const MISSED_AFTER: jiff::SignedDuration = jiff::SignedDuration::from_mins(15);
 
 impl Quietus {
     /// Writes down the moment from which each schedule counts; later calls change nothing.
