@@ -45,6 +45,7 @@ pub use holds::{Hold, HoldFilter, HoldKey, NewHold};
 pub use jobs::{BlockedReason, Job, JobFault, JobKind, NewJob};
 pub use leases::Lead;
 pub use log::{Checkpoint, Head, Leaf, LogState, NewLog, SequencedBatch, Tile};
+pub use marks::NewMark;
 pub use pauses::{NewPause, Pause, PauseScope};
 pub use schedules::{Disposition, Fire, FireBatch, NewFire, ScheduleCursor};
 pub use settlement::{Settle, Settlement};
