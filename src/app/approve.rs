@@ -3,10 +3,11 @@
 use serde_json::json;
 use uuid::Uuid;
 
+use super::open_case::PlanOnRecord;
 use super::recording::About;
 use super::{Actor, AppError, Quietus};
 use crate::evidence::EvidenceKind;
-use crate::store::{Approval, Decision};
+use crate::store::{Approval, BlockedReason, Decision};
 
 impl Quietus {
     /// Agrees to a case that exceeds a cap.
@@ -26,6 +27,10 @@ impl Quietus {
                 people.join(", ")
             )));
         }
+        let wrote = self.authors_of_waiting_jobs(case).await?;
+        if wrote.iter().any(|author| author.eq_ignore_ascii_case(&actor.0)) {
+            return Err(same_person(actor));
+        }
         let evidence = self.record(
             EvidenceKind::CaseApproved,
             About { case: Some(case), job: None },
@@ -40,11 +45,30 @@ impl Quietus {
             Approval::NotAwaiting => Err(AppError::Input(format!(
                 "case `{case}` does not wait for an approval: see `quietus status`"
             ))),
-            Approval::SamePerson => Err(AppError::Input(format!(
-                "`{}` wrote a rule whose cap is exceeded, or opened the case: somebody else has to approve",
-                actor.0
-            ))),
+            Approval::SamePerson => Err(same_person(actor)),
         }
+    }
+
+    /// Who wrote rules of systems whose jobs found more to do while they were under way. Those that
+    /// wait from the start are the case's own matter: it names their authors.
+    async fn authors_of_waiting_jobs(&self, case: Uuid) -> Result<Vec<String>, AppError> {
+        let jobs = self.store.jobs_of_case(case).await?;
+        let waiting: Vec<&str> = jobs
+            .iter()
+            .filter(|job| job.attempt > 0 && job.blocked == Some(BlockedReason::Cap))
+            .map(|job| job.system.as_str())
+            .collect();
+        let Some(case) = self.store.case(case).await?.filter(|_| !waiting.is_empty()) else {
+            return Ok(Vec::new());
+        };
+        let on_record = PlanOnRecord::of(&case)?;
+        let pinned = self.pinned(&case).await?;
+        let plans =
+            on_record.plan.systems.iter().filter(|one| waiting.contains(&one.system.as_str()));
+        let cited = plans.flat_map(|one| &one.steps).filter_map(|step| step.rule.as_ref());
+        let rules =
+            cited.filter_map(|rule| pinned.rules().rules.iter().find(|one| one.name == rule.name));
+        Ok(rules.map(|rule| rule.author.clone()).collect())
     }
 
     /// Calls a case off. Running jobs stop at their next chunk.
@@ -58,4 +82,11 @@ impl Quietus {
         }
         Err(AppError::Input(format!("case `{case}` is not open: see `quietus status`")))
     }
+}
+
+fn same_person(actor: &Actor) -> AppError {
+    AppError::Input(format!(
+        "`{}` wrote a rule whose cap is exceeded, or opened the case: somebody else has to approve",
+        actor.0
+    ))
 }

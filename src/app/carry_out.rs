@@ -4,7 +4,7 @@
 //! The moment, the rules and the data map are those that the case pinned; holds, pauses and
 //! revoked events are those of now, so an attempt never does more than its plan.
 
-use quietus_connectors::{Connector, Fault, Order, Outcome, Receipt, Verification};
+use quietus_connectors::{Connector, Fault, Order, Receipt, Verification};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
@@ -13,9 +13,12 @@ use uuid::Uuid;
 use super::crash::CrashPoint;
 use super::prepare::Ready;
 use super::progress::{Done, Stopped, Watch, WatchState};
+use super::recount::{Answer, question};
+use super::settle::counts_at_planning;
 use super::{AppError, Quietus};
+use crate::plan::CapExceeded;
 use crate::schedule::Timetable;
-use crate::store::{Case, Claim, ClaimedJob, Settlement, Tenure};
+use crate::store::{BlockedReason, Case, Claim, ClaimedJob, Settlement, Tenure};
 
 /// What a job carries. Tagged, so that a later version can tell what an earlier one wrote.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,6 +34,9 @@ pub enum Payload {
         most_records: Option<u64>,
         /// The system was counted at planning.
         counted: bool,
+        /// The version of holds under which it was counted.
+        #[serde(default)]
+        holds_version: Option<u64>,
     },
 }
 
@@ -110,28 +116,28 @@ impl Quietus {
             product: self,
             tenure: attempt.tenure.clone(),
             started: prepared.started,
-            finished_rounds: attempt.done.rounds.clone(),
-            survivors: attempt.done.survivors.clone(),
-            timetable: prepared.timetable,
+            before: prepared.done.clone(),
+            timetable: prepared.timetable.clone(),
             stop: stop.clone(),
             state: std::sync::Mutex::new(WatchState {
-                current: attempt.done.current.clone(),
-                stopped: None,
+                current: prepared.done.current.clone(),
+                ..WatchState::default()
             }),
         };
         let answer = tokio::select! {
-            answer = prepared.connector.execute(&prepared.order, &watch) => answer,
+            answer = self.send(attempt, &prepared, &watch) => answer,
             () = watch.keep_lease() => Err(Fault::Unknown {
                 message: "another attempt has taken over".to_owned(),
             }),
         };
         self.crash.reach(CrashPoint::Answered);
         let mut ending = match answer {
-            Ok(Receipt::Done(outcome)) => {
-                self.look_again(attempt, &prepared.order, prepared.connector.as_ref(), outcome)
-                    .await
+            Ok(Answer::Receipt(Receipt::Done(current))) => {
+                let done = Done { current, ..watch.done() };
+                self.look_again(attempt, &prepared.order, prepared.connector.as_ref(), done).await
             }
-            Ok(receipt) => self.not_done_yet(attempt, &watch, receipt),
+            Ok(Answer::Receipt(receipt)) => self.not_done_yet(attempt, &watch, receipt),
+            Ok(Answer::TooMuch(beyond)) => too_much(&watch, &beyond),
             Err(fault) => self.ending_of_fault(attempt, &prepared.order.key, &fault, watch.done()),
         };
         ending.order_key = prepared.order.key;
@@ -151,17 +157,16 @@ impl Quietus {
         attempt: &Attempt<'_>,
         order: &Order,
         connector: &dyn Connector,
-        outcome: Outcome,
+        mut done: Done,
     ) -> Ending {
-        let mut done = attempt.done.clone();
-        done.current = outcome;
         let verification = match connector.verify(order).await {
             Ok(verification) => verification,
             Err(fault) => return self.ending_of_fault(attempt, &order.key, &fault, done),
         };
         if !verification.survivors.is_empty() {
-            return self.ending_of_survivors(verification, done);
+            return self.ending_of_survivors(attempt, verification, done);
         }
+        done.nothing_survived(&verification.left, || counts_at_planning(attempt));
         let settlement = Settlement::Completed {
             done: serde_json::to_value(&done).unwrap_or_default(),
             verification: json!({ "at": self.now(), "found": verification }),
@@ -218,5 +223,21 @@ impl Quietus {
             Some(Stopped::Shutdown) => (now, "the process ends".to_owned()),
             Some(Stopped::NotMine) | None => (now, "stopped".to_owned()),
         }
+    }
+}
+
+/// A second person is asked before anything is sent.
+fn too_much(watch: &Watch<'_>, beyond: &[CapExceeded]) -> Ending {
+    let words = question(beyond);
+    Ending {
+        settlement: Settlement::Blocked {
+            reason: BlockedReason::Cap,
+            pauses_version: watch.started.pauses_version,
+            asks: Some(words.clone()),
+        },
+        done: watch.done(),
+        order_key: String::new(),
+        verification: None,
+        words,
     }
 }

@@ -54,8 +54,7 @@ impl Quietus {
     }
 
     async fn certify(&self, case: &Case, jobs: &[Job]) -> Result<Option<Uuid>, AppError> {
-        let on_record: PlanOnRecord = serde_json::from_str(&case.plan.text)
-            .map_err(|error| AppError::Unreadable { what: "a plan", why: error.to_string() })?;
+        let on_record = PlanOnRecord::of(case)?;
         let pinned = self.pinned(case).await?;
         let holds = self.holds().await?;
         let statements = self.state(case, jobs, &on_record, &pinned, &holds).await?;
@@ -125,16 +124,19 @@ impl Quietus {
             };
             let about_job: Vec<&Detail> =
                 details.iter().filter(|one| one.job_id == job.map(|job| job.id)).collect();
+            let done = done_of(job);
             accounts.push(SystemAccount {
                 system,
                 plan,
-                counts: counts_of(on_record, system),
-                outcome: done_of(job).total().collections,
+                counts: done.counted.clone().or_else(|| counts_of(on_record, system)),
+                outcome: done.total().collections,
+                done,
                 verification: job.and_then(verification_of),
                 started_at: attempts.iter().filter_map(|attempt| attempt.started_at).min(),
                 evidence: self.references(&about_job).await?,
                 capabilities: self.capabilities(system),
                 job,
+                called_off: case.cancelled.as_ref().map(|decision| decision.reason.as_str()),
                 holds,
                 zone: &self.zone,
             });

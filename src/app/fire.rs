@@ -22,7 +22,7 @@ use crate::store::{
 pub const SCHEDULER: &str = "scheduler";
 
 /// An occurrence that is looked at later than this was missed, for schedules that skip those.
-const MISSED_AFTER: jiff::SignedDuration = jiff::SignedDuration::from_mins(15);
+pub(crate) const MISSED_AFTER: jiff::SignedDuration = jiff::SignedDuration::from_mins(15);
 
 impl Quietus {
     /// Writes down the moment from which each schedule counts; later calls change nothing.
@@ -130,16 +130,33 @@ impl Quietus {
     }
 
     /// An open case of which only held jobs are left would keep its schedule from ever running
-    /// again: they are called off, the certificate names the hold, and the next case takes over
-    /// what is due once the hold is released.
+    /// again.
     async fn take_over_held_case(&self, schedule: &Schedule) -> Result<(), AppError> {
-        let Some(case) = self.store.active_case_for(&schedule.name).await? else { return Ok(()) };
+        if let Some(case) = self.store.active_case_for(&schedule.name).await? {
+            self.take_over_if_held(case).await?;
+        }
+        Ok(())
+    }
+
+    /// Calls off a case of which only held jobs are left: its certificate names the hold, and the
+    /// next case takes over what is due once the hold is released. `false` where something else is
+    /// left, or nothing.
+    ///
+    /// # Errors
+    /// Where the store is not there.
+    pub async fn take_over_if_held(&self, case: Uuid) -> Result<bool, AppError> {
         let jobs = self.store.jobs_of_case(case).await?;
         let mut open = jobs.iter().filter(|job| !job.state.is_final()).peekable();
         if open.peek().is_none() || open.any(|job| job.state != JobState::Held) {
-            return Ok(());
+            return Ok(false);
         }
-        self.call_off(case, SCHEDULER, "held; the next run takes over what is due").await?;
+        let mut matters: Vec<&str> =
+            jobs.iter().flat_map(|job| &job.hold_matters).map(String::as_str).collect();
+        matters.sort_unstable();
+        matters.dedup();
+        let reason =
+            format!("held by matter {}; the next run takes over what is due", matters.join(", "));
+        self.call_off(case, SCHEDULER, &reason).await?;
         // The held jobs wake up to be called off; then the case can be closed.
         for _ in 0..jobs.len() {
             let stop = tokio_util::sync::CancellationToken::new();
@@ -148,7 +165,7 @@ impl Quietus {
             }
         }
         self.certify_finished().await?;
-        Ok(())
+        Ok(true)
     }
 
     pub(crate) async fn call_off(

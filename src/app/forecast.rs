@@ -20,6 +20,8 @@ pub struct CountedPlan {
     pub faults: BTreeMap<SystemName, Fault>,
     /// Caps that it exceeds.
     pub exceeded: Vec<CapExceeded>,
+    /// The version of holds under which it was counted.
+    pub holds_version: u64,
 }
 
 impl Quietus {
@@ -56,7 +58,8 @@ impl Quietus {
             }
         }
         let exceeded = check_caps(&plan, &self.rules, &counts);
-        Ok(CountedPlan { plan, counts, faults, exceeded })
+        let holds_version = circumstances.holds_version;
+        Ok(CountedPlan { plan, counts, faults, exceeded, holds_version })
     }
 
     async fn preview(&self, plan: &crate::plan::SystemPlan) -> Result<Counts, Fault> {

@@ -11,16 +11,16 @@ use uuid::Uuid;
 
 use super::carry_out::Payload;
 use super::circumstances::mark_of;
-use super::fire::SCHEDULER;
+use super::fire::MISSED_AFTER;
 use super::forecast::CountedPlan;
 use super::recording::About;
 use super::{Actor, AppError, Quietus};
-use crate::domain::{CaseState, Digest, RuleName, ScheduleName, SystemName};
+use crate::domain::{CaseState, Digest, Rounding, ScheduleName, SystemName};
 use crate::evidence::EvidenceKind;
-use crate::plan::{Acting, CapExceeded, MarkToMake, Plan, SystemPlan};
-use crate::schedule::Timetable;
+use crate::plan::{Acting, CapExceeded, Plan, SystemPlan};
+use crate::schedule::{RetentionRule, Timetable};
 use crate::store::{
-    BlockedReason, CaseCause, CaseFilter, FireBatch, JobKind, NewCase, NewJob, OpenedCase,
+    BlockedReason, Case, CaseCause, FireBatch, JobKind, NewCase, NewJob, NewMark, OpenedCase,
     OutboxEntry, PauseScope, PlannedDocument,
 };
 
@@ -28,6 +28,8 @@ use crate::store::{
 const ATTEMPTS: u32 = 8;
 /// Records beyond the planned ones that a job may touch, because life went on since the count.
 const SLACK_RECORDS: u64 = 1_000;
+/// A day on which clocks are put forward; a grace that is shorter counts hours.
+const SHORTEST_DAY: jiff::SignedDuration = jiff::SignedDuration::from_hours(23);
 
 /// A plan on record, with what the systems counted when it was made.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -40,6 +42,17 @@ pub struct PlanOnRecord {
     pub uncounted: BTreeMap<SystemName, String>,
     /// Caps that it exceeds.
     pub exceeded: Vec<CapExceeded>,
+}
+
+impl PlanOnRecord {
+    /// The plan of a case.
+    ///
+    /// # Errors
+    /// Where this version cannot read it.
+    pub fn of(case: &Case) -> Result<Self, AppError> {
+        serde_json::from_str(&case.plan.text)
+            .map_err(|error| AppError::Unreadable { what: "a plan", why: error.to_string() })
+    }
 }
 
 /// Why and for what a case is opened.
@@ -66,6 +79,14 @@ pub struct Occurrence {
     pub fires: FireBatch,
 }
 
+/// What the jobs of a case have in common.
+struct JobCircumstances<'a> {
+    acting: &'a Acting,
+    holds_version: u64,
+    blocked: Option<BlockedReason>,
+    available_at: Timestamp,
+}
+
 /// What became of the wish to open a case.
 #[derive(Debug, Clone, PartialEq)]
 pub enum CaseOpened {
@@ -74,7 +95,7 @@ pub enum CaseOpened {
         /// Its identifier.
         case: Uuid,
     },
-    /// It is open and waits for a second person.
+    /// It is open and waits for a second person; it may have been opened by an earlier command.
     AwaitingApproval {
         /// Its identifier.
         case: Uuid,
@@ -88,7 +109,8 @@ pub enum CaseOpened {
 }
 
 impl Quietus {
-    /// Opens a case for what is due as of a moment.
+    /// Opens a case for what is due as of a moment. A command that exceeds a cap opens none where
+    /// an earlier one waits for a second person with the same request.
     ///
     /// # Errors
     /// Where the moment lies in the future or the store is not there.
@@ -100,6 +122,9 @@ impl Quietus {
             )));
         }
         let counted = self.counted_plan(opening.moment, opening.acting, None).await?;
+        if let Some((case, exceeded)) = self.waiting_case_for(&opening, &counted).await? {
+            return Ok(CaseOpened::AwaitingApproval { case, exceeded });
+        }
         let case = self.ids.new_id();
         let exceeded = counted.exceeded.clone();
         let new_case = self.new_case(case, opening, counted)?;
@@ -111,36 +136,6 @@ impl Quietus {
             OpenedCase::Lost => CaseOpened::Lost,
             OpenedCase::Overlapping(other) => CaseOpened::Overlapping(other),
         })
-    }
-
-    /// Cases opened by a command that still have something to do, oldest first; those that wait
-    /// for a second person are not among them.
-    ///
-    /// # Errors
-    /// Where the store is not there.
-    pub async fn unfinished_cases(&self) -> Result<Vec<Uuid>, AppError> {
-        let mut unfinished = Vec::new();
-        for state in [CaseState::Planned, CaseState::Executing, CaseState::Verifying] {
-            unfinished.extend(self.command_cases(state).await?);
-        }
-        unfinished.sort_unstable();
-        Ok(unfinished)
-    }
-
-    /// Calls off earlier cases of commands that wait for a second person: the later one asks for
-    /// all that they asked for.
-    ///
-    /// # Errors
-    /// Where the store is not there.
-    pub async fn take_over_waiting_cases(&self, later: Uuid) -> Result<(), AppError> {
-        for earlier in self.command_cases(CaseState::AwaitingApproval).await? {
-            if earlier != later {
-                let reason = format!("case {later} took over");
-                self.call_off(earlier, SCHEDULER, &reason).await?;
-            }
-        }
-        self.certify_finished().await?;
-        Ok(())
     }
 
     /// Whether a pause keeps a job of this case from being claimed.
@@ -157,13 +152,6 @@ impl Quietus {
         }))
     }
 
-    async fn command_cases(&self, state: CaseState) -> Result<Vec<Uuid>, AppError> {
-        let filter = CaseFilter { state: Some(state), limit: 1000, ..CaseFilter::default() };
-        let cases = self.store.list_cases(filter).await?;
-        let commands = cases.into_iter().filter(|case| case.cause == CaseCause::Command);
-        Ok(commands.map(|case| case.id).collect())
-    }
-
     fn new_case(
         &self,
         case: Uuid,
@@ -171,22 +159,27 @@ impl Quietus {
         counted: CountedPlan,
     ) -> Result<NewCase, AppError> {
         let now = self.now();
+        let CountedPlan { mut plan, counts, faults, exceeded, holds_version } = counted;
+        let marks = self.marks(&mut plan, &opening, now)?;
         let on_record = PlanOnRecord {
-            uncounted: counted
-                .faults
+            uncounted: faults
                 .iter()
                 .map(|(system, fault)| (system.clone(), fault.to_string()))
                 .collect(),
-            plan: counted.plan,
-            counts: counted.counts,
-            exceeded: counted.exceeded,
+            plan,
+            counts,
+            exceeded,
         };
         let text = serde_json::to_string(&on_record)
             .map_err(|error| AppError::Unreadable { what: "a plan", why: error.to_string() })?;
         let plan = PlannedDocument { digest: Digest::of(text.as_bytes()), text };
         let blocked = (!on_record.exceeded.is_empty()).then_some(BlockedReason::Cap);
-        let available_at = self.available_at(&opening, now);
-        let acting = opening.acting;
+        let circumstances = JobCircumstances {
+            acting: opening.acting,
+            holds_version,
+            blocked,
+            available_at: self.available_at(&opening, now),
+        };
         let jobs = on_record
             .plan
             .systems
@@ -194,13 +187,7 @@ impl Quietus {
             // Also where nothing can be due: that nothing is left is looked at all the same.
             .filter(|system| system.instructions.iter().any(|one| !one.keep))
             .map(|system| {
-                self.new_job(
-                    system,
-                    acting,
-                    on_record.counts.get(&system.system),
-                    blocked,
-                    available_at,
-                )
+                self.new_job(system, on_record.counts.get(&system.system), &circumstances)
             })
             .collect::<Result<Vec<_>, _>>()?;
         let opened = self.record_opening(case, &opening, &plan, &jobs, blocked)?;
@@ -225,7 +212,7 @@ impl Quietus {
             opened_by: opening.actor.0,
             lag_us: lag,
             blocked_reason: blocked.map(|_| words_for(&on_record.exceeded)),
-            marks: self.marks(&on_record.plan)?,
+            marks,
             plan,
             jobs,
             fires: opening.occurrence.map(|one| one.fires),
@@ -234,10 +221,32 @@ impl Quietus {
         })
     }
 
-    fn marks(&self, plan: &Plan) -> Result<Vec<RuleName>, AppError> {
-        let marked =
-            |mark: &MarkToMake| self.rules.rules.iter().find(|rule| rule.name == mark.rule);
-        plan.marks_to_make.iter().filter_map(marked).map(mark_of).collect()
+    /// Marks to record, and their moment in the plan.
+    ///
+    /// An occurrence that is answered promptly marks as of its own moment, so that a grace of seven
+    /// days is over on the seventh night and not on the eighth. Whatever comes later, and a grace
+    /// that counts hours, begins when it is written: no grace is ever cut short by a machine that
+    /// was off.
+    fn marks(
+        &self,
+        plan: &mut Plan,
+        opening: &Opening<'_>,
+        now: Timestamp,
+    ) -> Result<Vec<NewMark>, AppError> {
+        let due_at = opening.occurrence.as_ref().map(|one| one.due_at);
+        let prompt = due_at.filter(|due_at| now.duration_since(*due_at) <= MISSED_AFTER);
+        let mut marks = Vec::new();
+        for mark in &mut plan.marks_to_make {
+            let named = |rule: &&RetentionRule| rule.name == mark.rule;
+            let Some(rule) = self.rules.rules.iter().find(named) else { continue };
+            let nights = |from: &Timestamp| {
+                let grace = rule.grace.map(|grace| grace.due_at(*from, Rounding::None, &self.zone));
+                grace.is_some_and(|end| end.duration_since(*from) >= SHORTEST_DAY)
+            };
+            mark.at = prompt.filter(nights).unwrap_or(now);
+            marks.push(NewMark { rule: mark_of(rule)?, at: mark.at });
+        }
+        Ok(marks)
     }
 
     fn record_opening(
@@ -281,35 +290,29 @@ impl Quietus {
     fn new_job(
         &self,
         system: &SystemPlan,
-        acting: &Acting,
         counts: Option<&Counts>,
-        blocked: Option<BlockedReason>,
-        available_at: Timestamp,
+        circumstances: &JobCircumstances<'_>,
     ) -> Result<NewJob, AppError> {
         let planned = counts.map(planned_records);
-        let schedules = match acting {
+        let schedules = match circumstances.acting {
             Acting::Everything => None,
             Acting::Schedules(names) => Some(names.iter().cloned().collect()),
         };
-        let most_records = match planned {
-            Some(planned) => {
-                Some(planned.saturating_add(planned / 20).saturating_add(SLACK_RECORDS))
-            }
-            None => Some(self.fewest_cap(system)),
-        };
+        let most_records = Some(planned.map_or_else(|| self.fewest_cap(system), most_for));
         let payload = serde_json::to_value(Payload::First {
             schedules,
             most_records,
             counted: planned.is_some(),
+            holds_version: Some(circumstances.holds_version),
         })
         .map_err(|error| AppError::Unreadable { what: "a job", why: error.to_string() })?;
         Ok(NewJob {
             id: self.ids.new_id(),
             system: system.system.clone(),
             kind: JobKind::Sweep,
-            blocked,
             held_by: Vec::new(),
-            available_at,
+            blocked: circumstances.blocked,
+            available_at: circumstances.available_at,
             attempts_allowed: ATTEMPTS,
             payload,
             total_estimate: planned,
@@ -327,6 +330,11 @@ impl Quietus {
             .min()
             .unwrap_or(SLACK_RECORDS)
     }
+}
+
+/// The most records that a job may touch where so many were counted.
+pub(crate) fn most_for(planned: u64) -> u64 {
+    planned.saturating_add(planned / 20).saturating_add(SLACK_RECORDS)
 }
 
 /// Records that a system would change, as counted.

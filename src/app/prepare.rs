@@ -1,18 +1,23 @@
 //! Before the connector is asked: is the job still wanted, may it start now, what exactly is the
 //! order with the holds of this moment, and the intent on record.
 
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
 use quietus_connectors::{Connector, Fault, Order, Predicate};
 use serde_json::json;
 
 use super::carry_out::{Attempt, Ending, Payload};
-use super::circumstances::Basis;
+use super::circumstances::{Basis, Circumstances};
+use super::done::Done;
 use super::recording::About;
+use super::waiting::acting_from;
 use super::{AppError, Quietus};
-use crate::domain::{LegalHold, SystemName};
+use crate::domain::{LegalHold, RuleName, SystemName};
 use crate::evidence::EvidenceKind;
-use crate::plan::{Acting, SystemPlan, compile};
+use crate::plan::{SystemPlan, compile};
 use crate::schedule::Timetable;
-use crate::store::{BlockedReason, Settlement, Start, Started, StillMine};
+use crate::store::{BlockedReason, HoldFilter, Settlement, Start, Started, StillMine};
 
 /// An order ready to be carried out, or the reason for which it is not.
 pub(super) enum Ready {
@@ -22,6 +27,12 @@ pub(super) enum Ready {
 
 pub(super) struct Prepared {
     pub(super) order: Order,
+    /// What the order was made from.
+    pub(super) plan: SystemPlan,
+    /// What earlier attempts have done.
+    pub(super) done: Done,
+    /// Where a hold was released since the case was counted: when, so that it is counted again.
+    pub(super) released_at: Option<Timestamp>,
     pub(super) connector: Box<dyn Connector>,
     pub(super) started: StillMine,
     pub(super) timetable: Option<Timetable>,
@@ -32,6 +43,7 @@ struct Compiled {
     plan: SystemPlan,
     holds: Vec<LegalHold>,
     holds_version: u64,
+    paused: BTreeSet<RuleName>,
 }
 
 fn ended(attempt: &Attempt<'_>, settlement: Settlement, words: &str) -> Ready {
@@ -79,10 +91,19 @@ impl Quietus {
             Ok(started) => started,
             Err(ready) => return Ok(*ready),
         };
+        let released_at = self.released_since_counted(attempt, holds_version).await?;
+        let Compiled { plan, paused, .. } = compiled;
+        let done = Done { paused, ..attempt.done.clone() };
         match self.system(&job.system).and_then(|system| self.connect(system)) {
-            Ok(connector) => {
-                Ok(Ready::Order(Box::new(Prepared { order, connector, started, timetable })))
-            }
+            Ok(connector) => Ok(Ready::Order(Box::new(Prepared {
+                order,
+                plan,
+                done,
+                released_at,
+                connector,
+                started,
+                timetable,
+            }))),
             Err(error) => {
                 let fault = Fault::Misconfigured { message: error.to_string() };
                 Ok(self.faulted(attempt, &order.key, &fault))
@@ -112,7 +133,7 @@ impl Quietus {
             Started::Paused(seen) => {
                 let reason = BlockedReason::Pause;
                 let pauses_version = seen.pauses_version;
-                (Settlement::Blocked { reason, pauses_version }, "paused")
+                (Settlement::Blocked { reason, pauses_version, asks: None }, "paused")
             }
             Started::NotMine => (at_once(), "taken over"),
         };
@@ -132,10 +153,7 @@ impl Quietus {
         let payload = payload_of(attempt)?;
         let pinned = self.pinned(&attempt.case).await?;
         let Payload::First { schedules, .. } = payload;
-        let acting = match schedules {
-            None => Acting::Everything,
-            Some(names) => Acting::Schedules(names.into_iter().collect()),
-        };
+        let acting = acting_from(schedules);
         let basis = Basis {
             map: pinned.map(),
             rules: pinned.rules(),
@@ -145,8 +163,27 @@ impl Quietus {
         let circumstances = self.circumstances(basis).await?;
         let plan = compile(&circumstances.input(basis, &self.zone), system)
             .map_err(|error| AppError::Input(error.to_string()))?;
-        let holds_version = circumstances.holds_version;
-        Ok(Compiled { plan, holds: circumstances.holds, holds_version })
+        let Circumstances { holds, holds_version, mut paused, .. } = circumstances;
+        paused.retain(|name| {
+            plan.steps.iter().any(|step| step.rule.as_ref().is_some_and(|rule| rule.name == *name))
+        });
+        Ok(Compiled { plan, holds, holds_version, paused })
+    }
+
+    /// When the latest hold was released, where that was after the case was counted: what it
+    /// covered was not counted.
+    async fn released_since_counted(
+        &self,
+        attempt: &Attempt<'_>,
+        holds_version: u64,
+    ) -> Result<Option<Timestamp>, AppError> {
+        let Payload::First { holds_version: counted_under, .. } = payload_of(attempt)?;
+        if counted_under == Some(holds_version) {
+            return Ok(None);
+        }
+        let holds = self.store.list_holds(HoldFilter::All).await?;
+        let released = holds.into_iter().filter_map(|hold| hold.released).map(|(_, at)| at);
+        Ok(released.filter(|at| *at >= attempt.case.moment).max())
     }
 
     fn intent(

@@ -6,54 +6,14 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use quietus_connectors::{Direction, Outcome, ProgressReport};
-use serde::{Deserialize, Serialize};
+use quietus_connectors::{Counts, Direction, Outcome, ProgressReport};
 use tokio_util::sync::CancellationToken;
 
 use super::Quietus;
 use super::crash::CrashPoint;
+pub use super::done::Done;
 use crate::schedule::Timetable;
 use crate::store::{Progress as Saved, StillMine, StoreError, Tenure};
-
-/// What a job has done so far. A round ends with a verification; where that finds survivors,
-/// another round begins under a new order key.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Done {
-    /// Outcomes of finished rounds.
-    pub rounds: Vec<Outcome>,
-    /// The outcome of the round under way.
-    pub current: Outcome,
-    /// What the latest look found where it found survivors, as it stands on record.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub survivors: Option<serde_json::Value>,
-}
-
-impl Done {
-    /// Everything done, all rounds together.
-    pub fn total(&self) -> Outcome {
-        let mut total = Outcome::default();
-        for outcome in self.rounds.iter().chain([&self.current]) {
-            for part in &outcome.collections {
-                match total.collections.iter_mut().find(|one| one.collection == part.collection) {
-                    Some(sum) => {
-                        sum.deleted += part.deleted;
-                        sum.restricted += part.restricted;
-                        sum.lifted += part.lifted;
-                        sum.partitions_dropped += part.partitions_dropped;
-                        for (category, count) in &part.treated {
-                            *sum.treated.entry(category.clone()).or_default() += count;
-                        }
-                        // Not sums: how many there were at the last look.
-                        sum.referenced.clone_from(&part.referenced);
-                        sum.held = part.held;
-                    }
-                    None => total.collections.push(part.clone()),
-                }
-            }
-        }
-        total
-    }
-}
 
 /// Why an order was stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,8 +37,8 @@ pub(crate) struct Watch<'a> {
     pub(crate) product: &'a Quietus,
     pub(crate) tenure: Tenure,
     pub(crate) started: StillMine,
-    pub(crate) finished_rounds: Vec<Outcome>,
-    pub(crate) survivors: Option<serde_json::Value>,
+    /// What earlier attempts have done.
+    pub(crate) before: Done,
     pub(crate) timetable: Option<Timetable>,
     pub(crate) stop: CancellationToken,
     pub(crate) state: Mutex<WatchState>,
@@ -88,6 +48,8 @@ pub(crate) struct Watch<'a> {
 #[derive(Debug, Default)]
 pub(crate) struct WatchState {
     pub(crate) current: Outcome,
+    /// Counts that were read anew in this attempt.
+    pub(crate) counted: Option<Counts>,
     pub(crate) stopped: Option<Stopped>,
 }
 
@@ -121,8 +83,21 @@ impl Watch<'_> {
 
     /// What is done, all rounds together.
     pub(crate) fn done(&self) -> Done {
-        let current = self.state.lock().map(|state| state.current.clone()).unwrap_or_default();
-        Done { rounds: self.finished_rounds.clone(), current, survivors: self.survivors.clone() }
+        let mut done = self.before.clone();
+        if let Ok(state) = self.state.lock() {
+            done.current.clone_from(&state.current);
+            if state.counted.is_some() {
+                done.counted.clone_from(&state.counted);
+            }
+        }
+        done
+    }
+
+    /// Records were counted anew.
+    pub(crate) fn counted(&self, counts: Counts) {
+        if let Ok(mut state) = self.state.lock() {
+            state.counted = Some(counts);
+        }
     }
 
     async fn save(&self) -> Result<Option<StillMine>, StoreError> {

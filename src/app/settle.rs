@@ -7,10 +7,11 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use quietus_connectors::{Fault, RefusalKind, Verification};
+use quietus_connectors::{Counts, Fault, RefusalKind, Verification};
 use serde_json::json;
 
 use super::carry_out::{Attempt, Ending};
+use super::open_case::PlanOnRecord;
 use super::progress::Done;
 use super::recording::About;
 use super::{AppError, Quietus};
@@ -160,7 +161,12 @@ impl Quietus {
     }
 
     /// The verification found what should be gone: another round, and after some rounds a person.
-    pub(crate) fn ending_of_survivors(&self, verification: Verification, mut done: Done) -> Ending {
+    pub(crate) fn ending_of_survivors(
+        &self,
+        attempt: &Attempt<'_>,
+        verification: Verification,
+        mut done: Done,
+    ) -> Ending {
         let survivors: Vec<String> = verification
             .survivors
             .iter()
@@ -178,13 +184,16 @@ impl Quietus {
             .collect();
         let words = format!("verification found survivors: {}", survivors.join("; "));
         let fault = JobFault { kind: "survivors".to_owned(), message: words.clone() };
-        let rounds = done.rounds.len() + 1;
+        if done.counted.is_none() {
+            done.counted = counts_at_planning(attempt);
+        }
         done.survivors = Some(json!({ "at": self.now(), "found": verification }));
+        // Also where a person is asked: tried again, it begins a round of its own.
+        done.begin_another_round(verification.survivors.clone());
+        let rounds = done.rounds.len();
         let settlement = if rounds >= MOST_ROUNDS {
             Settlement::Failed { fault }
         } else {
-            let finished = std::mem::take(&mut done.current);
-            done.rounds.push(finished);
             let pause = self.pause_before(u32::try_from(rounds).unwrap_or(u32::MAX));
             Settlement::Retry { available_at: self.after(pause), fault }
         };
@@ -212,6 +221,13 @@ impl Quietus {
     }
 }
 
+/// What the job's system counted when the case was planned.
+pub(crate) fn counts_at_planning(attempt: &Attempt<'_>) -> Option<Counts> {
+    let on_record: PlanOnRecord = serde_json::from_str(&attempt.case.plan.text).ok()?;
+    let mut counts = on_record.counts.into_iter();
+    counts.find(|(system, _)| system.as_str() == attempt.claimed.job.system).map(|(_, one)| one)
+}
+
 pub(crate) fn settlement_of_refusal(
     attempt: &Attempt<'_>,
     kind: RefusalKind,
@@ -222,6 +238,7 @@ pub(crate) fn settlement_of_refusal(
         return Settlement::Blocked {
             reason: BlockedReason::Cap,
             pauses_version: seen.pauses_version,
+            asks: None,
         };
     }
     let fault = JobFault { kind: "refused".to_owned(), message: reasons.join("; ") };

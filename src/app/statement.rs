@@ -1,21 +1,23 @@
 //! From jobs to the statements of a certificate: one for each category of each collection, and one
 //! for the records of each collection as a whole.
 //!
-//! Numbers come from the connector's receipt and from the verification, never from the plan; only
-//! what a minimum keeps is taken from the counts at planning, because nothing was done to it.
+//! Numbers come from the connector's receipts and from the looks after them, never from the plan
+//! alone: see [`Done::total`](super::done::Done::total) for what may be claimed. Only what a minimum
+//! keeps is taken from the counts, because nothing was done to it.
 
 use std::collections::BTreeMap;
 
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 use quietus_connectors::{
-    Capabilities, CollectionOutcome, Counts, Cutoff, ProbeCount, Verification,
+    Capabilities, CollectionOutcome, Counts, Cutoff, Instruction, ProbeCount, Verification,
 };
 use serde::Deserialize;
 
+use super::done::{Done, RESTRICTION, survivors_in};
 use super::open_case::PlanOnRecord;
 use crate::datamap::{Role, System};
-use crate::domain::{CollectionName, JobState, LegalHold};
+use crate::domain::{CategoryName, CollectionName, JobState, LegalHold, RuleName};
 use crate::evidence::statement::{
     CertifiedAction, Count, EvidenceReference, KeptReason, RemovalGrade, StatedCutOff,
     StatedFailure, StatedKept, StatedMethod, StatedRecords, StatedRule, StatedSystem,
@@ -37,9 +39,12 @@ pub(crate) struct VerificationOnRecord {
 pub(crate) struct SystemAccount<'a> {
     pub(crate) system: &'a System,
     pub(crate) plan: &'a SystemPlan,
-    pub(crate) counts: Option<&'a Counts>,
+    pub(crate) counts: Option<Counts>,
     pub(crate) job: Option<&'a Job>,
+    /// Why the case was called off, if it was.
+    pub(crate) called_off: Option<&'a str>,
     pub(crate) outcome: Vec<CollectionOutcome>,
+    pub(crate) done: Done,
     pub(crate) verification: Option<VerificationOnRecord>,
     pub(crate) started_at: Option<Timestamp>,
     pub(crate) evidence: Vec<EvidenceReference>,
@@ -58,8 +63,8 @@ pub(crate) fn statements(accounts: &[SystemAccount<'_>]) -> Vec<SystemStatement>
 }
 
 /// What was counted when the case was planned.
-pub(crate) fn counts_of<'a>(on_record: &'a PlanOnRecord, system: &System) -> Option<&'a Counts> {
-    on_record.counts.get(&system.name)
+pub(crate) fn counts_of(on_record: &PlanOnRecord, system: &System) -> Option<Counts> {
+    on_record.counts.get(&system.name).cloned()
 }
 
 impl SystemAccount<'_> {
@@ -99,7 +104,7 @@ impl SystemAccount<'_> {
     }
 
     fn counted(&self, collection: &CollectionName) -> Option<&ProbeCount> {
-        let counts = self.counts?;
+        let counts = self.counts.as_ref()?;
         counts.collections.iter().find(|one| one.collection == collection.as_str())
     }
 
@@ -125,8 +130,8 @@ impl SystemAccount<'_> {
             }
             CertifiedAction::CryptoShred | CertifiedAction::None => {}
         }
-        let survivors = self.survivors(collection, Some(category));
-        records.left = Count(survivors);
+        let found_under = self.found_under(collection, category, action);
+        records.left = Count(self.latest_survivors(collection, found_under));
         let mut statement = self.blank(Some(collection.clone()), records, action);
         statement.category = Some(first.category.clone());
         statement.rules = steps.iter().filter_map(|step| step.rule.as_ref()).map(rule_of).collect();
@@ -141,7 +146,7 @@ impl SystemAccount<'_> {
         let outcome = self.outcome(collection);
         let records = StatedRecords {
             deleted: Count(outcome.map_or(0, |one| one.deleted)),
-            left: Count(self.survivors(collection, None)),
+            left: Count(self.latest_survivors(collection, None)),
             ..StatedRecords::default()
         };
         let mut statement = self.blank(Some(collection.clone()), records, CertifiedAction::Erase);
@@ -164,6 +169,16 @@ impl SystemAccount<'_> {
             statement.kept.push(self.held(collection, None, held));
         }
         self.finish(&mut statement, &[]);
+        let steps: Vec<&Step> =
+            self.plan.steps.iter().filter(|step| step.collection == *collection).collect();
+        if statement.failure.is_none()
+            && let Some(rule) = self.paused_meanwhile(&steps)
+        {
+            // What the rule would have let go as a whole stayed.
+            let why = format!("rule `{rule}` was paused while it was carried out");
+            statement.outcome = StatementOutcome::Skipped;
+            statement.failure = Some(self.failure(why));
+        }
         statement
     }
 
@@ -173,14 +188,54 @@ impl SystemAccount<'_> {
         statement
     }
 
-    fn survivors(&self, collection: &CollectionName, category: Option<&str>) -> u64 {
-        let found = self.verification.iter().flat_map(|one| &one.found.survivors);
-        found
-            .filter(|one| {
-                one.collection == collection.as_str() && one.category.as_deref() == category
-            })
-            .map(|one| one.records)
-            .sum()
+    fn latest_survivors(&self, collection: &CollectionName, category: Option<&str>) -> u64 {
+        let found = self.verification.as_ref().map(|one| one.found.survivors.as_slice());
+        survivors_in(found.unwrap_or_default(), collection.as_str(), category)
+    }
+
+    /// Under which name survivors of a category are found.
+    fn found_under<'b>(
+        &self,
+        collection: &CollectionName,
+        category: &'b str,
+        action: CertifiedAction,
+    ) -> Option<&'b str> {
+        if action == CertifiedAction::Restrict {
+            return Some(RESTRICTION);
+        }
+        let instruction = |one: &&Instruction| one.collection == collection.as_str();
+        let instruction = self.plan.instructions.iter().find(instruction);
+        let treated = instruction.iter().flat_map(|one| &one.treatments);
+        let looked_for =
+            treated.filter(|one| !one.fields.is_empty()).any(|one| one.category == category);
+        // What is only ever deleted as a whole is looked for as a whole.
+        looked_for.then_some(category)
+    }
+
+    /// How often it was begun anew, and what was found after each round; empty where one was enough.
+    fn rounds(&self, statement: &SystemStatement) -> String {
+        let Some(collection) = &statement.collection else { return String::new() };
+        let category = statement.category.as_ref().map(CategoryName::as_str);
+        let under = category.and_then(|one| self.found_under(collection, one, statement.action));
+        let found = self.done.found_of(collection.as_str(), under);
+        let (reported, gone) = (
+            self.done.reported_deletions(collection.as_str()),
+            self.outcome(collection).map_or(0, |one| one.deleted),
+        );
+        if found.is_empty() && reported > gone {
+            return format!(
+                "; the system reports {reported} deletions, and {gone} records are gone: what came back is counted once"
+            );
+        }
+        if found.is_empty() {
+            return String::new();
+        }
+        let after: Vec<String> = found.iter().map(u64::to_string).collect();
+        format!(
+            "; {} round(s), with {} survivor(s) found after each in turn: a record is counted once, and only as gone where it stayed away",
+            found.len(),
+            after.join(", ")
+        )
     }
 
     fn kept(&self, collection: &CollectionName, steps: &[&Step]) -> Vec<StatedKept> {
@@ -343,6 +398,8 @@ impl SystemAccount<'_> {
         let kept: u64 = statement.kept.iter().map(|kept| kept.records.0).sum();
         let acted: u64 = parts.iter().map(|count| count.0).sum();
         statement.records.matched = Count(acted + kept);
+        let rounds = self.rounds(statement);
+        statement.verification.method.push_str(&rounds);
         let (outcome, failure) = self.how_it_ended(steps, acted, kept);
         statement.outcome = outcome;
         statement.failure = failure;
@@ -362,6 +419,10 @@ impl SystemAccount<'_> {
             };
             return (StatementOutcome::Skipped, Some(self.failure(why)));
         }
+        if let Some(rule) = self.paused_meanwhile(steps) {
+            let why = format!("rule `{rule}` was paused while it was carried out");
+            return (StatementOutcome::Skipped, Some(self.failure(why)));
+        }
         let Some(job) = self.job else {
             return (StatementOutcome::Skipped, Some(self.failure("no job was made".to_owned())));
         };
@@ -375,10 +436,9 @@ impl SystemAccount<'_> {
                 (StatementOutcome::Failed, Some(self.failure(why)))
             }
             JobState::Cancelled => {
-                let why = if job.hold_matters.is_empty() {
-                    "called off".to_owned()
-                } else {
-                    format!("called off while held by matter {}", job.hold_matters.join(", "))
+                let why = match self.called_off {
+                    Some(reason) => format!("called off: {reason}"),
+                    None => "called off".to_owned(),
                 };
                 (StatementOutcome::Skipped, Some(self.failure(why)))
             }
@@ -387,6 +447,12 @@ impl SystemAccount<'_> {
                 (StatementOutcome::Pending, Some(self.failure(why)))
             }
         }
+    }
+
+    /// A rule of these steps that did nothing in the latest order, because somebody paused it.
+    fn paused_meanwhile(&self, steps: &[&Step]) -> Option<&RuleName> {
+        let mut cited = steps.iter().filter_map(|step| step.rule.as_ref()).map(|rule| &rule.name);
+        cited.find_map(|name| self.done.paused.get(name))
     }
 
     fn failure(&self, reason: String) -> StatedFailure {

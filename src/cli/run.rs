@@ -83,11 +83,17 @@ async fn once(product: &Arc<Quietus>, arguments: &RunArguments) -> Result<u8, Ap
         None => product.this_second(),
     };
     let acting = product.acting(&arguments.schedule)?;
+    // Only a run for everything that is due now asks for all that earlier ones asked for.
+    let takes_over = arguments.schedule.is_empty() && arguments.as_of.is_none();
     let mut worst = FINE;
     for case in product.unfinished_cases().await? {
         say(format!("case {case} of an earlier run is not finished; it goes on first"));
         worst = worst.max(carry_out(product, case).await?);
+        if takes_over && product.take_over_if_held(case).await? {
+            say(format!("case {case} is called off: this run takes over what is held"));
+        }
     }
+    let waiting = product.waiting_cases().await?;
     let opened = product
         .open_case(Opening {
             cause: CaseCause::Command,
@@ -98,10 +104,23 @@ async fn once(product: &Arc<Quietus>, arguments: &RunArguments) -> Result<u8, Ap
         })
         .await?;
     let code = match opened {
-        CaseOpened::Open { case } => carry_out(product, case).await?,
+        CaseOpened::Open { case } => {
+            let code = carry_out(product, case).await?;
+            if code == FINE && takes_over {
+                take_over(product, case, takes_over).await?;
+            }
+            code
+        }
         CaseOpened::AwaitingApproval { case, exceeded } => {
-            product.take_over_waiting_cases(case).await?;
             say(format!("{WARN}nothing was deleted:{WARN:#} {}", words_for(&exceeded)));
+            if waiting.contains(&case) {
+                say(format!(
+                    "case {case} of an earlier run asks for that already: nothing new is opened"
+                ));
+            } else {
+                take_over(product, case, takes_over).await?;
+            }
+            product.advance_log().await?;
             say(format!(
                 "case {case} waits for a second person, who is not the author of the rule:\n  quietus approve {case} --by NAME --reason WHY\n  quietus run --once      carries it out afterwards\n  quietus cancel {case} --reason WHY"
             ));
@@ -113,6 +132,14 @@ async fn once(product: &Arc<Quietus>, arguments: &RunArguments) -> Result<u8, Ap
         }
     };
     Ok(worst.max(code))
+}
+
+/// Calls off waiting cases that a later one makes superfluous, and says so.
+async fn take_over(product: &Quietus, later: Uuid, for_everything: bool) -> Result<(), AppError> {
+    for taken in product.take_over_waiting_cases(later, for_everything).await? {
+        say(format!("case {} no longer waits: {}", taken.case, taken.why));
+    }
+    Ok(())
 }
 
 /// Carries out a case in this process, showing progress, until its certificate is there or
@@ -159,17 +186,20 @@ async fn may_go_on(product: &Quietus, job: &Job) -> Result<bool, AppError> {
 
 async fn print_outcome(product: &Arc<Quietus>, case: Uuid) -> Result<u8, AppError> {
     print_case(product, case).await?;
-    let Some(certificate) = product.store.certificate_of_case(case).await? else {
+    let certificate = product.store.certificate_of_case(case).await?;
+    let fine = certificate.as_ref().is_some_and(|one| one.summary.overall.starts_with("complete"));
+    if !fine {
         for pause in product.store.active_pauses().await? {
             say(format!("{WARN}paused{WARN:#}: {}: {}", words(&pause.scope), pause.reason));
         }
+    }
+    let Some(certificate) = certificate else {
         say(format!(
             "{WARN}not finished{WARN:#}: what is held, paused or blocked goes on once it is released; `quietus run --once` goes on where this one stopped"
         ));
         return Ok(NOT_DONE);
     };
     let overall = certificate.summary.overall.as_str();
-    let fine = overall.starts_with("complete");
     let style = if fine { GOOD } else { WARN };
     say(format!("certificate {} says: {style}{overall}{style:#}", certificate.summary.id));
     say(format!(

@@ -8,6 +8,7 @@ pub mod identity;
 pub mod name;
 pub mod period;
 pub mod phone;
+pub mod remark;
 pub mod state;
 
 pub use assurance::Assurance;
@@ -20,4 +21,5 @@ pub use identity::{
 pub use name::{CategoryName, CollectionName, NameError, RuleName, ScheduleName, SystemName};
 pub use period::{PeriodError, RetentionPeriod, Rounding};
 pub use phone::Numbering;
+pub use remark::{Remark, RemarkError};
 pub use state::{AskedRight, CaseOutcome, CaseState, JobState, RequestOutcome, RequestState};

@@ -58,14 +58,17 @@ pub fn check_caps(
     rules: &RuleSet,
     counts: &BTreeMap<SystemName, Counts>,
 ) -> Vec<CapExceeded> {
-    let mut exceeded = Vec::new();
-    for system in &plan.systems {
-        let Some(counted) = counts.get(&system.system) else { continue };
-        for step in &system.steps {
-            exceeded.extend(check_step(system, step, rules, counted));
-        }
-    }
-    exceeded
+    let counted = plan.systems.iter().filter_map(|one| Some((one, counts.get(&one.system)?)));
+    counted.flat_map(|(system, counts)| check_system_caps(system, rules, counts)).collect()
+}
+
+/// Every cap that the plan of one system would exceed.
+pub fn check_system_caps(
+    system: &SystemPlan,
+    rules: &RuleSet,
+    counts: &Counts,
+) -> Vec<CapExceeded> {
+    system.steps.iter().flat_map(|step| check_step(system, step, rules, counts)).collect()
 }
 
 fn check_step(

@@ -26,7 +26,7 @@ mod step;
 mod system_plan;
 mod translate;
 
-pub use cap::{CapExceeded, CapMeasure, check_caps};
+pub use cap::{CapExceeded, CapMeasure, check_caps, check_system_caps};
 pub use evaluate::evaluate;
 pub use explain::{explain, fields_needed};
 pub use explanation::{

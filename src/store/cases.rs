@@ -11,11 +11,11 @@ use super::documents::{self, Document};
 use super::error::StoreError;
 use super::evidence::{self, OutboxEntry};
 use super::jobs::{self, NewJob};
-use super::marks;
+use super::marks::{self, NewMark};
 use super::requests::{self, RequestChange};
 use super::schedules::{self, FireBatch};
 use super::statement::{Arg, Row, Sql, args, json, words};
-use crate::domain::{CaseOutcome, CaseState, Digest, RuleName, ScheduleName};
+use crate::domain::{CaseOutcome, CaseState, Digest, ScheduleName};
 
 words! {
     /// Which door a case came in by.
@@ -73,8 +73,8 @@ pub struct NewCase {
     pub jobs: Vec<NewJob>,
     /// The due moments that it answers.
     pub fires: Option<FireBatch>,
-    /// Rules whose grace begins now.
-    pub marks: Vec<RuleName>,
+    /// Marks of rules whose grace begins.
+    pub marks: Vec<NewMark>,
     /// The request that it carries out.
     pub request: Option<RequestChange>,
     /// What has to be proven later.
@@ -339,8 +339,8 @@ impl Store {
         for job in case.jobs {
             jobs::insert(&mut tx, case.id, job, now).await?;
         }
-        for rule in &case.marks {
-            marks::record(&mut tx, rule, now).await?;
+        for mark in &case.marks {
+            marks::record(&mut tx, &mark.rule, mark.at).await?;
         }
         evidence::append(&mut tx, case.evidence, now).await?;
         tx.commit().await?;

@@ -16,8 +16,17 @@ const NEWEST: Sql =
 pub(super) const STATEMENTS: &[(&str, Sql)] =
     &[("marks::RECORD", RECORD), ("marks::NEWEST", NEWEST)];
 
-pub(super) async fn record(tx: &mut Tx, rule: &RuleName, now: Timestamp) -> Result<(), StoreError> {
-    tx.execute(RECORD, args![rule.as_str(), now]).await?;
+/// A mark to record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewMark {
+    /// The rule.
+    pub rule: RuleName,
+    /// The moment from which its grace counts.
+    pub at: Timestamp,
+}
+
+pub(super) async fn record(tx: &mut Tx, rule: &RuleName, at: Timestamp) -> Result<(), StoreError> {
+    tx.execute(RECORD, args![rule.as_str(), at]).await?;
     Ok(())
 }
 

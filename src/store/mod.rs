@@ -49,6 +49,7 @@ pub use jobs::{BlockedReason, Job, JobFault, JobKind, NewJob};
 pub use leases::Lead;
 pub use letters::{Delivery, Letter, LetterKind};
 pub use log::{Checkpoint, Head, Leaf, LogState, NewLog, SequencedBatch, Tile};
+pub use marks::NewMark;
 pub use pauses::{NewPause, Pause, PauseScope};
 pub use requests::{NewRequest, Request, RequestChange, RequestFilter, TakenIn};
 pub use schedules::{Disposition, Fire, FireBatch, NewFire, ScheduleCursor};

@@ -65,6 +65,8 @@ pub enum Settlement {
         /// The version of pauses under which that was found; where the reason is a pause and it has
         /// changed since, the job becomes available at once, to be looked at anew.
         pauses_version: u64,
+        /// What the second person is asked, where it is not what the case asked from the start.
+        asks: Option<String>,
     },
     /// The system will report; it is asked at this moment.
     Waiting {
@@ -91,6 +93,7 @@ struct Target {
     done: Option<String>,
     verification: Option<String>,
     blocked: Option<BlockedReason>,
+    asks: Option<String>,
     matters: Option<String>,
     /// `None` leaves the reference as it is.
     reference: Option<String>,
@@ -109,6 +112,7 @@ impl Target {
             done: None,
             verification: None,
             blocked: None,
+            asks: None,
             matters: None,
             reference: None,
             fault: None,
@@ -129,7 +133,8 @@ const SETTLE: Sql = Sql::both(
      RETURNING case_id",
 );
 const AWAIT_APPROVAL: Sql = Sql::both(
-    "UPDATE cases SET state = 'awaiting_approval', blocked_reason = COALESCE(blocked_reason, $2)
+    "UPDATE cases SET state = 'awaiting_approval',
+         blocked_reason = COALESCE(CAST($3 AS TEXT), blocked_reason, $2)
      WHERE id = $1 AND state IN ('planned', 'executing')",
 );
 // A job that somebody asked to stop must not wait for a release or an approval that never comes: it
@@ -181,7 +186,7 @@ async fn target(tx: &mut Tx, settlement: Settlement, now: Timestamp) -> Result<T
                 ..Target::new(JobState::Held, AttemptResult::Held)
             }
         }
-        Settlement::Blocked { reason, pauses_version } => {
+        Settlement::Blocked { reason, pauses_version, asks } => {
             if reason == BlockedReason::Pause
                 && claims::versions(tx, Turn::Wait).await?.pauses != pauses_version
             {
@@ -189,6 +194,7 @@ async fn target(tx: &mut Tx, settlement: Settlement, now: Timestamp) -> Result<T
             }
             Target {
                 blocked: Some(reason),
+                asks,
                 free: true,
                 ..Target::new(JobState::Blocked, AttemptResult::Blocked)
             }
@@ -253,7 +259,8 @@ impl Store {
         if let Some(reason @ (BlockedReason::Approval | BlockedReason::Cap)) = target.blocked
             && !woken
         {
-            tx.execute(AWAIT_APPROVAL, args![case, reason.as_str()]).await?;
+            let values = args![case, reason.as_str(), target.asks.as_deref()];
+            tx.execute(AWAIT_APPROVAL, values).await?;
         }
         evidence::append(&mut tx, evidence, now).await?;
         tx.commit().await?;

@@ -2,8 +2,8 @@
 
 use quietus::domain::{CaseState, Digest, JobState, RuleName};
 use quietus::store::{
-    Approval, BlockedReason, CaseFilter, Decision, DocumentKind, Gauges, NewCase, OpenedCase,
-    StoreError,
+    Approval, BlockedReason, CaseFilter, Decision, DocumentKind, Gauges, NewCase, NewMark,
+    OpenedCase, StoreError,
 };
 
 use crate::stage::{Stage, at, claim, document, entry, new_case, new_id};
@@ -19,7 +19,7 @@ on_both! {
 async fn a_case_comes_back_as_it_was_written(stage: Stage) {
     let store = &stage.store;
     let mut new = new_case(2);
-    new.marks = vec![RuleName::parse("old-accounts").unwrap()];
+    new.marks = vec![NewMark { rule: RuleName::parse("old-accounts").unwrap(), at: at(2) }];
     new.lag_us = Some(-5);
     assert_eq!(store.open_case(new.clone(), at(3)).await.unwrap(), OpenedCase::Opened);
     let case = store.case(new.id).await.unwrap().unwrap();
@@ -41,8 +41,8 @@ async fn a_case_comes_back_as_it_was_written(stage: Stage) {
     assert_eq!(store.document(Digest::of(b"none")).await.unwrap(), None);
     store.keep_document(document(DocumentKind::Map, "systems: []"), at(9)).await.unwrap();
     assert_eq!(stage.rows("documents").await, 2);
-    let mark = store.newest_mark(&new.marks[0], at(99)).await.unwrap();
-    assert_eq!(mark, Some(at(3)));
+    let mark = store.newest_mark(&new.marks[0].rule, at(99)).await.unwrap();
+    assert_eq!(mark, Some(at(2)), "the moment that the mark names");
     assert_eq!(store.case(new_id()).await.unwrap(), None);
     assert_eq!(store.job(new_id()).await.unwrap(), None);
 }

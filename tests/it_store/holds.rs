@@ -145,7 +145,11 @@ async fn a_resumption_in_between_is_not_missed(stage: Stage) {
     };
     let settle = |tenure, pauses_version, second| Settle {
         tenure,
-        settlement: Settlement::Blocked { reason: BlockedReason::Pause, pauses_version },
+        settlement: Settlement::Blocked {
+            reason: BlockedReason::Pause,
+            pauses_version,
+            asks: None,
+        },
         now: at(second),
         evidence: Vec::new(),
     };

@@ -114,12 +114,13 @@ async fn a_cap_puts_the_case_before_a_second_person(stage: Stage) {
     stage.store.open_case(new, at(0)).await.unwrap();
     let claimed = stage.claim_one("worker", 0).await;
     assert!(!claimed.approved);
-    let blocked = Settlement::Blocked { reason: BlockedReason::Cap, pauses_version: 0 };
+    let asks = Some("counted again".to_owned());
+    let blocked = Settlement::Blocked { reason: BlockedReason::Cap, pauses_version: 0, asks };
     assert!(stage.store.settle(settle(tenure(&claimed), blocked, 9)).await.unwrap());
     let store = &stage.store;
     let waiting = store.case(case).await.unwrap().unwrap();
     assert_eq!(waiting.state, CaseState::AwaitingApproval);
-    assert_eq!(waiting.blocked_reason.as_deref(), Some("cap"));
+    assert_eq!(waiting.blocked_reason.as_deref(), Some("counted again"));
     assert!(store.claim(claim("worker", 99, 5)).await.unwrap().is_empty());
     assert!(store.unblock(BlockedReason::Cap, at(99)).await.is_err());
 

@@ -10,6 +10,7 @@ use crate::config::leaf::{Count, Reference, Words, Zone, leaf, words};
 use crate::config::problem::instead;
 use crate::config::read::{Entries, List, Read, Reader, document, plain_document};
 use crate::config::yaml::Node;
+use crate::domain::Remark;
 
 use super::requests::{IdentityDocument, RequestsDocument};
 
@@ -38,7 +39,7 @@ document! {
         /// Orders that are carried out side by side, at most 64; 4 if left out.
         optional workers: Count,
         /// Names of the people who may approve; anybody with an approver's token if left out.
-        optional people: List<Words>,
+        optional people: List<Remark>,
         /// Identity types: how their values are brought into one form.
         optional identities: Entries<IdentityDocument>,
         /// How requests of persons are dealt with.
@@ -61,8 +62,8 @@ document! {
 document! {
     /// A token for the HTTP interface.
     pub struct TokenDocument {
-        /// Who holds it; evidence names this.
-        required name: Words,
+        /// Who holds it: a role or a machine; evidence names this.
+        required name: Remark,
         /// What its holder may do.
         required role: TokenRoleWord,
         /// Where the token is found: `env:NAME` or `file:PATH`.

@@ -32,15 +32,15 @@ async fn a_second_person_is_asked(store: Kind, target: Kind) {
     );
     assert!(stopped.out.contains("10 % of the collection"), "{}", stopped.out);
     assert_eq!(heap::left(&company).await, 2_010);
-    let first = identifier_in(&stopped.out);
+    let case = identifier_in(&stopped.out);
 
-    // Nobody carries it out while it waits, and asking again opens no way around it.
+    // Nobody carries it out while it waits, and asking again opens nothing: whoever is looking at
+    // the case looks at one that is alive.
     let again = company.quietus(&["run", "--once"]).await.expect(1);
     assert_eq!(heap::left(&company).await, 2_010);
-    let case = identifier_in(&again.out);
-    assert_ne!(case, first);
-    let taken_over = company.quietus(&["status", &first]).await.expect(0);
-    assert!(taken_over.out.contains("closed, cancelled"), "{}", taken_over.out);
+    assert!(again.out.contains("nothing new is opened"), "{}", again.out);
+    assert!(again.out.contains(&format!("quietus approve {case}")), "{}", again.out);
+    assert_eq!(company.latest_case().await, case, "no new case");
 
     let approve = async |by: &str, reason: &str| {
         company.quietus(&["approve", &case, "--by", by, "--reason", reason]).await
@@ -91,4 +91,63 @@ async fn a_case_over_its_cap_can_be_called_off() {
     let certificate = company.certificate_of(&case).await;
     assert_eq!(certificate.overall(), "partial");
     assert_eq!(certificate.sum("deleted", "heap", "notes", None), 0);
+}
+
+/// What is to be approved has changed: the waiting case is called off, and the operator is told
+/// which one and why.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_waiting_case_that_is_outgrown_is_replaced() {
+    let company = widened(Kind::Sqlite, Kind::Sqlite).await;
+    let first = identifier_in(&company.quietus(&["run", "--once"]).await.expect(1).out);
+    let add = |from: i64, to: i64| {
+        format!(
+            "WITH RECURSIVE r (i) AS (SELECT {from} UNION ALL SELECT i + 1 FROM r WHERE i < {to}) \
+             INSERT INTO notes SELECT i, 'more@mail.example', 'x', '2020-01-01T00:00:00Z' FROM r"
+        )
+    };
+    let replaced = async |earlier: &str, why: &str| {
+        let run = company.quietus(&["run", "--once"]).await.expect(1);
+        let later = company.latest_case().await;
+        assert_ne!(later, earlier);
+        let said = format!("case {earlier} no longer waits: case {later} took its place: {why}");
+        assert!(run.out.contains(&said), "`{said}` in\n{}", run.out);
+        assert!(run.out.contains(&format!("quietus approve {later}")), "{}", run.out);
+        let status = company.quietus(&["status", earlier]).await.expect(0);
+        assert!(status.out.contains("closed, cancelled"), "{}", status.out);
+        later
+    };
+    // A few more are the same question; many more are another one.
+    company.database("heap").run(&add(5_001, 5_050)).await;
+    company.quietus(&["run", "--once"]).await.expect(1);
+    assert_eq!(company.latest_case().await, first);
+    company.database("heap").run(&add(5_051, 5_200)).await;
+    let more = "rule `notes-after-a-month` would now change 2200 records of `heap.notes`, and it asked for 2000";
+    let second = replaced(&first, more).await;
+    let rules = company.read("schedules/notes.yaml").replace("P1M", "P2M");
+    company.write("schedules/notes.yaml", &rules);
+    let third = replaced(&second, "the rules have changed since it was planned").await;
+
+    // A run for less neither opens the same twice nor calls the wider case off.
+    let narrow = ["run", "--once", "--schedule", "nightly"];
+    company.quietus(&narrow).await.expect(1);
+    let narrower = company.latest_case().await;
+    assert_ne!(narrower, third);
+    company.quietus(&narrow).await.expect(1);
+    assert_eq!(company.latest_case().await, narrower);
+    for case in [&third, &narrower] {
+        let status = company.quietus(&["status", case]).await.expect(0);
+        assert!(status.out.contains("waits for a second person"), "{}", status.out);
+    }
+    assert_eq!(heap::left(&company).await, 2_210);
+
+    // A wider cap lets everything go, and nothing is left to ask.
+    company.write("schedules/notes.yaml", &heap::rules(heap::WIDE));
+    let done = company.quietus(&["run", "--once"]).await.expect(0);
+    assert_eq!(heap::left(&company).await, 10);
+    assert!(done.out.contains("it carried out everything that is due"), "{}", done.out);
+    for case in [&third, &narrower] {
+        let status = company.quietus(&["status", case]).await.expect(0);
+        assert!(status.out.contains("closed, cancelled"), "{}", status.out);
+    }
+    company.check_log().await;
 }

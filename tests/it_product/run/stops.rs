@@ -105,6 +105,46 @@ async fn pausing_everything_stops_every_job() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn pausing_a_case_stops_its_jobs() {
+    a_pause_stops_a_running_job(Kind::Sqlite, Kind::Sqlite, &["case"]).await;
+    a_pause_stops_a_running_job(Kind::Postgres, Kind::Postgres, &["case"]).await;
+}
+
+/// A paused rule does nothing from the next chunk on, and the rest of the job ends without it: the
+/// certificate says what went before, names the pause, and claims nothing more. After the pause the
+/// next run does the rest.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn pausing_a_rule_stops_what_it_does() {
+    let (company, child, case) = under_way(Kind::Sqlite, Kind::Sqlite).await;
+    let pause = ["pause", "rule", "notes-after-a-month", "--reason", "to look first"];
+    company.quietus(&pause).await.expect(0);
+    let said = heap::left(&company).await;
+    let left = nothing_more_goes(&company, said).await;
+    let ended = wait(child).await.expect(1);
+    assert!(ended.out.contains("paused: rule notes-after-a-month"), "{}", ended.out);
+    let first = company.certificate_of(&case).await;
+    assert_eq!(first.overall(), "partial");
+    let gone = (OLD + 10 - left).unsigned_abs();
+    assert_eq!(first.sum("deleted", "heap", "notes", Some("note.body")), gone);
+    for one in first.statements() {
+        assert_eq!(one["outcome"], "skipped", "{one}");
+        let reason = one["failure"]["reason"].as_str().unwrap();
+        assert!(reason.contains("`notes-after-a-month` was paused"), "{reason}");
+    }
+    company.quietus(&["run", "--once"]).await.expect(1);
+    assert_eq!(heap::left(&company).await, left, "paused is paused");
+
+    company.quietus(&["resume", "rule", "notes-after-a-month"]).await.expect(0);
+    company.quietus(&["run", "--once"]).await.expect(0);
+    assert_eq!(heap::left(&company).await, 10);
+    let last = company.certificate("latest").await;
+    assert_eq!(last.overall(), "complete");
+    let rest = last.sum("deleted", "heap", "notes", Some("note.body"));
+    assert_eq!(rest + gone, OLD.unsigned_abs());
+    company.check_log().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn cancelling_a_case_stops_its_job_for_good() {
     let (company, child, case) = under_way(Kind::Sqlite, Kind::Sqlite).await;
     company.quietus(&["cancel", &case, "--reason", "a mistake"]).await.expect(0);
@@ -156,4 +196,32 @@ async fn a_person_held_meanwhile_stays_on_sqlite() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_person_held_meanwhile_stays_on_postgresql() {
     a_person_held_meanwhile_stays(Kind::Postgres, Kind::Postgres).await;
+}
+
+/// A run while the hold is in force takes the held case over: its certificate says what was done
+/// and names the matter, and after the release one run does the rest.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_under_a_hold_takes_over_what_is_held() {
+    let (company, child, case) = under_way(Kind::Sqlite, Kind::Sqlite).await;
+    company
+        .quietus(&["hold", "place", "LIT-1", "--system", "heap", "--reason", "a lawsuit"])
+        .await
+        .expect(0);
+    wait(child).await.expect(1);
+    let left = heap::left(&company).await;
+    company.quietus(&["run", "--once"]).await.expect(1);
+    assert_eq!(heap::left(&company).await, left, "held is held");
+    let first = company.certificate_of(&case).await;
+    assert_eq!(first.overall(), "partial");
+    let gone = (OLD + 10 - left).unsigned_abs();
+    assert_eq!(first.sum("deleted", "heap", "notes", Some("note.body")), gone);
+    let reason = first.statements()[0]["failure"]["reason"].as_str().unwrap();
+    assert!(reason.contains("LIT-1"), "{reason}");
+
+    company.quietus(&["hold", "release", "LIT-1"]).await.expect(0);
+    let last = company.quietus(&["run", "--once"]).await.expect(0);
+    assert!(last.out.contains("complete"), "{}", last.out);
+    assert_eq!(heap::left(&company).await, 10);
+    assert_eq!(company.certificate("latest").await.overall(), "complete");
+    company.check_log().await;
 }

@@ -64,35 +64,66 @@ async fn a_run_stops_where_its_window_ends_and_goes_on_in_the_next() {
     assert_eq!(certificate.sum("deleted", "heap", "notes", Some("note.body")), 3_000);
 }
 
-/// With a week of grace: the first run marks, a run more than a week later acts, and only on what
-/// was due when it was marked.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn grace_marks_first_and_acts_days_later() {
+/// A heap with a week of grace, of which one record becomes due a day after the mark.
+async fn with_grace() -> (Company, std::sync::Arc<TurnedClock>) {
     let company = heap::company(Kind::Sqlite, Kind::Sqlite, 100, "{ chunk_records: 50 }").await;
     let rules = heap::rules(heap::WIDE).replace("action: erase", "action: erase\n    grace: P7D");
     company.write("schedules/notes.yaml", &rules);
-    // Becomes due on the second of June, after the mark.
     company
         .database("heap")
         .run("INSERT INTO notes VALUES (5000, 'late@mail.example', 'x', '2026-05-02T00:00:00Z')")
         .await;
     let clock = TurnedClock::at("2026-05-31T12:00:00Z");
+    company.replica(&clock).await.seed_schedules().await.unwrap();
+    (company, clock)
+}
+
+/// The first night marks, the seventh after it acts, and only on what was due when it was marked.
+/// The bell is never on time to the second.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn grace_of_a_week_acts_on_the_seventh_night() {
+    let (company, clock) = with_grace().await;
     let product = company.replica(&clock).await;
-    product.seed_schedules().await.unwrap();
-    clock.set("2026-06-01T01:00:00Z");
+    clock.set("2026-06-01T00:30:20Z");
     ring(&product).await;
     assert_eq!(heap::left(&company).await, 111, "only marked");
-    // The mark was made half an hour after its occurrence, so the eighth night is the first one of
-    // which the occurrence lies a week after it.
-    for _ in 0..7 {
+    for _ in 0..6 {
         clock.advance(24.hours());
         ring(&product).await;
         assert_eq!(heap::left(&company).await, 111, "the grace is not over");
     }
-    clock.advance(24.hours());
+    clock.set("2026-06-08T00:29:59Z");
+    ring(&product).await;
+    assert_eq!(heap::left(&company).await, 111, "a second too early");
+    clock.set("2026-06-08T00:30:02Z");
     ring(&product).await;
     assert_eq!(heap::left(&company).await, 11, "what was marked goes, what became due later stays");
     clock.advance(48.hours());
     ring(&product).await;
     assert_eq!(heap::left(&company).await, 10);
+}
+
+/// A mark that was written late counts from when it was written: nobody's week is shorter because
+/// a machine was off.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn grace_begins_late_where_the_mark_was_late() {
+    let (company, clock) = with_grace().await;
+    let product = company.replica(&clock).await;
+    clock.set("2026-06-01T20:00:00Z");
+    ring(&product).await;
+    clock.set("2026-06-08T00:30:02Z");
+    ring(&product).await;
+    assert_eq!(heap::left(&company).await, 111, "six days and a few hours are not a week");
+    clock.set("2026-06-09T00:30:02Z");
+    ring(&product).await;
+    assert_eq!(heap::left(&company).await, 11);
+}
+
+/// A command as of an earlier day cannot begin a grace in the past.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_command_for_an_earlier_day_marks_as_of_now() {
+    let (company, _) = with_grace().await;
+    company.quietus(&["run", "--once", "--as-of", "2026-01-01"]).await.expect(0);
+    company.quietus(&["run", "--once"]).await.expect(0);
+    assert_eq!(heap::left(&company).await, 111);
 }

@@ -1,0 +1,417 @@
+//! What a job has done, in rounds, and what of it may be claimed.
+//!
+//! A round ends with a look of its own. Where that finds survivors, another round begins under a
+//! new order key, and the same record may be deleted once more: what rounds report must not simply
+//! be added up.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use quietus_connectors::{CollectionOutcome, Counts, Outcome, ProbeCount, Survivor};
+use serde::{Deserialize, Serialize};
+
+use crate::domain::RuleName;
+use crate::plan::ProbeName;
+
+/// The name under which connectors report records that should be restricted and are not.
+pub(crate) const RESTRICTION: &str = "restriction";
+
+/// What a job has done so far.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Done {
+    /// Outcomes of finished rounds.
+    pub rounds: Vec<Outcome>,
+    /// The outcome of the round under way.
+    pub current: Outcome,
+    /// What was found after each round, once a look has found survivors; one entry more than there
+    /// are finished rounds says that the present round was looked at as well.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub found: Vec<Vec<Survivor>>,
+    /// What the latest look found where it found survivors, as it stands on record.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub survivors: Option<serde_json::Value>,
+    /// Records that were due when they were counted last, with what had been done by then: the
+    /// counts at planning, or those after a hold was released.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub counted: Option<Counts>,
+    /// Records of each collection that were there at the last look, where a round reported more
+    /// deletions than records had been counted as due.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub left: Option<BTreeMap<String, u64>>,
+    /// Rules that were paused when the latest order was compiled, and so did nothing in it.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub paused: BTreeSet<RuleName>,
+}
+
+impl Done {
+    /// What may be claimed: records by what has become of them, each one once.
+    ///
+    /// After a single round that is what it reports. Where it reports more deletions than were
+    /// counted as due, a record may have come back and gone twice in it: then it is as many as were
+    /// counted, or as the collection has become smaller by.
+    ///
+    /// Once a look has found survivors, what is gone is what was counted as due less what the
+    /// latest look found, and never more than the rounds report together. Without counts it is what
+    /// each round reports less the survivors after it: "at least". Of a category, what is deleted
+    /// is taken off first, so that no record is both gone and cleared. A round that nobody has
+    /// looked at since is not counted, because those that it worked on had survived before. So what
+    /// is gone and what is left together never exceed what was due.
+    pub fn total(&self) -> Outcome {
+        if self.rounds.is_empty() && self.found.is_empty() {
+            return self.only_round();
+        }
+        let testimonies = self.current.testimonies.clone();
+        let mut total = Outcome { testimonies, ..Outcome::default() };
+        for outcome in self.rounds.iter().chain([&self.current]) {
+            for part in &outcome.collections {
+                if !total.collections.iter().any(|one| one.collection == part.collection) {
+                    total.collections.push(self.total_of(&part.collection));
+                }
+            }
+        }
+        total
+    }
+
+    /// The present round is over and survivors were found, which is what may follow another round.
+    pub(crate) fn begin_another_round(&mut self, found: Vec<Survivor>) {
+        let finished = std::mem::take(&mut self.current);
+        self.rounds.push(finished);
+        self.found.push(found);
+    }
+
+    /// The present round was looked at and nothing was found; `left` is what was there in each
+    /// collection, and `planned` the counts at planning.
+    pub(crate) fn nothing_survived(
+        &mut self,
+        left: &BTreeMap<String, u64>,
+        planned: impl FnOnce() -> Option<Counts>,
+    ) {
+        if !self.rounds.is_empty() {
+            self.found.push(Vec::new());
+            return;
+        }
+        let counted = self.counted.clone().or_else(planned);
+        let more = |part: &CollectionOutcome| {
+            let count = count_of(counted.as_ref(), &part.collection);
+            count.is_some_and(|count| part.deleted > count.delete)
+        };
+        if self.current.collections.iter().any(more) {
+            self.left = Some(left.clone());
+            self.counted = counted;
+        }
+    }
+
+    /// What a single round may claim.
+    fn only_round(&self) -> Outcome {
+        let mut total = self.current.clone();
+        let Some(left) = &self.left else { return total };
+        for part in &mut total.collections {
+            let (count, left) =
+                (count_of(self.counted.as_ref(), &part.collection), left.get(&part.collection));
+            if let (Some(count), Some(left)) = (count, left) {
+                let smaller_by = count.total.saturating_sub(*left);
+                part.deleted = part.deleted.min(count.delete.max(smaller_by));
+            }
+        }
+        total
+    }
+
+    /// Deletions that all rounds report together, whatever came back.
+    pub(crate) fn reported_deletions(&self, collection: &str) -> u64 {
+        let parts = self.rounds.iter().chain([&self.current]).flat_map(|one| &one.collections);
+        parts.filter(|part| part.collection == collection).map(|part| part.deleted).sum()
+    }
+
+    /// What each look found of a category, or of whole records; empty where none found anything.
+    pub(crate) fn found_of(&self, collection: &str, category: Option<&str>) -> Vec<u64> {
+        self.found.iter().map(|found| survivors_in(found, collection, category)).collect()
+    }
+
+    fn total_of(&self, collection: &str) -> CollectionOutcome {
+        let parts: Vec<&CollectionOutcome> = self
+            .rounds
+            .iter()
+            .chain([&self.current])
+            .flat_map(|outcome| &outcome.collections)
+            .filter(|part| part.collection == collection)
+            .collect();
+        let counted = self
+            .counted
+            .as_ref()
+            .and_then(|counts| counts.collections.iter().find(|one| one.collection == collection));
+        let mut total = CollectionOutcome {
+            collection: collection.to_owned(),
+            lifted: parts.iter().map(|part| part.lifted).sum(),
+            partitions_dropped: parts.iter().map(|part| part.partitions_dropped).sum(),
+            ..CollectionOutcome::default()
+        };
+        if let Some(last) = parts.last() {
+            // Not sums: how many there were at the last look.
+            total.referenced.clone_from(&last.referenced);
+            total.held = last.held;
+        }
+        let whole = self.found_of(collection, None);
+        let deleted = self.looked_at(collection, &|part| part.deleted);
+        total.deleted = claim(&deleted, &whole, counted.map(|one| one.delete));
+        total.restricted = claim(
+            &self.looked_at(collection, &|part| part.restricted),
+            &self.found_of(collection, Some(RESTRICTION)),
+            counted.map(|one| one.restrict),
+        );
+        let categories: BTreeSet<&String> =
+            parts.iter().flat_map(|part| part.treated.keys()).collect();
+        for category in categories {
+            let treated = |part: &CollectionOutcome| part.treated.get(category).copied();
+            let reported = self.looked_at(collection, &|part| treated(part).unwrap_or(0));
+            // A record that was cleared and should be gone as a whole may be deleted in a later
+            // round; then it is gone and not cleared.
+            let mut after = self.found_of(collection, Some(category));
+            let last = after.len().saturating_sub(1);
+            for (found, whole) in after.iter_mut().zip(&whole).take(last) {
+                *found += whole;
+            }
+            let due = counted.map(|one| {
+                let treat = one.treat.get(category).copied().unwrap_or(0);
+                (one.delete + treat).saturating_sub(total.deleted)
+            });
+            total.treated.insert(category.clone(), claim(&reported, &after, due));
+        }
+        total
+    }
+
+    /// One number of each round that was looked at.
+    fn looked_at(&self, collection: &str, number: &dyn Fn(&CollectionOutcome) -> u64) -> Vec<u64> {
+        let looked_at = self.rounds.iter().chain([&self.current]).take(self.found.len());
+        let of = |outcome: &Outcome| {
+            let parts = outcome.collections.iter().filter(|one| one.collection == collection);
+            parts.map(number).sum()
+        };
+        looked_at.map(of).collect()
+    }
+}
+
+/// How many records may be claimed, by what each round reported and what was found after it.
+fn claim(reported: &[u64], found: &[u64], due: Option<u64>) -> u64 {
+    let most: u64 = reported.iter().sum();
+    let certain: u64 =
+        reported.iter().zip(found).map(|(done, left)| done.saturating_sub(*left)).sum();
+    let last = found.last().copied().unwrap_or(0);
+    due.map_or(certain, |due| due.saturating_sub(last).min(most))
+}
+
+fn count_of<'a>(counts: Option<&'a Counts>, collection: &str) -> Option<&'a ProbeCount> {
+    counts?.collections.iter().find(|one| one.collection == collection)
+}
+
+/// Survivors of a category, or of whole records.
+pub(crate) fn survivors_in(found: &[Survivor], collection: &str, category: Option<&str>) -> u64 {
+    found
+        .iter()
+        .filter(|one| one.collection == collection && one.category.as_deref() == category)
+        .map(|one| one.records)
+        .sum()
+}
+
+/// Counts that speak for the whole job: what is still due, and what is done already.
+pub(crate) fn with_done(mut counts: Counts, done: &Outcome) -> Counts {
+    for part in &done.collections {
+        let Some(count) =
+            counts.collections.iter_mut().find(|one| one.collection == part.collection)
+        else {
+            continue;
+        };
+        add_done(count, part);
+    }
+    counts
+}
+
+fn add_done(count: &mut ProbeCount, part: &CollectionOutcome) {
+    count.total += part.deleted;
+    count.delete += part.deleted;
+    count.restrict += part.restricted;
+    count.lift += part.lifted;
+    for (category, treated) in &part.treated {
+        *count.treat.entry(category.clone()).or_default() += treated;
+    }
+    // Which rule made due what is done is not known: an upper bound for each.
+    let treated = part.treated.values().copied().max().unwrap_or(0);
+    for (name, due) in &mut count.probes {
+        if matches!(ProbeName::parse(name), Some(ProbeName::DueBy(_))) {
+            *due += part.deleted + treated;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn outcome(deleted: u64, treated: u64) -> Outcome {
+        Outcome {
+            collections: vec![CollectionOutcome {
+                collection: "notes".to_owned(),
+                deleted,
+                treated: BTreeMap::from([("body".to_owned(), treated)]),
+                ..CollectionOutcome::default()
+            }],
+            testimonies: Vec::new(),
+        }
+    }
+
+    fn survivors(whole: u64, category: u64) -> Vec<Survivor> {
+        let one = |category: Option<&str>, records| Survivor {
+            collection: "notes".to_owned(),
+            category: category.map(str::to_owned),
+            records,
+        };
+        vec![one(None, whole), one(Some("body"), category)]
+    }
+
+    fn counts(delete: u64, treat: u64) -> Counts {
+        Counts {
+            collections: vec![ProbeCount {
+                collection: "notes".to_owned(),
+                total: 1_000,
+                delete,
+                treat: BTreeMap::from([("body".to_owned(), treat)]),
+                ..ProbeCount::default()
+            }],
+            ..Counts::default()
+        }
+    }
+
+    fn gone(done: &Done) -> (u64, u64) {
+        let total = done.total();
+        (total.collections[0].deleted, total.collections[0].treated["body"])
+    }
+
+    /// What a system does to one record in one round.
+    #[derive(Debug, Clone, Copy)]
+    struct Fate {
+        is_skipped: bool,
+        comes_back: bool,
+        is_restored: bool,
+    }
+
+    fn any_fate() -> impl Strategy<Value = Fate> {
+        any::<(bool, bool, bool)>().prop_map(|(is_skipped, comes_back, is_restored)| Fate {
+            is_skipped,
+            comes_back,
+            is_restored,
+        })
+    }
+
+    #[derive(Debug, Clone, Copy)]
+    struct Record {
+        due_as_a_whole: bool,
+        there: bool,
+        holds: bool,
+    }
+
+    impl Record {
+        /// Carries out one round on it; how often it was deleted and cleared.
+        fn undergo(&mut self, fate: Fate) -> (u64, u64) {
+            let mut did = (0, 0);
+            if self.there && self.due_as_a_whole && !fate.is_skipped {
+                did.0 = 1;
+                self.there = fate.comes_back;
+                self.holds = fate.comes_back;
+            }
+            if self.there && self.holds {
+                did.1 = 1;
+                self.holds = fate.is_restored;
+            }
+            did
+        }
+    }
+
+    type Records = Vec<(bool, [Fate; 3])>;
+
+    fn any_records() -> impl Strategy<Value = Records> {
+        let fates = [any_fate(), any_fate(), any_fate()];
+        proptest::collection::vec((any::<bool>(), fates), 0..40)
+    }
+
+    fn number(records: &[Record], of: impl Fn(&Record) -> bool) -> u64 {
+        records.iter().filter(|one| of(one)).count() as u64
+    }
+
+    proptest! {
+        /// Whatever a system does, what is claimed is exactly what has become of the records;
+        /// without counts it is never more.
+        #[test]
+        fn what_is_claimed_is_what_is_gone(given in any_records()) {
+            let begin = |(due_as_a_whole, _): &(bool, _)| Record {
+                due_as_a_whole: *due_as_a_whole,
+                there: true,
+                holds: true,
+            };
+            let mut records: Vec<Record> = given.iter().map(begin).collect();
+            let wholes = number(&records, |one| one.due_as_a_whole);
+            let counted = counts(wholes, given.len() as u64 - wholes);
+            let mut done = Done::default();
+            for round in 0..3 {
+                let mut reported = (0, 0);
+                for (record, (_, fates)) in records.iter_mut().zip(&given) {
+                    let did = record.undergo(fates[round]);
+                    reported = (reported.0 + did.0, reported.1 + did.1);
+                }
+                done.current = outcome(reported.0, reported.1);
+                let whole = number(&records, |one| one.there && one.due_as_a_whole);
+                let holding = number(&records, |one| one.there && one.holds);
+                let ended = whole + holding == 0;
+                if ended {
+                    done.nothing_survived(&BTreeMap::new(), || None);
+                } else {
+                    done.begin_another_round(survivors(whole, holding));
+                }
+                let truth = (
+                    number(&records, |one| !one.there),
+                    number(&records, |one| one.there && !one.holds),
+                );
+                let exact = Done { counted: Some(counted.clone()), ..done.clone() };
+                prop_assert_eq!(gone(&exact), truth);
+                prop_assert_eq!(truth.0 + truth.1 + holding, given.len() as u64);
+                let least = gone(&done);
+                prop_assert!(least.0 <= truth.0 && least.1 <= truth.1, "{least:?} of {truth:?}");
+                if ended {
+                    break;
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_round_that_nobody_looked_at_since_claims_nothing() {
+        let mut done = Done { current: outcome(40, 0), ..Done::default() };
+        done.counted = Some(counts(40, 0));
+        done.begin_another_round(survivors(5, 5));
+        done.current = outcome(3, 0);
+        assert_eq!(gone(&done), (35, 0));
+        done.current = outcome(5, 0);
+        done.nothing_survived(&BTreeMap::new(), || None);
+        assert_eq!(gone(&done), (40, 0));
+        assert_eq!(done.found_of("notes", None), [5, 0]);
+    }
+
+    /// Of a thousand records forty were counted as due, and a round reports 45 deletions.
+    fn one_round(left: u64) -> (u64, u64) {
+        let mut done = Done { current: outcome(45, 2), ..Done::default() };
+        let left = BTreeMap::from([("notes".to_owned(), left)]);
+        done.nothing_survived(&left, || Some(counts(40, 0)));
+        assert_eq!(done.reported_deletions("notes"), 45);
+        gone(&done)
+    }
+
+    #[test]
+    fn a_round_is_taken_at_its_word_as_far_as_records_are_gone() {
+        assert_eq!(one_round(955), (45, 2), "five more became due");
+        assert_eq!(one_round(960), (40, 2), "five came back and went twice");
+        assert_eq!(one_round(2_000), (40, 2), "and many others came");
+        let mut plain = Done { current: outcome(40, 2), ..Done::default() };
+        plain.nothing_survived(&BTreeMap::new(), || Some(counts(40, 2)));
+        assert_eq!(gone(&plain), (40, 2));
+        assert!(plain.found.is_empty() && plain.left.is_none() && plain.counted.is_none());
+    }
+}

@@ -1,0 +1,73 @@
+//! Counting again: what a hold covered was not counted when the case was planned, so a job that
+//! goes on after a release is counted and held against the caps once more before it begins.
+
+use quietus_connectors::{Fault, Order, Receipt};
+
+use super::carry_out::Attempt;
+use super::done::with_done;
+use super::open_case::{PlanOnRecord, most_for, planned_records, words_for};
+use super::prepare::Prepared;
+use super::progress::Watch;
+use super::waiting::is_asked;
+use super::{AppError, Quietus};
+use crate::plan::{CapExceeded, check_system_caps};
+
+/// What came of an order.
+pub(super) enum Answer {
+    /// The system answered.
+    Receipt(Receipt),
+    /// It is more than anybody agreed to; nothing was sent.
+    TooMuch(Vec<CapExceeded>),
+}
+
+impl Quietus {
+    /// Counts again where that is needed, and has the connector carry out the order.
+    pub(super) async fn send(
+        &self,
+        attempt: &Attempt<'_>,
+        prepared: &Prepared,
+        watch: &Watch<'_>,
+    ) -> Result<Answer, Fault> {
+        let connector = prepared.connector.as_ref();
+        let Some(released_at) = prepared.released_at else {
+            return connector.execute(&prepared.order, watch).await.map(Answer::Receipt);
+        };
+        let fresh = connector.preview(&prepared.order).await?;
+        let done = watch.done();
+        let counted = with_done(fresh.clone(), &done.total());
+        let beyond = match self.beyond(attempt, prepared, &counted, released_at).await {
+            Ok(beyond) => beyond,
+            Err(error) => return Err(Fault::Unknown { message: error.to_string() }),
+        };
+        watch.counted(counted);
+        if !beyond.is_empty() {
+            return Ok(Answer::TooMuch(beyond));
+        }
+        let most = done.current.changed().saturating_add(most_for(planned_records(&fresh)));
+        let order = Order { most_records: Some(most), ..prepared.order.clone() };
+        connector.execute(&order, watch).await.map(Answer::Receipt)
+    }
+
+    /// Caps that the job exceeds and that nobody has agreed to. Who approves after a release agrees
+    /// to what was counted after it; who approved before agreed to what the case asked for.
+    async fn beyond(
+        &self,
+        attempt: &Attempt<'_>,
+        prepared: &Prepared,
+        counted: &quietus_connectors::Counts,
+        released_at: jiff::Timestamp,
+    ) -> Result<Vec<CapExceeded>, AppError> {
+        let pinned = self.pinned(&attempt.case).await?;
+        let mut exceeded = check_system_caps(&prepared.plan, pinned.rules(), counted);
+        if let Some(approved) = &attempt.case.approved {
+            let asked = PlanOnRecord::of(&attempt.case)?.exceeded;
+            exceeded.retain(|one| approved.at < released_at && !is_asked(&asked, one));
+        }
+        Ok(exceeded)
+    }
+}
+
+/// What the second person is asked.
+pub(super) fn question(beyond: &[CapExceeded]) -> String {
+    format!("counted again after a hold was released: {}", words_for(beyond))
+}
