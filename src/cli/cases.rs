@@ -250,7 +250,15 @@ pub async fn retry(arguments: &RetryArguments, folder: &Path) -> u8 {
         async {
             let count = match arguments.job {
                 Some(job) => product.retry_job(job, &actor).await.map(|()| 1)?,
-                None => product.retry_failed(arguments.system.as_deref(), &actor).await?,
+                None => {
+                    let retried = product.retry_failed(arguments.system.as_deref(), &actor).await?;
+                    for job in &retried.left {
+                        say(format!(
+                            "job {job} is left: the next case of its schedule is open and does its work"
+                        ));
+                    }
+                    retried.tried
+                }
             };
             if count == 0 {
                 say("no failed job waits");
