@@ -194,9 +194,11 @@ pub(super) fn check_identities(
             if !mapped.contains_key(name) && !declared.contains(name) {
                 let known = mapped.keys().map(String::as_str).chain(declared.iter().copied());
                 problems.push(
-                    Problem::error(&identity.place, format!("unknown identity type `{name}`")).help(
-                        format!("{}; or declare it under `identities` of quietus.yaml", instead(name, known)),
-                    ),
+                    Problem::error(&identity.place, format!("unknown identity type `{name}`"))
+                        .help(format!(
+                            "{}; or declare it under `identities` of quietus.yaml",
+                            instead(name, known)
+                        )),
                 );
             }
         }

@@ -15,7 +15,7 @@ use super::lists::ListBook;
 use super::probe;
 use super::reach::Place;
 use super::steering::Steering;
-use super::step::{LimitCitation, RuleCitation, Step, StepStatus};
+use super::step::{HeldPart, LimitCitation, RuleCitation, Step, StepStatus};
 use crate::datamap::{Field, FieldClass};
 use crate::domain::CategoryName;
 use crate::schedule::Action;
@@ -24,6 +24,7 @@ use crate::schedule::Action;
 pub(super) struct CollectionPlan {
     pub(super) instruction: Instruction,
     pub(super) steps: Vec<Step>,
+    pub(super) covers: Vec<HeldPart>,
     pub(super) findings: Vec<Finding>,
 }
 
@@ -93,7 +94,7 @@ impl<'a> CollectionReading<'a> {
 
     /// Records that are restricted: every purpose is over and a minimum keeps at least one
     /// category, or a rule says so.
-    fn restrict_when(&self) -> Predicate {
+    pub(super) fn restrict_when(&self) -> Predicate {
         if self.place.collection.restriction.is_none() || self.categories.is_empty() {
             return Predicate::Never;
         }
@@ -106,6 +107,16 @@ impl<'a> CollectionReading<'a> {
             |branch: &Branch<'_>| branch.acting && branch.rule.action == Action::Restrict;
         let by_rule = self.categories.iter().map(|one| one.purpose_over(restricts));
         Predicate::any(std::iter::once(by_minimum).chain(by_rule))
+    }
+
+    /// What holds cover here, as the certificate names it.
+    pub(super) fn held_parts(&self) -> Vec<HeldPart> {
+        let covers = self.covers.iter().map(|cover| HeldPart {
+            collection: self.place.collection.name.clone(),
+            category: cover.category.clone(),
+            holds: cover.holds.clone(),
+        });
+        covers.collect()
     }
 
     /// The instruction and the steps.
@@ -134,7 +145,8 @@ impl<'a> CollectionReading<'a> {
             // plan lifts none.
             ..bare_instruction(self.place, steering)
         };
-        CollectionPlan { instruction, steps, findings }
+        let covers = self.held_parts();
+        CollectionPlan { instruction, steps, covers, findings }
     }
 
     fn treatments(

@@ -41,7 +41,7 @@ pub use person::{PersonScope, RecordKeys};
 pub use probe::ProbeName;
 pub use reach::answer_name;
 pub use resolution::{Ambiguity, Asking, Lesson, Person, learn, questions, scope_of};
-pub use step::{LimitCitation, RuleCitation, StartCutoff, Step, StepStatus};
+pub use step::{HeldPart, LimitCitation, RuleCitation, StartCutoff, Step, StepStatus};
 pub use system_plan::{
     ExemptPart, LeftOut, MarkToMake, PersonsPart, Plan, PlanError, SystemPlan, compile, plan,
 };

@@ -39,7 +39,8 @@ impl<'a> PersonCollection<'a> {
             steps.push(self.step(category, &fields));
         }
         self.decide(&mut instruction);
-        CollectionPlan { instruction, steps, findings }
+        let covers = self.reading.held_parts();
+        CollectionPlan { instruction, steps, covers, findings }
     }
 
     fn decide(&self, instruction: &mut Instruction) {

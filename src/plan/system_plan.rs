@@ -14,7 +14,7 @@ use super::person;
 use super::person_collection::PersonCollection;
 use super::reach::Place;
 use super::steering::Steering;
-use super::step::{Step, StepStatus};
+use super::step::{HeldPart, Step, StepStatus};
 use crate::datamap::{FieldClass, System};
 use crate::domain::{CategoryName, Digest, RuleName, SystemName};
 
@@ -93,6 +93,9 @@ pub struct SystemPlan {
     pub pace: Pace,
     /// What each rule does to each category of each collection.
     pub steps: Vec<Step>,
+    /// What legal holds cover.
+    #[serde(default)]
+    pub held: Vec<HeldPart>,
     /// What a person should know before it runs.
     pub findings: Vec<Finding>,
     /// What is deliberately not disposed of.
@@ -248,6 +251,7 @@ fn plan_system(input: &PlanInput<'_>, system: &System) -> SystemPlan {
     let steering = Steering::read(input, system);
     let mut instructions = Vec::new();
     let mut steps = Vec::new();
+    let mut held = Vec::new();
     let mut findings = Vec::new();
     for place in Place::all(system) {
         let reading = CollectionReading::read(input, place, &mut lists);
@@ -260,6 +264,7 @@ fn plan_system(input: &PlanInput<'_>, system: &System) -> SystemPlan {
         };
         instructions.push(part.instruction);
         steps.extend(part.steps);
+        held.extend(part.covers);
         findings.extend(part.findings);
     }
     findings.sort();
@@ -273,6 +278,7 @@ fn plan_system(input: &PlanInput<'_>, system: &System) -> SystemPlan {
         lists,
         pace: system.pace.clone(),
         steps,
+        held,
         findings,
         exempt: exempt_parts(input, system),
         persons: persons_part(input, system),

@@ -7,7 +7,12 @@ use crate::fixture::{Fixture, Kind};
 
 fn question(collection: &str, predicate: Predicate, fields: &[&str], most: u32) -> Question {
     let collection = collection.to_owned();
-    Question { collection, predicate, fields: fields.iter().map(|path| field(path)).collect(), most }
+    Question {
+        collection,
+        predicate,
+        fields: fields.iter().map(|path| field(path)).collect(),
+        most,
+    }
 }
 
 /// The whole numbers of one field of an answer, in order.
@@ -113,13 +118,16 @@ pub async fn what_no_record_can_hold_finds_nothing(fixture: &Fixture) {
 
 /// A crowd of 40 000, every second of them with an address of their own.
 async fn crowd(fixture: &Fixture) {
-    fixture.sql("CREATE TABLE crowd (id {bigint} PRIMARY KEY, email {text}, number {bigint})").await;
+    fixture
+        .sql("CREATE TABLE crowd (id {bigint} PRIMARY KEY, email {text}, number {bigint})")
+        .await;
     fixture.sql("CREATE INDEX crowd_email ON crowd (email)").await;
     fixture.sql("CREATE INDEX crowd_number ON crowd (number)").await;
     for start in (0..40_000).step_by(4_000) {
         let rows: Vec<String> = (start..start + 4_000)
             .map(|id| {
-                let email = if id % 2 == 0 { format!("'p{id}@example.org'") } else { "NULL".into() };
+                let email =
+                    if id % 2 == 0 { format!("'p{id}@example.org'") } else { "NULL".into() };
                 format!("({id}, {email}, {})", id + 1_000_000)
             })
             .collect();

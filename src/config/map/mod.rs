@@ -141,7 +141,11 @@ fn draft<'document>(
         third_party,
     };
     let maps = !is_third_party(document);
-    if maps && document.collections.is_none() && !document.gives("collections") && model.exempt.is_empty() {
+    if maps
+        && document.collections.is_none()
+        && !document.gives("collections")
+        && model.exempt.is_empty()
+    {
         problems.push(
             Problem::error(&at.place, format!("`{}` has no collections", model.name))
                 .help("map its tables under `collections`, or list them under `exempt` with a reason; `quietus datamap draft` writes a first draft"),
@@ -162,9 +166,8 @@ fn check_connection(at: &At<SystemDocument>, problems: &mut Vec<Problem>) {
         return;
     }
     if !document.gives("connection") {
-        problems.push(
-            Problem::error(&at.place, "`connection` is missing").help("add `connection: …`"),
-        );
+        problems
+            .push(Problem::error(&at.place, "`connection` is missing").help("add `connection: …`"));
         return;
     }
     let Some(connection) = &document.connection else { return };

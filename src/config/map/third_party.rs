@@ -23,10 +23,7 @@ pub(super) fn is_kind(kind: &str) -> bool {
 
 /// Reads the part of a third party; `None` for databases. Reports what does not belong to the
 /// kind and what it lacks.
-pub(super) fn compile(
-    at: &At<SystemDocument>,
-    problems: &mut Vec<Problem>,
-) -> Option<ThirdParty> {
+pub(super) fn compile(at: &At<SystemDocument>, problems: &mut Vec<Problem>) -> Option<ThirdParty> {
     let document = &at.value;
     let kind = document.kind.as_ref()?.value.0.as_str();
     let foreign: &[&str] = if is_kind(kind) { &OF_DATABASES } else { &OF_THIRD_PARTIES };
@@ -122,8 +119,14 @@ fn check_entries(at: &At<SystemDocument>, kind: &str, problems: &mut Vec<Problem
     }
     if let Some(persons) = &document.persons {
         let empty = [
-            ("categories", persons.value.categories.as_ref().is_some_and(|it| it.value.0.is_empty())),
-            ("identities", persons.value.identities.as_ref().is_some_and(|it| it.value.0.is_empty())),
+            (
+                "categories",
+                persons.value.categories.as_ref().is_some_and(|it| it.value.0.is_empty()),
+            ),
+            (
+                "identities",
+                persons.value.identities.as_ref().is_some_and(|it| it.value.0.is_empty()),
+            ),
         ];
         for (entry, _) in empty.iter().filter(|(_, empty)| *empty) {
             problems.push(
