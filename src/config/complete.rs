@@ -30,6 +30,12 @@ pub fn check(
         compare(&draft.place, "collections", written.len(), model.collections.len());
         let exempt = items(document.exempt.as_ref()).len();
         compare(&draft.place, "exempt collections", exempt, model.exempt.len());
+        if let Some(third_party) = &model.third_party {
+            let written = entries(document.parameters.as_ref()).len();
+            compare(&draft.place, "parameters", written, third_party.parameters.len());
+            let tasks = usize::from(document.gives("task"));
+            compare(&draft.place, "tasks", tasks, usize::from(third_party.task.is_some()));
+        }
         for (entry, name) in draft.written() {
             let Some(collection) = model.collections.get(&name) else { continue };
             let (document, place) = (&entry.value.value, &entry.name.place);

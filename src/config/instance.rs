@@ -7,7 +7,9 @@ use super::document::InstanceDocument;
 use super::document::instance::{ControllerDocument, TokenDocument};
 use super::problem::{At, Problem};
 use super::read::items;
+use super::requests::{self, RequestSettings};
 use crate::datamap::SecretReference;
+use crate::domain::IdentityTypes;
 
 /// An instance of Quietus.
 #[derive(Debug, Clone)]
@@ -36,6 +38,10 @@ pub struct Instance {
     pub workers: u32,
     /// Who may approve; empty is anybody with an approver's token.
     pub people: Vec<String>,
+    /// Identity types of the data map, and how their values are brought into one form.
+    pub identities: IdentityTypes,
+    /// How requests of persons are dealt with.
+    pub requests: RequestSettings,
 }
 
 /// Who decides why and how the data are processed.
@@ -88,7 +94,7 @@ pub enum LogFormat {
 /// No more orders than this are carried out side by side.
 pub const MOST_WORKERS: u64 = 64;
 
-/// Makes an instance of its document; `None` where the controller is not known.
+/// Makes an instance of its document, still without identity types, which need the data map; `None` where the controller is not known.
 pub fn compile(
     document: &InstanceDocument,
     folder: PathBuf,
@@ -119,6 +125,7 @@ pub fn compile(
     let controller = compile_controller(&document.controller.as_ref()?.value)?;
     let evidence = document.evidence.as_ref().and_then(|it| it.value.origin.as_ref());
     let log = document.log.as_ref().and_then(|log| log.value.format.as_ref());
+    let requests = requests::settings(document, &controller.country);
     Some(Instance {
         evidence_origin: evidence
             .map_or_else(|| origin_of(&controller), |origin| origin.value.0.clone()),
@@ -136,6 +143,8 @@ pub fn compile(
         log_format: log.map_or_else(LogFormat::default, |format| format.value.0),
         workers: u32::try_from(workers).unwrap_or(u32::MAX),
         people: items(document.people.as_ref()).iter().map(|it| it.value.0.clone()).collect(),
+        identities: IdentityTypes::default(),
+        requests,
     })
 }
 

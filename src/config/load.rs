@@ -10,6 +10,7 @@ use super::leaf::Words;
 use super::map;
 use super::problem::{At, Place, Problem, Problems, Severity};
 use super::read::{Read, Reader};
+use super::requests;
 use super::rules::{self, Whole};
 use super::yaml::{self, Node};
 use crate::datamap::DataMap;
@@ -72,9 +73,17 @@ pub fn load(path: &Path) -> Result<Loaded, Problems> {
     let digests = (files.digest(&systems.paths), files.digest(&packs.paths));
 
     let problems = &mut files.problems.found;
-    let instance = instance::compile(&document, files.folder.clone(), problems);
+    let mut instance = instance::compile(&document, files.folder.clone(), problems);
     let drafts = map::compile(&system_documents, &zone, problems);
     let rules = rules::compile(&pack_documents, &drafts, whole, &zone, digests.1, problems);
+    map::third_party::check_files(&drafts, &files.folder, problems);
+    if whole.systems {
+        requests::check_identities(&document, &drafts, problems);
+    }
+    if let Some(instance) = &mut instance {
+        let country = instance.controller.country.clone();
+        instance.identities = requests::identity_types(&document, &country, &drafts, problems);
+    }
     if problems.iter().all(|problem| problem.severity == Severity::Warning) {
         complete::check((&system_documents, &drafts), (&pack_documents, &rules), problems);
     }

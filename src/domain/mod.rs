@@ -1,5 +1,6 @@
 //! Words that every room shares: names, moments, states. No I/O, no clock, no async.
 
+pub mod assurance;
 pub mod clock;
 pub mod digest;
 pub mod hold;
@@ -9,6 +10,7 @@ pub mod period;
 pub mod phone;
 pub mod state;
 
+pub use assurance::Assurance;
 pub use clock::{Clock, Ids};
 pub use digest::Digest;
 pub use hold::{HoldScope, LegalHold};

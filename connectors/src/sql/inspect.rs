@@ -83,7 +83,7 @@ fn statement(
 }
 
 /// A field, through links where there are any, as text or bytes.
-fn read(
+pub(super) fn read(
     compiler: &Compiler<'_, '_>,
     place: &Place,
     via: &[String],
@@ -118,7 +118,8 @@ fn read(
     Ok((text, mapped, bytes))
 }
 
-fn value(mapped: &MappedField, bytes: bool, cell: &Cell) -> Result<Value, Fault> {
+/// A cell as the data map declares its field.
+pub(super) fn value(mapped: &MappedField, bytes: bool, cell: &Cell) -> Result<Value, Fault> {
     if *cell == Cell::Null {
         return Ok(Value::Null);
     }

@@ -27,6 +27,7 @@ mod preview;
 mod progress_table;
 mod reference_watch;
 mod refusals;
+mod resolve;
 mod restrict;
 mod scene;
 mod sqlite_moments;
@@ -51,6 +52,7 @@ use crate::sql::catalogue::Catalogue;
 use crate::sql::connection::Target;
 use crate::sql::dialect::Dialect;
 use crate::sql::faults::misconfigured;
+use crate::subject::{Answer, Question};
 use crate::value::Record;
 
 /// Opens a SQL connector.
@@ -129,6 +131,10 @@ impl Connector for SqlConnector {
         fields: &[FieldRef],
     ) -> Result<Option<Record>, Fault> {
         inspect::inspect(self, order, collection, key, fields).await
+    }
+
+    async fn resolve(&self, order: &Order, questions: &[Question]) -> Result<Vec<Answer>, Fault> {
+        resolve::resolve(self, order, questions).await
     }
 
     async fn execute(&self, order: &Order, progress: &dyn Progress) -> Result<Receipt, Fault> {

@@ -23,6 +23,7 @@ mod names;
 mod partitions;
 mod reach;
 mod references;
+mod resolution;
 mod restriction;
 mod resume;
 mod scope;
@@ -83,6 +84,11 @@ conformance! {
         references::a_self_reference_goes_from_the_leaves,
         references::a_circle_of_references_is_settled,
         references::a_chain_of_collections_is_kept_from_its_lowest_link,
+        resolution::every_alternative_finds_its_records_once,
+        resolution::an_answer_is_bounded_and_says_so,
+        resolution::what_no_record_can_hold_finds_nothing,
+        resolution::a_thousand_identities_are_found,
+        resolution::identities_are_found_through_their_index,
         restriction::a_boolean_says_so,
         restriction::a_moment_says_since_when,
         restriction::a_record_moves_away_and_back,

@@ -8,8 +8,10 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use crate::config::instance::{LogFormat, TokenRole};
 use crate::config::leaf::{Count, Reference, Words, Zone, leaf, words};
 use crate::config::problem::instead;
-use crate::config::read::{List, Read, Reader, document, plain_document};
+use crate::config::read::{Entries, List, Read, Reader, document, plain_document};
 use crate::config::yaml::Node;
+
+use super::requests::{IdentityDocument, RequestsDocument};
 
 document! {
     /// An instance of Quietus: who runs it, where it keeps its own data, who may speak to it.
@@ -37,6 +39,10 @@ document! {
         optional workers: Count,
         /// Names of the people who may approve; anybody with an approver's token if left out.
         optional people: List<Words>,
+        /// Identity types: how their values are brought into one form.
+        optional identities: Entries<IdentityDocument>,
+        /// How requests of persons are dealt with.
+        optional requests: RequestsDocument,
     }
 }
 

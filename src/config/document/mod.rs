@@ -4,7 +4,9 @@
 pub mod field;
 pub mod instance;
 pub mod pack;
+pub mod requests;
 pub mod system;
+pub mod third_party;
 
 pub use field::{FieldDocument, FieldPath, StartDocument, StrategyDocument};
 pub use instance::InstanceDocument;

@@ -10,13 +10,15 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use std::borrow::Cow;
 
 use super::field::{FieldDocument, StartDocument};
+use super::third_party::{DefinitionWord, HostWord, Parameter, PersonsDocument, TaskDocument};
 
 document! {
     /// One connected system: where it is and what it holds.
     pub struct SystemDocument {
         /// Its name in the data map.
         required system: SystemName,
-        /// The kind of connector: `postgresql`, `mariadb`, `mysql` or `sqlite`.
+        /// The kind of connector: `postgresql`, `mariadb`, `mysql` or `sqlite`; of a third party:
+        /// `processor`, `opendsr`, `own` or `manual`.
         required kind: Kind,
         /// What it is for; `database` if left out.
         optional role: RoleWord,
@@ -24,8 +26,8 @@ document! {
         required owner: Words,
         /// Where its data are, in the controller's own words.
         optional region: Words,
-        /// How it is reached.
-        required connection: ConnectionDocument,
+        /// How it is reached; a database always says so.
+        optional connection: ConnectionDocument,
         /// Time zone of moments without one; the controller's if left out.
         optional zone: Zone,
         /// Table in which SQL connectors keep their progress; `quietus_progress` if left out.
@@ -36,15 +38,32 @@ document! {
         optional collections: Entries<CollectionDocument>,
         /// Collections that hold no personal data or are deliberately not erased.
         optional exempt: List<ExemptDocument>,
+        /// For a third party: its name, as letters and certificates say it.
+        optional operator: Words,
+        /// For a `processor`: the definition of its interface, by name or as `./path.yaml`.
+        optional definition: DefinitionWord,
+        /// For a third party: parameters of its interface, each a value, `env:NAME` or
+        /// `file:PATH`.
+        optional parameters: Entries<Parameter>,
+        /// For a third party: what it holds of persons, and by what it is asked.
+        optional persons: PersonsDocument,
+        /// For `manual`: what a person does.
+        optional task: TaskDocument,
     }
 }
 
 document! {
     /// How a system is reached.
     pub struct ConnectionDocument {
-        /// Where the connection URL is found: `env:NAME`, `file:PATH`, or a URL without
-        /// credentials such as `sqlite:data/crm.db`.
-        required url: Reference,
+        /// Where the connection URL or the address is found: `env:NAME`, `file:PATH`, or a URL
+        /// without credentials such as `sqlite:data/crm.db`.
+        optional url: Reference,
+        /// For a third party: certificates of authorities that are trusted beside those of the
+        /// system, such as `file:certificates/processor.pem`.
+        optional trust: Reference,
+        /// For a third party: hosts with port that may be spoken to although they have a private
+        /// address.
+        optional private_hosts: List<HostWord>,
     }
 }
 
@@ -139,7 +158,7 @@ pub struct Kind(pub String);
 impl Read for Kind {
     fn read(node: &Node, reader: &mut Reader) -> Option<Self> {
         let text = reader.text(node, "a kind of system")?;
-        let known = quietus_connectors::kinds();
+        let known = known_kinds();
         if known.contains(&text.as_str()) {
             return Some(Self(text));
         }
@@ -147,6 +166,13 @@ impl Read for Kind {
         reader.error(node, format!("unknown kind of system `{text}`"), help);
         None
     }
+}
+
+/// Databases first, then third parties, then what a person does.
+fn known_kinds() -> Vec<&'static str> {
+    let kinds = quietus_connectors::kinds().iter();
+    let third_parties = quietus_connectors::processor_kinds().iter();
+    kinds.chain(third_parties).copied().chain([crate::datamap::third_party::MANUAL]).collect()
 }
 
 impl JsonSchema for Kind {
@@ -159,7 +185,7 @@ impl JsonSchema for Kind {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string", "enum": quietus_connectors::kinds() })
+        json_schema!({ "type": "string", "enum": known_kinds() })
     }
 }
 

@@ -8,6 +8,7 @@ mod links;
 mod shape;
 mod starts;
 mod strategy;
+pub(super) mod third_party;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -106,7 +107,12 @@ fn draft<'document>(
     let url = document.connection.as_ref().and_then(|it| it.value.url.as_ref());
     if let (Some(url), Some(kind)) = (url, &document.kind) {
         check_scheme(&url.value.0, &kind.value.0, &url.place, problems);
+        if third_party::is_kind(&kind.value.0) {
+            third_party::check_address(&url.place, &url.value.0, problems);
+        }
     }
+    check_connection(at, problems);
+    let third_party = third_party::compile(at, problems);
     let zone = document.zone.as_ref().map_or(controller_zone, |zone| &zone.value.0).to_owned();
     let progress = text(&document.progress_table);
     let model = System {
@@ -115,7 +121,11 @@ fn draft<'document>(
         role: document.role.as_ref().map_or(Role::Database, |role| role.value.0),
         owner: text(&document.owner).unwrap_or_default(),
         region: text(&document.region),
-        url: url.map_or(SecretReference::Plain(String::new()), |url| url.value.0.clone()),
+        url: match &third_party {
+            None => url.map(|url| url.value.0.clone()),
+            Some(_) => None,
+        }
+        .unwrap_or_else(|| SecretReference::Plain(String::new())),
         progress_table: progress.unwrap_or_else(|| "quietus_progress".to_owned()),
         pace: pace(document, problems),
         collections: collections(document, problems),
@@ -128,15 +138,48 @@ fn draft<'document>(
                 })
             })
             .collect(),
-        third_party: None,
+        third_party,
     };
-    if document.collections.is_none() && !document.gives("collections") && model.exempt.is_empty() {
+    let maps = !is_third_party(document);
+    if maps
+        && document.collections.is_none()
+        && !document.gives("collections")
+        && model.exempt.is_empty()
+    {
         problems.push(
             Problem::error(&at.place, format!("`{}` has no collections", model.name))
                 .help("map its tables under `collections`, or list them under `exempt` with a reason; `quietus datamap draft` writes a first draft"),
         );
     }
     SystemDraft { document, place: at.place.clone(), model, zone }
+}
+
+/// The system is asked by the name of a person.
+fn is_third_party(document: &SystemDocument) -> bool {
+    document.kind.as_ref().is_some_and(|kind| third_party::is_kind(&kind.value.0))
+}
+
+/// Reports a database that does not say how it is reached.
+fn check_connection(at: &At<SystemDocument>, problems: &mut Vec<Problem>) {
+    let document = &at.value;
+    if is_third_party(document) {
+        return;
+    }
+    if !document.gives("connection") {
+        problems
+            .push(Problem::error(&at.place, "`connection` is missing").help("add `connection: …`"));
+        return;
+    }
+    let Some(connection) = &document.connection else { return };
+    if !connection.value.gives("url") {
+        problems.push(Problem::error(&connection.place, "`url` is missing").help("add `url: …`"));
+    }
+    for entry in ["trust", "private_hosts"].iter().filter(|it| connection.value.gives(it)) {
+        problems.push(
+            Problem::error(&connection.place, format!("a database has no `{entry}`"))
+                .help("leave this out, or correct the kind"),
+        );
+    }
 }
 
 fn check_scheme(

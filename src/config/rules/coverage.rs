@@ -73,6 +73,10 @@ fn check_declared(
         .collect();
     let mut uses: Vec<&At<CategoryName>> =
         first_uses(landscape).into_iter().map(|(_, category)| category).collect();
+    for system in landscape.systems {
+        let persons = system.document.persons.as_ref();
+        uses.extend(items(persons.and_then(|it| it.value.categories.as_ref())));
+    }
     for pack in landscape.packs {
         let pack = &pack.value;
         uses.extend(items(pack.rules.as_ref()).iter().filter_map(|it| it.value.category.as_ref()));

@@ -1,0 +1,200 @@
+//! Third parties of the data map: what a file of each kind has to say, and what it may not.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use super::SystemDraft;
+use crate::config::document::SystemDocument;
+use crate::config::problem::{At, Place, Problem};
+use crate::config::read::{entries, items};
+use crate::datamap::third_party::MANUAL;
+use crate::datamap::{Definition, ManualTask, SecretReference, ThirdParty};
+
+/// Entries of a file that only third parties have.
+const OF_THIRD_PARTIES: [&str; 5] = ["operator", "definition", "parameters", "persons", "task"];
+
+/// Entries of a file that only databases have.
+const OF_DATABASES: [&str; 5] = ["collections", "exempt", "zone", "progress_table", "pace"];
+
+/// Whether systems of this kind are asked by the name of a person.
+pub(super) fn is_kind(kind: &str) -> bool {
+    kind == MANUAL || quietus_connectors::processor_kinds().contains(&kind)
+}
+
+/// Reads the part of a third party; `None` for databases. Reports what does not belong to the
+/// kind and what it lacks.
+pub(super) fn compile(at: &At<SystemDocument>, problems: &mut Vec<Problem>) -> Option<ThirdParty> {
+    let document = &at.value;
+    let kind = document.kind.as_ref()?.value.0.as_str();
+    let foreign: &[&str] = if is_kind(kind) { &OF_DATABASES } else { &OF_THIRD_PARTIES };
+    for entry in foreign.iter().filter(|entry| document.gives(entry)) {
+        let help = if is_kind(kind) {
+            "say under `persons` what it holds and by what it is asked, and leave this out"
+        } else {
+            "leave this out, or correct the kind"
+        };
+        let message = format!("a system of kind `{kind}` has no `{entry}`");
+        problems.push(Problem::error(&at.place, message).help(help));
+    }
+    if !is_kind(kind) {
+        return None;
+    }
+    check_entries(at, kind, problems);
+    let connection = document.connection.as_ref().map(|it| &it.value);
+    let text = |entry: &Option<At<crate::config::leaf::Words>>| {
+        entry.as_ref().map(|it| it.value.0.clone()).unwrap_or_default()
+    };
+    let persons = document.persons.as_ref().map(|it| &it.value);
+    let task = document.task.as_ref().and_then(|it| {
+        Some(ManualTask {
+            instructions: it.value.instructions.as_ref()?.value.0.clone(),
+            due_in: it.value.due_in.as_ref()?.value,
+            assignee: it.value.assignee.as_ref()?.value.0.clone(),
+        })
+    });
+    let trust = connection.and_then(|it| it.trust.as_ref()).and_then(|it| match &it.value.0 {
+        SecretReference::File(path) => Some(path.clone()),
+        SecretReference::Environment(_) | SecretReference::Plain(_) => {
+            problems.push(
+                Problem::error(&it.place, "certificates are read from a file")
+                    .help("write `file:` and a path, such as `file:certificates/processor.pem`"),
+            );
+            None
+        }
+    });
+    Some(ThirdParty {
+        operator: text(&document.operator),
+        address: connection.and_then(|it| it.url.as_ref()).map(|it| it.value.0.clone()),
+        trust,
+        private_hosts: items(connection.and_then(|it| it.private_hosts.as_ref()))
+            .iter()
+            .map(|it| it.value.0.clone())
+            .collect(),
+        definition: document.definition.as_ref().map(|it| it.value.0.clone()),
+        parameters: parameters(document, problems),
+        categories: items(persons.and_then(|it| it.categories.as_ref()))
+            .iter()
+            .map(|it| it.value.clone())
+            .collect(),
+        identities: items(persons.and_then(|it| it.identities.as_ref()))
+            .iter()
+            .map(|it| it.value.0.clone())
+            .collect::<BTreeSet<_>>(),
+        answers_within: persons.and_then(|it| it.answers_within.as_ref()).map(|it| it.value),
+        task,
+    })
+}
+
+/// Reports entries that a kind needs or has no use for.
+fn check_entries(at: &At<SystemDocument>, kind: &str, problems: &mut Vec<Problem>) {
+    let document = &at.value;
+    let mut missing = |entry: &str, help: &str| {
+        if !document.gives(entry) {
+            let message = format!("`{entry}` is missing");
+            problems.push(Problem::error(&at.place, message).help(help));
+        }
+    };
+    missing("operator", "add `operator: …`, the third party's name as letters say it");
+    missing("persons", "add `persons: {categories: […], identities: […]}`");
+    match kind {
+        MANUAL => missing("task", "add `task: {instructions: …, due_in: P10D, assignee: …}`"),
+        "processor" => missing("definition", "add `definition:` and a name or `./path.yaml`"),
+        _ => {}
+    }
+    let address = document.connection.as_ref().is_some_and(|it| it.value.gives("url"));
+    if matches!(kind, "opendsr" | "own") && !address {
+        problems.push(
+            Problem::error(&at.place, format!("a system of kind `{kind}` has an address"))
+                .help("add `connection: {url: https://…}`, `env:NAME` or `file:PATH`"),
+        );
+    }
+    let useless: &[&str] = match kind {
+        MANUAL => &["connection", "definition", "parameters"],
+        "processor" => &["task"],
+        _ => &["task", "definition"],
+    };
+    for entry in useless.iter().filter(|entry| document.gives(entry)) {
+        let message = format!("a system of kind `{kind}` has no `{entry}`");
+        problems.push(Problem::error(&at.place, message).help("leave this out"));
+    }
+    if let Some(persons) = &document.persons {
+        let empty = [
+            (
+                "categories",
+                persons.value.categories.as_ref().is_some_and(|it| it.value.0.is_empty()),
+            ),
+            (
+                "identities",
+                persons.value.identities.as_ref().is_some_and(|it| it.value.0.is_empty()),
+            ),
+        ];
+        for (entry, _) in empty.iter().filter(|(_, empty)| *empty) {
+            problems.push(
+                Problem::error(&persons.place, format!("`{entry}` is empty"))
+                    .help("name at least one; a system that holds nobody's data needs no file"),
+            );
+        }
+    }
+}
+
+fn parameters(
+    document: &SystemDocument,
+    problems: &mut Vec<Problem>,
+) -> BTreeMap<String, SecretReference> {
+    let mut found = BTreeMap::new();
+    for entry in entries(document.parameters.as_ref()) {
+        let (name, reference) = (&entry.name.value, &entry.value.value.0);
+        if let SecretReference::Plain(value) = reference
+            && looks_secret(name, value)
+        {
+            problems.push(
+                Problem::error(&entry.value.place, format!("the secret `{name}` stands here in plain"))
+                    .help("write `env:NAME`, or `file:PATH` of a file that only its owner may read; then change the secret, it has been in this file")
+                    .secret(),
+            );
+        }
+        found.insert(name.clone(), reference.clone());
+    }
+    found
+}
+
+/// Whether a parameter is a secret by its name, or by how its value begins.
+fn looks_secret(name: &str, value: &str) -> bool {
+    let name = name.to_lowercase();
+    let words = ["secret", "token", "password", "passphrase", "credential", "private", "signature"];
+    let parts: Vec<&str> = name.split(['_', '-', '.']).collect();
+    let begins = ["bearer ", "basic ", "sk_", "rk_", "pat-", "xoxb-", "-----begin"];
+    words.iter().any(|word| name.contains(word))
+        || parts.contains(&"key")
+        || name.ends_with("apikey")
+        || begins.iter().any(|begin| value.to_lowercase().starts_with(begin))
+}
+
+/// Reports definitions of one's own that are not there.
+pub(in crate::config) fn check_files(
+    drafts: &[SystemDraft<'_>],
+    folder: &Path,
+    problems: &mut Vec<Problem>,
+) {
+    for draft in drafts {
+        let Some(written) = &draft.document.definition else { continue };
+        if let Definition::File(path) = &written.value.0
+            && !folder.join(path).is_file()
+        {
+            let message = format!("there is no definition `{}`", path.display());
+            let help = "write the file, a path from the folder of quietus.yaml, or the name of a definition that comes with quietus";
+            problems.push(Problem::error(&written.place, message).help(help));
+        }
+    }
+}
+
+/// Whether an address fits a third party.
+pub(super) fn check_address(place: &Place, url: &SecretReference, problems: &mut Vec<Problem>) {
+    let SecretReference::Plain(url) = url else { return };
+    if !url.starts_with("https://") && !url.starts_with("http://") {
+        problems.push(
+            Problem::error(place, "this is no address of a third party")
+                .help("it begins with `https://`"),
+        );
+    }
+}
