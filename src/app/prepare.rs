@@ -2,7 +2,7 @@
 //! order with the holds of this moment, and the intent on record.
 
 use jiff::Timestamp;
-use quietus_connectors::{Connector, Fault, Order, Predicate};
+use quietus_connectors::{Connector, Fault, Order, Predicate, SubjectRequest};
 use serde_json::json;
 
 use super::account::Ordered;

@@ -113,6 +113,9 @@ fn who_acts_is_told_without_contact_data_and_without_showing_them() {
 #[path = "broken_tests.rs"]
 mod broken;
 
+#[path = "third_party_tests.rs"]
+mod third_party;
+
 /// One mistake in the starting folder, and the one thing that is said of it.
 #[track_caller]
 fn says(file: &str, from: &str, to: &str, expected: &str) {

@@ -6,4 +6,7 @@ mod fixture;
 mod holds;
 mod laws;
 mod orders;
+mod person_laws;
+mod persons;
+mod resolutions;
 mod rules;

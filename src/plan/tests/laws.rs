@@ -90,7 +90,7 @@ fn any_scope() -> impl Strategy<Value = HoldScope> {
 }
 
 prop_compose! {
-    fn any_world()(
+    pub(super) fn any_world()(
         delivery in proptest::collection::vec(any_rule("delivery"), 0..3),
         invoice in proptest::collection::vec(any_rule("invoice"), 0..3),
         limits in proptest::collection::vec(
@@ -113,7 +113,7 @@ prop_compose! {
 }
 
 prop_compose! {
-    fn any_order()(
+    pub(super) fn any_order()(
         id in 1i64..3,
         completed in proptest::option::weighted(0.9, -5_000_000i64..100_000_000),
         invoiced in proptest::option::weighted(0.9, -60i64..1_200),

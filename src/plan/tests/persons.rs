@@ -1,0 +1,340 @@
+//! Plans for persons: whose records go, what keeps them, what is restricted and who is asked.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use quietus_connectors::{
+    FieldType, LinkKind, Predicate, Record, Restriction, SubjectAction, Value,
+};
+
+use super::super::answer_name;
+use super::super::{
+    FindingKind, PersonScope, Plan, PlanInput, StepStatus, compile, evaluate, plan,
+};
+use super::fixture::*;
+use crate::datamap::{DataMap, SecretReference, System, ThirdParty};
+use crate::domain::{HoldScope, SystemName};
+use crate::schedule::Action;
+
+pub(super) fn scope(action: SubjectAction, identities: &[(&str, &[&str])]) -> PersonScope {
+    let of = |(kind, values): &(&str, &[&str])| {
+        ((*kind).to_owned(), values.iter().map(|one| (*one).to_owned()).collect())
+    };
+    PersonScope {
+        action,
+        identities: identities.iter().map(of).collect(),
+        categories: None,
+        records: BTreeMap::new(),
+    }
+}
+
+/// The shop, where customers are known by their number too, and can be restricted.
+pub(super) fn known_shop() -> World {
+    let mut world = shop();
+    let shop = world.map.systems.get_mut(&system_name()).unwrap();
+    let customers = shop.collections.get_mut(&collection_name("customers")).unwrap();
+    customers.fields.get_mut("id").unwrap().identity = Some("customer_id".to_owned());
+    customers.restriction = Some(Restriction::Flag { field: "restricted".to_owned() });
+    world
+}
+
+pub(super) fn for_persons<'a>(world: &'a World, scope: &'a PersonScope) -> PlanInput<'a> {
+    PlanInput { persons: Some(scope), ..world.input() }
+}
+
+/// What the order does to a record.
+pub(super) fn fate(world: &World, scope: &PersonScope, collection: &str, record: &Record) -> Fate {
+    let compiled = compile(&for_persons(world, scope), &system_name()).unwrap();
+    let order = compiled.order("test", 1).unwrap();
+    let one = order.instructions.iter().find(|one| one.collection == collection).unwrap();
+    let value_of = |field: &quietus_connectors::FieldRef| {
+        record.get(&answer_name(field)).cloned().unwrap_or(Value::Null)
+    };
+    let holds = |predicate: &Predicate| evaluate(predicate, &value_of, &order.lists);
+    let held = holds(&one.held);
+    let treated = |kind| -> Vec<String> {
+        let own = one.treatments.iter().filter(|it| it.kind == kind && !held && holds(&it.due));
+        own.map(|it| it.category.clone()).collect()
+    };
+    assert!(!one.keep || (one.delete_when == Predicate::Never && one.treatments.is_empty()));
+    Fate {
+        goes: !held && holds(&one.delete_when),
+        cleared: treated(quietus_connectors::TreatmentKind::Clear),
+        anonymised: treated(quietus_connectors::TreatmentKind::Anonymise),
+        restricted: !held && (holds(&one.restrict_when) || holds(&one.lift_when)),
+        probes: BTreeSet::new(),
+    }
+}
+
+fn planned(world: &World, scope: &PersonScope) -> Plan {
+    plan(&for_persons(world, scope))
+}
+
+#[test]
+fn a_persons_records_go_whatever_their_age_and_nobody_elses() {
+    let world = known_shop().at("2020-03-06T00:00:00Z");
+    let grace =
+        scope(SubjectAction::Erase, &[("email", &["grace@example.org"]), ("customer_id", &["1"])]);
+    let mut order = order_of_2020();
+    order.insert("customer.id".to_owned(), Value::Integer(1));
+    let fate_of = |order: &Record| fate(&world, &grace, "orders", order);
+    // The invoice is kept by the minimum, and the order is restricted meanwhile.
+    assert_eq!(fate_of(&order).cleared, ["delivery"]);
+    assert!(!fate_of(&order).goes && fate_of(&order).restricted);
+    let line = record(&[("order.customer.id", Value::Integer(1))]);
+    assert!(fate(&world, &grace, "lines", &line).goes);
+    let customer = record(&[("id", Value::Integer(1)), ("email", text("old@example.org"))]);
+    assert!(fate(&world, &grace, "customers", &customer).goes);
+    order.insert("customer.id".to_owned(), Value::Integer(2));
+    order.insert("customer.email".to_owned(), text("alan@example.org"));
+    assert!(fate_of(&order).untouched());
+}
+
+#[test]
+fn when_the_minimum_is_over_the_order_goes() {
+    let world = known_shop().at("2029-01-01T00:00:00Z");
+    let grace = scope(SubjectAction::Erase, &[("customer_id", &["1"])]);
+    let mut order = order_of_2020();
+    order.insert("customer.id".to_owned(), Value::Integer(1));
+    let fate = fate(&world, &grace, "orders", &order);
+    assert!(fate.goes && !fate.restricted);
+}
+
+#[test]
+fn nothing_acts_for_nobody() {
+    let world = known_shop();
+    for identities in
+        [&[][..], &[("email", &[][..])], &[("customer_id", &["one", "1.0", " 1", "+1"])]]
+    {
+        let nobody = scope(SubjectAction::Erase, identities);
+        let compiled = compile(&for_persons(&world, &nobody), &system_name()).unwrap();
+        assert!(!compiled.acts());
+        assert!(planned(&world, &nobody).systems.iter().all(|one| !one.acts()));
+    }
+}
+
+#[test]
+fn a_field_that_goes_is_not_read_where_the_keys_are_known() {
+    let world = known_shop();
+    let email = &[("email", &["grace@example.org"][..])][..];
+    let reads_email = |scope: &PersonScope| {
+        let compiled = compile(&for_persons(&world, scope), &system_name()).unwrap();
+        let customers = compiled.instructions.iter().find(|one| one.collection == "customers");
+        let customers = customers.unwrap().clone();
+        let treats = customers.treatments.iter().flat_map(|one| &one.fields);
+        let treats = treats.clone().any(|one| one.field == "email");
+        (format!("{:?}", customers.delete_when).contains("\"email\""), treats, compiled)
+    };
+    // Nobody looked: the address is read, and stays as long as its record.
+    let (reads, treats, compiled) = reads_email(&scope(SubjectAction::Erase, email));
+    assert!(reads && !treats);
+    assert!(compiled.findings.iter().any(|one| one.kind == FindingKind::FieldSteers));
+    let mut known = scope(SubjectAction::Erase, email);
+    let customers = (system_name(), collection_name("customers"));
+    known.records.insert(customers.clone(), BTreeSet::from([vec![Value::Integer(7)]]));
+    let (reads, treats, _) = reads_email(&known);
+    assert!(!reads && treats);
+    let guest = record(&[("id", Value::Integer(7)), ("email", Value::Null)]);
+    assert!(fate(&world, &known, "customers", &guest).goes);
+    let order = record(&[("customer.id", Value::Integer(7)), ("invoiced_on", day("2001-01-01"))]);
+    assert!(fate(&world, &known, "orders", &order).goes);
+    let other = record(&[("id", Value::Integer(8)), ("email", text("grace@example.org"))]);
+    assert!(fate(&world, &known, "customers", &other).untouched());
+    // A restriction clears nothing, so it reads everything.
+    known.action = SubjectAction::Restrict;
+    assert!(fate(&world, &known, "customers", &other).restricted);
+}
+
+#[test]
+fn a_hold_keeps_what_it_covers_and_forbids_its_restriction() {
+    let mut world = known_shop();
+    let grace = scope(SubjectAction::Erase, &[("customer_id", &["1"])]);
+    let customer = record(&[("id", Value::Integer(1)), ("email", text("grace@example.org"))]);
+    let hold_of = |scope| vec![hold(1, scope)];
+    world.holds = hold_of(HoldScope {
+        subject: Some(("customer_id".to_owned(), Value::Integer(1))),
+        ..HoldScope::default()
+    });
+    assert!(fate(&world, &grace, "customers", &customer).untouched());
+    let compiled = compile(&for_persons(&world, &grace), &system_name()).unwrap();
+    assert!(compiled.findings.iter().any(|one| one.kind == FindingKind::HeldNotRestricted));
+    // A hold on one category of it keeps the record, which is restricted meanwhile.
+    world.holds = hold_of(HoldScope {
+        collection: Some(collection_name("customers")),
+        category: Some(category("contact")),
+        ..HoldScope::default()
+    });
+    let kept = fate(&world, &grace, "customers", &customer);
+    assert!(!kept.goes && kept.cleared.is_empty() && kept.restricted);
+}
+
+#[test]
+fn only_what_is_asked_for_goes() {
+    let world = known_shop().at("2029-01-01T00:00:00Z");
+    let mut grace = scope(SubjectAction::Erase, &[("customer_id", &["1"])]);
+    grace.categories = Some(BTreeSet::from([category("delivery")]));
+    let mut order = order_of_2020();
+    order.insert("customer.id".to_owned(), Value::Integer(1));
+    let fate_of = fate(&world, &grace, "orders", &order);
+    assert_eq!(fate_of.cleared, ["delivery"]);
+    assert!(!fate_of.goes && !fate_of.restricted);
+    let compiled = compile(&for_persons(&world, &grace), &system_name()).unwrap();
+    let invoice = compiled.steps.iter().find(|one| one.category == category("invoice")).unwrap();
+    assert_eq!(invoice.status, StepStatus::NotAsked);
+}
+
+#[test]
+fn categories_without_a_rule_go_and_exempt_ones_stay() {
+    let mut world = known_shop().at("2029-01-01T00:00:00Z");
+    let grace = scope(SubjectAction::Erase, &[("customer_id", &["1"])]);
+    let mut order = order_of_2020();
+    order.insert("customer.id".to_owned(), Value::Integer(1));
+    world.rules.rules.clear();
+    assert!(fate(&world, &grace, "orders", &order).goes);
+    world.rules.exemptions.insert(category("invoice"), exemption("court file"));
+    let kept = fate(&world, &grace, "orders", &order);
+    assert!(!kept.goes && !kept.restricted);
+    assert_eq!(kept.cleared, ["delivery"]);
+}
+
+#[test]
+fn what_a_rule_makes_anonymous_becomes_anonymous() {
+    let mut world = known_shop().at("2029-01-01T00:00:00Z");
+    world.rules.rules[0].action = Action::Anonymise;
+    world.rules.rules[0].grace = Some(crate::domain::RetentionPeriod::parse("P14D").unwrap());
+    world.paused.insert(world.rules.rules[1].name.clone());
+    let grace = scope(SubjectAction::Erase, &[("customer_id", &["1"])]);
+    let mut order = order_of_2020();
+    order.insert("customer.id".to_owned(), Value::Integer(1));
+    let kept = fate(&world, &grace, "orders", &order);
+    assert_eq!(
+        (kept.anonymised, kept.cleared, kept.goes),
+        (vec!["delivery".into()], vec!["invoice".into()], false)
+    );
+}
+
+#[test]
+fn restriction_and_its_end_change_nothing_else() {
+    let world = known_shop();
+    for action in [SubjectAction::Restrict, SubjectAction::Lift] {
+        let grace = scope(action, &[("email", &["grace@example.org"])]);
+        let customer = record(&[("id", Value::Integer(1)), ("email", text("grace@example.org"))]);
+        let fate_of = fate(&world, &grace, "customers", &customer);
+        assert!(fate_of.restricted && !fate_of.goes && fate_of.cleared.is_empty());
+        let compiled = compile(&for_persons(&world, &grace), &system_name()).unwrap();
+        let lifts = compiled.instructions.iter().any(|one| one.lift_when != Predicate::Never);
+        let restricts =
+            compiled.instructions.iter().any(|one| one.restrict_when != Predicate::Never);
+        assert_eq!(
+            (restricts, lifts),
+            (action == SubjectAction::Restrict, action == SubjectAction::Lift)
+        );
+        let lines = compiled.findings.iter().find(|one| one.kind == FindingKind::NoRestriction);
+        assert_eq!(lines.unwrap().collection, collection_name("lines"));
+    }
+}
+
+#[test]
+fn shallow_and_shared_links_lead_to_nobody() {
+    for kind in [LinkKind::Shallow, LinkKind::Shared] {
+        let mut world = known_shop();
+        let shop = world.map.systems.get_mut(&system_name()).unwrap();
+        shop.collections.get_mut(&collection_name("orders")).unwrap().links[0].kind = kind;
+        let grace = scope(SubjectAction::Erase, &[("customer_id", &["1"])]);
+        let mut order = order_of_2020();
+        order.insert("customer.id".to_owned(), Value::Integer(1));
+        assert!(fate(&world, &grace, "orders", &order).untouched());
+        let compiled = compile(&for_persons(&world, &grace), &system_name()).unwrap();
+        let uncovered: BTreeSet<&str> = compiled
+            .findings
+            .iter()
+            .filter(|one| one.kind == FindingKind::NotCovered)
+            .map(|one| one.collection.as_str())
+            .collect();
+        assert_eq!(uncovered, BTreeSet::from(["lines", "orders"]));
+        assert!(
+            compiled.steps.iter().any(|one| matches!(one.status, StepStatus::NotCovered { .. }))
+        );
+    }
+}
+
+fn mailer(map: &mut DataMap) -> SystemName {
+    let name = SystemName::parse("mailer").unwrap();
+    let third_party = ThirdParty {
+        operator: "Example Mail Ltd".to_owned(),
+        address: Some(SecretReference::Plain("https://mail.example.com".to_owned())),
+        trust: None,
+        private_hosts: Vec::new(),
+        definition: None,
+        parameters: BTreeMap::new(),
+        categories: BTreeSet::from([category("contact")]),
+        identities: BTreeSet::from(["email".to_owned()]),
+        answers_within: None,
+        task: None,
+    };
+    let system = System {
+        name: name.clone(),
+        kind: "opendsr".to_owned(),
+        third_party: Some(third_party),
+        ..system(Vec::new())
+    };
+    map.systems.insert(name.clone(), system);
+    name
+}
+
+#[test]
+fn third_parties_are_asked_only_for_persons_whom_they_know() {
+    let mut world = known_shop();
+    let mailer = mailer(&mut world.map);
+    let swept = world.plan();
+    assert!(swept.system(&mailer).is_none());
+    assert_eq!(swept.left_out.len(), 1);
+    assert!(swept.left_out[0].why.contains("only on a person's request"));
+    let why = |scope: &PersonScope| {
+        let planned = planned(&world, scope);
+        let part = planned.system(&mailer).and_then(|one| one.persons.clone());
+        let why =
+            planned.left_out.iter().find(|one| one.system == mailer).map(|one| one.why.clone());
+        assert_ne!(part.is_some(), why.is_some());
+        why
+    };
+    let mut grace = scope(SubjectAction::Erase, &[("email", &["grace@example.org"])]);
+    assert_eq!(why(&grace), None);
+    grace.categories = Some(BTreeSet::from([category("invoice")]));
+    assert!(why(&grace).unwrap().contains("none of the categories"));
+    let number = scope(SubjectAction::Erase, &[("customer_id", &["1"])]);
+    assert!(why(&number).unwrap().contains("no known identity reaches it"));
+    let phone = scope(SubjectAction::Erase, &[("msisdn", &["+4915123456789"])]);
+    let planned = planned(&world, &phone);
+    assert!(planned.systems.is_empty() && planned.left_out.len() == 2, "{:?}", planned.left_out);
+}
+
+#[test]
+fn a_stored_plan_names_nobody() {
+    let world = known_shop();
+    let grace = scope(
+        SubjectAction::Erase,
+        &[("email", &["grace@example.org"]), ("customer_id", &["77001"])],
+    );
+    let planned = planned(&world, &grace);
+    let stored = serde_json::to_string(&planned).unwrap();
+    assert!(!stored.contains("grace") && !stored.contains("77001"));
+    assert!(stored.contains("\"persons\""));
+    assert!(!format!("{planned:?} {grace:?}").contains("grace"));
+    let read: Plan = serde_json::from_str(&stored).unwrap();
+    assert_eq!(serde_json::to_string(&read).unwrap(), stored);
+    assert!(read.systems[0].order("key", 1).is_err());
+}
+
+#[test]
+fn a_number_is_no_other_number() {
+    let mut world = known_shop();
+    let shop = world.map.systems.get_mut(&system_name()).unwrap();
+    let customers = shop.collections.get_mut(&collection_name("customers")).unwrap();
+    let other = identity("site_id", field("site", FieldType::Integer, ""));
+    customers.fields.insert("site".to_owned(), other);
+    let site = scope(SubjectAction::Erase, &[("site_id", &["1"])]);
+    let customer = record(&[("id", Value::Integer(1)), ("site", Value::Integer(9))]);
+    assert!(fate(&world, &site, "customers", &customer).untouched());
+    let zeros = scope(SubjectAction::Erase, &[("customer_id", &["01", "001"])]);
+    assert!(fate(&world, &zeros, "customers", &customer).untouched());
+}

@@ -1,0 +1,200 @@
+//! From what a person gave to all that is held.
+
+use std::collections::BTreeMap;
+
+use quietus_connectors::{Answer, FieldType, Record, SubjectAction, Value};
+
+use super::super::{Lesson, Person, answer_name, evaluate, learn, questions, scope_of};
+use super::fixture::*;
+use super::persons::known_shop;
+use crate::domain::{IdentityType, IdentityTypes, Normalisation};
+
+fn types() -> IdentityTypes {
+    let mut types = BTreeMap::new();
+    for (name, normalise, one_per_person) in [
+        ("email", Normalisation::Email, false),
+        ("customer_id", Normalisation::Trim, true),
+        ("ticket_no", Normalisation::Trim, false),
+    ] {
+        let name = name.to_owned();
+        types.insert(name.clone(), IdentityType { name, normalise, one_per_person });
+    }
+    IdentityTypes(types)
+}
+
+fn person(reference: &str, identities: &[(&str, &str)]) -> Person {
+    let mut person = Person::new(reference);
+    for (kind, value) in identities {
+        assert!(person.add(&types().of(kind), value).unwrap());
+    }
+    person
+}
+
+/// Collections with their records, as a system would answer.
+type Content = Vec<(&'static str, Vec<Record>)>;
+
+/// Asks until nothing is new, as the use cases do.
+fn resolve(world: &World, content: &Content, persons: &mut [Person]) -> (Lesson, u32) {
+    for round in 1..=10 {
+        let asking = questions(&world.input(), &system_name(), persons).unwrap();
+        let answer = |question: &quietus_connectors::Question| {
+            let all = content.iter().find(|(name, _)| *name == question.collection);
+            let all = all.map(|(_, records)| records.as_slice()).unwrap_or_default();
+            let belongs = |record: &&Record| {
+                let value_of = |field: &quietus_connectors::FieldRef| {
+                    record.get(&answer_name(field)).cloned().unwrap_or(Value::Null)
+                };
+                evaluate(&question.predicate, &value_of, &asking.order.lists)
+            };
+            let asked: Vec<String> = question.fields.iter().map(answer_name).collect();
+            let only_asked = |record: &Record| -> Record {
+                let value = |name: &String| record.get(name).cloned().unwrap_or(Value::Null);
+                asked.iter().map(|name| (name.clone(), value(name))).collect()
+            };
+            let records = all.iter().filter(belongs).map(only_asked).collect();
+            Answer { collection: question.collection.clone(), records, more: false }
+        };
+        let answers: Vec<Answer> = asking.questions.iter().map(answer).collect();
+        let lesson = learn(&world.input(), &types(), &system_name(), &answers, persons).unwrap();
+        if !lesson.news {
+            return (lesson, round);
+        }
+    }
+    panic!("no end");
+}
+
+fn customer(id: i64, email: &str) -> Record {
+    record(&[("id", Value::Integer(id)), ("email", text(email))])
+}
+
+fn order(id: i64, of: i64, email: &str, invoiced: &str) -> Record {
+    record(&[
+        ("id", Value::Integer(id)),
+        ("customer.id", Value::Integer(of)),
+        ("customer.email", text(email)),
+        ("invoiced_on", day(invoiced)),
+    ])
+}
+
+#[test]
+fn an_address_leads_to_the_number_and_on_to_the_orders() {
+    let world = known_shop();
+    let content: Content = vec![
+        ("customers", vec![customer(1, "Grace@Example.org"), customer(2, "alan@example.org")]),
+        (
+            "orders",
+            vec![
+                order(7, 1, "x@example.org", "2024-02-29"),
+                order(8, 1, "x@example.org", "2025-02-01"),
+                order(9, 2, "alan@example.org", "2025-02-01"),
+            ],
+        ),
+    ];
+    let mut persons = [person("p1", &[("email", "Grace@Example.org")])];
+    let (lesson, rounds) = resolve(&world, &content, &mut persons);
+    assert_eq!(rounds, 2);
+    let known: Vec<(&str, &str)> =
+        persons[0].identities().map(|one| (one.kind.as_str(), one.value.as_str())).collect();
+    assert_eq!(known, [("customer_id", "1"), ("email", "grace@example.org")]);
+    assert!(lesson.ambiguities.is_empty() && lesson.too_many.is_empty());
+    let found = |name: &str| lesson.found.get(&("p1".to_owned(), collection_name(name))).copied();
+    assert_eq!((found("customers"), found("orders"), found("lines")), (Some(1), Some(2), None));
+    // Eight calendar years after the later invoice.
+    let kept = &lesson.kept[0];
+    assert_eq!((lesson.kept.len(), kept.records, kept.limit.as_str()), (1, 2, "ao-147"));
+    assert_eq!(kept.until, Some(moment("2033-12-31T23:00:00Z")));
+    // Every customer is named by a number that stays, so no key is needed.
+    let scope = scope_of(SubjectAction::Erase, &persons, None, lesson.records.clone());
+    assert!(lesson.records.values().all(std::collections::BTreeSet::is_empty));
+    assert!(scope.identities["email"].contains("Grace@Example.org"));
+    assert!(!format!("{persons:?} {scope:?}").to_lowercase().contains("grace"));
+}
+
+#[test]
+fn two_people_under_one_address_are_told_and_not_guessed() {
+    let world = known_shop();
+    let content: Content =
+        vec![("customers", vec![customer(1, "home@example.org"), customer(2, "home@example.org")])];
+    let mut persons = [person("p1", &[("email", "home@example.org")])];
+    let (lesson, _) = resolve(&world, &content, &mut persons);
+    assert_eq!(lesson.ambiguities.len(), 1);
+    assert_eq!(
+        (lesson.ambiguities[0].identity.as_str(), lesson.ambiguities[0].values),
+        ("customer_id", 2)
+    );
+}
+
+#[test]
+fn nobody_is_not_found_and_everybody_keeps_their_own() {
+    let world = known_shop();
+    let content: Content = vec![(
+        "customers",
+        vec![customer(1, "grace@example.org"), customer(2, "alan@example.org")],
+    )];
+    let mut persons = [
+        person("p1", &[("email", "grace@example.org")]),
+        person("p2", &[("email", "alan@example.org")]),
+        person("p3", &[("email", "nobody@example.org")]),
+        Person::new("p4"),
+    ];
+    let (lesson, _) = resolve(&world, &content, &mut persons);
+    let found: Vec<&str> = lesson.found.keys().map(|(person, _)| person.as_str()).collect();
+    assert_eq!(found, ["p1", "p2"]);
+    assert_eq!(
+        persons[1].subject(&["customer_id".to_owned()].into()).unwrap().identities[0].value,
+        "2"
+    );
+    assert!(persons[2].subject(&["customer_id".to_owned()].into()).is_none());
+    let nobody = questions(&world.input(), &system_name(), &[Person::new("p4")]).unwrap();
+    assert!(nobody.questions.is_empty());
+}
+
+#[test]
+fn a_record_that_only_a_going_field_names_gives_its_key() {
+    let mut world = known_shop();
+    let shop = world.map.systems.get_mut(&system_name()).unwrap();
+    let mut letters = collection(
+        "letters",
+        vec![
+            field("id", FieldType::Integer, ""),
+            identity("email", field("to", FieldType::Text, "contact")),
+            identity("customer_id", field("customer", FieldType::Integer, "")),
+        ],
+    );
+    letters.links = Vec::new();
+    shop.collections.insert(letters.name.clone(), letters);
+    let letter = |id: i64, customer: Value| {
+        record(&[
+            ("id", Value::Integer(id)),
+            ("to", text("grace@example.org")),
+            ("customer", customer),
+        ])
+    };
+    let content: Content = vec![
+        ("customers", vec![customer(1, "grace@example.org")]),
+        ("letters", vec![letter(5, Value::Null), letter(6, Value::Integer(1))]),
+    ];
+    let mut persons = [person("p1", &[("email", "grace@example.org")])];
+    let (lesson, _) = resolve(&world, &content, &mut persons);
+    let keys = &lesson.records[&(system_name(), collection_name("letters"))];
+    assert_eq!(keys.iter().collect::<Vec<_>>(), [&vec![Value::Integer(5)]]);
+}
+
+#[test]
+fn without_a_start_a_minimum_has_no_end() {
+    let world = known_shop();
+    let mut open = order(7, 1, "grace@example.org", "2024-02-29");
+    open.insert("invoiced_on".to_owned(), Value::Null);
+    let content: Content =
+        vec![("orders", vec![order(8, 1, "grace@example.org", "2024-02-29"), open])];
+    let mut persons = [person("p1", &[("customer_id", "1")])];
+    let (lesson, _) = resolve(&world, &content, &mut persons);
+    assert_eq!((lesson.kept.len(), lesson.kept[0].until, lesson.kept[0].records), (1, None, 2));
+    // What is over keeps nothing.
+    let (lesson, _) = resolve(
+        &world,
+        &vec![("orders", vec![order(8, 1, "grace@example.org", "2001-02-28")])],
+        &mut persons,
+    );
+    assert!(lesson.kept.is_empty());
+}
