@@ -7,6 +7,7 @@
 pub mod connector;
 pub mod kinds;
 pub mod order;
+pub mod outbound;
 pub mod predicate;
 pub mod receipt;
 pub mod sample;
