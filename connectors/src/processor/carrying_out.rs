@@ -189,7 +189,7 @@ impl Processor {
         step: &Request,
         one: &mut Passenger,
     ) -> Result<(), Fault> {
-        if matches!(one.state, State::Refused(_) | State::Pending(_)) {
+        if one.is_settled() {
             return Ok(());
         }
         let kind = attempt.persons.action;
@@ -213,24 +213,46 @@ impl Processor {
         Ok(())
     }
 
+    /// Sends a batch. A no to a batch says nothing of any one person, so it is cut in halves until
+    /// the no is to one of them and the others go through.
     async fn step_for_many(
         &self,
         attempt: &mut Attempt<'_>,
         step: &Request,
         some: &mut [Passenger],
     ) -> Result<(), Fault> {
-        let open =
-            |one: &&mut Passenger| !matches!(one.state, State::Refused(_) | State::Pending(_));
-        let mut some: Vec<&mut Passenger> = some.iter_mut().filter(open).collect();
+        let open = |one: &&mut Passenger| !one.is_settled();
+        let mut all: Vec<&mut Passenger> = some.iter_mut().filter(open).collect();
+        let mut parts = vec![(0, all.len())];
+        while let Some((start, end)) = parts.pop() {
+            let some = &mut all[start..end];
+            match (self.send_many(attempt, step, some).await?, some) {
+                (None, _) => {}
+                (Some(message), [one]) => one.state = State::Refused(message),
+                (Some(_), some) => {
+                    let middle = start + some.len() / 2;
+                    parts.extend([(middle, end), (start, middle)]);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends one request for several records; the answer is what was said where it was a no.
+    async fn send_many(
+        &self,
+        attempt: &mut Attempt<'_>,
+        step: &Request,
+        some: &mut [&mut Passenger],
+    ) -> Result<Option<String>, Fault> {
         if some.is_empty() {
-            return Ok(());
+            return Ok(None);
         }
         let ids: Vec<String> = some.iter().map(|one| one.handle.id().to_owned()).collect();
         let parts: Vec<&str> = ids.iter().map(String::as_str).collect();
         let key = idempotency_key(attempt.order, attempt.persons.action, &parts);
         let mut filling = filling(attempt, some.len(), key);
-        filling.ids.clone_from(&ids);
-        filling.values.insert("ids".to_owned(), ids.join(","));
+        filling.ids = ids;
         let reply = match self.exchange.ask(step, &filling, Effect::Changes).await {
             Ok(reply) => reply,
             Err(Trouble::Fault(fault)) => return Err(fault),
@@ -241,24 +263,20 @@ impl Processor {
         };
         let said = match read(&reply, &step.answers) {
             Ok(said) => said,
-            // A no to a batch says nothing of any one person: a person has to look.
-            Err(Fault::Rejected { message }) => {
-                let message = format!("{message} to a batch of {} person(s)", some.len());
-                return Err(Fault::Rejected { message });
-            }
+            Err(Fault::Rejected { message }) => return Ok(Some(message)),
             Err(fault) => return Err(fault),
         };
         let Some(items) = &step.items else {
-            for one in &mut some {
+            for one in some {
                 self.take(attempt, step, &reply, &said, one)?;
             }
-            return Ok(());
+            return Ok(None);
         };
         let document = document_of(&reply)?;
         let entries = document.pointer(&items.list).and_then(Value::as_array);
         let entries =
             entries.ok_or_else(|| misshapen(&reply, "no list of what became of each record"))?;
-        for one in &mut some {
+        for one in some {
             let entry = entries
                 .iter()
                 .find(|entry| text_at(entry, &items.id).as_deref() == Some(one.handle.id()));
@@ -267,7 +285,7 @@ impl Processor {
             let said = said.ok_or_else(|| misshapen(&reply, "nothing about one of the records"))?;
             self.take(attempt, step, &reply, &said, one)?;
         }
-        Ok(())
+        Ok(None)
     }
 
     /// Writes down what was said of one record.
@@ -357,6 +375,11 @@ impl Processor {
 }
 
 impl Passenger {
+    /// No further step is for it.
+    fn is_settled(&self) -> bool {
+        matches!(self.state, State::Refused(_) | State::Pending(_))
+    }
+
     fn reference(&self) -> Option<String> {
         match &self.state {
             State::Pending(reference) => Some(reference.clone()),

@@ -71,11 +71,9 @@ impl Processor {
     /// Where the vendor cannot be asked now or at all.
     pub(super) async fn find(&self, subject: &Subject, context: &Values) -> Result<Found, Fault> {
         let mut known: Vec<Handle> = Vec::new();
-        let mut found: Vec<Vec<Handle>> = Vec::new();
-        let mut understood = 0;
+        let mut to_search: Vec<(&IdentityRule, &Identity)> = Vec::new();
         for rule in &self.definition.identities {
             for identity in subject.identities.iter().filter(|one| one.kind == rule.kind) {
-                understood += 1;
                 if !rule.shape.fits(&identity.value) {
                     return Ok(Found::Refused(format!(
                         "the person's `{}` is not {}: nothing was asked, correct the identity",
@@ -85,49 +83,70 @@ impl Processor {
                 }
                 if rule.resolve.is_empty() {
                     known.push(taken(rule, identity));
-                    continue;
-                }
-                for request in &rule.resolve {
-                    match self.search(request, identity, context).await {
-                        Ok(handles) => found.push(handles),
-                        Err(Stop::Refused(words)) => return Ok(Found::Refused(words)),
-                        Err(Stop::Fault(fault)) => return Err(fault),
-                    }
+                } else {
+                    to_search.push((rule, identity));
                 }
             }
         }
-        if understood == 0 {
+        if known.is_empty() && to_search.is_empty() {
             return Ok(Found::Refused(format!(
                 "the person is known by nothing that is understood here: give one of `{}`",
                 self.identities().join("`, `")
             )));
         }
-        Ok(self.agree(known, found))
+        let named: BTreeSet<&str> = known.iter().map(Handle::id).collect();
+        let mut found: Vec<Handle> = Vec::new();
+        for (rule, identity) in to_search {
+            match self.search_by(rule, identity, &named, context).await {
+                Ok(handles) => found.extend(handles),
+                Err(Stop::Refused(words)) => return Ok(Found::Refused(words)),
+                Err(Stop::Fault(fault)) => return Err(fault),
+            }
+        }
+        Ok(self.agree(&known, found))
+    }
+
+    /// All searches by one identity. Beside the records that are named, they may lead to one
+    /// record, or to several where the definition says that they are all the person's.
+    async fn search_by(
+        &self,
+        rule: &IdentityRule,
+        identity: &Identity,
+        named: &BTreeSet<&str>,
+        context: &Values,
+    ) -> Result<Vec<Handle>, Stop> {
+        let mut all: Vec<Handle> = Vec::new();
+        let one_only = rule.resolve.iter().any(|request| request.several == Several::Refuse);
+        for request in &rule.resolve {
+            all.extend(self.search(request, identity, named, context).await?);
+            if one_only && unnamed(&all, named) > 1 {
+                return Err(several(identity));
+            }
+        }
+        Ok(all)
     }
 
     /// Records that were named and records that were found have to be the same ones.
-    fn agree(&self, known: Vec<Handle>, found: Vec<Vec<Handle>>) -> Found {
-        let named: BTreeSet<String> = known.iter().map(|handle| handle.id().to_owned()).collect();
+    fn agree(&self, known: &[Handle], found: Vec<Handle>) -> Found {
+        let named: BTreeSet<&str> = known.iter().map(Handle::id).collect();
         let mut all: BTreeMap<(String, Vec<String>), Handle> = BTreeMap::new();
         let key = |handle: &Handle| {
             let parts = handle.parts.iter().map(|(name, value)| format!("{name}={value}"));
             (handle.id().to_owned(), parts.collect::<Vec<_>>())
         };
-        for handles in found {
-            for handle in handles {
-                if !named.is_empty() && !named.contains(handle.id()) {
-                    return Found::Refused(
-                        "the person's identities lead to different records: nothing was done, \
-                         name every record that is theirs by its own id"
-                            .to_owned(),
-                    );
-                }
-                all.insert(key(&handle), handle);
+        for handle in found {
+            if !named.is_empty() && !named.contains(handle.id()) {
+                return Found::Refused(
+                    "the person's identities lead to different records: nothing was done, name \
+                     every record that is theirs by its own id"
+                        .to_owned(),
+                );
             }
+            all.insert(key(&handle), handle);
         }
         let seen: BTreeSet<String> = all.values().map(|handle| handle.id().to_owned()).collect();
-        for handle in known.into_iter().filter(|handle| !seen.contains(handle.id())) {
-            all.insert(key(&handle), handle);
+        for handle in known.iter().filter(|handle| !seen.contains(handle.id())) {
+            all.insert(key(handle), handle.clone());
         }
         if all.len() > MOST_RECORDS {
             return Found::Refused(format!(
@@ -144,6 +163,7 @@ impl Processor {
         &self,
         request: &Request,
         identity: &Identity,
+        named: &BTreeSet<&str>,
         context: &Values,
     ) -> Result<Vec<Handle>, Stop> {
         let mut filling = Filling { values: context.clone(), ..Filling::default() };
@@ -161,12 +181,8 @@ impl Processor {
                     handles.insert(handle(request, record, &reply)?);
                 }
             }
-            if request.several == Several::Refuse && handles.len() > 1 {
-                return Err(Stop::Refused(format!(
-                    "several records answer to the person's `{}`: nothing was done, name those \
-                     that are theirs by their own id",
-                    identity.kind
-                )));
+            if request.several == Several::Refuse && unnamed(&handles, named) > 1 {
+                return Err(several(identity));
             }
             match next_page(request, &document, &records, page) {
                 Next::End => break,
@@ -183,6 +199,20 @@ impl Processor {
         }
         Ok(handles.into_iter().collect())
     }
+}
+
+/// Distinct records that the person's own identities do not name.
+fn unnamed<'a>(handles: impl IntoIterator<Item = &'a Handle>, named: &BTreeSet<&str>) -> usize {
+    let ids: BTreeSet<&str> = handles.into_iter().map(Handle::id).collect();
+    ids.difference(named).count()
+}
+
+fn several(identity: &Identity) -> Stop {
+    Stop::Refused(format!(
+        "several records answer to the person's `{}`: nothing was done, name those that are \
+         theirs by their own id",
+        identity.kind
+    ))
 }
 
 /// The identity itself is the vendor's id.

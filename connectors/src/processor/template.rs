@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 pub(super) enum Place {
     /// Between slashes of a path.
     Path,
-    /// In a query or a form.
+    /// As a value in a query or a form.
     Query,
     /// In a text of a JSON document: the writer of JSON escapes it.
     Json,
@@ -145,6 +145,8 @@ pub(super) fn fill(text: &str, values: &Values, place: Place) -> Result<String, 
     let mut filled = String::new();
     for piece in parse(text).map_err(Unfit)? {
         match piece {
+            // The separators of a query stand outside of its values.
+            Piece::Literal(literal) if place == Place::Query => filled.push_str(&percent(&literal)),
             Piece::Literal(literal) => filled.push_str(&literal),
             Piece::Slot { name, filters } => {
                 let Some(value) = values.get(&name) else {

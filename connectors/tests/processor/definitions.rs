@@ -82,10 +82,7 @@ fn customers() -> Vec<Case> {
         case("salesforce", customers::salesforce, ("client_secret", "s3cret&with=signs"));
     salesforce.parameters.push(("my_domain", "shop".to_owned()));
     salesforce.parameters.push(("client_id", "client0123456789".to_owned()));
-    salesforce.theirs = vec![
-        Kept { place: "Contact".to_owned(), ..kept("003000000000001AAA") },
-        Kept { place: "Lead".to_owned(), ..kept("00Q000000000001AAA") },
-    ];
+    salesforce.theirs = vec![Kept { place: "Contact".to_owned(), ..kept("003000000000001AAA") }];
     salesforce.other = Kept { place: "Contact".to_owned(), ..other("003000000000002AAA") };
     vec![stripe, hubspot, zendesk, intercom, salesforce]
 }

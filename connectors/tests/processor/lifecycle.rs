@@ -3,5 +3,6 @@
 
 mod club;
 mod crashes;
+mod killed;
 mod persons;
 mod refusals;

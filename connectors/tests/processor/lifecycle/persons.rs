@@ -58,6 +58,26 @@ async fn a_batch_has_an_outcome_for_each_person() {
 }
 
 #[tokio::test]
+async fn one_record_that_spoils_a_batch_does_not_keep_the_others() {
+    let kept = vec![member("c1", "a@shop.example", ""), member("c2", "b@shop.example", "")];
+    let exchange = Exchange::open(club, kept).await;
+    let text = BATCH.replace("most: 2", "most: 4");
+    let connector = exchange.connector(&text, &[("key", "club-key")]);
+    let people = ["c1", "invalid-1", "c2"]
+        .iter()
+        .enumerate()
+        .map(|(n, id)| person(&format!("p{n}"), &[("club_id", id)]))
+        .collect();
+    let first = order(1, SubjectAction::Erase, people);
+    let outcome = done(connector.execute(&first, &Notes::going_on()).await);
+    let told: Vec<_> = outcome.testimonies.iter().map(|one| one.result).collect();
+    let (done, refused) = (SubjectResult::Done, SubjectResult::Refused);
+    assert_eq!(told, [done, refused, done]);
+    assert!(outcome.testimonies[1].words.ends_with("answered 400"));
+    assert!(exchange.world().alive().is_empty());
+}
+
+#[tokio::test]
 async fn of_whom_a_batch_says_nothing_nothing_is_claimed() {
     let kept = vec![member("c1", "a@shop.example", ""), member("c2", "b@shop.example", "silent")];
     let exchange = Exchange::open(club, kept).await;

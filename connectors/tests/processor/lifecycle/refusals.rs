@@ -33,10 +33,36 @@ async fn two_persons_under_one_address_are_a_question_not_a_guess() {
     let (exchange, told_of) = told(two(), &[("email", JANE), ("club_id", "c1")]).await;
     assert_eq!(told_of.result, SubjectResult::Refused);
     assert_eq!(exchange.world().changes(), 0);
+    // Naming both says that they are one person.
+    let both = [("email", JANE), ("club_id", "c1"), ("club_id", "c2")];
+    let (exchange, told_of) = told(two(), &both).await;
+    assert_eq!(told_of.result, SubjectResult::Done);
+    assert_eq!(exchange.world().alive(), ["c3"]);
     // By its own id, without the address, it is the one that is meant.
     let (exchange, told_of) = told(two(), &[("club_id", "c1")]).await;
     assert_eq!(told_of.result, SubjectResult::Done);
     assert_eq!(exchange.world().alive(), ["c2", "c3"]);
+}
+
+const SALESFORCE: [(&str, &str); 3] = [
+    ("my_domain", "shop"),
+    ("client_id", "client0123456789"),
+    ("client_secret", "s3cret&with=signs"),
+];
+
+#[tokio::test]
+async fn two_sorts_of_records_under_one_address_are_a_question_as_well() {
+    let (contact, lead) = ("003000000000001AAA", "00Q000000000001AAA");
+    let kept = || vec![member(contact, JANE, "Contact"), member(lead, JANE, "Lead")];
+    let exchange = Exchange::open(customers::salesforce, kept()).await;
+    let connector = exchange.connector("salesforce", &SALESFORCE);
+    let told_of = done(connector.execute(&erase(1, &[("email", JANE)]), &Notes::going_on()).await);
+    assert_eq!(told_of.testimonies[0].result, SubjectResult::Refused);
+    assert_eq!(exchange.world().changes(), 0);
+    let named = [("email", JANE), ("salesforce_contact_id", contact), ("salesforce_lead_id", lead)];
+    let told_of = done(connector.execute(&erase(1, &named), &Notes::going_on()).await);
+    assert_eq!(told_of.testimonies[0].result, SubjectResult::Done);
+    assert!(exchange.world().alive().is_empty());
 }
 
 #[tokio::test]
@@ -125,12 +151,7 @@ async fn every_letter_arrives_as_it_was() {
         let id = "003000000000001AAA".to_owned();
         let record = Kept { id, place: "Contact".to_owned(), ..member("", address, "Contact") };
         let exchange = Exchange::open(customers::salesforce, vec![record]).await;
-        let parameters = [
-            ("my_domain", "shop"),
-            ("client_id", "client0123456789"),
-            ("client_secret", "s3cret&with=signs"),
-        ];
-        let connector = exchange.connector("salesforce", &parameters);
+        let connector = exchange.connector("salesforce", &SALESFORCE);
         let outcome =
             done(connector.execute(&erase(1, &[("email", address)]), &Notes::going_on()).await);
         assert_eq!(outcome.testimonies[0].result, SubjectResult::Done, "`{address}`");

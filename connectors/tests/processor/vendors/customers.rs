@@ -1,4 +1,4 @@
-//! Vendors that keep customers: Stripe, HubSpot, Zendesk, Intercom and Salesforce.
+//! Vendors that keep customers: Stripe, `HubSpot`, Zendesk, Intercom and Salesforce.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! Vendors that send messages: Mailchimp, SendGrid, Twilio, Segment and Braze.
+//! Vendors that send messages: Mailchimp, `SendGrid`, Twilio, Segment and Braze.
 
 use serde_json::{Value, json};
 
