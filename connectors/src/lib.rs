@@ -7,7 +7,9 @@
 pub mod connector;
 pub mod kinds;
 pub mod order;
+pub mod outbound;
 pub mod predicate;
+pub mod processor;
 pub mod receipt;
 pub mod sample;
 pub mod schema;
@@ -22,6 +24,7 @@ pub use order::{
     PartitionPolicy, Probe, RecordKey, Restriction, Strategy, Treatment, TreatmentKind,
 };
 pub use predicate::{Comparison, Cutoff, FieldRef, Predicate};
+pub use processor::testkit;
 pub use receipt::{
     CollectionOutcome, Counts, Drift, Fault, Health, LookedAt, Outcome, ProbeCount, Receipt,
     RefusalKind, Survivor, Verification,
