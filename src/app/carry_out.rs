@@ -38,6 +38,16 @@ pub enum Payload {
         #[serde(default)]
         holds_version: Option<u64>,
     },
+    /// One system's part of a person's request.
+    #[serde(rename = "person-1")]
+    Person {
+        /// The most records that may be touched.
+        most_records: Option<u64>,
+        /// The version of holds under which it was counted.
+        holds_version: u64,
+        /// The moment that decides what a minimum still keeps; `None` is that of the case.
+        moment: Option<jiff::Timestamp>,
+    },
 }
 
 /// How one attempt ended, before it is written down.

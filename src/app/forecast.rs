@@ -8,7 +8,7 @@ use quietus_connectors::{Counts, Fault};
 use super::circumstances::Basis;
 use super::{AppError, Quietus};
 use crate::domain::SystemName;
-use crate::plan::{Acting, CapExceeded, Plan, check_caps, plan};
+use crate::plan::{Acting, CapExceeded, PersonScope, Plan, PlanInput, check_caps, plan};
 
 /// A plan with what the systems counted.
 pub struct CountedPlan {
@@ -35,13 +35,40 @@ impl Quietus {
         acting: &Acting,
         only: Option<&SystemName>,
     ) -> Result<CountedPlan, AppError> {
+        let mut counted = self.count(moment, acting, None, only).await?;
+        counted.exceeded = check_caps(&counted.plan, &self.rules, &counted.counts);
+        Ok(counted)
+    }
+
+    /// Plans for persons and asks every database how many records that would touch. Caps of rules
+    /// are not checked: they bound what a rule may do to a collection.
+    ///
+    /// # Errors
+    /// Where the store is not there. A system that does not answer is named in the result.
+    pub(crate) async fn counted_plan_for(
+        &self,
+        moment: Timestamp,
+        persons: &PersonScope,
+    ) -> Result<CountedPlan, AppError> {
+        self.count(moment, &Acting::Everything, Some(persons), None).await
+    }
+
+    async fn count(
+        &self,
+        moment: Timestamp,
+        acting: &Acting,
+        persons: Option<&PersonScope>,
+        only: Option<&SystemName>,
+    ) -> Result<CountedPlan, AppError> {
         let basis = Basis { map: &self.map, rules: &self.rules, moment, acting };
         let circumstances = self.circumstances(basis).await?;
-        let mut plan = plan(&circumstances.input(basis, &self.zone));
+        let input = PlanInput { persons, ..circumstances.input(basis, &self.zone) };
+        let mut plan = plan(&input);
         if let Some(only) = only {
             plan.systems.retain(|system| system.system == *only);
         }
-        let previews = plan.systems.iter().map(|system| async {
+        let databases = plan.systems.iter().filter(|system| system.persons.is_none());
+        let previews = databases.map(|system| async {
             let name = system.system.clone();
             (name, self.preview(system).await)
         });
@@ -57,9 +84,8 @@ impl Quietus {
                 }
             }
         }
-        let exceeded = check_caps(&plan, &self.rules, &counts);
         let holds_version = circumstances.holds_version;
-        Ok(CountedPlan { plan, counts, faults, exceeded, holds_version })
+        Ok(CountedPlan { plan, counts, faults, exceeded: Vec::new(), holds_version })
     }
 
     async fn preview(&self, plan: &crate::plan::SystemPlan) -> Result<Counts, Fault> {

@@ -27,6 +27,7 @@ pub mod progress;
 pub mod reading;
 pub mod recording;
 mod recount;
+pub mod request;
 pub mod retry;
 mod second_look;
 pub mod settle;
@@ -46,6 +47,7 @@ use crate::config::Instance;
 use crate::datamap::DataMap;
 use crate::domain::{Clock, Ids};
 use crate::plan::Acting;
+use crate::rights::Regimes;
 use crate::schedule::RuleSet;
 use crate::store::{Document, Store, StoreError};
 
@@ -63,6 +65,8 @@ pub struct Quietus {
     pub map: DataMap,
     /// The rules in force.
     pub rules: RuleSet,
+    /// Laws under which persons ask.
+    pub regimes: Regimes,
     /// Where everything is remembered.
     pub store: Store,
     /// Where the time comes from.

@@ -18,6 +18,7 @@ use crate::config::{self, Loaded, Process};
 use crate::datamap::DataMap;
 use crate::domain::{Clock, Digest, Ids};
 use crate::evidence::EvidenceKind;
+use crate::rights::Regimes;
 use crate::schedule::RuleSet;
 use crate::store::{Case, Document, DocumentKind, NewLog, OpenOptions, Store};
 
@@ -104,6 +105,7 @@ impl Quietus {
             instance,
             map,
             rules,
+            regimes: Regimes::built_in().map_err(|error| AppError::Input(error.to_string()))?,
             store,
             clock,
             ids,

@@ -45,6 +45,8 @@ struct Compiled {
     holds: Vec<LegalHold>,
     holds_version: u64,
     pauses_version: u64,
+    /// For a third party: whom it is asked about.
+    persons: Option<SubjectRequest>,
 }
 
 fn ended(attempt: &Attempt<'_>, settlement: Settlement, words: &str) -> Ready {
@@ -79,15 +81,18 @@ impl Quietus {
             Err(AppError::Input(message)) => {
                 return Ok(self.faulted(attempt, "", &Fault::Misconfigured { message }));
             }
+            Err(AppError::System { fault, .. }) => return Ok(self.faulted(attempt, "", &fault)),
             Err(other) => return Err(other),
         };
         let holds_version = compiled.holds_version;
+        // What a hold keeps of a person is left for a later job, and the rest is answered.
+        let is_request = matches!(payload_of(attempt)?, Payload::Person { .. });
         let matters = stopping_matters(&compiled.plan, &compiled.holds);
-        if !matters.is_empty() {
+        if !matters.is_empty() && !is_request {
             let settlement = Settlement::Held { matters, holds_version };
             return Ok(ended(attempt, settlement, "a legal hold stops it"));
         }
-        let order = order_of(attempt, &compiled.plan)?;
+        let order = order_of(attempt, &compiled)?;
         let started = match self.start(attempt, &order, &compiled).await? {
             Ok(started) => started,
             Err(ready) => return Ok(*ready),
@@ -156,9 +161,15 @@ impl Quietus {
         attempt: &Attempt<'_>,
         system: &SystemName,
     ) -> Result<Compiled, AppError> {
-        let payload = payload_of(attempt)?;
         let pinned = self.pinned(&attempt.case).await?;
-        let Payload::First { schedules, .. } = payload;
+        let schedules = match payload_of(attempt)? {
+            Payload::First { schedules, .. } => schedules,
+            Payload::Person { moment, .. } => {
+                let moment = moment.unwrap_or(attempt.case.moment);
+                let part = self.compile_person_part(&attempt.case, &pinned, system, moment).await?;
+                return compiled_with(attempt, part.plan, part.circumstances, part.persons);
+            }
+        };
         let acting = acting_from(schedules);
         let basis = Basis {
             map: pinned.map(),
@@ -169,10 +180,7 @@ impl Quietus {
         let circumstances = self.circumstances(basis).await?;
         let plan = compile(&circumstances.input(basis, &self.zone), system)
             .map_err(|error| AppError::Input(error.to_string()))?;
-        let Circumstances { holds, holds_version, pauses_version, .. } = circumstances;
-        let on_record = PlanOnRecord::of(&attempt.case)?;
-        let ordered = Ordered::of(on_record.plan.system(system), &plan, &holds);
-        Ok(Compiled { plan, ordered, holds, holds_version, pauses_version })
+        compiled_with(attempt, plan, circumstances, None)
     }
 
     /// When the latest hold was released, where that was after the case was counted: what it
@@ -182,7 +190,9 @@ impl Quietus {
         attempt: &Attempt<'_>,
         holds_version: u64,
     ) -> Result<Option<Timestamp>, AppError> {
-        let Payload::First { holds_version: counted_under, .. } = payload_of(attempt)?;
+        let Payload::First { holds_version: counted_under, .. } = payload_of(attempt)? else {
+            return Ok(None);
+        };
         if counted_under == Some(holds_version) {
             return Ok(None);
         }
@@ -215,6 +225,18 @@ impl Quietus {
     }
 }
 
+fn compiled_with(
+    attempt: &Attempt<'_>,
+    plan: SystemPlan,
+    circumstances: Circumstances,
+    persons: Option<SubjectRequest>,
+) -> Result<Compiled, AppError> {
+    let Circumstances { holds, holds_version, pauses_version, .. } = circumstances;
+    let on_record = PlanOnRecord::of(&attempt.case)?;
+    let ordered = Ordered::of(on_record.plan.system(&plan.system), &plan, &holds);
+    Ok(Compiled { plan, ordered, holds, holds_version, pauses_version, persons })
+}
+
 fn too_many_lost(attempt: &Attempt<'_>) -> Option<Fault> {
     let job = &attempt.claimed.job;
     (job.attempt > job.attempts_allowed).then(|| Fault::Unknown {
@@ -222,14 +244,21 @@ fn too_many_lost(attempt: &Attempt<'_>) -> Option<Fault> {
     })
 }
 
-fn order_of(attempt: &Attempt<'_>, plan: &SystemPlan) -> Result<Order, AppError> {
+fn order_of(attempt: &Attempt<'_>, compiled: &Compiled) -> Result<Order, AppError> {
     let job = &attempt.claimed.job;
     let key = format!("{}-{}", job.id.simple(), attempt.done.rounds.len() + 1);
-    let mut order =
-        plan.order(key, job.attempt).map_err(|error| AppError::Input(error.to_string()))?;
-    let Payload::First { most_records, counted, .. } = payload_of(attempt)?;
-    // What could not be counted is bounded by its cap until a second person has agreed.
-    order.most_records = most_records.filter(|_| counted || !attempt.claimed.approved);
+    let mut order = compiled
+        .plan
+        .order(key, job.attempt)
+        .map_err(|error| AppError::Input(error.to_string()))?;
+    order.persons.clone_from(&compiled.persons);
+    order.most_records = match payload_of(attempt)? {
+        // What could not be counted is bounded by its cap until a second person has agreed.
+        Payload::First { most_records, counted, .. } => {
+            most_records.filter(|_| counted || !attempt.claimed.approved)
+        }
+        Payload::Person { most_records, .. } => most_records,
+    };
     Ok(order)
 }
 

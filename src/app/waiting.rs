@@ -130,9 +130,12 @@ impl Quietus {
     async fn acting_of(&self, case: &Case) -> Result<Option<Acting>, AppError> {
         let jobs = self.store.jobs_of_case(case.id).await?;
         let Some(job) = jobs.into_iter().next() else { return Ok(None) };
-        let Payload::First { schedules, .. } = serde_json::from_value(job.payload)
+        let payload = serde_json::from_value(job.payload)
             .map_err(|error| AppError::Unreadable { what: "a job", why: error.to_string() })?;
-        Ok(Some(acting_from(schedules)))
+        Ok(match payload {
+            Payload::First { schedules, .. } => Some(acting_from(schedules)),
+            Payload::Person { .. } => None,
+        })
     }
 
     async fn command_cases(&self, state: CaseState) -> Result<Vec<Case>, AppError> {

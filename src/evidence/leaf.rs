@@ -80,6 +80,14 @@ kinds! {
     VerificationResult = "verification.result",
     /// A processor answered.
     ProcessorReceipt = "processor.receipt",
+    /// A person's request was taken in.
+    RequestReceived = "request.received",
+    /// A request went another step, or somebody decided about it.
+    RequestChanged = "request.changed",
+    /// Somebody was given a task, said that it is done, or confirmed it.
+    TaskChanged = "task.changed",
+    /// A letter was written or delivered.
+    LetterWritten = "letter.written",
     /// A legal hold was placed.
     HoldPlaced = "hold.placed",
     /// A legal hold was released.

@@ -69,6 +69,11 @@ impl Person {
         self.known.keys()
     }
 
+    /// What the person is known by, each with every spelling that counts.
+    pub fn known(&self) -> impl Iterator<Item = (&Identity, &BTreeSet<String>)> {
+        self.known.iter()
+    }
+
     /// The person as a third party is told, by the identity types that it understands; `None`
     /// where none of them is known.
     pub fn subject(&self, understood: &BTreeSet<String>) -> Option<Subject> {

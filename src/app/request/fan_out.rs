@@ -1,0 +1,191 @@
+//! From a request to its case: find the person, ask where more than one may be meant, plan, and
+//! open the case whose jobs carry it out, all systems side by side.
+
+use quietus_connectors::SubjectAction;
+use serde_json::json;
+
+use super::case::PersonOpening;
+use super::find::{Found, Ground};
+use super::record::{Move, OpenRequest};
+use crate::app::fire::SCHEDULER;
+use crate::app::forecast::CountedPlan;
+use crate::app::{Actor, AppError, Quietus};
+use crate::domain::{AskedRight, RequestOutcome, RequestState};
+use crate::plan::{Person as Sought, PersonScope, scope_of};
+use crate::store::{OpenedCase, Request};
+
+/// Requests looked at in one go.
+const AT_ONCE: u32 = 100;
+
+impl Quietus {
+    /// Carries every request one step on whose time has come: the end of the cooling-off, and the
+    /// opening of the case. One that cannot go on does not keep the others.
+    ///
+    /// # Errors
+    /// Where the store is not there.
+    pub async fn advance_requests(&self) -> Result<(), AppError> {
+        for stored in self.store.requests_to_look_at(self.now(), AT_ONCE).await? {
+            let id = stored.id;
+            if let Err(error) = self.advance_request(stored).await {
+                tracing::error!(request = %id, %error, "a request could not be carried on");
+            }
+        }
+        Ok(())
+    }
+
+    async fn advance_request(&self, stored: Request) -> Result<(), AppError> {
+        let mut request = self.open_request(stored)?;
+        match request.stored.state {
+            RequestState::CoolingOff => {
+                let mut next = Move::to(&request.stored, RequestState::Ready);
+                next.look_at = Some(self.now());
+                let engine = Actor(SCHEDULER.to_owned());
+                let evidence = self.record_change(&request, "cooling-off over", &engine, None)?;
+                self.keep_request(&request, next, vec![evidence]).await
+            }
+            RequestState::Ready => self.fan_out(&mut request).await,
+            _ => {
+                let next = Move { look_at: None, ..Move::stay(&request.stored) };
+                self.keep_request(&request, next, Vec::new()).await
+            }
+        }
+    }
+
+    async fn fan_out(&self, request: &mut OpenRequest) -> Result<(), AppError> {
+        let mut sought = self.sought(request)?;
+        let ground = Ground { map: &self.map, rules: &self.rules, moment: self.now() };
+        let found = self.find_person(ground, &mut sought, None).await?;
+        request.record.not_asked = found.not_asked.keys().map(ToString::to_string).collect();
+        self.remember(request, &sought, &found);
+        if !found.doubts.is_empty() {
+            return self.ask_a_person(request, &found.doubts.join("; ")).await;
+        }
+        let scope = self.scope_for(request, &sought, found.records.clone());
+        let counted = self.counted_plan_for(ground.moment, &scope).await?;
+        request.record.not_covered =
+            counted.plan.left_out.iter().map(|one| one.system.to_string()).collect();
+        if counted.plan.systems.is_empty() {
+            return self.nobody_found(request).await;
+        }
+        self.open_person_case(request, counted).await
+    }
+
+    async fn open_person_case(
+        &self,
+        request: &OpenRequest,
+        counted: CountedPlan,
+    ) -> Result<(), AppError> {
+        let case = self.ids.new_id();
+        let state = RequestState::Executing;
+        let next = Move { state, outcome: None, look_at: None, case_id: Some(case) };
+        let opening = PersonOpening {
+            case,
+            request: self.change_of(request, next)?,
+            request_id: request.stored.id,
+            actor: Actor(SCHEDULER.to_owned()),
+        };
+        let new_case = self.new_person_case(opening, counted)?;
+        match self.store.open_case(new_case, self.now()).await? {
+            OpenedCase::Opened => self.wake.up(),
+            // Somebody has changed the request since it was read: it is looked at again.
+            OpenedCase::Lost | OpenedCase::Overlapping(_) => {}
+        }
+        Ok(())
+    }
+
+    /// Several persons fit, or more records than one person can have: nothing is erased before
+    /// somebody has said who is meant.
+    async fn ask_a_person(&self, request: &mut OpenRequest, doubt: &str) -> Result<(), AppError> {
+        request.record.needs = Some(doubt.to_owned());
+        // What was learned may be somebody else's.
+        if let Some(person) = &mut request.person {
+            person.learned.clear();
+            person.records.clear();
+        }
+        let engine = Actor(SCHEDULER.to_owned());
+        let evidence =
+            self.record_change(request, "more than one person fits", &engine, Some(doubt))?;
+        let next = Move::to(&request.stored, RequestState::Ambiguous);
+        self.keep_request(request, next, vec![evidence]).await
+    }
+
+    /// No identity leads anywhere: an outcome, and not a failure.
+    async fn nobody_found(&self, request: &OpenRequest) -> Result<(), AppError> {
+        let engine = Actor(SCHEDULER.to_owned());
+        let evidence = self.record(
+            crate::evidence::EvidenceKind::RequestChanged,
+            crate::app::recording::About::default(),
+            &json!({
+                "request": request.stored.id,
+                "what": "no system can be asked by what is known",
+                "notCovered": request.record.not_covered,
+                "by": engine.0,
+            }),
+        )?;
+        let next = Move::closed(&request.stored, RequestOutcome::NotFound);
+        self.keep_request(request, next, vec![evidence]).await
+    }
+
+    /// The person of a request, with all spellings that are remembered.
+    pub(crate) fn sought(&self, request: &OpenRequest) -> Result<Sought, AppError> {
+        let person = request.person()?;
+        let mut sought = Sought::new("p1");
+        for identity in person.given.iter().chain(&person.learned) {
+            let of = self.instance.identities.of(&identity.kind);
+            sought.add(&of, &identity.value).map_err(|error| AppError::Input(error.to_string()))?;
+        }
+        Ok(sought)
+    }
+
+    /// Writes down what was learned of a person.
+    pub(crate) fn remember(&self, request: &mut OpenRequest, sought: &Sought, found: &Found) {
+        let Some(person) = &mut request.person else { return };
+        for (identity, spellings) in sought.known() {
+            let kind = &identity.kind;
+            for value in spellings {
+                let one = quietus_connectors::Identity { kind: kind.clone(), value: value.clone() };
+                if !person.given.contains(&one) {
+                    person.learned.insert(one);
+                }
+            }
+        }
+        for ((system, collection), keys) in &found.records {
+            let kept = person
+                .records
+                .entry(system.to_string())
+                .or_default()
+                .entry(collection.to_string())
+                .or_default();
+            // Keys of records whose own fields are gone by now must not be lost.
+            for key in keys {
+                if !kept.contains(key) {
+                    kept.push(key.clone());
+                }
+            }
+        }
+    }
+
+    pub(crate) fn scope_for(
+        &self,
+        request: &OpenRequest,
+        sought: &Sought,
+        records: crate::plan::RecordKeys,
+    ) -> PersonScope {
+        let persons = std::slice::from_ref(sought);
+        scope_of(
+            action_of(request.stored.asked),
+            persons,
+            request.record.categories.clone(),
+            records,
+        )
+    }
+}
+
+/// What systems are asked to do for a right. An objection restricts until it is decided.
+pub(crate) fn action_of(asked: AskedRight) -> SubjectAction {
+    match asked {
+        AskedRight::Restriction | AskedRight::Objection => SubjectAction::Restrict,
+        AskedRight::Lifting => SubjectAction::Lift,
+        _ => SubjectAction::Erase,
+    }
+}

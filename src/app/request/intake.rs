@@ -1,0 +1,369 @@
+//! Taking in: what somebody asks becomes a request with its dates, or is refused with the reason.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use serde_json::json;
+use uuid::Uuid;
+
+use super::record::{IdentityCheck, OpenRequest, Person, RequestRecord, Requester, is_carried_out};
+use crate::app::recording::About;
+use crate::app::{Actor, AppError, Quietus};
+use crate::config::AssuranceNeeded;
+use crate::domain::{AskedRight, Assurance, CategoryName, Digest, RequestState, normalise};
+use crate::evidence::EvidenceKind;
+use crate::rights::{ClockStop, Deadlines, Extended, Promise, WorkingCalendar, deadlines};
+use crate::store::{NewRequest, TakenIn};
+
+/// The controller's own door, in contrast to those of others who bring requests.
+pub const OWN_DOOR: &str = "controller";
+/// Most identities that one request may name.
+const MOST_IDENTITIES: usize = 50;
+/// Longest name that a source may give a request, in bytes.
+const LONGEST_NAME: usize = 200;
+
+/// What somebody asks.
+pub struct TakeIn {
+    /// What is asked.
+    pub asked: AskedRight,
+    /// What the person is known by: pairs of an identity type and a value, as they were given.
+    pub identities: Vec<(String, String)>,
+    /// When the person asked; `None` is now. It starts the law's clock.
+    pub received_at: Option<Timestamp>,
+    /// By which way it came.
+    pub channel: String,
+    /// Who asks.
+    pub requester: Requester,
+    /// On what ground.
+    pub ground: Option<String>,
+    /// Under which law; `None` is the instance's own.
+    pub regime: Option<String>,
+    /// Language of the letters; `None` is English.
+    pub language: Option<String>,
+    /// Only these categories.
+    pub categories: Option<BTreeSet<CategoryName>>,
+    /// Where letters go.
+    pub contact: Option<String>,
+    /// How somebody made sure who is asking, if that is known already.
+    pub check: Option<(Assurance, String, Option<String>)>,
+    /// Who brings it; `None` is the controller's own door.
+    pub source: Option<String>,
+    /// What the source calls it; bringing it again under this name is answered the same.
+    pub external_id: Option<String>,
+    /// Who types it in.
+    pub actor: Actor,
+}
+
+/// What became of it.
+#[derive(Debug, Clone)]
+pub enum Taken {
+    /// It is on record.
+    New(Box<OpenRequest>),
+    /// It was on record already; this is how it stands.
+    Same(Box<OpenRequest>),
+    /// The same person asks the same and that is under way.
+    UnderWay(Uuid),
+}
+
+impl Quietus {
+    /// Takes a request in.
+    ///
+    /// # Errors
+    /// Where it names nobody, an identity type that no system knows, an unknown law or category, a
+    /// moment in the future, or another request under the same name.
+    pub async fn take_in(&self, asked: TakeIn) -> Result<Taken, AppError> {
+        let now = self.now();
+        let received_at = asked.received_at.unwrap_or(now);
+        if received_at > now {
+            return Err(AppError::Input(
+                "the request arrived in the future: write when the person asked".to_owned(),
+            ));
+        }
+        let given = self.identities_of(&asked.identities)?;
+        self.check_categories(asked.categories.as_ref())?;
+        let regime = asked.regime.clone().unwrap_or_else(|| self.instance.requests.regime.clone());
+        let record = self.first_record(&asked, &given, regime, received_at)?;
+        let state = self.first_state(asked.asked, &record);
+        let id = self.ids.new_id();
+        let source = asked.source.unwrap_or_else(|| OWN_DOOR.to_owned());
+        let external_id = asked.external_id.unwrap_or_else(|| id.to_string());
+        if external_id.is_empty() || external_id.len() > LONGEST_NAME {
+            return Err(AppError::Input(format!(
+                "the name that its source gives a request has 1 to {LONGEST_NAME} bytes"
+            )));
+        }
+        let person = Person { given, contact: asked.contact, ..Person::default() };
+        let content_digest = self.content_digest(asked.asked, &person, &record)?;
+        let (vault, wrapped_key) = self.new_request_key()?;
+        let evidence = self.record_request(id, asked.asked, &record, &asked.actor, received_at)?;
+        let new_request = NewRequest {
+            id,
+            source: source.clone(),
+            external_id: external_id.clone(),
+            content_digest,
+            asked: asked.asked,
+            state,
+            received_at,
+            look_at: self.first_look(state, &record, now),
+            body: serde_json::to_value(&record).map_err(|error| AppError::Unreadable {
+                what: "a request",
+                why: error.to_string(),
+            })?,
+            sealed: self.seal_person(&vault, &person)?,
+            wrapped_key,
+            tags: self.tags_of(&person),
+        };
+        match self.store.take_in_request(new_request, now, vec![evidence]).await? {
+            TakenIn::New => {
+                self.wake.up();
+                Ok(Taken::New(Box::new(self.rights_request(id).await?)))
+            }
+            TakenIn::Same(earlier) => Ok(Taken::Same(Box::new(self.open_request(*earlier)?))),
+            TakenIn::UnderWay(earlier) => Ok(Taken::UnderWay(earlier)),
+            TakenIn::Differs => Err(AppError::Input(format!(
+                "`{source}` has brought another request under the name `{external_id}`: a request is never changed afterwards; take it back and bring a new one"
+            ))),
+        }
+    }
+
+    /// Identities in the one form of their types; refuses types that no system knows.
+    pub(super) fn identities_of(
+        &self,
+        given: &[(String, String)],
+    ) -> Result<BTreeSet<quietus_connectors::Identity>, AppError> {
+        if given.is_empty() {
+            return Err(AppError::Input(
+                "a request names at least one identity, such as `email=…`".to_owned(),
+            ));
+        }
+        if given.len() > MOST_IDENTITIES {
+            return Err(AppError::Input(format!(
+                "a request names at most {MOST_IDENTITIES} identities of one person"
+            )));
+        }
+        let known = self.identity_types();
+        let mut identities = BTreeSet::new();
+        for (kind, raw) in given {
+            if !known.contains(kind) {
+                let known: Vec<String> = known.iter().map(|one| format!("`{one}`")).collect();
+                return Err(AppError::Input(format!(
+                    "no system knows the identity type `{kind}`; they know {}",
+                    known.join(", ")
+                )));
+            }
+            let identity = normalise(&self.instance.identities.of(kind), raw)
+                .map_err(|error| AppError::Input(error.to_string()))?;
+            identities.insert(identity);
+        }
+        Ok(identities)
+    }
+
+    /// Identity types that a field of the data map or a third party knows.
+    pub fn identity_types(&self) -> BTreeSet<String> {
+        let systems = || self.map.systems.values();
+        let fields = systems()
+            .flat_map(|system| system.collections.values())
+            .flat_map(|collection| collection.fields.values())
+            .filter_map(|field| field.identity.clone());
+        let third_parties = systems()
+            .filter_map(|system| system.third_party.as_ref())
+            .flat_map(|third_party| third_party.identities.iter().cloned());
+        fields.chain(third_parties).collect()
+    }
+
+    fn check_categories(&self, wanted: Option<&BTreeSet<CategoryName>>) -> Result<(), AppError> {
+        for category in wanted.into_iter().flatten() {
+            if !self.rules.categories.contains_key(category) {
+                return Err(AppError::Input(format!(
+                    "no rule pack declares category `{category}`"
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    fn first_record(
+        &self,
+        asked: &TakeIn,
+        given: &BTreeSet<quietus_connectors::Identity>,
+        regime: String,
+        received_at: Timestamp,
+    ) -> Result<RequestRecord, AppError> {
+        let now = self.now();
+        let check = asked.check.clone().map(|(assurance, method, reference)| IdentityCheck {
+            assurance,
+            method,
+            reference,
+            by: asked.actor.0.clone(),
+            at: now,
+        });
+        let deadlines = self.count_deadlines(&regime, received_at, &[], Extended::No)?;
+        Ok(RequestRecord {
+            regime,
+            channel: asked.channel.clone(),
+            requester: asked.requester,
+            ground: asked.ground.clone(),
+            language: asked.language.clone().unwrap_or_else(|| "en".to_owned()),
+            categories: asked.categories.clone(),
+            identity_types: given.iter().map(|identity| identity.kind.clone()).collect(),
+            check,
+            cooling_off_until: None,
+            stops: Vec::new(),
+            extended: Extended::No,
+            extension: None,
+            deadlines,
+            refusal: None,
+            ended: None,
+            second_person: None,
+            needs: None,
+            not_covered: BTreeSet::new(),
+            not_asked: BTreeSet::new(),
+        })
+        .map(|record| self.with_cooling_off(record))
+    }
+
+    /// The dates of a request under a law, as of now.
+    pub(super) fn count_deadlines(
+        &self,
+        regime: &str,
+        received_at: Timestamp,
+        stops: &[ClockStop],
+        extended: Extended,
+    ) -> Result<Deadlines, AppError> {
+        let regime =
+            self.regimes.get(regime).map_err(|error| AppError::Input(error.to_string()))?;
+        let settings = &self.instance.requests;
+        let slowest = self
+            .map
+            .systems
+            .values()
+            .filter_map(|system| system.third_party.as_ref()?.answers_within)
+            .max_by_key(|period| day_after(*period));
+        let promise = Promise {
+            answer: Some(settings.answers_within),
+            internal_target: settings.internal_target,
+            slowest_answer: slowest,
+        };
+        let holidays = settings.holidays.get(&self.instance.controller.country);
+        let calendar = WorkingCalendar { holidays: holidays.cloned().unwrap_or_default() };
+        let times = (received_at, self.now());
+        Ok(deadlines(regime, &promise, &calendar, &self.zone, times, stops, extended))
+    }
+
+    /// Whether it is sure enough who asks.
+    pub(super) fn is_assured(&self, asked: AskedRight, record: &RequestRecord) -> bool {
+        let wanted = assurance_for(asked, &self.instance.requests.assurance);
+        record.check.as_ref().is_some_and(|check| check.assurance >= wanted)
+    }
+
+    /// Once it is sure who asks, the time begins in which it can be taken back.
+    pub(super) fn with_cooling_off(&self, mut record: RequestRecord) -> RequestRecord {
+        if let Some(check) = &record.check {
+            let period = self.instance.requests.cooling_off;
+            let until = period.due_at(check.at, crate::domain::Rounding::None, &self.zone);
+            record.cooling_off_until = Some(until);
+        }
+        record
+    }
+
+    /// Where a request stands once it is known, or not, who asks.
+    pub(super) fn first_state(&self, asked: AskedRight, record: &RequestRecord) -> RequestState {
+        if !self.is_assured(asked, record) {
+            RequestState::IdentityPending
+        } else if !is_carried_out(asked) {
+            RequestState::WithAPerson
+        } else if record.cooling_off_until.is_some_and(|until| until > self.now()) {
+            RequestState::CoolingOff
+        } else {
+            RequestState::Ready
+        }
+    }
+
+    pub(super) fn first_look(
+        &self,
+        state: RequestState,
+        record: &RequestRecord,
+        now: Timestamp,
+    ) -> Option<Timestamp> {
+        match state {
+            RequestState::CoolingOff => record.cooling_off_until,
+            RequestState::Ready => Some(now),
+            _ => None,
+        }
+    }
+
+    /// Keyed digests by which a second request of the same person is seen.
+    fn tags_of(&self, person: &Person) -> Vec<Vec<u8>> {
+        person
+            .given
+            .iter()
+            .map(|identity| self.vault.tag(&format!("person {}", identity.kind), &identity.value))
+            .collect()
+    }
+
+    /// A keyed digest of all that was asked, by which the same request is known again.
+    fn content_digest(
+        &self,
+        asked: AskedRight,
+        person: &Person,
+        record: &RequestRecord,
+    ) -> Result<Digest, AppError> {
+        let content = json!({
+            "asked": asked,
+            "given": person.given,
+            "contact": person.contact,
+            "regime": record.regime,
+            "requester": record.requester,
+            "ground": record.ground,
+            "categories": record.categories,
+        });
+        let tag = self.vault.tag("request content", &content.to_string());
+        let bytes = tag.try_into().map_err(|_| crate::app::vault::VaultError::Sealing)?;
+        Ok(Digest(bytes))
+    }
+
+    fn record_request(
+        &self,
+        id: Uuid,
+        asked: AskedRight,
+        record: &RequestRecord,
+        actor: &Actor,
+        received_at: Timestamp,
+    ) -> Result<crate::store::OutboxEntry, AppError> {
+        self.record(
+            EvidenceKind::RequestReceived,
+            About::default(),
+            &json!({
+                "request": id,
+                "asked": asked,
+                "regime": record.regime,
+                "channel": record.channel,
+                "requester": record.requester,
+                "ground": record.ground,
+                "receivedAt": received_at,
+                "identityTypes": record.identity_types,
+                "identityCheck": record.check,
+                "deadlines": record.deadlines,
+                "by": actor.0,
+            }),
+        )
+    }
+}
+
+/// The end of a period that begins on some day: only for comparing lengths.
+fn day_after(period: crate::domain::RetentionPeriod) -> jiff::civil::Date {
+    jiff::civil::date(2026, 1, 1).saturating_add(period.span())
+}
+
+/// How sure one has to be of who asks for a right.
+fn assurance_for(asked: AskedRight, needed: &AssuranceNeeded) -> Assurance {
+    match asked {
+        AskedRight::Erasure => needed.erase,
+        AskedRight::Restriction => needed.restrict,
+        AskedRight::Lifting => needed.lift,
+        AskedRight::Objection => needed.object,
+        AskedRight::Access => needed.access,
+        AskedRight::Rectification => needed.rectify,
+        AskedRight::Portability => needed.portability,
+    }
+}

@@ -1,0 +1,19 @@
+//! Rights requests: taken in, checked who asks, carried out in every system, and answered.
+//!
+//! A request is the second door into the corridor: once its person is found, it opens a case like
+//! a schedule does, and the same workers carry it out.
+
+mod case;
+mod decide;
+mod fan_out;
+mod find;
+mod gate;
+mod intake;
+mod order;
+mod record;
+
+pub use decide::Refused;
+pub use intake::{TakeIn, Taken};
+pub use record::{
+    Decided, IdentityCheck, OpenRequest, Person, RequestRecord, Requester, is_carried_out,
+};

@@ -1,0 +1,149 @@
+//! The order of one system's part of a request: the person is looked for in that system once more
+//! before anything of theirs goes, so that nobody's keys are lost, and what was learned is kept.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use quietus_connectors::{Fault, SubjectRequest};
+
+use super::fan_out::action_of;
+use super::find::{Found, Ground};
+use super::record::{Move, OpenRequest};
+use crate::app::circumstances::{Basis, Circumstances};
+use crate::app::opening::Pinned;
+use crate::app::{AppError, Quietus};
+use crate::domain::{CollectionName, SystemName};
+use crate::plan::{Acting, Person as Sought, PlanInput, RecordKeys, SystemPlan, compile};
+use crate::store::Case;
+
+/// Tries to write down what was learned, while other systems' parts write too.
+const MOST_TRIES: usize = 8;
+
+/// A compiled part of a request.
+pub(crate) struct PersonPart {
+    pub(crate) plan: SystemPlan,
+    pub(crate) circumstances: Circumstances,
+    /// For a third party: whom it is asked about.
+    pub(crate) persons: Option<SubjectRequest>,
+}
+
+impl Quietus {
+    /// Compiles one system's part of a request as of a moment.
+    ///
+    /// # Errors
+    /// Where the person is forgotten, or the system does not answer who they are.
+    pub(crate) async fn compile_person_part(
+        &self,
+        case: &Case,
+        pinned: &Pinned<'_>,
+        system: &SystemName,
+        moment: Timestamp,
+    ) -> Result<PersonPart, AppError> {
+        let stored = self.store.request_of_case(case.id).await?.ok_or_else(|| {
+            AppError::Unreadable { what: "a case", why: "its request is missing".to_owned() }
+        })?;
+        let request = self.open_request(stored)?;
+        let mut sought = self.sought(&request)?;
+        let ground = Ground { map: pinned.map(), rules: pinned.rules(), moment };
+        let third_party = ground.map.systems.get(system).and_then(|one| one.third_party.as_ref());
+        let mut records = remembered_keys(&request);
+        if third_party.is_none() {
+            let found = self.find_in(ground, &mut sought, system).await?;
+            for (place, keys) in &found.records {
+                records.entry(place.clone()).or_default().extend(keys.iter().cloned());
+            }
+            self.keep_learned(&request, &sought, &found).await?;
+        }
+        let acting = Acting::Everything;
+        let basis = Basis { map: ground.map, rules: ground.rules, moment, acting: &acting };
+        let circumstances = self.circumstances(basis).await?;
+        let scope = self.scope_for(&request, &sought, records);
+        let input = PlanInput { persons: Some(&scope), ..circumstances.input(basis, &self.zone) };
+        let plan = compile(&input, system).map_err(|error| AppError::Input(error.to_string()))?;
+        let persons = match third_party {
+            None => None,
+            Some(party) => Some(self.subject_request(&request, &sought, &party.identities)?),
+        };
+        Ok(PersonPart { plan, circumstances, persons })
+    }
+
+    /// What one database knows of the person now.
+    async fn find_in(
+        &self,
+        ground: Ground<'_>,
+        sought: &mut Sought,
+        system: &SystemName,
+    ) -> Result<Found, AppError> {
+        let found = self.find_person(ground, sought, Some(system)).await?;
+        if let Some(fault) = found.not_asked.get(system) {
+            return Err(AppError::System { system: system.to_string(), fault: fault.clone() });
+        }
+        if found.doubts.is_empty() {
+            return Ok(found);
+        }
+        let doubts = found.doubts.join("; ");
+        Err(AppError::Input(format!("somebody has to say who is meant: {doubts}")))
+    }
+
+    /// What a third party is asked.
+    fn subject_request(
+        &self,
+        request: &OpenRequest,
+        sought: &Sought,
+        understood: &BTreeSet<String>,
+    ) -> Result<SubjectRequest, AppError> {
+        let subject = sought.subject(understood).ok_or_else(|| {
+            let kinds: Vec<&str> = understood.iter().map(String::as_str).collect();
+            let kinds = kinds.join("`, `");
+            AppError::Input(format!("it is asked by `{kinds}`, of which none is known"))
+        })?;
+        let answer_by = request.record.deadlines.answer_by;
+        let end = answer_by.at(23, 59, 59, 0).to_zoned(self.zone.clone());
+        Ok(SubjectRequest {
+            action: action_of(request.stored.asked),
+            subjects: vec![subject],
+            regime: request.record.regime.clone(),
+            submitted_at: request.stored.received_at,
+            answer_by: end.ok().map(|zoned| zoned.timestamp()),
+        })
+    }
+
+    /// Adds to the sealed part of a request what one of its systems has taught. Other parts of the
+    /// same request write at the same time, so it is read anew for each try.
+    async fn keep_learned(
+        &self,
+        request: &OpenRequest,
+        sought: &Sought,
+        found: &Found,
+    ) -> Result<(), AppError> {
+        for _ in 0..MOST_TRIES {
+            let mut request = self.rights_request(request.stored.id).await?;
+            let before = request.person.clone();
+            self.remember(&mut request, sought, found);
+            if request.person == before {
+                return Ok(());
+            }
+            let change = self.change_of(&request, Move::stay(&request.stored))?;
+            if self.store.change_request(change, self.now(), Vec::new()).await? {
+                return Ok(());
+            }
+        }
+        let message = "what was learned of the person could not be written down".to_owned();
+        let fault = Fault::Transient { message, retry_after_ms: None };
+        Err(AppError::System { system: "the store".to_owned(), fault })
+    }
+}
+
+/// Keys of the person's records that were found before.
+fn remembered_keys(request: &OpenRequest) -> RecordKeys {
+    let mut keys = RecordKeys::new();
+    let Some(person) = &request.person else { return keys };
+    for (system, collections) in &person.records {
+        let Ok(system) = SystemName::parse(system) else { continue };
+        for (collection, entries) in collections {
+            let Ok(name) = CollectionName::parse(collection) else { continue };
+            keys.insert((system.clone(), name), entries.iter().cloned().collect());
+        }
+    }
+    keys
+}

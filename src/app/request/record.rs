@@ -1,0 +1,303 @@
+//! What is remembered of a request: an open part that names nobody, and a sealed part that does.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use quietus_connectors::{Identity, Value};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::app::vault::Vault;
+use crate::app::{AppError, Quietus};
+use crate::domain::{AskedRight, Assurance, CategoryName, RequestOutcome, RequestState};
+use crate::rights::{ClockStop, Deadlines, Extended};
+use crate::store::{OutboxEntry, Request, RequestChange};
+
+/// Purpose under which a request's own key is wrapped.
+const KEY_PURPOSE: &str = "request key";
+/// Purpose under which the part that names the person is sealed.
+const PERSON_PURPOSE: &str = "person";
+
+/// Who asks.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Requester {
+    /// The person.
+    #[default]
+    Person,
+    /// Whoever has parental responsibility or guardianship.
+    Guardian,
+    /// A close relative of somebody who died (PIPL article 49).
+    Relative,
+    /// An authorised agent.
+    Agent,
+}
+
+/// How somebody made sure who is asking. Never a copy of a document.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IdentityCheck {
+    /// How sure.
+    pub assurance: Assurance,
+    /// How, in a word (`login`, `call-back`, `eid`).
+    pub method: String,
+    /// Where it is on record, such as the number of a ticket.
+    pub reference: Option<String>,
+    /// Who made sure.
+    pub by: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// What somebody decided about a request, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Decided {
+    /// Who.
+    pub by: String,
+    /// Why, without personal data.
+    pub reason: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// The open part.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RequestRecord {
+    /// Under which law.
+    pub regime: String,
+    /// By which way it came (`web`, `mail`, `phone`, `opendsr`, …).
+    pub channel: String,
+    /// Who asks.
+    pub requester: Requester,
+    /// On what ground, such as `Art. 17(1)(b)`.
+    pub ground: Option<String>,
+    /// Language of the letters.
+    pub language: String,
+    /// Only these categories; `None` is all.
+    pub categories: Option<BTreeSet<CategoryName>>,
+    /// Types of the identities that were given.
+    pub identity_types: BTreeSet<String>,
+    /// How somebody made sure who is asking.
+    pub check: Option<IdentityCheck>,
+    /// Until when it can be taken back.
+    pub cooling_off_until: Option<Timestamp>,
+    /// Times during which the clock stood.
+    #[serde(default)]
+    pub stops: Vec<ClockStop>,
+    /// Whether the time was prolonged.
+    #[serde(default)]
+    pub extended: Extended,
+    /// Why it was prolonged.
+    #[serde(default)]
+    pub extension: Option<Decided>,
+    /// The dates as they were last counted.
+    pub deadlines: Deadlines,
+    /// A refusal that waits for a second person, or was agreed to.
+    #[serde(default)]
+    pub refusal: Option<Decided>,
+    /// How it ended, and by whom.
+    #[serde(default)]
+    pub ended: Option<Decided>,
+    /// The second person behind a refusal.
+    #[serde(default)]
+    pub second_person: Option<String>,
+    /// Why a person has to look at it, without personal data.
+    #[serde(default)]
+    pub needs: Option<String>,
+    /// Systems that no known identity reaches, by name: they are not covered.
+    #[serde(default)]
+    pub not_covered: BTreeSet<String>,
+    /// Systems that could not be asked yet what they know.
+    #[serde(default)]
+    pub not_asked: BTreeSet<String>,
+}
+
+/// The sealed part: it names the person, and does not print.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Person {
+    /// What the person gave.
+    pub given: BTreeSet<Identity>,
+    /// What systems knew beside.
+    #[serde(default)]
+    pub learned: BTreeSet<Identity>,
+    /// Keys of the person's records that nothing else names, by system and collection.
+    #[serde(default)]
+    pub records: BTreeMap<String, BTreeMap<String, Vec<Vec<Value>>>>,
+    /// Where letters go.
+    #[serde(default)]
+    pub contact: Option<String>,
+    /// The opening file of each certificate, by which it is shown whom it is about.
+    #[serde(default)]
+    pub openings: BTreeMap<Uuid, String>,
+}
+
+impl std::fmt::Debug for Person {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "Person({} identities)", self.given.len() + self.learned.len())
+    }
+}
+
+impl Person {
+    /// Everything that is known, by identity type.
+    pub fn known(&self) -> BTreeMap<String, BTreeSet<String>> {
+        let mut known: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        for identity in self.given.iter().chain(&self.learned) {
+            known.entry(identity.kind.clone()).or_default().insert(identity.value.clone());
+        }
+        known
+    }
+}
+
+/// A request with its two parts opened.
+#[derive(Debug, Clone)]
+pub struct OpenRequest {
+    /// As the store has it.
+    pub stored: Request,
+    /// The open part.
+    pub record: RequestRecord,
+    /// The sealed part; `None` once the person is forgotten.
+    pub person: Option<Person>,
+}
+
+impl OpenRequest {
+    /// The sealed part, or why there is none.
+    ///
+    /// # Errors
+    /// Where the person is forgotten.
+    pub fn person(&self) -> Result<&Person, AppError> {
+        self.person.as_ref().ok_or_else(|| {
+            AppError::Input(format!(
+                "the person of request `{}` is forgotten: nothing more can be done under it",
+                self.stored.id
+            ))
+        })
+    }
+}
+
+/// Where a request goes from here.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Move {
+    pub(super) state: RequestState,
+    pub(super) outcome: Option<RequestOutcome>,
+    pub(super) look_at: Option<Timestamp>,
+    pub(super) case_id: Option<Uuid>,
+}
+
+impl Move {
+    /// It stays where it is.
+    pub(super) fn stay(request: &Request) -> Self {
+        Self {
+            state: request.state,
+            outcome: request.outcome,
+            look_at: request.look_at,
+            case_id: request.case_id,
+        }
+    }
+
+    pub(super) fn to(request: &Request, state: RequestState) -> Self {
+        Self { state, outcome: None, look_at: None, case_id: request.case_id }
+    }
+
+    pub(super) fn closed(request: &Request, outcome: RequestOutcome) -> Self {
+        let state = RequestState::Closed;
+        Self { state, outcome: Some(outcome), look_at: None, case_id: request.case_id }
+    }
+}
+
+impl Quietus {
+    /// A new key for a request: the vault that it opens, and the key wrapped.
+    pub(super) fn new_request_key(&self) -> Result<(Vault, Vec<u8>), AppError> {
+        let key = self.ids.random();
+        let wrapped = self.vault.seal(KEY_PURPOSE, &hex::encode(key), self.ids.random())?;
+        Ok((Vault::new(&key)?, wrapped))
+    }
+
+    /// The vault of a request's own key; `None` once it is destroyed.
+    pub(crate) fn request_vault(&self, request: &Request) -> Result<Option<Vault>, AppError> {
+        let Some(wrapped) = &request.wrapped_key else { return Ok(None) };
+        let text: String = self.vault.open(KEY_PURPOSE, wrapped)?;
+        let mut key = [0; 32];
+        hex::decode_to_slice(&text, &mut key)
+            .map_err(|_| crate::app::vault::VaultError::Opening)?;
+        Ok(Some(Vault::new(&key)?))
+    }
+
+    pub(super) fn seal_person(&self, vault: &Vault, person: &Person) -> Result<Vec<u8>, AppError> {
+        Ok(vault.seal(PERSON_PURPOSE, person, self.ids.random())?)
+    }
+
+    /// Opens both parts of a request.
+    ///
+    /// # Errors
+    /// Where one of them does not open.
+    pub fn open_request(&self, stored: Request) -> Result<OpenRequest, AppError> {
+        let record = serde_json::from_value(stored.body.clone())
+            .map_err(|error| AppError::Unreadable { what: "a request", why: error.to_string() })?;
+        let person = match (self.request_vault(&stored)?, &stored.sealed) {
+            (Some(vault), Some(sealed)) => Some(vault.open(PERSON_PURPOSE, sealed)?),
+            _ => None,
+        };
+        Ok(OpenRequest { stored, record, person })
+    }
+
+    /// The request with this identifier.
+    ///
+    /// # Errors
+    /// Where there is none.
+    pub async fn rights_request(&self, id: Uuid) -> Result<OpenRequest, AppError> {
+        let stored = self.store.request(id).await?;
+        self.open_request(stored.ok_or_else(|| {
+            AppError::Input(format!("there is no request `{id}`: see `quietus request list`"))
+        })?)
+    }
+
+    /// The change that brings a request from what was read to what it is now.
+    pub(super) fn change_of(
+        &self,
+        request: &OpenRequest,
+        next: Move,
+    ) -> Result<RequestChange, AppError> {
+        let sealed = match (&request.person, self.request_vault(&request.stored)?) {
+            (Some(person), Some(vault)) => Some(self.seal_person(&vault, person)?),
+            _ => None,
+        };
+        Ok(RequestChange {
+            id: request.stored.id,
+            version: request.stored.version,
+            state: next.state,
+            outcome: next.outcome,
+            look_at: next.look_at,
+            case_id: next.case_id,
+            body: serde_json::to_value(&request.record).map_err(|error| AppError::Unreadable {
+                what: "a request",
+                why: error.to_string(),
+            })?,
+            sealed,
+        })
+    }
+
+    /// Writes a change with its evidence.
+    pub(super) async fn keep_request(
+        &self,
+        request: &OpenRequest,
+        next: Move,
+        evidence: Vec<OutboxEntry>,
+    ) -> Result<(), AppError> {
+        let change = self.change_of(request, next)?;
+        if self.store.change_request(change, self.now(), evidence).await? {
+            self.wake.up();
+            return Ok(());
+        }
+        Err(AppError::Input(format!(
+            "somebody else has just changed request `{}`: look at it and try again",
+            request.stored.id
+        )))
+    }
+}
+
+/// Whether the engine carries a right out by itself; the others are handed to a person.
+pub fn is_carried_out(asked: AskedRight) -> bool {
+    matches!(
+        asked,
+        AskedRight::Erasure | AskedRight::Restriction | AskedRight::Lifting | AskedRight::Objection
+    )
+}
