@@ -51,6 +51,9 @@ fn the_starting_folder_is_fine() {
 #[path = "broken_tests.rs"]
 mod broken;
 
+#[path = "third_party_tests.rs"]
+mod third_party;
+
 /// One mistake in the starting folder, and the one thing that is said of it.
 #[track_caller]
 fn says(file: &str, from: &str, to: &str, expected: &str) {

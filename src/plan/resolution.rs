@@ -245,10 +245,13 @@ pub fn learn(
     Ok(lesson)
 }
 
+/// Persons, by their place in the list, for each value of a field.
+type PersonsByValue = BTreeMap<Value, BTreeSet<usize>>;
+
 /// Whose a record is, by the values of the fields that reach it.
 struct Owners {
     /// Each reaching field, by the name of its answer, with the persons of each value.
-    fields: Vec<(String, BTreeMap<Value, BTreeSet<usize>>)>,
+    fields: Vec<(String, PersonsByValue)>,
 }
 
 impl Owners {
@@ -270,12 +273,8 @@ impl Owners {
     }
 }
 
-fn values_of(
-    persons: &[Person],
-    identity: &str,
-    field_type: FieldType,
-) -> BTreeMap<Value, BTreeSet<usize>> {
-    let mut values: BTreeMap<Value, BTreeSet<usize>> = BTreeMap::new();
+fn values_of(persons: &[Person], identity: &str, field_type: FieldType) -> PersonsByValue {
+    let mut values: PersonsByValue = BTreeMap::new();
     for (index, person) in persons.iter().enumerate() {
         let known = person.known.iter().filter(|(one, _)| one.kind == identity);
         for spelling in known.flat_map(|(_, spellings)| spellings) {
@@ -309,6 +308,9 @@ fn in_words(value: &Value) -> Option<String> {
     }
 }
 
+/// Fields of a collection, each with whether it stays.
+type Named<'a> = Vec<(bool, (&'a str, PersonsByValue))>;
+
 /// Keys of records that only a field of their own names that goes with its category.
 fn unnamed(
     place: Place<'_>,
@@ -317,14 +319,13 @@ fn unnamed(
     persons: &[Person],
 ) -> BTreeSet<Vec<Value>> {
     let own = reach(place).into_iter().filter(|one| one.reference.via.is_empty());
-    let (staying, going): (Vec<_>, Vec<_>) = own
+    let (staying, going): (Named<'_>, Named<'_>) = own
         .map(|one| {
             let values = values_of(persons, one.identity, one.field.field_type);
             (stays(one.owner, one.field, steering), (one.field.name.as_str(), values))
         })
         .partition(|(stays, _)| *stays);
-    let named_by = |fields: &[(bool, (&str, BTreeMap<Value, BTreeSet<usize>>))],
-                    record: &Record| {
+    let named_by = |fields: &Named<'_>, record: &Record| {
         fields
             .iter()
             .any(|(_, (name, values))| record.get(*name).is_some_and(|it| values.contains_key(it)))

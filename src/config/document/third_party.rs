@@ -50,7 +50,7 @@ leaf!(DefinitionWord, "Definition", {
 impl Read for DefinitionWord {
     fn read(node: &Node, reader: &mut Reader) -> Option<Self> {
         let text = reader.text(node, "the name of a definition or a path such as `./crm.yaml`")?;
-        let is_path = text.contains(['/', '\\']) || text.ends_with(".yaml");
+        let is_path = text.contains(['/', '\\', '.']);
         let name = !text.is_empty()
             && text.chars().all(|one| one.is_ascii_alphanumeric() || matches!(one, '-' | '_'));
         if is_path {

@@ -1,0 +1,255 @@
+//! Tests of third parties, identity types and requests in the files that people write.
+
+use super::*;
+use crate::datamap::{Definition, SecretReference};
+use crate::domain::{Assurance, Normalisation};
+
+const OPENDSR: &str = r#"system: mailer
+kind: opendsr
+role: processor
+owner: Marketing
+operator: Example Mail Ltd
+connection:
+  url: https://127.0.0.1:9801/v2
+  trust: file:certificates/mailer.pem
+  private_hosts: ["127.0.0.1:9801"]
+parameters:
+  api_key: env:MAILER_KEY
+  account: 4711
+persons:
+  categories: [account.contact]
+  identities: [email, contact_id]
+  answers_within: P30D
+"#;
+
+const MANUAL: &str = r"system: paper
+kind: manual
+owner: Archive
+operator: Example Archive
+persons: {categories: [account.contact], identities: [email]}
+task:
+  instructions: Take the file out of shelf 3 and shred it
+  due_in: P10D
+  assignee: Ben Example
+";
+
+const PROCESSOR: &str = r"system: desk
+kind: processor
+owner: Support
+operator: Example Desk Inc
+definition: ./definitions/desk.yaml
+persons: {categories: [account.contact], identities: [email]}
+";
+
+const IDENTITIES: &str = r"identities:
+  contact_id: {one_per_person: true}
+  customer_id: {normalise: digits}
+  email: {normalise: email}
+requests:
+  regime: uk
+  cooling_off: P3D
+  assurance: {erase: high}
+  holidays: {DE: [2026-12-25], AT: [2026-12-08]}
+";
+
+/// The starting folder with more in its instance file and with more systems.
+fn told(instance: &str, systems: &[&str]) -> Result<Loaded, String> {
+    let mut files = start();
+    let whole = format!("{}\n{instance}", files[0].1);
+    files[0].1 = whole.leak();
+    let names: Vec<String> = (0..systems.len()).map(|n| format!("systems/more-{n}.yaml")).collect();
+    files.extend(names.iter().zip(systems).map(|(name, text)| (name.as_str(), *text)));
+    files.push(("definitions/desk.yaml", "definition: desk\n"));
+    let folder = folder(&files);
+    load(folder.path()).map_err(|problems| report::short(&problems))
+}
+
+#[track_caller]
+fn refuses(instance: &str, systems: &[&str], expected: &str) {
+    let told = told(instance, systems).map(|_| ()).unwrap_err();
+    let lines: Vec<&str> = told.lines().filter(|line| line.contains(expected)).collect();
+    assert_eq!(lines.len(), 1, "expected `{expected}` once in:\n{told}");
+}
+
+#[test]
+fn third_parties_are_read() {
+    let loaded = told(IDENTITIES, &[OPENDSR, MANUAL, PROCESSOR]).unwrap();
+    assert_eq!(loaded.warnings.found, []);
+    let of = |name: &str| {
+        let name = crate::domain::SystemName::parse(name).unwrap();
+        loaded.data_map.systems[&name].clone()
+    };
+    let mailer = of("mailer");
+    let party = mailer.third_party.unwrap();
+    assert!(mailer.collections.is_empty() && mailer.kind == "opendsr");
+    assert_eq!(party.operator, "Example Mail Ltd");
+    assert_eq!(party.address, Some(SecretReference::Plain("https://127.0.0.1:9801/v2".to_owned())));
+    assert_eq!(party.trust.unwrap(), std::path::Path::new("certificates/mailer.pem"));
+    assert_eq!(party.private_hosts, ["127.0.0.1:9801"]);
+    assert_eq!(party.parameters["api_key"], SecretReference::Environment("MAILER_KEY".to_owned()));
+    assert_eq!(party.parameters["account"], SecretReference::Plain("4711".to_owned()));
+    assert!(party.identities.contains("contact_id") && party.categories.len() == 1);
+    assert_eq!(party.answers_within.unwrap().to_string(), "P30D");
+    assert_eq!(of("paper").third_party.unwrap().task.unwrap().assignee, "Ben Example");
+    let desk = of("desk").third_party.unwrap();
+    assert_eq!(desk.definition, Some(Definition::File("./definitions/desk.yaml".into())));
+    assert!(of("shop").third_party.is_none());
+    // What was kept of the files is read again without the instance.
+    let again = compile(&loaded.map_files, &loaded.rule_files, "Europe/Berlin").unwrap();
+    assert_eq!(again.0.digest, loaded.data_map.digest);
+    assert_eq!(again.0.systems.len(), 4);
+}
+
+#[test]
+fn identity_types_and_requests_are_read_and_have_defaults() {
+    let loaded = told(IDENTITIES, &[OPENDSR]).unwrap();
+    let types = &loaded.instance.identities;
+    assert_eq!(types.of("customer_id").normalise, Normalisation::Digits);
+    assert!(types.of("customer_id").one_per_person && types.of("contact_id").one_per_person);
+    assert!(!types.of("email").one_per_person);
+    let requests = &loaded.instance.requests;
+    assert_eq!((requests.regime.as_str(), requests.holidays.len()), ("uk", 2));
+    assert_eq!(requests.cooling_off.to_string(), "P3D");
+    assert_eq!(requests.assurance.erase, Assurance::High);
+    assert_eq!(requests.assurance.restrict, Assurance::Low);
+    let loaded = told("requests: {holidays: [2026-10-03]}\n", &[]).unwrap();
+    let requests = &loaded.instance.requests;
+    assert!(requests.holidays.contains_key("DE") && requests.regime == "gdpr");
+    let periods = [requests.internal_target, requests.answers_within, requests.cooling_off];
+    assert_eq!(periods.map(|one| one.to_string()), ["P28D", "P30D", "P0D"]);
+    let types = &loaded.instance.identities;
+    assert_eq!(types.of("email").normalise, Normalisation::Email);
+    assert!(types.of("customer_id").one_per_person);
+    let phone = "identities: {email: {normalise: phone}}\n";
+    let found = told(phone, &[]).unwrap().instance.identities.of("email").normalise;
+    assert!(matches!(found, Normalisation::Phone { country } if country.code == "49"));
+}
+
+/// A file, a mistake in it, and what is said of it.
+const MISTAKES: &[(&str, &str, &str, &str)] = &[
+    (
+        OPENDSR,
+        "[account.contact]",
+        "[acount.contact]",
+        "no pack declares the category `acount.contact`",
+    ),
+    (
+        OPENDSR,
+        "[email, contact_id]",
+        "[emial, contact_id]",
+        "unknown identity type `emial` (did you mean `email`?",
+    ),
+    (
+        OPENDSR,
+        "  url: https://127.0.0.1:9801/v2\n",
+        "",
+        "more-0.yaml:1:1: error: a system of kind `opendsr` has an address",
+    ),
+    (OPENDSR, "https://127", "ftp://127", "this is no address of a third party"),
+    (
+        OPENDSR,
+        "https://127",
+        "https://me:secret@127",
+        "a URL with credentials stands here in plain",
+    ),
+    (OPENDSR, "env:MAILER_KEY", "abc123", "the secret `api_key` stands here in plain"),
+    (OPENDSR, "env:MAILER_KEY", "env:no-name", "no environment variable has such a name"),
+    (OPENDSR, "file:certificates", "certificates", "this says neither where a secret is found"),
+    (OPENDSR, "file:certificates/mailer.pem", "env:PEM", "certificates are read from a file"),
+    (OPENDSR, "[\"127.0.0.1:9801\"]", "[\"127.0.0.1\"]", "`127.0.0.1` is no host with a port"),
+    (OPENDSR, "[\"127.0.0.1:9801\"]", "[\"*:443\"]", "`*:443` is no host with a port"),
+    (OPENDSR, "operator: Example Mail Ltd\n", "", "`operator` is missing"),
+    (
+        OPENDSR,
+        "owner:",
+        "collections: {}\nowner:",
+        "a system of kind `opendsr` has no `collections`",
+    ),
+    (
+        OPENDSR,
+        "owner:",
+        "pace: {chunk_records: 5}\nowner:",
+        "a system of kind `opendsr` has no `pace`",
+    ),
+    (OPENDSR, "owner:", "definition: x\nowner:", "a system of kind `opendsr` has no `definition`"),
+    (OPENDSR, "P30D", "30 days", "`30 days` is no period"),
+    (OPENDSR, "[email, contact_id]", "[]", "`identities` is empty"),
+    (OPENDSR, "kind: opendsr", "kind: opendrs", "unknown kind of system `opendrs`"),
+    (OPENDSR, "answers_within", "answer_within", "unknown entry `answer_within`"),
+    (MANUAL, "  assignee: Ben Example\n", "", "`assignee` is missing"),
+    (
+        MANUAL,
+        "owner:",
+        "connection: {url: \"https://a\"}\nowner:",
+        "a system of kind `manual` has no `connection`",
+    ),
+    (PROCESSOR, "definition: ./definitions/desk.yaml\n", "", "`definition` is missing"),
+    (PROCESSOR, "desk.yaml", "none.yaml", "there is no definition `./definitions/none.yaml`"),
+    (PROCESSOR, "./definitions/desk.yaml", "de sk", "`de sk` is no definition"),
+];
+
+#[test]
+fn what_a_third_party_lacks_or_may_not_say_is_told() {
+    let with = |from: &str, to: &str, text: &str| {
+        assert!(text.contains(from), "{from}");
+        text.replacen(from, to, 1)
+    };
+    let identities = "identities: {contact_id: {one_per_person: true}}\n";
+    for (text, from, to, expected) in MISTAKES {
+        let declared = if *text == OPENDSR { identities } else { "" };
+        refuses(declared, &[&with(from, to, text)], expected);
+    }
+    refuses("", &[OPENDSR], "unknown identity type `contact_id`");
+}
+
+#[test]
+fn a_secret_in_plain_is_never_shown() {
+    let text = OPENDSR.replacen("env:MAILER_KEY", "hunter2-hunter2", 1);
+    let told = told("identities: {contact_id: {}}\n", &[&text]).map(|_| ()).unwrap_err();
+    assert!(told.contains("`api_key`") && !told.contains("hunter2"), "{told}");
+}
+
+#[test]
+fn a_database_is_no_third_party() {
+    for (from, to, expected) in [
+        (
+            "owner: Shop team",
+            "owner: Shop team\noperator: Us",
+            "a system of kind `sqlite` has no `operator`",
+        ),
+        (
+            "connection:\n  url: sqlite:data/shop.db ",
+            "connection:\n  private_hosts: [\"a:1\"] ",
+            "`url` is missing",
+        ),
+        (
+            "  url: sqlite:data/shop.db ",
+            "  url: sqlite:data/shop.db\n  private_hosts: [\"a:1\"] ",
+            "a database has no `private_hosts`",
+        ),
+    ] {
+        says("example", from, to, expected);
+    }
+}
+
+#[test]
+fn what_the_instance_says_of_persons_is_checked() {
+    for (instance, expected) in [
+        ("identities: {emial: {}}\n", "no field and no third party has the identity type `emial`"),
+        ("identities: {email: {normalise: mail}}\n", "unknown word `mail`"),
+        ("identities: {email: {country: DE}}\n", "`country` is for telephone numbers"),
+        (
+            "identities: {email: {normalise: phone, country: XX}}\n",
+            "telephone numbers of `XX` cannot be read",
+        ),
+        ("identities: {email: {one_per_person: maybe}}\n", "expected a boolean, found text"),
+        ("requests: {regime: GDPR}\n", "`GDPR` is no law"),
+        ("requests: {assurance: {erase: some}}\n", "unknown word `some`"),
+        ("requests: {assurance: {delete: low}}\n", "unknown entry `delete`"),
+        ("requests: {holidays: {Germany: [2026-10-03]}}\n", "`Germany` is no country"),
+        ("requests: {holidays: [3 October]}\n", "`3 October` is no day"),
+        ("requests: {cooling_off: 3 days}\n", "`3 days` is no period"),
+    ] {
+        refuses(instance, &[], expected);
+    }
+}
