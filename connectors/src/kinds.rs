@@ -85,7 +85,11 @@ pub fn open_processor(
     kind: &str,
     settings: ProcessorSettings,
 ) -> Result<Box<dyn Connector>, Fault> {
-    Err(Fault::Misconfigured {
-        message: format!("system `{}` has the unknown kind `{kind}`", settings.system),
-    })
+    match kind {
+        "processor" => Ok(Box::new(crate::processor::Processor::open(settings)?)),
+        "own" => Ok(Box::new(crate::processor::Own::open(settings)?)),
+        _ => Err(Fault::Misconfigured {
+            message: format!("system `{}` has the unknown kind `{kind}`", settings.system),
+        }),
+    }
 }

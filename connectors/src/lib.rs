@@ -9,6 +9,7 @@ pub mod kinds;
 pub mod order;
 pub mod outbound;
 pub mod predicate;
+pub mod processor;
 pub mod receipt;
 pub mod sample;
 pub mod schema;
@@ -23,6 +24,7 @@ pub use order::{
     PartitionPolicy, Probe, RecordKey, Restriction, Strategy, Treatment, TreatmentKind,
 };
 pub use predicate::{Comparison, Cutoff, FieldRef, Predicate};
+pub use processor::testkit;
 pub use receipt::{
     CollectionOutcome, Counts, Drift, Fault, Health, Outcome, ProbeCount, Receipt, RefusalKind,
     Survivor, Verification,

@@ -57,17 +57,23 @@ impl Reply {
     /// `Rejected` after a request that only reads, `Unknown` after one that changes something.
     pub fn json(&self) -> Result<serde_json::Value, Fault> {
         // The library's message may quote the body; it stays here.
-        serde_json::from_slice(&self.body).map_err(|_| {
-            let message = format!(
-                "system `{}`: `{}` answered {} with a body that is not JSON: check that the \
-                 address is that of the interface",
-                self.system, self.host, self.status
-            );
-            match self.effect {
-                Effect::Reads => Fault::Rejected { message },
-                Effect::Changes => Fault::Unknown { message },
-            }
-        })
+        serde_json::from_slice(&self.body).map_err(|_| self.unexpected("a body that is not JSON"))
+    }
+
+    /// The fault of an answer that is not what the interface is known to give.
+    ///
+    /// `what` names it without quoting it: `Rejected` after a request that only reads, `Unknown`
+    /// after one that changes something.
+    pub fn unexpected(&self, what: &str) -> Fault {
+        let message = format!(
+            "system `{}`: `{}` answered {} with {what}: check the address and the version of the \
+             interface",
+            self.system, self.host, self.status
+        );
+        match self.effect {
+            Effect::Reads => Fault::Rejected { message },
+            Effect::Changes => Fault::Unknown { message },
+        }
     }
 
     /// What the status code means when nobody knows better; `None` for 2xx.

@@ -1,0 +1,389 @@
+//! What a definition has to be beyond its schema: every place can be filled in, every answer can
+//! be understood, and after a crash the vendor can be asked before anything is sent again.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::definition::{
+    Action, Answer, Authentication, Definition, IdentityRule, Meaning, Pages, Request,
+};
+use super::template;
+
+/// Words of the glossary for kinds of gone.
+const GRADES: [&str; 5] =
+    ["hidden", "deleted", "deleted with dependents", "key destroyed", "physically purged"];
+
+/// Values that every request of an order may use.
+const OF_THE_ORDER: [&str; 4] = ["order", "idempotency_key", "regime", "submitted_at"];
+
+/// Where a request stands, which decides what it may have.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Role {
+    Check,
+    Resolve,
+    Step,
+    Look,
+    Follow,
+}
+
+type Names = BTreeSet<String>;
+
+/// Checks a definition as a whole.
+///
+/// # Errors
+/// The first thing that is wrong, with its place and what to write.
+pub(super) fn validate(definition: &Definition) -> Result<(), String> {
+    head(definition)?;
+    let parameters: Names = definition.parameters.keys().cloned().collect();
+    for text in [&definition.base].into_iter().chain(&definition.hosts) {
+        templated("base", text, &parameters)?;
+    }
+    for text in definition.headers.values() {
+        templated("headers", text, &parameters)?;
+    }
+    for text in texts_of(&definition.authentication) {
+        let mut allowed = parameters.clone();
+        allowed.extend(["method", "target", "timestamp", "body"].map(str::to_owned));
+        templated("authentication", text, &allowed)?;
+    }
+    request("check", &definition.check, Role::Check, &parameters)?;
+    let mut of_order = parameters.clone();
+    of_order.extend(OF_THE_ORDER.map(str::to_owned));
+    let mut parts = None;
+    for (index, rule) in definition.identities.iter().enumerate() {
+        let place = format!("identities[{index}]");
+        let own = identity(&place, rule, &of_order)?;
+        let shared = match parts.take() {
+            None => own,
+            Some(so_far) => &so_far & &own,
+        };
+        parts = Some(shared);
+    }
+    let parts = parts.ok_or("`identities` names none: write at least one")?;
+    let actions = [
+        ("actions.erase", &definition.actions.erase),
+        ("actions.restrict", &definition.actions.restrict),
+        ("actions.lift", &definition.actions.lift),
+    ];
+    if actions.iter().all(|(_, action)| action.is_none()) {
+        return Err("`actions` offers nothing: write at least `erase`".to_owned());
+    }
+    let resolves = definition.identities.iter().all(|rule| !rule.resolve.is_empty());
+    for (place, one) in actions {
+        let Some(one) = one else { continue };
+        action(place, one, &of_order, &parts)?;
+        let found_by_resolving = place == "actions.erase" && resolves;
+        if one.verify.is_empty() && one.ask.is_empty() && !one.repeatable && !found_by_resolving {
+            return Err(format!(
+                "`{place}` cannot be asked about after a crash: write `verify` or `ask`, or \
+                 `repeatable: true` where the vendor documents that asking twice is harmless"
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn head(definition: &Definition) -> Result<(), String> {
+    if definition.processor != 1 {
+        return Err(format!(
+            "`processor` is {}, a version of the language that is not known: write 1",
+            definition.processor
+        ));
+    }
+    name("name", &definition.name)?;
+    for (key, text) in [("vendor", &definition.vendor), ("api", &definition.api)] {
+        if text.trim().is_empty() {
+            return Err(format!("`{key}` is empty: write who and which version was read"));
+        }
+    }
+    if !definition.documentation.starts_with("https://") {
+        return Err("`documentation` is no address: write where the erasure is documented".into());
+    }
+    if !GRADES.contains(&definition.erasure_grade.as_str()) {
+        return Err(format!(
+            "`erasure_grade` is none that is known: write `{}`",
+            GRADES.join("`, `")
+        ));
+    }
+    if !definition.base.starts_with("https://") || definition.base.ends_with('/') {
+        return Err("`base` has to start with `https://` and not to end with `/`".to_owned());
+    }
+    if definition.requests_per_minute == Some(0) {
+        return Err("`requests_per_minute` is 0, which sends nothing: leave it out".to_owned());
+    }
+    for (key, parameter) in &definition.parameters {
+        name("parameters", key)?;
+        if OF_THE_ORDER.contains(&key.as_str())
+            || ["id", "ids", "reference"].contains(&key.as_str())
+        {
+            return Err(format!("the parameter `{key}` has a name with a meaning: rename it"));
+        }
+        if parameter.secret && parameter.default.is_some() {
+            return Err(format!("the secret parameter `{key}` has a default: remove it"));
+        }
+        let fits = match (&parameter.default, &parameter.shape) {
+            (Some(default), Some(shape)) => shape.fits(default),
+            _ => true,
+        };
+        if !fits {
+            return Err(format!("the default of parameter `{key}` does not have its shape"));
+        }
+    }
+    Ok(())
+}
+
+fn name(place: &str, text: &str) -> Result<(), String> {
+    let fine = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+    if text.is_empty() || text.len() > 64 || !text.bytes().all(fine) {
+        return Err(format!(
+            "`{place}` holds the name `{text}`: write at most 64 lowercase letters, digits and `_`"
+        ));
+    }
+    Ok(())
+}
+
+/// Checks a rule and gives the parts of a record's name that it provides.
+fn identity(place: &str, rule: &IdentityRule, of_order: &Names) -> Result<Names, String> {
+    name(&format!("{place}.kind"), &rule.kind)?;
+    let mut allowed = of_order.clone();
+    allowed.insert(rule.kind.clone());
+    if rule.resolve.is_empty() {
+        let mut parts: Names = rule.set.keys().cloned().collect();
+        parts.insert("id".to_owned());
+        return Ok(parts);
+    }
+    if !rule.set.is_empty() {
+        return Err(format!("`{place}.set` is for values that are the id: write it in `resolve`"));
+    }
+    let mut parts: Option<Names> = None;
+    for (index, one) in rule.resolve.iter().enumerate() {
+        request(&format!("{place}.resolve[{index}]"), one, Role::Resolve, &allowed)?;
+        let own: Names = one.take.keys().chain(one.set.keys()).cloned().collect();
+        parts = Some(match parts.take() {
+            None => own,
+            Some(so_far) => &so_far & &own,
+        });
+    }
+    Ok(parts.unwrap_or_default())
+}
+
+fn action(place: &str, one: &Action, of_order: &Names, parts: &Names) -> Result<(), String> {
+    if one.steps.is_empty() {
+        return Err(format!("`{place}.steps` is empty: write at least one request"));
+    }
+    let of_record: Names = of_order | parts;
+    for (index, step) in one.steps.iter().enumerate() {
+        let here = format!("{place}.steps[{index}]");
+        if step.most.is_some() {
+            request(&here, step, Role::Step, of_order)?;
+        } else {
+            request(&here, step, Role::Step, &of_record)?;
+        }
+        let pends = step.answers.iter().any(|answer| answer.means == Meaning::Pending);
+        if pends && index + 1 != one.steps.len() {
+            return Err(format!("`{here}` may be pending, which only the last step can be"));
+        }
+        let complete =
+            step.reference.is_some() && step.ask_after_seconds.is_some() && one.follow.is_some();
+        if pends && !complete {
+            return Err(format!(
+                "`{here}` may be pending: write `reference`, `ask_after_seconds` and `follow`"
+            ));
+        }
+    }
+    for (key, requests) in [("verify", &one.verify), ("ask", &one.ask)] {
+        for (index, look) in requests.iter().enumerate() {
+            request(&format!("{place}.{key}[{index}]"), look, Role::Look, &of_record)?;
+        }
+    }
+    if let Some(follow) = &one.follow {
+        let mut allowed = of_order.clone();
+        allowed.insert("reference".to_owned());
+        request(&format!("{place}.follow"), follow, Role::Follow, &allowed)?;
+    }
+    Ok(())
+}
+
+fn request(place: &str, one: &Request, role: Role, allowed: &Names) -> Result<(), String> {
+    let (method, path) = one
+        .send
+        .split_once(' ')
+        .ok_or_else(|| format!("`{place}.send` has no path: write `GET /path`"))?;
+    if !["GET", "POST", "PUT", "PATCH", "DELETE"].contains(&method) {
+        return Err(format!("`{place}.send` starts with `{method}`, which is no method"));
+    }
+    if !path.starts_with('/') || path.contains(['?', '#', ' ']) {
+        return Err(format!(
+            "`{place}.send` has the path `{path}`: start it with `/` and write what follows a `?` \
+             under `query`"
+        ));
+    }
+    if one.json.is_some() && one.form.is_some() {
+        return Err(format!("`{place}` has a `json` and a `form`: write one of them"));
+    }
+    if method == "GET" && (one.json.is_some() || one.form.is_some()) {
+        return Err(format!("`{place}` is a GET with a body: remove it"));
+    }
+    templated(&format!("{place}.send"), path, allowed)?;
+    let texts = one.query.values().chain(one.headers.values());
+    for text in texts.chain(one.form.iter().flat_map(|form| form.values())) {
+        templated(place, text, allowed)?;
+    }
+    if let Some(json) = &one.json {
+        let mut allowed = allowed.clone();
+        if one.most.is_some() {
+            allowed.insert("ids".to_owned());
+        }
+        in_json(place, json, &allowed)?;
+    }
+    answers(place, &one.answers)?;
+    parts_of_role(place, one, role)
+}
+
+fn parts_of_role(place: &str, one: &Request, role: Role) -> Result<(), String> {
+    let only = |present: bool, key: &str, here: &[Role]| {
+        if present && !here.contains(&role) {
+            return Err(format!("`{place}.{key}` has no meaning here: remove it"));
+        }
+        Ok(())
+    };
+    only(one.list.is_some(), "list", &[Role::Resolve])?;
+    only(!one.take.is_empty(), "take", &[Role::Resolve])?;
+    only(!one.set.is_empty(), "set", &[Role::Resolve])?;
+    only(one.matching.is_some(), "match", &[Role::Resolve])?;
+    only(one.pages.is_some(), "pages", &[Role::Resolve])?;
+    only(one.most.is_some(), "most", &[Role::Step])?;
+    only(one.items.is_some(), "items", &[Role::Step])?;
+    only(one.reference.is_some(), "reference", &[Role::Step, Role::Look])?;
+    only(one.ask_after_seconds.is_some(), "ask_after_seconds", &[Role::Step, Role::Follow])?;
+    if role == Role::Resolve {
+        if !one.take.contains_key("id") {
+            return Err(format!("`{place}.take` has no `id`: write where the record's id stands"));
+        }
+        if one.matching.is_none() {
+            return Err(format!(
+                "`{place}.match` is missing: write which field of a record has to be the identity"
+            ));
+        }
+    } else if one.answers.is_empty() {
+        return Err(format!("`{place}.answers` is empty: write what the answers mean"));
+    }
+    if one.items.is_some() && one.most.is_none() {
+        return Err(format!("`{place}.items` is for batches: write `most` as well"));
+    }
+    let most = match &one.pages {
+        Some(
+            Pages::Cursor { most, .. }
+            | Pages::LastRecord { most, .. }
+            | Pages::Link { most, .. }
+            | Pages::Offset { most, .. },
+        ) => *most,
+        None => 1,
+    };
+    if most == 0 || most > 1_000 || one.most.is_some_and(|most| most == 0 || most > 10_000) {
+        return Err(format!("`{place}` has a `most` that is 0 or too large"));
+    }
+    if let Some(Pages::Cursor { query: None, json: None, .. }) = &one.pages {
+        return Err(format!("`{place}.pages.cursor` goes nowhere: write `query` or `json`"));
+    }
+    pointers(place, one)
+}
+
+fn pointers(place: &str, one: &Request) -> Result<(), String> {
+    let of_pages: Vec<&String> = match &one.pages {
+        Some(Pages::Cursor { at, json, .. }) => {
+            [Some(at), json.as_ref()].into_iter().flatten().collect()
+        }
+        Some(Pages::LastRecord { more, at, .. }) => vec![more, at],
+        Some(Pages::Link { at, .. }) => vec![at],
+        Some(Pages::Offset { .. }) | None => Vec::new(),
+    };
+    let items = one.items.iter().flat_map(|items| [&items.list, &items.id]);
+    let own = one.list.iter().chain(one.take.values()).chain(one.reference.iter());
+    let matching = one.matching.iter().map(|matching| &matching.at);
+    for text in own.chain(matching).chain(items).chain(of_pages) {
+        pointer(place, text)?;
+    }
+    if let Some(items) = &one.items {
+        answers(&format!("{place}.items"), &items.answers)?;
+    }
+    Ok(())
+}
+
+fn pointer(place: &str, text: &str) -> Result<(), String> {
+    if text.is_empty() || text.starts_with('/') {
+        return Ok(());
+    }
+    Err(format!("`{place}` has `{text}` where a JSON pointer belongs: start it with `/`"))
+}
+
+fn answers(place: &str, answers: &[Answer]) -> Result<(), String> {
+    for (index, answer) in answers.iter().enumerate() {
+        let here = format!("{place}.answers[{index}]");
+        if answer.status.iter().any(|status| !(200..600).contains(status)) {
+            return Err(format!("`{here}.status` is no status code"));
+        }
+        let conditions = usize::from(answer.equals.is_some())
+            + usize::from(!answer.one_of.is_empty())
+            + usize::from(answer.exists.is_some());
+        match (&answer.at, conditions) {
+            (None, 0) => {}
+            (Some(at), 1) => pointer(&here, at)?,
+            (None, _) => return Err(format!("`{here}` compares nothing: write `at`")),
+            (Some(_), _) => {
+                return Err(format!(
+                    "`{here}` has to say one thing of `at`: `equals`, `one_of` or `exists`"
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn in_json(place: &str, document: &Value, allowed: &Names) -> Result<(), String> {
+    match document {
+        Value::String(text) => templated(place, text, allowed),
+        Value::Array(items) => items.iter().try_for_each(|item| in_json(place, item, allowed)),
+        Value::Object(entries) => {
+            entries.values().try_for_each(|value| in_json(place, value, allowed))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn templated(place: &str, text: &str, allowed: &Names) -> Result<(), String> {
+    for name in template::names(text).map_err(|why| format!("`{place}`: {why}"))? {
+        if !allowed.contains(&name) {
+            let known: Vec<&str> = allowed.iter().map(String::as_str).collect();
+            return Err(format!(
+                "`{place}` uses `{{{name}}}`, which has no value there: write one of `{}`",
+                known.join("`, `")
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn texts_of(authentication: &Authentication) -> Vec<&String> {
+    match authentication {
+        Authentication::None => Vec::new(),
+        Authentication::Header { name, value } | Authentication::Query { name, value } => {
+            vec![name, value]
+        }
+        Authentication::Basic { user, password } => vec![user, password],
+        Authentication::Bearer { token } => vec![token],
+        Authentication::Oauth2ClientCredentials { token_url, client_id, client_secret, scope } => {
+            [token_url, client_id, client_secret].into_iter().chain(scope).collect()
+        }
+        Authentication::Oauth2RefreshToken {
+            token_url,
+            client_id,
+            client_secret,
+            refresh_token,
+        } => {
+            vec![token_url, client_id, client_secret, refresh_token]
+        }
+        Authentication::Hmac { key, over, .. } => vec![key, over],
+    }
+}
