@@ -88,11 +88,9 @@ impl Processor {
                         return Ok(Receipt::Stopped(attempt.tally.outcome));
                     }
                 }
-                Ready::UnderWay(references) => {
-                    attempt.undertaking.begin(&references, &subject.reference);
-                }
-                Ready::Go(handles) => {
-                    let more = handles.into_iter().map(|handle| Passenger {
+                Ready::Go { left, under_way } => {
+                    attempt.undertaking.begin(&under_way, &subject.reference);
+                    let more = left.into_iter().map(|handle| Passenger {
                         person,
                         handle,
                         state: State::Unmet,
@@ -170,9 +168,12 @@ impl Processor {
         for (person, records) in by_person {
             let subject = &attempt.persons.subjects[person];
             let references: Vec<String> = records.iter().filter_map(Passenger::reference).collect();
-            let refused = records.iter().any(|one| matches!(one.state, State::Refused(_)));
-            if !references.is_empty() && !refused {
-                attempt.undertaking.begin(&references, &subject.reference);
+            attempt.undertaking.begin(&references, &subject.reference);
+            if attempt.undertaking.waits_for(&subject.reference) {
+                // The last word is said when the last of their records is.
+                if let Some(words) = records.iter().find_map(Passenger::refusal) {
+                    attempt.undertaking.refuse(&subject.reference, words);
+                }
                 continue;
             }
             let verdict = self.verdict(attempt, &records).await;
@@ -327,13 +328,9 @@ impl Processor {
     async fn verdict(&self, attempt: &Attempt<'_>, records: &[Passenger]) -> Verdict {
         let vendor = &self.definition.vendor;
         let done = records.iter().filter(|one| one.state == State::Done).count() as u64;
-        let refused = records.iter().find_map(|one| match &one.state {
-            State::Refused(words) => Some(words),
-            _ => None,
-        });
-        if let Some(words) = refused {
+        if let Some(words) = records.iter().find_map(Passenger::refusal) {
             let words = match done {
-                0 => words.clone(),
+                0 => words.to_owned(),
                 _ => format!("{words}; {done} other record(s) of the person are done"),
             };
             return Verdict { records: done, ..Verdict::refused(words) };
@@ -378,6 +375,13 @@ impl Passenger {
     /// No further step is for it.
     fn is_settled(&self) -> bool {
         matches!(self.state, State::Refused(_) | State::Pending(_))
+    }
+
+    fn refusal(&self) -> Option<&str> {
+        match &self.state {
+            State::Refused(words) => Some(words),
+            _ => None,
+        }
     }
 
     fn reference(&self) -> Option<String> {

@@ -31,7 +31,7 @@ const LONGEST_PAUSE_SECONDS: i64 = 7 * 24 * 3_600;
 pub(super) struct Undertaking {
     /// The vendor's names for what is under way, each with the persons it is about.
     jobs: BTreeMap<String, BTreeSet<String>>,
-    /// Persons of whom the vendor has said no to a job of several.
+    /// Persons for some of whose records the vendor has said no.
     #[serde(default)]
     refused: BTreeMap<String, String>,
     /// What has been said of the others.
@@ -50,11 +50,21 @@ impl Undertaking {
         self.jobs.is_empty()
     }
 
-    /// Something is under way for a person.
+    /// From now on something is under way for a person.
     pub fn begin(&mut self, references: &[String], subject: &str) {
         for reference in references {
             self.jobs.entry(reference.clone()).or_default().insert(subject.to_owned());
         }
+    }
+
+    /// The vendor has said no to some of a person's records while others are under way.
+    pub fn refuse(&mut self, subject: &str, words: &str) {
+        self.refused.insert(subject.to_owned(), words.to_owned());
+    }
+
+    /// Something is under way for a person.
+    pub fn waits_for(&self, subject: &str) -> bool {
+        self.jobs.values().any(|people| people.contains(subject))
     }
 
     /// The reference that finds it again, with all that has been said so far.

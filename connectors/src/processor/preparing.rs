@@ -17,10 +17,13 @@ use crate::subject::{Grade, Subject, SubjectAction, SubjectRequest, SubjectResul
 pub(super) enum Ready {
     /// Nothing more.
     Settled(Verdict),
-    /// It is under way already, under these names.
-    UnderWay(Vec<String>),
-    /// These records.
-    Go(Vec<Handle>),
+    /// These records are left, and others are under way already, under these names.
+    Go {
+        /// Records for which nothing has been asked.
+        left: Vec<Handle>,
+        /// The vendor's names of what is under way.
+        under_way: Vec<String>,
+    },
 }
 
 /// Values that every request of an order may use.
@@ -64,7 +67,7 @@ impl Processor {
             return Ok(Ready::Settled(self.nobody(order, kind)));
         }
         if order.attempt <= 1 {
-            return Ok(Ready::Go(handles));
+            return Ok(Ready::Go { left: handles, under_way: Vec::new() });
         }
         let mut left = Vec::new();
         let mut under_way = Vec::new();
@@ -83,19 +86,18 @@ impl Processor {
                 Err(other) => return Err(other),
             }
         }
-        Ok(match (left.is_empty(), under_way.is_empty()) {
-            (true, true) => Ready::Settled(Verdict {
-                result: SubjectResult::Done,
-                grade: Grade::Verified,
-                words: format!(
-                    "asked before attempt {}, and nothing was left to do: nothing was sent again",
-                    order.attempt
-                ),
-                records: 0,
-            }),
-            (true, false) => Ready::UnderWay(under_way),
-            (false, _) => Ready::Go(left),
-        })
+        if !left.is_empty() || !under_way.is_empty() {
+            return Ok(Ready::Go { left, under_way });
+        }
+        Ok(Ready::Settled(Verdict {
+            result: SubjectResult::Done,
+            grade: Grade::Verified,
+            words: format!(
+                "asked before attempt {}, and nothing was left to do: nothing was sent again",
+                order.attempt
+            ),
+            records: 0,
+        }))
     }
 
     /// Whether an earlier attempt got through.

@@ -54,6 +54,8 @@ pub(super) enum Filter {
     Sha256,
     /// Inside of a SOQL string literal: `\` and `'` are escaped.
     Soql,
+    /// Inside of double quotes, where a backslash escapes: `\` and `"` are escaped.
+    Escaped,
     /// Inside of double quotes of a search language without escapes: a quote or backslash is
     /// refused.
     Quoted,
@@ -115,10 +117,12 @@ fn slot(inner: &str) -> Result<Piece, String> {
         "lower" => Ok(Filter::Lower),
         "sha256" => Ok(Filter::Sha256),
         "soql" => Ok(Filter::Soql),
+        "escaped" => Ok(Filter::Escaped),
         "quoted" => Ok(Filter::Quoted),
         "number" => Ok(Filter::Number),
         other => Err(format!(
-            "`{other}` is no filter: write `lower`, `sha256`, `soql`, `quoted` or `number`"
+            "`{other}` is no filter: write `lower`, `sha256`, `soql`, `escaped`, `quoted` or \
+             `number`"
         )),
     };
     let filters = parts.map(filter).collect::<Result<_, _>>()?;
@@ -203,6 +207,7 @@ fn filtered<'a>(value: &'a str, filters: &[Filter], name: &str) -> Result<Cow<'a
             Filter::Lower => value.to_lowercase().into(),
             Filter::Sha256 => hex::encode(Sha256::digest(value.as_bytes())).into(),
             Filter::Soql => value.replace('\\', "\\\\").replace('\'', "\\'").into(),
+            Filter::Escaped => value.replace('\\', "\\\\").replace('"', "\\\"").into(),
             Filter::Quoted if value.contains(['"', '\\']) => {
                 return Err(Unfit(format!(
                     "the value of `{name}` holds a quote or a backslash, which the search of this \
@@ -275,6 +280,8 @@ mod tests {
         assert!(fill("{id}.example.com", &values("evil.example/"), Place::Host).is_err());
         let soql = fill("WHERE Email = '{id|soql}'", &values("a' OR ''='\\"), Place::Plain);
         assert_eq!(soql.unwrap(), "WHERE Email = 'a\\' OR \\'\\'=\\'\\\\'");
+        let escaped = fill("email:\"{id|escaped}\"", &values("a\"\\b"), Place::Plain);
+        assert_eq!(escaped.unwrap(), "email:\"a\\\"\\\\b\"");
         assert!(fill("email:\"{id|quoted}\"", &values("a\" OR *"), Place::Query).is_err());
         let body = fill_json(
             &json!({"a": ["{id}"], "n": "{id|number}", "all": "{ids}"}),

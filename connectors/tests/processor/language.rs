@@ -124,7 +124,7 @@ fn parameters_are_checked_before_anything_is_sent() {
     assert!(message.contains("start with `sk_` or `rk_`") && !message.contains("pk_live"));
     assert!(refused("stripe", &[("secret_key", "sk_live_1\r\nX-Evil: 1")]).contains("has to be"));
     let evil =
-        [("subdomain", "evil.example/"), ("agent", "a@b.example"), ("api_token", "12345678")];
+        [("subdomain", "evil.example/"), ("login", "a@b.example"), ("api_token", "12345678")];
     assert!(refused("zendesk", &evil).contains("`subdomain` has to be letters, digits and `-`"));
     assert!(refused("", &[]).contains("name one of `braze`"));
     assert!(refused("unknown", &[]).contains("definition cannot be used"));

@@ -63,7 +63,7 @@ async fn a_next_page_on_another_host_gets_no_credentials() {
     let elsewhere = Exchange::open(customers::stripe, jane()).await;
     let exchange = Exchange::open(customers::zendesk, Vec::new()).await;
     let parameters =
-        [("subdomain", "shop"), ("agent", "agent@shop.example"), ("api_token", "zd0123456789")];
+        [("subdomain", "shop"), ("login", "staff@shop.example"), ("api_token", "zd0123456789")];
     let mut settings = exchange.settings("zendesk", &parameters);
     settings.private_hosts.push(elsewhere.host.clone());
     let connector = open_processor("processor", settings).unwrap();

@@ -147,6 +147,32 @@ async fn a_job_whose_name_was_lost_is_found_again() {
 }
 
 #[tokio::test]
+async fn a_person_is_done_when_the_last_of_their_records_is() {
+    let kept =
+        vec![member("c1", JANE, "slow"), member("c2", JANE, ""), member("c3", JANE, "member")];
+    for (ids, wanted) in [(2, SubjectResult::Done), (3, SubjectResult::Refused)] {
+        let (exchange, connector) = opened(kept.clone()).await;
+        let names: Vec<_> = ["c1", "c2", "c3"][..ids].iter().map(|id| ("club_id", *id)).collect();
+        exchange.world().tricks_on_changes.push_back(Trick::LoseAnswer);
+        let fault = connector.execute(&erase(1, &names), &Notes::going_on()).await;
+        assert!(matches!(fault, Err(Fault::Unknown { .. })));
+        // The first record is under way; the others have not been asked for.
+        let later = erase(2, &names);
+        let notes = Notes::going_on();
+        let mut receipt = connector.execute(&later, &notes).await.unwrap();
+        assert!(notes.done.lock().unwrap().is_empty(), "nothing is told before all is known");
+        while let Receipt::Pending { reference, .. } = receipt {
+            receipt = connector.follow(&later, &reference).await.unwrap();
+        }
+        let Receipt::Done(outcome) = receipt else { panic!("{receipt:?}") };
+        assert_eq!(outcome.testimonies.len(), 1);
+        assert_eq!(outcome.testimonies[0].result, wanted);
+        assert!(exchange.world().by_id("c1").is_none());
+        assert_eq!(exchange.world().changes(), ids, "one for each record");
+    }
+}
+
+#[tokio::test]
 async fn a_job_that_fails_is_a_no_and_a_strange_reference_is_refused() {
     let (exchange, connector) = opened(vec![member("c1", JANE, "slow")]).await;
     let first = erase(1, &[("email", JANE)]);

@@ -133,6 +133,16 @@ async fn a_no_is_told_with_its_reason_and_a_strange_no_with_its_number() {
 }
 
 #[tokio::test]
+async fn an_address_in_other_letters_is_found() {
+    let record = member("cus_1001", "Jane@Shop.example", "");
+    let exchange = Exchange::open(customers::stripe, vec![record]).await;
+    let connector = exchange.connector("stripe", &[("secret_key", "sk_test_0123456789")]);
+    let outcome = done(connector.execute(&erase(1, &[("email", JANE)]), &Notes::going_on()).await);
+    assert_eq!(outcome.testimonies[0].result, SubjectResult::Done);
+    assert!(exchange.world().alive().is_empty());
+}
+
+#[tokio::test]
 async fn every_letter_arrives_as_it_was() {
     for address in [
         "o'brien@shop.example",

@@ -28,6 +28,19 @@ pub fn stripe(world: &mut World, seen: &Seen) -> Answer {
                 .collect();
             Answer::json(200, &json!({"object": "list", "has_more": more, "data": data}))
         }
+        ("GET", path) if path == ["v1", "customers", "search"] => {
+            let query = seen.query("query");
+            let Some(text) = query.strip_prefix("email:\"").and_then(|it| it.strip_suffix('"'))
+            else {
+                return not_described();
+            };
+            let wanted = text.replace("\\\"", "\"").replace("\\\\", "\\");
+            let data: Vec<Value> = there(world, |one| one.email.eq_ignore_ascii_case(&wanted))
+                .iter()
+                .map(|one| json!({"id": one.id, "object": "customer", "email": one.email}))
+                .collect();
+            Answer::json(200, &json!({"object": "search_result", "has_more": false, "data": data}))
+        }
         (method, path) if path.len() == 3 && path[..2] == ["v1", "customers"] => {
             let Some(one) = world.by_id(path[2]) else { return Answer::status(404) };
             match method {
@@ -92,7 +105,7 @@ pub fn hubspot(world: &mut World, seen: &Seen) -> Answer {
 }
 
 pub fn zendesk(world: &mut World, seen: &Seen) -> Answer {
-    if basic(seen) != "agent@shop.example/token:zd0123456789" {
+    if basic(seen) != "staff@shop.example/token:zd0123456789" {
         return Answer::status(401);
     }
     let show = |one: &Kept| {
