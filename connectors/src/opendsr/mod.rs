@@ -1,0 +1,6 @@
+//! OpenDSR 2.0 and its dialects: the language in which a controller asks a processor to erase a
+//! person.
+//!
+//! `protocol` has the words. What identifies a person never prints and never reaches a message.
+
+pub mod protocol;
