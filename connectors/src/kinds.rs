@@ -85,7 +85,10 @@ pub fn open_processor(
     kind: &str,
     settings: ProcessorSettings,
 ) -> Result<Box<dyn Connector>, Fault> {
-    Err(Fault::Misconfigured {
-        message: format!("system `{}` has the unknown kind `{kind}`", settings.system),
-    })
+    match kind {
+        "opendsr" => crate::opendsr::open(settings),
+        _ => Err(Fault::Misconfigured {
+            message: format!("system `{}` has the unknown kind `{kind}`", settings.system),
+        }),
+    }
 }
