@@ -88,6 +88,7 @@ pub fn open_processor(
     match kind {
         "processor" => Ok(Box::new(crate::processor::Processor::open(settings)?)),
         "own" => Ok(Box::new(crate::processor::Own::open(settings)?)),
+        "opendsr" => crate::opendsr::open(settings),
         _ => Err(Fault::Misconfigured {
             message: format!("system `{}` has the unknown kind `{kind}`", settings.system),
         }),

@@ -6,6 +6,7 @@
 
 pub mod connector;
 pub mod kinds;
+pub mod opendsr;
 pub mod order;
 pub mod outbound;
 pub mod predicate;
