@@ -33,6 +33,8 @@ pub(crate) struct SealedScope {
 pub struct Circumstances {
     /// The version of holds under which they were read.
     pub holds_version: u64,
+    /// The version of pauses under which they were read.
+    pub pauses_version: u64,
     /// Holds in force.
     pub holds: Vec<LegalHold>,
     /// Events in force.
@@ -78,6 +80,8 @@ impl Quietus {
     pub(crate) async fn circumstances(&self, basis: Basis<'_>) -> Result<Circumstances, AppError> {
         let (holds_version, holds) = self.store.holds_in_force().await?;
         let holds = holds.iter().map(|hold| self.unseal_hold(hold)).collect::<Result<_, _>>()?;
+        // The version first, as with holds: a pause placed in between makes it too old.
+        let pauses_version = self.store.pauses_version().await?;
         let mut paused = BTreeSet::new();
         for pause in self.store.active_pauses().await? {
             if let PauseScope::Rule(rule) = pause.scope {
@@ -86,6 +90,7 @@ impl Quietus {
         }
         Ok(Circumstances {
             holds_version,
+            pauses_version,
             holds,
             events: self.events_for(basis.map, basis.moment).await?,
             marks: self.marks_for(basis.rules, basis.moment).await?,

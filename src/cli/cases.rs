@@ -248,9 +248,17 @@ pub async fn retry(arguments: &RetryArguments, folder: &Path) -> u8 {
     let actor = Actor(arguments.by.clone());
     code(
         async {
-            let count = match arguments.job {
-                Some(job) => product.retry_job(job, &actor).await.map(|()| 1)?,
-                None => product.retry_failed(arguments.system.as_deref(), &actor).await?,
+            let count = if let Some(job) = arguments.job {
+                product.retry_job(job, &actor).await?;
+                1
+            } else {
+                let retried = product.retry_failed(arguments.system.as_deref(), &actor).await?;
+                for job in &retried.left {
+                    say(format!(
+                        "job {job} is left: the next case of its schedule is open and does its work"
+                    ));
+                }
+                retried.tried
             };
             if count == 0 {
                 say("no failed job waits");
