@@ -20,6 +20,8 @@ pub struct CountedPlan {
     pub faults: BTreeMap<SystemName, Fault>,
     /// Caps that it exceeds.
     pub exceeded: Vec<CapExceeded>,
+    /// No event that was told later is in it.
+    pub told_until: Timestamp,
 }
 
 impl Quietus {
@@ -33,9 +35,16 @@ impl Quietus {
         acting: &Acting,
         only: Option<&SystemName>,
     ) -> Result<CountedPlan, AppError> {
-        let basis = Basis { map: &self.map, rules: &self.rules, moment, acting };
+        let basis = Basis {
+            map: &self.map,
+            rules: &self.rules,
+            moment,
+            zone: &self.zone,
+            told_until: None,
+            acting,
+        };
         let circumstances = self.circumstances(basis).await?;
-        let mut plan = plan(&circumstances.input(basis, &self.zone));
+        let mut plan = plan(&circumstances.input(basis));
         if let Some(only) = only {
             plan.systems.retain(|system| system.system == *only);
         }
@@ -56,7 +65,7 @@ impl Quietus {
             }
         }
         let exceeded = check_caps(&plan, &self.rules, &counts);
-        Ok(CountedPlan { plan, counts, faults, exceeded })
+        Ok(CountedPlan { plan, counts, faults, exceeded, told_until: circumstances.read_at })
     }
 
     async fn preview(&self, plan: &crate::plan::SystemPlan) -> Result<Counts, Fault> {

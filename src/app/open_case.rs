@@ -10,9 +10,9 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::carry_out::Payload;
-use super::circumstances::mark_of;
 use super::fire::SCHEDULER;
 use super::forecast::CountedPlan;
+use super::marking::mark_of;
 use super::recording::About;
 use super::{Actor, AppError, Quietus};
 use crate::domain::{CaseState, Digest, RuleName, ScheduleName, SystemName};
@@ -40,6 +40,10 @@ pub struct PlanOnRecord {
     pub uncounted: BTreeMap<SystemName, String>,
     /// Caps that it exceeds.
     pub exceeded: Vec<CapExceeded>,
+    /// No event that was told later is in it, nor makes anything due when it is carried out;
+    /// `None` on plans of earlier versions, for which it is the plan's moment.
+    #[serde(default)]
+    pub told_until: Option<Timestamp>,
 }
 
 /// Why and for what a case is opened.
@@ -180,6 +184,7 @@ impl Quietus {
             plan: counted.plan,
             counts: counted.counts,
             exceeded: counted.exceeded,
+            told_until: Some(counted.told_until),
         };
         let text = serde_json::to_string(&on_record)
             .map_err(|error| AppError::Unreadable { what: "a plan", why: error.to_string() })?;
@@ -236,7 +241,8 @@ impl Quietus {
     fn marks(&self, plan: &Plan) -> Result<Vec<RuleName>, AppError> {
         let marked =
             |mark: &MarkToMake| self.rules.rules.iter().find(|rule| rule.name == mark.rule);
-        plan.marks_to_make.iter().filter_map(marked).map(mark_of).collect()
+        let marking = plan.marks_to_make.iter().filter_map(marked);
+        marking.map(|rule| mark_of(&self.map, &self.rules, rule)).collect()
     }
 
     fn record_opening(

@@ -6,11 +6,12 @@ use serde_json::json;
 
 use super::carry_out::{Attempt, Ending, Payload};
 use super::circumstances::Basis;
+use super::opening::told_until;
 use super::recording::About;
 use super::{AppError, Quietus};
 use crate::domain::{LegalHold, SystemName};
 use crate::evidence::EvidenceKind;
-use crate::plan::{Acting, SystemPlan, compile};
+use crate::plan::{Acting, SystemPlan, compile, concerns_system};
 use crate::schedule::Timetable;
 use crate::store::{BlockedReason, Settlement, Start, Started, StillMine};
 
@@ -30,6 +31,7 @@ pub(super) struct Prepared {
 /// An order compiled with the holds of a moment.
 struct Compiled {
     plan: SystemPlan,
+    /// Those that speak of its system.
     holds: Vec<LegalHold>,
     holds_version: u64,
 }
@@ -140,13 +142,17 @@ impl Quietus {
             map: pinned.map(),
             rules: pinned.rules(),
             moment: attempt.case.moment,
+            zone: pinned.zone(),
+            told_until: Some(told_until(&attempt.case)?),
             acting: &acting,
         };
         let circumstances = self.circumstances(basis).await?;
-        let plan = compile(&circumstances.input(basis, &self.zone), system)
+        let plan = compile(&circumstances.input(basis), system)
             .map_err(|error| AppError::Input(error.to_string()))?;
         let holds_version = circumstances.holds_version;
-        Ok(Compiled { plan, holds: circumstances.holds, holds_version })
+        let mut holds = circumstances.holds;
+        holds.retain(|hold| concerns_system(basis.map, hold, system));
+        Ok(Compiled { plan, holds, holds_version })
     }
 
     fn intent(
@@ -202,11 +208,7 @@ fn stopping_matters(plan: &SystemPlan, holds: &[LegalHold]) -> Vec<String> {
     if touched.peek().is_none() || touched.any(|one| one.held != Predicate::Always) {
         return Vec::new();
     }
-    let mut matters: Vec<String> = holds
-        .iter()
-        .filter(|hold| hold.scope.system.as_ref().is_none_or(|system| *system == plan.system))
-        .map(|hold| hold.matter.clone())
-        .collect();
+    let mut matters: Vec<String> = holds.iter().map(|hold| hold.matter.clone()).collect();
     matters.sort();
     matters.dedup();
     matters
