@@ -72,9 +72,6 @@ impl SystemAccount<'_> {
             }
             stated.push(self.state_records(&collection));
         }
-        if stated.is_empty() {
-            stated.push(self.nothing_swept());
-        }
         stated
     }
 
@@ -163,12 +160,6 @@ impl SystemAccount<'_> {
         if held > 0 {
             statement.kept.push(self.held(collection, None, held));
         }
-        self.finish(&mut statement, &[]);
-        statement
-    }
-
-    fn nothing_swept(&self) -> SystemStatement {
-        let mut statement = self.blank(None, StatedRecords::default(), CertifiedAction::None);
         self.finish(&mut statement, &[]);
         statement
     }

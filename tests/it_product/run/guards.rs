@@ -7,8 +7,9 @@ use quietus::app::event::PostedEvent;
 use quietus::app::open_case::CaseOpened;
 use quietus::app::{Actor, Quietus};
 use quietus_connectors::Value;
+use tokio_util::sync::CancellationToken;
 
-use crate::company::database::Kind;
+use crate::company::database::{Kind, Raw};
 use crate::company::engine::{TurnedClock, ring, work};
 use crate::company::{Company, heap};
 
@@ -161,4 +162,53 @@ async fn an_event_told_after_the_plan_makes_nothing_more_due_in_it() {
     product.open_case_now(&[], past, actor).await.unwrap();
     work(&product).await;
     assert!(left().await.is_empty());
+}
+
+/// A table of which nothing has a category.
+const REFERENCE: &str = "collections:
+  countries:
+    key: id
+    fields:
+      id: { type: integer }
+      name: { type: text, exempt: a country points to nobody }
+";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_system_without_anything_to_dispose_of_is_named_and_does_not_count() {
+    let mut company = heap_of_ten().await;
+    company
+        .add_system("reference", Kind::Sqlite, REFERENCE)
+        .await
+        .run("CREATE TABLE countries (id INTEGER PRIMARY KEY, name TEXT)")
+        .await;
+    company.quietus(&["run", "--once"]).await.expect(0);
+    let certificate = company.certificate("latest").await;
+    assert_eq!(certificate.overall(), "complete");
+    let scope = &certificate.predicate["scope"];
+    assert_eq!(scope["systemsInScope"], 1, "{scope}");
+    let left_out = scope["notCovered"].as_array().unwrap();
+    let named = left_out
+        .iter()
+        .any(|one| one["system"] == "reference" && one["reason"] == "nothing in it is disposed of");
+    assert!(named, "{scope}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_case_that_cannot_be_read_does_not_keep_others_from_their_certificates() {
+    let company = heap_of_ten().await;
+    let clock = TurnedClock::at("2026-06-01T12:00:00Z");
+    let product = company.replica(&clock).await;
+    let actor = || Actor("Grace Example".to_owned());
+    product.open_case_now(&[], None, actor()).await.unwrap();
+    let stop = CancellationToken::new();
+    while product.carry_out_next("worker", &stop).await.unwrap().is_some() {}
+    let url = format!("sqlite://{}", company.path("quietus.db").display());
+    Raw::open(Kind::Sqlite, &url)
+        .await
+        .run("DROP TRIGGER cases_no_rewriting; UPDATE cases SET plan = '{}'")
+        .await;
+    run_now(&product).await;
+    assert_eq!(company.count_of("certificates").await, 1);
+    let states = company.store_rows("SELECT state FROM cases ORDER BY created_at, id").await;
+    assert_eq!(states, ["verifying", "closed"]);
 }
