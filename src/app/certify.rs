@@ -44,9 +44,17 @@ impl Quietus {
             self.crash.reach(CrashPoint::BeforeCertificate);
             // Statements name the place of their evidence in the log, so it has to be there.
             self.sequence_outbox().await?;
-            if let Some(id) = self.certify(&case, &jobs).await? {
-                self.crash.reach(CrashPoint::CertificateSigned);
-                certified.push(id);
+            match self.certify(&case, &jobs).await {
+                Ok(Some(id)) => {
+                    self.crash.reach(CrashPoint::CertificateSigned);
+                    certified.push(id);
+                }
+                Ok(None) => {}
+                // What this version cannot read of one case must not keep the others waiting.
+                Err(error @ (AppError::Input(_) | AppError::Unreadable { .. })) => {
+                    tracing::error!(%error, case = %case.id, "a case could not be certified");
+                }
+                Err(error) => return Err(error),
             }
         }
         self.advance_log().await?;
@@ -113,7 +121,7 @@ impl Quietus {
     ) -> Result<Vec<SystemStatement>, AppError> {
         let details = self.store.details_of_case(case.id).await?;
         let mut accounts = Vec::new();
-        for plan in &on_record.plan.systems {
+        for plan in swept(on_record) {
             let Some(system) = pinned.map().systems.get(&plan.system) else { continue };
             let job = jobs.iter().find(|job| job.system == plan.system.as_str());
             let attempts = match job {
@@ -183,7 +191,7 @@ impl Quietus {
             data_map_sha256: case.map_digest,
             data_map_log_index: None,
             rule_set_sha256: case.rules_digest,
-            systems_in_scope: u32::try_from(on_record.plan.systems.len()).unwrap_or(u32::MAX),
+            systems_in_scope: u32::try_from(swept(on_record).count()).unwrap_or(u32::MAX),
             systems_stated: summary::systems_stated(&statements),
             not_covered: not_covered(&on_record.plan.systems),
         };
@@ -304,9 +312,26 @@ fn verification_of(job: &Job) -> Option<VerificationOnRecord> {
     serde_json::from_value(job.verification.clone().or_else(done)?).ok()
 }
 
+/// Systems in which something is disposed of; the others have no job and need no statement.
+fn swept(on_record: &PlanOnRecord) -> impl Iterator<Item = &SystemPlan> {
+    on_record.plan.systems.iter().filter(|system| is_swept(system))
+}
+
+fn is_swept(system: &SystemPlan) -> bool {
+    system.instructions.iter().any(|one| !one.keep)
+}
+
 fn not_covered(systems: &[SystemPlan]) -> Vec<NotCovered> {
     let mut left_out = Vec::new();
     for system in systems {
+        if !is_swept(system) {
+            left_out.push(NotCovered {
+                system: Some(system.system.clone()),
+                collection: None,
+                category: None,
+                reason: "nothing in it is disposed of".to_owned(),
+            });
+        }
         for exempt in &system.exempt {
             left_out.push(NotCovered {
                 system: Some(system.system.clone()),

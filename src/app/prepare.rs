@@ -10,12 +10,13 @@ use serde_json::json;
 use super::carry_out::{Attempt, Ending, Payload};
 use super::circumstances::{Basis, Circumstances};
 use super::done::Done;
+use super::opening::told_until;
 use super::recording::About;
 use super::waiting::acting_from;
 use super::{AppError, Quietus};
 use crate::domain::{LegalHold, RuleName, SystemName};
 use crate::evidence::EvidenceKind;
-use crate::plan::{SystemPlan, compile};
+use crate::plan::{SystemPlan, compile, concerns_system};
 use crate::schedule::Timetable;
 use crate::store::{BlockedReason, HoldFilter, Settlement, Start, Started, StillMine};
 
@@ -41,6 +42,7 @@ pub(super) struct Prepared {
 /// An order compiled with the holds of a moment.
 struct Compiled {
     plan: SystemPlan,
+    /// Those that speak of its system.
     holds: Vec<LegalHold>,
     holds_version: u64,
     paused: BTreeSet<RuleName>,
@@ -158,12 +160,15 @@ impl Quietus {
             map: pinned.map(),
             rules: pinned.rules(),
             moment: attempt.case.moment,
+            zone: pinned.zone(),
+            told_until: Some(told_until(&attempt.case)?),
             acting: &acting,
         };
         let circumstances = self.circumstances(basis).await?;
-        let plan = compile(&circumstances.input(basis, &self.zone), system)
+        let plan = compile(&circumstances.input(basis), system)
             .map_err(|error| AppError::Input(error.to_string()))?;
-        let Circumstances { holds, holds_version, mut paused, .. } = circumstances;
+        let Circumstances { mut holds, holds_version, mut paused, .. } = circumstances;
+        holds.retain(|hold| concerns_system(basis.map, hold, system));
         paused.retain(|name| {
             plan.steps.iter().any(|step| step.rule.as_ref().is_some_and(|rule| rule.name == *name))
         });
@@ -239,11 +244,7 @@ fn stopping_matters(plan: &SystemPlan, holds: &[LegalHold]) -> Vec<String> {
     if touched.peek().is_none() || touched.any(|one| one.held != Predicate::Always) {
         return Vec::new();
     }
-    let mut matters: Vec<String> = holds
-        .iter()
-        .filter(|hold| hold.scope.system.as_ref().is_none_or(|system| *system == plan.system))
-        .map(|hold| hold.matter.clone())
-        .collect();
+    let mut matters: Vec<String> = holds.iter().map(|hold| hold.matter.clone()).collect();
     matters.sort();
     matters.dedup();
     matters

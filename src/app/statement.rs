@@ -77,9 +77,6 @@ impl SystemAccount<'_> {
             }
             stated.push(self.state_records(&collection));
         }
-        if stated.is_empty() {
-            stated.push(self.nothing_swept());
-        }
         stated
     }
 
@@ -179,12 +176,6 @@ impl SystemAccount<'_> {
             statement.outcome = StatementOutcome::Skipped;
             statement.failure = Some(self.failure(why));
         }
-        statement
-    }
-
-    fn nothing_swept(&self) -> SystemStatement {
-        let mut statement = self.blank(None, StatedRecords::default(), CertifiedAction::None);
-        self.finish(&mut statement, &[]);
         statement
     }
 

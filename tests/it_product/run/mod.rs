@@ -3,6 +3,7 @@
 mod caps;
 mod changes;
 mod exactly;
+mod guards;
 mod idle;
 mod liars;
 mod long;
