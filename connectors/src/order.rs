@@ -64,6 +64,33 @@ pub struct Instruction {
     pub keep: bool,
 }
 
+impl Instruction {
+    /// An instruction for a collection under which nothing is done: no condition ever holds, and
+    /// there are no fields, links or treatments yet.
+    pub fn idle(
+        collection: impl Into<String>,
+        source: impl Into<String>,
+        key: impl IntoIterator<Item = impl Into<String>>,
+    ) -> Self {
+        Self {
+            collection: collection.into(),
+            source: source.into(),
+            key: key.into_iter().map(Into::into).collect(),
+            fields: Vec::new(),
+            links: Vec::new(),
+            treatments: Vec::new(),
+            delete_when: Predicate::Never,
+            restrict_when: Predicate::Never,
+            lift_when: Predicate::Never,
+            restriction: None,
+            held: Predicate::Never,
+            partitions: PartitionPolicy::Records,
+            probes: Vec::new(),
+            keep: false,
+        }
+    }
+}
+
 /// A field that the data map knows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MappedField {

@@ -131,6 +131,15 @@ async fn keys_of_every_type_are_walked(mut system: System) {
     }
 }
 
+/// Old records that refer to each other.
+fn among_themselves(name: &str, reference: &str) -> Instruction {
+    let fields =
+        [("id", FieldType::Integer), (reference, FieldType::Integer), ("made_on", FieldType::Date)];
+    let mut instruction = collection(name, &["id"], &fields);
+    instruction.delete_when = day("made_on", "2020-01-01");
+    instruction
+}
+
 async fn a_deep_chain_ends(mut system: System) {
     system
         .run("CREATE TABLE chain (id INT PRIMARY KEY, next_id INT, made_on DATE, FOREIGN KEY (next_id) REFERENCES chain (id));")
@@ -144,17 +153,7 @@ async fn a_deep_chain_ends(mut system: System) {
         })
         .collect();
     system.run(&format!("INSERT INTO chain VALUES {}", rows.join(", "))).await;
-    let mut chain = collection(
-        "chain",
-        &["id"],
-        &[
-            ("id", FieldType::Integer),
-            ("next_id", FieldType::Integer),
-            ("made_on", FieldType::Date),
-        ],
-    );
-    chain.delete_when = day("made_on", "2020-01-01");
-    let order = order("chain", vec![chain]);
+    let order = order("chain", vec![among_themselves("chain", "next_id")]);
     let connector = system.connector();
     assert_eq!(connector.preview(&order).await.unwrap().collections[0].delete, 60);
     let outcome = done(connector.execute(&order, &Watcher::new()).await.unwrap());
@@ -171,17 +170,7 @@ async fn circles_that_are_checked_at_once_are_emptied_first(mut system: System) 
              UPDATE pairs SET other_id = 2 WHERE id = 1; UPDATE pairs SET other_id = 4 WHERE id = 3;",
         )
         .await;
-    let mut pairs = collection(
-        "pairs",
-        &["id"],
-        &[
-            ("id", FieldType::Integer),
-            ("other_id", FieldType::Integer),
-            ("made_on", FieldType::Date),
-        ],
-    );
-    pairs.delete_when = day("made_on", "2020-01-01");
-    let order = order("pairs", vec![pairs]);
+    let order = order("pairs", vec![among_themselves("pairs", "other_id")]);
     let connector = system.connector();
     assert_eq!(connector.preview(&order).await.unwrap().collections[0].delete, 2);
     let outcome = done(connector.execute(&order, &Watcher::new()).await.unwrap());
@@ -191,6 +180,12 @@ async fn circles_that_are_checked_at_once_are_emptied_first(mut system: System) 
         system.rows("SELECT CAST(other_id AS CHAR(1)) FROM pairs ORDER BY id").await,
         ["4", "3"]
     );
+}
+
+/// Notes that refer to numbers.
+fn notes() -> Instruction {
+    let fields = [("id", FieldType::Integer), ("number_id", FieldType::Integer)];
+    collection("notes", &["id"], &fields)
 }
 
 async fn nothing_goes_that_an_unmapped_table_refers_to(mut system: System) {
@@ -215,11 +210,7 @@ async fn references_that_are_emptied_do_not_hold(mut system: System) {
         .run("CREATE TABLE notes (id INT PRIMARY KEY, number_id INT, FOREIGN KEY (number_id) REFERENCES numbers (id) ON DELETE SET NULL); INSERT INTO notes VALUES (1, 3), (2, 4);")
         .await;
     let mut order = numbers("emptied");
-    let mut notes = collection(
-        "notes",
-        &["id"],
-        &[("id", FieldType::Integer), ("number_id", FieldType::Integer)],
-    );
+    let mut notes = notes();
     notes.keep = true;
     order.instructions.push(notes);
     let outcome = done(system.connector().execute(&order, &Watcher::new()).await.unwrap());
@@ -233,11 +224,7 @@ async fn what_a_clock_reads_stays_as_long_as_its_reader(mut system: System) {
         .run("CREATE TABLE notes (id INT PRIMARY KEY, number_id INT); INSERT INTO notes VALUES (1, 3), (2, 4);")
         .await;
     let mut order = numbers("needed");
-    let mut notes = collection(
-        "notes",
-        &["id"],
-        &[("id", FieldType::Integer), ("number_id", FieldType::Integer)],
-    );
+    let mut notes = notes();
     notes.links.push(quietus_connectors::Link {
         name: "number".to_owned(),
         to: "numbers".to_owned(),
@@ -396,8 +383,7 @@ async fn a_child_that_appears_meanwhile_is_not_taken_along() {
         .await;
     let mut order = numbers("along");
     order.pace.lock_timeout_ms = 10_000;
-    let fields = [("id", FieldType::Integer), ("number_id", FieldType::Integer)];
-    let mut notes = collection("notes", &["id"], &fields);
+    let mut notes = notes();
     notes.keep = true;
     order.instructions.push(notes);
     system.run("BEGIN; INSERT INTO notes VALUES (1, 2)").await;

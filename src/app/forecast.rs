@@ -22,6 +22,8 @@ pub struct CountedPlan {
     pub exceeded: Vec<CapExceeded>,
     /// The version of holds under which it was counted.
     pub holds_version: u64,
+    /// No event that was told later is in it.
+    pub told_until: Timestamp,
 }
 
 impl Quietus {
@@ -35,9 +37,16 @@ impl Quietus {
         acting: &Acting,
         only: Option<&SystemName>,
     ) -> Result<CountedPlan, AppError> {
-        let basis = Basis { map: &self.map, rules: &self.rules, moment, acting };
+        let basis = Basis {
+            map: &self.map,
+            rules: &self.rules,
+            moment,
+            zone: &self.zone,
+            told_until: None,
+            acting,
+        };
         let circumstances = self.circumstances(basis).await?;
-        let mut plan = plan(&circumstances.input(basis, &self.zone));
+        let mut plan = plan(&circumstances.input(basis));
         if let Some(only) = only {
             plan.systems.retain(|system| system.system == *only);
         }
@@ -58,8 +67,14 @@ impl Quietus {
             }
         }
         let exceeded = check_caps(&plan, &self.rules, &counts);
-        let holds_version = circumstances.holds_version;
-        Ok(CountedPlan { plan, counts, faults, exceeded, holds_version })
+        Ok(CountedPlan {
+            plan,
+            counts,
+            faults,
+            exceeded,
+            holds_version: circumstances.holds_version,
+            told_until: circumstances.read_at,
+        })
     }
 
     async fn preview(&self, plan: &crate::plan::SystemPlan) -> Result<Counts, Fault> {

@@ -10,12 +10,13 @@ use super::carry_out::{Attempt, Ending, Payload};
 use super::circumstances::{Basis, Circumstances};
 use super::done::Done;
 use super::open_case::PlanOnRecord;
+use super::opening::told_until;
 use super::recording::About;
 use super::waiting::acting_from;
 use super::{AppError, Quietus};
 use crate::domain::{LegalHold, SystemName};
 use crate::evidence::EvidenceKind;
-use crate::plan::{SystemPlan, compile};
+use crate::plan::{SystemPlan, compile, concerns_system};
 use crate::schedule::Timetable;
 use crate::store::{BlockedReason, HoldFilter, Settlement, Start, Started, StillMine};
 
@@ -42,6 +43,7 @@ pub(super) struct Prepared {
 struct Compiled {
     plan: SystemPlan,
     ordered: Ordered,
+    /// Those that speak of its system.
     holds: Vec<LegalHold>,
     holds_version: u64,
     pauses_version: u64,
@@ -164,12 +166,15 @@ impl Quietus {
             map: pinned.map(),
             rules: pinned.rules(),
             moment: attempt.case.moment,
+            zone: pinned.zone(),
+            told_until: Some(told_until(&attempt.case)?),
             acting: &acting,
         };
         let circumstances = self.circumstances(basis).await?;
-        let plan = compile(&circumstances.input(basis, &self.zone), system)
+        let plan = compile(&circumstances.input(basis), system)
             .map_err(|error| AppError::Input(error.to_string()))?;
-        let Circumstances { holds, holds_version, pauses_version, .. } = circumstances;
+        let Circumstances { mut holds, holds_version, pauses_version, .. } = circumstances;
+        holds.retain(|hold| concerns_system(basis.map, hold, system));
         let on_record = PlanOnRecord::of(&attempt.case)?;
         let ordered = Ordered::of(on_record.plan.system(system), &plan, &holds);
         Ok(Compiled { plan, ordered, holds, holds_version, pauses_version })
@@ -244,11 +249,7 @@ fn stopping_matters(plan: &SystemPlan, holds: &[LegalHold]) -> Vec<String> {
     if touched.peek().is_none() || touched.any(|one| one.held != Predicate::Always) {
         return Vec::new();
     }
-    let mut matters: Vec<String> = holds
-        .iter()
-        .filter(|hold| hold.scope.system.as_ref().is_none_or(|system| *system == plan.system))
-        .map(|hold| hold.matter.clone())
-        .collect();
+    let mut matters: Vec<String> = holds.iter().map(|hold| hold.matter.clone()).collect();
     matters.sort();
     matters.dedup();
     matters

@@ -7,12 +7,13 @@ use clap::Args;
 
 use uuid::Uuid;
 
-use super::opening::{BAD, DIM, GOOD, STRONG, WARN, fail, number, open, say};
+use super::opening::{BAD, DIM, GOOD, STRONG, WARN, number, read_id, say, with_product};
 use super::plan_text::new_table;
+use super::remark::actor;
 use super::{FINE, NOT_DONE};
 use crate::app::progress::Done;
-use crate::app::{Actor, AppError, Quietus};
-use crate::domain::{CaseState, JobState};
+use crate::app::{AppError, Quietus};
+use crate::domain::{CaseState, JobState, Remark};
 use crate::store::{Case, CaseFilter, Job};
 
 /// Show cases and their jobs.
@@ -22,40 +23,49 @@ use crate::store::{Case, CaseFilter, Job};
   quietus status CASE            one case with its jobs and attempts")]
 pub struct StatusArguments {
     /// A case; without one, the latest are listed.
+    #[arg(value_parser = read_id)]
     pub case: Option<Uuid>,
     /// How many to list.
-    #[arg(long, default_value_t = 10)]
+    #[arg(long, value_name = "NUMBER", default_value_t = 10)]
     pub limit: u32,
 }
 
 /// Agree to a case that exceeds a cap.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
-  quietus approve 0198… --by \"Grace Example\" --reason \"first run over ten years, checked with finance\"")]
+  quietus approve 0198… --by \"Grace Example\" --reason \"first run over ten years, FIN-1234\"
+
+What you write as the reason and the name is kept as evidence. Write no e-mail address,
+telephone number or IBAN: they are refused.")]
 pub struct ApproveArguments {
     /// The case.
+    #[arg(value_parser = read_id)]
     pub case: Uuid,
     /// Who agrees; not the author of a rule whose cap is exceeded.
     #[arg(long, value_name = "NAME", env = "QUIETUS_BY")]
-    pub by: String,
-    /// Why.
+    pub by: Remark,
+    /// Why, in one line that names nobody, such as the number of a ticket.
     #[arg(long, value_name = "WHY")]
-    pub reason: String,
+    pub reason: Remark,
 }
 
 /// Call off a case.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
-  quietus cancel 0198… --reason \"rule was widened by mistake\"")]
+  quietus cancel 0198… --reason \"rule was widened by mistake, OPS-1234\"
+
+What you write as the reason and the name is kept as evidence. Write no e-mail address,
+telephone number or IBAN: they are refused.")]
 pub struct CancelArguments {
     /// The case.
+    #[arg(value_parser = read_id)]
     pub case: Uuid,
     /// Who calls it off.
     #[arg(long, value_name = "NAME", default_value = "operator", env = "QUIETUS_BY")]
-    pub by: String,
-    /// Why.
+    pub by: Remark,
+    /// Why, in one line that names nobody, such as the number of a ticket.
     #[arg(long, value_name = "WHY")]
-    pub reason: String,
+    pub reason: Remark,
 }
 
 /// Try failed jobs again.
@@ -65,26 +75,19 @@ pub struct CancelArguments {
   quietus retry --job 0198…      one job")]
 pub struct RetryArguments {
     /// One job.
-    #[arg(long, conflicts_with = "system")]
+    #[arg(long, value_name = "JOB", conflicts_with = "system", value_parser = read_id)]
     pub job: Option<Uuid>,
     /// Every failed job of a system; without either, every failed job.
     #[arg(long, value_name = "NAME")]
     pub system: Option<String>,
     /// Who asks for it.
     #[arg(long, value_name = "NAME", default_value = "operator", env = "QUIETUS_BY")]
-    pub by: String,
-}
-
-fn code(result: Result<u8, AppError>) -> u8 {
-    result.unwrap_or_else(|error| fail(&error))
+    pub by: Remark,
 }
 
 /// Runs `status`.
 pub async fn status(arguments: &StatusArguments, folder: &Path) -> u8 {
-    match open(folder).await {
-        Ok(product) => code(show(&product, arguments).await),
-        Err(code) => code,
-    }
+    with_product(folder, async |product| show(product, arguments).await).await
 }
 
 async fn show(product: &Arc<Quietus>, arguments: &StatusArguments) -> Result<u8, AppError> {
@@ -122,7 +125,8 @@ async fn show(product: &Arc<Quietus>, arguments: &StatusArguments) -> Result<u8,
 /// Where there is no such case.
 pub async fn print_case(product: &Arc<Quietus>, id: Uuid) -> Result<(), AppError> {
     let case = product.store.case(id).await?;
-    let case = case.ok_or_else(|| AppError::Input(format!("there is no case `{id}`")))?;
+    let case = case
+        .ok_or_else(|| AppError::Input(format!("there is no case `{id}`: see `quietus status`")))?;
     print_head(product, &case);
     for job in product.store.jobs_of_case(id).await? {
         print_job(&job);
@@ -199,74 +203,50 @@ fn print_job(job: &Job) {
 
 /// Runs `approve`.
 pub async fn approve(arguments: &ApproveArguments, folder: &Path) -> u8 {
-    let product = match open(folder).await {
-        Ok(product) => product,
-        Err(code) => return code,
-    };
-    let actor = Actor(arguments.by.clone());
-    code(
-        async {
-            product.approve(arguments.case, &actor, &arguments.reason).await?;
-            product.advance_log().await?;
-            say(format!(
-                "approved by {}; `quietus run --once` or a running worker carries it out",
-                actor.0
-            ));
-            Ok(FINE)
-        }
-        .await,
-    )
+    let ApproveArguments { case, by, reason } = arguments;
+    with_product(folder, async |product| {
+        product.approve(*case, &actor(by), reason.as_str()).await?;
+        product.advance_log().await?;
+        say(format!("approved by {by}; `quietus run --once` or a running worker carries it out"));
+        Ok(FINE)
+    })
+    .await
 }
 
 /// Runs `cancel`.
 pub async fn cancel(arguments: &CancelArguments, folder: &Path) -> u8 {
-    let product = match open(folder).await {
-        Ok(product) => product,
-        Err(code) => return code,
-    };
-    let actor = Actor(arguments.by.clone());
-    code(
-        async {
-            product.cancel(arguments.case, &actor, &arguments.reason).await?;
-            product.certify_finished().await?;
-            say(format!(
-                "case {} is called off; running jobs stop at their next chunk",
-                arguments.case
-            ));
-            Ok(FINE)
-        }
-        .await,
-    )
+    let CancelArguments { case, by, reason } = arguments;
+    with_product(folder, async |product| {
+        product.cancel(*case, &actor(by), reason.as_str()).await?;
+        product.certify_finished().await?;
+        say(format!("case {case} is called off; running jobs stop at their next chunk"));
+        Ok(FINE)
+    })
+    .await
 }
 
 /// Runs `retry`.
 pub async fn retry(arguments: &RetryArguments, folder: &Path) -> u8 {
-    let product = match open(folder).await {
-        Ok(product) => product,
-        Err(code) => return code,
-    };
-    let actor = Actor(arguments.by.clone());
-    code(
-        async {
-            let count = if let Some(job) = arguments.job {
-                product.retry_job(job, &actor).await?;
-                1
-            } else {
-                let retried = product.retry_failed(arguments.system.as_deref(), &actor).await?;
-                for job in &retried.left {
-                    say(format!(
-                        "job {job} is left: the next case of its schedule is open and does its work"
-                    ));
-                }
-                retried.tried
-            };
-            if count == 0 {
-                say("no failed job waits");
-                return Ok(NOT_DONE);
+    let RetryArguments { job, system, by } = arguments;
+    with_product(folder, async |product| {
+        let count = if let Some(job) = job {
+            product.retry_job(*job, &actor(by)).await?;
+            1
+        } else {
+            let retried = product.retry_failed(system.as_deref(), &actor(by)).await?;
+            for job in &retried.left {
+                say(format!(
+                    "job {job} is left: the next case of its schedule is open and does its work"
+                ));
             }
-            say(format!("{count} job(s) are tried again"));
-            Ok(FINE)
+            retried.tried
+        };
+        if count == 0 {
+            say("no failed job waits");
+            return Ok(NOT_DONE);
         }
-        .await,
-    )
+        say(format!("{count} job(s) are tried again"));
+        Ok(FINE)
+    })
+    .await
 }

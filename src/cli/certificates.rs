@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 
 use super::FINE;
-use super::opening::{complain, fail, open, say};
+use super::opening::{complain, say, with_product};
 use super::plan_text::new_table;
 use crate::app::{AppError, Quietus};
+use crate::config;
 use crate::store::CertificateFilter;
 
 /// List, show and export certificates.
@@ -27,6 +28,9 @@ pub struct Arguments {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// List certificates, newest first.
+    #[command(after_help = "Examples:
+  quietus certificate list
+  quietus certificate list --system billing --limit 100")]
     List {
         /// Only those that speak of this system.
         #[arg(long, value_name = "NAME")]
@@ -35,15 +39,20 @@ pub enum Command {
         #[arg(long, value_name = "NAME")]
         rule: Option<String>,
         /// How many.
-        #[arg(long, default_value_t = 20)]
+        #[arg(long, value_name = "NUMBER", default_value_t = 20)]
         limit: u32,
     },
     /// Print a certificate as text.
+    #[command(after_help = "Examples:
+  quietus certificate show latest
+  quietus certificate show 0198a2f3")]
     Show {
         /// The certificate, the beginning of its identifier, or `latest`.
         certificate: String,
     },
     /// Write the folder that an auditor receives.
+    #[command(after_help = "Example:
+  quietus certificate export latest --to certificate/")]
     Export {
         /// The certificate, the beginning of its identifier, or `latest`.
         certificate: String,
@@ -55,21 +64,17 @@ pub enum Command {
 
 /// Runs the command.
 pub async fn run(arguments: &Arguments, folder: &Path) -> u8 {
-    let product = match open(folder).await {
-        Ok(product) => product,
-        Err(code) => return code,
-    };
-    let result = match &arguments.command {
-        Command::List { system, rule, limit } => {
-            list(&product, system.clone(), rule.clone(), *limit).await
+    with_product(folder, async |product| {
+        match &arguments.command {
+            Command::List { system, rule, limit } => {
+                list(product, system.clone(), rule.clone(), *limit).await?;
+            }
+            Command::Show { certificate } => show(product, certificate).await?,
+            Command::Export { certificate, to } => export(product, certificate, to).await?,
         }
-        Command::Show { certificate } => show(&product, certificate).await,
-        Command::Export { certificate, to } => export(&product, certificate, to).await,
-    };
-    match result {
-        Ok(()) => FINE,
-        Err(error) => fail(&error),
-    }
+        Ok(FINE)
+    })
+    .await
 }
 
 async fn list(
@@ -127,7 +132,8 @@ pub async fn write_export(
 ) -> Result<Vec<String>, AppError> {
     let files = product.export_certificate(id).await?;
     let refuse = |error: std::io::Error| {
-        AppError::Input(format!("`{}` cannot be written: {error}", to.display()))
+        let why = config::why(&error);
+        AppError::Input(format!("`{}` cannot be written: {why}; name another folder", to.display()))
     };
     std::fs::create_dir_all(to).map_err(refuse)?;
     for (name, bytes) in &files {

@@ -15,6 +15,10 @@ use crate::schedule::{Calendar, Schedule};
 
 /// Tell everything that is wrong with a folder, at once; never touches a system or a secret
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  quietus check
+  quietus check --dir my-company
+  quietus check --format short      one line a mistake, as editors and build servers read them")]
 pub struct CheckArgs {
     /// How to tell it
     #[arg(long, value_enum, default_value_t = CheckFormat::Human)]

@@ -12,11 +12,14 @@ use super::{FINE, NOT_DONE, WRONG_INPUT};
 use crate::config::leaf::parse_reference;
 use crate::domain::SystemName;
 
+const EXAMPLES: &str = "Examples:
+  export CRM_URL='postgres://quietus:secret@db.example/crm'
+  quietus datamap draft crm --kind postgresql --url env:CRM_URL > systems/crm.yaml
+  quietus datamap draft till --kind sqlite --url sqlite:data/till.db > systems/till.yaml";
+
 /// Work on the data map.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:
-  export CRM_URL='postgres://quietus:secret@db.example/crm'
-  quietus datamap draft crm --kind postgresql --url env:CRM_URL > systems/crm.yaml")]
+#[command(after_help = EXAMPLES)]
 pub struct Arguments {
     /// What to do.
     #[command(subcommand)]
@@ -27,6 +30,7 @@ pub struct Arguments {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Describe a system from its catalogue. Guesses are marked; `check` refuses what is undecided.
+    #[command(after_help = EXAMPLES)]
     Draft {
         /// Name that the system gets in the data map.
         system: String,
@@ -82,7 +86,7 @@ pub async fn run(arguments: &Arguments, folder: &Path) -> u8 {
             FINE
         }
         Err(fault) => {
-            complain(&format!("system `{name}`: {fault}"));
+            complain(&format!("system `{name}`: {fault}; `--url` says where it is"));
             NOT_DONE
         }
     }

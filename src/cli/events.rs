@@ -1,14 +1,16 @@
 //! `quietus event`: post a business event.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use quietus_connectors::Value;
 
 use super::FINE;
-use super::opening::{fail, open, read_moment, say};
+use super::opening::{read_first_line, read_moment, say, with_product};
+use super::remark::actor;
 use crate::app::event::PostedEvent;
-use crate::app::{Actor, AppError, Quietus};
+use crate::app::{AppError, Quietus};
+use crate::domain::Remark;
 use crate::store::Recorded;
 
 /// Post a business event.
@@ -16,6 +18,7 @@ use crate::store::Recorded;
 #[command(after_help = "Examples:
   quietus event customer.left 4711                   it happened just now
   quietus event customer.left 4711 --at 2026-03-31
+  quietus event customer.left --key-file -           the key comes from standard input
   quietus event customer.left 4711 --revoke          the customer came back")]
 pub struct Arguments {
     /// Name of the event, as the data map writes it.
@@ -26,7 +29,7 @@ pub struct Arguments {
     pub key: Option<String>,
     /// Read the key from the first line of this file; `-` is standard input.
     #[arg(long, value_name = "FILE", conflicts_with = "key")]
-    pub key_file: Option<String>,
+    pub key_file: Option<PathBuf>,
     /// When it happened: a day or an instant; now if nothing is said.
     #[arg(long, value_name = "DAY OR INSTANT")]
     pub at: Option<String>,
@@ -38,19 +41,12 @@ pub struct Arguments {
     pub idempotency_key: Option<String>,
     /// Who posts it.
     #[arg(long, value_name = "NAME", default_value = "operator", env = "QUIETUS_BY")]
-    pub by: String,
+    pub by: Remark,
 }
 
 /// Runs the command.
 pub async fn run(arguments: &Arguments, folder: &Path) -> u8 {
-    let product = match open(folder).await {
-        Ok(product) => product,
-        Err(code) => return code,
-    };
-    match post(&product, arguments).await {
-        Ok(()) => FINE,
-        Err(error) => fail(&error),
-    }
+    with_product(folder, async |product| post(product, arguments).await.map(|()| FINE)).await
 }
 
 async fn post(product: &Quietus, arguments: &Arguments) -> Result<(), AppError> {
@@ -66,7 +62,7 @@ async fn post(product: &Quietus, arguments: &Arguments) -> Result<(), AppError> 
             occurred_at,
             revokes: arguments.revoke,
             idempotency_key: arguments.idempotency_key.clone(),
-            actor: Actor(arguments.by.clone()),
+            actor: actor(&arguments.by),
         })
         .await?;
     say(match recorded {
@@ -77,16 +73,15 @@ async fn post(product: &Quietus, arguments: &Arguments) -> Result<(), AppError> 
 }
 
 fn read_key(arguments: &Arguments) -> Result<String, AppError> {
-    let text = match (&arguments.key, arguments.key_file.as_deref()) {
-        (Some(key), _) => key.clone(),
-        (None, Some("-")) => std::io::read_to_string(std::io::stdin()).unwrap_or_default(),
-        (None, Some(path)) => std::fs::read_to_string(path)
-            .map_err(|error| AppError::Input(format!("`{path}` cannot be read: {error}")))?,
+    let key = match (&arguments.key, &arguments.key_file) {
+        (Some(key), _) => key.trim().to_owned(),
+        (None, Some(path)) => read_first_line(path)?,
         (None, None) => String::new(),
     };
-    let key = text.lines().next().unwrap_or_default().trim().to_owned();
     if key.is_empty() {
-        return Err(AppError::Input("the event names no key".to_owned()));
+        return Err(AppError::Input(
+            "the event names no key: write one, such as a customer number".to_owned(),
+        ));
     }
     Ok(key)
 }

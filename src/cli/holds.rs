@@ -6,16 +6,15 @@ use clap::{Args, Subcommand};
 
 use comfy_table::ColumnConstraint;
 use quietus_connectors::Value;
-use uuid::Uuid;
 
 use super::FINE;
-use super::opening::{fail, open, say};
+use super::opening::{read_day, say, with_product};
 use super::plan_text::new_table;
+use super::remark::actor;
 use crate::app::explain::read_value;
 use crate::app::hold::PlaceHold;
-use crate::app::{Actor, AppError, Quietus};
-use crate::domain::{CategoryName, CollectionName, HoldScope, LegalHold, SystemName};
-use crate::store::HoldKey;
+use crate::app::{AppError, Quietus};
+use crate::domain::{CategoryName, CollectionName, HoldScope, LegalHold, Remark, SystemName};
 
 /// Place, release and list legal holds.
 #[derive(Debug, Args)]
@@ -37,14 +36,19 @@ pub enum Command {
     /// Place a hold: nothing in its scope is disposed of until it is released.
     Place(PlaceArguments),
     /// Release a hold by its identifier, or all of a matter.
+    #[command(after_help = "Example:
+  quietus hold release LIT-2026-7 --by \"Grace Example\"")]
     Release {
         /// Identifier of a hold, or a matter.
         hold: String,
         /// Who releases it.
         #[arg(long, value_name = "NAME", default_value = "operator", env = "QUIETUS_BY")]
-        by: String,
+        by: Remark,
     },
     /// List holds.
+    #[command(after_help = "Examples:
+  quietus hold list
+  quietus hold list --all           released ones too")]
     List {
         /// Released ones too.
         #[arg(long)]
@@ -54,9 +58,17 @@ pub enum Command {
 
 /// What a hold covers: everything that meets every part that is given.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  quietus hold place LIT-2026-7 --system billing --reason \"dispute over an invoice\"
+  quietus hold place LIT-2026-7 --category order.invoice --reason \"tax audit, TAX-123\"
+  quietus hold place LIT-2026-7 --everything --reason \"court order 12 O 345/26\"
+
+What you write as the matter, the reason and the name is kept as evidence. Write no e-mail
+address, telephone number or IBAN: they are refused. Whom a hold is about is said by `--subject`
+or `--record`, which are sealed.")]
 pub struct PlaceArguments {
-    /// The matter it belongs to.
-    pub matter: String,
+    /// The matter it belongs to: a file number, not a name.
+    pub matter: Remark,
     /// Only this system.
     #[arg(long, value_name = "NAME")]
     pub system: Option<String>,
@@ -75,48 +87,44 @@ pub struct PlaceArguments {
     /// Everything, in every system.
     #[arg(long, conflicts_with_all = ["system", "collection", "category", "record", "subject"])]
     pub everything: bool,
-    /// Why; no personal data.
+    /// Why, in one line that names nobody, such as the number of a ticket.
     #[arg(long, value_name = "WHY")]
-    pub reason: String,
+    pub reason: Remark,
     /// When somebody must look at it again.
-    #[arg(long, value_name = "DAY")]
+    #[arg(long, value_name = "DAY", value_parser = read_day)]
     pub review_on: Option<jiff::civil::Date>,
     /// Who places it.
     #[arg(long, value_name = "NAME", default_value = "operator", env = "QUIETUS_BY")]
-    pub by: String,
+    pub by: Remark,
 }
 
 /// Runs the command.
 pub async fn run(arguments: &Arguments, folder: &Path) -> u8 {
-    let product = match open(folder).await {
-        Ok(product) => product,
-        Err(code) => return code,
-    };
-    let result = match &arguments.command {
-        Command::Place(place) => place_hold(&product, place).await,
-        Command::Release { hold, by } => release(&product, hold, by).await,
-        Command::List { all } => list(&product, *all).await,
-    };
-    match result {
-        Ok(()) => FINE,
-        Err(error) => fail(&error),
-    }
+    with_product(folder, async |product| {
+        match &arguments.command {
+            Command::Place(place) => place_hold(product, place).await?,
+            Command::Release { hold, by } => release(product, hold, by).await?,
+            Command::List { all } => list(product, *all).await?,
+        }
+        Ok(FINE)
+    })
+    .await
 }
 
 async fn place_hold(product: &Quietus, place: &PlaceArguments) -> Result<(), AppError> {
     let scope = scope_of(product, place)?;
     if scope == HoldScope::default() && !place.everything {
         return Err(AppError::Input(
-            "say what it covers, or `--everything` for all data of every system".to_owned(),
+            "the hold covers nothing: name a `--system`, `--collection`, `--category`, `--record` or `--subject`, or `--everything` for all data of every system".to_owned(),
         ));
     }
     let id = product
         .place_hold(PlaceHold {
-            matter: place.matter.clone(),
+            matter: place.matter.to_string(),
             scope,
-            reason: place.reason.clone(),
+            reason: place.reason.to_string(),
             review_on: place.review_on,
-            actor: Actor(place.by.clone()),
+            actor: actor(&place.by),
         })
         .await?;
     product.advance_log().await?;
@@ -172,9 +180,8 @@ fn identity_value(product: &Quietus, identity: &str, text: &str) -> Value {
         .unwrap_or_else(|| Value::Text(text.to_owned()))
 }
 
-async fn release(product: &Quietus, hold: &str, by: &str) -> Result<(), AppError> {
-    let key = Uuid::parse_str(hold).map_or_else(|_| HoldKey::Matter(hold.to_owned()), HoldKey::Id);
-    let count = product.release_hold(key, &Actor(by.to_owned())).await?;
+async fn release(product: &Quietus, hold: &str, by: &Remark) -> Result<(), AppError> {
+    let count = product.release_named(hold, &actor(by)).await?;
     product.advance_log().await?;
     say(format!("{count} hold(s) released; held jobs go on"));
     Ok(())

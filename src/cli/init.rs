@@ -5,15 +5,20 @@ use std::path::{Path, PathBuf};
 
 use rust_embed::RustEmbed;
 
+use super::opening::complain;
+use crate::config;
+
 #[derive(RustEmbed)]
 #[folder = "src/config/start"]
 struct Start;
 
 /// Write a commented folder to start from
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Example:
+  quietus init my-company           then: cd my-company && quietus check")]
 pub struct InitArgs {
     /// The folder; the present one if left out
-    #[arg(default_value = ".")]
+    #[arg(value_name = "FOLDER", default_value = ".")]
     pub dir: PathBuf,
 }
 
@@ -34,15 +39,19 @@ pub fn run(args: &InitArgs, out: &mut dyn Write) -> std::io::Result<u8> {
     let there: Vec<&Path> =
         files.iter().map(|(path, _)| path.as_path()).filter(|path| path.exists()).collect();
     if !there.is_empty() {
-        for path in there {
-            writeln!(out, "{} exists already", path.display())?;
-        }
-        writeln!(out, "nothing was written; name an empty folder: `quietus init DIR`")?;
+        complain(&format!(
+            "nothing was written: `{}` is there already; name an empty folder: `quietus init FOLDER`",
+            there[0].display()
+        ));
         return Ok(2);
     }
     for (path, content) in &files {
         if let Err(error) = write_new(path, content) {
-            writeln!(out, "cannot write {}: {error}", path.display())?;
+            complain(&format!(
+                "`{}` cannot be written: {}; name a new folder: `quietus init FOLDER`",
+                path.display(),
+                config::why(&error)
+            ));
             return Ok(2);
         }
         writeln!(out, "wrote {}", path.display())?;
@@ -68,6 +77,17 @@ fn write_new(path: &Path, content: &[u8]) -> std::io::Result<()> {
 mod tests {
     use super::*;
 
+    /// A binary that reads them from the disk works only beside its sources.
+    #[test]
+    fn the_files_are_inside_of_the_binary() {
+        let names: Vec<_> = Start::iter().collect();
+        assert!(names.len() > 5, "{names:?}");
+        for name in names {
+            let file = Start::get(&name).unwrap();
+            assert!(matches!(file.data, std::borrow::Cow::Borrowed(_)), "{name}");
+        }
+    }
+
     #[test]
     fn what_it_writes_passes_check_and_is_never_written_over() {
         let folder = tempfile::tempdir().unwrap();
@@ -88,6 +108,6 @@ mod tests {
         let mut out = Vec::new();
         assert_eq!(run(&args, &mut out).unwrap(), 2);
         assert!(!args.dir.join("README.md").exists());
-        assert!(String::from_utf8(out).unwrap().contains("nothing was written"));
+        assert_eq!(out, b"");
     }
 }

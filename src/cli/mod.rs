@@ -17,6 +17,7 @@ pub mod opening;
 pub mod pauses;
 pub mod plan_text;
 pub mod planning;
+pub mod remark;
 pub mod run;
 pub mod schema;
 pub mod verify;
@@ -26,6 +27,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::config;
+use crate::domain::Remark;
 use crate::telemetry::{LogFormat, SystemClock, start_logging};
 
 /// All went well.
@@ -41,14 +43,16 @@ pub const WRONG_INPUT: u8 = 2;
 pub struct Arguments {
     /// Folder of the instance, with `quietus.yaml`.
     #[arg(long, global = true, default_value = ".", env = "QUIETUS_DIR", value_name = "FOLDER")]
+    #[arg(help_heading = EVERYWHERE)]
     pub dir: PathBuf,
 
     /// What to log, such as `info` or `quietus=debug`.
     #[arg(long, global = true, default_value = "warn", env = "QUIETUS_LOG", value_name = "FILTER")]
+    #[arg(help_heading = EVERYWHERE)]
     pub log: String,
 
     /// How log lines look; the instance file says so by default.
-    #[arg(long, global = true, value_enum)]
+    #[arg(long, global = true, value_enum, value_name = "LOOK", help_heading = EVERYWHERE)]
     pub log_format: Option<LogLook>,
 
     /// What to do.
@@ -72,10 +76,14 @@ pub enum LogLook {
     Json,
 }
 
+/// Where the help shows what every command takes.
+const EVERYWHERE: &str = "Options of every command";
+
 const EXAMPLES: &str = "Examples:
   quietus demo                          see everything once, on invented data
   quietus init my-company               write a commented starting folder
-  quietus datamap draft crm > crm.yaml  describe a database, guesses marked as guesses
+  quietus datamap draft crm --kind sqlite --url sqlite:crm.db > systems/crm.yaml
+                                        describe a database, guesses marked as guesses
   quietus check                         validate all files without touching a system
   quietus plan --at 2027-01-01          what would go on that day, and what stays and why
   quietus explain crm customers 4711    what keeps each field of one record
@@ -170,7 +178,13 @@ async fn dispatch(arguments: &Arguments) -> u8 {
         Command::Datamap(inner) => datamap::run(inner, folder).await,
         Command::Plan(inner) => planning::plan(inner, folder).await,
         Command::Explain(inner) => planning::explain(inner, folder).await,
-        Command::Run(inner) => run::run(inner, folder).await,
+        Command::Run(inner) => match Remark::parse(&inner.by) {
+            Ok(_) => run::run(inner, folder).await,
+            Err(error) => {
+                opening::complain(&format!("`--by` (or `QUIETUS_BY`) {error}"));
+                WRONG_INPUT
+            }
+        },
         Command::Work(inner) => run::work(inner, folder).await,
         Command::Event(inner) => events::run(inner, folder).await,
         Command::Hold(inner) => holds::run(inner, folder).await,
@@ -196,3 +210,7 @@ fn written(result: std::io::Result<u8>) -> u8 {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "help_tests.rs"]
+mod help_tests;

@@ -6,10 +6,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anstyle::{AnsiColor, Style};
+use uuid::Uuid;
 
 use super::{NOT_DONE, WRONG_INPUT};
 use crate::app::{AppError, Opening, Quietus};
 use crate::config::{self, Loaded, Process, Severity};
+use crate::store::StoreError;
 use crate::telemetry::{SystemClock, SystemIds};
 
 /// Emphasis in text for people.
@@ -59,6 +61,18 @@ pub async fn open(folder: &Path) -> Result<Arc<Quietus>, u8> {
     open_loaded(load(folder)?).await
 }
 
+/// Opens the instance of a folder, does something with it and gives the exit code; what is wrong
+/// has been printed.
+pub async fn with_product(
+    folder: &Path,
+    work: impl AsyncFnOnce(&Arc<Quietus>) -> Result<u8, AppError>,
+) -> u8 {
+    match open(folder).await {
+        Ok(product) => work(&product).await.unwrap_or_else(|error| fail(&error)),
+        Err(code) => code,
+    }
+}
+
 /// Opens an instance whose files are read.
 ///
 /// # Errors
@@ -70,7 +84,55 @@ pub async fn open_loaded(loaded: Loaded) -> Result<Arc<Quietus>, u8> {
     })?;
     let opening =
         Opening { loaded, process, clock: Arc::new(SystemClock), ids: Arc::new(SystemIds) };
-    Quietus::open(opening).await.map_err(|error| fail(&error))
+    let file = opening.loaded.instance.folder.join(config::INSTANCE_FILE);
+    Quietus::open(opening).await.map_err(|error| match error {
+        AppError::Store(error @ StoreError::Busy { .. }) => fail(&error.into()),
+        AppError::Store(error) => {
+            complain(&format!("{error}; `store` in `{}` says where it is", file.display()));
+            if matches!(error, StoreError::Url { .. }) { WRONG_INPUT } else { NOT_DONE }
+        }
+        AppError::Secret(error) => {
+            complain(&error);
+            WRONG_INPUT
+        }
+        error => fail(&error),
+    })
+}
+
+/// An identifier that a person wrote.
+///
+/// # Errors
+/// What to write instead.
+pub fn read_id(text: &str) -> Result<Uuid, &'static str> {
+    Uuid::try_parse(text).map_err(|_| "write the whole identifier, as `quietus status` shows it")
+}
+
+/// A day that a person wrote.
+///
+/// # Errors
+/// What to write instead.
+pub fn read_day(text: &str) -> Result<jiff::civil::Date, &'static str> {
+    text.parse().map_err(|_| "write a day, such as `2027-06-01`")
+}
+
+/// The first line of a file, or of standard input for `-`; the key of an event or a record.
+///
+/// # Errors
+/// Where it cannot be read.
+pub fn read_first_line(path: &Path) -> Result<String, AppError> {
+    let text = if path.as_os_str() == "-" {
+        std::io::read_to_string(std::io::stdin())
+    } else {
+        std::fs::read_to_string(path)
+    };
+    let text = text.map_err(|error| {
+        let why = config::why(&error);
+        AppError::Input(format!(
+            "`{}` cannot be read: {why}; write the key on the first line of a text file",
+            path.display()
+        ))
+    })?;
+    Ok(text.lines().next().unwrap_or_default().trim().to_owned())
 }
 
 /// Prints a line to standard output. A closed pipe is no fault of ours.

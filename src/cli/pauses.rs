@@ -5,9 +5,11 @@ use std::path::Path;
 use clap::Args;
 
 use super::FINE;
-use super::opening::{fail, open, say};
+use super::opening::{say, with_product};
+use super::remark::actor;
+use crate::app::AppError;
 use crate::app::pause::words;
-use crate::app::{Actor, AppError, Quietus};
+use crate::domain::Remark;
 
 /// Stop until somebody resumes.
 #[derive(Debug, Args)]
@@ -15,18 +17,21 @@ use crate::app::{Actor, AppError, Quietus};
   quietus pause everything --reason \"migration of the CRM\"
   quietus pause rule contact-after-contract --reason \"period under review\"
   quietus pause system billing --reason \"year-end closing\"
-  quietus pause case 0198… --reason \"to look at it first\"")]
+  quietus pause case 0198… --reason \"to look at it first\"
+
+What you write as the reason and the name is kept as evidence. Write no e-mail address,
+telephone number or IBAN: they are refused.")]
 pub struct PauseArguments {
     /// `everything`, `rule`, `system` or `case`.
     pub what: String,
     /// Its name or identifier.
     pub name: Option<String>,
-    /// Why.
+    /// Why, in one line that names nobody, such as the number of a ticket.
     #[arg(long, value_name = "WHY")]
-    pub reason: String,
+    pub reason: Remark,
     /// Who pauses it.
     #[arg(long, value_name = "NAME", default_value = "operator", env = "QUIETUS_BY")]
-    pub by: String,
+    pub by: Remark,
 }
 
 /// Let go on what was paused.
@@ -41,58 +46,40 @@ pub struct ResumeArguments {
     pub name: Option<String>,
     /// Who resumes it.
     #[arg(long, value_name = "NAME", default_value = "operator", env = "QUIETUS_BY")]
-    pub by: String,
+    pub by: Remark,
 }
 
 /// Runs `pause`.
 pub async fn pause(arguments: &PauseArguments, folder: &Path) -> u8 {
-    let product = match open(folder).await {
-        Ok(product) => product,
-        Err(code) => return code,
-    };
-    finish(try_pause(&product, arguments).await)
-}
-
-async fn try_pause(product: &Quietus, arguments: &PauseArguments) -> Result<String, AppError> {
-    let scope = product.pause_scope(&arguments.what, arguments.name.as_deref())?;
-    let what = words(&scope);
-    let actor = Actor(arguments.by.clone());
-    let new = product.pause(scope, &actor, &arguments.reason).await?;
-    product.advance_log().await?;
-    Ok(if new {
-        format!("{what} is paused; running jobs stop at their next chunk")
-    } else {
-        format!("{what} was paused already")
+    let PauseArguments { what, name, reason, by } = arguments;
+    with_product(folder, async |product| {
+        let scope = product.pause_scope(what, name.as_deref())?;
+        let what = words(&scope);
+        let new = product.pause(scope, &actor(by), reason.as_str()).await?;
+        product.advance_log().await?;
+        if new {
+            say(format!("{what} is paused; running jobs stop at their next chunk"));
+        } else {
+            say(format!("{what} was paused already"));
+        }
+        Ok(FINE)
     })
+    .await
 }
 
 /// Runs `resume`.
 pub async fn resume(arguments: &ResumeArguments, folder: &Path) -> u8 {
-    let product = match open(folder).await {
-        Ok(product) => product,
-        Err(code) => return code,
-    };
-    finish(try_resume(&product, arguments).await)
-}
-
-async fn try_resume(product: &Quietus, arguments: &ResumeArguments) -> Result<String, AppError> {
-    let scope = product.pause_scope(&arguments.what, arguments.name.as_deref())?;
-    let what = words(&scope);
-    let resumed = product.resume(&scope, &Actor(arguments.by.clone())).await?;
-    product.advance_log().await?;
-    if resumed {
-        Ok(format!("{what} goes on"))
-    } else {
-        Err(AppError::Input(format!("{what} was not paused")))
-    }
-}
-
-fn finish(result: Result<String, AppError>) -> u8 {
-    match result {
-        Ok(words) => {
-            say(words);
-            FINE
+    let ResumeArguments { what, name, by } = arguments;
+    with_product(folder, async |product| {
+        let scope = product.pause_scope(what, name.as_deref())?;
+        let what = words(&scope);
+        let resumed = product.resume(&scope, &actor(by)).await?;
+        product.advance_log().await?;
+        if !resumed {
+            return Err(AppError::Input(format!("{what} was not paused: see `quietus status`")));
         }
-        Err(error) => fail(&error),
-    }
+        say(format!("{what} goes on"));
+        Ok(FINE)
+    })
+    .await
 }

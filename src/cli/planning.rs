@@ -5,7 +5,7 @@ use std::path::Path;
 use clap::{Args, ValueEnum};
 
 use super::explain_text::{explanation_json, explanation_text};
-use super::opening::{WARN, complain, fail, open, read_moment, say};
+use super::opening::{WARN, complain, read_first_line, read_moment, say, with_product};
 use super::plan_text::{forecast_json, forecast_text};
 use super::{FINE, NOT_DONE};
 use crate::app::{AppError, Quietus};
@@ -48,7 +48,7 @@ pub struct ExplainArguments {
     /// `--key-file`: other users see what is typed here.
     #[arg(required_unless_present = "key_file")]
     pub key: Option<String>,
-    /// Read the key from the first line of this file.
+    /// Read the key from the first line of this file; `-` is standard input.
     #[arg(long, value_name = "FILE", conflicts_with = "key")]
     pub key_file: Option<std::path::PathBuf>,
     /// A day or an instant; now if nothing is said.
@@ -70,18 +70,16 @@ pub enum Look {
 
 /// Runs `plan`.
 pub async fn plan(arguments: &PlanArguments, folder: &Path) -> u8 {
-    let product = match open(folder).await {
-        Ok(product) => product,
-        Err(code) => return code,
-    };
-    try_plan(&product, arguments).await.unwrap_or_else(|error| fail(&error))
+    with_product(folder, async |product| try_plan(product, arguments).await).await
+}
+
+/// What `--at` says; now if it says nothing.
+fn moment(product: &Quietus, at: Option<&str>) -> Result<jiff::Timestamp, AppError> {
+    at.map_or_else(|| Ok(product.this_second()), |text| read_moment(text, product.zone()))
 }
 
 async fn try_plan(product: &Quietus, arguments: &PlanArguments) -> Result<u8, AppError> {
-    let moment = match &arguments.at {
-        Some(text) => read_moment(text, product.zone())?,
-        None => product.this_second(),
-    };
+    let moment = moment(product, arguments.at.as_deref())?;
     let only: Option<SystemName> = match &arguments.system {
         Some(name) => Some(product.system(name)?.name.clone()),
         None => None,
@@ -96,7 +94,9 @@ async fn try_plan(product: &Quietus, arguments: &PlanArguments) -> Result<u8, Ap
         Look::Json => say(forecast_json(&forecast).map_err(unreadable)?),
     }
     for (system, fault) in &counted.faults {
-        complain(&format!("system `{system}` was not counted: {fault}"));
+        complain(&format!(
+            "system `{system}` was not counted: {fault}; `connection` in its file says where it is"
+        ));
     }
     let stopped =
         counted.counts.values().any(|one| !one.drift.is_empty() || !one.refusals.is_empty());
@@ -108,28 +108,19 @@ async fn try_plan(product: &Quietus, arguments: &PlanArguments) -> Result<u8, Ap
 
 /// Runs `explain`.
 pub async fn explain(arguments: &ExplainArguments, folder: &Path) -> u8 {
-    let product = match open(folder).await {
-        Ok(product) => product,
-        Err(code) => return code,
-    };
-    try_explain(&product, arguments).await.unwrap_or_else(|error| fail(&error))
+    with_product(folder, async |product| try_explain(product, arguments).await).await
 }
 
 async fn try_explain(product: &Quietus, arguments: &ExplainArguments) -> Result<u8, AppError> {
-    let moment = match &arguments.at {
-        Some(text) => read_moment(text, product.zone())?,
-        None => product.this_second(),
-    };
+    let moment = moment(product, arguments.at.as_deref())?;
     let text = match (&arguments.key, &arguments.key_file) {
         (Some(key), _) => key.clone(),
-        (None, Some(path)) => std::fs::read_to_string(path).map_err(|error| {
-            AppError::Input(format!("`{}` cannot be read: {error}", path.display()))
-        })?,
+        (None, Some(path)) => read_first_line(path)?,
         (None, None) => String::new(),
     };
     let system = product.system(&arguments.system)?;
     let collection = product.collection(&system.name, &arguments.collection)?;
-    let key = product.read_key(collection, text.lines().next().unwrap_or_default())?;
+    let key = product.read_key(collection, &text)?;
     let explained =
         product.explain_record(&arguments.system, &arguments.collection, &key, moment).await?;
     let Some(explanation) = explained else {

@@ -3,10 +3,15 @@
 use std::io::Write;
 use std::path::PathBuf;
 
+use super::opening::complain;
+use crate::config;
 use crate::config::schema::{NAMES, schema};
 
 /// Print or write the JSON Schemas of quietus.yaml, of systems and of rule packs
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  quietus schema pack
+  quietus schema --write schema     all of them, where editors find them")]
 pub struct SchemaArgs {
     /// Which one; all of them if left out
     #[arg(value_parser = NAMES)]
@@ -33,7 +38,8 @@ pub fn run(args: &SchemaArgs, out: &mut dyn Write) -> std::io::Result<u8> {
         match written {
             Ok(()) => writeln!(out, "wrote {}", path.display())?,
             Err(error) => {
-                writeln!(out, "cannot write {}: {error}", path.display())?;
+                let why = config::why(&error);
+                complain(&format!("`{}` cannot be written: {why}", path.display()));
                 return Ok(2);
             }
         }

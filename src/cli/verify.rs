@@ -10,6 +10,8 @@ use anstyle::{AnsiColor, Style};
 use clap::{Args, ValueEnum};
 use serde_json::json;
 
+use super::opening::complain;
+use crate::config;
 use crate::evidence::bundle::BUNDLE_BYTES;
 use crate::evidence::certificate::MANIFEST_NAME;
 use crate::evidence::export::{BUNDLE_NAME, ISSUER_KEY_NAME, TRUSTED_ROOT_NAME};
@@ -27,6 +29,10 @@ const UNREADABLE: u8 = 2;
 /// Exit code 0: no step failed (some may be NOT CHECKED). 1: a step failed. 2: a file could not be
 /// read.
 #[derive(Debug, Clone, Args)]
+#[command(after_help = "Examples:
+  quietus verify certificate/
+  quietus verify certificate.sigstore.json --trusted-root root.json --issuer-key issuer.pem
+  quietus verify certificate/ --format json")]
 pub struct VerifyArguments {
     /// A certificate (`certificate.sigstore.json`) or an exported folder.
     #[arg(value_name = "FILE_OR_FOLDER")]
@@ -57,7 +63,11 @@ enum Format {
 
 /// A file that could not be read.
 #[derive(Debug, thiserror::Error)]
-#[error("`{}` cannot be read: {source}", .path.display())]
+#[error(
+    "`{}` cannot be read: {}; name an exported folder or its `certificate.sigstore.json`",
+    .path.display(),
+    config::why(source)
+)]
 struct Unreadable {
     path: PathBuf,
     source: io::Error,
@@ -67,7 +77,10 @@ struct Unreadable {
 pub fn run(arguments: &VerifyArguments, out: &mut dyn Write) -> u8 {
     let verdict = match check(arguments) {
         Ok(verdict) => verdict,
-        Err(error) => return finish(&writeln!(out, "error: {error}"), UNREADABLE),
+        Err(error) => {
+            complain(&error);
+            return UNREADABLE;
+        }
     };
     let code = if verdict.passed() { PASSED } else { FAILED };
     let printed = match arguments.format {

@@ -135,7 +135,7 @@ pub fn compile(
         tokens,
         log_format: log.map_or_else(LogFormat::default, |format| format.value.0),
         workers: u32::try_from(workers).unwrap_or(u32::MAX),
-        people: items(document.people.as_ref()).iter().map(|it| it.value.0.clone()).collect(),
+        people: items(document.people.as_ref()).iter().map(|it| it.value.to_string()).collect(),
     })
 }
 
@@ -176,14 +176,14 @@ fn compile_tokens(documents: &[At<TokenDocument>], problems: &mut Vec<Problem>) 
                     .secret(),
             );
         }
-        if tokens.iter().any(|token| token.name == name.value.0) {
+        if tokens.iter().any(|token| token.name == name.value.as_str()) {
             problems.push(
-                Problem::error(&name.place, format!("`{}` has two tokens", name.value.0))
+                Problem::error(&name.place, format!("`{}` has two tokens", name.value))
                     .help("evidence names who acted: give each token its own name"),
             );
         }
         tokens.push(Token {
-            name: name.value.0.clone(),
+            name: name.value.to_string(),
             role: role.value.0,
             secret: secret.value.0.clone(),
         });

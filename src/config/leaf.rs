@@ -11,8 +11,10 @@ use super::problem::{Problem, instead};
 use super::read::{Read, Reader};
 use super::yaml::{Content, Node};
 use crate::datamap::SecretReference;
+use crate::domain::remark::MOST_CHARACTERS;
 use crate::domain::{
-    CategoryName, CollectionName, RetentionPeriod, RuleName, ScheduleName, SystemName,
+    CategoryName, CollectionName, Remark, RemarkError, RetentionPeriod, RuleName, ScheduleName,
+    SystemName,
 };
 use crate::schedule::Condition;
 
@@ -44,6 +46,31 @@ leaf!(Words, "Words", { "type": ["string", "number"], "pattern": "\\S" });
 impl Read for Words {
     fn read(node: &Node, reader: &mut Reader) -> Option<Self> {
         reader.text(node, "text").map(Self)
+    }
+}
+
+leaf!(Remark, "Remark", { "type": ["string", "number"], "pattern": "\\S", "maxLength": MOST_CHARACTERS });
+
+impl Read for Remark {
+    fn read(node: &Node, reader: &mut Reader) -> Option<Self> {
+        let text = reader.text(node, "a name or a role")?;
+        match Self::parse(&text) {
+            Ok(remark) => Some(remark),
+            Err(error) => {
+                let message = match error {
+                    RemarkError::Personal(identifier) => format!("this looks like {identifier}"),
+                    other => format!("this name {other}"),
+                };
+                let place = reader.place(node);
+                // The line is not shown: it may say how to reach a person.
+                reader.problems.push(
+                    Problem::error(&place, message)
+                        .help("evidence shows who acted: write a name or a role, such as `night-shift`")
+                        .secret(),
+                );
+                None
+            }
+        }
     }
 }
 

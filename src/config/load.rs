@@ -1,6 +1,7 @@
 //! Reads a whole folder and tells everything that is wrong with it at once.
 
 use std::collections::BTreeMap;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use super::complete;
@@ -44,6 +45,12 @@ pub struct Loaded {
 /// # Errors
 /// All problems at once, where at least one of them is an error.
 pub fn load(path: &Path) -> Result<Loaded, Problems> {
+    if let Err(error) = std::fs::metadata(path) {
+        let place = Place::start_of(&path.display().to_string());
+        let problem = Problem::error(&place, format!("the folder cannot be read: {}", why(&error)))
+            .help("name the folder of `quietus.yaml` with `--dir`; `quietus init FOLDER` writes one to start from");
+        return Err(Problems { found: vec![problem], ..Problems::default() });
+    }
     let file = if path.is_dir() { path.join(INSTANCE_FILE) } else { path.to_owned() };
     let folder = match file.parent() {
         Some(parent) if parent != Path::new("") => parent.to_owned(),
@@ -110,16 +117,17 @@ pub fn compile(
     zone: &str,
 ) -> Result<(DataMap, RuleSet), Problems> {
     let mut files = Files::new(PathBuf::new());
-    let mut paths = |kept: &[(String, Vec<u8>)]| -> Vec<PathBuf> {
+    // A system and a rule pack may have files of one name: each kind gets a folder of its own.
+    let mut paths = |folder: &str, kept: &[(String, Vec<u8>)]| -> Vec<PathBuf> {
         kept.iter()
             .map(|(name, bytes)| {
-                let path = PathBuf::from(name);
+                let path = Path::new(folder).join(name);
                 files.bytes.insert(path.clone(), bytes.clone());
                 path
             })
             .collect()
     };
-    let (map_paths, rule_paths) = (paths(map_files), paths(rule_files));
+    let (map_paths, rule_paths) = (paths("systems", map_files), paths("schedules", rule_files));
     let system_documents: Vec<At<SystemDocument>> =
         map_paths.iter().filter_map(|path| files.kept_document(path)).collect();
     let pack_documents: Vec<At<PackDocument>> =
@@ -173,7 +181,7 @@ impl Files {
             Ok(read) => read,
             Err(error) => {
                 let help = "create the folder; `quietus init` writes one to start from";
-                self.report(&folder, format!("the folder cannot be read: {}", plain(&error)), help);
+                self.report(&folder, format!("the folder cannot be read: {}", why(&error)), help);
                 return Listing { paths: Vec::new() };
             }
         };
@@ -182,7 +190,7 @@ impl Files {
             let path = match entry {
                 Ok(entry) => entry.path(),
                 Err(error) => {
-                    let message = format!("the folder cannot be read: {}", plain(&error));
+                    let message = format!("the folder cannot be read: {}", why(&error));
                     self.report(&folder, message, "look at the disk and try again");
                     continue;
                 }
@@ -217,18 +225,24 @@ impl Files {
     /// Reads one file; problems are kept.
     fn document<T: Read>(&mut self, path: &Path, keep: bool) -> Option<At<T>> {
         let name = self.name(path);
-        let bytes = match std::fs::read(path) {
+        let bytes = match read_bounded(path) {
             Ok(bytes) => bytes,
             Err(error) => {
-                let help = if name == INSTANCE_FILE {
+                let missing = error.kind() == std::io::ErrorKind::NotFound;
+                let help = if name == INSTANCE_FILE && missing {
                     "run `quietus init` in an empty folder, or name the folder with `--dir`"
                 } else {
-                    "make the file readable"
+                    "put a file there that the user of quietus may read"
                 };
-                self.report(path, format!("the file cannot be read: {}", plain(&error)), help);
+                self.report(path, format!("the file cannot be read: {}", why(&error)), help);
                 return None;
             }
         };
+        if bytes.len() > yaml::MOST_BYTES {
+            let message = format!("the file is larger than {} bytes", yaml::MOST_BYTES);
+            self.report(path, message, "split it into several files");
+            return None;
+        }
         let Ok(text) = String::from_utf8(bytes.clone()) else {
             self.report(path, "the file is not UTF-8".to_owned(), "save it as UTF-8");
             return None;
@@ -281,9 +295,7 @@ pub fn read_text<T: Read>(name: &str, text: &str, problems: &mut Vec<Problem>) -
         }
         Err(error) => {
             let place = Place { span: error.span, ..Place::start_of(name) };
-            problems.push(Problem::error(&place, error.message).help(
-                "check indentation (two spaces a level, no tabs), brackets and quotes around here",
-            ));
+            problems.push(Problem::error(&place, error.message).help(error.help));
             return None;
         }
     };
@@ -293,11 +305,29 @@ pub fn read_text<T: Read>(name: &str, text: &str, problems: &mut Vec<Problem>) -
     value.map(|value| At { value, place: reader.place(&node) })
 }
 
-/// A fault of the file system without its number.
-fn plain(error: &std::io::Error) -> String {
+/// Reads a file, but not more than one byte too many.
+fn read_bounded(path: &Path) -> std::io::Result<Vec<u8>> {
+    let metadata = std::fs::metadata(path)?;
+    if !metadata.is_file() && !metadata.is_dir() {
+        // Nobody may ever write to a pipe, and then its reader waits for ever.
+        return Err(std::io::ErrorKind::InvalidInput.into());
+    }
+    let mut bytes = Vec::new();
+    let most = u64::try_from(yaml::MOST_BYTES).unwrap_or(u64::MAX);
+    std::fs::File::open(path)?.take(most.saturating_add(1)).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// A fault of the file system in words, without its number.
+pub fn why(error: &std::io::Error) -> String {
     match error.kind() {
         std::io::ErrorKind::NotFound => "it is not there".to_owned(),
         std::io::ErrorKind::PermissionDenied => "permission is denied".to_owned(),
+        std::io::ErrorKind::AlreadyExists => "something of this name is there".to_owned(),
+        std::io::ErrorKind::IsADirectory => "it is a folder".to_owned(),
+        std::io::ErrorKind::NotADirectory => "it is a file, or lies below one".to_owned(),
+        std::io::ErrorKind::InvalidInput => "it is a pipe or a device".to_owned(),
+        std::io::ErrorKind::InvalidData => "it is not UTF-8".to_owned(),
         other => other.to_string(),
     }
 }

@@ -48,6 +48,68 @@ fn the_starting_folder_is_fine() {
     assert_eq!(loaded.rules.rules[0].cap.records, Some(10_000));
 }
 
+/// What is said of a folder that cannot be read.
+fn said_of(path: &std::path::Path) -> String {
+    report::short(&load(path).unwrap_err())
+}
+
+#[test]
+fn what_is_missing_or_no_file_is_named_with_what_to_do() {
+    let folder = folder(&start());
+    let path = folder.path();
+    let missing = said_of(&path.join("nowhere"));
+    assert!(missing.contains("nowhere:1:1: error: the folder cannot be read: it is not there"));
+    assert!(missing.contains("`quietus init FOLDER`"), "{missing}");
+    std::fs::remove_dir_all(path.join("systems")).unwrap();
+    std::fs::write(path.join("systems"), "").unwrap();
+    let told = said_of(path);
+    assert!(told.contains("systems:1:1: error: the folder cannot be read: it is a file"), "{told}");
+    std::fs::remove_file(path.join("quietus.yaml")).unwrap();
+    assert!(said_of(path).contains("quietus.yaml:1:1: error: the file cannot be read: it is not"));
+    std::fs::create_dir(path.join("quietus.yaml")).unwrap();
+    let told = said_of(path);
+    assert!(told.contains("cannot be read: it is a folder (put a file there"), "{told}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_pipe_is_not_waited_for() {
+    let folder = folder(&start());
+    let path = folder.path().join("systems/pipe.yaml");
+    let made = std::process::Command::new("mkfifo").arg(&path).status().unwrap();
+    assert!(made.success());
+    let told = said_of(folder.path());
+    assert!(told.contains("systems/pipe.yaml:1:1: error: the file cannot be read: it is a pipe"));
+}
+
+#[test]
+fn a_huge_file_is_neither_read_to_its_end_nor_shown() {
+    let folder = folder(&start());
+    let path = folder.path().join("quietus.yaml");
+    std::fs::File::create(&path).unwrap().set_len(1 << 40).unwrap();
+    let problems = load(folder.path()).unwrap_err();
+    assert!(report::short(&problems).contains("larger than 4194304 bytes (split it"));
+    std::fs::write(&path, format!("a: {}", "x".repeat(100_000))).unwrap();
+    let told = report::human(&load(folder.path()).unwrap_err(), false);
+    assert!(told.contains("quietus.yaml:1:1") && told.len() < 2_000, "{} bytes", told.len());
+}
+
+#[test]
+fn who_acts_is_told_without_contact_data_and_without_showing_them() {
+    let people = "people: [Ada Example, anna@mail.example]\n";
+    let tokens = "tokens: [{name: \"+49 170 1234567\", role: auditor, secret: env:X}]\n";
+    for (line, place) in [(people, "27:23"), (tokens, "27:17")] {
+        let text = format!("{}{line}", include_str!("start/quietus.yaml"));
+        let mut files = start();
+        files[0].1 = &text;
+        let problems = load(folder(&files).path()).unwrap_err();
+        let told = report::short(&problems) + &report::human(&problems, false);
+        assert!(told.contains("this looks like") && told.contains("`night-shift`"), "{told}");
+        assert!(told.starts_with(&format!("quietus.yaml:{place}")), "{told}");
+        assert!(!told.contains("anna") && !told.contains("170"), "{told}");
+    }
+}
+
 #[path = "broken_tests.rs"]
 mod broken;
 
@@ -333,4 +395,35 @@ proptest::proptest! {
             proptest::prop_assert!(problem.place.span.line as usize <= lines + 1, "{problem:?}");
         }
     }
+}
+
+#[test]
+fn a_collection_without_categories_may_not_follow_a_parent() {
+    let line = "\n  lines:\n    key: id\n    fields:\n      id: {type: integer}\n      order_id: {type: integer}\n      article: {type: text, exempt: a thing}\n    links:\n      order: {to: orders, fields: {order_id: id}KIND}\n\nexempt:\n  - {collection: articles";
+    let with = |kind: &str| line.replace("KIND", kind);
+    let from = "\nexempt:\n  - {collection: articles";
+    for kind in ["", ", kind: deep", ", kind: shared"] {
+        says_only(
+            "example",
+            from,
+            &with(kind),
+            "error: nothing in `shop.lines` has a category, so no rule deletes its records when those of `orders` go",
+        );
+    }
+    assert_eq!(changed("example", from, &with(", kind: shallow")), "");
+}
+
+#[test]
+fn files_of_one_name_are_read_back_apart() {
+    let mut files = start();
+    files[1].0 = "systems/shop.yaml";
+    files[2].0 = "schedules/shop.yaml";
+    let folder = folder(&files);
+    let loaded = load(folder.path()).map_err(|problems| problems.to_string()).unwrap();
+    let (map, rules) = compile(&loaded.map_files, &loaded.rule_files, "Europe/Berlin")
+        .map_err(|problems| problems.to_string())
+        .unwrap();
+    assert_eq!((map.digest, rules.digest), (loaded.data_map.digest, loaded.rules.digest));
+    assert_eq!(map.systems.len(), 1);
+    assert_eq!(rules.rules.len(), 3);
 }

@@ -22,7 +22,7 @@ mod load;
 
 pub use instance::{Controller, Instance, LogFormat, Token, TokenRole};
 pub use keys::{KeyError, read_key, write_key};
-pub use load::{INSTANCE_FILE, Loaded, compile, load};
+pub use load::{INSTANCE_FILE, Loaded, compile, load, why};
 pub use problem::{Place, Problem, Problems, Severity};
 pub use process::Process;
 pub use secret::{KnownToken, SecretError, tokens};

@@ -7,6 +7,9 @@ use serde_json::json;
 
 use super::problem::{Problem, Problems, Severity};
 
+/// Files with longer lines are named and not shown, in bytes.
+const LONGEST_LINE: usize = 2_000;
+
 /// One line a problem: `file:line:column: error: message`.
 pub fn short(problems: &Problems) -> String {
     let mut text = String::new();
@@ -97,7 +100,8 @@ fn diagnostic(problem: &Problem, problems: &Problems) -> Report {
     if let Some(help) = &problem.help {
         diagnostic = diagnostic.with_help(help.clone());
     }
-    let source = problems.sources.get(&*place.file).filter(|_| !problem.secret);
+    let source =
+        problems.sources.get(&*place.file).filter(|text| !problem.secret && is_lined(text));
     let Some(source) = source else {
         let position = format!("{}:{}:{}", place.file, place.span.line, place.span.column);
         diagnostic.message = format!("{position}: {}", problem.message);
@@ -108,6 +112,11 @@ fn diagnostic(problem: &Problem, problems: &Problems) -> Report {
     diagnostic = diagnostic.with_label(LabeledSpan::new(label, offset, length));
     Report::new(diagnostic)
         .with_source_code(NamedSource::new(&*place.file, source.clone()).with_language("yaml"))
+}
+
+/// Whether a text has lines that people can look at.
+fn is_lined(text: &str) -> bool {
+    text.lines().all(|line| line.len() <= LONGEST_LINE)
 }
 
 /// The part of one line that is underlined: never past the line's end, never nothing where

@@ -72,6 +72,8 @@ pub struct YamlError {
     pub span: Span,
     /// What is wrong.
     pub message: String,
+    /// What to do about it.
+    pub help: &'static str,
 }
 
 /// Reads one document; `None` for a text that holds none (only comments).
@@ -83,6 +85,7 @@ pub fn parse(text: &str) -> Result<Option<Node>, YamlError> {
         return Err(YamlError {
             span: Span { line: 1, column: 1, offset: 0, length: 0 },
             message: format!("the file is larger than {MOST_BYTES} bytes"),
+            help: "split it into several files",
         });
     }
     let options = serde_saphyr::options! {
@@ -105,11 +108,42 @@ pub fn parse(text: &str) -> Result<Option<Node>, YamlError> {
         }
         Err(error) => {
             let error = error.without_snippet();
-            Err(YamlError {
-                span: error.location().map(|location| span_of(&location)).unwrap_or_default(),
-                message: plain_message(&error.to_string()),
-            })
+            let (message, help) = plain_words(&error.to_string());
+            let span = error.location().map(|location| span_of(&location)).unwrap_or_default();
+            Err(YamlError { span, message, help })
         }
+    }
+}
+
+/// What is wrong and what to do, of the library's message: its words for our bounds mean nothing to
+/// those who write the files.
+fn plain_words(message: &str) -> (String, &'static str) {
+    const DEEP: (&str, &str) = (
+        "this is nested too deeply",
+        "write it flat: no file of quietus needs more than 24 levels",
+    );
+    const BOUNDS: [(&str, (&str, &str)); 5] = [
+        (
+            "breached: Documents",
+            (
+                "a second document begins here with `---`",
+                "write one document a file, and put the other into a file of its own",
+            ),
+        ),
+        ("breached: Depth", DEEP),
+        ("recursion limit", DEEP),
+        (
+            "recursive references",
+            ("this alias (`*name`) stands inside of what it repeats", "write out what is meant"),
+        ),
+        ("breached", ("this repeats or holds more than a file may", "split it into several files")),
+    ];
+    match BOUNDS.iter().find(|(words, _)| message.contains(words)) {
+        Some((_, (what, help))) => ((*what).to_owned(), help),
+        None => (
+            plain_message(message),
+            "check indentation (two spaces a level, no tabs), brackets and quotes around here",
+        ),
     }
 }
 
@@ -292,6 +326,22 @@ mod tests {
         assert!(error.message.starts_with("this is no YAML: "), "{error:?}");
         let deep = "[".repeat(5_000);
         assert!(parse(&deep).is_err());
+    }
+
+    #[test]
+    fn bounds_are_told_in_words_of_ours() {
+        let nested = |depth: usize| "[".repeat(depth) + &"]".repeat(depth);
+        let (deep, deeper) = (nested(100), nested(5_000));
+        for (text, message) in [
+            ("a: 1\n---\nb: 2\n", "a second document"),
+            ("a: &a [*a]\n", "this alias"),
+            (&deep, "nested too deeply"),
+            (&deeper, "nested too deeply"),
+        ] {
+            let error = parse(text).unwrap_err();
+            assert!(error.message.contains(message), "{error:?}");
+            assert!(!error.message.contains("udget"), "{error:?}");
+        }
     }
 
     proptest! {

@@ -5,6 +5,7 @@ pub mod digest;
 pub mod hold;
 pub mod name;
 pub mod period;
+pub mod remark;
 pub mod state;
 
 pub use clock::{Clock, Ids};
@@ -12,4 +13,5 @@ pub use digest::Digest;
 pub use hold::{HoldScope, LegalHold};
 pub use name::{CategoryName, CollectionName, NameError, RuleName, ScheduleName, SystemName};
 pub use period::{PeriodError, RetentionPeriod, Rounding};
+pub use remark::{Remark, RemarkError};
 pub use state::{CaseOutcome, CaseState, JobState};

@@ -178,12 +178,13 @@ impl Refusal {
         Self { status: StatusCode::CONFLICT, what_to_do: what_to_do.into(), ..self }
     }
 
-    /// An input error about a thing that nobody finds.
+    /// An input error about a thing that nobody finds. Its words are dropped: they repeat a name
+    /// that the caller made up.
     pub fn about_absence(self) -> Self {
         if self.status != StatusCode::UNPROCESSABLE_ENTITY {
             return self;
         }
-        Self { status: StatusCode::NOT_FOUND, ..self }
+        Self::nothing_here()
     }
 }
 

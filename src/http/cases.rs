@@ -6,14 +6,15 @@ use axum::http::StatusCode;
 use axum::http::header::LOCATION;
 use jiff::Timestamp;
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::Api;
 use super::answer::{Answer, Refusal, json, json_with};
 use super::gate::Caller;
 use super::holds::NoFields;
-use super::intake::{Accepts, Id, Json, Parameters, words};
+use super::intake::{Accepts, Id, Json, Parameters, remark};
+use crate::app::AppError;
 use crate::app::open_case::{CaseOpened, words_for};
 use crate::app::reading::cases::CaseQuery;
 
@@ -156,13 +157,7 @@ pub async fn approve(
     Id(id): Id,
     Json(body): Json<ReasonBody>,
 ) -> Answer {
-    words("reason", &body.reason)?;
-    must_be(api.product.has_case(id).await?)?;
-    let product = api.product.clone();
-    api.change(async move { product.approve(id, &caller.actor(), &body.reason).await })
-        .await
-        .map_err(Refusal::about_state)?;
-    Ok(json(&json!({ "case": id, "approved": true })))
+    decide(&api, &caller, id, &body, Decision::Approve).await
 }
 
 /// `POST /v1/cases/{id}/cancel`.
@@ -172,13 +167,37 @@ pub async fn cancel(
     Id(id): Id,
     Json(body): Json<ReasonBody>,
 ) -> Answer {
-    words("reason", &body.reason)?;
-    must_be(api.product.has_case(id).await?)?;
-    let product = api.product.clone();
-    api.change(async move { product.cancel(id, &caller.actor(), &body.reason).await })
-        .await
-        .map_err(Refusal::about_state)?;
-    Ok(json(&json!({ "case": id, "cancelled": true })))
+    decide(&api, &caller, id, &body, Decision::Cancel).await
+}
+
+/// What a person decides about a case.
+#[derive(Clone, Copy)]
+enum Decision {
+    Approve,
+    Cancel,
+}
+
+async fn decide(
+    api: &Api,
+    caller: &Caller,
+    case: Uuid,
+    body: &ReasonBody,
+    decision: Decision,
+) -> Answer {
+    let reason = remark("reason", &body.reason)?;
+    must_be(api.product.has_case(case).await?)?;
+    let (product, actor) = (api.product.clone(), caller.actor());
+    let work = async move {
+        match decision {
+            Decision::Approve => product.approve(case, &actor, reason.as_str()).await,
+            Decision::Cancel => product.cancel(case, &actor, reason.as_str()).await,
+        }
+    };
+    let done = match decision {
+        Decision::Approve => "approved",
+        Decision::Cancel => "cancelled",
+    };
+    decided(api, json!({ "case": case, done: true }), work).await
 }
 
 /// `POST /v1/jobs/{id}/retry`.
@@ -190,10 +209,18 @@ pub async fn retry(
 ) -> Answer {
     must_be(api.product.has_job(id).await?)?;
     let product = api.product.clone();
-    api.change(async move { product.retry_job(id, &caller.actor()).await })
-        .await
-        .map_err(Refusal::about_state)?;
-    Ok(json(&json!({ "job": id, "retried": true })))
+    let work = async move { product.retry_job(id, &caller.actor()).await };
+    decided(&api, json!({ "job": id, "retried": true }), work).await
+}
+
+/// Carries a decision about a case or a job through; one that its state does not allow is a
+/// conflict.
+async fn decided<W>(api: &Api, done: Value, work: W) -> Answer
+where
+    W: Future<Output = Result<(), AppError>> + Send + 'static,
+{
+    api.change(work).await.map_err(Refusal::about_state)?;
+    Ok(json(&done))
 }
 
 fn must_be(is_there: bool) -> Result<(), Refusal> {

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::Api;
 use super::answer::{Answer, json, json_with};
 use super::gate::Caller;
-use super::intake::{Accepts, Json, Parameters, Part, words};
+use super::intake::{Accepts, Json, Parameters, Part, remark};
 use crate::app::hold::PlaceHold;
 use crate::app::posting::PostedScope;
 
@@ -75,8 +75,8 @@ pub async fn place(
     Extension(caller): Extension<Caller>,
     Json(body): Json<HoldBody>,
 ) -> Answer {
-    words("matter", &body.matter)?;
-    words("reason", &body.reason)?;
+    let matter = remark("matter", &body.matter)?;
+    let reason = remark("reason", &body.reason)?;
     let scope = api.product.hold_scope(&PostedScope {
         system: body.scope.system,
         collection: body.scope.collection,
@@ -86,9 +86,9 @@ pub async fn place(
         everything: body.scope.everything,
     })?;
     let hold = PlaceHold {
-        matter: body.matter,
+        matter: matter.into(),
         scope,
-        reason: body.reason,
+        reason: reason.into(),
         review_on: body.review_on,
         actor: caller.actor(),
     };
@@ -144,11 +144,11 @@ pub async fn pause(
     Extension(caller): Extension<Caller>,
     Json(body): Json<PauseBody>,
 ) -> Answer {
-    words("reason", &body.reason)?;
+    let reason = remark("reason", &body.reason)?;
     let scope = api.product.pause_scope(&body.scope, body.name.as_deref())?;
     let product = api.product.clone();
     let began = api
-        .change(async move { product.pause(scope, &caller.actor(), &body.reason).await })
+        .change(async move { product.pause(scope, &caller.actor(), reason.as_str()).await })
         .await?;
     let status = if began { StatusCode::CREATED } else { StatusCode::OK };
     Ok(json_with(status, &json!({ "paused": true, "new": began })))

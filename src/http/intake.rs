@@ -11,11 +11,10 @@ use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
 use super::answer::Refusal;
+use crate::domain::Remark;
 
 /// Largest body, in bytes.
 pub const LARGEST_BODY: usize = 1024 * 1024;
-/// Longest reason, matter or name, in bytes.
-const LONGEST_WORDS: usize = 2_000;
 
 /// Something whose fields can be named in a message.
 pub trait Accepts {
@@ -112,10 +111,7 @@ impl<T: DeserializeOwned + Accepts, S: Send + Sync> FromRequest<S> for Json<T> {
     }
 }
 
-/// A reason or the like: there, and not too long.
-pub fn words(field: &'static str, text: &str) -> Result<(), Refusal> {
-    if text.trim().is_empty() || text.len() > LONGEST_WORDS {
-        return Err(Refusal::unfit(format!("`{field}` has 1 to {LONGEST_WORDS} bytes")));
-    }
-    Ok(())
+/// A reason or a matter, which is kept as evidence.
+pub fn remark(field: &'static str, text: &str) -> Result<Remark, Refusal> {
+    Remark::parse(text).map_err(|error| Refusal::unfit(format!("`{field}` {error}")))
 }

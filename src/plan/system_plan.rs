@@ -10,6 +10,7 @@ use super::collection::CollectionReading;
 use super::finding::Finding;
 use super::input::PlanInput;
 use super::lists::{FilledLists, ListBook, ListSource};
+use super::pause;
 use super::reach::Place;
 use super::steering::Steering;
 use super::step::{HeldPart, Step};
@@ -221,7 +222,7 @@ fn marks_to_make(input: &PlanInput<'_>) -> Vec<MarkToMake> {
     let marking = input.rules.rules.iter().filter(|rule| {
         rule.grace.is_some()
             && input.acting.includes(&rule.schedule)
-            && !input.paused.contains(&rule.name)
+            && !pause::is_paused(input, &rule.name)
     });
     marking.map(|rule| MarkToMake { rule: rule.name.clone(), at: input.moment }).collect()
 }

@@ -2,8 +2,10 @@
 
 mod conditions;
 mod counts;
+mod events;
 mod fixture;
 mod holds;
 mod laws;
 mod orders;
+mod renamed;
 mod rules;

@@ -64,6 +64,36 @@ async fn events_that_do_not_fit_are_refused_and_not_repeated() {
 }
 
 #[tokio::test]
+async fn reasons_and_matters_that_identify_a_person_are_refused_and_not_repeated() {
+    let house = House::open().await;
+    let opened = house.post("operator", "/v1/cases", &json!({})).await.expect(201).json();
+    let case = format!("/v1/cases/{}", opened["case"].as_str().unwrap());
+    let before = house.rows().await;
+    let long = "x".repeat(501);
+    for words in
+        ["anna@mail.example", "customer 471100815", "DE89370400440532013000", "a\nb", &long]
+    {
+        let scope = json!({"system": "crm"});
+        let matter = json!({"matter": words, "reason": "lawsuit", "scope": scope});
+        let reason = json!({"matter": "LIT-7", "reason": words, "scope": scope});
+        house.post("operator", "/v1/holds", &matter).await.expect(422);
+        let refused = house.post("operator", "/v1/holds", &reason).await.expect(422).json();
+        assert!(refused["error"].as_str().unwrap().starts_with("`reason` h"), "{refused}");
+        let pause = json!({"scope": "everything", "reason": words});
+        house.post("operator", "/v1/pauses", &pause).await.expect(422);
+        let decision = json!({"reason": words});
+        house.post("approver", &format!("{case}/approve"), &decision).await.expect(422);
+        house.post("operator", &format!("{case}/cancel"), &decision).await.expect(422);
+    }
+    assert_eq!(house.rows().await, before);
+    let decision = json!({"reason": "a@b.example"});
+    let told = house.post("operator", &format!("{case}/cancel"), &decision).await.expect(422);
+    let told = told.text();
+    assert!(told.contains("ticket or file number instead, such as `ABC-1234567`"), "{told}");
+    house.nothing_leaked();
+}
+
+#[tokio::test]
 async fn bodies_are_json_and_of_bounded_size() {
     let house = House::open().await;
     let post = |content_type: &'static str, body: Vec<u8>| {

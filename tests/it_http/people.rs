@@ -41,6 +41,7 @@ async fn a_hold_keeps_what_it_names_and_never_says_whom() {
     let id = placed["hold"].as_str().unwrap();
     let release = |name: &str| format!("/v1/holds/{name}/release");
     house.post("operator", &release("nothing"), &json!({})).await.expect(404);
+    house.post("operator", &release("bert@mail.example"), &json!({})).await.expect(404);
     house.ask("operator", "POST", &release(id), None).await.expect(200);
     house.post("operator", &release(id), &json!({})).await.expect(404);
     let released = house.post("operator", &release("LIT%2D2026-8"), &json!({})).await.expect(200);

@@ -22,10 +22,12 @@ run_as() {
   fi
 }
 
+# The account may not be able to write to our own TMPDIR, which servers use for their sorts.
 give_folder_to() {
   local account=$1 folder=$2
-  mkdir -p "$folder"
-  if [ "$(id -u)" -eq 0 ]; then chown "$account" "$folder"; fi
+  export TMPDIR=$folder/tmp
+  mkdir -p "$TMPDIR"
+  if [ "$(id -u)" -eq 0 ]; then chown "$account" "$folder" "$TMPDIR"; fi
 }
 
 # Below the range from which the kernel hands out ports of outgoing connections.

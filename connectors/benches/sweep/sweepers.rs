@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use quietus_connectors::{
     Connector, Cutoff, Direction, FieldRef, FieldType, Instruction, MappedField, Order, Pace,
-    PartitionPolicy, Predicate, Progress, ProgressReport, Receipt, Settings, Stored, open,
+    Predicate, Progress, ProgressReport, Receipt, Settings, Stored, open,
 };
 use sqlx::{Connection, Executor, MySqlConnection, PgConnection, Row, SqliteConnection};
 
@@ -164,9 +164,6 @@ fn order(kind: &str, window: u32) -> Order {
         attempt: 1,
         moment: "2026-06-01T00:00:00Z".parse().expect("a moment"),
         instructions: vec![Instruction {
-            collection: "visits".to_owned(),
-            source: source.to_owned(),
-            key: vec!["id".to_owned()],
             fields: vec![
                 field("id", FieldType::Integer),
                 field("email", FieldType::Text),
@@ -174,16 +171,8 @@ fn order(kind: &str, window: u32) -> Order {
                 field("note", FieldType::Text),
                 field("left_at", FieldType::Timestamp),
             ],
-            links: Vec::new(),
-            treatments: Vec::new(),
             delete_when: Predicate::LatestAtOrBefore(vec![(FieldRef::own("left_at"), cutoff)]),
-            restrict_when: Predicate::Never,
-            lift_when: Predicate::Never,
-            restriction: None,
-            held: Predicate::Never,
-            partitions: PartitionPolicy::Records,
-            probes: Vec::new(),
-            keep: false,
+            ..Instruction::idle("visits", source, ["id"])
         }],
         lists: Vec::new(),
         pace: Pace { chunk_records: window, ..Pace::default() },

@@ -62,6 +62,8 @@ pub(crate) struct Column {
     pub(crate) by_text: bool,
     pub(crate) nullable: bool,
     pub(crate) generated: bool,
+    /// MariaDB sets it to its own now with every other change of the record.
+    pub(crate) touched: bool,
     /// Most characters of a text.
     pub(crate) length: Option<u64>,
     /// MariaDB: character set and collation. PostgreSQL: a collation that takes different texts for

@@ -221,6 +221,7 @@ fn column(row: &[Cell]) -> Result<Column, Fault> {
         by_text: enumeration || class == FieldType::Json,
         nullable: !row[6].truth(),
         generated: row[7].truth(),
+        touched: false,
         length: (row[8] != Cell::Null).then(|| row[8].count()),
         collation: match base.as_str() {
             "citext" => Some((String::new(), base.clone())),

@@ -1,13 +1,15 @@
 //! Whether a system can be worked with: reach, credentials, drift and privileges. No effect.
 
-use crate::order::Order;
+use crate::order::{Order, Restriction};
 use crate::receipt::{Fault, Health};
 use crate::sql::SqlConnector;
 use crate::sql::catalogue::Catalogue;
 use crate::sql::connection::Session;
 use crate::sql::dialect::Dialect;
 use crate::sql::drift;
+use crate::sql::faults::answered;
 use crate::sql::fragment::Fragment;
+use crate::sql::order_of_deletion::groups;
 use crate::sql::scene::Scene;
 
 /// Looks at everything that an attempt needs.
@@ -60,7 +62,30 @@ async fn postgres(
             ));
         }
     }
+    let statement = Fragment::raw(
+        "SELECT has_database_privilege(current_database(), 'TEMPORARY'), CAST(current_database() AS text)",
+    );
+    let row = session.fetch_one(&statement).await?;
+    if let Some(why) = needs_temporary_tables(scene).filter(|_| !row[0].truth()) {
+        let database = scene.dialect.quote(&row[1].text())?;
+        missing.push(format!("{why}: grant TEMPORARY on database {database}"));
+    }
     Ok(missing)
+}
+
+/// What the order keeps in temporary tables, also where it is only counted or verified.
+fn needs_temporary_tables(scene: &Scene<'_>) -> Option<&'static str> {
+    let unindexed =
+        scene.unindexed.iter().any(|(parent, _)| scene.instruction_for_table(*parent).is_some());
+    if !scene.lists.is_empty() {
+        Some("lists of keys need temporary tables")
+    } else if unindexed {
+        Some("references without an index need temporary tables")
+    } else if groups(scene).iter().any(|group| group.circular) {
+        Some("references in a circle need temporary tables")
+    } else {
+        None
+    }
 }
 
 /// Grants to the user itself; those that come by a role are not seen, so only a user that has no
@@ -72,12 +97,16 @@ async fn mariadb(session: &mut Session, scene: &Scene<'_>) -> Result<Vec<String>
         let one = scene.instruction(position);
         let quoted = scene.table(table).quoted(scene.dialect)?;
         // Explaining a statement needs the privilege of the statement and changes nothing.
-        let wanted: &[&str] = if one.keep { &["SELECT"] } else { &["SELECT", "DELETE"] };
-        for privilege in wanted {
-            let statement = match *privilege {
-                "SELECT" => format!("SELECT 1 FROM {quoted} WHERE 1 = 0"),
-                _ => format!("EXPLAIN DELETE FROM {quoted} WHERE 1 = 0"),
-            };
+        let mut wanted = vec![("SELECT", format!("SELECT 1 FROM {quoted} WHERE 1 = 0"))];
+        if !one.keep {
+            wanted.push(("DELETE", format!("EXPLAIN DELETE FROM {quoted} WHERE 1 = 0")));
+            let written = written(scene, position)?;
+            if !written.is_empty() {
+                let statement = format!("EXPLAIN UPDATE {quoted} SET {written} WHERE 1 = 0");
+                wanted.push(("UPDATE", statement));
+            }
+        }
+        for (privilege, statement) in wanted {
             match session.fetch(&Fragment::raw(statement)).await {
                 Ok(_) => {}
                 Err(Fault::Misconfigured { .. }) => {
@@ -87,5 +116,38 @@ async fn mariadb(session: &mut Session, scene: &Scene<'_>) -> Result<Vec<String>
             }
         }
     }
+    if let Some(why) = needs_temporary_tables(scene) {
+        // Only trying tells; the table is gone with this connection at the latest.
+        match session.command("CREATE TEMPORARY TABLE quietus_privilege (one INT)").await {
+            Ok(()) => session.command("DROP TEMPORARY TABLE quietus_privilege").await?,
+            Err(fault) if answered(&fault, &["1044", "1142", "1227"]) => {
+                let row = session.fetch_one(&Fragment::raw("SELECT DATABASE()")).await?;
+                let database = scene.dialect.quote(&row[0].text())?;
+                missing.push(format!("{why}: grant CREATE TEMPORARY TABLES on {database}.*"));
+            }
+            Err(fault) => return Err(fault),
+        }
+    }
     Ok(missing)
+}
+
+/// Assignments of every field that the order may write to itself.
+fn written(scene: &Scene<'_>, position: usize) -> Result<String, Fault> {
+    let one = scene.instruction(position);
+    let treated = one.treatments.iter().flat_map(|treatment| &treatment.fields);
+    let mut names: Vec<&str> = treated.map(|treated| treated.field.as_str()).collect();
+    if let Some(Restriction::Flag { field }) = &one.restriction {
+        names.push(field);
+    }
+    let table = scene.table(scene.table_of(position)?);
+    // What is missing or computed is told as drift or refused by its own name.
+    names.retain(|name| table.column(name).is_some_and(|column| !column.generated));
+    names.sort_unstable();
+    names.dedup();
+    let mut assignments = Vec::new();
+    for name in names {
+        let quoted = scene.dialect.quote(name)?;
+        assignments.push(format!("{quoted} = {quoted}"));
+    }
+    Ok(assignments.join(", "))
 }

@@ -168,6 +168,9 @@ impl<'s, 'o> Compiler<'s, 'o> {
                 if wanted {
                     return Ok(operand.compare(comparison, value, equality)?.within("(", ")"));
                 }
+                if operand.sqlite_number() {
+                    return Ok(operand.compare(comparison, value, equality)?.negate());
+                }
                 let other = operand.compare(opposite(comparison), value, equality)?;
                 Ok(Fragment::any(vec![other, operand.absent()]))
             });
@@ -367,7 +370,7 @@ pub(crate) fn list_name(dialect: Dialect, number: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::order::{Instruction, Link, LinkKind, Order, Pace, PartitionPolicy};
+    use crate::order::{Instruction, Link, LinkKind, Order, Pace};
     use crate::sql::catalogue::{Catalogue, Column, Table};
     use crate::value::FieldType;
 
@@ -381,6 +384,7 @@ mod tests {
             by_text: false,
             nullable: true,
             generated: false,
+            touched: false,
             length: None,
             collation: None,
         }
@@ -401,10 +405,6 @@ mod tests {
 
     fn instruction(name: &str) -> Instruction {
         Instruction {
-            collection: name.to_owned(),
-            source: name.to_owned(),
-            key: vec!["id".to_owned()],
-            fields: Vec::new(),
             links: vec![Link {
                 name: "up".to_owned(),
                 to: "parents".to_owned(),
@@ -412,15 +412,7 @@ mod tests {
                 kind: LinkKind::Deep,
                 needed: false,
             }],
-            treatments: Vec::new(),
-            delete_when: Predicate::Never,
-            restrict_when: Predicate::Never,
-            lift_when: Predicate::Never,
-            restriction: None,
-            held: Predicate::Never,
-            partitions: PartitionPolicy::Records,
-            probes: Vec::new(),
-            keep: false,
+            ..Instruction::idle(name, name, ["id"])
         }
     }
 
@@ -452,15 +444,20 @@ mod tests {
 
     #[test]
     fn positive_leaves_stay_bare_and_negative_ones_name_the_null() {
-        assert_eq!(written(Dialect::Sqlite, &one()), "(quietus_0.\"id\" = ?)");
+        assert_eq!(written(Dialect::Postgres, &one()), "(quietus_0.\"id\" = CAST($1 AS bigint))");
         assert_eq!(
-            written(Dialect::Sqlite, &one().negate()),
-            "(quietus_0.\"id\" <> ? OR quietus_0.\"id\" IS NULL)"
+            written(Dialect::Postgres, &one().negate()),
+            "(quietus_0.\"id\" <> CAST($1 AS bigint) OR quietus_0.\"id\" IS NULL)"
+        );
+        assert_eq!(
+            written(Dialect::Sqlite, &one()),
+            "((quietus_0.\"id\" = ? AND typeof(quietus_0.\"id\") IN ('integer', 'real')))"
         );
         let seen = Predicate::Absent(FieldRef::own("seen"));
         assert_eq!(
             written(Dialect::MariaDb, &Predicate::Not(Box::new(Predicate::All(vec![one(), seen])))),
-            "((`children`.`id` <> ? OR `children`.`id` IS NULL) OR `children`.`seen` IS NOT NULL)"
+            "((`children`.`id` <> ? OR `children`.`id` IS NULL) OR (`children`.`seen` IS NOT NULL \
+             AND DAYOFMONTH(`children`.`seen`) > 0 AND MONTH(`children`.`seen`) > 0))"
         );
     }
 

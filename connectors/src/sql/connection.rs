@@ -18,8 +18,7 @@ use sqlx::postgres::{
 };
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteRow};
 use sqlx::{
-    AssertSqlSafe, Column as _, ConnectOptions, Connection, Row as _, Type, TypeInfo as _,
-    ValueRef as _,
+    AssertSqlSafe, ConnectOptions, Connection, Row as _, Type, TypeInfo as _, ValueRef as _,
 };
 
 use crate::order::Pace;
@@ -113,7 +112,7 @@ impl Target {
             session.command(&setting).await?;
         }
         if let Session::MariaDb(_) = session {
-            session.mariadb_statement_timeout(pace).await?;
+            session.mariadb_bounds(pace).await?;
         }
         Ok(session)
     }
@@ -165,18 +164,21 @@ impl Session {
     }
 
     /// MariaDB bounds every statement, MySQL only reading ones; which it is shows in the setting
-    /// that it knows.
-    async fn mariadb_statement_timeout(&mut self, pace: &Pace) -> Result<(), Fault> {
+    /// that it knows. Nothing but this time bounds a recursive query.
+    async fn mariadb_bounds(&mut self, pace: &Pace) -> Result<(), Fault> {
         let found = self
             .fetch(&Fragment::raw("SHOW VARIABLES WHERE variable_name = 'max_statement_time'"))
             .await?;
         let milliseconds = pace.statement_timeout_ms;
         if found.is_empty() {
-            self.command(&format!("SET SESSION max_execution_time = {milliseconds}")).await
+            self.command(&format!("SET SESSION max_execution_time = {milliseconds}")).await?;
+            self.command("SET SESSION cte_max_recursion_depth = 4294967295").await
         } else {
             let seconds = milliseconds / 1000;
             let rest = milliseconds % 1000;
-            self.command(&format!("SET SESSION max_statement_time = {seconds}.{rest:03}")).await
+            self.command(&format!("SET SESSION max_statement_time = {seconds}.{rest:03}")).await?;
+            // Beyond its limit MariaDB answers with what a recursive query has found so far.
+            self.command("SET SESSION max_recursive_iterations = 4294967295").await
         }
     }
 
@@ -341,52 +343,60 @@ fn postgres_query<'q>(text: AssertSqlSafe<String>, binds: &[Cell]) -> PostgresQu
     query
 }
 
+/// Binds values where times are written as text.
+macro_rules! bound {
+    ($query:expr, $binds:expr) => {{
+        let mut query = $query;
+        for bind in $binds {
+            query = match bind {
+                Cell::Null | Cell::Moment(_) | Cell::WallClock(_) | Cell::Day(_) => {
+                    query.bind(None::<String>)
+                }
+                Cell::Integer(number) => query.bind(*number),
+                Cell::Real(number) => query.bind(*number),
+                Cell::Text(text) => query.bind(text.clone()),
+                Cell::Bytes(bytes) => query.bind(bytes.clone()),
+            };
+        }
+        query
+    }};
+}
+
 fn mariadb_query<'q>(text: AssertSqlSafe<String>, binds: &[Cell]) -> MariaDbQuery<'q> {
     // Closing a statement has no answer, and the next one would wait for a delayed acknowledgement
     // (40 ms each); the cache of prepared statements is bounded.
-    let mut query = sqlx::query(text).persistent(true);
-    for bind in binds {
-        query = match bind {
-            // Times are written as text for these two.
-            Cell::Null | Cell::Moment(_) | Cell::WallClock(_) | Cell::Day(_) => {
-                query.bind(None::<String>)
-            }
-            Cell::Integer(number) => query.bind(*number),
-            Cell::Real(number) => query.bind(*number),
-            Cell::Text(text) => query.bind(text.clone()),
-            Cell::Bytes(bytes) => query.bind(bytes.clone()),
-        };
-    }
-    query
+    bound!(sqlx::query(text).persistent(true), binds)
 }
 
 fn sqlite_query<'q>(text: AssertSqlSafe<String>, binds: &[Cell]) -> SqliteQuery<'q> {
-    let mut query = sqlx::query(text).persistent(false);
-    for bind in binds {
-        query = match bind {
-            // Times are written as text for these two.
-            Cell::Null | Cell::Moment(_) | Cell::WallClock(_) | Cell::Day(_) => {
-                query.bind(None::<String>)
-            }
-            Cell::Integer(number) => query.bind(*number),
-            Cell::Real(number) => query.bind(*number),
-            Cell::Text(text) => query.bind(text.clone()),
-            Cell::Bytes(bytes) => query.bind(bytes.clone()),
-        };
+    bound!(sqlx::query(text).persistent(false), binds)
+}
+
+/// Every value of a row, told by the type of the value and not of its column: SQLite keeps one for
+/// each value.
+fn cells<R>(
+    row: &R,
+    read: impl Fn(&str, usize) -> Result<Cell, sqlx::Error>,
+) -> Result<Vec<Cell>, sqlx::Error>
+where
+    R: sqlx::Row,
+    usize: sqlx::ColumnIndex<R>,
+{
+    let mut cells = Vec::with_capacity(row.len());
+    for index in 0..row.len() {
+        let value = row.try_get_raw(index)?;
+        cells.push(if value.is_null() {
+            Cell::Null
+        } else {
+            read(value.type_info().name(), index)?
+        });
     }
-    query
+    Ok(cells)
 }
 
 fn postgres_row(row: &PgRow) -> Result<Vec<Cell>, sqlx::Error> {
-    let mut cells = Vec::with_capacity(row.len());
-    for column in row.columns() {
-        let index = column.ordinal();
-        let value = row.try_get_raw(index)?;
-        if value.is_null() {
-            cells.push(Cell::Null);
-            continue;
-        }
-        cells.push(match value.type_info().name() {
+    cells(row, |name, index| {
+        Ok(match name {
             "BOOL" => Cell::Integer(i64::from(row.try_get::<bool, _>(index)?)),
             "INT2" => Cell::Integer(i64::from(row.try_get::<i16, _>(index)?)),
             "INT4" => Cell::Integer(i64::from(row.try_get::<i32, _>(index)?)),
@@ -394,22 +404,13 @@ fn postgres_row(row: &PgRow) -> Result<Vec<Cell>, sqlx::Error> {
             "FLOAT8" => Cell::Real(row.try_get::<f64, _>(index)?),
             "BYTEA" => Cell::Bytes(row.try_get::<Vec<u8>, _>(index)?),
             _ => Cell::Text(row.try_get_unchecked::<String, _>(index)?),
-        });
-    }
-    Ok(cells)
+        })
+    })
 }
 
 fn mariadb_row(row: &MySqlRow) -> Result<Vec<Cell>, sqlx::Error> {
-    let mut cells = Vec::with_capacity(row.len());
-    for column in row.columns() {
-        let index = column.ordinal();
-        let value = row.try_get_raw(index)?;
-        if value.is_null() {
-            cells.push(Cell::Null);
-            continue;
-        }
-        let name = value.type_info().name().to_owned();
-        cells.push(if name.ends_with("UNSIGNED") {
+    cells(row, |name, index| {
+        Ok(if name.ends_with("UNSIGNED") {
             let number = row.try_get_unchecked::<u64, _>(index)?;
             i64::try_from(number).map_or_else(|_| Cell::Text(number.to_string()), Cell::Integer)
         } else if name.contains("INT") || name == "BOOLEAN" {
@@ -420,28 +421,17 @@ fn mariadb_row(row: &MySqlRow) -> Result<Vec<Cell>, sqlx::Error> {
             Cell::Bytes(row.try_get_unchecked::<Vec<u8>, _>(index)?)
         } else {
             Cell::Text(row.try_get_unchecked::<String, _>(index)?)
-        });
-    }
-    Ok(cells)
+        })
+    })
 }
 
 fn sqlite_row(row: &SqliteRow) -> Result<Vec<Cell>, sqlx::Error> {
-    let mut cells = Vec::with_capacity(row.len());
-    for column in row.columns() {
-        let index = column.ordinal();
-        let value = row.try_get_raw(index)?;
-        if value.is_null() {
-            cells.push(Cell::Null);
-            continue;
-        }
-        // The type of the value and not of the column: SQLite keeps one for each value.
-        let name = value.type_info().name().to_owned();
-        cells.push(match name.as_str() {
+    cells(row, |name, index| {
+        Ok(match name {
             "INTEGER" => Cell::Integer(row.try_get_unchecked::<i64, _>(index)?),
             "REAL" => Cell::Real(row.try_get_unchecked::<f64, _>(index)?),
             "BLOB" => Cell::Bytes(row.try_get_unchecked::<Vec<u8>, _>(index)?),
             _ => Cell::Text(row.try_get_unchecked::<String, _>(index)?),
-        });
-    }
-    Ok(cells)
+        })
+    })
 }

@@ -15,7 +15,7 @@ use crate::sql::connection::Session;
 use crate::sql::delete::due;
 use crate::sql::faults::{misconfigured, within};
 use crate::sql::fragment::Fragment;
-use crate::sql::order_of_deletion::{Group, groups};
+use crate::sql::order_of_deletion::{Group, components, groups};
 use crate::sql::progress_table::{FINISHED, Position, ProgressTable};
 use crate::sql::restrict::Way;
 use crate::sql::scene::Scene;
@@ -121,7 +121,7 @@ impl Run<'_> {
         for &one in &active {
             steps.push((name("count", one), Step::Count(one)));
         }
-        for &one in &active {
+        for one in children_first(&self.scene) {
             for (index, treatment) in self.order.instructions[one].treatments.iter().enumerate() {
                 let name = format!("{} {index} {}", name("treat", one), treatment.category);
                 steps.push((name, Step::Treat(one, index)));
@@ -173,6 +173,23 @@ impl Run<'_> {
         entry.held = counts.last().map_or(0, crate::sql::fragment::Cell::count);
         Ok(Flow::Finished)
     }
+}
+
+/// Collections to treat, those before their parents that reach them by a link. A hold may find its
+/// person by a parent's field, and one that comes while the order is under way must still find it.
+fn children_first(scene: &Scene<'_>) -> Vec<usize> {
+    let active = scene.active();
+    let children: Vec<Vec<usize>> = active
+        .iter()
+        .map(|&parent| {
+            let links_here = |child: &usize| {
+                let mut links = scene.instruction(*child).links.iter();
+                links.any(|link| scene.instruction_of(&link.to) == Some(parent))
+            };
+            (0..active.len()).filter(|&index| links_here(&active[index])).collect()
+        })
+        .collect();
+    components(&children).into_iter().flatten().map(|index| active[index]).collect()
 }
 
 type Left = Option<(Vec<String>, Fragment)>;

@@ -44,11 +44,11 @@ pub(crate) fn fault(dialect: Dialect, doing: Doing, error: sqlx::Error) -> Fault
     match &error {
         sqlx::Error::Database(database) => {
             let code = code(dialect, database.as_ref());
-            if doing == Doing::Deletion && still_referred(dialect, &code) {
+            if doing == Doing::Deletion && still_referred(dialect, &code, database.message()) {
                 return transient(format!(
                     "{} answered `{code}`: a record that is being deleted has just been referred to{}",
                     dialect.product(),
-                    names(database.as_ref())
+                    names(dialect, &code, database.as_ref())
                 ));
             }
             database_fault(dialect, &code, database.as_ref())
@@ -88,17 +88,20 @@ fn lost(dialect: Dialect, doing: Doing) -> Fault {
     }
 }
 
-/// The code says that a foreign key forbids a deletion.
-fn still_referred(dialect: Dialect, code: &str) -> bool {
+/// The code says that a foreign key forbids a deletion. SQLite gives one code to its own `RESTRICT`
+/// and to an application's trigger, which would refuse for good.
+fn still_referred(dialect: Dialect, code: &str, message: &str) -> bool {
     match dialect {
         Dialect::Postgres => matches!(code, "23503" | "23001"),
         Dialect::MariaDb => matches!(code, "1451" | "1217"),
-        Dialect::Sqlite => matches!(code, "787" | "1811"),
+        Dialect::Sqlite => {
+            code == "787" || (code == "1811" && message == "FOREIGN KEY constraint failed")
+        }
     }
 }
 
 fn database_fault(dialect: Dialect, code: &str, error: &dyn DatabaseError) -> Fault {
-    let names = names(error);
+    let names = names(dialect, code, error);
     let product = dialect.product();
     match class(dialect, code) {
         Class::Transient(why) => transient(format!("{product} answered `{code}`: {why}{names}")),
@@ -118,11 +121,23 @@ fn code(dialect: Dialect, error: &dyn DatabaseError) -> String {
     error.code().map_or_else(|| "unknown".to_owned(), Cow::into_owned)
 }
 
-fn names(error: &dyn DatabaseError) -> String {
+fn names(dialect: Dialect, code: &str, error: &dyn DatabaseError) -> String {
     let table = error.table().map(|name| format!(", table `{name}`"));
-    let constraint = error.constraint().or_else(|| named_constraint(error.message()));
+    let in_message = || named_constraint(error.message()).filter(|_| by_itself(dialect, code));
+    let constraint = error.constraint().or_else(in_message);
     let constraint = constraint.map(|name| format!(", constraint `{name}`"));
     [table, constraint].into_iter().flatten().collect()
+}
+
+/// The database wrote the message of this code itself and puts no value before the constraint's
+/// name. An application's trigger may say anything.
+fn by_itself(dialect: Dialect, code: &str) -> bool {
+    match dialect {
+        Dialect::Postgres => false,
+        Dialect::MariaDb => matches!(code, "1216" | "1217" | "1451" | "1452" | "3819" | "4025"),
+        // CHECK, NOT NULL, PRIMARY KEY, UNIQUE and row number.
+        Dialect::Sqlite => matches!(code, "275" | "1299" | "1555" | "2067" | "2579"),
+    }
 }
 
 /// The constraint that a message of MariaDB or SQLite names, from the forms of message that hold

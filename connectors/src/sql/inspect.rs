@@ -94,7 +94,9 @@ fn read(
             let bytes = operand.column.class == FieldType::Binary;
             let text = match (operand.dialect, bytes) {
                 (Dialect::Postgres, false) => format!("CAST({} AS text)", operand.name),
-                (Dialect::MariaDb, false) => format!("CAST({} AS CHAR)", operand.name),
+                (Dialect::MariaDb, false) => {
+                    format!("CAST({} AS CHAR)", operand.mariadb_readable())
+                }
                 _ => operand.name.clone(),
             };
             Ok((text, operand.mapped.clone(), bytes))

@@ -41,14 +41,14 @@ impl Operand<'_> {
 
     /// The forms in which a list has a value; none where no record could hold it.
     fn list_entries(&self, value: &Value) -> Result<Vec<Fragment>, Fault> {
-        if overlong(self, value)? {
+        if impossible(self, value)? {
             return Ok(Vec::new());
         }
         let kept_as_text = self.dialect == Dialect::Sqlite && !self.epoch();
         if kept_as_text && self.mapped.field_type == FieldType::Timestamp {
             return self.sqlite_moment_entries(value);
         }
-        Ok(self.constant(value)?.into_iter().collect())
+        self.forms(value)
     }
 
     /// The type of the list's column.
@@ -215,12 +215,29 @@ fn inserts(
         .collect())
 }
 
-/// Longer than any value of the field can be.
-fn overlong(operand: &Operand<'_>, value: &Value) -> Result<bool, Fault> {
+/// MariaDB: the character set of the column has every character of the text. Of sets that are not
+/// named here the system itself is asked, which fails for an entry that it cannot write.
+fn writable(operand: &Operand<'_>, text: &str) -> bool {
+    let charset = operand.column.collation.as_ref().map_or("", |(charset, _)| charset.as_str());
+    match charset {
+        "ascii" => text.is_ascii(),
+        "utf8" | "utf8mb3" | "ucs2" => text.chars().all(|one| u32::from(one) <= 0xffff),
+        // Code page 1252, whose five gaps the system fills with the control characters of the place.
+        "latin1" => text.chars().all(|one| {
+            matches!(one, '\0'..='\u{7f}' | '\u{81}' | '\u{8d}' | '\u{8f}' | '\u{90}' | '\u{9d}')
+                || ('\u{a0}'..='\u{ff}').contains(&one)
+                || "\u{20ac}\u{201a}\u{192}\u{201e}\u{2026}\u{2020}\u{2021}\u{2c6}\u{2030}\u{160}\u{2039}\u{152}\u{17d}\u{2018}\u{2019}\u{201c}\u{201d}\u{2022}\u{2013}\u{2014}\u{2dc}\u{2122}\u{161}\u{203a}\u{153}\u{17e}\u{178}".contains(one)
+        }),
+        _ => true,
+    }
+}
+
+/// Longer than any value of the field can be, or not to be written in it at all.
+fn impossible(operand: &Operand<'_>, value: &Value) -> Result<bool, Fault> {
     let Value::Text(text) = value else { return Ok(false) };
     let characters = text.chars().count();
     let most = operand.column.length.and_then(|length| usize::try_from(length).ok());
-    if most.is_some_and(|most| characters > most) {
+    if most.is_some_and(|most| characters > most) || !writable(operand, text) {
         return Ok(true);
     }
     if operand.dialect == Dialect::MariaDb && characters > INDEXED_CHARACTERS {

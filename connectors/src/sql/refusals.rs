@@ -35,9 +35,54 @@ pub(crate) fn find(scene: &Scene<'_>) -> Vec<String> {
         }
         restriction(scene, position, table, &mut reasons);
     }
+    one_table_each(scene, &mut reasons);
+    links(scene, &mut reasons);
     steering::find(scene, &mut reasons);
     reasons.dedup();
     reasons
+}
+
+/// Conditions and holds of a table are those of one instruction.
+fn one_table_each(scene: &Scene<'_>, reasons: &mut Vec<String>) {
+    for position in 0..scene.order.instructions.len() {
+        let first = scene.table_position(position).and_then(|one| scene.instruction_for_table(one));
+        if let Some(first) = first.filter(|&first| first != position) {
+            reasons.push(format!(
+                "`{}` and `{}` are one table of the system: map it once",
+                scene.instruction(first).collection,
+                scene.instruction(position).collection
+            ));
+        }
+    }
+}
+
+/// MariaDB compares a text with a number by what the text begins with: `12abc` would be 12. SQLite
+/// compares them as they are, and PostgreSQL not at all.
+fn links(scene: &Scene<'_>, reasons: &mut Vec<String>) {
+    if scene.dialect != Dialect::MariaDb {
+        return;
+    }
+    for (position, link) in scene.needed_links() {
+        let parent = scene.instruction_of(&link.to).and_then(|to| scene.table_position(to));
+        let (Some(child), Some(parent)) = (scene.table_position(position), parent) else {
+            continue;
+        };
+        for (own, other) in &link.fields {
+            let sides = [scene.table(child).column(own), scene.table(parent).column(other)];
+            let texts = sides.into_iter().flatten().filter(|one| one.class == FieldType::Text);
+            let numbers = sides.into_iter().flatten().filter(|one| {
+                use FieldType as T;
+                matches!(one.class, T::Integer | T::Decimal | T::Float | T::Boolean)
+            });
+            if texts.count() > 0 && numbers.count() > 0 {
+                reasons.push(format!(
+                    "link `{}.{}` compares text with numbers (`{own}` with `{other}`), and MariaDB takes `12abc` for 12: give both fields one type",
+                    scene.instruction(position).collection,
+                    link.name
+                ));
+            }
+        }
+    }
 }
 
 fn collection(

@@ -10,6 +10,7 @@ use crate::sql::dialect::Dialect;
 use crate::sql::faults::misconfigured;
 use crate::sql::fragment::Fragment;
 use crate::sql::reference_watch::Removal;
+use crate::sql::treat::clocks_kept;
 use crate::sql::windows::{Flow, Job, Run, Statements};
 use crate::value::{FieldType, Value};
 
@@ -125,8 +126,12 @@ impl Run<'_> {
                 let mut conditions = bounds;
                 conditions.extend(due(compiler, place, instruction, way)?);
                 let name = compiler.dialect().quote(field)?;
-                let statement = flag_value(compiler, place, field, way)?
-                    .within(&format!("UPDATE {from} SET {name} = "), " WHERE ")
+                let mut assignments = vec![
+                    flag_value(compiler, place, field, way)?.within(&format!("{name} = "), ""),
+                ];
+                assignments.extend(clocks_kept(compiler, place, &[field])?);
+                let statement = Fragment::join(assignments, ", ")
+                    .within(&format!("UPDATE {from} SET "), " WHERE ")
                     .and(Fragment::all(conditions));
                 Ok(Statements { before: Vec::new(), counted: vec![statement] })
             };

@@ -122,6 +122,14 @@ impl<'o> Scene<'o> {
         alike && blocker.fields.len() == blocker.to_fields.len() && !child.indexed(&blocker.fields)
     }
 
+    /// Links that decide something, with the position of their instruction.
+    pub(crate) fn needed_links(&self) -> impl Iterator<Item = (usize, &'o Link)> {
+        self.needed.iter().filter_map(|(position, name)| {
+            let links = &self.instruction(*position).links;
+            Some((*position, links.iter().find(|link| link.name == *name)?))
+        })
+    }
+
     /// The number of the set in which the keys of an unindexed referrer are gathered.
     pub(crate) fn gathered(&self, parent: usize, blocker: &Blocker) -> Option<usize> {
         self.unindexed.iter().position(|(table, one)| *table == parent && one == blocker)

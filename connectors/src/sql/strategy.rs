@@ -72,6 +72,12 @@ fn constant(operand: &Operand<'_>, value: &Value) -> Result<Change, Fault> {
     let right = operand.constant(value)?.ok_or_else(|| misfit(operand, "constant"))?;
     let name = operand.name.as_str();
     let textual = matches!(operand.column.class, FieldType::Text | FieldType::Json);
+    // As the column will keep it: rounded to its decimals, or with the blanks of its JSON.
+    let right = if operand.dialect == Dialect::Postgres {
+        right.within("CAST(", &format!(" AS {})", operand.column.native))
+    } else {
+        right
+    };
     let pending = match operand.dialect {
         Dialect::Postgres if textual => Fragment::raw(format!("CAST({name} AS text)"))
             .then(" IS DISTINCT FROM ")
@@ -86,12 +92,7 @@ fn constant(operand: &Operand<'_>, value: &Value) -> Result<Change, Fault> {
         .within("(NOT (", "))"),
         _ => operand.dialect.distinct(Fragment::raw(name), right.clone()),
     };
-    let value = if operand.dialect == Dialect::Postgres && operand.column.by_text {
-        right.within("CAST(", &format!(" AS {})", operand.column.native))
-    } else {
-        right
-    };
-    Ok(Change { value, pending })
+    Ok(Change { value: right, pending })
 }
 
 fn unique(operand: &Operand<'_>, prefix: &str) -> Change {
@@ -175,10 +176,17 @@ fn mariadb_truncated(operand: &Operand<'_>, unit: Unit) -> Option<String> {
             "TIMESTAMPDIFF(SECOND, '1970-01-01', DATE_FORMAT(DATE_ADD('1970-01-01', INTERVAL {seconds} SECOND), '{format}'))"
         )
     };
+    // A day of zeros has no month that could stay.
+    let unless_zero = |truncated: String| match operand.mariadb_known() {
+        Some(known) => format!("CASE WHEN {known} THEN {truncated} ELSE {name} END"),
+        None => truncated,
+    };
     match (operand.column.class, operand.mapped.stored) {
-        (FieldType::Date, _) => Some(format!("CAST(DATE_FORMAT({name}, '{format}') AS DATE)")),
+        (FieldType::Date, _) => {
+            Some(unless_zero(format!("CAST(DATE_FORMAT({name}, '{format}') AS DATE)")))
+        }
         (FieldType::Timestamp, _) => {
-            Some(format!("CAST(DATE_FORMAT({name}, '{format}') AS DATETIME(6))"))
+            Some(unless_zero(format!("CAST(DATE_FORMAT({name}, '{format}') AS DATETIME(6))")))
         }
         (FieldType::Integer, Stored::EpochSeconds) => Some(epoch(name)),
         (FieldType::Integer, Stored::EpochMilliseconds) => {

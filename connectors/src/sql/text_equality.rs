@@ -74,6 +74,9 @@ impl Operand<'_> {
         right: Fragment,
         equality: Equality,
     ) -> Fragment {
+        if self.sqlite_number() {
+            return self.sqlite_compare_number(comparison, right);
+        }
         let own = Fragment::raw(format!("{} {} ", self.bare(), sign(comparison)));
         let exact = equality == Equality::Exact && self.blind();
         match comparison {

@@ -44,6 +44,23 @@ pub(crate) fn due(
     Ok(conditions)
 }
 
+/// Assignments that leave every clock as it is which the system would set to now with any change:
+/// were it the starting point of another category, that one would not be due any more.
+pub(crate) fn clocks_kept(
+    compiler: &Compiler<'_, '_>,
+    place: &Place,
+    written: &[&str],
+) -> Result<Vec<Fragment>, Fault> {
+    let mut assignments = Vec::new();
+    for column in compiler.scene.table(place.table).columns.iter().filter(|one| one.touched) {
+        if !written.contains(&column.name.as_str()) {
+            let name = compiler.dialect().quote(&column.name)?;
+            assignments.push(Fragment::raw(format!("{name} = {name}")));
+        }
+    }
+    Ok(assignments)
+}
+
 impl Run<'_> {
     /// Treats one category of one collection.
     pub(crate) async fn treat(
@@ -68,6 +85,9 @@ impl Run<'_> {
                     let name = compiler.dialect().quote(&field.field)?;
                     assignments.push(value.within(&format!("{name} = "), ""));
                 }
+                let written: Vec<&str> =
+                    treatment.fields.iter().map(|treated| treated.field.as_str()).collect();
+                assignments.extend(clocks_kept(compiler, place, &written)?);
                 let mut conditions = bounds;
                 conditions.extend(due(compiler, place, treatment, &one.held)?);
                 let statement = Fragment::join(assignments, ", ")

@@ -27,7 +27,7 @@ pub(crate) struct Operand<'a> {
 impl Operand<'_> {
     /// The type that decides how a value is written. SQLite's columns have no firm type, so there
     /// the data map decides.
-    fn class(&self) -> FieldType {
+    pub(crate) fn class(&self) -> FieldType {
         if self.dialect == Dialect::Sqlite && self.mapped.field_type != FieldType::Other {
             if self.mapped.field_type == FieldType::Uuid && self.column.class == FieldType::Binary {
                 return FieldType::Binary;
@@ -81,11 +81,17 @@ impl Operand<'_> {
 
     /// The column has a value that can be read.
     pub(crate) fn present(&self) -> Fragment {
+        if let Some(known) = self.mariadb_known() {
+            return Fragment::raw(format!("({} IS NOT NULL AND {known})", self.name));
+        }
         Fragment::raw(format!("{} IS NOT NULL", self.content()))
     }
 
     /// The column has no value that can be read.
     pub(crate) fn absent(&self) -> Fragment {
+        if let Some(known) = self.mariadb_known() {
+            return Fragment::raw(format!("({} IS NULL OR NOT ({known}))", self.name));
+        }
         Fragment::raw(format!("{} IS NULL", self.content()))
     }
 
@@ -112,8 +118,18 @@ impl Operand<'_> {
             (FieldType::Date, Value::Date(day)) => return self.day(sign, *day),
             _ => {}
         }
-        let right = self.constant(value)?.ok_or_else(|| self.misfit(value.type_name()))?;
-        Ok(self.plain_compare(comparison, right, equality))
+        let forms = self.forms(value)?;
+        if forms.is_empty() {
+            return Err(self.misfit(value.type_name()));
+        }
+        let compared =
+            forms.into_iter().map(|right| self.plain_compare(comparison, right, equality));
+        // A value that can be written in several forms is none of them, or one of them.
+        Ok(if comparison == Comparison::NotEqual {
+            Fragment::all(compared.collect())
+        } else {
+            Fragment::any(compared.collect())
+        })
     }
 
     fn misfit(&self, what: &str) -> Fault {
@@ -152,11 +168,17 @@ impl Operand<'_> {
             (_, true) => self.typed(utc_text(moment)),
             (_, false) => self.typed(civil_text(local)),
         };
-        Ok(Fragment::raw(format!("{} {sign} ", self.name)).and(right))
+        Ok(self.mariadb_where_known(Fragment::raw(format!("{} {sign} ", self.name)).and(right)))
     }
 
     fn epoch_compare(&self, sign: &str, moment: Timestamp) -> Fragment {
         let number = self.epoch_number(moment);
+        // The number was rounded down, so that it lies before the moment itself.
+        let sign = match sign {
+            "<" if !self.whole_epoch(moment) => "<=",
+            ">=" if !self.whole_epoch(moment) => ">",
+            sign => sign,
+        };
         let left =
             if self.dialect == Dialect::Sqlite { self.sqlite_epoch() } else { self.name.clone() };
         Fragment::raw(format!("{left} {sign} ")).and(self.integer(number))
@@ -164,11 +186,16 @@ impl Operand<'_> {
 
     /// Rounded down, so that a record is never due too early.
     fn epoch_number(&self, moment: Timestamp) -> i64 {
-        if self.mapped.stored == Stored::EpochSeconds {
-            moment.as_nanosecond().div_euclid(1_000_000_000).try_into().unwrap_or(i64::MIN)
-        } else {
-            moment.as_nanosecond().div_euclid(1_000_000).try_into().unwrap_or(i64::MIN)
-        }
+        moment.as_nanosecond().div_euclid(self.epoch_unit()).try_into().unwrap_or(i64::MIN)
+    }
+
+    fn whole_epoch(&self, moment: Timestamp) -> bool {
+        moment.as_nanosecond().rem_euclid(self.epoch_unit()) == 0
+    }
+
+    /// Nanoseconds.
+    fn epoch_unit(&self) -> i128 {
+        if self.mapped.stored == Stored::EpochSeconds { 1_000_000_000 } else { 1_000_000 }
     }
 
     fn integer(&self, number: i64) -> Fragment {
@@ -197,7 +224,7 @@ impl Operand<'_> {
         } else {
             self.typed(day.to_string())
         };
-        Ok(Fragment::raw(format!("{} {sign} ", self.name)).and(right))
+        Ok(self.mariadb_where_known(Fragment::raw(format!("{} {sign} ", self.name)).and(right)))
     }
 
     /// Text in the form of the column's own type.
@@ -430,7 +457,12 @@ fn bytes(value: &Value) -> Option<Vec<u8>> {
 }
 
 fn is_address(text: &str) -> bool {
-    text.split('/').next().is_some_and(|address| address.parse::<std::net::IpAddr>().is_ok())
+    let (address, bits) = text.split_once('/').unwrap_or((text, "0"));
+    address.parse::<std::net::IpAddr>().is_ok_and(|address| {
+        let most = if address.is_ipv4() { 32 } else { 128 };
+        bits.bytes().all(|byte| byte.is_ascii_digit())
+            && bits.parse::<u8>().is_ok_and(|bits| bits <= most)
+    })
 }
 
 #[cfg(test)]

@@ -33,20 +33,8 @@ pub fn draft(fixture: &Fixture, text: &str) -> Draft {
     let (collection, fields) = text.split_once(':').expect("`collection: fields`");
     let collection = collection.trim();
     Draft(Instruction {
-        collection: collection.to_owned(),
-        source: fixture.kind.source(collection),
-        key: vec!["id".to_owned()],
         fields: fields.split(',').map(mapped_field).collect(),
-        links: Vec::new(),
-        treatments: Vec::new(),
-        delete_when: Predicate::Never,
-        restrict_when: Predicate::Never,
-        lift_when: Predicate::Never,
-        restriction: None,
-        held: Predicate::Never,
-        partitions: PartitionPolicy::Records,
-        probes: Vec::new(),
-        keep: false,
+        ..Instruction::idle(collection, fixture.kind.source(collection), ["id"])
     })
 }
 

@@ -16,6 +16,7 @@ mod drafting;
 mod drift;
 mod fixture;
 mod keys;
+mod legacy;
 mod links;
 mod locks;
 mod logic;
@@ -26,6 +27,7 @@ mod references;
 mod restriction;
 mod resume;
 mod scope;
+mod steering;
 mod strategies;
 mod verification;
 
@@ -58,6 +60,13 @@ conformance! {
         keys::keys_of_bytes,
         keys::keys_of_days_moments_and_decimals,
         keys::keys_of_several_fields,
+        legacy::a_uuid_kept_as_text_is_known_in_every_form,
+        legacy::a_link_between_text_and_numbers_is_refused,
+        legacy::a_constant_that_the_column_rewrites_is_done_once,
+        legacy::whole_seconds_compare_exactly_with_fractions,
+        legacy::a_constraint_is_not_named_by_what_an_application_says,
+        legacy::a_chain_of_more_than_a_thousand_links_is_counted_to_its_end,
+        legacy::one_table_under_two_names_is_refused,
         links::the_starting_point_may_be_two_levels_up,
         links::a_needed_link_keeps_the_parent,
         links::negation_through_a_link_holds_without_a_parent,
@@ -105,6 +114,12 @@ conformance! {
         scope::constants_are_values_and_never_sql,
         scope::lists_of_ten_thousand_keys,
         scope::an_empty_order_and_an_absent_subject_are_done_with_zero,
+        steering::a_hold_through_a_collections_own_link_is_not_cleared,
+        steering::a_start_through_a_collections_own_link_is_not_cleared,
+        steering::a_held_category_of_a_linked_person_stays,
+        steering::a_held_category_of_a_person_who_is_not_held_is_refused,
+        steering::who_reads_a_field_is_treated_before_it_goes,
+        steering::a_replacement_that_a_list_could_name_is_refused,
         strategies::null_empties_every_type,
         strategies::constants_of_every_type,
         strategies::days_and_moments_lose_their_detail,
@@ -129,6 +144,7 @@ conformance! {
         reach::wrong_credentials_are_misconfigured_and_not_printed,
         reach::an_unreachable_server_is_transient,
         reach::missing_privileges_are_named,
+        reach::a_missing_right_to_temporary_tables_is_named,
         reach::a_broken_connection_is_never_done,
         locks::gives_way_to_a_lock_and_finishes_later,
         locks::applications_do_not_queue_behind_the_connector,
@@ -143,8 +159,14 @@ conformance! {
         partitions::dropping_gives_way_to_a_reader,
         catalogue::describes_partitions_once,
     }
-    mariadb {}
+    mariadb {
+        legacy::a_day_of_zeros_is_never_due,
+        legacy::a_treatment_is_no_activity,
+        legacy::an_entry_beyond_the_character_set_names_nobody,
+    }
     sqlite {
+        legacy::a_uuid_kept_as_bytes_in_a_column_of_text_is_known,
+        legacy::numbers_in_columns_of_text_compare_as_numbers,
         reach::a_file_that_is_no_database_is_misconfigured,
         dates::text_that_is_no_moment_is_never_due,
         locks::gives_way_to_another_writer,

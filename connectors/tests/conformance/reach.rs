@@ -1,8 +1,8 @@
 //! Reaching a system: credentials, networks, privileges, and what a fault may say.
 
-use quietus_connectors::{Fault, Receipt, kinds, open};
+use quietus_connectors::{Fault, FieldType, Health, Receipt, kinds, open};
 
-use crate::drafting::{CUTOFF, Onward, done, draft, due, order};
+use crate::drafting::{CUTOFF, Onward, done, draft, due, list, listed, order};
 use crate::fixture::{Fixture, Kind, settings};
 use crate::scope::{PEOPLE, twenty_people};
 
@@ -129,6 +129,62 @@ pub async fn missing_privileges_are_named(fixture: &Fixture) {
     let fault = executed.expect_err("it may not delete");
     assert!(matches!(fault, Fault::Misconfigured { .. }), "{fault:?}");
     assert_eq!(fixture.ids("people").await.len(), 20);
+}
+
+/// A user who may change the table and keep no lists beside it: `check` says what to grant.
+pub async fn a_missing_right_to_temporary_tables_is_named(fixture: &Fixture) {
+    twenty_people(fixture).await;
+    let keeper = format!("keeper_{}", fixture.database.replace("quietus_test_", ""));
+    let database = &fixture.database;
+    let (create, grant, remove) = if fixture.kind == Kind::Postgresql {
+        (
+            format!(
+                "CREATE ROLE {keeper} LOGIN PASSWORD 'secret';
+                 GRANT SELECT, UPDATE, DELETE ON people TO {keeper};
+                 GRANT CREATE ON SCHEMA public TO {keeper};
+                 REVOKE TEMPORARY ON DATABASE {database} FROM PUBLIC"
+            ),
+            format!("GRANT TEMPORARY ON DATABASE {database} TO {keeper}"),
+            format!("DROP OWNED BY {keeper}; DROP ROLE {keeper}"),
+        )
+    } else {
+        let user = format!("{keeper}@'127.0.0.1'");
+        (
+            format!(
+                "CREATE USER {user} IDENTIFIED BY 'secret';
+                 GRANT SELECT, DELETE, CREATE ON {database}.* TO {user}"
+            ),
+            format!("GRANT UPDATE, CREATE TEMPORARY TABLES ON {database}.* TO {user}"),
+            format!("DROP USER {user}"),
+        )
+    };
+    fixture.verbatim(&create).await;
+    let url = with_credentials(fixture, &keeper, "secret");
+    let connector = open(fixture.kind.name(), settings(&url)).expect("not connected yet");
+    let plain = || draft(fixture, PEOPLE).clear("contact", due("left_at", CUTOFF), &["email"]);
+    let without_lists = order("plain", [plain()]);
+    let mut with_list = order("lists", [plain().held(listed(&["id"], 0))]);
+    with_list.lists = vec![list(&[FieldType::Integer], Vec::new())];
+    let unneeded = connector.check(&without_lists).await;
+    let before = connector.check(&with_list).await;
+    let refused = connector.preview(&with_list).await;
+    fixture.verbatim(&grant).await;
+    let after = connector.check(&with_list).await;
+    let previewed = connector.preview(&with_list).await;
+    fixture.verbatim(&remove).await;
+    let missing = |health: Result<Health, Fault>| health.expect("reached").missing_privileges;
+    let unneeded = missing(unneeded).join("; ");
+    assert!(!unneeded.contains("TEMPORARY"), "{unneeded}");
+    let before = missing(before).join("; ");
+    let wanted = match fixture.kind {
+        Kind::Postgresql => format!("grant TEMPORARY on database \"{database}\""),
+        _ => format!("grant CREATE TEMPORARY TABLES on `{database}`.*"),
+    };
+    assert!(before.contains(&wanted), "{before}");
+    assert_eq!(fixture.kind == Kind::Mariadb, before.contains("grant UPDATE on `people`"));
+    assert!(matches!(refused, Err(Fault::Misconfigured { .. })), "{refused:?}");
+    assert_eq!(missing(after), Vec::<String>::new());
+    assert!(previewed.is_ok(), "{previewed:?}");
 }
 
 /// The server ends every connection while the order is under way.

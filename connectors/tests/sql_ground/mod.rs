@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use async_trait::async_trait;
 use quietus_connectors::{
     Connector, Cutoff, Direction, FieldRef, FieldType, Instruction, MappedField, Order, Outcome,
-    Pace, PartitionPolicy, Predicate, Progress, ProgressReport, Settings, Stored,
+    Pace, Predicate, Progress, ProgressReport, Settings, Stored,
 };
 use secrecy::SecretString;
 use sqlx::{AssertSqlSafe, Connection, Row};
@@ -181,20 +181,8 @@ pub fn field(name: &str, field_type: FieldType) -> MappedField {
 
 pub fn collection(name: &str, key: &[&str], fields: &[(&str, FieldType)]) -> Instruction {
     Instruction {
-        collection: name.to_owned(),
-        source: name.to_owned(),
-        key: key.iter().map(|&one| one.to_owned()).collect(),
         fields: fields.iter().map(|&(name, field_type)| field(name, field_type)).collect(),
-        links: Vec::new(),
-        treatments: Vec::new(),
-        delete_when: Predicate::Never,
-        restrict_when: Predicate::Never,
-        lift_when: Predicate::Never,
-        restriction: None,
-        held: Predicate::Never,
-        partitions: PartitionPolicy::Records,
-        probes: Vec::new(),
-        keep: false,
+        ..Instruction::idle(name, name, key.iter().copied())
     }
 }
 

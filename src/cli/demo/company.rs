@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use quietus_connectors::{Fault, sample};
 
+use crate::config;
+
 /// The ticket that is under a legal hold: long closed, so only the hold keeps it.
 pub const HELD_TICKET: &str = "61";
 
@@ -68,7 +70,13 @@ impl Company {
     /// # Errors
     /// Where the folder cannot be written.
     pub async fn make(folder: &Path) -> Result<Self, String> {
-        let refuse = |error: std::io::Error| format!("`{}`: {error}", folder.display());
+        let refuse = |error: std::io::Error| {
+            format!(
+                "`{}` cannot be written: {}; name another folder with `--dir`",
+                folder.display(),
+                config::why(&error)
+            )
+        };
         for (name, text) in FILES {
             let path = folder.join(name);
             if let Some(parent) = path.parent() {

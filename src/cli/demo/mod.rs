@@ -91,7 +91,10 @@ async fn perform(folder: &Path) -> Result<(), Failure> {
         return Err(Failure::Code(WRONG_INPUT));
     }
     heading(1, "An invented telecom company");
-    let company = Company::make(folder).await.map_err(Untrue)?;
+    let company = Company::make(folder).await.map_err(|why| {
+        complain(&why);
+        Failure::Code(WRONG_INPUT)
+    })?;
     say(format!(
         "   {} records in three databases, with a data map and a rule pack, in {}",
         number(company.records().await?),

@@ -10,6 +10,7 @@ use crate::config::leaf::{Count, Reference, Words, Zone, leaf, words};
 use crate::config::problem::instead;
 use crate::config::read::{List, Read, Reader, document, plain_document};
 use crate::config::yaml::Node;
+use crate::domain::Remark;
 
 document! {
     /// An instance of Quietus: who runs it, where it keeps its own data, who may speak to it.
@@ -36,7 +37,7 @@ document! {
         /// Orders that are carried out side by side, at most 64; 4 if left out.
         optional workers: Count,
         /// Names of the people who may approve; anybody with an approver's token if left out.
-        optional people: List<Words>,
+        optional people: List<Remark>,
     }
 }
 
@@ -55,8 +56,8 @@ document! {
 document! {
     /// A token for the HTTP interface.
     pub struct TokenDocument {
-        /// Who holds it; evidence names this.
-        required name: Words,
+        /// Who holds it: a role or a machine; evidence names this.
+        required name: Remark,
         /// What its holder may do.
         required role: TokenRoleWord,
         /// Where the token is found: `env:NAME` or `file:PATH`.

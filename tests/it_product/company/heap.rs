@@ -2,6 +2,7 @@
 
 use super::Company;
 use super::database::{Database, Kind};
+use super::table::Column;
 
 /// `pace` is the flow mapping of the data map, such as `{ chunk_records: 100 }`.
 pub fn map(pace: &str) -> String {
@@ -43,8 +44,7 @@ pub const WIDE: &str = "{ records: unlimited, share: unlimited }";
 /// `old` rows that are due, then ten that are not. Every row belongs to person `i % 50`.
 pub async fn furnish(database: &Database, old: u64) {
     let kind = database.kind;
-    let text = kind.pick("TEXT", "VARCHAR(100)", "TEXT");
-    let moment = kind.pick("TIMESTAMPTZ", "DATETIME(6)", "TEXT");
+    let (text, moment) = (Column::Text.native(kind), Column::Moment.native(kind));
     database
         .run(&format!(
             "CREATE TABLE notes (id BIGINT NOT NULL PRIMARY KEY, person {text} NOT NULL, \

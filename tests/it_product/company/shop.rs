@@ -7,37 +7,48 @@
 use super::Company;
 use super::database::{Database, Kind};
 use super::table::Column::{Flag, Moment, Number, Text};
-use super::table::{Row, Table};
+use super::table::{Column, Row, Table};
 
 /// The moment that decides what is due.
 pub const MOMENT: &str = "2026-06-01T00:00:00Z";
 
-pub const CUSTOMERS: Table = Table {
-    name: "customers",
-    columns: &[
-        ("id", Number, "NOT NULL PRIMARY KEY"),
+const ID: (&str, Column, &str) = ("id", Number, "NOT NULL PRIMARY KEY");
+const CUSTOMER: (&str, Column, &str) = ("customer_id", Number, "NOT NULL");
+const COUNTRY: (&str, Column, &str) = ("country", Text, "NOT NULL");
+const BODY: (&str, Column, &str) = ("body", Text, "");
+
+/// A table with the key `id`, of which nothing hangs.
+const fn table(name: &'static str, columns: &'static [(&str, Column, &str)]) -> Table {
+    Table { name, columns, constraints: "CHECK (id > 0)" }
+}
+
+pub const CUSTOMERS: Table = table(
+    "customers",
+    &[
+        ID,
         ("email", Text, "NOT NULL UNIQUE"),
         ("full_name", Text, "NOT NULL"),
-        ("country", Text, "NOT NULL"),
+        COUNTRY,
         ("created_at", Moment, "NOT NULL"),
         ("last_login_at", Moment, ""),
         ("login_address", Text, ""),
     ],
-    constraints: "CHECK (id > 0)",
-};
+);
 
 pub const ORDERS: Table = Table {
-    name: "orders",
-    columns: &[
-        ("id", Number, "NOT NULL PRIMARY KEY"),
-        ("customer_id", Number, "NOT NULL"),
-        ("country", Text, "NOT NULL"),
-        ("completed_at", Moment, ""),
-        ("delivery_street", Text, ""),
-        ("invoice_name", Text, "NOT NULL"),
-        ("restricted", Flag, "NOT NULL"),
-    ],
     constraints: "FOREIGN KEY (customer_id) REFERENCES customers (id)",
+    ..table(
+        "orders",
+        &[
+            ID,
+            CUSTOMER,
+            COUNTRY,
+            ("completed_at", Moment, ""),
+            ("delivery_street", Text, ""),
+            ("invoice_name", Text, "NOT NULL"),
+            ("restricted", Flag, "NOT NULL"),
+        ],
+    )
 };
 
 pub const PAYMENTS: Table = Table {
@@ -50,52 +61,26 @@ pub const PAYMENTS: Table = Table {
     constraints: "PRIMARY KEY (order_id, number), FOREIGN KEY (order_id) REFERENCES orders (id)",
 };
 
-pub const TICKETS: Table = Table {
-    name: "tickets",
-    columns: &[
-        ("id", Number, "NOT NULL PRIMARY KEY"),
-        ("customer_id", Number, "NOT NULL"),
+pub const TICKETS: Table = table(
+    "tickets",
+    &[
+        ID,
+        CUSTOMER,
         ("topic", Text, "NOT NULL"),
         ("contact", Text, ""),
-        ("body", Text, ""),
+        BODY,
         ("closed_at", Moment, ""),
     ],
-    constraints: "CHECK (id > 0)",
-};
+);
 
-pub const CHATS: Table = Table {
-    name: "chats",
-    columns: &[
-        ("id", Number, "NOT NULL PRIMARY KEY"),
-        ("customer_id", Number, "NOT NULL"),
-        ("nickname", Text, ""),
-        ("body", Text, ""),
-        ("ended_at", Moment, "NOT NULL"),
-    ],
-    constraints: "CHECK (id > 0)",
-};
+pub const CHATS: Table =
+    table("chats", &[ID, CUSTOMER, ("nickname", Text, ""), BODY, ("ended_at", Moment, "NOT NULL")]);
 
-pub const LOGINS: Table = Table {
-    name: "logins",
-    columns: &[
-        ("id", Number, "NOT NULL PRIMARY KEY"),
-        ("customer_id", Number, "NOT NULL"),
-        ("address", Text, ""),
-        ("happened_at", Moment, "NOT NULL"),
-    ],
-    constraints: "CHECK (id > 0)",
-};
-
-pub const VISITS: Table = Table {
-    name: "visits",
-    columns: &[
-        ("id", Number, "NOT NULL PRIMARY KEY"),
-        ("customer_id", Number, "NOT NULL"),
-        ("address", Text, ""),
-        ("happened_at", Moment, "NOT NULL"),
-    ],
-    constraints: "CHECK (id > 0)",
-};
+/// From where and when a customer came.
+const TRACES: &[(&str, Column, &str)] =
+    &[ID, CUSTOMER, ("address", Text, ""), ("happened_at", Moment, "NOT NULL")];
+pub const LOGINS: Table = table("logins", TRACES);
+pub const VISITS: Table = table("visits", TRACES);
 
 /// A table with its rows before, and after the run.
 pub struct Story {

@@ -12,6 +12,18 @@ pub enum Column {
     Flag,
 }
 
+impl Column {
+    /// The type that a database gives it.
+    pub fn native(self, kind: Kind) -> &'static str {
+        match self {
+            Self::Number => "BIGINT",
+            Self::Text => kind.pick("TEXT", "VARCHAR(120)", "TEXT"),
+            Self::Moment => kind.pick("TIMESTAMPTZ", "DATETIME(6)", "TEXT"),
+            Self::Flag => kind.pick("BOOLEAN", "BOOLEAN", "INTEGER"),
+        }
+    }
+}
+
 /// A table: name, columns with further SQL words (`NOT NULL`), and constraints.
 pub struct Table {
     pub name: &'static str,
@@ -33,15 +45,7 @@ impl Table {
         let columns: Vec<String> = self
             .columns
             .iter()
-            .map(|(name, column, words)| {
-                let native = match column {
-                    Column::Number => "BIGINT",
-                    Column::Text => kind.pick("TEXT", "VARCHAR(120)", "TEXT"),
-                    Column::Moment => kind.pick("TIMESTAMPTZ", "DATETIME(6)", "TEXT"),
-                    Column::Flag => kind.pick("BOOLEAN", "BOOLEAN", "INTEGER"),
-                };
-                format!("{name} {native} {words}")
-            })
+            .map(|(name, column, words)| format!("{name} {} {words}", column.native(kind)))
             .collect();
         let text =
             format!("CREATE TABLE {} ({}, {})", self.name, columns.join(", "), self.constraints);

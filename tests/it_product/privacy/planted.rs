@@ -122,6 +122,7 @@ impl Planted {
             self.tell(&["explain", &system, "orders", PEOPLE[1]]).await.expect(0);
             self.tell(&["explain", &system, "customers", "999999999999"]).await.expect(2);
         }
+        self.loose_tongues().await;
         self.tell(&["hold", "list"]).await.expect(0);
         self.tell(&["plan", "--at", MOMENT]).await.expect(0);
         self.tell(&["plan", "--at", MOMENT, "--format", "json"]).await.expect(0);
@@ -140,6 +141,37 @@ impl Planted {
             self.tell(&["datamap", "draft", &shop::name_of(kind)]).await;
         }
         self.tell(&["hold", "release", "LIT-8"]).await.expect(0);
+    }
+
+    /// Reasons, matters and actors that identify a person: every one is refused.
+    async fn loose_tongues(&mut self) {
+        let nobody = "01934f5e-8a3b-7c4d-9e2f-0123456789ab";
+        for person in [PEOPLE[0], PEOPLE[2], PEOPLE[5], PEOPLE[8]] {
+            let said = format!("{person} has called");
+            let because = ["--reason", said.as_str()];
+            let by = ["--by", person];
+            let refused: [&[&str]; 13] = [
+                &["hold", "place", person, "--everything", "--reason", "lawsuit"],
+                &["hold", "place", "LIT-1", "--everything", because[0], because[1]],
+                &["hold", "place", "LIT-1", "--everything", "--reason", "lawsuit", by[0], by[1]],
+                &["hold", "release", "LIT-1", by[0], by[1]],
+                &["approve", nobody, "--by", "Grace Example", because[0], because[1]],
+                &["approve", nobody, by[0], by[1], "--reason", "looked at"],
+                &["cancel", nobody, because[0], because[1]],
+                &["pause", "everything", because[0], because[1]],
+                &["pause", "everything", "--reason", "x", by[0], by[1]],
+                &["resume", "everything", by[0], by[1]],
+                &["retry", by[0], by[1]],
+                &["event", "customer.left", "77", by[0], by[1]],
+                &["run", "--once", by[0], by[1]],
+            ];
+            for arguments in refused {
+                let ended = self.tell(arguments).await.expect(2);
+                assert!(ended.err.contains("ticket or file number"), "{}", ended.err);
+            }
+        }
+        let rows = self.company.store_rows("SELECT COUNT(*) FROM holds WHERE matter = 'LIT-1'");
+        assert_eq!(rows.await, ["0"]);
     }
 
     /// A run that fails with errors of the servers that name people; then it is mended.
@@ -239,6 +271,12 @@ fn requests() -> Vec<Request> {
         json!({"name": PEOPLE[2], "key": PEOPLE[0], "occurred_at": "2025-01-01T00:00:00Z"});
     let hold = json!({"matter": "LIT-7", "reason": "lawsuit", "scope": {"subject": {"identity": "email", "value": PEOPLE[2]}}});
     let record = json!({"matter": "LIT-6", "reason": "lawsuit", "scope": {"system": "shop-sqlite", "collection": "orders", "record": {"id": PEOPLE[1]}}});
+    let matter =
+        json!({"matter": PEOPLE[2], "reason": "lawsuit", "scope": {"system": "shop-sqlite"}});
+    let reason = json!({"matter": "LIT-4", "reason": format!("asked by {}", PEOPLE[0]), "scope": {"system": "shop-sqlite"}});
+    let pause = json!({"scope": "everything", "reason": PEOPLE[5]});
+    let decision = json!({"reason": PEOPLE[8]});
+    let nobody = "01934f5e-8a3b-7c4d-9e2f-0123456789ab";
     let broken = json!({"matter": "LIT-5", "reason": "lawsuit", "scope": {"subject": {"identity": PEOPLE[2], "value": PEOPLE[3]}}});
     let mut all: Vec<Request> = vec![
         ("shop", "/v1/events".to_owned(), Some(event), 201),
@@ -247,6 +285,11 @@ fn requests() -> Vec<Request> {
         ("night-shift", "/v1/holds".to_owned(), Some(hold), 201),
         ("night-shift", "/v1/holds".to_owned(), Some(record), 201),
         ("night-shift", "/v1/holds".to_owned(), Some(broken), 422),
+        ("night-shift", "/v1/holds".to_owned(), Some(matter), 422),
+        ("night-shift", "/v1/holds".to_owned(), Some(reason), 422),
+        ("night-shift", "/v1/pauses".to_owned(), Some(pause), 422),
+        ("night-shift", format!("/v1/cases/{nobody}/cancel"), Some(decision), 422),
+        ("night-shift", format!("/v1/holds/{}/release", PEOPLE[2]), Some(json!({})), 404),
         ("nobody", "/v1/holds".to_owned(), None, 401),
         ("audit", format!("/v1/certificates?text={}", PEOPLE[0]), None, 200),
         ("audit", format!("/v1/{}", PEOPLE[0]), None, 404),

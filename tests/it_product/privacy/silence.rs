@@ -45,6 +45,6 @@ async fn the_search_finds_what_is_there() {
     let found = haystack.search(&forms);
     assert!(
         found.iter().any(|line| line.contains(PEOPLE[3]) && line.contains("quietus.db")),
-        "a reason is kept as it was written: {found:?}"
+        "a name in plain words is kept as it was written: {found:?}"
     );
 }
