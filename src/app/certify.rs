@@ -153,7 +153,7 @@ impl Quietus {
                 capabilities: self.capabilities(system),
                 job,
                 called_off: case.cancelled.as_ref().map(|decision| decision.reason.as_str()),
-                zone: &self.zone,
+                zone: pinned.zone(),
             });
         }
         let idle = accounts.iter().filter(|one| !one.speaks());

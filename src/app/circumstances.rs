@@ -4,14 +4,16 @@
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use quietus_connectors::Value;
 use serde::{Deserialize, Serialize};
 
+use super::marking::mark_of;
 use super::{AppError, Quietus};
 use crate::datamap::{DataMap, StartSource};
 use crate::domain::{HoldScope, LegalHold, Rounding, RuleName};
 use crate::plan::{Acting, EventKeys, Marks, PlanInput};
-use crate::schedule::{RetentionRule, RuleSet};
+use crate::schedule::RuleSet;
 use crate::store::{EventPage, Hold, HoldFilter, PauseScope};
 
 /// Purpose under which the personal part of a hold's scope is sealed.
@@ -43,6 +45,8 @@ pub struct Circumstances {
     pub marks: Marks,
     /// Paused rules.
     pub paused: BTreeSet<RuleName>,
+    /// When this was read; no event that was told later is among them.
+    pub read_at: Timestamp,
 }
 
 /// Rules, data map and moment that a plan is made with; for a job, the pinned ones.
@@ -54,18 +58,24 @@ pub struct Basis<'a> {
     pub rules: &'a RuleSet,
     /// The moment.
     pub moment: Timestamp,
+    /// The zone on whose wall clock periods are counted.
+    pub zone: &'a TimeZone,
+    /// Events that were told later do not count: when the plan of a job was made; `None` for a new
+    /// plan.
+    pub told_until: Option<Timestamp>,
     /// Whose turn it is.
     pub acting: &'a Acting,
 }
 
 impl Circumstances {
     /// The input of a plan.
-    pub fn input<'a>(&'a self, basis: Basis<'a>, zone: &'a jiff::tz::TimeZone) -> PlanInput<'a> {
+    pub fn input<'a>(&'a self, basis: Basis<'a>) -> PlanInput<'a> {
         PlanInput {
             map: basis.map,
             rules: basis.rules,
-            zone,
+            zone: basis.zone,
             moment: basis.moment,
+            today: basis.zone.to_datetime(self.read_at).date(),
             holds: &self.holds,
             events: &self.events,
             marks: &self.marks,
@@ -79,6 +89,8 @@ impl Circumstances {
 impl Quietus {
     /// Reads what holds at present, for a plan as of `moment`.
     pub(crate) async fn circumstances(&self, basis: Basis<'_>) -> Result<Circumstances, AppError> {
+        let read_at = self.now();
+        let told_until = basis.told_until.unwrap_or(read_at);
         let (holds_version, holds) = self.store.holds_in_force().await?;
         let holds = holds.iter().map(|hold| self.unseal_hold(hold)).collect::<Result<_, _>>()?;
         // The version first, as with holds: a pause placed in between makes it too old.
@@ -93,9 +105,10 @@ impl Quietus {
             holds_version,
             pauses_version,
             holds,
-            events: self.events_for(basis.map, basis.moment).await?,
-            marks: self.marks_for(basis.rules, basis.moment).await?,
+            events: self.events_for(basis.map, basis.moment, told_until).await?,
+            marks: self.marks_for(basis).await?,
             paused,
+            read_at,
         })
     }
 
@@ -128,28 +141,31 @@ impl Quietus {
         })
     }
 
-    async fn events_for(&self, map: &DataMap, moment: Timestamp) -> Result<EventKeys, AppError> {
+    async fn events_for(
+        &self,
+        map: &DataMap,
+        until: Timestamp,
+        told_until: Timestamp,
+    ) -> Result<EventKeys, AppError> {
         let mut keys = EventKeys::default();
         for name in event_names(map) {
             let mut found = Vec::new();
-            let mut after = Vec::new();
-            while let Some(last) = self.event_page(&name, moment, after, &mut found).await? {
-                after = last;
+            let mut page =
+                EventPage { name: name.clone(), until, told_until, after: Vec::new(), limit: PAGE };
+            while let Some(last) = self.event_page(page.clone(), &mut found).await? {
+                page.after = last;
             }
             keys.0.insert(name, found);
         }
         Ok(keys)
     }
 
-    /// Reads one page of events after a tag; the tag of the last one, or `None` at the end.
+    /// Reads one page of events; the tag of the last one, or `None` at the end.
     async fn event_page(
         &self,
-        name: &str,
-        until: Timestamp,
-        after: Vec<u8>,
+        page: EventPage,
         found: &mut Vec<(Value, Timestamp)>,
     ) -> Result<Option<Vec<u8>>, AppError> {
-        let page = EventPage { name: name.to_owned(), until, after, limit: PAGE };
         let events = self.store.events_in_force(page).await?;
         for event in &events {
             let key: Value = self.vault.open(EVENT_PURPOSE, &event.sealed_key)?;
@@ -158,24 +174,18 @@ impl Quietus {
         Ok(events.into_iter().last().map(|event| event.key_tag))
     }
 
-    async fn marks_for(&self, rules: &RuleSet, moment: Timestamp) -> Result<Marks, AppError> {
+    async fn marks_for(&self, basis: Basis<'_>) -> Result<Marks, AppError> {
+        let Basis { map, rules, moment, zone, .. } = basis;
         let mut marks = Marks::new();
         for rule in &rules.rules {
             let Some(grace) = rule.grace else { continue };
-            let Some(until) = grace.cutoff(moment, Rounding::None, &self.zone) else { continue };
-            if let Some(mark) = self.store.newest_mark(&mark_of(rule)?, until).await? {
+            let Some(until) = grace.cutoff(moment, Rounding::None, zone) else { continue };
+            if let Some(mark) = self.store.newest_mark(&mark_of(map, rules, rule)?, until).await? {
                 marks.entry(rule.name.clone()).or_default().push(mark);
             }
         }
         Ok(marks)
     }
-}
-
-/// Under which name marks of a rule are kept: its digest. A mark speaks for what the rule said when
-/// it was made; a rule that was changed since marks anew.
-pub(crate) fn mark_of(rule: &RetentionRule) -> Result<RuleName, AppError> {
-    RuleName::parse(&rule.digest.to_string())
-        .map_err(|error| AppError::Unreadable { what: "a rule", why: error.to_string() })
 }
 
 /// Names of the events that some collection's clock waits for.

@@ -5,6 +5,7 @@ use quietus_connectors::Value;
 
 use super::circumstances::{EVENT_PURPOSE, event_names};
 use super::{Actor, AppError, Quietus};
+use crate::plan::event_key_text;
 use crate::store::{NewEvent, Recorded};
 
 /// Longest name and idempotency key of an event, in bytes.
@@ -46,7 +47,7 @@ impl Quietus {
                 "the event lies in the future: post it once it has happened".to_owned(),
             ));
         }
-        let text = key_text(&event.key);
+        let text = event_key_text(&self.map, &event.name, &event.key);
         if text.is_empty() || text.len() > LONGEST {
             return Err(AppError::Input(format!("the key of an event has 1 to {LONGEST} bytes")));
         }
@@ -84,17 +85,5 @@ impl Quietus {
             )),
             recorded => Ok(recorded),
         }
-    }
-}
-
-/// The same key in the same spelling, whatever its type.
-fn key_text(key: &Value) -> String {
-    match key {
-        Value::Null | Value::Boolean(_) | Value::Binary(_) => String::new(),
-        Value::Integer(number) => number.to_string(),
-        Value::Decimal(text) | Value::Text(text) => text.trim().to_owned(),
-        Value::Timestamp(moment) => moment.to_string(),
-        Value::Date(day) => day.to_string(),
-        Value::Uuid(uuid) => uuid.to_string(),
     }
 }

@@ -25,10 +25,16 @@ impl Quietus {
     ) -> Result<Option<Explanation>, AppError> {
         let system = self.system(system)?;
         let name = self.collection(&system.name, collection)?.name.clone();
-        let basis =
-            Basis { map: &self.map, rules: &self.rules, moment, acting: &Acting::Everything };
+        let basis = Basis {
+            map: &self.map,
+            rules: &self.rules,
+            moment,
+            zone: &self.zone,
+            told_until: None,
+            acting: &Acting::Everything,
+        };
         let circumstances = self.circumstances(basis).await?;
-        let input = circumstances.input(basis, &self.zone);
+        let input = circumstances.input(basis);
         let input_error = |error: crate::plan::PlanError| AppError::Input(error.to_string());
         let plan = compile(&input, &system.name).map_err(input_error)?;
         let order = plan.order("explain", 1).map_err(input_error)?;

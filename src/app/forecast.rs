@@ -22,6 +22,8 @@ pub struct CountedPlan {
     pub exceeded: Vec<CapExceeded>,
     /// The version of holds under which it was counted.
     pub holds_version: u64,
+    /// No event that was told later is in it.
+    pub told_until: Timestamp,
 }
 
 impl Quietus {
@@ -60,9 +62,16 @@ impl Quietus {
         persons: Option<&PersonScope>,
         only: Option<&SystemName>,
     ) -> Result<CountedPlan, AppError> {
-        let basis = Basis { map: &self.map, rules: &self.rules, moment, acting };
+        let basis = Basis {
+            map: &self.map,
+            rules: &self.rules,
+            moment,
+            zone: &self.zone,
+            told_until: None,
+            acting,
+        };
         let circumstances = self.circumstances(basis).await?;
-        let input = PlanInput { persons, ..circumstances.input(basis, &self.zone) };
+        let input = PlanInput { persons, ..circumstances.input(basis) };
         let mut plan = plan(&input);
         if let Some(only) = only {
             plan.systems.retain(|system| system.system == *only);
@@ -84,8 +93,14 @@ impl Quietus {
                 }
             }
         }
-        let holds_version = circumstances.holds_version;
-        Ok(CountedPlan { plan, counts, faults, exceeded: Vec::new(), holds_version })
+        Ok(CountedPlan {
+            plan,
+            counts,
+            faults,
+            exceeded: Vec::new(),
+            holds_version: circumstances.holds_version,
+            told_until: circumstances.read_at,
+        })
     }
 
     async fn preview(&self, plan: &crate::plan::SystemPlan) -> Result<Counts, Fault> {

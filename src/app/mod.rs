@@ -18,6 +18,7 @@ pub mod fire;
 pub mod forecast;
 pub mod hold;
 pub mod keys;
+mod marking;
 pub mod open_case;
 pub mod opening;
 pub mod pause;

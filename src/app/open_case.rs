@@ -10,9 +10,9 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::carry_out::Payload;
-use super::circumstances::mark_of;
 use super::fire::MISSED_AFTER;
 use super::forecast::CountedPlan;
+use super::marking::mark_of;
 use super::recording::About;
 use super::{Actor, AppError, Quietus};
 use crate::domain::{CaseState, Digest, Rounding, ScheduleName, SystemName};
@@ -42,6 +42,10 @@ pub struct PlanOnRecord {
     pub uncounted: BTreeMap<SystemName, String>,
     /// Caps that it exceeds.
     pub exceeded: Vec<CapExceeded>,
+    /// No event that was told later is in it, nor makes anything due when it is carried out;
+    /// `None` on plans of earlier versions, for which it is the plan's moment.
+    #[serde(default)]
+    pub told_until: Option<Timestamp>,
 }
 
 impl PlanOnRecord {
@@ -159,7 +163,7 @@ impl Quietus {
         counted: CountedPlan,
     ) -> Result<NewCase, AppError> {
         let now = self.now();
-        let CountedPlan { mut plan, counts, faults, exceeded, holds_version } = counted;
+        let CountedPlan { mut plan, counts, faults, exceeded, holds_version, told_until } = counted;
         let marks = self.marks(&mut plan, &opening, now)?;
         let on_record = PlanOnRecord {
             uncounted: faults
@@ -169,6 +173,7 @@ impl Quietus {
             plan,
             counts,
             exceeded,
+            told_until: Some(told_until),
         };
         let text = serde_json::to_string(&on_record)
             .map_err(|error| AppError::Unreadable { what: "a plan", why: error.to_string() })?;
@@ -244,7 +249,7 @@ impl Quietus {
                 grace.is_some_and(|end| end.duration_since(*from) >= SHORTEST_DAY)
             };
             mark.at = prompt.filter(nights).unwrap_or(now);
-            marks.push(NewMark { rule: mark_of(rule)?, at: mark.at });
+            marks.push(NewMark { rule: mark_of(&self.map, &self.rules, rule)?, at: mark.at });
         }
         Ok(marks)
     }

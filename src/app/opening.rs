@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
@@ -41,26 +42,64 @@ struct KeptFile {
     text: String,
 }
 
-/// Rules and data map that a case pinned.
+/// Rules, data map and zone that a case pinned.
 pub(crate) enum Pinned<'a> {
     /// They are still in force.
     Current(&'a Quietus),
     /// They were read back from the record.
-    Earlier(Box<(DataMap, RuleSet)>),
+    Earlier(Box<Earlier>),
+}
+
+/// What was read back from the record.
+pub(crate) struct Earlier {
+    map: DataMap,
+    rules: RuleSet,
+    zone: TimeZone,
+}
+
+/// The parts of a plan on record without which it cannot be compiled again.
+#[derive(Deserialize)]
+struct PlannedWith {
+    plan: Zoned,
+    #[serde(default)]
+    told_until: Option<Timestamp>,
+}
+
+#[derive(Deserialize)]
+struct Zoned {
+    zone: String,
+}
+
+fn planned_with(case: &Case) -> Result<PlannedWith, AppError> {
+    serde_json::from_str(&case.plan.text)
+        .map_err(|error| AppError::Unreadable { what: "a plan", why: error.to_string() })
+}
+
+/// Until when events were told that count for a case.
+pub(super) fn told_until(case: &Case) -> Result<Timestamp, AppError> {
+    Ok(planned_with(case)?.told_until.unwrap_or(case.moment))
 }
 
 impl Pinned<'_> {
     pub(crate) fn map(&self) -> &DataMap {
         match self {
             Self::Current(product) => &product.map,
-            Self::Earlier(pair) => &pair.0,
+            Self::Earlier(earlier) => &earlier.map,
         }
     }
 
     pub(crate) fn rules(&self) -> &RuleSet {
         match self {
             Self::Current(product) => &product.rules,
-            Self::Earlier(pair) => &pair.1,
+            Self::Earlier(earlier) => &earlier.rules,
+        }
+    }
+
+    /// The zone in which the case was planned.
+    pub(crate) fn zone(&self) -> &TimeZone {
+        match self {
+            Self::Current(product) => &product.zone,
+            Self::Earlier(earlier) => &earlier.zone,
         }
     }
 }
@@ -158,19 +197,26 @@ impl Quietus {
         Ok(())
     }
 
-    /// Rules and data map that a case was planned with.
+    /// Rules, data map and zone that a case was planned with. A zone that was changed since in the
+    /// instance file must not make anything due that the plan did not.
     pub(crate) async fn pinned(&self, case: &Case) -> Result<Pinned<'_>, AppError> {
-        if case.rules_digest == self.rules.digest && case.map_digest == self.map.digest {
+        let zone = planned_with(case)?.plan.zone;
+        let same_zone = self.zone.iana_name().unwrap_or("UTC") == zone;
+        if same_zone && case.rules_digest == self.rules.digest && case.map_digest == self.map.digest
+        {
             return Ok(Pinned::Current(self));
         }
         let map_files = self.kept_files(case.map_digest).await?;
         let rule_files = self.kept_files(case.rules_digest).await?;
-        let pair = config::compile(&map_files, &rule_files, &self.instance.controller.zone).map_err(|_| {
+        let unreadable = || {
             AppError::Input(
                 "the rules or the data map that this case was planned with cannot be read by this version: cancel it and run again".to_owned(),
             )
-        })?;
-        Ok(Pinned::Earlier(Box::new(pair)))
+        };
+        let (map, rules) =
+            config::compile(&map_files, &rule_files, &zone).map_err(|_| unreadable())?;
+        let zone = TimeZone::get(&zone).map_err(|_| unreadable())?;
+        Ok(Pinned::Earlier(Box::new(Earlier { map, rules, zone })))
     }
 
     async fn kept_files(&self, digest: Digest) -> Result<Vec<(String, Vec<u8>)>, AppError> {

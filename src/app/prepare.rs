@@ -10,12 +10,14 @@ use super::carry_out::{Attempt, Ending, Payload};
 use super::circumstances::{Basis, Circumstances};
 use super::done::Done;
 use super::open_case::PlanOnRecord;
+use super::opening::told_until;
 use super::recording::About;
 use super::waiting::acting_from;
 use super::{AppError, Quietus};
+use crate::datamap::DataMap;
 use crate::domain::{LegalHold, SystemName};
 use crate::evidence::EvidenceKind;
-use crate::plan::{SystemPlan, compile};
+use crate::plan::{SystemPlan, compile, concerns_system};
 use crate::schedule::Timetable;
 use crate::store::{BlockedReason, HoldFilter, Settlement, Start, Started, StillMine};
 
@@ -42,6 +44,7 @@ pub(super) struct Prepared {
 struct Compiled {
     plan: SystemPlan,
     ordered: Ordered,
+    /// Those that speak of its system.
     holds: Vec<LegalHold>,
     holds_version: u64,
     pauses_version: u64,
@@ -167,7 +170,8 @@ impl Quietus {
             Payload::Person { moment, .. } => {
                 let moment = moment.unwrap_or(attempt.case.moment);
                 let part = self.compile_person_part(&attempt.case, &pinned, system, moment).await?;
-                return compiled_with(attempt, part.plan, part.circumstances, part.persons);
+                let map = pinned.map();
+                return compiled_with(attempt, map, part.plan, part.circumstances, part.persons);
             }
         };
         let acting = acting_from(schedules);
@@ -175,12 +179,14 @@ impl Quietus {
             map: pinned.map(),
             rules: pinned.rules(),
             moment: attempt.case.moment,
+            zone: pinned.zone(),
+            told_until: Some(told_until(&attempt.case)?),
             acting: &acting,
         };
         let circumstances = self.circumstances(basis).await?;
-        let plan = compile(&circumstances.input(basis, &self.zone), system)
+        let plan = compile(&circumstances.input(basis), system)
             .map_err(|error| AppError::Input(error.to_string()))?;
-        compiled_with(attempt, plan, circumstances, None)
+        compiled_with(attempt, pinned.map(), plan, circumstances, None)
     }
 
     /// When the latest hold was released, where that was after the case was counted: what it
@@ -227,11 +233,13 @@ impl Quietus {
 
 fn compiled_with(
     attempt: &Attempt<'_>,
+    map: &DataMap,
     plan: SystemPlan,
     circumstances: Circumstances,
     persons: Option<SubjectRequest>,
 ) -> Result<Compiled, AppError> {
-    let Circumstances { holds, holds_version, pauses_version, .. } = circumstances;
+    let Circumstances { mut holds, holds_version, pauses_version, .. } = circumstances;
+    holds.retain(|hold| concerns_system(map, hold, &plan.system));
     let on_record = PlanOnRecord::of(&attempt.case)?;
     let ordered = Ordered::of(on_record.plan.system(&plan.system), &plan, &holds);
     Ok(Compiled { plan, ordered, holds, holds_version, pauses_version, persons })
@@ -273,11 +281,7 @@ fn stopping_matters(plan: &SystemPlan, holds: &[LegalHold]) -> Vec<String> {
     if touched.peek().is_none() || touched.any(|one| one.held != Predicate::Always) {
         return Vec::new();
     }
-    let mut matters: Vec<String> = holds
-        .iter()
-        .filter(|hold| hold.scope.system.as_ref().is_none_or(|system| *system == plan.system))
-        .map(|hold| hold.matter.clone())
-        .collect();
+    let mut matters: Vec<String> = holds.iter().map(|hold| hold.matter.clone()).collect();
     matters.sort();
     matters.dedup();
     matters

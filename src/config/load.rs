@@ -126,16 +126,17 @@ pub fn compile(
     zone: &str,
 ) -> Result<(DataMap, RuleSet), Problems> {
     let mut files = Files::new(PathBuf::new());
-    let mut paths = |kept: &[(String, Vec<u8>)]| -> Vec<PathBuf> {
+    // A system and a rule pack may have files of one name: each kind gets a folder of its own.
+    let mut paths = |folder: &str, kept: &[(String, Vec<u8>)]| -> Vec<PathBuf> {
         kept.iter()
             .map(|(name, bytes)| {
-                let path = PathBuf::from(name);
+                let path = Path::new(folder).join(name);
                 files.bytes.insert(path.clone(), bytes.clone());
                 path
             })
             .collect()
     };
-    let (map_paths, rule_paths) = (paths(map_files), paths(rule_files));
+    let (map_paths, rule_paths) = (paths("systems", map_files), paths("schedules", rule_files));
     let system_documents: Vec<At<SystemDocument>> =
         map_paths.iter().filter_map(|path| files.kept_document(path)).collect();
     let pack_documents: Vec<At<PackDocument>> =

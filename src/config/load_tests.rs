@@ -399,3 +399,34 @@ proptest::proptest! {
         }
     }
 }
+
+#[test]
+fn a_collection_without_categories_may_not_follow_a_parent() {
+    let line = "\n  lines:\n    key: id\n    fields:\n      id: {type: integer}\n      order_id: {type: integer}\n      article: {type: text, exempt: a thing}\n    links:\n      order: {to: orders, fields: {order_id: id}KIND}\n\nexempt:\n  - {collection: articles";
+    let with = |kind: &str| line.replace("KIND", kind);
+    let from = "\nexempt:\n  - {collection: articles";
+    for kind in ["", ", kind: deep", ", kind: shared"] {
+        says_only(
+            "example",
+            from,
+            &with(kind),
+            "error: nothing in `shop.lines` has a category, so no rule deletes its records when those of `orders` go",
+        );
+    }
+    assert_eq!(changed("example", from, &with(", kind: shallow")), "");
+}
+
+#[test]
+fn files_of_one_name_are_read_back_apart() {
+    let mut files = start();
+    files[1].0 = "systems/shop.yaml";
+    files[2].0 = "schedules/shop.yaml";
+    let folder = folder(&files);
+    let loaded = load(folder.path()).map_err(|problems| problems.to_string()).unwrap();
+    let (map, rules) = compile(&loaded.map_files, &loaded.rule_files, "Europe/Berlin")
+        .map_err(|problems| problems.to_string())
+        .unwrap();
+    assert_eq!((map.digest, rules.digest), (loaded.data_map.digest, loaded.rules.digest));
+    assert_eq!(map.systems.len(), 1);
+    assert_eq!(rules.rules.len(), 3);
+}

@@ -9,6 +9,7 @@ use quietus_connectors::Predicate;
 use super::finding::{Finding, FindingKind};
 use super::input::PlanInput;
 use super::lists::ListBook;
+use super::pause;
 use super::reach::Place;
 use super::start::{Over, Start, Term};
 use super::step::StartCutoff;
@@ -257,10 +258,15 @@ pub(super) fn rules_for<'a>(
     })
 }
 
-/// Whether a limit is in force on the day of the plan, in the zone of the instance.
+/// Whether a limit is in force on the day of the plan, in the zone of the instance. A minimum that
+/// is law today holds for a plan of an earlier day too: what is deleted is deleted today.
 pub(super) fn in_force(limit: &Limit, input: &PlanInput<'_>) -> bool {
-    let today = input.zone.to_datetime(input.moment).date();
-    limit.valid_from.is_none_or(|from| from <= today) && limit.valid_to.is_none_or(|to| today <= to)
+    let day = input.zone.to_datetime(input.moment).date();
+    let latest = match limit.kind {
+        LimitKind::Minimum => day.max(input.today),
+        LimitKind::Maximum => day,
+    };
+    limit.valid_from.is_none_or(|from| from <= latest) && limit.valid_to.is_none_or(|to| day <= to)
 }
 
 /// The moment as of which a rule judges: the plan's, or with grace that of the newest mark whose
@@ -281,7 +287,7 @@ fn read_branch<'a>(
 ) -> Branch<'a> {
     let start = Start::read(&rule.starting_point, place);
     let judged_at = judged_at(input, rule);
-    let paused = input.paused.contains(&rule.name);
+    let paused = pause::is_paused(input, &rule.name);
     let term = Term { period: rule.period, rounding: rule.rounding };
     let over = match (&start, judged_at) {
         (Ok(start), Some(at)) => start.over(input, lists, term, at),

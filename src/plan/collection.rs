@@ -12,6 +12,7 @@ use super::finding::{Finding, FindingKind};
 use super::hold::{self, Cover};
 use super::input::PlanInput;
 use super::lists::ListBook;
+use super::pause;
 use super::probe;
 use super::reach::Place;
 use super::steering::Steering;
@@ -46,6 +47,7 @@ impl<'a> CollectionReading<'a> {
             .map(|category| CategoryReading::read(input, place, category, lists))
             .collect();
         let (covers, mut findings) = hold::covers(input, place, lists);
+        findings.extend(pause::findings(input, place));
         findings.extend(categories.iter().flat_map(|one| one.findings.iter().cloned()));
         Self { place, categories, covers, findings }
     }

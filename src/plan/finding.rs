@@ -25,8 +25,11 @@ pub struct Finding {
 pub enum FindingKind {
     /// A maximum cannot be kept, because a minimum or the rule itself lasts longer.
     Conflict,
-    /// A hold cannot be told apart in this collection, so all of it is left alone.
+    /// A hold cannot be told apart in this collection, or names what the data map does not have,
+    /// so it covers more than it says.
     HoldNotReadable,
+    /// A paused rule has another name now, so every rule is taken to be paused.
+    PauseNotReadable,
     /// Nothing disposes of this category here.
     NoRule,
     /// The collection does not say where the starting point is read, so nothing is due by it.

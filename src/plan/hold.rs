@@ -10,6 +10,7 @@ use quietus_connectors::{FieldRef, FieldType, Predicate, Value};
 use uuid::Uuid;
 
 use super::finding::{Finding, FindingKind};
+use super::hold_scope::ReadScope;
 use super::input::PlanInput;
 use super::lists::{ListBook, ListSource, fit};
 use super::reach::Place;
@@ -43,7 +44,16 @@ pub(super) fn covers(
 ) -> (Vec<Cover>, Vec<Finding>) {
     let mut findings = Vec::new();
     let mut groups: BTreeMap<(Option<CategoryName>, Mark), Vec<Member>> = BTreeMap::new();
-    for hold in input.holds.iter().filter(|hold| concerns(hold, place)) {
+    for hold in input.holds.iter().filter(|hold| hold.released_at.is_none()) {
+        let scope = ReadScope::read(input.map, &hold.scope);
+        if !scope.covers(place) {
+            if let Some((identity, value)) = named_for_others(hold, &scope, place) {
+                let group = groups.entry((None, Mark::Subject(identity.clone()))).or_default();
+                group.push((hold.id, vec![value.clone()]));
+            }
+            continue;
+        }
+        findings.extend(renamed(hold, &scope, place));
         let (mark, values) = match read_mark(hold, place) {
             Ok(read) => read,
             Err(why) => {
@@ -51,7 +61,7 @@ pub(super) fn covers(
                 (Mark::Everything, Vec::new())
             }
         };
-        let category = hold.scope.category.clone().filter(|held| !loses_name(place, &mark, held));
+        let category = scope.category.filter(|held| !loses_name(place, &mark, held)).cloned();
         let group = groups.entry((category, mark)).or_default();
         group.push((hold.id, values));
     }
@@ -83,9 +93,35 @@ fn loses_name(place: Place<'_>, mark: &Mark, held: &CategoryName) -> bool {
     })
 }
 
+/// The person whom a hold names, where the hold does not speak of this collection but tells its
+/// own records apart by an identity that is kept here, in a field of some category: were that one
+/// cleared, nobody could tell any more which records the hold covers. So the whole record of that
+/// person stays here too.
+fn named_for_others<'h>(
+    hold: &'h LegalHold,
+    scope: &ReadScope<'_>,
+    place: Place<'_>,
+) -> Option<(&'h String, &'h Value)> {
+    let (identity, value) = hold.scope.subject.as_ref().filter(|_| hold.scope.record.is_none())?;
+    let reads_here = |other: Place<'_>| {
+        other.identities(identity).iter().any(|(reference, _)| {
+            other.field(reference).is_some_and(|(owner, field)| {
+                owner.collection.name == place.collection.name
+                    && matches!(field.class, FieldClass::Category(_))
+            })
+        })
+    };
+    let others = || Place::all(place.system).filter(|other| scope.covers(*other));
+    others().any(reads_here).then_some((identity, value))
+}
+
 /// Fields that tell held records apart here: `explain` has to read them.
 pub(super) fn fields_read(input: &PlanInput<'_>, place: Place<'_>, into: &mut BTreeSet<FieldRef>) {
-    for hold in input.holds.iter().filter(|hold| concerns(hold, place)) {
+    for hold in input.holds.iter().filter(|hold| hold.released_at.is_none()) {
+        let scope = ReadScope::read(input.map, &hold.scope);
+        if !scope.covers(place) && named_for_others(hold, &scope, place).is_none() {
+            continue;
+        }
         match read_mark(hold, place) {
             Ok((Mark::Record(fields), _)) => into.extend(fields.into_iter().map(FieldRef::own)),
             Ok((Mark::Subject(identity), _)) => {
@@ -94,16 +130,6 @@ pub(super) fn fields_read(input: &PlanInput<'_>, place: Place<'_>, into: &mut BT
             Ok((Mark::Everything, _)) | Err(_) => {}
         }
     }
-}
-
-fn concerns(hold: &LegalHold, place: Place<'_>) -> bool {
-    let scope = &hold.scope;
-    let categories = place.collection.categories();
-    hold.released_at.is_none()
-        && !categories.is_empty()
-        && scope.system.as_ref().is_none_or(|system| *system == place.system.name)
-        && scope.collection.as_ref().is_none_or(|name| *name == place.collection.name)
-        && scope.category.as_ref().is_none_or(|category| categories.contains(category))
 }
 
 /// What tells the held records apart, with the values. A hold on a record of a person is read as
@@ -177,4 +203,20 @@ fn unreadable(hold: &LegalHold, place: Place<'_>, why: &str) -> Finding {
             hold.id, place.collection.name
         ),
     }
+}
+
+/// A hold whose names the data map does not have covers more than it says.
+fn renamed(hold: &LegalHold, scope: &ReadScope<'_>, place: Place<'_>) -> Option<Finding> {
+    (!scope.lost.is_empty()).then(|| Finding {
+        kind: FindingKind::HoldNotReadable,
+        collection: place.collection.name.clone(),
+        category: None,
+        rule: None,
+        message: format!(
+            "hold `{}` names {}, which the data map does not have: it covers whatever might be meant, collection `{}` too: place it again under the present names and release this one",
+            hold.id,
+            scope.lost.join(" and "),
+            place.collection.name
+        ),
+    })
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use quietus_connectors::Value;
 
@@ -24,10 +25,13 @@ pub struct PlanInput<'a> {
     pub zone: &'a TimeZone,
     /// The moment that decides what is due; pinned with the plan and never later for its jobs.
     pub moment: Timestamp,
+    /// The day on which this is planned or carried out, in `zone`: a minimum that is in force by
+    /// then holds, also for a moment before it came into force.
+    pub today: Date,
     /// Legal holds; those with `released_at` are ignored, all others hold, whenever placed.
     pub holds: &'a [LegalHold],
-    /// Business events in force. For a pinned plan: those posted up to its moment, without those
-    /// revoked since, so that a later attempt never does more than the plan.
+    /// Business events in force. For a pinned plan: those told by the time it was made, without
+    /// those revoked since, so that a later attempt never does more than the plan.
     pub events: &'a EventKeys,
     /// Marks that were made for rules with grace.
     pub marks: &'a Marks,
@@ -40,8 +44,12 @@ pub struct PlanInput<'a> {
     pub persons: Option<&'a PersonScope>,
 }
 
-/// Moments at which rules with grace marked what was due, in any order. Only marks of the rule's
-/// present content belong here: what a changed rule makes due was never marked.
+/// Moments at which rules with grace marked what was due, in any order. Only marks of what is said
+/// at present belong here: what a changed rule, limit or data map makes due was never marked.
+///
+/// A mark remembers a moment, not records. Starting points are judged as of that moment; conditions
+/// are read from the record as it is now. So a record whose condition came to hold only after the
+/// mark goes without a grace of its own, and so does one whose event was posted late.
 pub type Marks = BTreeMap<RuleName, Vec<Timestamp>>;
 
 /// Whose turn it is.

@@ -7,14 +7,17 @@ mod cap;
 mod category;
 mod collection;
 mod evaluate;
+mod event_key;
 mod explain;
 mod explanation;
 mod finding;
 mod forecast;
 mod hold;
+mod hold_scope;
 mod input;
 mod kept_until;
 mod lists;
+mod pause;
 mod person;
 mod person_collection;
 mod probe;
@@ -28,12 +31,14 @@ mod translate;
 
 pub use cap::{CapExceeded, CapMeasure, check_caps, check_system_caps};
 pub use evaluate::evaluate;
+pub use event_key::event_key_text;
 pub use explain::{explain, fields_needed};
 pub use explanation::{
     CategoryExplanation, Explanation, LimitExplanation, RecordState, StartValue, State,
 };
 pub use finding::{Finding, FindingKind};
 pub use forecast::{CollectionForecast, Forecast, Kept, KeptWhy, SystemForecast, forecast};
+pub use hold_scope::concerns_system;
 pub use input::{Acting, EventKeys, Marks, PlanInput};
 pub use kept_until::KeptUntil;
 pub use lists::{FilledLists, ListSource};

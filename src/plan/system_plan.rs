@@ -10,6 +10,7 @@ use super::collection::CollectionReading;
 use super::finding::Finding;
 use super::input::PlanInput;
 use super::lists::{FilledLists, ListBook, ListSource};
+use super::pause;
 use super::person;
 use super::person_collection::PersonCollection;
 use super::reach::Place;
@@ -321,7 +322,7 @@ fn marks_to_make(input: &PlanInput<'_>) -> Vec<MarkToMake> {
     let marking = input.rules.rules.iter().filter(|rule| {
         rule.grace.is_some()
             && input.acting.includes(&rule.schedule)
-            && !input.paused.contains(&rule.name)
+            && !pause::is_paused(input, &rule.name)
     });
     marking.map(|rule| MarkToMake { rule: rule.name.clone(), at: input.moment }).collect()
 }

@@ -2,11 +2,13 @@
 
 mod conditions;
 mod counts;
+mod events;
 mod fixture;
 mod holds;
 mod laws;
 mod orders;
 mod person_laws;
 mod persons;
+mod renamed;
 mod resolutions;
 mod rules;

@@ -70,6 +70,9 @@ pub struct EventPage {
     pub name: String,
     /// Only where the event in force occurred at this moment or before.
     pub until: Timestamp,
+    /// Only where the event in force was told at this moment or before: what is told after a plan
+    /// was made must not make the plan do more.
+    pub told_until: Timestamp,
     /// Only keys whose tag comes after this one; empty for the first page.
     pub after: Vec<u8>,
     /// How many; at most 10000.
@@ -86,12 +89,12 @@ const SAME: Sql =
     Sql::both("SELECT name, key_tag, occurred_at, revokes FROM events WHERE idempotency_key = $1");
 const IN_FORCE: Sql = Sql::both(
     "SELECT id, key_tag, sealed_key, occurred_at FROM events
-     WHERE name = $1 AND occurred_at <= $2 AND key_tag > $3 AND NOT revokes
+     WHERE name = $1 AND occurred_at <= $2 AND recorded_at <= $3 AND key_tag > $4 AND NOT revokes
        AND NOT EXISTS (SELECT 1 FROM events AS later
            WHERE later.name = events.name AND later.key_tag = events.key_tag
              AND (later.occurred_at, later.recorded_at, later.id)
                  > (events.occurred_at, events.recorded_at, events.id))
-     ORDER BY key_tag LIMIT $4",
+     ORDER BY key_tag LIMIT $5",
 );
 
 pub(super) const STATEMENTS: &[(&str, Sql)] =
@@ -143,10 +146,12 @@ impl Store {
         Ok(if same { Recorded::Duplicate } else { Recorded::Differs })
     }
 
-    /// One page of events in force, by key tag. A later event that lies after `until` takes its
-    /// key out of the answer: the latest one counts, and it is not due.
+    /// One page of events in force, by key tag. A later event that lies after `until`, or was told
+    /// after `told_until`, takes its key out of the answer: the latest one counts, and it is not
+    /// due.
     pub async fn events_in_force(&self, page: EventPage) -> Result<Vec<EventInForce>, StoreError> {
-        let values = args![page.name, page.until, page.after, page.limit.min(10_000)];
+        let values =
+            args![page.name, page.until, page.told_until, page.after, page.limit.min(10_000)];
         self.read(IN_FORCE, values).await?.iter().map(from_row).collect()
     }
 }

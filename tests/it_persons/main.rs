@@ -152,6 +152,7 @@ impl Around {
             rules: &loaded.rules,
             zone: &self.zone,
             moment: moment(at),
+            today: self.zone.to_datetime(moment(at)).date(),
             holds: &self.holds,
             events: &self.events,
             marks: &self.marks,

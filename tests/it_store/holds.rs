@@ -207,11 +207,18 @@ async fn the_latest_event_counts(stage: Stage) {
     ] {
         let key = format!("{tag}-{second}");
         let told = event(tag, second, revokes, &key);
-        assert_eq!(store.record_event(told, at(1000)).await.unwrap(), Recorded::New);
+        assert_eq!(store.record_event(told, at(second)).await.unwrap(), Recorded::New);
+    }
+    // Told after the first moment that is asked for: what it begins does not count there, and what
+    // it takes back does.
+    for (tag, second, revokes) in [(6, 80, false), (5, 90, true)] {
+        let told = event(tag, second, revokes, &format!("late-{tag}-{second}"));
+        assert_eq!(store.record_event(told, at(300)).await.unwrap(), Recorded::New);
     }
     let mut page = EventPage {
         name: "contract.ended".to_owned(),
         until: at(100),
+        told_until: at(100),
         after: Vec::new(),
         limit: 2,
     };
@@ -222,8 +229,8 @@ async fn the_latest_event_counts(stage: Stage) {
         page.after.clone_from(&last.key_tag);
         found.extend(events.iter().map(|one| (one.key_tag[0], one.occurred_at)));
     }
-    assert_eq!(found, vec![(1, at(10)), (4, at(60)), (5, at(70))]);
-    page = EventPage { until: at(500), after: Vec::new(), limit: 99, ..page };
+    assert_eq!(found, vec![(1, at(10)), (4, at(60))]);
+    page = EventPage { until: at(500), told_until: at(500), after: Vec::new(), limit: 99, ..page };
     assert_eq!(store.events_in_force(page).await.unwrap().len(), 4);
 }
 

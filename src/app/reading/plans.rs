@@ -73,7 +73,7 @@ fn facts(
 
 /// The plan of a case, as it was when the case was opened.
 pub(super) fn of_case(on_record: PlanOnRecord) -> PlanFacts {
-    let PlanOnRecord { plan, counts, uncounted, exceeded } = on_record;
+    let PlanOnRecord { plan, counts, uncounted, exceeded, told_until: _ } = on_record;
     facts(plan, exceeded, |system| (counts.get(system).cloned(), uncounted.get(system).cloned()))
 }
 

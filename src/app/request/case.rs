@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::app::carry_out::Payload;
 use crate::app::forecast::CountedPlan;
-use crate::app::open_case::{PlanOnRecord, most_for, planned_records};
+use crate::app::open_case::{PlanOnRecord, planned_records};
 use crate::app::recording::About;
 use crate::app::{Actor, AppError, Quietus};
 use crate::domain::{CaseState, Digest};
@@ -38,7 +38,7 @@ impl Quietus {
         opening: PersonOpening,
         counted: CountedPlan,
     ) -> Result<NewCase, AppError> {
-        let CountedPlan { plan, counts, faults, holds_version, .. } = counted;
+        let CountedPlan { plan, counts, faults, holds_version, told_until, .. } = counted;
         let moment = plan.moment;
         let on_record = PlanOnRecord {
             uncounted: faults
@@ -48,6 +48,7 @@ impl Quietus {
             plan,
             counts,
             exceeded: Vec::new(),
+            told_until: Some(told_until),
         };
         let text = serde_json::to_string(&on_record)
             .map_err(|error| AppError::Unreadable { what: "a plan", why: error.to_string() })?;
@@ -112,7 +113,7 @@ impl Quietus {
     ) -> Result<NewJob, AppError> {
         let planned = counts.map(planned_records);
         let payload = Payload::Person {
-            most_records: Some(planned.map_or(UNCOUNTED_RECORDS, most_for).max(UNCOUNTED_RECORDS)),
+            most_records: Some(planned.unwrap_or_default().saturating_add(UNCOUNTED_RECORDS)),
             holds_version,
             moment: None,
         };

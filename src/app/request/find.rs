@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use quietus_connectors::{Answer, Fault};
 
 use crate::app::circumstances::Basis;
@@ -24,6 +25,20 @@ pub(crate) struct Ground<'a> {
     pub(crate) map: &'a DataMap,
     pub(crate) rules: &'a RuleSet,
     pub(crate) moment: Timestamp,
+}
+
+impl<'a> Ground<'a> {
+    /// What a plan on this ground is made with.
+    pub(crate) fn basis(self, acting: &'a Acting, zone: &'a TimeZone) -> Basis<'a> {
+        Basis {
+            map: self.map,
+            rules: self.rules,
+            moment: self.moment,
+            zone,
+            told_until: None,
+            acting,
+        }
+    }
 }
 
 /// What was found of one person.
@@ -54,10 +69,9 @@ impl Quietus {
         only: Option<&SystemName>,
     ) -> Result<Found, AppError> {
         let acting = Acting::Everything;
-        let basis =
-            Basis { map: ground.map, rules: ground.rules, moment: ground.moment, acting: &acting };
+        let basis = ground.basis(&acting, &self.zone);
         let circumstances = self.circumstances(basis).await?;
-        let input = circumstances.input(basis, &self.zone);
+        let input = circumstances.input(basis);
         let mut found = Found::default();
         for _ in 0..MOST_ROUNDS {
             let systems: Vec<&SystemName> = ground

@@ -9,7 +9,7 @@ use quietus_connectors::{Fault, SubjectRequest};
 use super::fan_out::action_of;
 use super::find::{Found, Ground};
 use super::record::{Move, OpenRequest};
-use crate::app::circumstances::{Basis, Circumstances};
+use crate::app::circumstances::Circumstances;
 use crate::app::opening::Pinned;
 use crate::app::{AppError, Quietus};
 use crate::domain::{CollectionName, SystemName};
@@ -55,10 +55,10 @@ impl Quietus {
             self.keep_learned(&request, &sought, &found).await?;
         }
         let acting = Acting::Everything;
-        let basis = Basis { map: ground.map, rules: ground.rules, moment, acting: &acting };
+        let basis = ground.basis(&acting, &self.zone);
         let circumstances = self.circumstances(basis).await?;
         let scope = self.scope_for(&request, &sought, records);
-        let input = PlanInput { persons: Some(&scope), ..circumstances.input(basis, &self.zone) };
+        let input = PlanInput { persons: Some(&scope), ..circumstances.input(basis) };
         let plan = compile(&input, system).map_err(|error| AppError::Input(error.to_string()))?;
         let persons = match third_party {
             None => None,

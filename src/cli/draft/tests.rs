@@ -163,7 +163,9 @@ proptest! {
         let text = draft(&schema, "any", "sqlite", "sqlite:any.db");
         let problems = problems(&text);
         for problem in &problems.found {
+            // Whether a collection of keys alone goes with its parent is for a person to decide too.
             let decided = problem.message == "nobody has decided this yet"
+                || problem.message.contains("no rule deletes its records when those of")
                 || problem.severity == crate::config::Severity::Warning;
             prop_assert!(decided, "{}\n{}", problems, text);
         }

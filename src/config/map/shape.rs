@@ -138,10 +138,45 @@ fn check_content(
     let reasoned = fields.value.list.iter().any(|field| field.value.value.gives("exempt"));
     let follows = collection.links.iter().any(|link| link.kind != LinkKind::Shallow);
     let broken = !fields.value.broken.is_empty() || document.gives("links") && !follows;
+    check_followers(
+        entry,
+        collection,
+        &title,
+        undecided || !fields.value.broken.is_empty(),
+        problems,
+    );
     if !undecided && !reasoned && !follows && !broken {
         problems.push(
             Problem::error(&entry.name.place, format!("nothing in `{title}` has a category"))
-                .help("give its fields categories, link it to a parent that it goes with, or name it under `exempt` with a reason"),
+                .help("give its fields categories, or name it under `exempt` with a reason"),
         );
     }
+}
+
+/// A record goes by the rules of its categories. One without any would outlive its parent, and
+/// where a foreign key stands between them it would keep its parent for ever.
+fn check_followers(
+    entry: &Entry<CollectionDocument>,
+    collection: &Collection,
+    title: &str,
+    decided: bool,
+    problems: &mut Vec<Problem>,
+) {
+    let follows = |link: &&quietus_connectors::Link| {
+        link.kind != LinkKind::Shallow && link.to != collection.name.as_str()
+    };
+    let Some(link) = collection.links.iter().find(follows).filter(|_| !decided) else { return };
+    problems.push(
+        Problem::error(
+            &entry.name.place,
+            format!(
+                "nothing in `{title}` has a category, so no rule deletes its records when those of `{}` go",
+                link.to
+            ),
+        )
+        .help(format!(
+            "give a field that is neither key nor clock the category with which it goes and read its starting point through the link `{}`; where the records are to stay for good, write `kind: shallow`",
+            link.name
+        )),
+    );
 }

@@ -6,7 +6,7 @@ use quietus_connectors::{FieldType, Predicate, Value};
 
 use super::super::{FindingKind, RecordState, StepStatus};
 use super::fixture::*;
-use crate::domain::{HoldScope, SystemName};
+use crate::domain::HoldScope;
 
 fn held_shop(scope: HoldScope) -> World {
     let mut world = shop().at("2040-01-01T00:00:00Z");
@@ -31,9 +31,6 @@ fn a_hold_on_a_system_or_collection_covers_it_alone() {
     let world = held_shop(scope);
     assert_eq!(world.instruction("orders").held, Predicate::Always);
     assert_eq!(world.instruction("lines").held, Predicate::Never);
-    let elsewhere = SystemName::parse("elsewhere").unwrap();
-    let world = held_shop(HoldScope { system: Some(elsewhere), ..HoldScope::default() });
-    assert!(world.fate("orders", &order_of_2020()).goes);
     let world = held_shop(HoldScope { system: Some(system_name()), ..HoldScope::default() });
     assert!(world.fate("orders", &order_of_2020()).untouched());
 }
@@ -152,4 +149,45 @@ fn a_person_known_by_a_field_of_another_category_keeps_the_whole_record() {
     assert!(world.fate("orders", &order).untouched());
     order.insert("contact_email".to_owned(), text("alan@example.org"));
     assert!(world.fate("orders", &order).goes);
+}
+
+/// A customer whose contact data are due, so that without a hold the email is lost.
+fn customer(email: &str) -> quietus_connectors::Record {
+    record(&[
+        ("id", Value::Integer(1)),
+        ("email", text(email)),
+        ("last_login_at", at("2000-01-01T00:00:00Z")),
+    ])
+}
+
+#[test]
+fn a_person_whom_a_hold_on_other_records_names_keeps_her_name() {
+    for scope in [
+        HoldScope {
+            collection: Some(collection_name("orders")),
+            ..subject("email", text("grace@example.org"))
+        },
+        HoldScope {
+            category: Some(category("invoice")),
+            ..subject("email", text("grace@example.org"))
+        },
+        HoldScope {
+            collection: Some(collection_name("lines")),
+            ..subject("email", text("grace@example.org"))
+        },
+    ] {
+        let mut world = held_shop(scope);
+        assert!(world.fate("customers", &customer("grace@example.org")).untouched());
+        assert!(world.fate("customers", &customer("alan@example.org")).goes);
+        assert!(world.fields_needed("customers").contains(&"email".to_owned()));
+        // Where the email goes with its record alone, no order can lose it first.
+        let shop = world.map.systems.get_mut(&system_name()).unwrap();
+        let customers = shop.collections.get_mut(&collection_name("customers")).unwrap();
+        let kept = identity("email", field("email", FieldType::Text, "!a login name"));
+        customers.fields.insert(kept.name.clone(), kept);
+        let other = field("nickname", FieldType::Text, "contact");
+        customers.fields.insert(other.name.clone(), other);
+        assert!(world.fate("customers", &customer("grace@example.org")).goes);
+        assert!(world.instruction("lines").links[0].needed);
+    }
 }

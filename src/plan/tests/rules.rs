@@ -244,3 +244,25 @@ fn compiling_again_keeps_the_moment_and_takes_the_holds_of_now() {
     };
     assert_eq!((orders(&first), orders(&second)), (Predicate::Never, Predicate::Always));
 }
+
+#[test]
+fn a_minimum_that_is_law_today_holds_for_an_earlier_moment_too() {
+    let mut world = shop().at("2026-01-01T00:00:00Z");
+    world.rules.limits = vec![Limit {
+        valid_from: Some("2026-06-01".parse().unwrap()),
+        ..minimum("new-law", "invoice", "order.completed", "P10Y")
+    }];
+    assert!(world.fate("orders", &order_of_2020()).goes, "no law yet");
+    world.today = Some("2026-05-31".parse().unwrap());
+    assert!(world.fate("orders", &order_of_2020()).goes, "not yet in force");
+    world.today = Some("2026-06-01".parse().unwrap());
+    let fate = world.fate("orders", &order_of_2020());
+    assert!(!fate.goes && fate.cleared == ["delivery"], "{fate:?}");
+    assert!(fate.probes.contains("minimum:invoice:new-law"));
+    // One that was in force on the day of the plan holds although it has ended since.
+    world.rules.limits[0].valid_from = None;
+    world.rules.limits[0].valid_to = Some("2026-01-01".parse().unwrap());
+    assert!(!world.fate("orders", &order_of_2020()).goes);
+    world.rules.limits[0].valid_to = Some("2025-12-31".parse().unwrap());
+    assert!(world.fate("orders", &order_of_2020()).goes);
+}

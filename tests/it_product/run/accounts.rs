@@ -172,51 +172,6 @@ async fn what_was_not_asked_is_not_verified() {
     assert!(certificate.predicate["asOf"].as_str() < certificate.predicate["issuedAt"].as_str());
 }
 
-/// The field that starts the clock belongs to the category and stays with its record.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn fields_that_stay_are_named() {
-    let mut company = Company::new(Kind::Sqlite).await;
-    let map = "collections:\n  profiles:\n    key: id\n    fields:\n\
-        \x20     id: { type: integer }\n\
-        \x20     email: { type: text, identity: email, category: profile.contact }\n\
-        \x20     address: { type: text, category: profile.address }\n\
-        \x20     moved_at: { type: timestamp, category: profile.address }\n\
-        \x20   starting_points: { collection: moved_at }\n";
-    let rules = |category: &str, period: &str| {
-        format!(
-            "\x20 - rule: {}\n\x20   category: {category}\n\x20   starting_point: collection\n\
-             \x20   period: {period}\n\x20   action: erase\n\
-             \x20   basis: {{ citation: \"GDPR Art. 6(1)(b)\" }}\n",
-            category.replace('.', "-")
-        )
-    };
-    let head = heap::rules(heap::WIDE).replace(
-        "note.body: { purpose: to remember }",
-        "profile.contact: { purpose: to reach }, profile.address: { purpose: to deliver }",
-    );
-    let head = head.split_once("rules:\n").unwrap().0.to_owned() + "rules:\n";
-    company.write(
-        "schedules/profiles.yaml",
-        &(head + &rules("profile.address", "P1M") + &rules("profile.contact", "P90Y")),
-    );
-    let database = company.add_system("crm", Kind::Sqlite, map).await;
-    database
-        .run("CREATE TABLE profiles (id BIGINT NOT NULL PRIMARY KEY, email TEXT, address TEXT, moved_at TEXT NOT NULL)")
-        .await;
-    database
-        .run(
-            "INSERT INTO profiles VALUES (1, 'a@mail.example', 'Street 1', '2020-01-01T00:00:00Z')",
-        )
-        .await;
-    company.quietus(&["run", "--once"]).await.expect(0);
-    let certificate = company.certificate("latest").await;
-    assert_eq!(certificate.overall(), "complete-with-exceptions");
-    let address = said(&certificate, Some("profile.address"));
-    assert_eq!(address["records"]["cleared"], "1");
-    assert_eq!(address["stayingFields"], serde_json::json!(["moved_at"]));
-    assert!(said(&certificate, Some("profile.contact"))["stayingFields"].is_null());
-}
-
 /// Whoever runs a processor's system is not us.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_processor_is_not_run_by_ourselves() {

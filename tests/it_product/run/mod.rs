@@ -4,6 +4,7 @@ mod accounts;
 mod caps;
 mod changes;
 mod exactly;
+mod guards;
 mod idle;
 mod leftovers;
 mod liars;
