@@ -29,6 +29,7 @@ pub mod recording;
 mod recount;
 pub mod retry;
 pub mod settle;
+mod signed_head;
 pub mod statement;
 pub mod systems;
 pub mod vault;

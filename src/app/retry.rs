@@ -25,7 +25,7 @@ impl Quietus {
             return Err(AppError::Input(format!("there is no job `{job}`")));
         };
         let evidence = self.record(
-            EvidenceKind::StepStarted,
+            EvidenceKind::StepRetried,
             About { case: Some(found.case_id), job: Some(job) },
             &json!({"job": job, "result": "to be tried again", "by": actor.0}),
         )?;
