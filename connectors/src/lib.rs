@@ -22,8 +22,8 @@ pub use order::{
 };
 pub use predicate::{Comparison, Cutoff, FieldRef, Predicate};
 pub use receipt::{
-    CollectionOutcome, Counts, Drift, Fault, Health, Outcome, ProbeCount, Receipt, RefusalKind,
-    Survivor, Verification,
+    CollectionOutcome, Counts, Drift, Fault, Health, LookedAt, Outcome, ProbeCount, Receipt,
+    RefusalKind, Survivor, Verification,
 };
 pub use schema::{Capabilities, CollectionSchema, FieldSchema, ForeignKey, OnDelete, Schema};
 pub use value::{FieldType, Record, Stored, Value};

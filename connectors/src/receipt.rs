@@ -211,8 +211,21 @@ pub struct Verification {
     pub survivors: Vec<Survivor>,
     /// Records seen by the verification, by collection.
     pub left: BTreeMap<String, u64>,
+    /// What it looked for. A part of the order that is not listed here was not looked for, and
+    /// nobody may call it verified.
+    #[serde(default)]
+    pub looked_at: Vec<LookedAt>,
     /// How it looked, in words that an auditor understands.
     pub method: String,
+}
+
+/// One part of an order that a verification looked for.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct LookedAt {
+    /// The collection.
+    pub collection: String,
+    /// The category, `restriction`, or `None` for records as a whole.
+    pub category: Option<String>,
 }
 
 /// Records that should be gone and are not.

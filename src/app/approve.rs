@@ -6,6 +6,7 @@ use uuid::Uuid;
 use super::open_case::PlanOnRecord;
 use super::recording::About;
 use super::{Actor, AppError, Quietus};
+use crate::domain::{CaseOutcome, CaseState};
 use crate::evidence::EvidenceKind;
 use crate::store::{Approval, BlockedReason, Decision};
 
@@ -79,6 +80,20 @@ impl Quietus {
         if self.call_off(case, &actor.0, reason).await? {
             self.wake.up();
             return Ok(());
+        }
+        // All of it is done, and what has been done cannot be certified: a person closes it.
+        self.certify_finished().await?;
+        let waits = self.store.case(case).await?;
+        if waits.is_some_and(|case| case.state == CaseState::Verifying) {
+            let closed = self.record(
+                EvidenceKind::CaseClosed,
+                About { case: Some(case), job: None },
+                &json!({"case": case, "certificate": null, "by": actor.0, "reason": reason}),
+            )?;
+            let outcome = CaseOutcome::Cancelled;
+            if self.store.finish_case(case, outcome, self.now(), vec![closed]).await? {
+                return Ok(());
+            }
         }
         Err(AppError::Input(format!("case `{case}` is not open: see `quietus status`")))
     }

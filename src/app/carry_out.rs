@@ -6,15 +6,15 @@
 
 use quietus_connectors::{Connector, Fault, Order, Receipt, Verification};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use super::account::VerificationOnRecord;
 use super::crash::CrashPoint;
-use super::prepare::Ready;
+use super::prepare::{Prepared, Ready};
 use super::progress::{Done, Stopped, Watch, WatchState};
 use super::recount::{Answer, question};
-use super::settle::counts_at_planning;
+use super::settle::{FIRST_PAUSE, counts_at_planning};
 use super::{AppError, Quietus};
 use crate::plan::CapExceeded;
 use crate::schedule::Timetable;
@@ -124,25 +124,37 @@ impl Quietus {
                 ..WatchState::default()
             }),
         };
-        let answer = tokio::select! {
-            answer = self.send(attempt, &prepared, &watch) => answer,
-            () = watch.keep_lease() => Err(Fault::Unknown {
-                message: "another attempt has taken over".to_owned(),
-            }),
-        };
-        self.crash.reach(CrashPoint::Answered);
-        let mut ending = match answer {
-            Ok(Answer::Receipt(Receipt::Done(current))) => {
-                let done = Done { current, ..watch.done() };
-                self.look_again(attempt, &prepared.order, prepared.connector.as_ref(), done).await
+        // The second look may take as long as the order: the lease is kept over both.
+        let mut ending = tokio::select! {
+            ending = self.send_and_look_again(attempt, &prepared, &watch) => ending,
+            () = watch.keep_lease() => {
+                let message = "another attempt has taken over".to_owned();
+                let fault = Fault::Unknown { message };
+                self.ending_of_fault(attempt, &prepared.order.key, &fault, watch.done())
             }
-            Ok(Answer::Receipt(receipt)) => self.not_done_yet(attempt, &watch, receipt),
-            Ok(Answer::TooMuch(beyond)) => too_much(&watch, &beyond),
-            Err(fault) => self.ending_of_fault(attempt, &prepared.order.key, &fault, watch.done()),
         };
         ending.order_key = prepared.order.key;
         self.crash.reach(CrashPoint::Verified);
         Ok(ending)
+    }
+
+    async fn send_and_look_again(
+        &self,
+        attempt: &Attempt<'_>,
+        prepared: &Prepared,
+        watch: &Watch<'_>,
+    ) -> Ending {
+        let answer = self.send(attempt, prepared, watch).await;
+        self.crash.reach(CrashPoint::Answered);
+        match answer {
+            Ok(Answer::Receipt(Receipt::Done(current))) => {
+                let done = Done { current, ..watch.done() };
+                self.look_again(attempt, &prepared.order, prepared.connector.as_ref(), done).await
+            }
+            Ok(Answer::Receipt(receipt)) => self.not_done_yet(attempt, watch, receipt),
+            Ok(Answer::TooMuch(beyond)) => too_much(watch, &beyond),
+            Err(fault) => self.ending_of_fault(attempt, &prepared.order.key, &fault, watch.done()),
+        }
     }
 
     pub(super) fn timetable_of(&self, case: &Case) -> Option<Timetable> {
@@ -166,10 +178,23 @@ impl Quietus {
         if !verification.survivors.is_empty() {
             return self.ending_of_survivors(attempt, verification, done);
         }
+        let at = self.now();
+        // What stays is counted as it is now, not as it was when the case was planned.
+        let counted = match connector.preview(order).await {
+            Ok(counted) => Some(counted),
+            Err(fault) if attempt.claimed.job.attempt < attempt.claimed.job.attempts_allowed => {
+                return self.ending_of_fault(attempt, &order.key, &fault, done);
+            }
+            Err(fault) => {
+                tracing::warn!(%fault, "what stays could not be counted; the certificate says so");
+                None
+            }
+        };
         done.nothing_survived(&verification.left, || counts_at_planning(attempt));
+        let on_record = VerificationOnRecord { at, found: verification.clone(), counted };
         let settlement = Settlement::Completed {
             done: serde_json::to_value(&done).unwrap_or_default(),
-            verification: json!({ "at": self.now(), "found": verification }),
+            verification: serde_json::to_value(&on_record).unwrap_or_default(),
         };
         Ending {
             settlement,
@@ -221,6 +246,10 @@ impl Quietus {
                 (Settlement::Released { available_at }, "the window has ended".to_owned())
             }
             Some(Stopped::Shutdown) => (now, "the process ends".to_owned()),
+            Some(Stopped::Blind) => {
+                let settlement = Settlement::Released { available_at: self.after(FIRST_PAUSE) };
+                (settlement, "stopped because the store did not answer".to_owned())
+            }
             Some(Stopped::NotMine) | None => (now, "stopped".to_owned()),
         }
     }

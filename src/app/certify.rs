@@ -3,17 +3,19 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use serde_json::json;
 use uuid::Uuid;
 
+use super::account::{Ordered, VerificationOnRecord};
 use super::crash::CrashPoint;
 use super::open_case::PlanOnRecord;
 use super::opening::Pinned;
 use super::progress::Done;
 use super::recording::About;
-use super::statement::{SystemAccount, VerificationOnRecord, counts_of, statements};
+use super::statement::{SystemAccount, counts_of, statements};
 use super::{AppError, Quietus};
-use crate::domain::{CaseOutcome, Digest, LegalHold};
+use crate::domain::{CaseOutcome, Digest, LegalHold, SystemName};
 use crate::evidence::certificate::{
     self, CertificateClass, Issuer, IssuerRole, NotCovered, Predicate, STANDING_LIMITS, Scope,
     SignedCertificate, Supersedes, Tool, Trigger,
@@ -25,6 +27,9 @@ use crate::evidence::{EvidenceKind, export};
 use crate::plan::{StepStatus, SystemPlan};
 use crate::store::{Case, Detail, Job, NewCertificate, OutboxEntry, Topic, TopicKind};
 
+/// What a certificate says where moments on record cannot be so.
+const CLOCK_FAULT: &str = "The clock of the machine was set back while this was carried out: \
+    moments in this certificate are not exact.";
 /// Cases looked at in one go.
 const CASES: u32 = 50;
 /// Who agreed, as certificates say it.
@@ -42,6 +47,7 @@ impl Quietus {
             let jobs = self.store.jobs_of_case(case.id).await?;
             self.store.begin_verifying(case.id).await?;
             self.crash.reach(CrashPoint::BeforeCertificate);
+            self.forget_what_is_over(&case, &jobs).await?;
             // Statements name the place of their evidence in the log, so it has to be there.
             self.sequence_outbox().await?;
             match self.certify(&case, &jobs).await {
@@ -50,11 +56,11 @@ impl Quietus {
                     certified.push(id);
                 }
                 Ok(None) => {}
-                // What this version cannot read of one case must not keep the others waiting.
-                Err(error @ (AppError::Input(_) | AppError::Unreadable { .. })) => {
-                    tracing::error!(%error, case = %case.id, "a case could not be certified");
+                Err(error @ AppError::Store(_)) => return Err(error),
+                // What cannot be said of one case must not keep the others waiting, nor the log.
+                Err(error) => {
+                    tracing::error!(%error, case = %case.id, "a case cannot be certified; `quietus cancel` closes it without a certificate");
                 }
-                Err(error) => return Err(error),
             }
         }
         self.advance_log().await?;
@@ -65,9 +71,9 @@ impl Quietus {
         let on_record = PlanOnRecord::of(case)?;
         let pinned = self.pinned(case).await?;
         let holds = self.holds().await?;
-        let statements = self.state(case, jobs, &on_record, &pinned, &holds).await?;
+        let said = self.state(case, jobs, &on_record, &pinned, &holds).await?;
         let id = self.ids.new_id();
-        let predicate = self.predicate(id, case, &on_record, statements, &pinned).await?;
+        let predicate = self.predicate(id, case, &on_record, said, &pinned).await?;
         let overall = predicate.summary.overall;
         let topics = topics(&predicate);
         let issued_at = predicate.issued_at;
@@ -118,7 +124,7 @@ impl Quietus {
         on_record: &PlanOnRecord,
         pinned: &Pinned<'_>,
         holds: &[LegalHold],
-    ) -> Result<Vec<SystemStatement>, AppError> {
+    ) -> Result<Said, AppError> {
         let details = self.store.details_of_case(case.id).await?;
         let mut accounts = Vec::new();
         for plan in swept(on_record) {
@@ -131,23 +137,28 @@ impl Quietus {
             let about_job: Vec<&Detail> =
                 details.iter().filter(|one| one.job_id == job.map(|job| job.id)).collect();
             let done = done_of(job);
+            let ordered = done.ordered.clone();
             accounts.push(SystemAccount {
                 system,
                 plan,
-                counts: done.counted.clone().or_else(|| counts_of(on_record, system)),
+                due: done.counted.clone().or_else(|| counts_of(on_record, system)),
                 outcome: done.total().collections,
                 done,
+                ordered: ordered.unwrap_or_else(|| Ordered::as_planned(plan, holds)),
                 verification: job.and_then(verification_of),
                 started_at: attempts.iter().filter_map(|attempt| attempt.started_at).min(),
                 evidence: self.references(&about_job).await?,
                 capabilities: self.capabilities(system),
                 job,
                 called_off: case.cancelled.as_ref().map(|decision| decision.reason.as_str()),
-                holds,
-                zone: &self.zone,
+                zone: pinned.zone(),
             });
         }
-        Ok(statements(&accounts))
+        let idle = accounts.iter().filter(|one| !one.speaks());
+        Ok(Said {
+            statements: statements(&accounts),
+            idle: idle.map(|one| one.system.name.clone()).collect(),
+        })
     }
 
     fn capabilities(&self, system: &crate::datamap::System) -> quietus_connectors::Capabilities {
@@ -182,18 +193,20 @@ impl Quietus {
         id: Uuid,
         case: &Case,
         on_record: &PlanOnRecord,
-        statements: Vec<SystemStatement>,
+        said: Said,
         pinned: &Pinned<'_>,
     ) -> Result<Predicate, AppError> {
-        let issued_at = self.now();
+        let Said { mut statements, idle } = said;
+        let (issued_at, clock_fault) = in_order(&mut statements, self.now());
+        let in_scope = swept(on_record).count().saturating_sub(idle.len());
         let scope = Scope {
             plan_sha256: case.plan.digest,
             data_map_sha256: case.map_digest,
             data_map_log_index: None,
             rule_set_sha256: case.rules_digest,
-            systems_in_scope: u32::try_from(swept(on_record).count()).unwrap_or(u32::MAX),
+            systems_in_scope: u32::try_from(in_scope).unwrap_or(u32::MAX),
             systems_stated: summary::systems_stated(&statements),
-            not_covered: not_covered(&on_record.plan.systems),
+            not_covered: not_covered(&on_record.plan.systems, &idle),
         };
         let mut limits: Vec<String> =
             STANDING_LIMITS.iter().map(|&limit| limit.to_owned()).collect();
@@ -208,6 +221,8 @@ impl Quietus {
                 ));
             }
         }
+        limits.extend(clock_fault.map(str::to_owned));
+        let summary = summary::summarise(&scope, &statements);
         let schedule = case.schedule.as_deref().map(crate::domain::ScheduleName::parse);
         Ok(Predicate {
             certificate_id: id,
@@ -223,7 +238,7 @@ impl Quietus {
                 version: env!("CARGO_PKG_VERSION").to_owned(),
             },
             issued_at,
-            as_of: issued_at,
+            as_of: earliest_look(&statements).unwrap_or(issued_at),
             trigger: Trigger {
                 case_id: case.id,
                 schedule: schedule.and_then(Result::ok),
@@ -233,23 +248,28 @@ impl Quietus {
                 approved_by: case.approved.as_ref().map(|_| APPROVER.to_owned()),
             },
             request: None,
-            summary: summary::summarise(&scope, &statements),
             scope,
             statements,
             pending: None,
-            supersedes: self.superseded(case).await?,
+            supersedes: self.superseded(case, summary.overall).await?,
+            summary,
             status: None,
             limits,
         })
     }
 
     /// The certificate that a new one of the same case takes the place of.
-    async fn superseded(&self, case: &Case) -> Result<Option<Supersedes>, AppError> {
+    async fn superseded(
+        &self,
+        case: &Case,
+        overall: Overall,
+    ) -> Result<Option<Supersedes>, AppError> {
+        let last = matches!(overall, Overall::Complete | Overall::CompleteWithExceptions);
         let earlier = self.store.certificate_of_case(case.id).await?;
         Ok(earlier.map(|earlier| Supersedes {
             certificate_id: earlier.summary.id,
             statement_sha256: Digest::of(&earlier.statement),
-            reason: "final".to_owned(),
+            reason: if last { "final" } else { "tried-again" }.to_owned(),
         }))
     }
 
@@ -290,6 +310,13 @@ fn verification_of(job: &Job) -> Option<VerificationOnRecord> {
     serde_json::from_value(job.verification.clone().or_else(done)?).ok()
 }
 
+/// What was said of a case.
+struct Said {
+    statements: Vec<SystemStatement>,
+    /// Systems in which no rule had its turn.
+    idle: Vec<SystemName>,
+}
+
 /// Systems in which something is disposed of; the others have no job and need no statement.
 fn swept(on_record: &PlanOnRecord) -> impl Iterator<Item = &SystemPlan> {
     on_record.plan.systems.iter().filter(|system| is_swept(system))
@@ -299,17 +326,51 @@ fn is_swept(system: &SystemPlan) -> bool {
     system.instructions.iter().any(|one| !one.keep)
 }
 
-fn not_covered(systems: &[SystemPlan]) -> Vec<NotCovered> {
+/// The earliest second look behind what is said to be done.
+fn earliest_look(statements: &[SystemStatement]) -> Option<Timestamp> {
+    let done = statements.iter().filter(|one| summary::says_done(one));
+    done.filter_map(|one| one.verification.at).min()
+}
+
+/// The moment of issue, not before anything that the statements tell of. Where the machine's clock
+/// was set back meanwhile, moments that cannot be so are left out, and the sentence says it.
+fn in_order(
+    statements: &mut [SystemStatement],
+    now: Timestamp,
+) -> (Timestamp, Option<&'static str>) {
+    let mut issued_at = now;
+    let mut set_back = false;
+    for statement in statements {
+        let ends = [statement.completed_at, statement.verification.at];
+        if let Some(started) = statement.started_at
+            && ends.into_iter().flatten().any(|end| end < started)
+        {
+            statement.started_at = None;
+            set_back = true;
+        }
+        let moments = [statement.started_at, statement.completed_at, statement.verification.at];
+        issued_at = moments.into_iter().flatten().fold(issued_at, Timestamp::max);
+    }
+    set_back |= issued_at > now;
+    (issued_at, set_back.then_some(CLOCK_FAULT))
+}
+
+fn not_covered(systems: &[SystemPlan], idle: &[SystemName]) -> Vec<NotCovered> {
     let mut left_out = Vec::new();
     for system in systems {
-        if !is_swept(system) {
-            left_out.push(NotCovered {
-                system: Some(system.system.clone()),
-                collection: None,
-                category: None,
-                reason: "nothing in it is disposed of".to_owned(),
-            });
-        }
+        let whole = if !is_swept(system) {
+            Some("nothing in it is disposed of")
+        } else if idle.contains(&system.system) {
+            Some("no rule had its turn in it")
+        } else {
+            None
+        };
+        left_out.extend(whole.map(|reason| NotCovered {
+            system: Some(system.system.clone()),
+            collection: None,
+            category: None,
+            reason: reason.to_owned(),
+        }));
         for exempt in &system.exempt {
             left_out.push(NotCovered {
                 system: Some(system.system.clone()),

@@ -35,6 +35,8 @@ pub(crate) struct SealedScope {
 pub struct Circumstances {
     /// The version of holds under which they were read.
     pub holds_version: u64,
+    /// The version of pauses under which they were read.
+    pub pauses_version: u64,
     /// Holds in force.
     pub holds: Vec<LegalHold>,
     /// Events in force.
@@ -90,6 +92,8 @@ impl Quietus {
         let told_until = basis.told_until.unwrap_or(read_at);
         let (holds_version, holds) = self.store.holds_in_force().await?;
         let holds = holds.iter().map(|hold| self.unseal_hold(hold)).collect::<Result<_, _>>()?;
+        // The version first, as with holds: a pause placed in between makes it too old.
+        let pauses_version = self.store.pauses_version().await?;
         let mut paused = BTreeSet::new();
         for pause in self.store.active_pauses().await? {
             if let PauseScope::Rule(rule) = pause.scope {
@@ -98,6 +102,7 @@ impl Quietus {
         }
         Ok(Circumstances {
             holds_version,
+            pauses_version,
             holds,
             events: self.events_for(basis.map, basis.moment, told_until).await?,
             marks: self.marks_for(basis).await?,

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use quietus_connectors::{CollectionOutcome, Counts, Outcome, ProbeCount, Survivor};
 use serde::{Deserialize, Serialize};
 
-use crate::domain::RuleName;
+use super::account::Ordered;
 use crate::plan::ProbeName;
 
 /// The name under which connectors report records that should be restricted and are not.
@@ -37,9 +37,9 @@ pub struct Done {
     /// deletions than records had been counted as due.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub left: Option<BTreeMap<String, u64>>,
-    /// Rules that were paused when the latest order was compiled, and so did nothing in it.
-    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
-    pub paused: BTreeSet<RuleName>,
+    /// The latest order as it was compiled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ordered: Option<Ordered>,
 }
 
 impl Done {

@@ -3,6 +3,8 @@
 //! Each occurrence is written with what became of it (run, caught up, missed, blacked out), so
 //! nothing disappears without a row. The primary key (schedule, moment) lets one replica win.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use serde_json::json;
 use uuid::Uuid;
@@ -15,7 +17,8 @@ use crate::evidence::EvidenceKind;
 use crate::plan::Acting;
 use crate::schedule::{Missed, Schedule, Timetable};
 use crate::store::{
-    CaseCause, Decision, Disposition, FireBatch, NewFire, PauseScope, ScheduleCursor,
+    BlockedReason, CaseCause, Decision, Disposition, FireBatch, Job, NewFire, PauseScope,
+    ScheduleCursor,
 };
 
 /// Who acts when no person does.
@@ -123,14 +126,20 @@ impl Quietus {
             .await?;
         if let CaseOpened::Overlapping(other) = &opened {
             tracing::warn!(schedule = %schedule.name, case = %other, "the earlier case is still open; its successor will find what became due");
-            let caught_up = batch(Disposition::CaughtUp);
-            self.store.record_fires(caught_up, self.now(), Vec::new()).await?;
+            // Nothing was opened for it, and no later occurrence answers for it by name.
+            let mut missed = batch(Disposition::Missed);
+            for fire in &mut missed.fires {
+                if fire.disposition == Disposition::CaughtUp {
+                    fire.disposition = Disposition::Missed;
+                }
+            }
+            self.store.record_fires(missed, self.now(), Vec::new()).await?;
         }
         Ok(Some(opened))
     }
 
-    /// An open case of which only held jobs are left would keep its schedule from ever running
-    /// again.
+    /// An open case of which only held or paused jobs are left would keep its schedule from ever
+    /// running again, in every other system as well.
     async fn take_over_held_case(&self, schedule: &Schedule) -> Result<(), AppError> {
         if let Some(case) = self.store.active_case_for(&schedule.name).await? {
             self.take_over_if_held(case).await?;
@@ -138,32 +147,35 @@ impl Quietus {
         Ok(())
     }
 
-    /// Calls off a case of which only held jobs are left: its certificate names the hold, and the
-    /// next case takes over what is due once the hold is released. `false` where something else is
-    /// left, or nothing.
+    /// Calls off a case of which only jobs are left that are held or whose system is paused: its
+    /// certificate names the hold or the pause, and the next case takes over what is due. `false`
+    /// where something else is left, or nothing.
     ///
     /// # Errors
     /// Where the store is not there.
     pub async fn take_over_if_held(&self, case: Uuid) -> Result<bool, AppError> {
         let jobs = self.store.jobs_of_case(case).await?;
-        let mut open = jobs.iter().filter(|job| !job.state.is_final()).peekable();
-        if open.peek().is_none() || open.any(|job| job.state != JobState::Held) {
+        let pauses = self.store.active_pauses().await?;
+        let is_paused = |job: &Job| {
+            pauses.iter().any(|pause| {
+                matches!(&pause.scope, PauseScope::System(name) if name.as_str() == job.system)
+            })
+        };
+        let idle = [JobState::Scheduled, JobState::Available, JobState::Blocked];
+        let waits = |job: &Job| {
+            job.state == JobState::Held
+                || idle.contains(&job.state)
+                    && !matches!(job.blocked, Some(BlockedReason::Approval | BlockedReason::Cap))
+                    && is_paused(job)
+        };
+        let open: Vec<&Job> = jobs.iter().filter(|job| !job.state.is_final()).collect();
+        // Whoever paused this very case wants it to stay.
+        let this_case = pauses.iter().any(|pause| pause.scope == PauseScope::Case(case));
+        if open.is_empty() || this_case || !open.iter().all(|job| waits(job)) {
             return Ok(false);
         }
-        let mut matters: Vec<&str> =
-            jobs.iter().flat_map(|job| &job.hold_matters).map(String::as_str).collect();
-        matters.sort_unstable();
-        matters.dedup();
-        let reason =
-            format!("held by matter {}; the next run takes over what is due", matters.join(", "));
+        let reason = format!("{}; the next run takes over what is due", why_it_waits(&open));
         self.call_off(case, SCHEDULER, &reason).await?;
-        // The held jobs wake up to be called off; then the case can be closed.
-        for _ in 0..jobs.len() {
-            let stop = tokio_util::sync::CancellationToken::new();
-            if self.carry_out_next(SCHEDULER, &stop).await?.is_none() {
-                break;
-            }
-        }
         self.certify_finished().await?;
         Ok(true)
     }
@@ -182,4 +194,24 @@ impl Quietus {
         let decision = Decision { by: by.to_owned(), reason: reason.to_owned(), at: self.now() };
         Ok(self.store.cancel_case(case, decision, vec![evidence]).await?)
     }
+}
+
+/// The matters that hold jobs, and the systems of those that wait for the end of a pause.
+fn why_it_waits(open: &[&Job]) -> String {
+    let matters: BTreeSet<&str> =
+        open.iter().flat_map(|job| &job.hold_matters).map(String::as_str).collect();
+    let paused: BTreeSet<&str> = open
+        .iter()
+        .filter(|job| job.state != JobState::Held)
+        .map(|job| job.system.as_str())
+        .collect();
+    let list = |names: BTreeSet<&str>| names.into_iter().collect::<Vec<_>>().join(", ");
+    let mut words = Vec::new();
+    if !matters.is_empty() {
+        words.push(format!("held by matter {}", list(matters)));
+    }
+    if !paused.is_empty() {
+        words.push(format!("system {} is paused", list(paused)));
+    }
+    words.join("; ")
 }

@@ -4,6 +4,7 @@
 //! what came of it in one transaction together with its evidence.
 
 pub mod access;
+pub mod account;
 pub mod approve;
 pub mod carry_out;
 pub mod certify;
@@ -28,9 +29,11 @@ pub mod reading;
 pub mod recording;
 mod recount;
 pub mod retry;
+mod second_look;
 pub mod settle;
 mod signed_head;
 pub mod statement;
+mod superseded;
 pub mod systems;
 pub mod vault;
 pub mod waiting;

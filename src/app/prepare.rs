@@ -1,20 +1,20 @@
 //! Before the connector is asked: is the job still wanted, may it start now, what exactly is the
 //! order with the holds of this moment, and the intent on record.
 
-use std::collections::BTreeSet;
-
 use jiff::Timestamp;
 use quietus_connectors::{Connector, Fault, Order, Predicate};
 use serde_json::json;
 
+use super::account::Ordered;
 use super::carry_out::{Attempt, Ending, Payload};
 use super::circumstances::{Basis, Circumstances};
 use super::done::Done;
+use super::open_case::PlanOnRecord;
 use super::opening::told_until;
 use super::recording::About;
 use super::waiting::acting_from;
 use super::{AppError, Quietus};
-use crate::domain::{LegalHold, RuleName, SystemName};
+use crate::domain::{LegalHold, SystemName};
 use crate::evidence::EvidenceKind;
 use crate::plan::{SystemPlan, compile, concerns_system};
 use crate::schedule::Timetable;
@@ -42,10 +42,11 @@ pub(super) struct Prepared {
 /// An order compiled with the holds of a moment.
 struct Compiled {
     plan: SystemPlan,
+    ordered: Ordered,
     /// Those that speak of its system.
     holds: Vec<LegalHold>,
     holds_version: u64,
-    paused: BTreeSet<RuleName>,
+    pauses_version: u64,
 }
 
 fn ended(attempt: &Attempt<'_>, settlement: Settlement, words: &str) -> Ready {
@@ -89,13 +90,13 @@ impl Quietus {
             return Ok(ended(attempt, settlement, "a legal hold stops it"));
         }
         let order = order_of(attempt, &compiled.plan)?;
-        let started = match self.start(attempt, &order, holds_version).await? {
+        let started = match self.start(attempt, &order, &compiled).await? {
             Ok(started) => started,
             Err(ready) => return Ok(*ready),
         };
         let released_at = self.released_since_counted(attempt, holds_version).await?;
-        let Compiled { plan, paused, .. } = compiled;
-        let done = Done { paused, ..attempt.done.clone() };
+        let Compiled { plan, ordered, .. } = compiled;
+        let done = Done { ordered: Some(ordered), ..attempt.done.clone() };
         match self.system(&job.system).and_then(|system| self.connect(system)) {
             Ok(connector) => Ok(Ready::Order(Box::new(Prepared {
                 order,
@@ -118,7 +119,7 @@ impl Quietus {
         &self,
         attempt: &Attempt<'_>,
         order: &Order,
-        holds_version: u64,
+        compiled: &Compiled,
     ) -> Result<Result<StillMine, Box<Ready>>, AppError> {
         let start = Start {
             tenure: attempt.tenure.clone(),
@@ -128,10 +129,15 @@ impl Quietus {
         };
         let at_once = || Settlement::Released { available_at: self.now() };
         let (settlement, words) = match self.store.start_attempt(start).await? {
-            Started::Yes(started) if started.holds_version == holds_version => {
-                return Ok(Ok(started));
+            Started::Yes(seen) if seen.holds_version != compiled.holds_version => {
+                (at_once(), "a legal hold was placed or released meanwhile")
             }
-            Started::Yes(_) => (at_once(), "a legal hold was placed or released meanwhile"),
+            // A rule that is paused does nothing in an order, so an order that was compiled before
+            // must not be carried out.
+            Started::Yes(seen) if seen.pauses_version != compiled.pauses_version => {
+                (at_once(), "something was paused or resumed meanwhile")
+            }
+            Started::Yes(started) => return Ok(Ok(started)),
             Started::Paused(seen) => {
                 let reason = BlockedReason::Pause;
                 let pauses_version = seen.pauses_version;
@@ -167,12 +173,11 @@ impl Quietus {
         let circumstances = self.circumstances(basis).await?;
         let plan = compile(&circumstances.input(basis), system)
             .map_err(|error| AppError::Input(error.to_string()))?;
-        let Circumstances { mut holds, holds_version, mut paused, .. } = circumstances;
+        let Circumstances { mut holds, holds_version, pauses_version, .. } = circumstances;
         holds.retain(|hold| concerns_system(basis.map, hold, system));
-        paused.retain(|name| {
-            plan.steps.iter().any(|step| step.rule.as_ref().is_some_and(|rule| rule.name == *name))
-        });
-        Ok(Compiled { plan, holds, holds_version, paused })
+        let on_record = PlanOnRecord::of(&attempt.case)?;
+        let ordered = Ordered::of(on_record.plan.system(system), &plan, &holds);
+        Ok(Compiled { plan, ordered, holds, holds_version, pauses_version })
     }
 
     /// When the latest hold was released, where that was after the case was counted: what it

@@ -28,6 +28,8 @@ pub(crate) enum Stopped {
     Window,
     /// The process ends.
     Shutdown,
+    /// The store does not answer, so nobody knows whether a hold, a pause or a cancellation came.
+    Blind,
     /// Another attempt has taken over.
     NotMine,
 }
@@ -101,7 +103,7 @@ impl Watch<'_> {
     }
 
     async fn save(&self) -> Result<Option<StillMine>, StoreError> {
-        let done = serde_json::to_value(self.done()).unwrap_or_default();
+        let done = serde_json::to_value(self.done().without_matters()).unwrap_or_default();
         let lease_until = self.product.lease_until();
         self.product
             .store
@@ -121,7 +123,10 @@ impl Watch<'_> {
                     self.set_stopped(Stopped::NotMine);
                     return;
                 }
-                Err(error) => tracing::warn!(%error, "the lease could not be renewed"),
+                Err(error) => {
+                    tracing::warn!(%error, "the lease could not be renewed; the order stops");
+                    self.set_stopped(Stopped::Blind);
+                }
             }
         }
     }
@@ -138,10 +143,10 @@ impl quietus_connectors::Progress for Watch<'_> {
             Ok(Some(seen)) => self.asks_to_stop(seen),
             Ok(None) => Some(Stopped::NotMine),
             Err(error) => {
-                // The chunk is committed and counted in the system; the store learns of it with
-                // the next chunk, or when the next attempt reads it back.
-                tracing::warn!(%error, "progress could not be saved");
-                None
+                // The chunk is committed and counted in the system; the store learns of it when
+                // the next attempt reads it back.
+                tracing::warn!(%error, "progress could not be saved; the order stops");
+                Some(Stopped::Blind)
             }
         };
         self.product.crash.reach(CrashPoint::ProgressSaved);

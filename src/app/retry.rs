@@ -7,7 +7,7 @@ use super::recording::About;
 use super::{Actor, AppError, Quietus};
 use crate::domain::JobState;
 use crate::evidence::EvidenceKind;
-use crate::store::CaseFilter;
+use crate::store::{CaseFilter, StoreError};
 
 /// Further attempts that a job gets.
 const ATTEMPTS: u32 = 8;
@@ -24,6 +24,17 @@ impl Quietus {
         let Some(found) = found else {
             return Err(AppError::Input(format!("there is no job `{job}`")));
         };
+        let case = self.store.case(found.case_id).await?;
+        if case.is_some_and(|case| case.cancelled.is_some()) {
+            return Err(AppError::Input(format!(
+                "the case of job `{job}` was called off: open a new one with `quietus run --once`"
+            )));
+        }
+        if self.is_superseded(&found).await? {
+            return Err(AppError::Input(format!(
+                "a later run has done the work of job `{job}`: see `quietus status`"
+            )));
+        }
         let evidence = self.record(
             EvidenceKind::StepRetried,
             About { case: Some(found.case_id), job: Some(job) },
@@ -36,25 +47,47 @@ impl Quietus {
         Err(AppError::Input(format!("job `{job}` has not failed; see `quietus status`")))
     }
 
-    /// Makes all failed jobs of the latest cases available again, of one system or of all; how many.
+    /// Makes all failed jobs of the latest cases available again, of one system or of all. Those of
+    /// cases that were called off, and those whose work a later run has done, are left alone.
     ///
     /// # Errors
     /// Where there is no such system or the store is not there.
-    pub async fn retry_failed(&self, system: Option<&str>, actor: &Actor) -> Result<u64, AppError> {
+    pub async fn retry_failed(
+        &self,
+        system: Option<&str>,
+        actor: &Actor,
+    ) -> Result<Retried, AppError> {
         if let Some(system) = system {
             self.system(system)?;
         }
-        let mut tried = 0;
+        let mut retried = Retried::default();
         let filter = CaseFilter { limit: LATEST_CASES, ..CaseFilter::default() };
         for case in self.store.list_cases(filter).await? {
+            if case.cancelled.is_some() {
+                continue;
+            }
             for job in self.store.jobs_of_case(case.id).await? {
                 let wanted = system.is_none_or(|system| system == job.system);
-                if job.state == JobState::Failed && wanted {
-                    self.retry_job(job.id, actor).await?;
-                    tried += 1;
+                if job.state != JobState::Failed || !wanted || self.is_superseded(&job).await? {
+                    continue;
+                }
+                match self.retry_job(job.id, actor).await {
+                    Ok(()) => retried.tried += 1,
+                    // The schedule's next case is open: it will do the same work.
+                    Err(AppError::Store(StoreError::Conflict { .. })) => retried.left.push(job.id),
+                    Err(other) => return Err(other),
                 }
             }
         }
-        Ok(tried)
+        Ok(retried)
     }
+}
+
+/// What came of trying everything again.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Retried {
+    /// Jobs that are tried again.
+    pub tried: u64,
+    /// Jobs that are not, because the next case of their schedule is open already.
+    pub left: Vec<Uuid>,
 }

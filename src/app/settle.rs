@@ -21,7 +21,7 @@ use crate::store::{
 };
 
 /// First pause before another attempt.
-const FIRST_PAUSE: Duration = Duration::from_secs(1);
+pub(super) const FIRST_PAUSE: Duration = Duration::from_secs(1);
 /// Longest pause before another attempt.
 const LONGEST_PAUSE: Duration = Duration::from_mins(5);
 /// Rounds of an order whose verification finds survivors, before a person is asked.
@@ -66,7 +66,7 @@ impl Quietus {
     }
 
     /// Lets the connector drop what it kept to resume. That it could not is no fault of the job.
-    async fn forget(&self, system: &str, job: uuid::Uuid, rounds: usize) {
+    pub(super) async fn forget(&self, system: &str, job: uuid::Uuid, rounds: usize) {
         let Ok(connector) = self.system(system).and_then(|one| self.connect(one)) else { return };
         for round in 1..=rounds {
             let key = format!("{}-{round}", job.simple());
@@ -109,6 +109,10 @@ impl Quietus {
             }),
         )?];
         if let Some(verification) = &ending.verification {
+            let counted = match &ending.settlement {
+                Settlement::Completed { verification, .. } => verification.get("counted"),
+                _ => None,
+            };
             entries.push(self.record(
                 EvidenceKind::VerificationResult,
                 about,
@@ -118,6 +122,7 @@ impl Quietus {
                     "system": job.system,
                     "attempt": job.attempt,
                     "found": verification,
+                    "counted": counted,
                 }),
             )?);
         }
@@ -215,7 +220,7 @@ impl Quietus {
         whole / 2 + whole / 2 * chance / 255
     }
 
-    fn after(&self, pause: Duration) -> Timestamp {
+    pub(super) fn after(&self, pause: Duration) -> Timestamp {
         let now = self.now();
         now.checked_add(pause).unwrap_or(now)
     }

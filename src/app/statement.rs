@@ -1,55 +1,50 @@
 //! From jobs to the statements of a certificate: one for each category of each collection, and one
 //! for the records of each collection as a whole.
 //!
-//! Numbers come from the connector's receipts and from the looks after them, never from the plan
-//! alone: see [`Done::total`](super::done::Done::total) for what may be claimed. Only what a minimum
-//! keeps is taken from the counts, because nothing was done to it.
+//! They speak of the order as it was carried out. What was done comes from the connector's receipt
+//! and from the verification; what stays, and why, was counted once more after the second look.
+//! Where nobody looked, what is left is what had been counted before, less what was done.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 use quietus_connectors::{
-    Capabilities, CollectionOutcome, Counts, Cutoff, Instruction, ProbeCount, Verification,
+    Capabilities, CollectionOutcome, Counts, Cutoff, ProbeCount, Restriction,
 };
-use serde::Deserialize;
 
-use super::done::{Done, RESTRICTION, survivors_in};
+use super::account::{Ordered, VerificationOnRecord, counted_in, probed, says_something};
+use super::done::{Done, RESTRICTION};
 use super::open_case::PlanOnRecord;
+use super::second_look::Part;
 use crate::datamap::{Role, System};
-use crate::domain::{CategoryName, CollectionName, JobState, LegalHold, RuleName};
+use crate::domain::{CategoryName, CollectionName, JobState};
 use crate::evidence::statement::{
     CertifiedAction, Count, EvidenceReference, KeptReason, RemovalGrade, StatedCutOff,
     StatedFailure, StatedKept, StatedMethod, StatedRecords, StatedRule, StatedSystem,
-    StatedVerification, StatementOutcome, SystemKind, SystemStatement, VerificationFinding,
-    VerificationType,
+    StatementOutcome, SystemKind, SystemStatement,
 };
 use crate::plan::{ProbeName, RuleCitation, StartCutoff, Step, StepStatus, SystemPlan};
-use crate::schedule::Action;
+use crate::schedule::{Action, LimitKind};
 use crate::store::Job;
-
-/// What is on record about one job's verification.
-#[derive(Debug, Clone, Deserialize)]
-pub(crate) struct VerificationOnRecord {
-    pub(crate) at: Timestamp,
-    pub(crate) found: Verification,
-}
 
 /// Everything that statements about one system rest on.
 pub(crate) struct SystemAccount<'a> {
     pub(crate) system: &'a System,
     pub(crate) plan: &'a SystemPlan,
-    pub(crate) counts: Option<Counts>,
+    /// What was due before anything was done; `None` where it was not counted.
+    pub(crate) due: Option<Counts>,
     pub(crate) job: Option<&'a Job>,
     /// Why the case was called off, if it was.
     pub(crate) called_off: Option<&'a str>,
     pub(crate) outcome: Vec<CollectionOutcome>,
     pub(crate) done: Done,
+    /// The order as it was carried out last.
+    pub(crate) ordered: Ordered,
     pub(crate) verification: Option<VerificationOnRecord>,
     pub(crate) started_at: Option<Timestamp>,
     pub(crate) evidence: Vec<EvidenceReference>,
     pub(crate) capabilities: Capabilities,
-    pub(crate) holds: &'a [LegalHold],
     pub(crate) zone: &'a TimeZone,
 }
 
@@ -68,85 +63,105 @@ pub(crate) fn counts_of(on_record: &PlanOnRecord, system: &System) -> Option<Cou
 }
 
 impl SystemAccount<'_> {
+    /// Whether a rule had its turn in this system.
+    pub(crate) fn speaks(&self) -> bool {
+        self.ordered.steps_of(self.plan).into_iter().any(speaks)
+    }
+
     fn state(&self) -> Vec<SystemStatement> {
         let mut stated = Vec::new();
+        let steps = self.ordered.steps_of(self.plan);
         for instruction in self.plan.instructions.iter().filter(|one| !one.keep) {
             let Ok(collection) = CollectionName::parse(&instruction.collection) else { continue };
-            for steps in self.steps_by_category(&collection) {
-                stated.extend(self.state_category(&collection, &steps));
+            let mut by_category: BTreeMap<&CategoryName, Vec<&Step>> = BTreeMap::new();
+            let here = steps.iter().filter(|step| step.collection == collection && speaks(step));
+            for step in here {
+                by_category.entry(&step.category).or_default().push(step);
             }
-            stated.push(self.state_records(&collection));
+            if by_category.is_empty() {
+                // Its rules have their turn in other runs: nothing was asked, nothing is said.
+                continue;
+            }
+            for (category, steps) in &by_category {
+                let actions = steps.iter().filter_map(|step| step.rule.as_ref());
+                stated.push(self.state_category(&Part {
+                    collection: &collection,
+                    category: Some(category),
+                    steps,
+                    actions: actions.map(|rule| rule.action).collect(),
+                }));
+            }
+            let all: Vec<&Step> = by_category.into_values().flatten().collect();
+            stated.extend(self.state_records(&Part {
+                collection: &collection,
+                category: None,
+                steps: &all,
+                actions: vec![Action::Erase, Action::Restrict],
+            }));
         }
         stated
     }
 
-    /// Steps of a collection that this run speaks for, one list for each category.
-    fn steps_by_category(&self, collection: &CollectionName) -> Vec<Vec<&Step>> {
-        let mut by_category: BTreeMap<_, Vec<&Step>> = BTreeMap::new();
-        for step in &self.plan.steps {
-            let speaks = step.collection == *collection
-                && !matches!(
-                    step.status,
-                    StepStatus::WaitingForSchedule | StepStatus::Exempt { .. } | StepStatus::NoRule
-                );
-            if speaks {
-                by_category.entry(&step.category).or_default().push(step);
-            }
-        }
-        by_category.into_values().collect()
-    }
-
-    fn outcome(&self, collection: &CollectionName) -> Option<&CollectionOutcome> {
+    pub(super) fn outcome(&self, collection: &CollectionName) -> Option<&CollectionOutcome> {
         self.outcome.iter().find(|one| one.collection == collection.as_str())
     }
 
-    fn counted(&self, collection: &CollectionName) -> Option<&ProbeCount> {
-        let counts = self.counts.as_ref()?;
-        counts.collections.iter().find(|one| one.collection == collection.as_str())
+    /// What the system counted after a second look that found nothing.
+    fn counted_after(&self, collection: &CollectionName) -> Option<&ProbeCount> {
+        let on_record = self.verification.as_ref().filter(|_| self.is_completed())?;
+        counted_in(
+            on_record.counted.as_ref().filter(|one| says_something(one))?,
+            collection.as_str(),
+        )
     }
 
-    fn state_category(
-        &self,
-        collection: &CollectionName,
-        steps: &[&Step],
-    ) -> Option<SystemStatement> {
-        let first = steps.first()?;
-        let category = first.category.as_str();
-        let outcome = self.outcome(collection);
-        let action = first.rule.as_ref().map_or(CertifiedAction::None, action_of);
-        let treated = outcome.and_then(|one| one.treated.get(category)).copied().unwrap_or(0);
+    /// What was due before anything was done.
+    pub(super) fn counted_before(&self, collection: &CollectionName) -> Option<&ProbeCount> {
+        counted_in(self.due.as_ref().filter(|one| says_something(one))?, collection.as_str())
+    }
+
+    pub(super) fn is_completed(&self) -> bool {
+        self.job.is_some_and(|job| job.state == JobState::Completed)
+    }
+
+    fn state_category(&self, part: &Part<'_>) -> SystemStatement {
+        let outcome = self.outcome(part.collection);
+        let treated = |one: &CollectionOutcome| {
+            part.category_name().and_then(|name| one.treated.get(name)).copied().unwrap_or(0)
+        };
+        let treated = outcome.map_or(0, treated);
         let mut records = StatedRecords::default();
-        match action {
-            CertifiedAction::Erase => {
-                records.cleared = Count(treated);
-                records.deleted = Count(outcome.map_or(0, |one| one.deleted));
-            }
+        match part.action() {
             CertifiedAction::Anonymise => records.anonymised = Count(treated),
-            CertifiedAction::Restrict => {
-                records.restricted = Count(outcome.map_or(0, |one| one.restricted));
-            }
-            CertifiedAction::CryptoShred | CertifiedAction::None => {}
+            _ => records.cleared = Count(treated),
         }
-        let found_under = self.found_under(collection, category, action);
-        records.left = Count(self.latest_survivors(collection, found_under));
-        let mut statement = self.blank(Some(collection.clone()), records, action);
-        statement.category = Some(first.category.clone());
-        statement.rules = steps.iter().filter_map(|step| step.rule.as_ref()).map(rule_of).collect();
-        statement.cut_offs = self.cut_offs(steps);
-        statement.kept = self.kept(collection, steps);
-        self.finish(&mut statement, steps);
-        Some(statement)
+        if part.wants(Action::Erase) {
+            records.deleted = Count(outcome.map_or(0, |one| one.deleted));
+        }
+        if part.wants(Action::Restrict) {
+            records.restricted = Count(outcome.map_or(0, |one| one.restricted));
+        }
+        let mut statement = self.blank(part, records);
+        statement.rules =
+            part.steps.iter().filter_map(|step| step.rule.as_ref()).map(rule_of).collect();
+        statement.cut_offs = self.cut_offs(part.steps);
+        statement.kept = self.kept(part);
+        statement.staying_fields = self.staying_fields(part);
+        self.finish(&mut statement, part);
+        statement
     }
 
-    /// Records that are due as a whole.
-    fn state_records(&self, collection: &CollectionName) -> SystemStatement {
-        let outcome = self.outcome(collection);
+    /// Records that are due as a whole or to be restricted; `None` where the order asked for
+    /// neither and none of them stays for a reason.
+    fn state_records(&self, part: &Part<'_>) -> Option<SystemStatement> {
+        let outcome = self.outcome(part.collection);
         let records = StatedRecords {
             deleted: Count(outcome.map_or(0, |one| one.deleted)),
-            left: Count(self.latest_survivors(collection, None)),
+            restricted: Count(outcome.map_or(0, |one| one.restricted)),
             ..StatedRecords::default()
         };
-        let mut statement = self.blank(Some(collection.clone()), records, CertifiedAction::Erase);
+        let acted = records.deleted.0 + records.restricted.0;
+        let mut statement = self.blank(part, records);
         for (by, count) in outcome.iter().flat_map(|one| &one.referenced) {
             if *count > 0 {
                 statement.kept.push(StatedKept {
@@ -161,130 +176,104 @@ impl SystemAccount<'_> {
                 });
             }
         }
-        let held = outcome.map_or(0, |one| one.held);
-        if held > 0 {
-            statement.kept.push(self.held(collection, None, held));
+        let held = match self.counted_after(part.collection) {
+            Some(counted) => counted.held,
+            None => outcome.map_or(0, |one| one.held),
+        };
+        statement.kept.extend(self.held(part, held));
+        let asked = |what| self.ordered.asked(part.collection, what);
+        if !asked(None) && !asked(Some(RESTRICTION)) && acted == 0 && statement.kept.is_empty() {
+            return None;
         }
-        self.finish(&mut statement, &[]);
-        let steps: Vec<&Step> =
-            self.plan.steps.iter().filter(|step| step.collection == *collection).collect();
-        if statement.failure.is_none()
-            && let Some(rule) = self.paused_meanwhile(&steps)
-        {
-            // What the rule would have let go as a whole stayed.
-            let why = format!("rule `{rule}` was paused while it was carried out");
-            statement.outcome = StatementOutcome::Skipped;
-            statement.failure = Some(self.failure(why));
-        }
-        statement
+        self.finish(&mut statement, part);
+        Some(statement)
     }
 
-    fn latest_survivors(&self, collection: &CollectionName, category: Option<&str>) -> u64 {
-        let found = self.verification.as_ref().map(|one| one.found.survivors.as_slice());
-        survivors_in(found.unwrap_or_default(), collection.as_str(), category)
-    }
-
-    /// Under which name survivors of a category are found.
-    fn found_under<'b>(
-        &self,
-        collection: &CollectionName,
-        category: &'b str,
-        action: CertifiedAction,
-    ) -> Option<&'b str> {
-        if action == CertifiedAction::Restrict {
-            return Some(RESTRICTION);
-        }
-        let instruction = |one: &&Instruction| one.collection == collection.as_str();
-        let instruction = self.plan.instructions.iter().find(instruction);
-        let treated = instruction.iter().flat_map(|one| &one.treatments);
-        let looked_for =
-            treated.filter(|one| !one.fields.is_empty()).any(|one| one.category == category);
-        // What is only ever deleted as a whole is looked for as a whole.
-        looked_for.then_some(category)
-    }
-
-    /// How often it was begun anew, and what was found after each round; empty where one was enough.
-    fn rounds(&self, statement: &SystemStatement) -> String {
-        let Some(collection) = &statement.collection else { return String::new() };
-        let category = statement.category.as_ref().map(CategoryName::as_str);
-        let under = category.and_then(|one| self.found_under(collection, one, statement.action));
-        let found = self.done.found_of(collection.as_str(), under);
-        let (reported, gone) = (
-            self.done.reported_deletions(collection.as_str()),
-            self.outcome(collection).map_or(0, |one| one.deleted),
-        );
-        if found.is_empty() && reported > gone {
-            return format!(
-                "; the system reports {reported} deletions, and {gone} records are gone: what came back is counted once"
-            );
-        }
-        if found.is_empty() {
-            return String::new();
-        }
-        let after: Vec<String> = found.iter().map(u64::to_string).collect();
-        format!(
-            "; {} round(s), with {} survivor(s) found after each in turn: a record is counted once, and only as gone where it stayed away",
-            found.len(),
-            after.join(", ")
-        )
-    }
-
-    fn kept(&self, collection: &CollectionName, steps: &[&Step]) -> Vec<StatedKept> {
-        let Some(counted) = self.counted(collection) else { return Vec::new() };
-        let Some(first) = steps.first() else { return Vec::new() };
-        let category = first.category.to_string();
-        let restricted = self.system.collections.get(collection);
-        let restricted = restricted.is_some_and(|one| one.restriction.is_some());
+    /// What stays by law or for a hold, as counted last.
+    fn kept(&self, part: &Part<'_>) -> Vec<StatedKept> {
+        let (Some(first), Some(category)) = (part.steps.first(), part.category) else {
+            return Vec::new();
+        };
+        let (before, after) =
+            (self.counted_before(part.collection), self.counted_after(part.collection));
+        let moved = self.outcome(part.collection).is_some_and(|one| one.restricted > 0)
+            && self.moves_what_it_restricts(part.collection);
+        let count = |name: &ProbeName| {
+            let [before, after] = [before, after].map(|one| one.map(|one| probed(one, name)));
+            // What was moved away is no longer counted where it was.
+            let before = before.filter(|_| moved || after.is_none());
+            before.into_iter().chain(after).max().unwrap_or(0)
+        };
+        let restricted = self.looked_at(part.collection, Some(RESTRICTION))
+            && self.latest_survivors(part.collection, Some(RESTRICTION)) == 0;
         let mut kept = Vec::new();
-        for limit in &first.limits {
-            let name =
-                ProbeName::Minimum { category: category.clone(), limit: limit.name.to_string() };
-            let records = counted.probes.get(&name.to_string()).copied().unwrap_or(0);
-            if records > 0 {
-                kept.push(StatedKept {
-                    reason: KeptReason::StatutoryMinimum,
-                    records: Count(records),
-                    because: format!("{}: {} ({})", limit.name, limit.citation, limit.jurisdiction),
-                    until: None,
-                    review_on: None,
-                    restricted,
-                });
+        for limit in first.limits.iter().filter(|limit| limit.kind == LimitKind::Minimum) {
+            let (category, name) = (category.to_string(), limit.name.to_string());
+            let records =
+                count(&ProbeName::Minimum { category: category.clone(), limit: name.clone() });
+            let meanwhile = count(&ProbeName::Restricted { category, limit: name }).min(records);
+            let meanwhile = if restricted { meanwhile } else { 0 };
+            for (records, restricted) in [(meanwhile, true), (records - meanwhile, false)] {
+                if records > 0 {
+                    kept.push(StatedKept {
+                        reason: KeptReason::StatutoryMinimum,
+                        records: Count(records),
+                        because: format!(
+                            "{}: {} ({})",
+                            limit.name, limit.citation, limit.jurisdiction
+                        ),
+                        until: None,
+                        review_on: None,
+                        restricted,
+                    });
+                }
             }
         }
-        let name = ProbeName::Held(category).to_string();
-        let records = counted.probes.get(&name).copied().unwrap_or(0);
-        if records > 0 {
-            kept.push(self.held(collection, Some(first), records));
-        }
+        let name = category.to_string();
+        let held = count(&ProbeName::Held(name.clone())) + count(&ProbeName::HeldWhole(name));
+        kept.extend(self.held(part, held));
         kept
     }
 
-    fn held(&self, collection: &CollectionName, step: Option<&Step>, records: u64) -> StatedKept {
-        let covers = |hold: &&LegalHold| {
-            let scope = &hold.scope;
-            hold.released_at.is_none()
-                && scope.system.as_ref().is_none_or(|one| *one == self.system.name)
-                && scope.collection.as_ref().is_none_or(|one| one == collection)
-                && step.is_none_or(|step| {
-                    scope.category.as_ref().is_none_or(|one| *one == step.category)
-                })
-        };
-        let mut matters: Vec<&str> =
-            self.holds.iter().filter(covers).map(|hold| hold.matter.as_str()).collect();
-        matters.sort_unstable();
-        matters.dedup();
-        let review_on = self.holds.iter().filter(covers).filter_map(|hold| hold.review_on).min();
-        StatedKept {
+    fn moves_what_it_restricts(&self, collection: &CollectionName) -> bool {
+        let mapped = self.system.collections.get(collection);
+        mapped.is_some_and(|one| matches!(one.restriction, Some(Restriction::Move { .. })))
+    }
+
+    /// Records that the order's holds keep; `None` where there are none.
+    fn held(&self, part: &Part<'_>, records: u64) -> Option<StatedKept> {
+        let (matters, review_on) = self.ordered.held(part.collection, part.category);
+        let counted = self.counted_after(part.collection).is_some();
+        if records == 0 || matters.is_empty() && !counted {
+            return None;
+        }
+        let matters: Vec<&str> = matters.into_iter().collect();
+        Some(StatedKept {
             reason: KeptReason::LegalHold,
             records: Count(records),
             because: match matters.as_slice() {
                 [] => "a legal hold in force when it was carried out".to_owned(),
-                matters => format!("matter {}", matters.join(", ")),
+                [matter] => format!("matter {matter}"),
+                several => format!("one or more of the matters {}", several.join(", ")),
             },
             until: None,
             review_on,
             restricted: false,
-        }
+        })
+    }
+
+    /// Fields of the category that are not emptied before their record goes, where records stay.
+    fn staying_fields(&self, part: &Part<'_>) -> Vec<String> {
+        let Some(category) = part.category else { return Vec::new() };
+        let acting = part.steps.iter().filter(|step| step.status == StepStatus::Acting);
+        let fields: BTreeSet<&String> = acting.flat_map(|step| &step.staying_fields).collect();
+        let stay = self.counted_after(part.collection).is_none_or(|counted| {
+            let name = category.to_string();
+            let held = probed(counted, &ProbeName::Held(name.clone()))
+                + probed(counted, &ProbeName::HeldWhole(name.clone()));
+            probed(counted, &ProbeName::Due(name)) > held
+        });
+        if stay { fields.into_iter().cloned().collect() } else { Vec::new() }
     }
 
     fn cut_offs(&self, steps: &[&Step]) -> Vec<StatedCutOff> {
@@ -316,35 +305,31 @@ impl SystemAccount<'_> {
         }
     }
 
-    fn blank(
-        &self,
-        collection: Option<CollectionName>,
-        records: StatedRecords,
-        action: CertifiedAction,
-    ) -> SystemStatement {
+    fn blank(&self, part: &Part<'_>, records: StatedRecords) -> SystemStatement {
         SystemStatement {
             id: String::new(),
             job_id: self.job.map(|job| job.id),
             system: StatedSystem {
                 id: self.system.name.clone(),
                 kind: kind_of(self.system.role),
-                operator: "self".to_owned(),
+                operator: operator_of(self.system),
                 region: self.system.region.clone(),
             },
-            collection,
-            category: None,
+            collection: Some(part.collection.clone()),
+            category: part.category.cloned(),
             rules: Vec::new(),
             cut_offs: Vec::new(),
-            action,
+            action: part.action(),
             outcome: StatementOutcome::Pending,
             method: StatedMethod {
-                nist80088: RemovalGrade::Clear,
+                nist80088: RemovalGrade::NotApplicable,
                 technique: self.capabilities.erasure_grade.clone(),
                 tool: format!("quietus {} {}", self.capabilities.kind, env!("CARGO_PKG_VERSION")),
             },
             records,
             kept: Vec::new(),
-            verification: self.second_look(),
+            staying_fields: Vec::new(),
+            verification: self.second_look(part),
             started_at: self.started_at,
             completed_at: self.job.and_then(|job| job.settled_at),
             failure: None,
@@ -355,83 +340,53 @@ impl SystemAccount<'_> {
         }
     }
 
-    fn second_look(&self) -> StatedVerification {
-        match &self.verification {
-            Some(on_record) => StatedVerification {
-                kind: VerificationType::PostQuery,
-                at: Some(on_record.at),
-                result: if on_record.found.survivors.is_empty() {
-                    VerificationFinding::Absent
-                } else {
-                    VerificationFinding::Survivors
-                },
-                method: on_record.found.method.clone(),
-            },
-            None => StatedVerification {
-                kind: VerificationType::None,
-                at: None,
-                result: VerificationFinding::Unknown,
-                method: "nobody looked again".to_owned(),
-            },
-        }
-    }
-
     /// Sums up what matched and says how it ended.
-    fn finish(&self, statement: &mut SystemStatement, steps: &[&Step]) {
-        let records = &statement.records;
-        let parts = [
-            records.deleted,
-            records.cleared,
-            records.anonymised,
-            records.restricted,
-            records.left,
-        ];
+    fn finish(&self, statement: &mut SystemStatement, part: &Part<'_>) {
+        let records = &mut statement.records;
+        let gone = records.deleted.0 + records.cleared.0 + records.anonymised.0;
+        let acted = gone + records.restricted.0;
+        let left = self.left(part, acted);
+        records.left = Count(left.unwrap_or(0));
         let kept: u64 = statement.kept.iter().map(|kept| kept.records.0).sum();
-        let acted: u64 = parts.iter().map(|count| count.0).sum();
-        statement.records.matched = Count(acted + kept);
-        let rounds = self.rounds(statement);
-        statement.verification.method.push_str(&rounds);
-        let (outcome, failure) = self.how_it_ended(steps, acted, kept);
+        records.matched = Count(acted + records.left.0 + kept);
+        let (outcome, mut failure) = self.how_it_ended(part, acted, kept);
+        if let Some(failure) = failure.as_mut().filter(|_| left.is_none()) {
+            failure.reason.push_str("; how much is left is not known, because it was not counted");
+        }
+        let done = matches!(outcome, StatementOutcome::Completed | StatementOutcome::Partial);
+        if done && gone > 0 {
+            statement.method.nist80088 = RemovalGrade::Clear;
+        }
         statement.outcome = outcome;
         statement.failure = failure;
     }
 
     fn how_it_ended(
         &self,
-        steps: &[&Step],
+        part: &Part<'_>,
         acted: u64,
         kept: u64,
     ) -> (StatementOutcome, Option<StatedFailure>) {
-        for step in steps {
-            let why = match &step.status {
-                StepStatus::Paused => "the rule is paused".to_owned(),
-                StepStatus::NotReadable { why } => why.clone(),
-                _ => continue,
-            };
-            return (StatementOutcome::Skipped, Some(self.failure(why)));
-        }
-        if let Some(rule) = self.paused_meanwhile(steps) {
-            let why = format!("rule `{rule}` was paused while it was carried out");
-            return (StatementOutcome::Skipped, Some(self.failure(why)));
-        }
+        let stopped = if acted > 0 { StatementOutcome::Partial } else { StatementOutcome::Skipped };
         let Some(job) = self.job else {
-            return (StatementOutcome::Skipped, Some(self.failure("no job was made".to_owned())));
+            return (stopped, Some(self.failure("no job was made".to_owned())));
         };
         let words = job.last_fault.as_ref().map(|fault| fault.message.clone());
+        if job.state == JobState::Failed {
+            let why = words.unwrap_or_else(|| "it failed".to_owned());
+            return (StatementOutcome::Failed, Some(self.failure(why)));
+        }
+        if let Some(why) = part.steps.iter().find_map(|step| why_stopped(step)) {
+            return (stopped, Some(self.failure(why)));
+        }
         match job.state {
-            JobState::Completed if acted == 0 && kept == 0 => (StatementOutcome::NotFound, None),
-            JobState::Completed if acted == 0 => (StatementOutcome::Retained, None),
-            JobState::Completed => (StatementOutcome::Completed, None),
-            JobState::Failed => {
-                let why = words.unwrap_or_else(|| "it failed".to_owned());
-                (StatementOutcome::Failed, Some(self.failure(why)))
-            }
+            JobState::Completed => self.completed(part, acted, kept),
             JobState::Cancelled => {
                 let why = match self.called_off {
                     Some(reason) => format!("called off: {reason}"),
                     None => "called off".to_owned(),
                 };
-                (StatementOutcome::Skipped, Some(self.failure(why)))
+                (stopped, Some(self.failure(why)))
             }
             state => {
                 let why = words.unwrap_or_else(|| format!("the job is {state}"));
@@ -440,10 +395,25 @@ impl SystemAccount<'_> {
         }
     }
 
-    /// A rule of these steps that did nothing in the latest order, because somebody paused it.
-    fn paused_meanwhile(&self, steps: &[&Step]) -> Option<&RuleName> {
-        let mut cited = steps.iter().filter_map(|step| step.rule.as_ref()).map(|rule| &rule.name);
-        cited.find_map(|name| self.done.paused.get(name))
+    /// The outcome of what was carried out and looked at again.
+    fn completed(
+        &self,
+        part: &Part<'_>,
+        acted: u64,
+        kept: u64,
+    ) -> (StatementOutcome, Option<StatedFailure>) {
+        let minimum = |step: &&Step| step.limits.iter().any(|one| one.kind == LimitKind::Minimum);
+        let may_stay = part.category.is_some() && part.steps.iter().any(minimum)
+            || !self.ordered.held(part.collection, part.category).0.is_empty();
+        if may_stay && self.counted_after(part.collection).is_none() {
+            let why = "what laws or holds keep here was not counted after it was carried out";
+            return (StatementOutcome::Partial, Some(self.failure(why.to_owned())));
+        }
+        match (acted, kept) {
+            (0, 0) => (StatementOutcome::NotFound, None),
+            (0, _) => (StatementOutcome::Retained, None),
+            _ => (StatementOutcome::Completed, None),
+        }
     }
 
     fn failure(&self, reason: String) -> StatedFailure {
@@ -456,11 +426,35 @@ impl SystemAccount<'_> {
     }
 }
 
-fn action_of(rule: &RuleCitation) -> CertifiedAction {
-    match rule.action {
-        Action::Erase => CertifiedAction::Erase,
-        Action::Anonymise => CertifiedAction::Anonymise,
-        Action::Restrict => CertifiedAction::Restrict,
+/// Whether a run speaks for a step: it is its turn, or would be if nothing stood in the way.
+fn speaks(step: &Step) -> bool {
+    !matches!(
+        step.status,
+        StepStatus::WaitingForSchedule | StepStatus::Exempt { .. } | StepStatus::NoRule
+    )
+}
+
+/// Something stands in the way of one of the rules.
+pub(super) fn is_stopped(steps: &[&Step]) -> bool {
+    steps.iter().any(|step| why_stopped(step).is_some())
+}
+
+fn why_stopped(step: &Step) -> Option<String> {
+    match &step.status {
+        StepStatus::Paused => {
+            let rule = step.rule.as_ref().map(|rule| format!("rule `{}`", rule.name));
+            Some(format!("{} is paused", rule.unwrap_or_else(|| "its rule".to_owned())))
+        }
+        StepStatus::NotReadable { why } => Some(why.clone()),
+        _ => None,
+    }
+}
+
+/// Who runs a system. Of a processor the data map knows no more than the system's name.
+fn operator_of(system: &System) -> String {
+    match system.role {
+        Role::Processor => system.name.to_string(),
+        Role::Database | Role::Backup | Role::Files | Role::Queue => "self".to_owned(),
     }
 }
 

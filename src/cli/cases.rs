@@ -229,9 +229,17 @@ pub async fn cancel(arguments: &CancelArguments, folder: &Path) -> u8 {
 pub async fn retry(arguments: &RetryArguments, folder: &Path) -> u8 {
     let RetryArguments { job, system, by } = arguments;
     with_product(folder, async |product| {
-        let count = match job {
-            Some(job) => product.retry_job(*job, &actor(by)).await.map(|()| 1)?,
-            None => product.retry_failed(system.as_deref(), &actor(by)).await?,
+        let count = if let Some(job) = job {
+            product.retry_job(*job, &actor(by)).await?;
+            1
+        } else {
+            let retried = product.retry_failed(system.as_deref(), &actor(by)).await?;
+            for job in &retried.left {
+                say(format!(
+                    "job {job} is left: the next case of its schedule is open and does its work"
+                ));
+            }
+            retried.tried
         };
         if count == 0 {
             say("no failed job waits");

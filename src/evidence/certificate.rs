@@ -177,7 +177,8 @@ pub struct Supersedes {
     pub certificate_id: Uuid,
     /// SHA-256 of its payload.
     pub statement_sha256: Digest,
-    /// Why: `final`, `reappeared`, `error` or `backup-expired`.
+    /// Why: `final`, `tried-again` where this one is not final either, `reappeared`, `error` or
+    /// `backup-expired`.
     pub reason: String,
 }
 
@@ -197,7 +198,8 @@ pub struct Predicate {
     pub tool: Tool,
     /// When it was issued.
     pub issued_at: Timestamp,
-    /// The moment that it speaks for.
+    /// The moment that it speaks for: that of the earliest of the second looks behind what it says
+    /// is done. What came later is not covered.
     pub as_of: Timestamp,
     /// What began the case.
     pub trigger: Trigger,

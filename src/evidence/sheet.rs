@@ -220,6 +220,7 @@ fn detail(statement: &SystemStatement) -> Detail {
         facts.push(fact("Time", format!("{started} to {completed}")));
     }
     facts.extend(statement.kept.iter().map(|one| fact("Kept", kept(one))));
+    facts.extend(staying(statement).map(|one| fact("Kept", one)));
     facts.extend(statement.failure.iter().map(|one| fact("Not done", failure(one))));
     if let Some(one) = &statement.exception {
         let until = one.until.map_or("no end stated".to_owned(), |day| format!("until {day}"));
@@ -263,6 +264,16 @@ fn kept(one: &StatedKept) -> String {
     format!("{} records, {}: {}{until}{review}{restricted}", one.records, one.reason, one.because)
 }
 
+/// Fields that stay in records which stay.
+fn staying(one: &SystemStatement) -> Option<String> {
+    let fields = one.staying_fields.join("`, `");
+    (!one.staying_fields.is_empty()).then(|| {
+        format!(
+            "`{fields}` of the category, until the record goes: rules, links or the key need it"
+        )
+    })
+}
+
 fn failure(one: &StatedFailure) -> String {
     let owner = one.owner.as_ref().map(|name| format!(", to be settled by {name}"));
     let next = one.next_attempt_at.map(|moment| format!(", next attempt at {moment}"));
@@ -284,7 +295,8 @@ fn parts(predicate: &Predicate) -> Vec<Part> {
             .collect()
     };
     let stays = predicate.statements.iter().flat_map(|one| {
-        one.kept.iter().map(move |stay| format!("{} {}: {}", one.id, place(one), kept(stay)))
+        let kept = one.kept.iter().map(kept).chain(staying(one));
+        kept.map(move |stay| format!("{} {}: {stay}", one.id, place(one)))
     });
     let limits = predicate.limits.iter().cloned();
     vec![

@@ -358,6 +358,10 @@ pub struct SystemStatement {
     pub records: StatedRecords,
     /// What stays, by reason.
     pub kept: Vec<StatedKept>,
+    /// Fields of the category that stay in records which stay, until those go as a whole: rules,
+    /// links or the key need them. With any, the statement is at best retained.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub staying_fields: Vec<String>,
     /// The second look.
     pub verification: StatedVerification,
     /// When the first attempt began.

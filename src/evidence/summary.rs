@@ -85,14 +85,16 @@ pub fn standing(statement: &SystemStatement) -> Standing {
 }
 
 fn settled(statement: &SystemStatement) -> Standing {
-    let keeps = !statement.kept.is_empty() || statement.exception.is_some();
+    let keeps = !statement.kept.is_empty()
+        || !statement.staying_fields.is_empty()
+        || statement.exception.is_some();
     if statement.failure.is_some() {
         return Standing::Pending;
     }
     let proven = verified(statement) && adds_up(statement) && statement.records.left.0 == 0;
     let nothing_due = statement.records.matched.0 == 0;
     let fits = match statement.outcome {
-        StatementOutcome::NotFound => nothing_due && !keeps,
+        StatementOutcome::NotFound => nothing_due && statement.kept.is_empty(),
         StatementOutcome::Retained => keeps,
         _ => true,
     };
@@ -103,12 +105,21 @@ fn settled(statement: &SystemStatement) -> Standing {
     }
 }
 
-/// Whether somebody looked again over everything that was due, and found nothing. A sample is not
-/// everything.
+/// Whether it says done, somebody looked again over everything that was due, and found nothing. A
+/// sample is not everything.
 pub fn verified(statement: &SystemStatement) -> bool {
-    statement.verification.kind == VerificationType::PostQuery
+    says_done(statement)
+        && statement.verification.kind == VerificationType::PostQuery
         && statement.verification.at.is_some()
         && statement.verification.result == VerificationFinding::Absent
+}
+
+/// Whether it claims that nothing is left to do.
+pub fn says_done(statement: &SystemStatement) -> bool {
+    matches!(
+        statement.outcome,
+        StatementOutcome::Completed | StatementOutcome::NotFound | StatementOutcome::Retained
+    )
 }
 
 /// Whether every matched record is accounted for exactly once.
@@ -215,10 +226,10 @@ pub fn violations(predicate: &Predicate) -> Vec<String> {
 
 fn statement_violations(predicate: &Predicate, statement: &SystemStatement) -> Vec<String> {
     let mut found = Vec::new();
-    let done = matches!(
-        statement.outcome,
-        StatementOutcome::Completed | StatementOutcome::NotFound | StatementOutcome::Retained
-    );
+    let done = says_done(statement);
+    if done && statement.verification.at.is_some_and(|at| at < predicate.as_of) {
+        found.push("it was looked at before the moment that the certificate speaks for".to_owned());
+    }
     if done && !adds_up(statement) {
         found.push("its counts do not add up to the records matched".to_owned());
     }

@@ -16,7 +16,7 @@ use super::pause;
 use super::probe;
 use super::reach::Place;
 use super::steering::Steering;
-use super::step::{LimitCitation, RuleCitation, Step, StepStatus};
+use super::step::{HeldPart, LimitCitation, RuleCitation, Step, StepStatus};
 use crate::datamap::{Field, FieldClass};
 use crate::domain::CategoryName;
 use crate::schedule::Action;
@@ -25,6 +25,7 @@ use crate::schedule::Action;
 pub(super) struct CollectionPlan {
     pub(super) instruction: Instruction,
     pub(super) steps: Vec<Step>,
+    pub(super) covers: Vec<HeldPart>,
     pub(super) findings: Vec<Finding>,
 }
 
@@ -95,7 +96,7 @@ impl<'a> CollectionReading<'a> {
 
     /// Records that are restricted: every purpose is over and a minimum keeps at least one
     /// category, or a rule says so.
-    fn restrict_when(&self) -> Predicate {
+    pub(super) fn restrict_when(&self) -> Predicate {
         if self.place.collection.restriction.is_none() || self.categories.is_empty() {
             return Predicate::Never;
         }
@@ -144,7 +145,12 @@ impl<'a> CollectionReading<'a> {
             probes: if keep { Vec::<Probe>::new() } else { probe::probes(&self) },
             keep,
         };
-        CollectionPlan { instruction, steps, findings }
+        let covers = self.covers.iter().map(|cover| HeldPart {
+            collection: collection.name.clone(),
+            category: cover.category.clone(),
+            holds: cover.holds.clone(),
+        });
+        CollectionPlan { instruction, steps, covers: covers.collect(), findings }
     }
 
     fn treatments(

@@ -240,7 +240,11 @@ fn reason(name: &ProbeName, steps: &[&Step]) -> Option<(CategoryName, KeptWhy)> 
     };
     let plain = |category: &str, why| Some((CategoryName::parse(category).ok()?, why));
     match name {
-        ProbeName::Due(_) | ProbeName::DueBy(_) => None,
+        // Whole records that are held are counted by the system itself.
+        ProbeName::Due(_)
+        | ProbeName::DueBy(_)
+        | ProbeName::HeldWhole(_)
+        | ProbeName::Restricted { .. } => None,
         ProbeName::NotYet(category) => {
             let started_after = started_after(category, steps);
             plain(category, KeptWhy::NotYet { started_after })

@@ -39,7 +39,7 @@ pub use input::{Acting, EventKeys, Marks, PlanInput};
 pub use lists::{FilledLists, ListSource};
 pub use probe::ProbeName;
 pub use reach::answer_name;
-pub use step::{LimitCitation, RuleCitation, StartCutoff, Step, StepStatus};
+pub use step::{HeldPart, LimitCitation, RuleCitation, StartCutoff, Step, StepStatus};
 pub use system_plan::{ExemptPart, MarkToMake, Plan, PlanError, SystemPlan, compile, plan};
 
 #[cfg(test)]

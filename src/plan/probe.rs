@@ -28,8 +28,17 @@ pub enum ProbeName {
         /// The minimum.
         limit: String,
     },
+    /// Records that a minimum keeps and that this plan wants restricted meanwhile.
+    Restricted {
+        /// The category.
+        category: String,
+        /// The minimum.
+        limit: String,
+    },
     /// Records that would be due and of which a hold covers this category alone.
     Held(String),
+    /// Records that would be due in this category and that a hold covers as a whole.
+    HeldWhole(String),
     /// Records of a rule that somebody paused; the name of the rule.
     Paused(String),
     /// Records whose maximum has passed while a minimum keeps them; the name of the maximum.
@@ -53,8 +62,13 @@ impl ProbeName {
                 let (category, limit) = rest.split_once(':')?;
                 Some(Self::Minimum { category: category.to_owned(), limit: limit.to_owned() })
             }
+            "restricted" => {
+                let (category, limit) = rest.split_once(':')?;
+                Some(Self::Restricted { category: category.to_owned(), limit: limit.to_owned() })
+            }
             "paused" => Some(Self::Paused(rest)),
             "held" => Some(Self::Held(rest)),
+            "held-whole" => Some(Self::HeldWhole(rest)),
             "conflict" => Some(Self::Conflict(rest)),
             "past-maximum" => Some(Self::PastMaximum(rest)),
             _ => None,
@@ -71,7 +85,11 @@ impl std::fmt::Display for ProbeName {
             Self::NoRule(category) => write!(formatter, "no-rule:{category}"),
             Self::NoStartingPoint(category) => write!(formatter, "no-starting-point:{category}"),
             Self::Minimum { category, limit } => write!(formatter, "minimum:{category}:{limit}"),
+            Self::Restricted { category, limit } => {
+                write!(formatter, "restricted:{category}:{limit}")
+            }
             Self::Held(category) => write!(formatter, "held:{category}"),
+            Self::HeldWhole(category) => write!(formatter, "held-whole:{category}"),
             Self::Paused(rule) => write!(formatter, "paused:{rule}"),
             Self::Conflict(limit) => write!(formatter, "conflict:{limit}"),
             Self::PastMaximum(limit) => write!(formatter, "past-maximum:{limit}"),
@@ -104,6 +122,8 @@ fn story(reading: &CollectionReading<'_>, category: &CategoryReading<'_>, probes
         Predicate::any(category.branches.iter().map(|one| one.without_start.clone()));
     let over = category.purpose_over(any);
     let held = reading.category_held(category.category);
+    let held_whole = reading.held();
+    let restricted = Predicate::all([reading.restrict_when(), held_whole.clone().negate()]);
     let every_branch_known = category.branches.iter().all(|one| one.records.is_ok());
     let unruled = Predicate::any(known()).negate();
     add(
@@ -119,8 +139,12 @@ fn story(reading: &CollectionReading<'_>, category: &CategoryReading<'_>, probes
     add(ProbeName::NoStartingPoint(name.clone()), without_start);
     for minimum in &category.minimums {
         let limit = minimum.limit.name.to_string();
-        let keeps = [category.purpose_over(disposes), minimum.over().negate()];
-        add(ProbeName::Minimum { category: name.clone(), limit }, Predicate::all(keeps));
+        let keeps = Predicate::all([category.purpose_over(disposes), minimum.over().negate()]);
+        add(
+            ProbeName::Restricted { category: name.clone(), limit: limit.clone() },
+            Predicate::all([keeps.clone(), restricted.clone()]),
+        );
+        add(ProbeName::Minimum { category: name.clone(), limit }, keeps);
     }
     for maximum in category.maximums.iter().filter(|one| one.readable) {
         let limit = maximum.limit.name.to_string();
@@ -134,6 +158,8 @@ fn story(reading: &CollectionReading<'_>, category: &CategoryReading<'_>, probes
         add(ProbeName::PastMaximum(limit), Predicate::all(late));
     }
     add(ProbeName::Held(name.clone()), Predicate::all([due.clone(), held.clone()]));
+    let only_whole = [due.clone(), held_whole, held.clone().negate()];
+    add(ProbeName::HeldWhole(name.clone()), Predicate::all(only_whole));
     add(ProbeName::Due(name), due);
     for branch in &category.branches {
         let rule = branch.rule.name.to_string();

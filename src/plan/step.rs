@@ -64,6 +64,17 @@ pub enum StepStatus {
     },
 }
 
+/// A part of a collection that legal holds cover, or some records of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeldPart {
+    /// The collection.
+    pub collection: CollectionName,
+    /// Only this category; `None` is the record as a whole.
+    pub category: Option<CategoryName>,
+    /// The holds.
+    pub holds: Vec<Uuid>,
+}
+
 /// A retention rule as it is cited.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RuleCitation {

@@ -13,7 +13,7 @@ use super::lists::{FilledLists, ListBook, ListSource};
 use super::pause;
 use super::reach::Place;
 use super::steering::Steering;
-use super::step::Step;
+use super::step::{HeldPart, Step};
 use crate::datamap::{FieldClass, System};
 use crate::domain::{Digest, RuleName, SystemName};
 
@@ -71,6 +71,9 @@ pub struct SystemPlan {
     pub pace: Pace,
     /// What each rule does to each category of each collection.
     pub steps: Vec<Step>,
+    /// What legal holds cover.
+    #[serde(default)]
+    pub held: Vec<HeldPart>,
     /// What a person should know before it runs.
     pub findings: Vec<Finding>,
     /// What is deliberately not disposed of.
@@ -168,11 +171,13 @@ fn plan_system(input: &PlanInput<'_>, system: &System) -> SystemPlan {
     let steering = Steering::read(input, system);
     let mut instructions = Vec::new();
     let mut steps = Vec::new();
+    let mut held = Vec::new();
     let mut findings = Vec::new();
     for place in Place::all(system) {
         let part = CollectionReading::read(input, place, &mut lists).plan(&steering);
         instructions.push(part.instruction);
         steps.extend(part.steps);
+        held.extend(part.covers);
         findings.extend(part.findings);
     }
     findings.sort();
@@ -186,6 +191,7 @@ fn plan_system(input: &PlanInput<'_>, system: &System) -> SystemPlan {
         lists,
         pace: system.pace.clone(),
         steps,
+        held,
         findings,
         exempt: exempt_parts(input, system),
     }

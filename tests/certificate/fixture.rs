@@ -68,6 +68,7 @@ fn statement(id: &str, system: &str, collection: &str, category: &str) -> System
             ..StatedRecords::default()
         },
         kept: Vec::new(),
+        staying_fields: Vec::new(),
         verification: StatedVerification {
             kind: VerificationType::PostQuery,
             at: Some(moment("2026-11-23T03:07:00Z")),

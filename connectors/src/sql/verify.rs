@@ -5,7 +5,7 @@
 
 use crate::order::{Order, Restriction};
 use crate::predicate::Predicate;
-use crate::receipt::{Drift, Fault, Survivor, Verification};
+use crate::receipt::{Drift, Fault, LookedAt, Survivor, Verification};
 use crate::sql::SqlConnector;
 use crate::sql::catalogue::Catalogue;
 use crate::sql::compile::{Compiler, Place};
@@ -55,6 +55,11 @@ async fn look(session: &mut Session, scene: &Scene<'_>) -> Result<Verification, 
         let total = row[0].count();
         verification.left.insert(collection.clone(), total);
         for (category, rightly) in categories.into_iter().zip(&row[1..]) {
+            let looked_at = LookedAt { collection: collection.clone(), category: category.clone() };
+            // Several treatments of one category are one answer.
+            if !verification.looked_at.contains(&looked_at) {
+                verification.looked_at.push(looked_at);
+            }
             let records = total.saturating_sub(rightly.count());
             if records > 0 {
                 verification.survivors.push(Survivor {

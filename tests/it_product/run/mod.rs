@@ -1,10 +1,12 @@
 //! Runs: exactly what is due goes; caps, holds, pauses, outages and the timer do what they promise.
 
+mod accounts;
 mod caps;
 mod changes;
 mod exactly;
 mod guards;
 mod idle;
+mod leftovers;
 mod liars;
 mod long;
 mod outage;
