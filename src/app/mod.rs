@@ -31,6 +31,7 @@ mod recount;
 pub mod retry;
 mod second_look;
 pub mod settle;
+mod signed_head;
 pub mod statement;
 mod superseded;
 pub mod systems;

@@ -82,6 +82,11 @@ const LANDED: &[(&str, &str, &str)] = &[
         "a58a0bad40cb9930e32623bb2c7bb071e974d2828effd44f3f22783eff1f8b9e",
         "a5395451276b3f1bb71b42ce83de20ce314400ef453f8ddb6f1d9ae4d0c4ed4e",
     ),
+    (
+        "0003_no_replacing.sql",
+        "c83ae824eacea9299003904dd0c9cc93286fe6a648a55a6d10fb370569e323ee",
+        "462e429f1ddfccd0e9cec09beea2bdd51fcbb65804932d1429ce4478abc09389",
+    ),
 ];
 
 #[test]
