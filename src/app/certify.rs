@@ -25,15 +25,15 @@ use crate::evidence::statement::{Count, EvidenceReference, SystemStatement};
 use crate::evidence::summary::{self, Overall};
 use crate::evidence::{EvidenceKind, export};
 use crate::plan::{StepStatus, SystemPlan};
-use crate::store::{
-    Case, CertificateSummary, Detail, Job, NewCertificate, OutboxEntry, Topic, TopicKind,
-};
+use crate::store::{Case, Detail, Job, NewCertificate, OutboxEntry, Topic, TopicKind};
 
 /// What a certificate says where moments on record cannot be so.
 const CLOCK_FAULT: &str = "The clock of the machine was set back while this was carried out: \
     moments in this certificate are not exact.";
 /// Cases looked at in one go.
 const CASES: u32 = 50;
+/// Who agreed, as certificates say it.
+const APPROVER: &str = "approver";
 
 impl Quietus {
     /// Certifies every case whose jobs are final, failed or not. A failed job that somebody tries
@@ -247,7 +247,8 @@ impl Quietus {
                 schedule: schedule.and_then(Result::ok),
                 occurrence: case.due_at,
                 planned_at: case.moment,
-                approved_by: case.approved.as_ref().map(|decision| decision.by.clone()),
+                // Certificates travel: who it was stands in the sealed evidence.
+                approved_by: case.approved.as_ref().map(|_| APPROVER.to_owned()),
             },
             request: None,
             scope,
@@ -298,29 +299,6 @@ impl Quietus {
         let issuer = self.keys.issuer.public().to_pem();
         export::export(&bundle, &root, issuer.as_bytes())
             .map_err(|error| AppError::Evidence(error.to_string()))
-    }
-
-    /// Finds a certificate by its identifier, the beginning of one, or `latest`.
-    ///
-    /// # Errors
-    /// Where none or more than one fits.
-    pub async fn find_certificate(&self, text: &str) -> Result<CertificateSummary, AppError> {
-        let filter = crate::store::CertificateFilter { limit: 1000, ..Default::default() };
-        let mut all = self.store.list_certificates(filter).await?;
-        if text != "latest" {
-            all.retain(|one| one.id.to_string().starts_with(text));
-            if all.len() > 1 {
-                return Err(AppError::Input(format!(
-                    "{} certificates begin with `{text}`: write more of it",
-                    all.len()
-                )));
-            }
-        }
-        all.into_iter().next().ok_or_else(|| {
-            AppError::Input(format!(
-                "there is no certificate `{text}`: see `quietus certificate list`"
-            ))
-        })
     }
 }
 

@@ -3,17 +3,19 @@
 //!
 //! Points at which a process may die: after sequencing, the leaves are in the log and the next
 //! call publishes; after publishing, the next call bundles. Nothing is signed that is not
-//! committed.
+//! committed, and no head that does not continue the one that was signed last: two different
+//! logs under one name would make every proof worthless.
 
 use uuid::Uuid;
 
 use super::crash::CrashPoint;
-use super::{AppError, Quietus};
+use super::{AppError, Quietus, signed_head};
+use crate::domain::Digest;
 use crate::evidence::bundle::{Bundle, Inclusion};
 use crate::evidence::dsse::{Envelope, WireEnvelope};
-use crate::evidence::note;
-use crate::evidence::tiles;
-use crate::store::{Certificate, Checkpoint};
+use crate::evidence::verify::{Finding, Material, Source, verify};
+use crate::evidence::{merkle, note, tiles};
+use crate::store::{Certificate, Checkpoint, Head};
 
 /// Entries moved into the log at once.
 const BATCH: u32 = 2_000;
@@ -49,11 +51,14 @@ impl Quietus {
         let log_id = self.keys.log_id.as_str();
         let Some(head) = self.store.head(log_id).await? else { return Ok(()) };
         let latest = self.store.latest_checkpoint(log_id).await?;
-        if head.size == 0 || latest.is_some_and(|latest| latest.size >= head.size) {
+        if head.size == 0 || latest.as_ref().is_some_and(|latest| latest.size >= head.size) {
             return Ok(());
         }
+        self.check_head(&head, latest.as_ref()).await?;
         let note = note::checkpoint(&head.origin, head.size, head.root, &self.keys.log)
             .map_err(|error| AppError::Evidence(error.to_string()))?;
+        // Before anybody can see it: what is not remembered here could be denied later.
+        signed_head::write(&self.keys.folder, &note)?;
         self.store
             .store_checkpoint(Checkpoint {
                 log_id: log_id.to_owned(),
@@ -67,18 +72,61 @@ impl Quietus {
         Ok(())
     }
 
+    /// Whether the head that is about to be signed is that of the tiles, and continues the heads
+    /// that were signed before: the latest of the store, and the one beside the key.
+    async fn check_head(&self, head: &Head, latest: Option<&Checkpoint>) -> Result<(), AppError> {
+        let needed = tiles::tiles_of_root(head.size);
+        let stored = self.store.tiles(&head.log_id, &needed).await?;
+        let root = tiles::root(head.size, |tile| stored.get(&tile).cloned());
+        if root != Ok(head.root) {
+            return Err(not_signed("its tiles are not those of its head"));
+        }
+        if let Some(latest) = latest {
+            self.check_growth(head, (latest.size, latest.root)).await?;
+        }
+        match signed_head::read(&self.keys.folder, &self.keys.identity()?)? {
+            Some(kept) => self.check_growth(head, (kept.size, kept.root)).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn check_growth(&self, head: &Head, signed: (u64, Digest)) -> Result<(), AppError> {
+        let (size, root) = signed;
+        if head.size < size {
+            return Err(not_signed(&format!(
+                "it has {} entries, and a head of {size} was signed (the store may be an older copy)",
+                head.size
+            )));
+        }
+        let needed = tiles::tiles_of_consistency(size, head.size);
+        let stored = self.store.tiles(&head.log_id, &needed).await?;
+        let read = |tile| stored.get(&tile).cloned();
+        let path = tiles::consistency_proof(size, head.size, read)
+            .map_err(|error| AppError::Evidence(error.to_string()))?;
+        merkle::check_consistency((size, &root), (head.size, &head.root), &path).map_err(|_| {
+            not_signed(&format!("it is not the one whose head of {size} entries was signed"))
+        })
+    }
+
+    /// Bundles what can be bundled. A certificate that cannot be keeps no other one waiting.
     async fn bundle_certificates(&self) -> Result<(), AppError> {
         loop {
             let waiting = self.store.certificates_to_bundle(BUNDLES).await?;
-            let mut bundled = 0;
+            let (mut bundled, mut refused) = (0, None);
             for certificate in &waiting {
-                let Some(bundle) = self.bundle(certificate).await? else { continue };
-                if self.store.set_bundle(certificate.summary.id, bundle).await? {
-                    bundled += 1;
+                match self.bundle(certificate).await {
+                    Ok(Some(bundle)) => {
+                        if self.store.set_bundle(certificate.summary.id, bundle).await? {
+                            bundled += 1;
+                        }
+                    }
+                    Ok(None) => {}
+                    Err(AppError::Evidence(why)) => refused = Some(AppError::Evidence(why)),
+                    Err(error) => return Err(error),
                 }
             }
             if bundled == 0 {
-                return Ok(());
+                return refused.map_or(Ok(()), Err);
             }
         }
     }
@@ -108,9 +156,39 @@ impl Quietus {
             path,
             checkpoint: note,
         };
-        let log = self.keys.identity()?;
-        Ok(Some(Bundle::new(envelope, leaf.body, inclusion, &log).to_json()))
+        let log = self.keys.identity_of(&leaf.log_id)?;
+        let bundle = Bundle::new(envelope, leaf.body, inclusion, &log).to_json();
+        self.check_bundle(certificate, &bundle)?;
+        Ok(Some(bundle))
     }
+
+    /// Whether an auditor would accept it. What is stored is what is exported, for ever.
+    fn check_bundle(&self, certificate: &Certificate, bundle: &[u8]) -> Result<(), AppError> {
+        let root = self.keys.trusted_root()?;
+        let issuer = self.keys.issuer.public().to_pem();
+        let verdict = verify(&Material {
+            bundle,
+            trusted_root: Some((&root, Source::Given)),
+            issuer_key: Some((issuer.as_bytes(), Source::Given)),
+            manifest: Some(&certificate.manifest),
+        });
+        let failed = verdict.steps.iter().filter(|step| step.finding == Finding::Fail);
+        let why: Vec<&str> = failed.map(|step| step.sentence.as_str()).collect();
+        if why.is_empty() {
+            return Ok(());
+        }
+        Err(AppError::Evidence(format!(
+            "certificate `{}` does not verify and is not released: {}",
+            certificate.summary.id,
+            why.join(" ")
+        )))
+    }
+}
+
+fn not_signed(why: &str) -> AppError {
+    AppError::Evidence(format!(
+        "the head of the evidence log is not signed: {why}; restore the newest copy of the store"
+    ))
 }
 
 /// Shuffles by sorting under a keyed digest, so that the order tells nothing and needs no

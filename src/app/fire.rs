@@ -187,7 +187,7 @@ impl Quietus {
         reason: &str,
     ) -> Result<bool, AppError> {
         let evidence = self.record(
-            EvidenceKind::StepFailed,
+            EvidenceKind::CaseCancelled,
             About { case: Some(case), job: None },
             &json!({"case": case, "result": "called off", "by": by, "reason": reason}),
         )?;

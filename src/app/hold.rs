@@ -9,7 +9,8 @@ use super::recording::About;
 use super::{Actor, AppError, Quietus};
 use crate::domain::{CollectionName, HoldScope, SystemName};
 use crate::evidence::EvidenceKind;
-use crate::store::{HoldKey, NewHold};
+pub use crate::store::HoldKey;
+use crate::store::NewHold;
 
 /// A hold to place.
 pub struct PlaceHold {

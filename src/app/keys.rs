@@ -1,20 +1,24 @@
 //! The instance's keys: certificate issuer, evidence log and vault, each in its own file of the
-//! keys folder, made on first use and never written to the store.
+//! keys folder and never in the store. They are made on first use; once the store holds what was
+//! signed or sealed with them, they have to be there and have to be the same.
 
 use aws_lc_rs::rand;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use secrecy::{ExposeSecret, SecretString};
 use zeroize::Zeroizing;
 
 use super::AppError;
+use super::recording::DETAIL_PURPOSE;
 use super::vault::Vault;
 use crate::config::{Instance, KeyError, read_key, write_key};
 use crate::domain::Digest;
+use crate::evidence::dsse::{WireEnvelope, key_name};
 use crate::evidence::trusted_root::{TrustedLog, TrustedRoot};
-use crate::evidence::{IssuerKey, LogIdentity, LogKey};
+use crate::evidence::{IssuerKey, LogIdentity, LogKey, note};
+use crate::store::{CertificateFilter, Head, LogState, Store};
 
 /// Signs certificates: ECDSA P-256.
 const ISSUER: &str = "issuer.pem";
@@ -30,28 +34,44 @@ pub(crate) struct Keys {
     pub(crate) origin: String,
     pub(crate) log_id: String,
     pub(crate) producer: String,
+    /// Where the keys are, and what was signed last.
+    pub(crate) folder: PathBuf,
+    /// Earlier logs of the store, of the same key.
+    earlier: Vec<LogIdentity>,
 }
 
 fn refuse(error: impl std::fmt::Display) -> AppError {
     AppError::Secret(error.to_string())
 }
 
-/// Reads a key, and makes it where it is missing. Of two processes that make it at once, one wins
-/// and both read the winner's.
+fn corrupt(error: impl std::fmt::Display) -> AppError {
+    AppError::Evidence(error.to_string())
+}
+
+/// Reads a key. Where it is missing and `signed_with_it` says what the store holds, that is an error;
+/// otherwise it is made. Of two processes that make it at once, one wins and both read the
+/// winner's.
 fn read_or_make(
     folder: &Path,
     name: &str,
+    signed_with_it: Option<&str>,
     make: impl FnOnce() -> Result<SecretString, AppError>,
 ) -> Result<SecretString, AppError> {
-    match read_key(folder, name) {
-        Err(KeyError::Missing { .. }) => {
+    match (read_key(folder, name), signed_with_it) {
+        (Err(KeyError::Missing { path }), Some(what)) => {
+            return Err(AppError::Secret(format!(
+                "the key `{}` is missing, and the store holds {what}: restore it from your copy",
+                path.display()
+            )));
+        }
+        (Err(KeyError::Missing { .. }), None) => {
             match write_key(folder, name, make()?.expose_secret().as_bytes()) {
                 Ok(()) | Err(KeyError::Exists { .. }) => {}
                 Err(error) => return Err(refuse(error)),
             }
         }
-        Err(error) => return Err(refuse(error)),
-        Ok(_) => {}
+        (Err(error), _) => return Err(refuse(error)),
+        (Ok(_), _) => {}
     }
     let bytes = read_key(folder, name).map_err(refuse)?;
     let text = std::str::from_utf8(bytes.expose_secret())
@@ -59,42 +79,129 @@ fn read_or_make(
     Ok(SecretString::from(text.to_owned()))
 }
 
+/// The name of the log: what the store's log is called, or what the instance calls a new one.
+fn origin_of(instance: &Instance, logs: &[Head]) -> Result<String, AppError> {
+    let wanted = &instance.evidence_origin;
+    if logs.iter().any(|log| log.origin == *wanted) {
+        return Ok(wanted.clone());
+    }
+    let Some(open) = logs.iter().rev().find(|log| log.state == LogState::Open) else {
+        return Ok(wanted.clone());
+    };
+    if instance.evidence_origin_given {
+        return Err(AppError::Secret(format!(
+            "the evidence log of this store is called `{}`, and `quietus.yaml` says `{wanted}`: write `evidence: {{origin: {}}}`",
+            open.origin, open.origin
+        )));
+    }
+    // The controller has another name now, and the log keeps its own.
+    Ok(open.origin.clone())
+}
+
 impl Keys {
-    /// Reads the keys, and makes those that are missing.
-    pub(crate) fn open(instance: &Instance) -> Result<(Self, Vault), AppError> {
+    /// Reads the keys, and makes those that are missing and were never used with this store.
+    ///
+    /// # Errors
+    /// Where a key is missing or another than the one that the store was written with, or where
+    /// the log has another name.
+    pub(crate) async fn open(
+        instance: &Instance,
+        store: &Store,
+    ) -> Result<(Self, Vault), AppError> {
+        let logs = store.logs().await?;
+        let sealed = store.first_detail_of_no_case().await?;
+        let signed = (!logs.is_empty()).then_some("an evidence log that was signed with it");
+        let kept = (signed.is_some() || sealed.is_some())
+            .then_some("what was sealed with it and stays unreadable without it");
         let folder = instance.keys.as_path();
-        let issuer = read_or_make(folder, ISSUER, || {
+        let issuer = read_or_make(folder, ISSUER, signed, || {
             IssuerKey::generate().and_then(|key| key.to_pem()).map_err(refuse)
         })?;
-        let log = read_or_make(folder, LOG, || {
+        let log = read_or_make(folder, LOG, signed, || {
             LogKey::generate().and_then(|key| key.to_pem()).map_err(refuse)
         })?;
-        let secret = read_or_make(folder, VAULT, new_vault_secret)?;
+        let secret = read_or_make(folder, VAULT, kept, new_vault_secret)?;
         let issuer = IssuerKey::from_pem(&issuer).map_err(refuse)?;
         let log = LogKey::from_pem(&log).map_err(refuse)?;
         let vault = Vault::new(&*vault_secret(&secret)?)?;
+        if let Some(sealed) = sealed.and_then(|detail| detail.sealed) {
+            vault.open::<String>(DETAIL_PURPOSE, &sealed)?;
+        }
         let producer = format!("quietus-{}", &Digest::of(&issuer.public().to_spki()).short()[..8]);
-        let keys = Self {
+        let origin = origin_of(instance, &logs)?;
+        let mut keys = Self {
             issuer,
             log,
-            origin: instance.evidence_origin.clone(),
-            log_id: instance.evidence_origin.clone(),
+            log_id: origin.clone(),
+            origin,
             producer,
+            folder: folder.to_owned(),
+            earlier: Vec::new(),
         };
         keys.identity()?;
+        keys.check_issuer(store).await?;
+        keys.check_logs(store, &logs).await?;
         Ok((keys, vault))
     }
 
-    /// The log's name and public key.
-    pub(crate) fn identity(&self) -> Result<LogIdentity, AppError> {
-        LogIdentity::new(&self.origin, self.log.public())
-            .map_err(|error| AppError::Evidence(error.to_string()))
+    /// Whether the newest certificate was signed with this issuer's key.
+    async fn check_issuer(&self, store: &Store) -> Result<(), AppError> {
+        let filter = CertificateFilter { limit: 1, ..CertificateFilter::default() };
+        let Some(newest) = store.list_certificates(filter).await?.pop() else { return Ok(()) };
+        let Some(newest) = store.certificate(newest.id).await? else { return Ok(()) };
+        let wire: WireEnvelope = serde_json::from_slice(&newest.envelope).map_err(corrupt)?;
+        if wire.key_id() == Some(key_name(&self.issuer.public()).as_str()) {
+            return Ok(());
+        }
+        Err(AppError::Secret(format!(
+            "the key `{}` is another than the one that signed the certificates of this store: restore it from your copy",
+            self.folder.join(ISSUER).display()
+        )))
     }
 
-    /// What an auditor checks certificates with: the log's key.
+    /// Whether this key signed the heads of the logs. A log before the one in use may have had
+    /// another key; it is then left out of the trusted root.
+    async fn check_logs(&mut self, store: &Store, logs: &[Head]) -> Result<(), AppError> {
+        for log in logs {
+            let Some(latest) = store.latest_checkpoint(&log.log_id).await? else { continue };
+            let identity = LogIdentity::new(&log.origin, self.log.public()).map_err(corrupt)?;
+            let text = std::str::from_utf8(&latest.note).unwrap_or_default();
+            let head = note::verify_checkpoint(text, &identity);
+            let fits = head.is_ok_and(|head| (head.size, head.root) == (latest.size, latest.root));
+            if log.log_id == self.log_id {
+                if !fits {
+                    return Err(AppError::Secret(format!(
+                        "the latest head of the evidence log does not verify with the key `{}`: restore the key, or the store, from your copy",
+                        self.folder.join(LOG).display()
+                    )));
+                }
+            } else if fits {
+                self.earlier.push(identity);
+            } else {
+                tracing::warn!(
+                    log = log.origin,
+                    "another key signed this log: its certificates cannot be exported"
+                );
+            }
+        }
+        Ok(())
+    }
+
+    /// The name and public key of the log in use.
+    pub(crate) fn identity(&self) -> Result<LogIdentity, AppError> {
+        LogIdentity::new(&self.origin, self.log.public()).map_err(corrupt)
+    }
+
+    /// The name and public key of this log of the store.
+    pub(crate) fn identity_of(&self, log_id: &str) -> Result<LogIdentity, AppError> {
+        LogIdentity::new(log_id, self.log.public()).map_err(corrupt)
+    }
+
+    /// What an auditor checks certificates with: the keys of all logs.
     pub(crate) fn trusted_root(&self) -> Result<Vec<u8>, AppError> {
-        let log = TrustedLog { log: self.identity()?, valid_from: None, valid_until: None };
-        Ok(TrustedRoot { logs: vec![log] }.to_json())
+        let logs = [self.identity()?].into_iter().chain(self.earlier.iter().cloned());
+        let logs = logs.map(|log| TrustedLog { log, valid_from: None, valid_until: None });
+        Ok(TrustedRoot { logs: logs.collect() }.to_json())
     }
 }
 

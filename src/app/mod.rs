@@ -32,6 +32,7 @@ pub mod request;
 pub mod retry;
 mod second_look;
 pub mod settle;
+mod signed_head;
 pub mod statement;
 mod superseded;
 pub mod systems;

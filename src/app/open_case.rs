@@ -298,12 +298,16 @@ impl Quietus {
         counts: Option<&Counts>,
         circumstances: &JobCircumstances<'_>,
     ) -> Result<NewJob, AppError> {
-        let planned = counts.map(planned_records);
+        // What a system counts while it does not look as mapped says nothing.
+        let planned = counts.filter(|one| one.drift.is_empty()).map(planned_records);
         let schedules = match circumstances.acting {
             Acting::Everything => None,
             Acting::Schedules(names) => Some(names.iter().cloned().collect()),
         };
-        let most_records = Some(planned.map_or_else(|| self.fewest_cap(system), most_for));
+        let most_records = Some(planned.map_or_else(
+            || self.fewest_cap(system),
+            |planned| most_for(planned, self.fewest_cap(system)),
+        ));
         let payload = serde_json::to_value(Payload::First {
             schedules,
             most_records,
@@ -325,7 +329,7 @@ impl Quietus {
     }
 
     /// The bound for a system that could not be counted: the strictest cap of its rules.
-    fn fewest_cap(&self, system: &SystemPlan) -> u64 {
+    pub(crate) fn fewest_cap(&self, system: &SystemPlan) -> u64 {
         system
             .steps
             .iter()
@@ -337,9 +341,10 @@ impl Quietus {
     }
 }
 
-/// The most records that a job may touch where so many were counted.
-pub(crate) fn most_for(planned: u64) -> u64 {
-    planned.saturating_add(planned / 20).saturating_add(SLACK_RECORDS)
+/// The most records that a job may touch where so many were counted: a twentieth more, and some,
+/// but never more beyond the count than its strictest cap allows in all.
+pub(crate) fn most_for(planned: u64, cap: u64) -> u64 {
+    planned.saturating_add((planned / 20).saturating_add(SLACK_RECORDS).min(cap))
 }
 
 /// Records that a system would change, as counted.

@@ -131,13 +131,13 @@ impl Quietus {
         let Loaded { instance, data_map: map, rules, map_files, rule_files, .. } = loaded;
         let zone = TimeZone::get(&instance.controller.zone)
             .map_err(|error| AppError::Input(error.to_string()))?;
-        let (keys, vault) = Keys::open(&instance)?;
         let url = instance
             .store
             .resolve(&instance.folder)
             .map_err(|error| AppError::Secret(format!("the store: {error}")))?;
         let options = OpenOptions { create: true, ..OpenOptions::default() };
         let store = Store::open(url.expose_secret(), options).await?;
+        let (keys, vault) = Keys::open(&instance, &store).await?;
         let product = Arc::new(Self {
             map_document: document(DocumentKind::Map, map.digest, &map_files)?,
             rules_document: document(DocumentKind::Rules, rules.digest, &rule_files)?,

@@ -22,7 +22,7 @@ impl Quietus {
     ) -> Result<bool, AppError> {
         self.check_pause(&scope).await?;
         let evidence = self.record(
-            EvidenceKind::StepFailed,
+            EvidenceKind::Paused,
             About::default(),
             &json!({"result": "paused", "scope": words(&scope), "by": actor.0, "reason": reason}),
         )?;
@@ -41,7 +41,7 @@ impl Quietus {
     /// Where the store is not there.
     pub async fn resume(&self, scope: &PauseScope, actor: &Actor) -> Result<bool, AppError> {
         let evidence = self.record(
-            EvidenceKind::StepStarted,
+            EvidenceKind::Resumed,
             About::default(),
             &json!({"result": "resumed", "scope": words(scope), "by": actor.0}),
         )?;

@@ -34,7 +34,7 @@ pub(super) struct Prepared {
     /// What earlier attempts have done.
     pub(super) done: Done,
     /// Where a hold was released since the case was counted: when, so that it is counted again.
-    pub(super) released_at: Option<Timestamp>,
+    pub(super) uncounted_since: Option<Timestamp>,
     pub(super) connector: Box<dyn Connector>,
     pub(super) started: StillMine,
     pub(super) timetable: Option<Timetable>,
@@ -100,7 +100,7 @@ impl Quietus {
             Ok(started) => started,
             Err(ready) => return Ok(*ready),
         };
-        let released_at = self.released_since_counted(attempt, holds_version).await?;
+        let uncounted_since = self.uncounted_since(attempt, holds_version).await?;
         let Compiled { plan, ordered, .. } = compiled;
         let done = Done { ordered: Some(ordered), ..attempt.done.clone() };
         match self.system(&job.system).and_then(|system| self.connect(system)) {
@@ -108,7 +108,7 @@ impl Quietus {
                 order,
                 plan,
                 done,
-                released_at,
+                uncounted_since,
                 connector,
                 started,
                 timetable,
@@ -189,16 +189,20 @@ impl Quietus {
         compiled_with(attempt, pinned.map(), plan, circumstances, None)
     }
 
-    /// When the latest hold was released, where that was after the case was counted: what it
-    /// covered was not counted.
-    async fn released_since_counted(
+    /// Since when there is something that was not counted: a hold that was released after the case
+    /// was counted had covered it, or the system could not be counted at all.
+    async fn uncounted_since(
         &self,
         attempt: &Attempt<'_>,
         holds_version: u64,
     ) -> Result<Option<Timestamp>, AppError> {
-        let Payload::First { holds_version: counted_under, .. } = payload_of(attempt)? else {
+        let Payload::First { holds_version: counted_under, counted, .. } = payload_of(attempt)?
+        else {
             return Ok(None);
         };
+        if !counted {
+            return Ok(Some(attempt.case.created_at));
+        }
         if counted_under == Some(holds_version) {
             return Ok(None);
         }

@@ -17,7 +17,7 @@ pub struct About {
 }
 
 /// Purpose under which details are sealed.
-const PURPOSE: &str = "evidence detail";
+pub(super) const DETAIL_PURPOSE: &str = "evidence detail";
 
 impl Quietus {
     /// Builds an entry for the outbox. The detail must hold no personal data.
@@ -32,7 +32,7 @@ impl Quietus {
                 .map_err(|error| AppError::Evidence(error.to_string()))?;
         let text = String::from_utf8(entry.detail_bytes)
             .map_err(|_| AppError::Evidence("a detail is not text".to_owned()))?;
-        let sealed = self.vault.seal(PURPOSE, &text, self.ids.random())?;
+        let sealed = self.vault.seal(DETAIL_PURPOSE, &text, self.ids.random())?;
         Ok(OutboxEntry {
             entry_id: self.ids.new_id(),
             case_id: about.case,
@@ -49,6 +49,6 @@ impl Quietus {
     /// Where it does not open.
     pub fn open_detail(&self, detail: &Detail) -> Result<Option<String>, AppError> {
         let Some(sealed) = &detail.sealed else { return Ok(None) };
-        Ok(Some(self.vault.open(PURPOSE, sealed)?))
+        Ok(Some(self.vault.open(DETAIL_PURPOSE, sealed)?))
     }
 }

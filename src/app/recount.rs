@@ -1,5 +1,6 @@
-//! Counting again: what a hold covered was not counted when the case was planned, so a job that
-//! goes on after a release is counted and held against the caps once more before it begins.
+//! Counting again: what a hold covered was not counted when the case was planned, nor was a system
+//! that did not answer then. Such a job is counted and held against the caps once more before it
+//! begins.
 
 use quietus_connectors::{Fault, Order, Receipt};
 
@@ -33,13 +34,13 @@ impl Quietus {
         if let Some(reference) = &attempt.claimed.job.reference {
             return connector.follow(&prepared.order, reference).await.map(Answer::Receipt);
         }
-        let Some(released_at) = prepared.released_at else {
+        let Some(since) = prepared.uncounted_since else {
             return connector.execute(&prepared.order, watch).await.map(Answer::Receipt);
         };
         let fresh = connector.preview(&prepared.order).await?;
         let done = watch.done();
         let counted = with_done(fresh.clone(), &done.total());
-        let beyond = match self.beyond(attempt, prepared, &counted, released_at).await {
+        let beyond = match self.beyond(attempt, prepared, &counted, since).await {
             Ok(beyond) => beyond,
             Err(error) => return Err(Fault::Unknown { message: error.to_string() }),
         };
@@ -47,7 +48,10 @@ impl Quietus {
         if !beyond.is_empty() {
             return Ok(Answer::TooMuch(beyond));
         }
-        let most = done.current.changed().saturating_add(most_for(planned_records(&fresh)));
+        let most = done
+            .current
+            .changed()
+            .saturating_add(most_for(planned_records(&fresh), self.fewest_cap(&prepared.plan)));
         let order = Order { most_records: Some(most), ..prepared.order.clone() };
         connector.execute(&order, watch).await.map(Answer::Receipt)
     }
@@ -59,13 +63,13 @@ impl Quietus {
         attempt: &Attempt<'_>,
         prepared: &Prepared,
         counted: &quietus_connectors::Counts,
-        released_at: jiff::Timestamp,
+        since: jiff::Timestamp,
     ) -> Result<Vec<CapExceeded>, AppError> {
         let pinned = self.pinned(&attempt.case).await?;
         let mut exceeded = check_system_caps(&prepared.plan, pinned.rules(), counted);
         if let Some(approved) = &attempt.case.approved {
             let asked = PlanOnRecord::of(&attempt.case)?.exceeded;
-            exceeded.retain(|one| approved.at < released_at && !is_asked(&asked, one));
+            exceeded.retain(|one| approved.at < since && !is_asked(&asked, one));
         }
         Ok(exceeded)
     }
@@ -73,5 +77,5 @@ impl Quietus {
 
 /// What the second person is asked.
 pub(super) fn question(beyond: &[CapExceeded]) -> String {
-    format!("counted again after a hold was released: {}", words_for(beyond))
+    format!("counted again before it began: {}", words_for(beyond))
 }

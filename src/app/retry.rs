@@ -36,7 +36,7 @@ impl Quietus {
             )));
         }
         let evidence = self.record(
-            EvidenceKind::StepStarted,
+            EvidenceKind::StepRetried,
             About { case: Some(found.case_id), job: Some(job) },
             &json!({"job": job, "result": "to be tried again", "by": actor.0}),
         )?;

@@ -90,8 +90,8 @@ impl Quietus {
             Settlement::Held { .. } => ("held", EvidenceKind::StepFailed),
             Settlement::Blocked { .. } => ("blocked", EvidenceKind::StepFailed),
             Settlement::Waiting { .. } => ("waiting", EvidenceKind::ErasureStep),
-            Settlement::Released { .. } => ("given back", EvidenceKind::StepFailed),
-            Settlement::Cancelled => ("cancelled", EvidenceKind::StepFailed),
+            Settlement::Released { .. } => ("given back", EvidenceKind::StepReleased),
+            Settlement::Cancelled => ("cancelled", EvidenceKind::StepCancelled),
         };
         let mut entries = vec![self.record(
             kind,

@@ -38,7 +38,14 @@ impl Quietus {
         let url = system
             .url
             .resolve(&self.instance.folder)
-            .map_err(|error| AppError::Secret(error.to_string()))?;
+            .map_err(|error| {
+                // What comes out of here may be put on a certificate: paths stay in the log.
+                tracing::error!(system = %system.name, %error, "a secret cannot be read");
+                AppError::Secret(format!(
+                    "the URL of system `{}` cannot be read from where `connection` says; the log of the process says why",
+                    system.name
+                ))
+            })?;
         let settings = Settings {
             system: system.name.to_string(),
             url,

@@ -15,7 +15,7 @@ use crate::config;
 use crate::evidence::bundle::BUNDLE_BYTES;
 use crate::evidence::certificate::MANIFEST_NAME;
 use crate::evidence::export::{BUNDLE_NAME, ISSUER_KEY_NAME, TRUSTED_ROOT_NAME};
-use crate::evidence::verify::{Finding, Material, Source, Verdict, printable, verify};
+use crate::evidence::verify::{Anchor, Finding, Material, Source, Verdict, printable, verify};
 
 /// Nothing failed.
 const PASSED: u8 = 0;
@@ -26,12 +26,12 @@ const UNREADABLE: u8 = 2;
 
 /// Checks a certificate offline: PASS, FAIL or NOT CHECKED for each step.
 ///
-/// Exit code 0: no step failed (some may be NOT CHECKED). 1: a step failed. 2: a file could not be
-/// read.
+/// Exit code 0: no step failed (some may be NOT CHECKED; see `--require-trust`). 1: a step failed.
+/// 2: a file could not be read.
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "Examples:
   quietus verify certificate/
-  quietus verify certificate.sigstore.json --trusted-root root.json --issuer-key issuer.pem
+  quietus verify certificate/ --trusted-root root.json --issuer-key issuer.pem --require-trust
   quietus verify certificate/ --format json")]
 pub struct VerifyArguments {
     /// A certificate (`certificate.sigstore.json`) or an exported folder.
@@ -47,6 +47,10 @@ pub struct VerifyArguments {
     /// The manifest that was signed for; otherwise the one beside the certificate.
     #[arg(long, value_name = "FILE")]
     manifest: Option<PathBuf>,
+    /// Fail unless the trusted root and the issuer's key are given: files that came along prove
+    /// only that they agree with each other.
+    #[arg(long)]
+    require_trust: bool,
     /// For people or for programs.
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
@@ -68,7 +72,7 @@ enum Format {
     .path.display(),
     config::why(source)
 )]
-struct Unreadable {
+pub(super) struct Unreadable {
     path: PathBuf,
     source: io::Error,
 }
@@ -82,7 +86,8 @@ pub fn run(arguments: &VerifyArguments, out: &mut dyn Write) -> u8 {
             return UNREADABLE;
         }
     };
-    let code = if verdict.passed() { PASSED } else { FAILED };
+    let trusted = !arguments.require_trust || verdict.anchor == Anchor::Both;
+    let code = if verdict.passed() && trusted { PASSED } else { FAILED };
     let printed = match arguments.format {
         Format::Human => print_steps(&verdict, out),
         Format::Json => print_json(&verdict, out),
@@ -95,18 +100,46 @@ fn finish(printed: &io::Result<()>, code: u8) -> u8 {
     if printed.is_ok() { code } else { code.max(UNREADABLE) }
 }
 
+impl VerifyArguments {
+    /// Everything as it lies in the folder of the certificate.
+    fn alone(path: &Path) -> Self {
+        Self {
+            path: path.to_owned(),
+            trusted_root: None,
+            issuer_key: None,
+            manifest: None,
+            require_trust: false,
+            format: Format::Human,
+        }
+    }
+}
+
+/// Checks an exported folder by itself, or this other bundle beside its files.
+///
+/// # Errors
+/// Where a file cannot be read.
+pub(super) fn check_folder(folder: &Path, bundle: Option<&Path>) -> Result<Verdict, Unreadable> {
+    let own = folder.join(BUNDLE_NAME);
+    check_files(&VerifyArguments::alone(folder), folder, bundle.unwrap_or(&own))
+}
+
 fn check(arguments: &VerifyArguments) -> Result<Verdict, Unreadable> {
-    let (folder, bundle_path) = if arguments.path.is_dir() {
-        (arguments.path.clone(), arguments.path.join(BUNDLE_NAME))
-    } else {
-        let folder = arguments.path.parent().unwrap_or(Path::new("")).to_path_buf();
-        (folder, arguments.path.clone())
-    };
-    let bundle = read(&bundle_path)?;
-    let trusted_root =
-        given_or_beside(arguments.trusted_root.as_ref(), &folder, TRUSTED_ROOT_NAME)?;
-    let issuer_key = given_or_beside(arguments.issuer_key.as_ref(), &folder, ISSUER_KEY_NAME)?;
-    let manifest = given_or_beside(arguments.manifest.as_ref(), &folder, MANIFEST_NAME)?;
+    if arguments.path.is_dir() {
+        return check_files(arguments, &arguments.path, &arguments.path.join(BUNDLE_NAME));
+    }
+    let folder = arguments.path.parent().unwrap_or(Path::new(""));
+    check_files(arguments, folder, &arguments.path)
+}
+
+fn check_files(
+    arguments: &VerifyArguments,
+    folder: &Path,
+    bundle: &Path,
+) -> Result<Verdict, Unreadable> {
+    let bundle = read(bundle)?;
+    let trusted_root = given_or_beside(arguments.trusted_root.as_ref(), folder, TRUSTED_ROOT_NAME)?;
+    let issuer_key = given_or_beside(arguments.issuer_key.as_ref(), folder, ISSUER_KEY_NAME)?;
+    let manifest = given_or_beside(arguments.manifest.as_ref(), folder, MANIFEST_NAME)?;
     Ok(verify(&Material {
         bundle: &bundle,
         trusted_root: trusted_root.as_ref().map(|(bytes, source)| (bytes.as_slice(), *source)),
@@ -172,8 +205,12 @@ fn print_steps(verdict: &Verdict, out: &mut dyn Write) -> io::Result<()> {
             printable(&certificate.predicate.issuer.name),
             certificate.predicate.summary.overall.as_str(),
             certificate.predicate.as_of
-        ),
-        _ => writeln!(out, "do not rely on this certificate"),
+        )?,
+        _ => return writeln!(out, "do not rely on this certificate"),
+    }
+    match verdict.anchor.warning() {
+        Some(warning) => writeln!(out, "{warning}"),
+        None => Ok(()),
     }
 }
 
@@ -181,6 +218,8 @@ fn print_json(verdict: &Verdict, out: &mut dyn Write) -> io::Result<()> {
     let claim = verdict.certificate.as_ref().filter(|_| verdict.passed());
     let answer = json!({
         "passed": verdict.passed(),
+        "anchored": verdict.anchor == Anchor::Both,
+        "comparedWith": verdict.anchor,
         "steps": verdict.steps,
         "certificateId": claim.map(|one| one.predicate.certificate_id),
         "overall": claim.map(|one| one.predicate.summary.overall),

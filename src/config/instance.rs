@@ -34,6 +34,8 @@ pub struct Instance {
     pub log_format: LogFormat,
     /// Name of the evidence log.
     pub evidence_origin: String,
+    /// Whether the file names the log, and not the controller's name.
+    pub evidence_origin_given: bool,
     /// Orders that are carried out side by side, from 1 to 64.
     pub workers: u32,
     /// Who may approve; empty is anybody with an approver's token.
@@ -129,6 +131,7 @@ pub fn compile(
     Some(Instance {
         evidence_origin: evidence
             .map_or_else(|| origin_of(&controller), |origin| origin.value.0.clone()),
+        evidence_origin_given: evidence.is_some(),
         controller,
         store: document.store.as_ref().map_or_else(
             || SecretReference::Plain("sqlite:quietus.db".to_owned()),
@@ -156,17 +159,45 @@ fn compile_controller(document: &ControllerDocument) -> Option<Controller> {
     })
 }
 
-/// The controller's name as part of a URL, with the kind of log.
+/// Letters that the name of a log may have instead of their own.
+const SPELT: &[(char, &str)] = &[
+    ('ä', "ae"),
+    ('ö', "oe"),
+    ('ü', "ue"),
+    ('ß', "ss"),
+    ('æ', "ae"),
+    ('ø', "oe"),
+    ('å', "aa"),
+    ('é', "e"),
+    ('è', "e"),
+    ('ç', "c"),
+    ('ł', "l"),
+    ('ñ', "n"),
+];
+
+/// No part of an origin that is made of a name is longer, in bytes.
+const LONGEST_SLUG: usize = 100;
+
+/// The controller's name as part of a URL, with the kind of log: ASCII only, as logs are named.
 fn origin_of(controller: &Controller) -> String {
     let mut slug = String::new();
     for character in controller.name.to_lowercase().chars() {
-        if character.is_alphanumeric() {
+        let spelt = SPELT.iter().find(|(letter, _)| *letter == character).map(|(_, spelt)| *spelt);
+        if let Some(spelt) = spelt {
+            slug.push_str(spelt);
+        } else if character.is_ascii_alphanumeric() {
             slug.push(character);
         } else if !slug.ends_with('-') {
             slug.push('-');
         }
+        if slug.len() > LONGEST_SLUG {
+            break;
+        }
     }
-    format!("{}/evidence", slug.trim_matches('-'))
+    match slug.trim_matches('-') {
+        "" => "evidence".to_owned(),
+        slug => format!("{slug}/evidence"),
+    }
 }
 
 fn compile_tokens(documents: &[At<TokenDocument>], problems: &mut Vec<Problem>) -> Vec<Token> {
@@ -198,4 +229,26 @@ fn compile_tokens(documents: &[At<TokenDocument>], problems: &mut Vec<Problem>) 
         });
     }
     tokens
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::evidence::{LogIdentity, LogKey};
+
+    #[test]
+    fn every_name_makes_an_origin_that_a_log_can_have() {
+        let origin = |name: &str| {
+            let name = name.to_owned();
+            origin_of(&Controller { name, zone: "UTC".to_owned(), country: "DE".to_owned() })
+        };
+        assert_eq!(origin("Example Shop GmbH"), "example-shop-gmbh/evidence");
+        assert_eq!(origin("Müller & Söhne GmbH"), "mueller-soehne-gmbh/evidence");
+        assert_eq!(origin("株式会社"), "evidence");
+        let key = LogKey::generate().unwrap().public();
+        for name in ["Müller GmbH", "株式会社", "-", "Ειρήνη 3", &"ß".repeat(300)] {
+            let origin = origin(name);
+            assert!(LogIdentity::new(&origin, key).is_ok(), "{name}: {origin}");
+        }
+    }
 }

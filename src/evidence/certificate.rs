@@ -121,7 +121,7 @@ pub struct Trigger {
     pub occurrence: Option<Timestamp>,
     /// The moment that decided what was due.
     pub planned_at: Timestamp,
-    /// Who agreed, as role or account name, where a second person had to.
+    /// The role of the second person who agreed, where one had to; never a name.
     pub approved_by: Option<String>,
 }
 

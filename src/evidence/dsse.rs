@@ -66,6 +66,14 @@ pub struct WireEnvelope {
     signatures: Vec<WireSignature>,
 }
 
+impl WireEnvelope {
+    /// Name of the key of its only signature; `None` where there is not exactly one.
+    pub fn key_id(&self) -> Option<&str> {
+        let [signature] = self.signatures.as_slice() else { return None };
+        Some(&signature.keyid)
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct WireSignature {

@@ -66,6 +66,8 @@ kinds! {
     CaseOpened = "case.opened",
     /// Somebody agreed to a case or a plan beyond its limits.
     CaseApproved = "case.approved",
+    /// A case was called off.
+    CaseCancelled = "case.cancelled",
     /// A case was closed.
     CaseClosed = "case.closed",
     /// An attempt begins: recorded before the effect.
@@ -76,6 +78,12 @@ kinds! {
     RestrictionStep = "restriction.step",
     /// An attempt did not lead to a receipt.
     StepFailed = "step.failed",
+    /// An attempt was given back before it had an effect, or between two chunks.
+    StepReleased = "step.released",
+    /// A job was called off.
+    StepCancelled = "step.cancelled",
+    /// A failed job is to be tried again.
+    StepRetried = "step.retried",
     /// A second look after erasure.
     VerificationResult = "verification.result",
     /// A processor answered.
@@ -88,6 +96,10 @@ kinds! {
     TaskChanged = "task.changed",
     /// A letter was written or delivered.
     LetterWritten = "letter.written",
+    /// Everything, a rule, a system or a case was paused.
+    Paused = "pause.begun",
+    /// A pause ended.
+    Resumed = "pause.ended",
     /// A legal hold was placed.
     HoldPlaced = "hold.placed",
     /// A legal hold was released.

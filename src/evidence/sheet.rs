@@ -193,7 +193,7 @@ fn detail(statement: &SystemStatement) -> Detail {
     let mut facts =
         vec![fact("System", format!("{}, run by {}, {region}", system.kind, system.operator))];
     if statement.rules.is_empty() {
-        facts.push(fact("Rule", "none applied"));
+        facts.push(fact("Rule", no_rule(statement)));
     }
     facts.extend(statement.rules.iter().map(|rule| {
         let StatedRule { id, version, sha256, basis } = rule;
@@ -236,6 +236,15 @@ fn detail(statement: &SystemStatement) -> Detail {
         )
     }));
     Detail { heading: format!("{}  {}", statement.id, place(statement)), facts }
+}
+
+/// Records go as a whole where the rules of all their categories want it.
+fn no_rule(statement: &SystemStatement) -> &'static str {
+    if statement.collection.is_some() && statement.category.is_none() {
+        "none of its own: records go as a whole where the rules of all their categories, stated above, are due"
+    } else {
+        "none applied"
+    }
 }
 
 fn cut_off(one: &StatedCutOff) -> Fact {

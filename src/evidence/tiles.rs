@@ -185,6 +185,11 @@ pub fn tiles_of_consistency(old: u64, new: u64) -> BTreeSet<TileId> {
     named(|read| merkle::consistency_path(old, new, read).is_ok())
 }
 
+/// The tiles that [`root`] will read.
+pub fn tiles_of_root(size: u64) -> BTreeSet<TileId> {
+    named(|read| merkle::root_of(size, read).is_ok())
+}
+
 fn named(prove: impl Fn(&dyn Fn(u8, u64) -> Option<Digest>) -> bool) -> BTreeSet<TileId> {
     let tiles = RefCell::new(BTreeSet::new());
     // Any hash does: only the names of what is read are wanted.

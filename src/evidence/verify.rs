@@ -62,10 +62,58 @@ pub struct Verdict {
     /// The bundle, where it could be read.
     #[serde(skip)]
     pub bundle: Option<Bundle>,
+    /// With what, of all that the verifying person has from the issuer, it was compared.
+    pub anchor: Anchor,
+}
+
+/// What the verifying person had from the issuer on another way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Anchor {
+    /// Nothing: the files agree with each other, and all of them may be forged.
+    Nothing,
+    /// The trusted root: the log is the issuer's.
+    TrustedRoot,
+    /// The issuer's key: the signature is the issuer's.
+    IssuerKey,
+    /// Both.
+    Both,
+}
+
+impl Anchor {
+    fn of(material: &Material<'_>) -> Self {
+        let given = |file: Option<(&[u8], Source)>| matches!(file, Some((_, Source::Given)));
+        match (given(material.trusted_root), given(material.issuer_key)) {
+            (false, false) => Self::Nothing,
+            (true, false) => Self::TrustedRoot,
+            (false, true) => Self::IssuerKey,
+            (true, true) => Self::Both,
+        }
+    }
+
+    /// What it means for somebody who relies on the certificate; `None` where nothing is lacking.
+    pub fn warning(self) -> Option<&'static str> {
+        match self {
+            Self::Nothing => Some(
+                "nothing here was compared with what you have from the issuer: a forged folder \
+                 looks the same; give --trusted-root and --issuer-key",
+            ),
+            Self::TrustedRoot => Some(
+                "the key was not compared with the one that you have from the issuer; give \
+                 --issuer-key",
+            ),
+            Self::IssuerKey => Some(
+                "the log was not compared with the trusted root that you have from the issuer; \
+                 give --trusted-root",
+            ),
+            Self::Both => None,
+        }
+    }
 }
 
 impl Verdict {
-    /// Whether no step failed. It does not mean that every step was checked.
+    /// Whether no step failed. It does not mean that every step was checked, and without an
+    /// [`Anchor`] it says nothing about who made the files.
     pub fn passed(&self) -> bool {
         self.steps.iter().all(|step| step.finding != Finding::Fail)
     }
@@ -122,11 +170,12 @@ impl Steps {
 /// Verifies a certificate.
 pub fn verify(material: &Material<'_>) -> Verdict {
     let mut steps = Steps::default();
+    let anchor = Anchor::of(material);
     let bundle = match Bundle::from_json(material.bundle) {
         Ok(bundle) => bundle,
         Err(error) => {
             steps.fail("bundle", sentence(&error.to_string()));
-            return Verdict { steps: steps.0, certificate: None, bundle: None };
+            return Verdict { steps: steps.0, certificate: None, bundle: None, anchor };
         }
     };
     steps.pass("bundle", "The file is a Sigstore bundle with one certificate and one log entry.");
@@ -140,8 +189,11 @@ pub fn verify(material: &Material<'_>) -> Verdict {
         }
     }
     let log = trusted_log(&mut steps, material, &bundle);
-    checkpoint(&mut steps, &bundle, log.as_ref(), certificate.as_ref());
-    inclusion(&mut steps, &bundle);
+    if checkpoint(&mut steps, &bundle, log.as_ref(), certificate.as_ref()) {
+        inclusion(&mut steps, &bundle);
+    } else {
+        steps.skip("inclusion", "The head that the proof leads to is not one that is trusted.");
+    }
     unanchored(&mut steps, &bundle);
     if let Some(certificate) = &certificate {
         subject(&mut steps, certificate, material.manifest);
@@ -158,7 +210,7 @@ pub fn verify(material: &Material<'_>) -> Verdict {
         "Status unknown: whether a later certificate supersedes this one can only be asked of the \
          issuer, who publishes no status list yet.",
     );
-    Verdict { steps: steps.0, certificate, bundle: Some(bundle) }
+    Verdict { steps: steps.0, certificate, bundle: Some(bundle), anchor }
 }
 
 /// Texts from a file must not steer the terminal that they are printed on.
@@ -285,27 +337,28 @@ fn trusted_log(steps: &mut Steps, material: &Material<'_>, bundle: &Bundle) -> O
     Some(log.clone())
 }
 
+/// Whether the head of the proof is one that the trusted log signed.
 fn checkpoint(
     steps: &mut Steps,
     bundle: &Bundle,
     log: Option<&TrustedLog>,
     certificate: Option<&Certificate>,
-) {
+) -> bool {
     const NAME: &str = "checkpoint";
     let Some(trusted) = log else {
         steps.skip(NAME, "The signature of the log is not checked, because no key is trusted.");
-        return;
+        return false;
     };
     let head = match note::verify_checkpoint(&bundle.inclusion.checkpoint, &trusted.log) {
         Ok(head) => head,
         Err(error) => {
             steps.fail(NAME, sentence(&error.to_string()));
-            return;
+            return false;
         }
     };
     if (head.size, head.root) != (bundle.inclusion.size, bundle.inclusion.root) {
         steps.fail(NAME, "The signed checkpoint has another size or root than the proof.");
-        return;
+        return false;
     }
     if let Some(certificate) = certificate {
         let issued = certificate.predicate.issued_at;
@@ -313,11 +366,11 @@ fn checkpoint(
         let too_late = trusted.valid_until.is_some_and(|until| issued > until);
         if too_early || too_late {
             steps.fail(NAME, "The certificate was issued when the log's key was not in use.");
-            return;
+            return true;
         }
         if certificate.predicate.issuer.log != trusted.log.origin() {
             steps.fail(NAME, "The certificate names another log than the one that it is in.");
-            return;
+            return true;
         }
     }
     steps.pass(
@@ -329,6 +382,7 @@ fn checkpoint(
             head.root.short()
         ),
     );
+    true
 }
 
 fn inclusion(steps: &mut Steps, bundle: &Bundle) {

@@ -8,12 +8,13 @@ use axum::http::StatusCode;
 use jiff::civil::Date;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use super::Api;
-use super::answer::{Answer, json, json_with};
+use super::answer::{Answer, Refusal, json, json_with};
 use super::gate::Caller;
 use super::intake::{Accepts, Json, Parameters, Part, remark};
-use crate::app::hold::PlaceHold;
+use crate::app::hold::{HoldKey, PlaceHold};
 use crate::app::posting::PostedScope;
 
 /// Parameters of the list.
@@ -106,17 +107,41 @@ impl Accepts for NoFields {
     const FIELDS: &'static str = "no field";
 }
 
-/// `POST /v1/holds/{hold}/release`: one hold by its identifier, or all of a matter.
+/// `POST /v1/holds/{hold}/release`: one hold by its identifier.
 pub async fn release(
     State(api): State<Api>,
     Extension(caller): Extension<Caller>,
     Part(hold): Part,
     Json(NoFields {}): Json<NoFields>,
 ) -> Answer {
-    let product = api.product.clone();
-    let released =
-        api.change(async move { product.release_named(&hold, &caller.actor()).await }).await;
-    let released = released.map_err(super::Refusal::about_absence)?;
+    let id = Uuid::try_parse(&hold).map_err(|_| Refusal::nothing_here())?;
+    lift(&api, &caller, HoldKey::Id(id)).await
+}
+
+/// A matter: people write into it what they like, so it stands in no address.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MatterBody {
+    matter: String,
+}
+
+impl Accepts for MatterBody {
+    const FIELDS: &'static str = "`matter`, whose holds are all released";
+}
+
+/// `POST /v1/holds/release`: all holds of a matter.
+pub async fn release_matter(
+    State(api): State<Api>,
+    Extension(caller): Extension<Caller>,
+    Json(body): Json<MatterBody>,
+) -> Answer {
+    lift(&api, &caller, HoldKey::Matter(body.matter)).await
+}
+
+async fn lift(api: &Api, caller: &Caller, key: HoldKey) -> Answer {
+    let (product, actor) = (api.product.clone(), caller.actor());
+    let released = api.change(async move { product.release_hold(key, &actor).await }).await;
+    let released = released.map_err(Refusal::about_absence)?;
     Ok(json(&json!({ "released": released })))
 }
 

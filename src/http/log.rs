@@ -5,9 +5,8 @@ use axum::extract::State;
 use super::Api;
 use super::answer::{Answer, Refusal, bytes};
 use super::intake::Part;
+use crate::app::reading::TILE_WIDTH as WIDTH;
 
-/// Hashes in a full tile.
-const WIDTH: u64 = 256;
 /// Groups of three digits in a number; more do not fit 64 bits.
 const MOST_GROUPS: usize = 6;
 

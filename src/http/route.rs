@@ -72,6 +72,7 @@ const DOORS: &[Door] = &[
     reads("/log/tile/{*tile}", READERS, || get(log::tile)),
     posts("/v1/events", &[EventSource, Operator], || post(events::post)),
     posts("/v1/holds", OPERATORS, || post(holds::place)),
+    posts("/v1/holds/release", OPERATORS, || post(holds::release_matter)),
     posts("/v1/holds/{hold}/release", OPERATORS, || post(holds::release)),
     posts("/v1/pauses", OPERATORS, || post(holds::pause)),
     Door {

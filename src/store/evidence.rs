@@ -83,8 +83,19 @@ const OF_CASE: Sql = Sql::both(
      FROM evidence_details WHERE case_id = $1 ORDER BY created_at, entry_id",
 );
 
-pub(super) const STATEMENTS: &[(&str, Sql)] =
-    &[("evidence::DETAIL", DETAIL), ("evidence::ENTRY", ENTRY), ("evidence::OF_CASE", OF_CASE)];
+// The index by case finds it without a sort.
+const FIRST_OF_NO_CASE: Sql = Sql::both(
+    "SELECT detail_sha256, entry_id, case_id, job_id, kind, sealed, created_at, shredded_at
+     FROM evidence_details WHERE case_id IS NULL AND sealed IS NOT NULL
+     ORDER BY created_at LIMIT 1",
+);
+
+pub(super) const STATEMENTS: &[(&str, Sql)] = &[
+    ("evidence::DETAIL", DETAIL),
+    ("evidence::ENTRY", ENTRY),
+    ("evidence::OF_CASE", OF_CASE),
+    ("evidence::FIRST_OF_NO_CASE", FIRST_OF_NO_CASE),
+];
 
 /// Writes entries within the transaction of what they speak of.
 pub(super) async fn append(
@@ -126,6 +137,11 @@ impl Store {
         let mut tx = self.begin().await?;
         append(&mut tx, entries, now).await?;
         tx.commit().await
+    }
+
+    /// The oldest sealed detail that belongs to no case, such as the opening of the log.
+    pub async fn first_detail_of_no_case(&self) -> Result<Option<Detail>, StoreError> {
+        self.read_one(FIRST_OF_NO_CASE, Vec::new()).await?.as_ref().map(from_row).transpose()
     }
 
     /// All details of a case, in the order in which they were written.

@@ -8,6 +8,7 @@ use quietus::evidence::certificate::{
     CertificateClass, Issuer, IssuerRole, NotCovered, STANDING_LIMITS, Scope, Tool, Trigger, nonce,
     sign,
 };
+use quietus::evidence::dsse::Envelope;
 use quietus::evidence::statement::{
     CertifiedAction, Count, EvidenceReference, KeptReason, RemovalGrade, StatedCutOff,
     StatedFailure, StatedKept, StatedMethod, StatedRecords, StatedRule, StatedSystem,
@@ -16,9 +17,10 @@ use quietus::evidence::statement::{
 use quietus::evidence::summary::systems_stated;
 use quietus::evidence::{
     Bundle, EvidenceKind, Frontier, Inclusion, IssuerKey, LogIdentity, LogKey, Predicate,
-    SystemStatement, TrustedLog, TrustedRoot, evidence_entry, merkle, note, summarise, tiles,
+    SystemStatement, TrustedLog, TrustedRoot, canonical, evidence_entry, hashedrekord, merkle,
+    note, summarise, tiles,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 /// Name of the invented log.
@@ -204,9 +206,26 @@ pub struct Issued {
 
 /// Logs `before` evidence entries, the certificate and `after` more, and assembles the bundle.
 pub fn issue(statements: Vec<SystemStatement>, before: u64, after: u64) -> Issued {
+    issue_changed(statements, before, after, |_| {})
+}
+
+/// The same, with a statement that was changed before it was signed.
+pub fn issue_changed(
+    statements: Vec<SystemStatement>,
+    before: u64,
+    after: u64,
+    change: impl FnOnce(&mut Value),
+) -> Issued {
     let issuer = IssuerKey::generate().expect("key");
     let key = LogKey::generate().expect("key");
-    let signed = sign(predicate(statements), &issuer).expect("sound");
+    let mut signed = sign(predicate(statements), &issuer).expect("sound");
+    let mut statement: Value = serde_json::from_slice(&signed.envelope.payload).expect("json");
+    change(&mut statement);
+    let payload = canonical::to_bytes(&statement).expect("json");
+    if payload != signed.envelope.payload {
+        signed.envelope = Envelope::sign(payload, &issuer).expect("signed");
+        signed.leaf = hashedrekord::leaf(&signed.envelope, &issuer.public());
+    }
     let other = |number: u64| {
         let salt = Digest::of(&number.to_be_bytes()).0;
         let time = moment("2026-11-23T03:05:00Z");

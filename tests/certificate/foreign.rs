@@ -5,7 +5,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use super::fixture::{Issued, complete, issue, with_exceptions};
+use super::fixture::{Issued, complete, issue, issue_changed, with_exceptions};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use quietus::evidence::export::export;
@@ -153,15 +153,6 @@ fn tampered(issued: &Issued) -> Vec<(&'static str, Parts)> {
             STANDARD.encode(leaf.replace(&own, &foreign))
         });
     });
-    let index = with(&|parts| {
-        for field in ["/logIndex", "/inclusionProof/logIndex"] {
-            parts.edit(&entry(field), |text| (text.parse::<u64>().expect("index") ^ 1).to_string());
-        }
-    });
-    let manifest = with(&|parts| {
-        let place = parts.manifest.len() / 2;
-        parts.manifest[place] ^= 1;
-    });
     vec![
         ("payload byte", edit("/dsseEnvelope/payload".into(), &|text| flip_base64(text, 99))),
         ("softer claim", edit("/dsseEnvelope/payload".into(), &|_| STANDARD.encode(&softened))),
@@ -178,10 +169,19 @@ fn tampered(issued: &Issued) -> Vec<(&'static str, Parts)> {
             edit(checkpoint, &|_| other.read.inclusion.checkpoint.clone()),
         ),
         ("leaf body", edit(entry("/canonicalizedBody"), &|text| flip_base64(text, 60))),
-        ("log index", index),
+        (
+            "log index",
+            with(&|parts| {
+                number(parts, &|text| (text.parse::<u64>().expect("index") ^ 1).to_string());
+            }),
+        ),
+        (
+            "log index with a nought before it",
+            with(&|parts| number(parts, &|text| format!("0{text}"))),
+        ),
         ("public key in the leaf", key_in_leaf),
         ("another issuer", with(&|parts| parts.issuer_key.clone_from(&other.issuer_key))),
-        ("manifest", manifest),
+        ("manifest", with(&|parts| parts.manifest[40] ^= 1)),
         (
             "trusted root of another log",
             with(&|parts| parts.trusted_root.clone_from(&other.trusted_root)),
@@ -195,6 +195,13 @@ fn tampered(issued: &Issued) -> Vec<(&'static str, Parts)> {
             edit("/verificationMaterial/publicKey/hint".into(), &|text| flip_base64(text, 2)),
         ),
     ]
+}
+
+/// Changes the log index in both places.
+fn number(parts: &mut Parts, change: &dyn Fn(&str) -> String) {
+    for field in ["/logIndex", "/inclusionProof/logIndex"] {
+        parts.edit(&format!("{ENTRY}{field}"), change);
+    }
 }
 
 fn der(pem: &[u8]) -> String {
@@ -225,6 +232,74 @@ fn one_change_in_any_part_is_refused_by_us_and_by_others() {
         let by_script = tools() && parts.script(&script).is_err();
         assert!(by_sigstore || by_script || !tools(), "nobody else refused a changed {part}");
     }
+}
+
+/// What the issuer signed and logged may still be no certificate of this log.
+#[test]
+fn the_script_refuses_what_we_refuse_though_it_is_signed() {
+    let good = issue(complete(), 6, 5);
+    let script = script(&good);
+    let set = |pointer: &'static str, text: &'static str| {
+        issue_changed(complete(), 6, 5, |statement: &mut Value| {
+            *statement.pointer_mut(pointer).expect("field") = Value::String(text.to_owned());
+        })
+    };
+    let two = issue_changed(complete(), 6, 5, |statement: &mut Value| {
+        let subjects = statement["subject"].as_array_mut().expect("subjects");
+        subjects.push(subjects[0].clone());
+    });
+    let mut retired = issue(complete(), 6, 5);
+    let mut root: Value = serde_json::from_slice(&retired.trusted_root).expect("json");
+    root["tlogs"][0]["publicKey"]["validFor"]["end"] = "2026-11-23T03:09:59Z".into();
+    retired.trusted_root = serde_json::to_vec(&root).expect("json");
+    let mut fresh = issue(complete(), 6, 5);
+    root = serde_json::from_slice(&fresh.trusted_root).expect("json");
+    root["tlogs"][0]["publicKey"]["validFor"]["start"] = "2026-11-23T03:10:01Z".into();
+    fresh.trusted_root = serde_json::to_vec(&root).expect("json");
+    for (what, issued) in [
+        ("type of statement", set("/_type", "https://in-toto.io/Statement/v0.1")),
+        ("type of predicate", set("/predicateType", "https://example.com/other/v1")),
+        ("two subjects", two),
+        ("another log", set("/predicate/issuer/log", "other.example.com/evidence")),
+        ("key out of use", retired),
+        ("key not yet in use", fresh),
+    ] {
+        let parts = Parts::from(&issued);
+        assert!(!parts.ours(), "we accepted: {what}");
+        assert!(!tools() || parts.script(&script).is_err(), "the script accepted: {what}");
+    }
+    assert!(!tools() || Parts::from(&good).script(&script).is_ok());
+}
+
+#[test]
+fn the_script_refuses_numbers_that_a_shell_reads_in_another_way() {
+    let issued = issue(with_exceptions(), 6, 5);
+    let script = script(&issued);
+    let (_, parts) = tampered(&issued)
+        .into_iter()
+        .find(|(part, _)| *part == "log index with a nought before it")
+        .expect("part");
+    assert!(!tools() || parts.script(&script).is_err());
+}
+
+#[test]
+fn the_script_finds_its_folder_and_says_what_it_compared_with() {
+    if !tools() {
+        return;
+    }
+    let issued = issue(complete(), 6, 5);
+    let files = export(&issued.bundle, &issued.trusted_root, &issued.issuer_key).expect("sound");
+    let folder = tempfile::tempdir().expect("folder");
+    for (name, bytes) in &files {
+        std::fs::write(folder.path().join(name), bytes).expect("written");
+    }
+    let path = folder.path().to_str().expect("path");
+    let alone = shell(Path::new("/"), &format!("sh {path}/verify.sh")).expect("accepted");
+    assert!(alone.contains("nothing here was compared"), "{alone}");
+    let given =
+        format!("sh {path}/verify.sh {path} {path}/trusted_root.json {path}/issuer.pub.pem");
+    let given = shell(Path::new("/"), &given).expect("accepted");
+    assert!(!given.contains("nothing here was compared"), "{given}");
 }
 
 #[test]

@@ -1,17 +1,18 @@
 //! What may never be changed is refused, whoever tries.
 
-use quietus::domain::{CaseOutcome, ScheduleName, SystemName};
+use quietus::domain::{CaseOutcome, CaseState, ScheduleName, SystemName};
 use quietus::store::{
-    Checkpoint, HoldKey, JobFault, NewCertificate, NewHold, NewLog, NewPause, OutboxEntry,
-    PauseScope, Settle, Settlement, Topic, TopicKind,
+    Approval, Checkpoint, Decision, HoldKey, JobFault, NewCase, NewCertificate, NewHold, NewLog,
+    NewPause, OutboxEntry, PauseScope, Settle, Settlement, Topic, TopicKind,
 };
 
-use crate::stage::{Stage, at, entry, new_id, scheduled_case, tenure};
+use crate::stage::{Stage, at, entry, new_case, new_id, scheduled_case, tenure};
 
 on_both! {
     triggers_refuse,
     a_released_hold_stays_released,
     shredding_takes_the_sealed_bytes_only,
+    decisions_about_a_case_stay,
 }
 
 /// A store with a row in every table whose rows may not be changed.
@@ -110,6 +111,9 @@ async fn triggers_refuse(stage: Stage) {
         "UPDATE cases SET authors = '[]'".to_owned(),
         "UPDATE jobs SET payload = '{}'".to_owned(),
         "UPDATE jobs SET attempt = attempt - 1".to_owned(),
+        "UPDATE jobs SET done = '{}'".to_owned(),
+        "UPDATE jobs SET verification = '{}'".to_owned(),
+        format!("UPDATE logs SET frontier = {bytes}"),
     ];
     let tables = [
         "schedule_fires",
@@ -142,6 +146,88 @@ async fn triggers_refuse(stage: Stage) {
             words.contains("append-only") || words.contains("only grows"),
             "{attempt}: {words}"
         );
+    }
+}
+
+/// A table, a column of its key with another value, and another column with another value.
+const REPLACEABLE: &[(&str, [&str; 2], [&str; 2])] = &[
+    ("schedule_fires", ["due_at", "due_at + 1"], ["disposition", "'missed'"]),
+    ("log_leaves", ["entry_id", "randomblob(16)"], ["body", "x'00'"]),
+    ("log_checkpoints", ["size", "size - 1"], ["note", "x'00'"]),
+    ("documents", ["digest", "randomblob(32)"], ["content", "x'00'"]),
+    ("certificate_topics", ["name", "'other'"], ["kind", "kind"]),
+    ("attempts", ["attempt", "attempt + 1"], ["message", "'other'"]),
+    ("evidence_details", ["entry_id", "randomblob(16)"], ["kind", "'other'"]),
+    ("certificates", ["id", "randomblob(16)"], ["overall", "'complete'"]),
+    ("logs", ["log_id", "'other'"], ["frontier", "x'00'"]),
+    ("log_tiles", ["n", "n + 1"], ["data", "zeroblob(64)"]),
+    ("cases", ["id", "randomblob(16)"], ["opened_by", "'other'"]),
+    ("jobs", ["id", "randomblob(16)"], ["system", "'other'"]),
+    ("holds", ["id", "randomblob(16)"], ["reason", "'other'"]),
+    ("pauses", ["id", "randomblob(16)"], ["reason", "'other'"]),
+    ("evidence_outbox", ["entry_id", "randomblob(16)"], ["body", "x'00'"]),
+];
+
+/// SQLite replaces rows without asking the triggers that refuse to delete them.
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_replaced() {
+    let stage = Stage::sqlite().await;
+    fill(&stage).await;
+    for (table, key, content) in REPLACEABLE {
+        let names = format!("SELECT group_concat(name, ', ') FROM pragma_table_info('{table}')");
+        let columns = stage.text(&names).await;
+        let every = columns.replace(", ", ") || '/' || quote(");
+        let look = format!("SELECT group_concat(quote({every}), ' ') FROM {table}");
+        let before = stage.text(&look).await;
+        let with = |[column, value]: [&str; 2]| {
+            let changed: Vec<&str> =
+                columns.split(", ").map(|one| if one == column { value } else { one }).collect();
+            changed.join(", ")
+        };
+        for attempt in [
+            format!(
+                "INSERT OR REPLACE INTO {table} ({columns}) SELECT {} FROM {table}",
+                with(*content)
+            ),
+            format!("REPLACE INTO {table} ({columns}) SELECT {} FROM {table}", with(*content)),
+            format!(
+                "INSERT OR REPLACE INTO {table} (rowid, {columns}) SELECT rowid, {} FROM {table}",
+                with(*key)
+            ),
+            format!("UPDATE OR REPLACE {table} SET rowid = rowid + 1"),
+        ] {
+            match stage.intrude(&attempt).await {
+                Ok(rows) => assert_eq!(rows, 0, "{attempt}"),
+                Err(words) => assert!(
+                    words.contains("append-only") || words.contains("only grows"),
+                    "{attempt}: {words}"
+                ),
+            }
+            assert_eq!(stage.text(&look).await, before, "{attempt}");
+        }
+    }
+}
+
+async fn decisions_about_a_case_stay(stage: Stage) {
+    let case = NewCase { state: CaseState::AwaitingApproval, ..new_case(1) };
+    let id = case.id;
+    stage.store.open_case(case, at(0)).await.unwrap();
+    let decision = Decision { by: "auditor".to_owned(), reason: "checked".to_owned(), at: at(1) };
+    let approved = stage.store.approve_case(id, decision, Vec::new()).await.unwrap();
+    assert_eq!(approved, Approval::Approved);
+    let decision = Decision { by: "operator".to_owned(), reason: "wrong".to_owned(), at: at(2) };
+    assert!(stage.store.cancel_case(id, decision, Vec::new()).await.unwrap());
+    for wrong in [
+        "UPDATE cases SET approved_by = 'somebody else'",
+        "UPDATE cases SET approved_reason = 'another'",
+        "UPDATE cases SET approved_at = NULL, approved_by = NULL",
+        "UPDATE cases SET cancelled_by = 'somebody else'",
+        "UPDATE cases SET cancelled_reason = 'another'",
+        "UPDATE cases SET cancelled_at = NULL, cancelled_by = NULL",
+    ] {
+        let refused = stage.intrude(wrong).await;
+        let Err(words) = refused else { panic!("`{wrong}` was carried out") };
+        assert!(words.contains("append-only"), "{wrong}: {words}");
     }
 }
 

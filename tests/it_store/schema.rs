@@ -83,7 +83,12 @@ const LANDED: &[(&str, &str, &str)] = &[
         "a5395451276b3f1bb71b42ce83de20ce314400ef453f8ddb6f1d9ae4d0c4ed4e",
     ),
     (
-        "0003_requests.sql",
+        "0003_no_replacing.sql",
+        "c83ae824eacea9299003904dd0c9cc93286fe6a648a55a6d10fb370569e323ee",
+        "462e429f1ddfccd0e9cec09beea2bdd51fcbb65804932d1429ce4478abc09389",
+    ),
+    (
+        "0004_requests.sql",
         "f06b40c39340e581a01dbfabfedf7a4d37e408cf5dad2e3927fc19a003d6136f",
         "87f555ceac710a4a098e010a64f08f78f8c6501e8c1a8d544f684abcb077e36b",
     ),

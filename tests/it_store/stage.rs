@@ -101,6 +101,20 @@ impl Stage {
         }
     }
 
+    /// Reads one text past the store; empty where there is none.
+    pub async fn text(&self, sql: &str) -> String {
+        let sql = AssertSqlSafe(sql.to_owned());
+        let found: Option<String> = match self.intruder().await {
+            Intruder::Sqlite(mut connection) => {
+                sqlx::query_scalar(sql).fetch_one(&mut connection).await.unwrap()
+            }
+            Intruder::Postgres(mut connection) => {
+                sqlx::query_scalar(sql).fetch_one(&mut connection).await.unwrap()
+            }
+        };
+        found.unwrap_or_default()
+    }
+
     /// Opens a case by command, with so many jobs in one system each.
     pub async fn case_with_jobs(&self, jobs: u32) -> (Uuid, Vec<Uuid>) {
         let case = new_case(jobs);

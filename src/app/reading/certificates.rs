@@ -13,6 +13,8 @@ use crate::store::{CertificateFilter, CertificateSummary};
 
 /// Longest text that is searched for, in bytes.
 const LONGEST_TEXT: usize = 200;
+/// Certificates that are searched at once for the beginning of an identifier.
+const PAGE: u32 = 1000;
 
 /// Which certificates to list; newest first.
 #[derive(Debug, Clone, Default)]
@@ -159,6 +161,44 @@ impl Quietus {
             log_index: leaf.map(|leaf| leaf.index),
             facts: certificate.summary.into(),
         }))
+    }
+
+    /// Finds a certificate by its identifier, the beginning of one, or `latest`.
+    ///
+    /// # Errors
+    /// Where none or more than one fits.
+    pub async fn find_certificate(&self, text: &str) -> Result<CertificateSummary, AppError> {
+        let missing = || {
+            AppError::Input(format!(
+                "there is no certificate `{text}`: see `quietus certificate list`"
+            ))
+        };
+        if let Ok(id) = Uuid::try_parse(text) {
+            let found = self.store.certificate(id).await?;
+            return found.map(|certificate| certificate.summary).ok_or_else(missing);
+        }
+        let latest = text == "latest";
+        let limit = if latest { 1 } else { PAGE };
+        let mut filter = CertificateFilter { limit, ..CertificateFilter::default() };
+        let mut fitting: Vec<CertificateSummary> = Vec::new();
+        loop {
+            let page = self.store.list_certificates(filter.clone()).await?;
+            let next = page.last().map(|last| (last.issued_at, last.id));
+            let full = page.len() == PAGE as usize;
+            fitting.extend(
+                page.into_iter().filter(|one| latest || one.id.to_string().starts_with(text)),
+            );
+            if !full || next.is_none() || fitting.len() > 1 {
+                break;
+            }
+            filter.before = next;
+        }
+        if fitting.len() > 1 {
+            return Err(AppError::Input(format!(
+                "more than one certificate begins with `{text}`: write more of it"
+            )));
+        }
+        fitting.pop().ok_or_else(missing)
     }
 
     /// The exact bytes of a part.

@@ -9,6 +9,9 @@ pub mod holds;
 pub mod plans;
 pub mod tiles;
 
+/// Hashes in a full tile of the log, and entries in a full bundle.
+pub use crate::evidence::tiles::WIDTH as TILE_WIDTH;
+
 /// What is looked for under an identifier.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Lookup<T> {

@@ -1,11 +1,14 @@
 //! `quietus demo`: everything once, on an invented telecom company, and a folder to go on with.
 //!
 //! It exits 0 only if everything that it told is true: counts are read again by plain SQL that
-//! shares nothing with the connectors, and the tampered certificate has to be refused.
+//! shares nothing with the connectors and compared with the certificate's, and the tampered
+//! certificate has to be refused.
 
 mod company;
+mod tally;
 
 use std::path::Path;
+use std::process::Command;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -14,17 +17,19 @@ use quietus_connectors::sample;
 use uuid::Uuid;
 
 use self::company::Company;
+use self::tally::Tally;
 use super::certificates::write_export;
 use super::explain_text::explanation_text;
 use super::opening::{DIM, GOOD, STRONG, complain, load, number, open_loaded, say};
 use super::plan_text::forecast_text;
-use super::{FINE, NOT_DONE, WRONG_INPUT, run};
+use super::{FINE, NOT_DONE, WRONG_INPUT, run, verify};
 use crate::app::hold::PlaceHold;
 use crate::app::open_case::{CaseOpened, Opening};
 use crate::app::{Actor, AppError, Quietus};
 use crate::domain::{CollectionName, HoldScope, SystemName};
-use crate::evidence::export::{BUNDLE_NAME, ISSUER_KEY_NAME, TRUSTED_ROOT_NAME};
-use crate::evidence::verify::{Finding, Material, Source, Verdict, verify};
+use crate::evidence::certificate::Predicate;
+use crate::evidence::export::{BUNDLE_NAME, SCRIPT_NAME};
+use crate::evidence::verify::{Finding, Verdict};
 use crate::plan::{Acting, forecast};
 use crate::store::CaseCause;
 
@@ -105,9 +110,16 @@ async fn perform(folder: &Path) -> Result<(), Failure> {
     place_hold(&product).await?;
     show_plan(&product).await?;
     show_one_record(&product).await?;
+    let before = Tally::take(&company).await?;
     let case = carry_out(&product).await?;
+    let after = Tally::take(&company).await?;
     prove_counts(&company).await?;
-    show_certificate(&product, case, folder).await?;
+    let certificate = show_certificate(&product, case, folder).await?;
+    let compared = tally::compare(&before, &after, &certificate)?;
+    say(format!(
+        "   {GOOD}✓{GOOD:#} its counts are those of plain SQL before and after the run ({compared} compared)"
+    ));
+    show_refusal(folder)?;
     say(format!(
         "\n{STRONG}Try next{STRONG:#}, in {0}:\n   quietus --dir {0} plan --at 2030-01-01\n   quietus --dir {0} explain billing orders A-0000002\n   quietus --dir {0} hold list\n   quietus --dir {0} run --once          (nothing is left to do)\n   sh {0}/certificate/verify.sh          (no tool of ours)\n   open {0}/certificate/certificate.html\nEdit {0}/schedules/telecom.yaml, then `quietus --dir {0} check`.",
         folder.display()
@@ -198,7 +210,11 @@ async fn prove_counts(company: &Company) -> Result<(), Untrue> {
     Ok(())
 }
 
-async fn show_certificate(product: &Arc<Quietus>, case: Uuid, folder: &Path) -> Result<(), Untrue> {
+async fn show_certificate(
+    product: &Arc<Quietus>,
+    case: Uuid,
+    folder: &Path,
+) -> Result<Predicate, Untrue> {
     heading(6, "The certificate, for an auditor");
     let certificate = product
         .store
@@ -214,15 +230,38 @@ async fn show_certificate(product: &Arc<Quietus>, case: Uuid, folder: &Path) -> 
     let verdict = check(&to, None)?;
     print_verdict(&verdict);
     must(verdict.passed(), "the certificate does not verify")?;
+    run_script(&to)?;
+    let certificate = verdict.certificate.ok_or_else(|| Untrue("it cannot be read".to_owned()))?;
+    Ok(certificate.predicate)
+}
 
+/// Runs the script that needs no tool of ours, where its tools are.
+fn run_script(certificate: &Path) -> Result<(), Untrue> {
+    let shell = |command: &str, argument: &Path| {
+        Command::new("sh").arg("-c").arg(command).arg("sh").arg(argument).output()
+    };
+    let tools = shell("command -v jq && command -v openssl", certificate);
+    if !tools.is_ok_and(|found| found.status.success()) {
+        say("   verify.sh was not run: it needs sh, jq and openssl");
+        return Ok(());
+    }
+    let script = certificate.join(SCRIPT_NAME);
+    let done = shell("sh \"$1\"", &script).map_err(|error| Untrue(error.to_string()))?;
+    must(done.status.success(), "verify.sh refuses the certificate")?;
+    say(format!("   {GOOD}✓{GOOD:#} verify.sh, which needs no tool of ours, finds the same"));
+    Ok(())
+}
+
+fn show_refusal(folder: &Path) -> Result<(), Untrue> {
+    let to = folder.join("certificate");
     heading(8, "A copy with one byte changed is refused");
     let bundle = read(&to.join(BUNDLE_NAME))?;
     let mut tampered = bundle.clone();
     let place = tampered.len() / 3;
     tampered[place] = if tampered[place] == b'A' { b'B' } else { b'A' };
-    std::fs::write(folder.join("tampered.sigstore.json"), &tampered)
-        .map_err(|error| Untrue(error.to_string()))?;
-    let verdict = check(&to, Some(&tampered))?;
+    let copy = folder.join("tampered.sigstore.json");
+    std::fs::write(&copy, &tampered).map_err(|error| Untrue(error.to_string()))?;
+    let verdict = check(&to, Some(&copy))?;
     must(!verdict.passed(), "the tampered copy was accepted")?;
     for step in verdict.steps.iter().filter(|step| step.finding == Finding::Fail) {
         say(format!("   FAIL  {}: {}", step.name, step.sentence));
@@ -234,17 +273,8 @@ fn read(path: &Path) -> Result<Vec<u8>, Untrue> {
     std::fs::read(path).map_err(|error| Untrue(format!("`{}`: {error}", path.display())))
 }
 
-fn check(folder: &Path, instead: Option<&[u8]>) -> Result<Verdict, Untrue> {
-    let bundle = read(&folder.join(BUNDLE_NAME))?;
-    let root = read(&folder.join(TRUSTED_ROOT_NAME))?;
-    let issuer = read(&folder.join(ISSUER_KEY_NAME))?;
-    let manifest = read(&folder.join(crate::evidence::certificate::MANIFEST_NAME))?;
-    Ok(verify(&Material {
-        bundle: instead.unwrap_or(&bundle),
-        trusted_root: Some((&root, Source::Beside)),
-        issuer_key: Some((&issuer, Source::Beside)),
-        manifest: Some(&manifest),
-    }))
+fn check(folder: &Path, instead: Option<&Path>) -> Result<Verdict, Untrue> {
+    verify::check_folder(folder, instead).map_err(|error| Untrue(error.to_string()))
 }
 
 fn print_verdict(verdict: &Verdict) {

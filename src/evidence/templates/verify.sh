@@ -4,7 +4,7 @@
 # Take TRUSTED_ROOT and ISSUER_KEY from the issuer on another way; without them the files in the
 # folder are used, which proves only that the folder agrees with itself.
 set -eu
-folder=${1:-.}
+folder=${1:-$(dirname "$0")}
 root=${2:-$folder/trusted_root.json}
 issuer=${3:-$folder/issuer.pub.pem}
 bundle=$folder/certificate.sigstore.json
@@ -16,6 +16,7 @@ pass() { echo "PASS  $1"; }
 field() { jq -er "$1" "$bundle" || fail "the bundle lacks $1"; }
 sha256() { openssl dgst -sha256 -binary; }
 same() { cmp -s "$1" "$2"; }
+number() { case $1 in '' | *[!0-9]* | 0?*) fail "\`$1\` is no number" ;; esac; }
 
 entry='.verificationMaterial.tlogEntries[0]'
 [ "$(field '.verificationMaterial.tlogEntries | length')" = 1 ] || fail "not exactly one log entry"
@@ -33,6 +34,10 @@ openssl pkey -pubin -in "$issuer" -outform DER > "$work/issuer.der" 2> /dev/null
 name=$(sha256 < "$work/issuer.der" | base64 -w 0)
 [ "$(field '.dsseEnvelope.signatures[0].keyid')" = "$name" ] || fail "the envelope names another key"
 [ "$(field '.verificationMaterial.publicKey.hint')" = "$name" ] || fail "the bundle names another key"
+says() { jq -er "$1" "$work/payload" || fail "the statement lacks $1"; }
+[ "$(says ._type)" = https://in-toto.io/Statement/v1 ] || fail "what was signed is no in-toto statement"
+[ "$(says .predicateType)" = https://quietus.dev/erasure-certificate/v1 ] || fail "what was signed is no erasure certificate"
+[ "$(says '.subject | length')" = 1 ] || fail "the certificate does not name exactly one subject"
 pass "the issuer signed the statement"
 
 # 2. The log entry is the one for this signature.
@@ -62,7 +67,13 @@ tail -c +5 "$work/line" > "$work/line.signature"
 openssl pkeyutl -verify -pubin -inkey "$work/log.pem" -rawin -in "$work/head" -sigfile "$work/line.signature" > /dev/null 2>&1 ||
   fail "the signature of the log is wrong"
 [ "$(sed -n 1p "$work/head")" = "$origin" ] || fail "the checkpoint is that of another log"
+[ "$(says .predicate.issuer.log)" = "$origin" ] || fail "the certificate names another log"
+printf '%s' "$log" | jq -e --arg at "$(says .predicate.issuedAt)" \
+  'def s: sub("[.][0-9]+Z$"; "Z") | fromdateiso8601; (.publicKey.validFor // {}) as $use
+   | (($use.start // $at | s) <= ($at | s)) and (($at | s) <= ($use.end // $at | s))' > /dev/null ||
+  fail "the certificate was issued when the log's key was not in use"
 size=$(sed -n 2p "$work/head")
+number "$size"
 [ "$size" = "$(field "$entry.inclusionProof.treeSize")" ] || fail "the proof has another size"
 [ "$(sed -n 3p "$work/head")" = "$(field "$entry.inclusionProof.rootHash")" ] || fail "the proof has another root"
 pass "the log $origin signed its head of $size entries"
@@ -70,7 +81,8 @@ pass "the log $origin signed its head of $size entries"
 # 4. The entry is in that log (RFC 9162, section 2.1.3.2).
 index=$(field "$entry.logIndex")
 [ "$index" = "$(field "$entry.inclusionProof.logIndex")" ] || fail "two different log indexes"
-[ "$index" -ge 0 ] && [ "$index" -lt "$size" ] || fail "the log index lies outside the log"
+number "$index"
+[ "$index" -lt "$size" ] || fail "the log index lies outside the log"
 { printf '\000'; cat "$work/leaf"; } | sha256 > "$work/hash"
 node=$index
 last=$((size - 1))
@@ -99,3 +111,5 @@ pass "manifest.json is the file signed for"
 
 echo "NOT CHECKED  time stamps, witnesses, present status, and whether the summary follows from the statements"
 jq -r '.predicate | "The certificate \(.certificateId) claims: \(.summary.overall)"' "$work/payload"
+[ $# -ge 3 ] ||
+  echo "nothing here was compared with what you have from the issuer unless you named TRUSTED_ROOT and ISSUER_KEY: a forged folder looks the same"

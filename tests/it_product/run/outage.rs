@@ -5,7 +5,7 @@ use jiff::ToSpan as _;
 
 use crate::company::database::Kind;
 use crate::company::engine::{TurnedClock, work};
-use crate::company::heap;
+use crate::company::{Company, heap};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_system_that_is_down_does_not_stop_the_others() {
@@ -58,4 +58,36 @@ async fn a_system_that_is_down_does_not_stop_the_others() {
     let again = company.certificate(&id(&failed)).await;
     assert_eq!(again.overall(), "failed");
     company.check_log().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_system_that_nobody_counted_is_held_against_its_caps_before_it_begins() {
+    let mut company = Company::new(Kind::Sqlite).await;
+    company.write("schedules/notes.yaml", &heap::rules("{ share: 10% }"));
+    let heap = company.add_system("heap", Kind::Postgres, &heap::map("{}")).await;
+    heap::furnish(heap, 2_000).await;
+    let url = heap.url.clone();
+    company.write_secret("heap-url", "postgres://nobody:nothing@127.0.0.1:9/none");
+
+    let clock = TurnedClock::at("2026-06-01T00:00:00Z");
+    let product = company.replica(&clock).await;
+    product.seed_schedules().await.unwrap();
+    clock.set("2026-06-01T01:00:00Z");
+    product.fire_due().await.unwrap();
+    work(&product).await;
+    let case = company.oldest_case().await;
+
+    company.write_secret("heap-url", &url);
+    clock.advance(5.minutes());
+    work(&product).await;
+    assert_eq!(heap::left(&company).await, 2_010, "nobody has agreed to so much");
+    let status = company.quietus(&["status", &case]).await.expect(0);
+    assert!(status.out.contains("would change 2000 of 2010 records"), "{}", status.out);
+
+    let reason = ["--by", "Grace Example", "--reason", "checked with finance"];
+    company.quietus(&[&["approve", &case], &reason[..]].concat()).await.expect(0);
+    // The approval was given on the real clock, which is later.
+    clock.set("2026-12-31T01:00:00Z");
+    work(&product).await;
+    assert_eq!(heap::left(&company).await, 10);
 }

@@ -62,7 +62,7 @@ async fn a_released_case_asks_with_fresh_numbers() {
     crate::company::engine::work(&*company.replica(&clock).await).await;
     assert_eq!(heap::left(&company).await, 3_010);
     let status = company.quietus(&["status", &case]).await.expect(0);
-    let asks = "counted again after a hold was released: rule `notes-after-a-month` would change 3000 of 3010 records";
+    let asks = "counted again before it began: rule `notes-after-a-month` would change 3000 of 3010 records";
     assert!(status.out.contains(asks), "{}", status.out);
     let approve = async |by: &str| {
         company.quietus(&["approve", &case, "--by", by, "--reason", "checked"]).await
