@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use quietus_connectors::{CollectionOutcome, SubjectAction};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -13,19 +14,20 @@ use super::open_case::PlanOnRecord;
 use super::opening::Pinned;
 use super::progress::Done;
 use super::recording::About;
+use super::request::Asked;
 use super::statement::{SystemAccount, counts_of, statements};
 use super::{AppError, Quietus};
 use crate::domain::{CaseOutcome, Digest, LegalHold, SystemName};
 use crate::evidence::certificate::{
     self, CertificateClass, Issuer, IssuerRole, NotCovered, Predicate, STANDING_LIMITS, Scope,
-    SignedCertificate, Supersedes, Tool, Trigger,
+    SignedCertificate, SubjectFile, Supersedes, Tool, Trigger,
 };
 use crate::evidence::dsse::WireEnvelope;
 use crate::evidence::statement::{Count, EvidenceReference, SystemStatement};
 use crate::evidence::summary::{self, Overall};
 use crate::evidence::{EvidenceKind, export};
-use crate::plan::{StepStatus, SystemPlan};
-use crate::store::{Case, Detail, Job, NewCertificate, OutboxEntry, Topic, TopicKind};
+use crate::plan::{Plan, StepStatus, SystemPlan};
+use crate::store::{Case, Detail, Job, JobKind, NewCertificate, OutboxEntry, Topic, TopicKind};
 
 /// What a certificate says where moments on record cannot be so.
 const CLOCK_FAULT: &str = "The clock of the machine was set back while this was carried out: \
@@ -71,13 +73,29 @@ impl Quietus {
         let on_record = PlanOnRecord::of(case)?;
         let pinned = self.pinned(case).await?;
         let holds = self.holds().await?;
-        let said = self.state(case, jobs, &on_record, &pinned, &holds).await?;
+        let mut asked = self.asked_in(case).await?;
+        let action = asked.as_ref().map(|one| one.action);
+        let said = self.state(case, jobs, (&on_record, action), &pinned, &holds).await?;
         let id = self.ids.new_id();
-        let predicate = self.predicate(id, case, &on_record, said, &pinned).await?;
+        let predicate =
+            self.predicate(id, case, (&on_record, asked.as_ref()), said, &pinned).await?;
+        let class = predicate.class;
+        let (later, request) = match &mut asked {
+            None => (Vec::new(), None),
+            Some(asked) => {
+                let later = self.later_jobs(asked, &predicate.statements, jobs)?;
+                let waits = |job: &Job| !job.state.is_final();
+                let more = !later.is_empty() || jobs.iter().any(waits);
+                (later, Some(self.answered(asked, id, &predicate.statements, more)?))
+            }
+        };
         let overall = predicate.summary.overall;
         let topics = topics(&predicate);
         let issued_at = predicate.issued_at;
-        let signed = certificate::sign(predicate, &self.keys.issuer)
+        let about = asked
+            .as_ref()
+            .map_or(SubjectFile::Counts, |asked| SubjectFile::Opening(&asked.opening));
+        let signed = certificate::sign(predicate, about, &self.keys.issuer)
             .map_err(|error| AppError::Evidence(error.to_string()))?;
         let outcome = outcome_of(case, overall);
         let closed = self.record(
@@ -97,7 +115,7 @@ impl Quietus {
             id,
             case_id: case.id,
             outcome,
-            class: CertificateClass::ScheduledDisposal.as_str().to_owned(),
+            class: class.as_str().to_owned(),
             overall: overall.as_str().to_owned(),
             issued_at,
             statement: envelope.payload,
@@ -112,8 +130,8 @@ impl Quietus {
                 body: leaf,
                 detail: None,
             },
-            later: Vec::new(),
-            request: None,
+            later,
+            request,
             evidence: vec![closed],
         };
         Ok(self.store.insert_certificate(new_certificate).await?.then_some(id))
@@ -123,7 +141,7 @@ impl Quietus {
         &self,
         case: &Case,
         jobs: &[Job],
-        on_record: &PlanOnRecord,
+        (on_record, asked): (&PlanOnRecord, Option<SubjectAction>),
         pinned: &Pinned<'_>,
         holds: &[LegalHold],
     ) -> Result<Said, AppError> {
@@ -131,7 +149,11 @@ impl Quietus {
         let mut accounts = Vec::new();
         for plan in swept(on_record) {
             let Some(system) = pinned.map().systems.get(&plan.system) else { continue };
-            let job = jobs.iter().find(|job| job.system == plan.system.as_str());
+            // A dated job that waits has nothing to say yet.
+            let waits = |job: &&Job| job.kind == JobKind::Retained && !job.state.is_final();
+            let own = jobs.iter().filter(|job| job.system == plan.system.as_str());
+            let own: Vec<&Job> = own.filter(|job| !waits(job)).collect();
+            let job = own.iter().copied().max_by_key(|job| (job.created_at, job.id));
             let attempts = match job {
                 Some(job) => self.store.attempts_of(job.id).await?,
                 None => Vec::new(),
@@ -144,7 +166,8 @@ impl Quietus {
                 system,
                 plan,
                 due: done.counted.clone().or_else(|| counts_of(on_record, system)),
-                outcome: done.total().collections,
+                outcome: outcome_over(&own),
+                asked,
                 done,
                 ordered: ordered.unwrap_or_else(|| Ordered::as_planned(plan, holds)),
                 verification: job.and_then(verification_of),
@@ -195,7 +218,7 @@ impl Quietus {
         &self,
         id: Uuid,
         case: &Case,
-        on_record: &PlanOnRecord,
+        (on_record, asked): (&PlanOnRecord, Option<&Asked>),
         said: Said,
         pinned: &Pinned<'_>,
     ) -> Result<Predicate, AppError> {
@@ -209,7 +232,7 @@ impl Quietus {
             rule_set_sha256: case.rules_digest,
             systems_in_scope: u32::try_from(in_scope).unwrap_or(u32::MAX),
             systems_stated: summary::systems_stated(&statements),
-            not_covered: not_covered(&on_record.plan.systems, &idle),
+            not_covered: not_covered(&on_record.plan, &idle),
         };
         let mut limits: Vec<String> =
             STANDING_LIMITS.iter().map(|&limit| limit.to_owned()).collect();
@@ -230,7 +253,7 @@ impl Quietus {
         Ok(Predicate {
             certificate_id: id,
             nonce: certificate::nonce(self.ids.random()),
-            class: CertificateClass::ScheduledDisposal,
+            class: asked.map_or(CertificateClass::ScheduledDisposal, |asked| asked.class),
             issuer: Issuer {
                 name: self.instance.controller.name.clone(),
                 role: IssuerRole::Controller,
@@ -250,7 +273,7 @@ impl Quietus {
                 // Certificates travel: who it was stands in the sealed evidence.
                 approved_by: case.approved.as_ref().map(|_| APPROVER.to_owned()),
             },
-            request: None,
+            request: asked.map(|asked| self.stated_request(asked)),
             scope,
             statements,
             pending: None,
@@ -284,6 +307,23 @@ impl Quietus {
         &self,
         id: Uuid,
     ) -> Result<BTreeMap<String, Vec<u8>>, AppError> {
+        self.export_folder(id, false).await
+    }
+
+    /// The folder that the person receives: with the opening by which they can show that the
+    /// certificate is about them.
+    ///
+    /// # Errors
+    /// As for an auditor, and where the certificate is about no person or the person is forgotten.
+    pub async fn export_for_person(&self, id: Uuid) -> Result<BTreeMap<String, Vec<u8>>, AppError> {
+        self.export_folder(id, true).await
+    }
+
+    async fn export_folder(
+        &self,
+        id: Uuid,
+        for_person: bool,
+    ) -> Result<BTreeMap<String, Vec<u8>>, AppError> {
         let certificate = self.store.certificate(id).await?;
         let certificate = certificate.ok_or_else(|| {
             AppError::Input(format!(
@@ -295,11 +335,39 @@ impl Quietus {
                 "certificate `{id}` is signed but not in the log yet: try again in a moment"
             ))
         })?;
+        let opening = match for_person {
+            true => Some(self.opening_of(id, certificate.summary.case_id).await?),
+            false => None,
+        };
         let root = self.keys.trusted_root()?;
         let issuer = self.keys.issuer.public().to_pem();
-        export::export(&bundle, &root, issuer.as_bytes())
+        export::export(&bundle, &root, issuer.as_bytes(), opening.as_deref())
             .map_err(|error| AppError::Evidence(error.to_string()))
     }
+}
+
+/// What all jobs of a system have done together: a dated job goes on where an earlier one ended.
+fn outcome_over(jobs: &[&Job]) -> Vec<CollectionOutcome> {
+    let mut all: Vec<CollectionOutcome> = Vec::new();
+    let mut jobs = jobs.to_vec();
+    jobs.sort_by_key(|job| (job.created_at, job.id));
+    for part in jobs.into_iter().flat_map(|job| done_of(Some(job)).total().collections) {
+        let Some(sum) = all.iter_mut().find(|one| one.collection == part.collection) else {
+            all.push(part);
+            continue;
+        };
+        sum.deleted += part.deleted;
+        sum.restricted += part.restricted;
+        sum.lifted += part.lifted;
+        sum.partitions_dropped += part.partitions_dropped;
+        for (category, count) in part.treated {
+            *sum.treated.entry(category).or_default() += count;
+        }
+        // Not sums: how many there were at the last look.
+        sum.referenced = part.referenced;
+        sum.held = part.held;
+    }
+    all
 }
 
 fn done_of(job: Option<&Job>) -> Done {
@@ -326,7 +394,7 @@ fn swept(on_record: &PlanOnRecord) -> impl Iterator<Item = &SystemPlan> {
 }
 
 fn is_swept(system: &SystemPlan) -> bool {
-    system.instructions.iter().any(|one| !one.keep)
+    system.persons.is_some() || system.instructions.iter().any(|one| !one.keep)
 }
 
 /// The earliest second look behind what is said to be done.
@@ -358,9 +426,18 @@ fn in_order(
     (issued_at, set_back.then_some(CLOCK_FAULT))
 }
 
-fn not_covered(systems: &[SystemPlan], idle: &[SystemName]) -> Vec<NotCovered> {
-    let mut left_out = Vec::new();
-    for system in systems {
+fn not_covered(plan: &Plan, idle: &[SystemName]) -> Vec<NotCovered> {
+    let mut left_out: Vec<NotCovered> = plan
+        .left_out
+        .iter()
+        .map(|one| NotCovered {
+            system: Some(one.system.clone()),
+            collection: None,
+            category: None,
+            reason: one.why.clone(),
+        })
+        .collect();
+    for system in &plan.systems {
         let whole = if !is_swept(system) {
             Some("nothing in it is disposed of")
         } else if idle.contains(&system.system) {
@@ -387,6 +464,8 @@ fn not_covered(systems: &[SystemPlan], idle: &[SystemName]) -> Vec<NotCovered> {
                 StepStatus::WaitingForSchedule => "its schedule has runs of its own",
                 StepStatus::NoRule => "no rule disposes of it",
                 StepStatus::InGrace => "marked; it goes when the rule's grace is over",
+                StepStatus::NotAsked => "it was not asked for",
+                StepStatus::NotCovered { why } => why.as_str(),
                 _ => continue,
             };
             left_out.push(NotCovered {

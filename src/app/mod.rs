@@ -36,6 +36,7 @@ mod signed_head;
 pub mod statement;
 mod superseded;
 pub mod systems;
+mod testimony;
 pub mod vault;
 pub mod waiting;
 pub mod wake;

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 use quietus_connectors::{
-    Capabilities, CollectionOutcome, Counts, Cutoff, ProbeCount, Restriction,
+    Capabilities, CollectionOutcome, Counts, Cutoff, ProbeCount, Restriction, SubjectAction,
 };
 
 use super::account::{Ordered, VerificationOnRecord, counted_in, probed, says_something};
@@ -38,6 +38,8 @@ pub(crate) struct SystemAccount<'a> {
     /// Why the case was called off, if it was.
     pub(crate) called_off: Option<&'a str>,
     pub(crate) outcome: Vec<CollectionOutcome>,
+    /// What a person asked for; `None` where rules decided.
+    pub(crate) asked: Option<SubjectAction>,
     pub(crate) done: Done,
     /// The order as it was carried out last.
     pub(crate) ordered: Ordered,
@@ -65,10 +67,16 @@ pub(crate) fn counts_of(on_record: &PlanOnRecord, system: &System) -> Option<Cou
 impl SystemAccount<'_> {
     /// Whether a rule had its turn in this system.
     pub(crate) fn speaks(&self) -> bool {
+        if self.plan.persons.is_some() {
+            return true;
+        }
         self.ordered.steps_of(self.plan).into_iter().any(speaks)
     }
 
     fn state(&self) -> Vec<SystemStatement> {
+        if let (Some(party), Some(asked)) = (&self.system.third_party, self.asked) {
+            return vec![self.state_third_party(party, asked)];
+        }
         let mut stated = Vec::new();
         let steps = self.ordered.steps_of(self.plan);
         for instruction in self.plan.instructions.iter().filter(|one| !one.keep) {
@@ -84,11 +92,13 @@ impl SystemAccount<'_> {
             }
             for (category, steps) in &by_category {
                 let actions = steps.iter().filter_map(|step| step.rule.as_ref());
+                let mut actions: Vec<Action> = actions.map(|rule| rule.action).collect();
+                actions.extend(self.asked.and_then(action_asked));
                 stated.push(self.state_category(&Part {
                     collection: &collection,
                     category: Some(category),
                     steps,
-                    actions: actions.map(|rule| rule.action).collect(),
+                    actions,
                 }));
             }
             let all: Vec<&Step> = by_category.into_values().flatten().collect();
@@ -430,8 +440,21 @@ impl SystemAccount<'_> {
 fn speaks(step: &Step) -> bool {
     !matches!(
         step.status,
-        StepStatus::WaitingForSchedule | StepStatus::Exempt { .. } | StepStatus::NoRule
+        StepStatus::WaitingForSchedule
+            | StepStatus::Exempt { .. }
+            | StepStatus::NoRule
+            | StepStatus::NotAsked
+            | StepStatus::NotCovered { .. }
     )
+}
+
+/// What a person asked for, in the words of rules; lifting has none.
+fn action_asked(asked: SubjectAction) -> Option<Action> {
+    match asked {
+        SubjectAction::Erase => Some(Action::Erase),
+        SubjectAction::Restrict => Some(Action::Restrict),
+        SubjectAction::Lift => None,
+    }
 }
 
 /// Something stands in the way of one of the rules.

@@ -13,7 +13,7 @@ use serde_json::json;
 use super::opening::complain;
 use crate::config;
 use crate::evidence::bundle::BUNDLE_BYTES;
-use crate::evidence::certificate::MANIFEST_NAME;
+use crate::evidence::certificate::{MANIFEST_NAME, OPENING_NAME};
 use crate::evidence::export::{BUNDLE_NAME, ISSUER_KEY_NAME, TRUSTED_ROOT_NAME};
 use crate::evidence::verify::{Anchor, Finding, Material, Source, Verdict, printable, verify};
 
@@ -139,7 +139,10 @@ fn check_files(
     let bundle = read(bundle)?;
     let trusted_root = given_or_beside(arguments.trusted_root.as_ref(), folder, TRUSTED_ROOT_NAME)?;
     let issuer_key = given_or_beside(arguments.issuer_key.as_ref(), folder, ISSUER_KEY_NAME)?;
-    let manifest = given_or_beside(arguments.manifest.as_ref(), folder, MANIFEST_NAME)?;
+    let manifest = match given_or_beside(arguments.manifest.as_ref(), folder, MANIFEST_NAME)? {
+        Some(counts) => Some(counts),
+        None => given_or_beside(None, folder, OPENING_NAME)?,
+    };
     Ok(verify(&Material {
         bundle: &bundle,
         trusted_root: trusted_root.as_ref().map(|(bytes, source)| (bytes.as_slice(), *source)),

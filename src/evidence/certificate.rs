@@ -26,6 +26,9 @@ pub const PREDICATE_TYPE: &str = "https://quietus.dev/erasure-certificate/v1";
 /// Name of the subject of a scheduled disposal: the manifest of its counts.
 pub const MANIFEST_NAME: &str = "manifest.json";
 
+/// Name of the subject of a person's request: the opening, which only the person is given.
+pub const OPENING_NAME: &str = "subject-opening.json";
+
 /// Sentences about the limits of every certificate; a caller adds those of its case.
 pub const STANDING_LIMITS: &[&str] = &[
     "Counts are those that the named systems reported to the named verification.",
@@ -203,7 +206,8 @@ pub struct Predicate {
     pub as_of: Timestamp,
     /// What began the case.
     pub trigger: Trigger,
-    /// A person's request; none is stated yet.
+    /// A person's request, without the person: when it was received, under which law, what was
+    /// asked, how somebody made sure who asks, and by when an answer is due.
     pub request: Option<serde_json::Value>,
     /// What was planned.
     pub scope: Scope,
@@ -271,26 +275,42 @@ pub struct SignedCertificate {
     pub manifest: Vec<u8>,
 }
 
-/// Signs a certificate of a scheduled disposal.
+/// What a certificate is about.
+#[derive(Debug, Clone, Copy)]
+pub enum SubjectFile<'a> {
+    /// Its own counts: a scheduled disposal.
+    Counts,
+    /// A person, by the bytes of their opening.
+    Opening(&'a [u8]),
+}
+
+/// Signs a certificate.
 ///
 /// # Errors
-/// Where it claims what it may not, or cannot be written or signed.
-pub fn sign(predicate: Predicate, key: &IssuerKey) -> Result<SignedCertificate, CertificateError> {
+/// Where it claims what it may not, its subject does not fit its class, or it cannot be written or
+/// signed.
+pub fn sign(
+    predicate: Predicate,
+    about: SubjectFile<'_>,
+    key: &IssuerKey,
+) -> Result<SignedCertificate, CertificateError> {
     let mut problems = summary::violations(&predicate);
-    if predicate.class != CertificateClass::ScheduledDisposal {
-        // The subject of the other classes is an opening, which nobody makes yet.
-        problems.push("only a scheduled disposal can be certified by this version".to_owned());
+    let of_counts = matches!(about, SubjectFile::Counts);
+    if of_counts != (predicate.class == CertificateClass::ScheduledDisposal) {
+        problems
+            .push(format!("its subject is not that of the class `{}`", predicate.class.as_str()));
     }
     if !problems.is_empty() {
         return Err(CertificateError::Unsound(problems));
     }
     let manifest = manifest::manifest(&predicate).ok_or(CertificateError::Unwritable)?;
+    let (name, digest) = match about {
+        SubjectFile::Counts => (MANIFEST_NAME, Digest::of(&manifest)),
+        SubjectFile::Opening(opening) => (OPENING_NAME, Digest::of(opening)),
+    };
     let certificate = Certificate {
         statement_type: STATEMENT_TYPE.to_owned(),
-        subject: vec![Subject {
-            name: MANIFEST_NAME.to_owned(),
-            digest: SubjectDigest { sha256: Digest::of(&manifest) },
-        }],
+        subject: vec![Subject { name: name.to_owned(), digest: SubjectDigest { sha256: digest } }],
         predicate_type: PREDICATE_TYPE.to_owned(),
         predicate,
     };
@@ -298,4 +318,27 @@ pub fn sign(predicate: Predicate, key: &IssuerKey) -> Result<SignedCertificate, 
     let envelope = Envelope::sign(payload, key).map_err(CertificateError::Unsigned)?;
     let leaf = hashedrekord::leaf(&envelope, &key.public());
     Ok(SignedCertificate { envelope, leaf, manifest })
+}
+
+/// The opening of a certificate about a person: who holds it can show whom the certificate is
+/// about, and nobody else can guess it, because of the 256 random bits in it.
+///
+/// `sha256sum` of these bytes is the certificate's subject.
+///
+/// # Errors
+/// Where it cannot be written canonically.
+pub fn opening(
+    identifiers: &std::collections::BTreeSet<(String, String)>,
+    random: [u8; 32],
+) -> Result<Vec<u8>, CertificateError> {
+    let identifiers: Vec<_> = identifiers
+        .iter()
+        .map(|(kind, value)| serde_json::json!({ "type": kind, "value": value }))
+        .collect();
+    let opening = serde_json::json!({
+        "v": 1,
+        "nonce": nonce(random),
+        "identifiers": identifiers,
+    });
+    canonical::to_bytes(&opening).ok_or(CertificateError::Unwritable)
 }

@@ -5,14 +5,13 @@
 
 use std::collections::BTreeMap;
 
-use super::certificate::MANIFEST_NAME;
+use super::certificate::{Certificate, CertificateClass, MANIFEST_NAME, OPENING_NAME};
 use super::manifest;
 use super::print_html::print_html;
 use super::print_text::print_text;
 use super::sheet::sheet;
 use super::trusted_root::fingerprint;
 use super::verify::{Finding, Material, Source, verify};
-use crate::domain::Digest;
 
 /// Name of the signed bundle.
 pub const BUNDLE_NAME: &str = "certificate.sigstore.json";
@@ -29,6 +28,12 @@ pub const SCRIPT_NAME: &str = "verify.sh";
 const SCRIPT: &str = include_str!("templates/verify.sh");
 const INSTRUCTIONS: &str = include_str!("templates/VERIFY.txt");
 
+const COUNTS_LINE: &str =
+    "  manifest.json              the counts that were signed for; its SHA-256 is the subject";
+const OPENING_LINE: &str =
+    "  subject-opening.json       whom it is about; its SHA-256 is the subject. Only the person's copy
+                             has it; without it, leave out what follows about it";
+
 /// Why nothing is exported.
 #[derive(Debug, thiserror::Error)]
 pub enum ExportError {
@@ -40,7 +45,8 @@ pub enum ExportError {
     Page(#[source] askama::Error),
 }
 
-/// The files of the folder by name.
+/// The files of the folder by name. A certificate about a person gets its opening only in the copy
+/// for the person.
 ///
 /// # Errors
 /// Where the certificate does not verify against these files.
@@ -48,12 +54,13 @@ pub fn export(
     bundle: &[u8],
     trusted_root: &[u8],
     issuer_key: &[u8],
+    opening: Option<&[u8]>,
 ) -> Result<BTreeMap<String, Vec<u8>>, ExportError> {
     let verdict = verify(&Material {
         bundle,
         trusted_root: Some((trusted_root, Source::Beside)),
         issuer_key: Some((issuer_key, Source::Beside)),
-        manifest: None,
+        manifest: opening,
     });
     let failed = verdict.steps.iter().filter(|step| step.finding == Finding::Fail);
     let sentences: Vec<String> = failed.map(|step| step.sentence.clone()).collect();
@@ -64,16 +71,26 @@ pub fn export(
     };
     let manifest = manifest::manifest(&certificate.predicate).unwrap_or_default();
     let sheet = sheet(certificate, read, trusted_root, issuer_key);
-    let files: [(&'static str, &[u8]); 4] = [
+    let mut files: Vec<(&'static str, &[u8])> = vec![
         (BUNDLE_NAME, bundle),
-        (MANIFEST_NAME, &manifest),
         (TRUSTED_ROOT_NAME, trusted_root),
         (ISSUER_KEY_NAME, issuer_key),
     ];
+    if certificate.predicate.class == CertificateClass::ScheduledDisposal {
+        files.insert(1, (MANIFEST_NAME, &manifest));
+    } else if let Some(opening) = opening {
+        files.insert(1, (OPENING_NAME, opening));
+    }
     let id = certificate.predicate.certificate_id.to_string();
     let page = print_html(&id, &sheet, &files).map_err(ExportError::Page)?;
+    let (subject_file, subject_line) = match certificate.predicate.class {
+        CertificateClass::ScheduledDisposal => (MANIFEST_NAME, COUNTS_LINE),
+        _ => (OPENING_NAME, OPENING_LINE),
+    };
     let instructions = INSTRUCTIONS
-        .replace("@MANIFEST_SHA256@", &Digest::of(&manifest).to_string())
+        .replace("@SUBJECT_LINE@", subject_line)
+        .replace("@SUBJECT_FILE@", subject_file)
+        .replace("@MANIFEST_SHA256@", &subject_of(certificate))
         .replace("@TRUSTED_ROOT_SHA256@", &fingerprint(trusted_root).to_string())
         .replace("@ISSUER_KEY_SHA256@", &fingerprint(issuer_key).to_string());
     let mut folder: BTreeMap<String, Vec<u8>> =
@@ -83,4 +100,9 @@ pub fn export(
     folder.insert("certificate.txt".to_owned(), print_text(&sheet).into());
     folder.insert("certificate.html".to_owned(), page.into());
     Ok(folder)
+}
+
+/// Digest of the file that the certificate is about.
+fn subject_of(certificate: &Certificate) -> String {
+    certificate.subject.first().map(|one| one.digest.sha256.to_string()).unwrap_or_default()
 }

@@ -311,8 +311,17 @@ pub struct StatedRecipient {
     pub name: String,
     /// When it was told (GDPR article 19).
     pub notified_at: Option<Timestamp>,
+    /// How strong its word is: `verified`, `signed`, `reported` or `told`; `None` while nothing came
+    /// back.
+    pub grade: Option<String>,
+    /// What it said, in words.
+    pub words: Option<String>,
     /// Digest of its receipt.
     pub receipt_sha256: Option<Digest>,
+    /// Its signature over the receipt, base64; it can be checked from the digest alone.
+    pub signature: Option<String>,
+    /// The certificates that the signature was checked with, leaf first, as PEM.
+    pub certificates: Option<String>,
 }
 
 /// An entry of the log that this statement rests on.
@@ -374,7 +383,7 @@ pub struct SystemStatement {
     pub exception: Option<StatedException>,
     /// Copies; none are stated yet.
     pub backup: Option<StatedBackup>,
-    /// A recipient; none are stated yet.
+    /// A third party that was told, and what came back.
     pub recipient: Option<StatedRecipient>,
     /// Log entries that it rests on.
     pub evidence: Vec<EvidenceReference>,

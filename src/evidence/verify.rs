@@ -142,7 +142,8 @@ pub struct Material<'a> {
     pub trusted_root: Option<(&'a [u8], Source)>,
     /// `issuer.pub.pem`.
     pub issuer_key: Option<(&'a [u8], Source)>,
-    /// `manifest.json`.
+    /// The file that the certificate is about: `manifest.json`, or a person's
+    /// `subject-opening.json`.
     pub manifest: Option<&'a [u8]>,
 }
 

@@ -9,7 +9,7 @@ use clap::Parser;
 use proptest::prelude::*;
 use quietus::cli::verify::{VerifyArguments, run};
 use quietus::domain::Digest;
-use quietus::evidence::certificate::{CertificateError, sign};
+use quietus::evidence::certificate::{CertificateError, SubjectFile, sign};
 use quietus::evidence::export::{ExportError, export};
 use quietus::evidence::statement::{
     Count, KeptReason, StatedFailure, StatedKept, StatedRecords, StatementOutcome,
@@ -60,7 +60,8 @@ fn snapshot(name: &str, text: &str) {
 }
 
 fn write(folder: &Path, issued: &Issued) {
-    let files = export(&issued.bundle, &issued.trusted_root, &issued.issuer_key).expect("sound");
+    let files =
+        export(&issued.bundle, &issued.trusted_root, &issued.issuer_key, None).expect("sound");
     for (name, bytes) in files {
         std::fs::write(folder.join(name), bytes).expect("written");
     }
@@ -73,7 +74,7 @@ fn the_printed_text_is_what_people_expect() {
     {
         let issued = issue(statements, 6, 5);
         let files =
-            export(&issued.bundle, &issued.trusted_root, &issued.issuer_key).expect("sound");
+            export(&issued.bundle, &issued.trusted_root, &issued.issuer_key, None).expect("sound");
         let text = String::from_utf8(files["certificate.txt"].clone()).expect("text");
         snapshot(&format!("text_{name}"), &with_names(&text, &issued));
     }
@@ -82,7 +83,8 @@ fn the_printed_text_is_what_people_expect() {
 #[test]
 fn the_page_is_escaped_and_asks_nothing_of_the_network() {
     let issued = issue(with_exceptions(), 6, 5);
-    let files = export(&issued.bundle, &issued.trusted_root, &issued.issuer_key).expect("sound");
+    let files =
+        export(&issued.bundle, &issued.trusted_root, &issued.issuer_key, None).expect("sound");
     let page = String::from_utf8(files["certificate.html"].clone()).expect("text");
     assert!(!page.contains("<GmbH>"), "a name was not escaped");
     assert!(page.contains("Example Shop &#60;GmbH&#62; &#38; Co."));
@@ -160,7 +162,8 @@ fn records_that_go_as_a_whole_are_not_said_to_follow_no_rule() {
     statements[1].category = None;
     statements[1].rules.clear();
     let issued = issue(statements, 1, 1);
-    let files = export(&issued.bundle, &issued.trusted_root, &issued.issuer_key).expect("sound");
+    let files =
+        export(&issued.bundle, &issued.trusted_root, &issued.issuer_key, None).expect("sound");
     let text = String::from_utf8(files["certificate.txt"].clone()).expect("text");
     assert!(!text.contains("none applied"), "{text}");
     assert!(text.contains("records go as a whole"), "{text}");
@@ -221,17 +224,20 @@ fn a_claim_that_does_not_follow_is_neither_signed_nor_exported() {
     let mut overstated = predicate(failed());
     overstated.summary = summarise(&overstated.scope, &complete());
     assert_eq!(overstated.summary.overall, Overall::Complete);
-    assert!(matches!(sign(overstated, &key), Err(CertificateError::Unsound(_))));
+    assert!(matches!(
+        sign(overstated, SubjectFile::Counts, &key),
+        Err(CertificateError::Unsound(_))
+    ));
     let mut unstated = predicate(complete());
     unstated.scope.systems_in_scope += 1;
     unstated.summary = summarise(&unstated.scope, &unstated.statements);
     assert_eq!(unstated.summary.overall, Overall::Partial);
-    assert!(matches!(sign(unstated, &key), Err(CertificateError::Unsound(_))));
+    assert!(matches!(sign(unstated, SubjectFile::Counts, &key), Err(CertificateError::Unsound(_))));
     let mut silent = predicate(complete());
     silent.limits.clear();
-    assert!(matches!(sign(silent, &key), Err(CertificateError::Unsound(_))));
+    assert!(matches!(sign(silent, SubjectFile::Counts, &key), Err(CertificateError::Unsound(_))));
     let (one, other) = (issue(complete(), 1, 1), issue(complete(), 1, 1));
-    let mixed = export(&one.bundle, &other.trusted_root, &one.issuer_key);
+    let mixed = export(&one.bundle, &other.trusted_root, &one.issuer_key, None);
     assert!(matches!(mixed, Err(ExportError::Refused(_))));
 }
 

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use quietus::domain::{CategoryName, CollectionName, Digest, RuleName, ScheduleName, SystemName};
 use quietus::evidence::certificate::{
-    CertificateClass, Issuer, IssuerRole, NotCovered, STANDING_LIMITS, Scope, Tool, Trigger, nonce,
-    sign,
+    CertificateClass, Issuer, IssuerRole, NotCovered, STANDING_LIMITS, Scope, SubjectFile, Tool,
+    Trigger, nonce, sign,
 };
 use quietus::evidence::dsse::Envelope;
 use quietus::evidence::statement::{
@@ -218,7 +218,7 @@ pub fn issue_changed(
 ) -> Issued {
     let issuer = IssuerKey::generate().expect("key");
     let key = LogKey::generate().expect("key");
-    let mut signed = sign(predicate(statements), &issuer).expect("sound");
+    let mut signed = sign(predicate(statements), SubjectFile::Counts, &issuer).expect("sound");
     let mut statement: Value = serde_json::from_slice(&signed.envelope.payload).expect("json");
     change(&mut statement);
     let payload = canonical::to_bytes(&statement).expect("json");

@@ -44,6 +44,7 @@ impl Quietus {
                 self.keep_request(&request, next, vec![evidence]).await
             }
             RequestState::Ready => self.fan_out(&mut request).await,
+            RequestState::Closed => self.forget_answered(&request).await,
             _ => {
                 let next = Move { look_at: None, ..Move::stay(&request.stored) };
                 self.keep_request(&request, next, Vec::new()).await
@@ -139,6 +140,7 @@ impl Quietus {
 
     /// Writes down what was learned of a person.
     pub(crate) fn remember(&self, request: &mut OpenRequest, sought: &Sought, found: &Found) {
+        request.record.note_kept(&found.kept);
         let Some(person) = &mut request.person else { return };
         for (identity, spellings) in sought.known() {
             let kind = &identity.kind;

@@ -218,6 +218,7 @@ impl Quietus {
             needs: None,
             not_covered: BTreeSet::new(),
             not_asked: BTreeSet::new(),
+            kept: Vec::new(),
         })
         .map(|record| self.with_cooling_off(record))
     }

@@ -3,6 +3,7 @@
 //! A request is the second door into the corridor: once its person is found, it opens a case like
 //! a schedule does, and the same workers carry it out.
 
+mod answer;
 mod case;
 mod decide;
 mod fan_out;
@@ -12,8 +13,10 @@ mod intake;
 mod order;
 mod record;
 
+pub(crate) use answer::Asked;
 pub use decide::Refused;
 pub use intake::{TakeIn, Taken};
 pub use record::{
-    Decided, IdentityCheck, OpenRequest, Person, RequestRecord, Requester, is_carried_out,
+    Decided, IdentityCheck, KeptByLaw, OpenRequest, Person, RequestRecord, Requester,
+    is_carried_out,
 };

@@ -118,9 +118,9 @@ impl Quietus {
     ) -> Result<(), AppError> {
         for _ in 0..MOST_TRIES {
             let mut request = self.rights_request(request.stored.id).await?;
-            let before = request.person.clone();
+            let before = (request.person.clone(), request.record.kept.clone());
             self.remember(&mut request, sought, found);
-            if request.person == before {
+            if (&request.person, &request.record.kept) == (&before.0, &before.1) {
                 return Ok(());
             }
             let change = self.change_of(&request, Move::stay(&request.stored))?;

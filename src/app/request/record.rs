@@ -10,6 +10,7 @@ use uuid::Uuid;
 use crate::app::vault::Vault;
 use crate::app::{AppError, Quietus};
 use crate::domain::{AskedRight, Assurance, CategoryName, RequestOutcome, RequestState};
+use crate::plan::KeptUntil;
 use crate::rights::{ClockStop, Deadlines, Extended};
 use crate::store::{OutboxEntry, Request, RequestChange};
 
@@ -109,6 +110,50 @@ pub struct RequestRecord {
     /// Systems that could not be asked yet what they know.
     #[serde(default)]
     pub not_asked: BTreeSet<String>,
+    /// What minimums keep of the person, and until when, as it was found.
+    #[serde(default)]
+    pub kept: Vec<KeptByLaw>,
+}
+
+/// What a minimum keeps of a person in one collection, without the person.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeptByLaw {
+    /// The system.
+    pub system: String,
+    /// The collection.
+    pub collection: String,
+    /// The category.
+    pub category: String,
+    /// The minimum.
+    pub limit: String,
+    /// Which law.
+    pub citation: String,
+    /// When it has ended for the last of the records; `None` while that is not known.
+    pub until: Option<Timestamp>,
+}
+
+impl RequestRecord {
+    /// Writes down what was found to be kept; what is known already is brought up to date.
+    pub(crate) fn note_kept(&mut self, found: &[KeptUntil]) {
+        for one in found {
+            let noted = KeptByLaw {
+                system: one.system.to_string(),
+                collection: one.collection.to_string(),
+                category: one.category.to_string(),
+                limit: one.limit.to_string(),
+                citation: one.citation.clone(),
+                until: one.until,
+            };
+            let same = |other: &&mut KeptByLaw| {
+                (&other.system, &other.collection, &other.category, &other.limit)
+                    == (&noted.system, &noted.collection, &noted.category, &noted.limit)
+            };
+            match self.kept.iter_mut().find(same) {
+                Some(known) => *known = noted,
+                None => self.kept.push(noted),
+            }
+        }
+    }
 }
 
 /// The sealed part: it names the person, and does not print.

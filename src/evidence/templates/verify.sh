@@ -104,10 +104,16 @@ done < "$work/path"
 [ "$(base64 -w 0 < "$work/hash")" = "$(sed -n 3p "$work/head")" ] || fail "the entry is not in the log"
 pass "the entry is number $index in that log"
 
-# 5. The counts are those that were signed for.
+# 5. The file that it is about is the one that was signed for: the counts, or a person's opening.
 digest=$(jq -er '.subject[0].digest.sha256' "$work/payload")
-[ "$(sha256sum < "$folder/manifest.json" | cut -d ' ' -f 1)" = "$digest" ] || fail "manifest.json is not the file signed for"
-pass "manifest.json is the file signed for"
+about=$(says '.subject[0].name')
+case $about in manifest.json | subject-opening.json) ;; *) fail "the certificate is about another file" ;; esac
+if [ -e "$folder/$about" ] || [ "$about" = manifest.json ]; then
+  [ "$(sha256sum < "$folder/$about" | cut -d ' ' -f 1)" = "$digest" ] || fail "$about is not the file signed for"
+  pass "$about is the file signed for"
+else
+  echo "NOT CHECKED  whom it is about: only the person has $about"
+fi
 
 echo "NOT CHECKED  time stamps, witnesses, present status, and whether the summary follows from the statements"
 jq -r '.predicate | "The certificate \(.certificateId) claims: \(.summary.overall)"' "$work/payload"

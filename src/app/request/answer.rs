@@ -1,0 +1,232 @@
+//! The answer to a request: its certificate is about the person, by an opening that only the person
+//! gets; what is kept gets a job with a date; the request ends, and in time the person is
+//! forgotten.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use quietus_connectors::SubjectAction;
+use serde_json::json;
+use uuid::Uuid;
+
+use super::fan_out::action_of;
+use super::record::{Move, OpenRequest};
+use crate::app::carry_out::Payload;
+use crate::app::{AppError, Quietus};
+use crate::domain::{
+    AskedRight, JobState, RequestOutcome, RequestState, RetentionPeriod, SystemName,
+};
+use crate::evidence::certificate::{self, CertificateClass};
+use crate::evidence::statement::{KeptReason, StatementOutcome, SystemStatement};
+use crate::store::{Case, Job, JobKind, NewJob, RequestChange};
+
+/// Attempts of a dated job before a person is asked.
+const ATTEMPTS: u32 = 8;
+/// Records of one person that a dated job may change in a system.
+const MOST_RECORDS: u64 = 100_000;
+
+/// What of a certificate comes from the request behind its case.
+pub(crate) struct Asked {
+    pub(crate) request: OpenRequest,
+    pub(crate) class: CertificateClass,
+    pub(crate) action: SubjectAction,
+    /// The bytes of the opening.
+    pub(crate) opening: Vec<u8>,
+}
+
+impl Quietus {
+    /// The request behind a case, with a new opening; `None` for cases of schedules and commands.
+    pub(crate) async fn asked_in(&self, case: &Case) -> Result<Option<Asked>, AppError> {
+        let Some(stored) = self.store.request_of_case(case.id).await? else { return Ok(None) };
+        let request = self.open_request(stored)?;
+        let given: BTreeSet<(String, String)> = request
+            .person()?
+            .given
+            .iter()
+            .map(|identity| (identity.kind.clone(), identity.value.clone()))
+            .collect();
+        let opening = certificate::opening(&given, self.ids.random())
+            .map_err(|error| AppError::Evidence(error.to_string()))?;
+        let action = action_of(request.stored.asked);
+        let class = match action {
+            SubjectAction::Erase => CertificateClass::RightsRequest,
+            SubjectAction::Restrict | SubjectAction::Lift => CertificateClass::Restriction,
+        };
+        Ok(Some(Asked { request, class, action, opening }))
+    }
+
+    /// The request as the certificate shows it: it names nobody.
+    pub(crate) fn stated_request(&self, asked: &Asked) -> serde_json::Value {
+        let (stored, record) = (&asked.request.stored, &asked.request.record);
+        json!({
+            "id": stored.id,
+            "right": stored.asked,
+            "ground": record.ground,
+            "regime": record.regime,
+            "receivedAt": stored.received_at,
+            "requester": record.requester,
+            "identityTypes": record.identity_types,
+            "identityCheck": record.check.as_ref().map(|check| json!({
+                "assurance": check.assurance,
+                "method": check.method,
+                "at": check.at,
+            })),
+            "answerBy": record.deadlines.answer_by,
+            "legalLatest": record.deadlines.legal_latest,
+        })
+    }
+
+    /// A dated job for each system in which a minimum or a hold keeps something: it goes when the
+    /// date comes or the hold is released, with nobody's help.
+    pub(crate) fn later_jobs(
+        &self,
+        asked: &Asked,
+        statements: &[SystemStatement],
+        jobs: &[Job],
+    ) -> Result<Vec<NewJob>, AppError> {
+        if asked.action != SubjectAction::Erase {
+            return Ok(Vec::new());
+        }
+        let mut later = Vec::new();
+        let systems: BTreeSet<&SystemName> = statements.iter().map(|one| &one.system.id).collect();
+        for system in systems {
+            let waits = |state: JobState| {
+                jobs.iter().any(|job| job.system == system.as_str() && job.state == state)
+            };
+            let of_system = statements.iter().filter(|one| one.system.id == *system);
+            let kept: Vec<_> = of_system.flat_map(|one| &one.kept).collect();
+            let by = |reason: KeptReason| kept.iter().filter(move |one| one.reason == reason);
+            if by(KeptReason::StatutoryMinimum).next().is_some() && !waits(JobState::Scheduled) {
+                later.push(self.later_job(system, self.date_of(&asked.request, system), vec![])?);
+            }
+            let mut matters: Vec<String> =
+                by(KeptReason::LegalHold).map(|one| one.because.clone()).collect();
+            matters.sort_unstable();
+            matters.dedup();
+            if !matters.is_empty() && !waits(JobState::Held) {
+                later.push(self.later_job(system, self.now(), matters)?);
+            }
+        }
+        Ok(later)
+    }
+
+    fn later_job(
+        &self,
+        system: &SystemName,
+        date: Timestamp,
+        held_by: Vec<String>,
+    ) -> Result<NewJob, AppError> {
+        let payload = Payload::Person {
+            most_records: Some(MOST_RECORDS),
+            holds_version: 0,
+            moment: Some(date),
+        };
+        Ok(NewJob {
+            id: self.ids.new_id(),
+            system: system.clone(),
+            kind: JobKind::Retained,
+            blocked: None,
+            held_by,
+            available_at: date,
+            attempts_allowed: ATTEMPTS,
+            payload: serde_json::to_value(payload)
+                .map_err(|error| AppError::Unreadable { what: "a job", why: error.to_string() })?,
+            total_estimate: None,
+        })
+    }
+
+    /// The first date on which more of a person may go in a system; where none is known, somebody
+    /// looks again in a month.
+    fn date_of(&self, request: &OpenRequest, system: &SystemName) -> Timestamp {
+        let now = self.now();
+        let month = now.checked_add(jiff::SignedDuration::from_hours(30 * 24)).unwrap_or(now);
+        let dates = request.record.kept.iter().filter(|one| one.system == system.as_str());
+        dates.filter_map(|one| one.until).filter(|until| *until > now).min().unwrap_or(month)
+    }
+
+    /// How the request goes on once its certificate is written.
+    pub(crate) fn answered(
+        &self,
+        asked: &mut Asked,
+        certificate: Uuid,
+        statements: &[SystemStatement],
+        more_follows: bool,
+    ) -> Result<RequestChange, AppError> {
+        if let Some(person) = &mut asked.request.person {
+            let opening = String::from_utf8_lossy(&asked.opening).into_owned();
+            person.openings.insert(certificate, opening);
+        }
+        let request = &asked.request;
+        let outcome = outcome_of(statements);
+        let undecided = request.stored.asked == AskedRight::Objection
+            && request.stored.state == RequestState::Executing;
+        let mut next = if undecided {
+            Move::to(&request.stored, RequestState::WithAPerson)
+        } else {
+            Move::closed(&request.stored, outcome)
+        };
+        if !undecided && !more_follows {
+            next.look_at = Some(self.forget_at());
+        }
+        self.change_of(request, next)
+    }
+
+    /// When a person is forgotten whose request is answered and of whom nothing is left to do: the
+    /// time in which the answer and its opening reach them.
+    fn forget_at(&self) -> Timestamp {
+        let now = self.now();
+        let period = RetentionPeriod::parse("P30D");
+        period.map_or(now, |period| period.due_at(now, crate::domain::Rounding::None, &self.zone))
+    }
+
+    /// Forgets the person of a closed request of which nothing is left to do.
+    pub(super) async fn forget_answered(&self, request: &OpenRequest) -> Result<(), AppError> {
+        let evidence = self.record(
+            crate::evidence::EvidenceKind::EvidenceShredded,
+            crate::app::recording::About { case: request.stored.case_id, job: None },
+            &json!({ "request": request.stored.id, "what": "the person's key, identities and letters" }),
+        )?;
+        self.store.forget_person(request.stored.id, self.now(), vec![evidence]).await?;
+        Ok(())
+    }
+
+    /// The opening of a certificate about a person.
+    ///
+    /// # Errors
+    /// Where the certificate is about nobody, or the person is forgotten.
+    pub async fn opening_of(&self, certificate: Uuid, case: Uuid) -> Result<Vec<u8>, AppError> {
+        let stored = self.store.request_of_case(case).await?.ok_or_else(|| {
+            AppError::Input(format!("certificate `{certificate}` is about no person"))
+        })?;
+        let request = self.open_request(stored)?;
+        let opening = request.person()?.openings.get(&certificate).cloned();
+        opening.map(String::into_bytes).ok_or_else(|| {
+            AppError::Input(format!("certificate `{certificate}` has no opening on record"))
+        })
+    }
+}
+
+/// How a request ended, by what its certificate says.
+fn outcome_of(statements: &[SystemStatement]) -> RequestOutcome {
+    let any = |wanted: StatementOutcome| statements.iter().any(|one| one.outcome == wanted);
+    if any(StatementOutcome::Failed)
+        || any(StatementOutcome::Pending)
+        || any(StatementOutcome::Skipped)
+        || any(StatementOutcome::Partial)
+    {
+        return RequestOutcome::Failed;
+    }
+    if statements.iter().any(|one| !one.kept.is_empty() || !one.staying_fields.is_empty()) {
+        return RequestOutcome::PartiallyRetained;
+    }
+    let nothing = |one: &SystemStatement| {
+        one.outcome == StatementOutcome::NotFound
+            || one.recipient.is_some()
+                && one.outcome == StatementOutcome::AttestedByProcessor
+                && one.recipient.as_ref().is_some_and(|party| party.grade.is_none())
+    };
+    if statements.iter().all(nothing) {
+        return RequestOutcome::NotFound;
+    }
+    RequestOutcome::Fulfilled
+}
