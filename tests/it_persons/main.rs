@@ -2,6 +2,7 @@
 //! minimum and a hold keep, verified, and the rest when its date has come.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails there")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
