@@ -8,6 +8,7 @@
 use std::time::Instant;
 
 use crate::receipt::Fault;
+use crate::sql::candidates::standing;
 use crate::sql::compile::{Compiler, Place};
 use crate::sql::delete::due;
 use crate::sql::dialect::Dialect;
@@ -21,6 +22,14 @@ impl Run<'_> {
     /// Deletes what only records that are due themselves refer to.
     pub(crate) async fn delete_circles(&mut self, group: &Group) -> Result<Flow, Fault> {
         let began = Instant::now();
+        let mut none = true;
+        for &member in &group.members {
+            let found = self.candidates(self.scene.table_of(member)?, member).await?;
+            none &= found.is_some_and(|one| one.records == 0);
+        }
+        if none {
+            return Ok(Flow::Finished);
+        }
         self.drop_sets(group).await?;
         for &member in &group.members {
             let table = self.scene.table_of(member)?;
@@ -139,13 +148,18 @@ impl Run<'_> {
                 // The index is part of the definition, because another statement would commit.
                 Dialect::MariaDb => {}
             }
-            statements.push(
-                Fragment::raw(format!(
-                    "INSERT INTO {name} SELECT {} FROM {from} WHERE ",
-                    keys.join(", ")
-                ))
-                .and(Fragment::all(due(&compiler, &place, member)?)),
+            let candidates = self.gathered.get(&(place.table, member)).copied().flatten();
+            let (standing, place) = standing(&compiler, (place.table, member), candidates)?;
+            let mut conditions = due(&compiler, &place, member)?;
+            if let Some(candidates) = candidates {
+                conditions.extend(candidates.bounds(&compiler, &place, Vec::new())?);
+            }
+            let head = format!(
+                "INSERT INTO {name} SELECT {} FROM {} WHERE ",
+                keys.join(", "),
+                standing.from
             );
+            statements.push(Fragment::raw(head).and(Fragment::all(conditions)));
         }
         Ok(statements)
     }

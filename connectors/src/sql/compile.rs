@@ -249,15 +249,7 @@ impl<'s, 'o> Compiler<'s, 'o> {
         }
         self.through(place, via, &|at| {
             let names: Vec<String> = fields.iter().map(|field| field.field.clone()).collect();
-            let entry = ListTable {
-                list,
-                instruction: at.instruction.unwrap_or(usize::MAX),
-                fields: names.clone(),
-            };
-            let number =
-                self.scene.lists.iter().position(|one| *one == entry).ok_or_else(|| {
-                    misconfigured("a list is read through a link that the order does not know")
-                })?;
+            let number = self.list_number(at, &names, list)?;
             let alias = self.alias();
             let mut equal = Vec::new();
             for (index, name) in names.iter().enumerate() {
@@ -273,6 +265,20 @@ impl<'s, 'o> Compiler<'s, 'o> {
                 ),
                 ")",
             ))
+        })
+    }
+
+    /// The number of the temporary table in which a list stands for these fields.
+    pub(crate) fn list_number(
+        &self,
+        at: &Place,
+        names: &[String],
+        list: usize,
+    ) -> Result<usize, Fault> {
+        let instruction = at.instruction.unwrap_or(usize::MAX);
+        let entry = ListTable { list, instruction, fields: names.to_vec() };
+        self.scene.lists.iter().position(|one| *one == entry).ok_or_else(|| {
+            misconfigured("a list is read through a link that the order does not know")
         })
     }
 

@@ -177,6 +177,9 @@ impl Session {
             let seconds = milliseconds / 1000;
             let rest = milliseconds % 1000;
             self.command(&format!("SET SESSION max_statement_time = {seconds}.{rest:03}")).await?;
+            // It remembers the answer of a subquery by the field's own equality, and would give the
+            // answer for `ann` to `Ann` where only one of them is on a list.
+            self.command("SET SESSION optimizer_switch = 'subquery_cache=off'").await?;
             // Beyond its limit MariaDB answers with what a recursive query has found so far.
             self.command("SET SESSION max_recursive_iterations = 4294967295").await
         }
@@ -189,6 +192,7 @@ impl Session {
 
     async fn command_doing(&mut self, text: &str, doing: Doing) -> Result<(), Fault> {
         let dialect = self.dialect();
+        sent();
         let sql = sqlx::raw_sql(AssertSqlSafe(text.to_owned()));
         let answer = match self {
             Self::Postgres(connection) => sql.execute(connection).await.map(|_| ()),
@@ -222,6 +226,7 @@ impl Session {
     /// Carries out a statement and tells how many records it touched.
     pub(crate) async fn execute(&mut self, statement: &Fragment) -> Result<u64, Fault> {
         let dialect = self.dialect();
+        sent();
         let text = AssertSqlSafe(statement.finish(dialect));
         let answer = match self {
             Self::Postgres(connection) => postgres_query(text, &statement.binds)
@@ -245,6 +250,7 @@ impl Session {
     /// Reads all rows of a bounded answer.
     pub(crate) async fn fetch(&mut self, statement: &Fragment) -> Result<Vec<Vec<Cell>>, Fault> {
         let dialect = self.dialect();
+        sent();
         let text = AssertSqlSafe(statement.finish(dialect));
         let rows = match self {
             Self::Postgres(connection) => postgres_query(text, &statement.binds)
@@ -288,6 +294,11 @@ impl Session {
             tracing::debug!("the connection was gone before it was closed");
         }
     }
+}
+
+/// Whoever listens can count statements; what they say is nobody's business.
+fn sent() {
+    tracing::trace!(target: "quietus_connectors::statement", "a statement is sent");
 }
 
 type PostgresQuery<'q> = sqlx::query::Query<'q, sqlx::Postgres, sqlx::postgres::PgArguments>;

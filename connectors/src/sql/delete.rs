@@ -6,6 +6,7 @@
 
 use crate::predicate::Predicate;
 use crate::receipt::Fault;
+use crate::sql::candidates::Standing;
 use crate::sql::compile::{Compiler, Place};
 use crate::sql::dialect::Dialect;
 use crate::sql::fragment::Fragment;
@@ -68,29 +69,29 @@ impl Run<'_> {
     async fn delete_member(&mut self, instruction: usize) -> Result<Flow, Fault> {
         let table = self.scene.table_of(instruction)?;
         let cascades = self.scene.blockers(table).iter().any(|one| one.cascade || one.only_held);
-        let write =
-            move |compiler: &Compiler<'_, '_>, from: &str, place: &Place, bounds: Vec<Fragment>| {
-                let mut conditions = bounds;
-                conditions.extend(due(compiler, place, instruction)?);
-                conditions.extend(compiler.unreferred(place)?);
-                let condition = Fragment::all(conditions);
-                let mut statements = Statements::default();
-                if cascades && compiler.dialect() == Dialect::Postgres {
-                    // A child inserted between the look and the deletion would be taken along or lose
-                    // what it refers to. Once
-                    // the parents are locked no child can come, and the deletion looks again.
-                    statements.before.push(
-                        Fragment::raw(format!("SELECT 1 FROM {from} WHERE "))
-                            .and(condition.clone())
-                            .then(" FOR UPDATE")
-                            .within("SELECT count(*) FROM (", ") AS quietus_locked"),
-                    );
-                }
-                statements
-                    .counted
-                    .push(Fragment::raw(format!("DELETE FROM {from} WHERE ")).and(condition));
-                Ok(statements)
-            };
+        let write = move |compiler: &Compiler<'_, '_>,
+                          standing: &Standing,
+                          place: &Place,
+                          bounds: Vec<Fragment>| {
+            let mut conditions = bounds;
+            conditions.extend(due(compiler, place, instruction)?);
+            conditions.extend(compiler.unreferred(place)?);
+            let condition = Fragment::all(conditions);
+            let mut statements = Statements::default();
+            if cascades && compiler.dialect() == Dialect::Postgres {
+                // A child inserted between the look and the deletion would be taken along or lose
+                // what it refers to. Once
+                // the parents are locked no child can come, and the deletion looks again.
+                statements.before.push(
+                    Fragment::raw(format!("SELECT 1 FROM {} WHERE ", standing.from))
+                        .and(condition.clone())
+                        .then(" FOR UPDATE")
+                        .within("SELECT count(*) FROM (", ") AS quietus_locked"),
+                );
+            }
+            statements.counted.push(Fragment::raw(standing.deletion()).and(condition));
+            Ok(statements)
+        };
         self.windows(&Job {
             table,
             instruction,

@@ -4,11 +4,14 @@
 //! the last commit was. A name that is no longer there begins from the front with the counts
 //! kept, which finds nothing twice.
 
+use std::collections::BTreeMap;
+
 use crate::connector::Progress;
 use crate::order::Order;
 use crate::predicate::Predicate;
 use crate::receipt::{Fault, Outcome, Receipt, RefusalKind};
 use crate::sql::SqlConnector;
+use crate::sql::candidates::{Candidates, reading, standing};
 use crate::sql::catalogue::Catalogue;
 use crate::sql::compile::Compiler;
 use crate::sql::connection::Session;
@@ -68,7 +71,9 @@ pub(crate) async fn execute(
     }
     lists::load(&mut session, &scene).await?;
     let throttle = Throttle::new(&order.pace);
-    let mut run = Run { session, scene, order, progress, table, position, done, throttle };
+    let gathered = BTreeMap::new();
+    let mut run =
+        Run { session, scene, order, progress, table, position, done, throttle, gathered };
     let answer = run.steps().await;
     let Run { session, .. } = run;
     session.close().await;
@@ -157,10 +162,18 @@ impl Run<'_> {
 
     /// Counts what is due and stays: referred to, or held. The next commit takes the counts along.
     async fn count_left(&mut self, instruction: usize) -> Result<Flow, Fault> {
-        let Some((names, statement)) = left_statement(&self.scene, instruction)? else {
+        if !can_be_left(&self.scene, instruction)? {
             return Ok(Flow::Finished);
-        };
+        }
         let table = self.scene.table_of(instruction)?;
+        let candidates = self.candidates(table, instruction).await?;
+        if candidates.is_some_and(|one| one.records == 0) {
+            let entry = self.entry(instruction);
+            entry.referenced.clear();
+            entry.held = 0;
+            return Ok(Flow::Finished);
+        }
+        let (names, statement) = left_statement(&self.scene, instruction, candidates)?;
         gathered_keys::gather(&mut self.session, &self.scene, table).await?;
         let counts = self.session.fetch_one(&statement).await?;
         let entry = self.entry(instruction);
@@ -192,19 +205,27 @@ fn children_first(scene: &Scene<'_>) -> Vec<usize> {
     components(&children).into_iter().flatten().map(|index| active[index]).collect()
 }
 
-type Left = Option<(Vec<String>, Fragment)>;
+/// Something could keep records that are due.
+fn can_be_left(scene: &Scene<'_>, instruction: usize) -> Result<bool, Fault> {
+    let one = scene.instruction(instruction);
+    let table = scene.table_of(instruction)?;
+    let referred = one.delete_when != Predicate::Never && !scene.blockers(table).is_empty();
+    Ok(referred || one.held != Predicate::Never)
+}
 
 /// Counts of records that are due and stay, by what refers to them, and of held ones at the end.
-fn left_statement(scene: &Scene<'_>, instruction: usize) -> Result<Left, Fault> {
+fn left_statement(
+    scene: &Scene<'_>,
+    instruction: usize,
+    candidates: Option<Candidates>,
+) -> Result<(Vec<String>, Fragment), Fault> {
     let one = scene.instruction(instruction);
     let table = scene.table_of(instruction)?;
     let blockers =
         if one.delete_when == Predicate::Never { Vec::new() } else { scene.blockers(table) };
-    if blockers.is_empty() && one.held == Predicate::Never {
-        return Ok(None);
-    }
     let compiler = Compiler::new(scene);
-    let (from, place) = compiler.main(table, Some(instruction))?;
+    let stand = standing(&compiler, (table, instruction), candidates)?;
+    let place = &stand.1;
     let mut names: Vec<String> =
         blockers.iter().map(|one| scene.name_of_table(one.table)).collect();
     names.sort();
@@ -213,15 +234,15 @@ fn left_statement(scene: &Scene<'_>, instruction: usize) -> Result<Left, Fault> 
     for name in &names {
         let mut referring = Vec::new();
         for blocker in blockers.iter().filter(|one| scene.name_of_table(one.table) == *name) {
-            referring.push(compiler.referred(&place, blocker)?);
+            referring.push(compiler.referred(place, blocker)?);
         }
-        let mut conditions = due(&compiler, &place, instruction)?;
+        let mut conditions = due(&compiler, place, instruction)?;
         conditions.push(Fragment::any(referring));
         columns.push(scene.dialect.count_where(Fragment::all(conditions)));
     }
-    columns.push(scene.dialect.count_where(held(&compiler, &place, instruction)?));
-    let statement = Fragment::join(columns, ", ").within("SELECT ", &format!(" FROM {from}"));
-    Ok(Some((names, statement)))
+    columns.push(scene.dialect.count_where(held(&compiler, place, instruction)?));
+    let statement = reading(&compiler, &stand, columns, candidates)?;
+    Ok((names, statement))
 }
 
 /// Held and otherwise due for anything.

@@ -214,19 +214,21 @@ impl<'b> GatheredKeys<'b> {
 
 /// Parts of an index over columns that are named by a letter and their position.
 pub(crate) fn index_parts(table: &Table, fields: &[String], letter: &str) -> String {
+    let parts: Vec<String> = fields
+        .iter()
+        .enumerate()
+        .map(|(index, field)| index_part(table.column(field), &format!("{letter}{index}")))
+        .collect();
+    parts.join(", ")
+}
+
+/// One part of an index of MariaDB, over a column like this one under another name.
+pub(crate) fn index_part(column: Option<&Column>, name: &str) -> String {
     let long = |column: &Column| {
         column.length.is_some_and(|length| length > INDEXED_CHARACTERS)
             || column.native.to_ascii_lowercase().ends_with("blob")
     };
-    let parts: Vec<String> = fields
-        .iter()
-        .enumerate()
-        .map(|(index, field)| match table.column(field) {
-            Some(column) if long(column) => format!("{letter}{index}({INDEXED_CHARACTERS})"),
-            _ => format!("{letter}{index}"),
-        })
-        .collect();
-    parts.join(", ")
+    if column.is_some_and(long) { format!("{name}({INDEXED_CHARACTERS})") } else { name.to_owned() }
 }
 
 /// Gathers the keys of everything that refers to a table without an index.

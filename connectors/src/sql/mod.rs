@@ -3,6 +3,7 @@
 //! What is due is decided by the database itself, in set-based statements over windows of the
 //! key; no record travels to this process. Nothing that stays ever loses what it refers to.
 
+mod candidates;
 mod catalogue;
 mod catalogue_mariadb;
 mod catalogue_postgresql;
@@ -23,6 +24,7 @@ mod gathered_keys;
 mod inspect;
 mod lists;
 mod mariadb_moments;
+mod memberships;
 mod order_of_deletion;
 mod partitions;
 mod preview;

@@ -8,6 +8,7 @@ use crate::order::{Order, Restriction};
 use crate::predicate::Predicate;
 use crate::receipt::{Counts, Drift, Fault, ProbeCount};
 use crate::sql::SqlConnector;
+use crate::sql::candidates::{Candidates, Purpose, reading, standing, total};
 use crate::sql::catalogue::Catalogue;
 use crate::sql::compile::Compiler;
 use crate::sql::connection::Session;
@@ -45,7 +46,13 @@ async fn counts(session: &mut Session, scene: &Scene<'_>) -> Result<Counts, Faul
     for position in 0..scene.order.instructions.len() {
         let collection = scene.instruction(position).collection.clone();
         let blank = ProbeCount { collection, ..ProbeCount::default() };
-        let counted = match countable.then(|| Wanted::build(scene, position, &mut gathering)) {
+        let wanted = if countable {
+            let candidates = candidates(session, scene, position).await;
+            Some(candidates.and_then(|one| Wanted::build(scene, (position, one), &mut gathering)))
+        } else {
+            None
+        };
+        let counted = match wanted {
             None => blank,
             // A strategy that does not fit is among the refusals already.
             Some(Err(Fault::Misconfigured { .. })) if !counts.refusals.is_empty() => blank,
@@ -68,6 +75,16 @@ async fn counts(session: &mut Session, scene: &Scene<'_>) -> Result<Counts, Faul
         counts.collections.push(counted);
     }
     Ok(counts)
+}
+
+/// The keys of records that the order could mean; `None` where all have to be looked at.
+async fn candidates(
+    session: &mut Session,
+    scene: &Scene<'_>,
+    position: usize,
+) -> Result<Option<Candidates>, Fault> {
+    let at = (scene.table_of(position)?, position);
+    Candidates::gather(session, scene, at, Purpose::Preview).await
 }
 
 /// Counts records in the other table of a restriction that would come back.
@@ -107,15 +124,16 @@ struct Wanted {
 impl Wanted {
     fn build(
         scene: &Scene<'_>,
-        position: usize,
+        (position, candidates): (usize, Option<Candidates>),
         gathering: &mut Gathering,
     ) -> Result<(Self, Fragment), Fault> {
         let one = scene.instruction(position);
         let compiler = Compiler::new(scene);
-        let (from, place) = compiler.main(scene.table_of(position)?, Some(position))?;
+        let stand = standing(&compiler, (scene.table_of(position)?, position), candidates)?;
+        let place = &stand.1;
         let mut deletable = Deletable::new(&compiler, gathering);
         let mut counts = vec![Count::Total];
-        let mut columns = vec![Fragment::raw("COUNT(*)")];
+        let mut columns = vec![total(&compiler, place, candidates)?];
         let mut add = |count: Count, condition: Fragment| {
             counts.push(count);
             columns.push(scene.dialect.count_where(condition));
@@ -124,11 +142,11 @@ impl Wanted {
             let goes = if one.delete_when == Predicate::Never {
                 None
             } else {
-                Some(deletable.condition(&place, position)?)
+                Some(deletable.condition(place, position)?)
             };
             if let Some(goes) = &goes {
                 add(Count::Delete, goes.clone());
-                for (name, condition) in deletable.referenced(&place, position)? {
+                for (name, condition) in deletable.referenced(place, position)? {
                     add(Count::Referenced(name), condition);
                 }
             }
@@ -138,28 +156,28 @@ impl Wanted {
             };
             for treatment in one.treatments.iter().filter(|treatment| !treatment.fields.is_empty())
             {
-                let conditions = treat::due(&compiler, &place, treatment, &one.held)?;
+                let conditions = treat::due(&compiler, place, treatment, &one.held)?;
                 add(Count::Treat(treatment.category.clone()), stays(conditions));
             }
             if one.restriction.is_some() {
-                let mut conditions = restrict::due(&compiler, &place, position, Way::Restrict)?;
+                let mut conditions = restrict::due(&compiler, place, position, Way::Restrict)?;
                 let moved = matches!(one.restriction, Some(Restriction::Move { .. }));
                 if moved {
-                    conditions.extend(compiler.unreferred(&place)?);
+                    conditions.extend(compiler.unreferred(place)?);
                 }
                 add(Count::Restrict, stays(conditions));
                 if !moved {
-                    let conditions = restrict::due(&compiler, &place, position, Way::Lift)?;
+                    let conditions = restrict::due(&compiler, place, position, Way::Lift)?;
                     add(Count::Lift, stays(conditions));
                 }
             }
-            add(Count::Held, held(&compiler, &place, position)?);
+            add(Count::Held, held(&compiler, place, position)?);
         }
         for probe in &one.probes {
-            add(Count::Probe(probe.name.clone()), compiler.holds(&place, &probe.predicate)?);
+            add(Count::Probe(probe.name.clone()), compiler.holds(place, &probe.predicate)?);
         }
         let at_most = deletable.at_most;
-        let statement = Fragment::join(columns, ", ").within("SELECT ", &format!(" FROM {from}"));
+        let statement = reading(&compiler, &stand, columns, candidates)?;
         Ok((Self { counts, at_most }, deletable.with(statement)))
     }
 

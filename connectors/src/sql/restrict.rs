@@ -4,6 +4,7 @@
 use crate::order::Restriction;
 use crate::predicate::Predicate;
 use crate::receipt::Fault;
+use crate::sql::candidates::Standing;
 use crate::sql::compile::{Compiler, Place};
 use crate::sql::delete::unheld;
 use crate::sql::dialect::Dialect;
@@ -121,20 +122,21 @@ impl Run<'_> {
         field: &str,
         way: Way,
     ) -> Result<Flow, Fault> {
-        let write =
-            move |compiler: &Compiler<'_, '_>, from: &str, place: &Place, bounds: Vec<Fragment>| {
-                let mut conditions = bounds;
-                conditions.extend(due(compiler, place, instruction, way)?);
-                let name = compiler.dialect().quote(field)?;
-                let mut assignments = vec![
-                    flag_value(compiler, place, field, way)?.within(&format!("{name} = "), ""),
-                ];
-                assignments.extend(clocks_kept(compiler, place, &[field])?);
-                let statement = Fragment::join(assignments, ", ")
-                    .within(&format!("UPDATE {from} SET "), " WHERE ")
-                    .and(Fragment::all(conditions));
-                Ok(Statements { before: Vec::new(), counted: vec![statement] })
-            };
+        let write = move |compiler: &Compiler<'_, '_>,
+                          standing: &Standing,
+                          place: &Place,
+                          bounds: Vec<Fragment>| {
+            let mut conditions = bounds;
+            conditions.extend(due(compiler, place, instruction, way)?);
+            let name = compiler.dialect().quote(field)?;
+            let mut assignments =
+                vec![flag_value(compiler, place, field, way)?.within(&format!("{name} = "), "")];
+            assignments.extend(clocks_kept(compiler, place, &[field])?);
+            let statement = Fragment::join(assignments, ", ")
+                .within(&standing.update(), " WHERE ")
+                .and(Fragment::all(conditions));
+            Ok(Statements { before: Vec::new(), counted: vec![statement] })
+        };
         self.restriction_windows(instruction, table, way, &write).await
     }
 
@@ -146,7 +148,7 @@ impl Run<'_> {
         way: Way,
     ) -> Result<Flow, Fault> {
         let write = move |compiler: &Compiler<'_, '_>,
-                          from: &str,
+                          standing: &Standing,
                           place: &Place,
                           bounds: Vec<Fragment>| {
             let mut conditions = bounds;
@@ -165,18 +167,19 @@ impl Run<'_> {
             let counted = if compiler.dialect() == Dialect::Postgres {
                 // One statement, so that what is inserted is exactly what is deleted.
                 vec![condition.within(
-                    &format!("WITH quietus_moved AS (DELETE FROM {from} WHERE "),
+                    &format!("WITH quietus_moved AS ({}", standing.deletion()),
                     &format!(" RETURNING {selected}) INSERT INTO {target} ({names}) SELECT {names} FROM quietus_moved"),
                 )]
             } else {
                 vec![
                     condition.clone().within(
                         &format!(
-                            "INSERT INTO {target} ({names}) SELECT {selected} FROM {from} WHERE "
+                            "INSERT INTO {target} ({names}) SELECT {selected} FROM {} WHERE ",
+                            standing.from
                         ),
                         "",
                     ),
-                    condition.within(&format!("DELETE FROM {from} WHERE "), ""),
+                    condition.within(&standing.deletion(), ""),
                 ]
             };
             Ok(Statements { before: Vec::new(), counted })

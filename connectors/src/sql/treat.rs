@@ -6,6 +6,7 @@
 use crate::order::Treatment;
 use crate::predicate::Predicate;
 use crate::receipt::Fault;
+use crate::sql::candidates::Standing;
 use crate::sql::compile::{Compiler, Place};
 use crate::sql::delete::unheld;
 use crate::sql::fragment::Fragment;
@@ -75,26 +76,28 @@ impl Run<'_> {
         if treatment.due == Predicate::Never || treatment.fields.is_empty() {
             return Ok(Flow::Finished);
         }
-        let write =
-            move |compiler: &Compiler<'_, '_>, from: &str, place: &Place, bounds: Vec<Fragment>| {
-                let mut assignments = Vec::new();
-                for field in &treatment.fields {
-                    let value = compiler.operand(place, &field.field, |operand| {
-                        Ok(strategy::change(operand, &field.strategy)?.value)
-                    })?;
-                    let name = compiler.dialect().quote(&field.field)?;
-                    assignments.push(value.within(&format!("{name} = "), ""));
-                }
-                let written: Vec<&str> =
-                    treatment.fields.iter().map(|treated| treated.field.as_str()).collect();
-                assignments.extend(clocks_kept(compiler, place, &written)?);
-                let mut conditions = bounds;
-                conditions.extend(due(compiler, place, treatment, &one.held)?);
-                let statement = Fragment::join(assignments, ", ")
-                    .within(&format!("UPDATE {from} SET "), " WHERE ")
-                    .and(Fragment::all(conditions));
-                Ok(Statements { before: Vec::new(), counted: vec![statement] })
-            };
+        let write = move |compiler: &Compiler<'_, '_>,
+                          standing: &Standing,
+                          place: &Place,
+                          bounds: Vec<Fragment>| {
+            let mut assignments = Vec::new();
+            for field in &treatment.fields {
+                let value = compiler.operand(place, &field.field, |operand| {
+                    Ok(strategy::change(operand, &field.strategy)?.value)
+                })?;
+                let name = compiler.dialect().quote(&field.field)?;
+                assignments.push(value.within(&format!("{name} = "), ""));
+            }
+            let written: Vec<&str> =
+                treatment.fields.iter().map(|treated| treated.field.as_str()).collect();
+            assignments.extend(clocks_kept(compiler, place, &written)?);
+            let mut conditions = bounds;
+            conditions.extend(due(compiler, place, treatment, &one.held)?);
+            let statement = Fragment::join(assignments, ", ")
+                .within(&standing.update(), " WHERE ")
+                .and(Fragment::all(conditions));
+            Ok(Statements { before: Vec::new(), counted: vec![statement] })
+        };
         let category = treatment.category.clone();
         self.windows(&Job {
             table,

@@ -7,6 +7,7 @@ use crate::order::{Order, Restriction};
 use crate::predicate::Predicate;
 use crate::receipt::{Drift, Fault, LookedAt, Survivor, Verification};
 use crate::sql::SqlConnector;
+use crate::sql::candidates::{Candidates, Purpose, reading, standing, total};
 use crate::sql::catalogue::Catalogue;
 use crate::sql::compile::{Compiler, Place};
 use crate::sql::connection::Session;
@@ -23,6 +24,10 @@ const RESTRICTION: &str = "restriction";
 const METHOD: &str = "over a new connection, every collection was counted in full, and from the \
     total were taken the records that are not due (by the negated condition), those that are held, \
     and those that other records still refer to; what was left over is reported";
+
+const BY_LISTS: &str = "; where everything that the order does presupposes that a record is on a \
+    list (of identities or keys), the records that the lists name were found again, by another \
+    query than before, and only they were counted in this way";
 
 /// Looks for survivors.
 pub(crate) async fn verify(connector: &SqlConnector, order: &Order) -> Result<Verification, Fault> {
@@ -46,21 +51,30 @@ async fn look(session: &mut Session, scene: &Scene<'_>) -> Result<Verification, 
         )));
     }
     lists::load(session, scene).await?;
-    let mut verification = Verification { method: METHOD.to_owned(), ..Verification::default() };
+    let mut verification = Verification::default();
+    let mut by_lists = false;
     for position in 0..scene.order.instructions.len() {
         let collection = &scene.instruction(position).collection;
-        let (categories, statement) = statement(scene, position)?;
-        gathered_keys::gather(session, scene, scene.table_of(position)?).await?;
+        let table = scene.table_of(position)?;
+        let at = (table, position);
+        let candidates = if scene.instruction(position).keep {
+            None
+        } else {
+            Candidates::gather(session, scene, at, Purpose::Verify).await?
+        };
+        by_lists |= candidates.is_some();
+        let (categories, statement) = statement(scene, position, candidates)?;
+        gathered_keys::gather(session, scene, table).await?;
         let row = session.fetch_one(&statement).await?;
-        let total = row[0].count();
-        verification.left.insert(collection.clone(), total);
-        for (category, rightly) in categories.into_iter().zip(&row[1..]) {
+        verification.left.insert(collection.clone(), row[0].count());
+        let looked_through = row[1].count();
+        for (category, rightly) in categories.into_iter().zip(&row[2..]) {
             let looked_at = LookedAt { collection: collection.clone(), category: category.clone() };
             // Several treatments of one category are one answer.
             if !verification.looked_at.contains(&looked_at) {
                 verification.looked_at.push(looked_at);
             }
-            let records = total.saturating_sub(rightly.count());
+            let records = looked_through.saturating_sub(rightly.count());
             if records > 0 {
                 verification.survivors.push(Survivor {
                     collection: collection.clone(),
@@ -70,48 +84,58 @@ async fn look(session: &mut Session, scene: &Scene<'_>) -> Result<Verification, 
             }
         }
     }
+    METHOD.clone_into(&mut verification.method);
+    if by_lists {
+        verification.method.push_str(BY_LISTS);
+    }
     Ok(verification)
 }
 
-/// Counts of all records, and of those that are rightly there by what should have become of them.
-fn statement(scene: &Scene<'_>, position: usize) -> Result<(Vec<Option<String>>, Fragment), Fault> {
+/// Counts of all records, of those that are looked through, and of those that are rightly there by
+/// what should have become of them.
+fn statement(
+    scene: &Scene<'_>,
+    position: usize,
+    candidates: Option<Candidates>,
+) -> Result<(Vec<Option<String>>, Fragment), Fault> {
     let one = scene.instruction(position);
     let compiler = Compiler::new(scene);
-    let (from, place) = compiler.main(scene.table_of(position)?, Some(position))?;
+    let stand = standing(&compiler, (scene.table_of(position)?, position), candidates)?;
+    let place = &stand.1;
     let mut categories = Vec::new();
-    let mut columns = vec![Fragment::raw("COUNT(*)")];
+    let mut columns = vec![total(&compiler, place, candidates)?, Fragment::raw("COUNT(*)")];
     let mut add = |category: Option<String>, rightly: Vec<Fragment>| {
         categories.push(category);
         columns.push(scene.dialect.count_where(Fragment::any(rightly)));
     };
     if !one.keep {
         if one.delete_when != Predicate::Never {
-            let mut rightly = not_due(&compiler, &place, &one.delete_when, &one.held)?;
+            let mut rightly = not_due(&compiler, place, &one.delete_when, &one.held)?;
             for blocker in scene.blockers(place.table) {
-                rightly.push(compiler.referred(&place, &blocker)?);
+                rightly.push(compiler.referred(place, &blocker)?);
             }
             add(None, rightly);
         }
         for treatment in one.treatments.iter().filter(|one| !one.fields.is_empty()) {
-            let mut rightly = not_due(&compiler, &place, &treatment.due, &one.held)?;
-            rightly.push(treat::pending(&compiler, &place, treatment)?.negate());
+            let mut rightly = not_due(&compiler, place, &treatment.due, &one.held)?;
+            rightly.push(treat::pending(&compiler, place, treatment)?.negate());
             add(Some(treatment.category.clone()), rightly);
         }
         if one.restriction.is_some() && one.restrict_when != Predicate::Never {
             let wanted =
                 Predicate::all([one.restrict_when.clone(), one.lift_when.clone().negate()]);
-            let mut rightly = not_due(&compiler, &place, &wanted, &one.held)?;
-            let pending = restrict::due(&compiler, &place, position, Way::Restrict)?;
+            let mut rightly = not_due(&compiler, place, &wanted, &one.held)?;
+            let pending = restrict::due(&compiler, place, position, Way::Restrict)?;
             rightly.push(Fragment::all(pending).negate());
             if matches!(one.restriction, Some(Restriction::Move { .. })) {
                 for blocker in scene.blockers(place.table) {
-                    rightly.push(compiler.referred(&place, &blocker)?);
+                    rightly.push(compiler.referred(place, &blocker)?);
                 }
             }
             add(Some(RESTRICTION.to_owned()), rightly);
         }
     }
-    let statement = Fragment::join(columns, ", ").within("SELECT ", &format!(" FROM {from}"));
+    let statement = reading(&compiler, &stand, columns, candidates)?;
     Ok((categories, statement))
 }
 

@@ -3,11 +3,13 @@
 //! A window is found by one look into the key's index and changed by one statement; no record
 //! travels. Each window is one transaction together with its line in the progress table.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use crate::connector::{Direction, Progress, ProgressReport};
 use crate::order::Order;
 use crate::receipt::{CollectionOutcome, Fault, Outcome};
+use crate::sql::candidates::{Candidates, Purpose, Standing, standing};
 use crate::sql::compile::{Compiler, Place};
 use crate::sql::connection::Session;
 use crate::sql::dialect::{Dialect, KeyCompare};
@@ -40,6 +42,8 @@ pub(crate) struct Run<'r> {
     pub(crate) position: Position,
     pub(crate) done: Outcome,
     pub(crate) throttle: Throttle,
+    /// What was gathered in this attempt, by table and instruction.
+    pub(crate) gathered: BTreeMap<(usize, usize), Option<Candidates>>,
 }
 
 /// Statements of one window. All of `counted` must change the same number of records.
@@ -49,9 +53,9 @@ pub(crate) struct Statements {
     pub(crate) counted: Vec<Fragment>,
 }
 
-/// How the statements of a window are written: with the table as it stands behind `FROM`, its
+/// How the statements of a window are written: with the table as it stands in a statement, its
 /// place and the bounds of the window.
-pub(crate) type Write<'w> = dyn Fn(&Compiler<'_, '_>, &str, &Place, Vec<Fragment>) -> Result<Statements, Fault>
+pub(crate) type Write<'w> = dyn Fn(&Compiler<'_, '_>, &Standing, &Place, Vec<Fragment>) -> Result<Statements, Fault>
     + Send
     + Sync
     + 'w;
@@ -71,12 +75,17 @@ impl Run<'_> {
         if self.position.complete {
             return Ok(Flow::Finished);
         }
+        let candidates = self.candidates(job.table, job.instruction).await?;
+        if candidates.is_some_and(|one| one.records == 0) {
+            self.position.complete = true;
+            return Ok(Flow::Finished);
+        }
         let mut watch =
             ReferenceWatch::begin(&mut self.session, &self.scene, job.table, job.removal).await?;
         if watch.slow {
             self.throttle.begin_small();
         }
-        let flow = self.each_window(job, &mut watch).await?;
+        let flow = self.each_window(job, candidates, &mut watch).await?;
         watch.end(&mut self.session).await?;
         Ok(flow)
     }
@@ -84,12 +93,13 @@ impl Run<'_> {
     async fn each_window(
         &mut self,
         job: &Job<'_>,
+        candidates: Option<Candidates>,
         watch: &mut ReferenceWatch,
     ) -> Result<Flow, Fault> {
         while !self.position.complete {
             let began = Instant::now();
-            let upper = self.upper(job).await?;
-            let statements = self.statements(job, upper.as_deref())?;
+            let upper = self.upper(job, candidates).await?;
+            let statements = self.statements(job, candidates, upper.as_deref())?;
             self.session.begin().await?;
             let (changed, looking) = self.change(&statements, watch).await?;
             if let Some(reason) = self.too_many(changed) {
@@ -186,11 +196,42 @@ impl Run<'_> {
         &mut self.done.collections[index]
     }
 
+    /// The keys that the order could mean in a table, gathered once an attempt; `None` where the
+    /// table itself has to be walked. After a crash they are gathered anew: what is done is no
+    /// longer among them, and the position still stands in the same order of keys.
+    pub(crate) async fn candidates(
+        &mut self,
+        table: usize,
+        instruction: usize,
+    ) -> Result<Option<Candidates>, Fault> {
+        if let Some(known) = self.gathered.get(&(table, instruction)) {
+            return Ok(*known);
+        }
+        let at = (table, instruction);
+        let found = Candidates::gather(&mut self.session, &self.scene, at, Purpose::Act).await?;
+        self.gathered.insert(at, found);
+        Ok(found)
+    }
+
     /// The last key of the next window, or `None` where the rest of the table is one window.
-    async fn upper(&mut self, job: &Job<'_>) -> Result<Option<Vec<Cell>>, Fault> {
+    async fn upper(
+        &mut self,
+        job: &Job<'_>,
+        candidates: Option<Candidates>,
+    ) -> Result<Option<Vec<Cell>>, Fault> {
+        // What was gathered fits into one window as a whole.
+        if candidates.is_some_and(|one| one.records <= self.throttle.window()) {
+            return Ok(None);
+        }
         let statement = {
             let compiler = Compiler::new(&self.scene);
-            let (from, place) = compiler.main(job.table, Some(job.instruction))?;
+            let (from, place) = match candidates {
+                None => compiler.main(job.table, Some(job.instruction))?,
+                Some(one) => {
+                    let (name, place) = (one.name(self.scene.dialect), one.place());
+                    (format!("{name} AS {}", place.prefix), place)
+                }
+            };
             let keys = Keys::of(&compiler, &place, job.instruction);
             let selected = keys.selected(&compiler, &place)?;
             let names = keys.names(&compiler, &place)?.join(", ");
@@ -214,18 +255,27 @@ impl Run<'_> {
         Ok(self.session.fetch(&statement).await?.into_iter().next())
     }
 
-    fn statements(&self, job: &Job<'_>, upper: Option<&[Cell]>) -> Result<Statements, Fault> {
+    fn statements(
+        &self,
+        job: &Job<'_>,
+        candidates: Option<Candidates>,
+        upper: Option<&[Cell]>,
+    ) -> Result<Statements, Fault> {
         let compiler = Compiler::new(&self.scene);
-        let (from, place) = compiler.main(job.table, Some(job.instruction))?;
-        let keys = Keys::of(&compiler, &place, job.instruction);
+        let (standing, place) = standing(&compiler, (job.table, job.instruction), candidates)?;
+        let cut = candidates.map_or_else(|| place.clone(), Candidates::place);
+        let keys = Keys::of(&compiler, &cut, job.instruction);
         let mut bounds = Vec::new();
         if let Some(after) = &self.position.after {
-            bounds.push(keys.compare(&compiler, &place, KeyCompare::After, after)?);
+            bounds.push(keys.compare(&compiler, &cut, KeyCompare::After, after)?);
         }
         if let Some(upper) = upper {
-            bounds.push(keys.compare(&compiler, &place, KeyCompare::UpTo, upper)?);
+            bounds.push(keys.compare(&compiler, &cut, KeyCompare::UpTo, upper)?);
         }
-        (job.write)(&compiler, &from, &place, bounds)
+        if let Some(candidates) = candidates {
+            bounds = candidates.bounds(&compiler, &place, bounds)?;
+        }
+        (job.write)(&compiler, &standing, &place, bounds)
     }
 }
 
@@ -238,10 +288,14 @@ pub(crate) enum Keys {
 
 impl Keys {
     pub(crate) fn of(compiler: &Compiler<'_, '_>, place: &Place, instruction: usize) -> Self {
-        let table = compiler.scene.table(place.table);
+        Self::of_table(compiler.scene, place.table, instruction)
+    }
+
+    pub(crate) fn of_table(scene: &Scene<'_>, table: usize, instruction: usize) -> Self {
+        let table = scene.table(table);
         match table.rowid {
             Some(name) => Self::RowNumber(name),
-            None => Self::Fields(window_key(table, &compiler.scene.instruction(instruction).key)),
+            None => Self::Fields(window_key(table, &scene.instruction(instruction).key)),
         }
     }
 

@@ -18,10 +18,10 @@ const THINGS: &str = "things: id integer, a integer, b text, c timestamp, d bool
     parent_id integer";
 
 /// A small generator of numbers (`SplitMix64`), so that a failure can be repeated by its seed.
-struct Dice(u64);
+pub struct Dice(pub u64);
 
 impl Dice {
-    fn roll(&mut self, sides: u64) -> u64 {
+    pub fn roll(&mut self, sides: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);

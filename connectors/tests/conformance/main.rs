@@ -22,6 +22,7 @@ mod locks;
 mod logic;
 mod names;
 mod partitions;
+mod people;
 mod reach;
 mod references;
 mod resolution;
@@ -93,6 +94,11 @@ conformance! {
         references::a_self_reference_goes_from_the_leaves,
         references::a_circle_of_references_is_settled,
         references::a_chain_of_collections_is_kept_from_its_lowest_link,
+        people::starting_from_lists_changes_no_result,
+        people::stopped_and_dropped_everywhere_it_counts_the_same,
+        people::a_record_that_comes_back_is_found,
+        people::spellings_are_told_apart_through_a_link,
+        people::one_person_is_erased_without_reading_the_table,
         resolution::every_alternative_finds_its_records_once,
         resolution::an_answer_is_bounded_and_says_so,
         resolution::what_no_record_can_hold_finds_nothing,

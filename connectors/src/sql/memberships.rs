@@ -1,0 +1,193 @@
+//! The lists that an instruction presupposes: which a record must be on for anything to happen to
+//! it, told from the shape of the predicates.
+//!
+//! Where that is not certain there is no answer, and every record has to be looked at.
+
+use crate::order::{Instruction, Order, Probe};
+use crate::predicate::{FieldRef, Predicate};
+use crate::sql::candidates::Purpose;
+use crate::sql::scene::Scene;
+
+/// A list that a record must be on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Membership<'p> {
+    pub(crate) fields: &'p [FieldRef],
+    pub(crate) list: usize,
+}
+
+/// The lists of which a record is on at least one wherever the predicate holds for it; `None`
+/// where that is not certain.
+fn implied<'p>(predicate: &'p Predicate, order: &Order) -> Option<Vec<Membership<'p>>> {
+    match predicate {
+        Predicate::Never => Some(Vec::new()),
+        Predicate::Listed { fields, list } => {
+            let first = fields.first()?;
+            let one_way = fields.iter().all(|field| field.via == first.via);
+            one_way.then(|| vec![Membership { fields, list: *list }])
+        }
+        Predicate::Any(parts) => {
+            let mut together = Vec::new();
+            for part in parts {
+                for one in implied(part, order)? {
+                    if !together.contains(&one) {
+                        together.push(one);
+                    }
+                }
+            }
+            Some(together)
+        }
+        // Each part that answers would do; the one with the fewest entries leads to the fewest.
+        Predicate::All(parts) => {
+            parts.iter().filter_map(|part| implied(part, order)).min_by_key(|memberships| {
+                let entries = |one: &Membership<'_>| {
+                    order.lists.get(one.list).map_or(0, |list| list.entries.len())
+                };
+                memberships.iter().map(entries).sum::<usize>()
+            })
+        }
+        Predicate::Always
+        | Predicate::Not(_)
+        | Predicate::Compare { .. }
+        | Predicate::OneOf { .. }
+        | Predicate::Absent(_)
+        | Predicate::LatestAtOrBefore(_) => None,
+    }
+}
+
+/// Everything that an instruction does, as one predicate after another.
+pub(crate) fn acting(instruction: &Instruction) -> impl Iterator<Item = &Predicate> {
+    [&instruction.delete_when, &instruction.restrict_when, &instruction.lift_when]
+        .into_iter()
+        .chain(instruction.treatments.iter().map(|treatment| &treatment.due))
+}
+
+/// The lists from which the records of an instruction can be found, if there are such.
+pub(crate) fn memberships<'o>(
+    scene: &Scene<'o>,
+    instruction: usize,
+    purpose: Purpose,
+) -> Option<Vec<Membership<'o>>> {
+    let one = scene.instruction(instruction);
+    let probes: &[Probe] = if purpose == Purpose::Preview { &one.probes } else { &[] };
+    let mut found = Vec::new();
+    for predicate in acting(one).chain(probes.iter().map(|probe| &probe.predicate)) {
+        for membership in implied(predicate, scene.order)? {
+            if !found.contains(&membership) {
+                found.push(membership);
+            }
+        }
+    }
+    // Where nothing is to be found there is nothing to be gained either.
+    (!found.is_empty()).then_some(found)
+}
+
+/// Every field that a predicate reads.
+pub(crate) fn fields_of<'p>(predicate: &'p Predicate, found: &mut Vec<&'p FieldRef>) {
+    match predicate {
+        Predicate::Always | Predicate::Never => {}
+        Predicate::All(parts) | Predicate::Any(parts) => {
+            for part in parts {
+                fields_of(part, found);
+            }
+        }
+        Predicate::Not(inner) => fields_of(inner, found),
+        Predicate::Compare { field, .. }
+        | Predicate::OneOf { field, .. }
+        | Predicate::Absent(field) => found.push(field),
+        Predicate::LatestAtOrBefore(fields) => found.extend(fields.iter().map(|one| &one.0)),
+        Predicate::Listed { fields, .. } => found.extend(fields),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::order::{KeyList, Pace};
+    use crate::value::{FieldType, Value};
+
+    /// Two lists, the first with one entry and the second with two.
+    fn order() -> Order {
+        let entries =
+            |many: i64| (0..many).map(|number| vec![Value::Integer(number)]).collect::<Vec<_>>();
+        let list = |many| KeyList { types: vec![FieldType::Integer], entries: entries(many) };
+        Order {
+            key: "k".to_owned(),
+            attempt: 1,
+            moment: jiff::Timestamp::UNIX_EPOCH,
+            instructions: Vec::new(),
+            lists: vec![list(1), list(2)],
+            pace: Pace::default(),
+            most_records: None,
+            persons: None,
+        }
+    }
+
+    fn listed(field: &str, list: usize) -> Predicate {
+        Predicate::Listed { fields: vec![FieldRef::own(field)], list }
+    }
+
+    fn lists(predicate: &Predicate) -> Option<Vec<usize>> {
+        let found = implied(predicate, &order())?;
+        Some(found.iter().map(|one| one.list).collect())
+    }
+
+    #[test]
+    fn only_what_cannot_hold_without_a_list_starts_from_one() {
+        let absent = Predicate::Absent(FieldRef::own("a"));
+        let any = Predicate::Any(vec![listed("a", 0), listed("b", 1)]);
+        assert_eq!(lists(&any), Some(vec![0, 1]));
+        assert_eq!(lists(&Predicate::All(vec![absent.clone(), any.clone()])), Some(vec![0, 1]));
+        assert_eq!(lists(&Predicate::All(vec![any.clone(), listed("a", 1)])), Some(vec![1]));
+        assert_eq!(lists(&Predicate::Any(vec![any.clone(), absent])), None);
+        assert_eq!(lists(&Predicate::Not(Box::new(any))), None);
+        assert_eq!(lists(&Predicate::Always), None);
+        assert_eq!(lists(&Predicate::All(Vec::new())), None);
+        assert_eq!(lists(&Predicate::Never), Some(Vec::new()));
+    }
+
+    /// A record, told by the answers of four leaves.
+    fn holds(predicate: &Predicate, answers: [bool; 4]) -> bool {
+        match predicate {
+            Predicate::Always => true,
+            Predicate::All(parts) => parts.iter().all(|part| holds(part, answers)),
+            Predicate::Any(parts) => parts.iter().any(|part| holds(part, answers)),
+            Predicate::Not(inner) => !holds(inner, answers),
+            Predicate::Listed { list, .. } => answers[*list],
+            Predicate::Absent(field) => answers[if field.field == "a" { 2 } else { 3 }],
+            _ => false,
+        }
+    }
+
+    fn predicates() -> impl proptest::strategy::Strategy<Value = Predicate> {
+        let leaf = prop_oneof![
+            Just(Predicate::Always),
+            Just(Predicate::Never),
+            Just(listed("a", 0)),
+            Just(listed("b", 1)),
+            Just(Predicate::Absent(FieldRef::own("a"))),
+            Just(Predicate::Absent(FieldRef::own("b"))),
+        ];
+        leaf.prop_recursive(4, 24, 4, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..4).prop_map(Predicate::All),
+                prop::collection::vec(inner.clone(), 0..4).prop_map(Predicate::Any),
+                inner.prop_map(|one| Predicate::Not(Box::new(one))),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn no_record_is_meant_that_is_on_none_of_the_lists(predicate in predicates()) {
+            let Some(found) = lists(&predicate) else { return Ok(()) };
+            for bits in 0..16_u8 {
+                let answers = [bits & 1 > 0, bits & 2 > 0, bits & 4 > 0, bits & 8 > 0];
+                if holds(&predicate, answers) {
+                    prop_assert!(found.iter().any(|&list| answers[list]), "{predicate:?}");
+                }
+            }
+        }
+    }
+}
