@@ -6,6 +6,7 @@
 pub mod access;
 pub mod account;
 pub mod approve;
+pub mod brought;
 pub mod carry_out;
 pub mod certify;
 pub mod circumstances;

@@ -18,6 +18,10 @@ pub mod pauses;
 pub mod plan_text;
 pub mod planning;
 pub mod remark;
+pub mod request_input;
+pub mod request_text;
+pub mod requested;
+pub mod requests;
 pub mod run;
 pub mod schema;
 pub mod verify;
@@ -87,6 +91,8 @@ const EXAMPLES: &str = "Examples:
   quietus check                         validate all files without touching a system
   quietus plan --at 2027-01-01          what would go on that day, and what stays and why
   quietus explain crm customers 4711    what keeps each field of one record
+  quietus request new --right erasure --identities-file -
+                                        bring a person's request
   quietus run --once                    carry out what is due now and wait for it
   quietus run                           API, workers and timer in one process
   quietus verify certificate/           check a certificate offline";
@@ -120,6 +126,8 @@ pub enum Command {
     Pause(pauses::PauseArguments),
     /// Let go on what was paused.
     Resume(pauses::ResumeArguments),
+    /// Bring and handle requests of persons: erasure, restriction, access and the like.
+    Request(requests::Arguments),
     /// Show cases and their jobs.
     Status(cases::StatusArguments),
     /// Agree to a case that exceeds a cap; not by the author of the rule.
@@ -190,6 +198,7 @@ async fn dispatch(arguments: &Arguments) -> u8 {
         Command::Hold(inner) => holds::run(inner, folder).await,
         Command::Pause(inner) => pauses::pause(inner, folder).await,
         Command::Resume(inner) => pauses::resume(inner, folder).await,
+        Command::Request(inner) => requests::run(inner, folder).await,
         Command::Status(inner) => cases::status(inner, folder).await,
         Command::Approve(inner) => cases::approve(inner, folder).await,
         Command::Cancel(inner) => cases::cancel(inner, folder).await,

@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use super::cases::print_case;
 use super::opening::{GOOD, STRONG, WARN, complain, fail, number, open, read_moment, say};
+use super::requested::carry_out_requests;
 use super::{FINE, NOT_DONE};
 use crate::app::open_case::{CaseOpened, Opening, words_for};
 use crate::app::pause::words;
@@ -75,15 +76,16 @@ pub async fn run(arguments: &RunArguments, folder: &Path) -> u8 {
     }
 }
 
-/// Carries out what earlier runs left unfinished, then opens a case for what is due now, carries it
-/// out and waits for its certificate.
+/// Carries out what earlier runs left unfinished and what persons asked for, then opens a case for
+/// what is due now, carries it out and waits for its certificate.
 async fn once(product: &Arc<Quietus>, arguments: &RunArguments) -> Result<u8, AppError> {
     let moment = match &arguments.as_of {
         Some(text) => read_moment(text, product.zone())?,
         None => product.this_second(),
     };
     let acting = product.acting(&arguments.schedule)?;
-    // Only a run for everything that is due now asks for all that earlier ones asked for.
+    // Only a run for everything that is due now asks for all that earlier ones asked for, and does
+    // what persons asked for.
     let takes_over = arguments.schedule.is_empty() && arguments.as_of.is_none();
     let mut worst = FINE;
     for case in product.unfinished_cases().await? {
@@ -92,6 +94,9 @@ async fn once(product: &Arc<Quietus>, arguments: &RunArguments) -> Result<u8, Ap
         if takes_over && product.take_over_if_held(case).await? {
             say(format!("case {case} is called off: this run takes over what is held"));
         }
+    }
+    if takes_over {
+        worst = worst.max(carry_out_requests(product).await?);
     }
     let waiting = product.waiting_cases().await?;
     let opened = product
@@ -210,14 +215,14 @@ async fn print_outcome(product: &Arc<Quietus>, case: Uuid) -> Result<u8, AppErro
 }
 
 /// Progress bars, one for each system; plain lines where nobody watches a terminal.
-struct Bars {
+pub(super) struct Bars {
     all: MultiProgress,
     shown: std::sync::Mutex<BTreeMap<Uuid, ProgressBar>>,
     told: std::sync::Mutex<BTreeMap<Uuid, u32>>,
 }
 
 impl Bars {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self {
             all: MultiProgress::new(),
             shown: std::sync::Mutex::default(),
@@ -225,7 +230,7 @@ impl Bars {
         }
     }
 
-    fn show(&self, jobs: &[Job]) {
+    pub(super) fn show(&self, jobs: &[Job]) {
         let Ok(mut bars) = self.shown.lock() else { return };
         for job in jobs {
             let bar = bars.entry(job.id).or_insert_with(|| self.new_bar(job));
@@ -273,7 +278,7 @@ impl Bars {
         bar
     }
 
-    fn finish(&self) {
+    pub(super) fn finish(&self) {
         if let Ok(bars) = self.shown.lock() {
             bars.values().filter(|bar| !bar.is_finished()).for_each(ProgressBar::abandon);
         }
@@ -343,7 +348,7 @@ pub async fn work(arguments: &WorkArguments, folder: &Path) -> u8 {
 }
 
 /// The first signal asks everybody to stop at the next chunk; the second ends the process.
-async fn stop_on_signal(stop: CancellationToken) {
+pub(super) async fn stop_on_signal(stop: CancellationToken) {
     wait_for_signal().await;
     say("stopping at the next chunk; once more ends at once (nothing is lost in either case)");
     stop.cancel();

@@ -150,6 +150,13 @@ impl Accepts for ReasonBody {
     const FIELDS: &'static str = "`reason`";
 }
 
+impl ReasonBody {
+    /// As it was sent.
+    pub fn reason(&self) -> &str {
+        &self.reason
+    }
+}
+
 /// `POST /v1/cases/{id}/approve`.
 pub async fn approve(
     State(api): State<Api>,

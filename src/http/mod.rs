@@ -1,5 +1,5 @@
-//! The HTTP interface: who has a token reads certificates, evidence and rules, posts events, and
-//! decides about holds, pauses and cases.
+//! The HTTP interface: who has a token reads certificates, evidence and rules, posts events, brings
+//! persons' requests, and decides about them, holds, pauses and cases.
 //!
 //! [`route`] is the one table of doors, with the roles that each is open to; a test walks it.
 //! Nothing but `/health` is served without a token, and nothing here names a secret or a person.
@@ -16,6 +16,7 @@ mod holds;
 mod intake;
 mod log;
 mod observe;
+mod requests;
 pub mod route;
 pub mod server;
 

@@ -9,7 +9,9 @@ use axum::routing::{MethodRouter, delete, get, post};
 
 use super::answer::{Refusal, wrong_method};
 use super::intake::LARGEST_BODY;
-use super::{Api, cases, certificates, documents, events, gate, health, holds, log, observe};
+use super::{
+    Api, cases, certificates, documents, events, gate, health, holds, log, observe, requests,
+};
 use crate::app::access::TokenRole;
 use TokenRole::{Approver, Auditor, Author, EventSource, Operator};
 
@@ -17,6 +19,8 @@ use TokenRole::{Approver, Auditor, Author, EventSource, Operator};
 const READERS: &[TokenRole] = &[Auditor, Operator, Approver, Author];
 /// Who may ask connected systems to count.
 const PLANNERS: &[TokenRole] = &[Operator, Approver, Author];
+/// Who reads the requests of persons.
+const REQUEST_READERS: &[TokenRole] = &[Auditor, Operator, Approver];
 /// Who runs things.
 const OPERATORS: &[TokenRole] = &[Operator];
 
@@ -67,6 +71,8 @@ const DOORS: &[Door] = &[
     reads("/v1/evidence/cases/{id}", READERS, || get(cases::evidence)),
     reads("/v1/holds", READERS, || get(holds::list)),
     reads("/v1/pauses", READERS, || get(holds::pauses)),
+    reads("/v1/requests", REQUEST_READERS, || get(requests::list)),
+    reads("/v1/requests/{id}", REQUEST_READERS, || get(requests::one)),
     reads("/v1/plan", PLANNERS, || get(cases::plan)),
     reads("/log/checkpoint", READERS, || get(log::checkpoint)),
     reads("/log/tile/{*tile}", READERS, || get(log::tile)),
@@ -85,6 +91,14 @@ const DOORS: &[Door] = &[
     posts("/v1/cases/{id}/approve", &[Approver], || post(cases::approve)),
     posts("/v1/cases/{id}/cancel", OPERATORS, || post(cases::cancel)),
     posts("/v1/jobs/{id}/retry", OPERATORS, || post(cases::retry)),
+    posts("/v1/requests", OPERATORS, || post(requests::bring)),
+    posts("/v1/requests/{id}/ask-identity", OPERATORS, || post(requests::ask_identity)),
+    posts("/v1/requests/{id}/confirm", OPERATORS, || post(requests::confirm)),
+    posts("/v1/requests/{id}/tell-apart", OPERATORS, || post(requests::tell_apart)),
+    posts("/v1/requests/{id}/cancel", OPERATORS, || post(requests::cancel)),
+    posts("/v1/requests/{id}/refuse", &[Operator, Approver], || post(requests::refuse)),
+    posts("/v1/requests/{id}/extend", OPERATORS, || post(requests::extend)),
+    posts("/v1/requests/{id}/close", OPERATORS, || post(requests::close)),
 ];
 
 /// Every address that is served.

@@ -1,8 +1,8 @@
 //! Workers: claim a job, carry it out, again. After a crash they do what they always do: claim what
 //! is available, also jobs whose lease has ended.
 //!
-//! A second loop hears the bell: it opens due cases, certifies finished ones and moves evidence
-//! into the log.
+//! A second loop hears the bell: it opens due cases, carries requests on, certifies finished cases
+//! and moves evidence into the log.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -55,10 +55,14 @@ async fn pause(time: Duration, stop: &CancellationToken) {
     }
 }
 
-/// Looks once after everything that is not a job: due schedules, finished cases, the log.
+/// Looks once after everything that is not a job: due schedules, requests whose time has come,
+/// finished cases, the log.
 pub async fn look_after(product: &Quietus) {
     if let Err(error) = product.fire_due().await {
         report("due schedules could not be looked at", &error);
+    }
+    if let Err(error) = product.advance_requests().await {
+        report("requests could not be carried on", &error);
     }
     if let Err(error) = product.certify_finished().await {
         report("finished cases could not be certified", &error);

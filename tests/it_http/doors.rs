@@ -29,7 +29,20 @@ fn body(door: &Door) -> Option<Value> {
             Some(json!({"matter": "m", "reason": "r", "scope": {"system": "crm"}}))
         }
         ("POST", "/v1/pauses") => Some(json!({"scope": "everything", "reason": "r"})),
-        ("POST", path) if path.ends_with("approve") || path.ends_with("cancel") => {
+        ("POST", "/v1/requests") => {
+            Some(json!({"right": "erasure", "identities": [{"type": "customer_id", "value": 3}]}))
+        }
+        ("POST", path) if path.ends_with("/confirm") => {
+            Some(json!({"assurance": "high", "method": "eid"}))
+        }
+        ("POST", path) if path.ends_with("/tell-apart") => {
+            Some(json!({"identities": [{"type": "customer_id", "value": 3}]}))
+        }
+        ("POST", path)
+            if ["approve", "cancel", "refuse", "extend", "close"]
+                .iter()
+                .any(|word| path.ends_with(word)) =>
+        {
             Some(json!({"reason": "r"}))
         }
         ("POST", _) => Some(json!({})),

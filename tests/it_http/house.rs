@@ -291,6 +291,12 @@ impl House {
         (case, record["certificate"].as_str().unwrap().to_owned())
     }
 
+    /// Carries requests on and works on their jobs, until nothing is left to do now.
+    pub async fn carry_on(&self) {
+        self.product.advance_requests().await.unwrap();
+        self.work().await;
+    }
+
     pub async fn count(&self, query: &str) -> u64 {
         sample::count(&self.folder.path().join("quietus.db"), query).await.unwrap()
     }
@@ -302,14 +308,22 @@ impl House {
     /// Rows of all tables that people change.
     pub async fn rows(&self) -> Vec<u64> {
         let mut rows = Vec::new();
-        for table in
-            ["cases", "jobs", "events", "holds", "pauses", "evidence_outbox", "evidence_details"]
-        {
+        for table in [
+            "cases",
+            "jobs",
+            "events",
+            "holds",
+            "pauses",
+            "evidence_outbox",
+            "evidence_details",
+            "requests",
+        ] {
             rows.push(self.count(&format!("SELECT COUNT(*) FROM {table}")).await);
         }
         rows.push(self.count("SELECT COUNT(*) FROM cases WHERE approved_at IS NOT NULL OR cancelled_at IS NOT NULL").await);
         rows.push(self.count("SELECT COUNT(*) FROM holds WHERE released_at IS NOT NULL").await);
         rows.push(self.count("SELECT COUNT(*) FROM pauses WHERE resumed_at IS NOT NULL").await);
+        rows.push(self.count("SELECT COALESCE(SUM(version), 0) FROM requests").await);
         rows.push(self.count("SELECT COALESCE(SUM(attempts_allowed), 0) FROM jobs").await);
         rows
     }

@@ -8,4 +8,5 @@ mod doors;
 mod house;
 mod ledger;
 mod people;
+mod requests;
 mod walkthrough;

@@ -10,4 +10,5 @@ mod company;
 mod crash;
 mod privacy;
 mod proof;
+mod request;
 mod run;

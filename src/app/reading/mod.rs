@@ -1,12 +1,14 @@
-//! Reading for people outside: certificates, rules, data map, cases, holds, pauses, evidence and
-//! the log, as plain facts. Changes nothing, asks no connected system, names no person and no
-//! secret.
+//! Reading for people outside: certificates, rules, data map, cases, requests, holds, pauses,
+//! evidence and the log, as plain facts. Changes nothing, asks no connected system, names no
+//! person and no secret.
 
 pub mod cases;
 pub mod certificates;
 pub mod documents;
 pub mod holds;
 pub mod plans;
+pub mod request_parts;
+pub mod requests;
 pub mod tiles;
 
 /// Hashes in a full tile of the log, and entries in a full bundle.

@@ -224,7 +224,7 @@ impl Quietus {
     }
 
     /// The dates of a request under a law, as of now.
-    pub(super) fn count_deadlines(
+    pub(crate) fn count_deadlines(
         &self,
         regime: &str,
         received_at: Timestamp,
