@@ -6,6 +6,7 @@
 pub mod access;
 pub mod account;
 pub mod approve;
+mod by_hand;
 pub mod carry_out;
 pub mod certify;
 pub mod circumstances;
@@ -34,6 +35,7 @@ pub mod settle;
 pub mod statement;
 mod superseded;
 pub mod systems;
+pub mod task;
 pub mod vault;
 pub mod waiting;
 pub mod wake;
@@ -73,7 +75,7 @@ pub struct Quietus {
     pub clock: Arc<dyn Clock>,
     /// Where identifiers come from.
     pub ids: Arc<dyn Ids>,
-    pub(crate) vault: Vault,
+    pub(crate) vault: Arc<Vault>,
     pub(crate) keys: Keys,
     pub(crate) zone: TimeZone,
     pub(crate) map_document: Document,

@@ -18,6 +18,7 @@ mod log;
 mod observe;
 pub mod route;
 pub mod server;
+mod tasks;
 
 pub use route::{Door, doors};
 pub use server::{BindError, Server};

@@ -9,7 +9,9 @@ use axum::routing::{MethodRouter, delete, get, post};
 
 use super::answer::{Refusal, wrong_method};
 use super::intake::LARGEST_BODY;
-use super::{Api, cases, certificates, documents, events, gate, health, holds, log, observe};
+use super::{
+    Api, cases, certificates, documents, events, gate, health, holds, log, observe, tasks,
+};
 use crate::app::access::TokenRole;
 use TokenRole::{Approver, Auditor, Author, EventSource, Operator};
 
@@ -84,6 +86,10 @@ const DOORS: &[Door] = &[
     posts("/v1/cases/{id}/approve", &[Approver], || post(cases::approve)),
     posts("/v1/cases/{id}/cancel", OPERATORS, || post(cases::cancel)),
     posts("/v1/jobs/{id}/retry", OPERATORS, || post(cases::retry)),
+    reads("/v1/tasks", READERS, || get(tasks::list)),
+    reads("/v1/tasks/{id}", OPERATORS, || get(tasks::one)),
+    posts("/v1/tasks/{id}/done", OPERATORS, || post(tasks::done)),
+    posts("/v1/tasks/{id}/confirm", &[Operator, Approver], || post(tasks::confirm)),
 ];
 
 /// Every address that is served.

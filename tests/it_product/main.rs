@@ -9,4 +9,5 @@
 mod company;
 mod crash;
 mod privacy;
+mod request;
 mod run;

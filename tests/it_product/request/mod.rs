@@ -1,0 +1,3 @@
+//! Requests of persons through the whole product.
+
+mod hands;
