@@ -7,6 +7,7 @@ pub mod access;
 pub mod account;
 pub mod approve;
 pub mod brought;
+mod by_hand;
 pub mod carry_out;
 pub mod certify;
 pub mod circumstances;
@@ -37,6 +38,7 @@ mod signed_head;
 pub mod statement;
 mod superseded;
 pub mod systems;
+pub mod task;
 mod testimony;
 pub mod vault;
 pub mod waiting;
@@ -77,7 +79,7 @@ pub struct Quietus {
     pub clock: Arc<dyn Clock>,
     /// Where identifiers come from.
     pub ids: Arc<dyn Ids>,
-    pub(crate) vault: Vault,
+    pub(crate) vault: Arc<Vault>,
     pub(crate) keys: Keys,
     pub(crate) zone: TimeZone,
     pub(crate) map_document: Document,

@@ -148,7 +148,7 @@ impl Quietus {
             store,
             clock,
             ids,
-            vault,
+            vault: Arc::new(vault),
             keys,
             zone,
             lease: process.lease.unwrap_or(Duration::from_mins(1)),

@@ -1,9 +1,13 @@
 //! Evidence entries: a salted detail, sealed, and the leaf that commits to it.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 use uuid::Uuid;
 
+use super::vault::Vault;
 use super::{AppError, Quietus};
+use crate::domain::{Clock, Ids};
 use crate::evidence::{EvidenceKind, evidence_entry};
 use crate::store::{Detail, OutboxEntry, SealedDetail};
 
@@ -19,7 +23,16 @@ pub struct About {
 /// Purpose under which details are sealed.
 pub(super) const DETAIL_PURPOSE: &str = "evidence detail";
 
-impl Quietus {
+/// What an entry is made with; for what outlives a borrow of the product.
+#[derive(Clone)]
+pub(crate) struct Recorder {
+    vault: Arc<Vault>,
+    ids: Arc<dyn Ids>,
+    clock: Arc<dyn Clock>,
+    producer: String,
+}
+
+impl Recorder {
     /// Builds an entry for the outbox. The detail must hold no personal data.
     pub(crate) fn record(
         &self,
@@ -28,7 +41,7 @@ impl Quietus {
         detail: &Value,
     ) -> Result<OutboxEntry, AppError> {
         let entry =
-            evidence_entry(kind, detail, self.ids.random(), &self.keys.producer, self.now())
+            evidence_entry(kind, detail, self.ids.random(), &self.producer, self.clock.now())
                 .map_err(|error| AppError::Evidence(error.to_string()))?;
         let text = String::from_utf8(entry.detail_bytes)
             .map_err(|_| AppError::Evidence("a detail is not text".to_owned()))?;
@@ -41,6 +54,28 @@ impl Quietus {
             body: entry.body,
             detail: Some(SealedDetail { sha256: entry.detail_sha256, sealed }),
         })
+    }
+}
+
+impl Quietus {
+    /// Builds an entry for the outbox. The detail must hold no personal data.
+    pub(crate) fn record(
+        &self,
+        kind: EvidenceKind,
+        about: About,
+        detail: &Value,
+    ) -> Result<OutboxEntry, AppError> {
+        self.recorder().record(kind, about, detail)
+    }
+
+    /// What entries are made with.
+    pub(crate) fn recorder(&self) -> Recorder {
+        Recorder {
+            vault: Arc::clone(&self.vault),
+            ids: Arc::clone(&self.ids),
+            clock: Arc::clone(&self.clock),
+            producer: self.keys.producer.clone(),
+        }
     }
 
     /// The exact bytes of a detail, whose SHA-256 stands in the leaf; `None` once shredded.

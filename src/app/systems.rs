@@ -33,6 +33,9 @@ impl Quietus {
     /// Where the secret cannot be read or the connector refuses the URL.
     pub fn connect(&self, system: &System) -> Result<Box<dyn Connector>, AppError> {
         if let Some(third_party) = &system.third_party {
+            if let Some(task) = &third_party.task {
+                return Ok(Box::new(self.by_hand(system, third_party, task)));
+            }
             return self.connect_third_party(system, third_party);
         }
         let url = system

@@ -13,6 +13,7 @@ pub mod events;
 pub mod explain_text;
 pub mod holds;
 pub mod init;
+pub mod letters;
 pub mod opening;
 pub mod pauses;
 pub mod plan_text;
@@ -24,6 +25,7 @@ pub mod requested;
 pub mod requests;
 pub mod run;
 pub mod schema;
+pub mod tasks;
 pub mod verify;
 
 use std::path::PathBuf;
@@ -138,6 +140,10 @@ pub enum Command {
     Retry(cases::RetryArguments),
     /// List, show and export certificates.
     Certificate(certificates::Arguments),
+    /// List, do and confirm what people do by hand.
+    Task(tasks::Arguments),
+    /// List and show letters, and write down how they were delivered.
+    Letter(letters::Arguments),
     /// Check a certificate offline, step by step.
     Verify(verify::VerifyArguments),
 }
@@ -204,6 +210,8 @@ async fn dispatch(arguments: &Arguments) -> u8 {
         Command::Cancel(inner) => cases::cancel(inner, folder).await,
         Command::Retry(inner) => cases::retry(inner, folder).await,
         Command::Certificate(inner) => certificates::run(inner, folder).await,
+        Command::Task(inner) => tasks::run(inner, folder).await,
+        Command::Letter(inner) => letters::run(inner, folder).await,
         Command::Verify(inner) => verify::run(inner, &mut out),
     }
 }

@@ -8,6 +8,7 @@ use super::complete;
 use super::document::{InstanceDocument, PackDocument, SystemDocument};
 use super::instance::{self, Instance};
 use super::leaf::Words;
+use super::letters;
 use super::map;
 use super::problem::{At, Place, Problem, Problems, Severity};
 use super::read::{Read, Reader};
@@ -98,6 +99,7 @@ pub fn load(path: &Path) -> Result<Loaded, Problems> {
         systems: drafts.into_iter().map(|it| (it.model.name.clone(), it.model)).collect(),
         digest: digests.0,
     };
+    letters::check(&files.folder, &mut files.problems);
     files.problems.settle();
     match instance {
         Some(instance) if files.problems.errors() == 0 => {

@@ -19,10 +19,12 @@ pub mod secret;
 pub mod yaml;
 
 mod complete;
+mod letters;
 mod load;
 
 pub use instance::{Controller, Instance, LogFormat, Token, TokenRole};
 pub use keys::{KeyError, read_key, write_key};
+pub use letters::own_letter;
 pub use load::{INSTANCE_FILE, Loaded, compile, load, why};
 pub use problem::{Place, Problem, Problems, Severity};
 pub use process::Process;

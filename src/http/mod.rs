@@ -19,6 +19,7 @@ mod observe;
 mod requests;
 pub mod route;
 pub mod server;
+mod tasks;
 
 pub use route::{Door, doors};
 pub use server::{BindError, Server};

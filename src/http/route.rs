@@ -10,7 +10,7 @@ use axum::routing::{MethodRouter, delete, get, post};
 use super::answer::{Refusal, wrong_method};
 use super::intake::LARGEST_BODY;
 use super::{
-    Api, cases, certificates, documents, events, gate, health, holds, log, observe, requests,
+    Api, cases, certificates, documents, events, gate, health, holds, log, observe, requests, tasks,
 };
 use crate::app::access::TokenRole;
 use TokenRole::{Approver, Auditor, Author, EventSource, Operator};
@@ -99,6 +99,10 @@ const DOORS: &[Door] = &[
     posts("/v1/requests/{id}/refuse", &[Operator, Approver], || post(requests::refuse)),
     posts("/v1/requests/{id}/extend", OPERATORS, || post(requests::extend)),
     posts("/v1/requests/{id}/close", OPERATORS, || post(requests::close)),
+    reads("/v1/tasks", READERS, || get(tasks::list)),
+    reads("/v1/tasks/{id}", OPERATORS, || get(tasks::one)),
+    posts("/v1/tasks/{id}/done", OPERATORS, || post(tasks::done)),
+    posts("/v1/tasks/{id}/confirm", &[Operator, Approver], || post(tasks::confirm)),
 ];
 
 /// Every address that is served.

@@ -34,6 +34,8 @@ words! {
     Delivery {
         /// By e-mail.
         Mail = "mail",
+        /// Through the interface of the system that was asked.
+        Interface = "interface",
         /// By hand: somebody sent or gave it.
         Hand = "hand",
         /// It proved impossible (GDPR article 19).
@@ -79,11 +81,18 @@ const WRITE: Sql = Sql::both(
          written_at)
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING",
 );
-const OF_REQUEST: Sql = Sql::both(
-    "SELECT id, request_id, kind, recipient, language, template_digest, sealed, written_at,
-         delivered_at, delivered_by, delivery, reason
-     FROM letters WHERE request_id = $1 ORDER BY written_at, id",
-);
+macro_rules! letter_columns {
+    ($rest:literal) => {
+        concat!(
+            "SELECT id, request_id, kind, recipient, language, template_digest, sealed, written_at,
+             delivered_at, delivered_by, delivery, reason FROM letters ",
+            $rest
+        )
+    };
+}
+
+const BY_ID: Sql = Sql::both(letter_columns!("WHERE id = $1"));
+const OF_REQUEST: Sql = Sql::both(letter_columns!("WHERE request_id = $1 ORDER BY written_at, id"));
 const DELIVERED: Sql = Sql::both(
     "UPDATE letters SET delivered_at = $2, delivered_by = $3, delivery = $4, reason = $5
      WHERE id = $1 AND delivered_at IS NULL",
@@ -91,6 +100,7 @@ const DELIVERED: Sql = Sql::both(
 
 pub(super) const STATEMENTS: &[(&str, Sql)] = &[
     ("letters::WRITE", WRITE),
+    ("letters::BY_ID", BY_ID),
     ("letters::OF_REQUEST", OF_REQUEST),
     ("letters::DELIVERED", DELIVERED),
 ];
@@ -142,6 +152,11 @@ impl Store {
         evidence::append(&mut tx, evidence, written_at).await?;
         tx.commit().await?;
         Ok(true)
+    }
+
+    /// The letter with this identifier.
+    pub async fn letter(&self, id: Uuid) -> Result<Option<Letter>, StoreError> {
+        self.read_one(BY_ID, args![id]).await?.as_ref().map(from_row).transpose()
     }
 
     /// All letters of a request, in the order in which they were written.

@@ -89,8 +89,8 @@ const LANDED: &[(&str, &str, &str)] = &[
     ),
     (
         "0004_requests.sql",
-        "f06b40c39340e581a01dbfabfedf7a4d37e408cf5dad2e3927fc19a003d6136f",
-        "87f555ceac710a4a098e010a64f08f78f8c6501e8c1a8d544f684abcb077e36b",
+        "62cdb437c59ed4129ec6f4650b6c66067be99a839e6fa1bc4adcf46890a7e2d3",
+        "b254790e9471ab0e80bcda7168d3b6f88584e96be07215d5386bb04b67cb787c",
     ),
 ];
 

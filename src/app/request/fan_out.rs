@@ -53,6 +53,9 @@ impl Quietus {
     }
 
     async fn fan_out(&self, request: &mut OpenRequest) -> Result<(), AppError> {
+        if !self.was_told_before_lifting(request).await? {
+            return Ok(());
+        }
         let mut sought = self.sought(request)?;
         let ground = Ground { map: &self.map, rules: &self.rules, moment: self.now() };
         let found = self.find_person(ground, &mut sought, None).await?;
@@ -87,7 +90,10 @@ impl Quietus {
         };
         let new_case = self.new_person_case(opening, counted)?;
         match self.store.open_case(new_case, self.now()).await? {
-            OpenedCase::Opened => self.wake.up(),
+            OpenedCase::Opened => {
+                self.wake.up();
+                self.write_due_letters(request.stored.id).await;
+            }
             // Somebody has changed the request since it was read: it is looked at again.
             OpenedCase::Lost | OpenedCase::Overlapping(_) => {}
         }

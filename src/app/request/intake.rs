@@ -116,9 +116,13 @@ impl Quietus {
         match self.store.take_in_request(new_request, now, vec![evidence]).await? {
             TakenIn::New => {
                 self.wake.up();
+                self.write_due_letters(id).await;
                 Ok(Taken::New(Box::new(self.rights_request(id).await?)))
             }
-            TakenIn::Same(earlier) => Ok(Taken::Same(Box::new(self.open_request(*earlier)?))),
+            TakenIn::Same(earlier) => {
+                self.write_due_letters(earlier.id).await;
+                Ok(Taken::Same(Box::new(self.open_request(*earlier)?)))
+            }
             TakenIn::UnderWay(earlier) => Ok(Taken::UnderWay(earlier)),
             TakenIn::Differs => Err(AppError::Input(format!(
                 "`{source}` has brought another request under the name `{external_id}`: a request is never changed afterwards; take it back and bring a new one"

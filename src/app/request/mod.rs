@@ -6,16 +6,20 @@
 mod answer;
 mod case;
 mod decide;
+mod delivery;
 mod fan_out;
 mod find;
 mod gate;
 mod intake;
+mod letters;
 mod order;
 mod record;
 
 pub(crate) use answer::Asked;
 pub use decide::Refused;
+pub use delivery::OpenLetter;
 pub use intake::{TakeIn, Taken};
+pub use letters::{OutcomeFacts, ToldRecipient};
 pub use record::{
     Decided, IdentityCheck, KeptByLaw, OpenRequest, Person, RequestRecord, Requester,
     is_carried_out,

@@ -330,6 +330,7 @@ impl Quietus {
         let change = self.change_of(request, next)?;
         if self.store.change_request(change, self.now(), evidence).await? {
             self.wake.up();
+            self.write_due_letters(request.stored.id).await;
             return Ok(());
         }
         Err(AppError::Input(format!(

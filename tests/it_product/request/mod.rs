@@ -1,6 +1,7 @@
 //! Requests of persons: brought on the command line, found across systems, erased but for what a
-//! minimum and a hold keep; and nobody else.
+//! minimum and a hold keep, done by hand where no interface is; and nobody else.
 
 mod confused;
 mod erased;
+mod hands;
 mod person;
