@@ -177,6 +177,9 @@ impl Session {
             let seconds = milliseconds / 1000;
             let rest = milliseconds % 1000;
             self.command(&format!("SET SESSION max_statement_time = {seconds}.{rest:03}")).await?;
+            // It remembers the answer of a subquery by the field's own equality, and would give the
+            // answer for `ann` to `Ann` where only one of them is on a list.
+            self.command("SET SESSION optimizer_switch = 'subquery_cache=off'").await?;
             // Beyond its limit MariaDB answers with what a recursive query has found so far.
             self.command("SET SESSION max_recursive_iterations = 4294967295").await
         }
