@@ -68,13 +68,20 @@ fn check_fields(
     structure: &Fields,
     problems: &mut Vec<Problem>,
 ) {
+    let has_other = entries(entry.value.value.fields.as_ref()).iter().any(|written| {
+        written.value.value.category.is_some() && !collection.key.contains(&written.name.value)
+    });
     for written in entries(entry.value.value.fields.as_ref()) {
         let name = &written.name.value;
         let address = (collection.name.to_string(), name.clone());
         let document = &written.value.value;
         if let Some(category) = &document.category {
-            let why = if collection.key.contains(name) {
+            let is_key = collection.key.contains(name);
+            let why = if is_key && has_other {
                 "it is a key field and goes with its record"
+            } else if is_key {
+                // A record of nothing but keys, such as one that joins two others, goes as a whole.
+                continue;
             } else if clocks.contains(&address) {
                 "a starting point is read from it, and without it nothing that is left would ever be due"
             } else if matches!(&collection.restriction, Some(Restriction::Flag { field }) if field == name)
@@ -175,7 +182,7 @@ fn check_followers(
             ),
         )
         .help(format!(
-            "give a field that is neither key nor clock the category with which it goes and read its starting point through the link `{}`; where the records are to stay for good, write `kind: shallow`",
+            "give a field that is no clock (a key field, where there is no other) the category with which it goes and read its starting point through the link `{}`; where the records are to stay for good, write `kind: shallow`",
             link.name
         )),
     );

@@ -62,7 +62,7 @@ async fn a_second_person_is_asked(store: Kind, target: Kind) {
     let certificate = company.certificate_of(&case).await;
     assert_eq!(certificate.overall(), "complete");
     assert_eq!(certificate.sum("deleted", "heap", "notes", Some("note.body")), 2_000);
-    assert_eq!(certificate.predicate["trigger"]["approvedBy"], "Grace Example");
+    assert_eq!(certificate.predicate["trigger"]["approvedBy"], "approver");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

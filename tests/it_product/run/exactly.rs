@@ -6,7 +6,8 @@ use serde_json::Value;
 
 use crate::company::database::Kind;
 use crate::company::shop::{self, MOMENT};
-use crate::company::{Company, certificate::Certificate};
+use crate::company::table::Column;
+use crate::company::{Company, certificate::Certificate, heap};
 
 const EVERYWHERE: &[Kind] = &[Kind::Postgres, Kind::MariaDb, Kind::Sqlite];
 
@@ -204,4 +205,54 @@ async fn with_its_own_data_in_sqlite() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn with_its_own_data_in_postgresql() {
     exactly_what_is_due_goes(Kind::Postgres).await;
+}
+
+const ORDERS: &str = "collections:
+  orders:
+    key: id
+    fields:
+      id: {type: integer}
+      person: {type: text, identity: email, exempt: orders go as a whole}
+      note: {type: text, category: note.body}
+      made_at: {type: timestamp}
+    starting_points: {collection: made_at}
+  order_tags:
+    key: [order_id, tag]
+    fields:
+      order_id: {type: integer, category: note.body}
+      tag: {type: text}
+    links:
+      order: {to: orders, fields: {order_id: id}, kind: deep}
+    starting_points: {collection: {link: order, field: made_at}}
+";
+
+/// A table of nothing but keys joins two others: it goes by a category of one of its keys, and what
+/// it refers to goes with it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn records_of_nothing_but_keys_go_with_what_they_join() {
+    for &kind in EVERYWHERE {
+        let mut company = Company::new(Kind::Sqlite).await;
+        company.write("schedules/notes.yaml", &heap::rules(heap::WIDE));
+        let shop = company.add_system("shop", kind, ORDERS).await;
+        let (text, moment) = (Column::Text.native(kind), Column::Moment.native(kind));
+        let tag = kind.pick("TEXT", "VARCHAR(20)", "TEXT");
+        for statement in [
+            format!("CREATE TABLE orders (id BIGINT NOT NULL PRIMARY KEY, person {text}, note {text}, made_at {moment} NOT NULL)"),
+            format!("CREATE TABLE order_tags (order_id BIGINT NOT NULL, tag {tag} NOT NULL, PRIMARY KEY (order_id, tag), FOREIGN KEY (order_id) REFERENCES orders (id))"),
+            "INSERT INTO orders VALUES (1, 'a@mail.example', 'old', '2020-01-01 00:00:00'), (2, 'b@mail.example', 'new', '2090-01-01 00:00:00')".to_owned(),
+            "INSERT INTO order_tags VALUES (1, 'red'), (1, 'blue'), (2, 'red')".to_owned(),
+        ] {
+            shop.run(&statement).await;
+        }
+        company.quietus(&["run", "--once"]).await.expect(0);
+        let shop = company.database("shop");
+        let cast = kind.pick("TEXT", "CHAR", "TEXT");
+        let rows = |query: &str| query.replace("TEXT", cast);
+        assert_eq!(shop.rows(&rows("SELECT CAST(id AS TEXT) FROM orders")).await, ["2"]);
+        let tags = shop.rows(&rows("SELECT CAST(order_id AS TEXT) FROM order_tags")).await;
+        assert_eq!(tags, ["2"]);
+        let certificate = company.certificate_of(&company.latest_case().await).await;
+        assert_eq!(certificate.overall(), "complete");
+        assert_eq!(certificate.sum("deleted", "shop", "order_tags", Some("note.body")), 2);
+    }
 }
