@@ -14,7 +14,7 @@ use super::open_case::PlanOnRecord;
 use super::opening::Pinned;
 use super::progress::Done;
 use super::recording::About;
-use super::request::Asked;
+use super::request::{Asked, stated_request};
 use super::statement::{SystemAccount, counts_of, statements};
 use super::{AppError, Quietus};
 use crate::domain::{CaseOutcome, Digest, LegalHold, SystemName};
@@ -52,7 +52,7 @@ impl Quietus {
             self.forget_what_is_over(&case, &jobs).await?;
             // Statements name the place of their evidence in the log, so it has to be there.
             self.sequence_outbox().await?;
-            match self.certify(&case, &jobs).await {
+            match Box::pin(self.certify(&case, &jobs)).await {
                 Ok(Some(id)) => {
                     self.crash.reach(CrashPoint::CertificateSigned);
                     certified.push(id);
@@ -80,14 +80,10 @@ impl Quietus {
         let predicate =
             self.predicate(id, case, (&on_record, asked.as_ref()), said, &pinned).await?;
         let class = predicate.class;
+        let stated = asked.is_some().then(|| predicate.statements.clone());
         let (later, request) = match &mut asked {
             None => (Vec::new(), None),
-            Some(asked) => {
-                let later = self.later_jobs(asked, &predicate.statements, jobs)?;
-                let waits = |job: &Job| !job.state.is_final();
-                let more = !later.is_empty() || jobs.iter().any(waits);
-                (later, Some(self.answered(asked, id, &predicate.statements, more)?))
-            }
+            Some(asked) => self.answer(asked, id, &predicate.statements, jobs)?,
         };
         let overall = predicate.summary.overall;
         let topics = topics(&predicate);
@@ -122,19 +118,32 @@ impl Quietus {
             envelope: wire,
             manifest,
             topics,
-            leaf: OutboxEntry {
-                entry_id: self.ids.new_id(),
-                case_id: Some(case.id),
-                job_id: None,
-                kind: "certificate".to_owned(),
-                body: leaf,
-                detail: None,
-            },
+            leaf: self.leaf_entry(case, leaf),
             later,
             request,
             evidence: vec![closed],
         };
-        Ok(self.store.insert_certificate(new_certificate).await?.then_some(id))
+        if !self.store.insert_certificate(new_certificate).await? {
+            return Ok(None);
+        }
+        if let Some(statements) = stated {
+            // The certificate stands; a letter that could not be written is told in the log.
+            if let Err(error) = self.tell_outcome(case.id, id, &statements).await {
+                tracing::error!(%error, case = %case.id, "the answer could not be written");
+            }
+        }
+        Ok(Some(id))
+    }
+
+    fn leaf_entry(&self, case: &Case, leaf: Vec<u8>) -> OutboxEntry {
+        OutboxEntry {
+            entry_id: self.ids.new_id(),
+            case_id: Some(case.id),
+            job_id: None,
+            kind: "certificate".to_owned(),
+            body: leaf,
+            detail: None,
+        }
     }
 
     async fn state(
@@ -273,7 +282,7 @@ impl Quietus {
                 // Certificates travel: who it was stands in the sealed evidence.
                 approved_by: case.approved.as_ref().map(|_| APPROVER.to_owned()),
             },
-            request: asked.map(|asked| self.stated_request(asked)),
+            request: asked.map(stated_request),
             scope,
             statements,
             pending: None,
@@ -335,9 +344,10 @@ impl Quietus {
                 "certificate `{id}` is signed but not in the log yet: try again in a moment"
             ))
         })?;
-        let opening = match for_person {
-            true => Some(self.opening_of(id, certificate.summary.case_id).await?),
-            false => None,
+        let opening = if for_person {
+            Some(self.opening_of(id, certificate.summary.case_id).await?)
+        } else {
+            None
         };
         let root = self.keys.trusted_root()?;
         let issuer = self.keys.issuer.public().to_pem();

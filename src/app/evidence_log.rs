@@ -12,6 +12,7 @@ use super::crash::CrashPoint;
 use super::{AppError, Quietus, signed_head};
 use crate::domain::Digest;
 use crate::evidence::bundle::{Bundle, Inclusion};
+use crate::evidence::certificate::CertificateClass;
 use crate::evidence::dsse::{Envelope, WireEnvelope};
 use crate::evidence::verify::{Finding, Material, Source, verify};
 use crate::evidence::{merkle, note, tiles};
@@ -170,7 +171,9 @@ impl Quietus {
             bundle,
             trusted_root: Some((&root, Source::Given)),
             issuer_key: Some((issuer.as_bytes(), Source::Given)),
-            manifest: Some(&certificate.manifest),
+            // A person's opening is not here: it is sealed with the request.
+            manifest: (certificate.summary.class == CertificateClass::ScheduledDisposal.as_str())
+                .then_some(certificate.manifest.as_slice()),
         });
         let failed = verdict.steps.iter().filter(|step| step.finding == Finding::Fail);
         let why: Vec<&str> = failed.map(|step| step.sentence.as_str()).collect();

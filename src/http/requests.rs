@@ -205,7 +205,8 @@ pub async fn ask_identity(
     Json(NoFields {}): Json<NoFields>,
 ) -> Answer {
     let product = api.product.clone();
-    changed(&api, id, async move { product.ask_identity(id, &caller.actor()).await }).await
+    let work = async move { product.ask_identity(id, &caller.actor()).await };
+    changed(&api, id, Box::pin(work)).await
 }
 
 /// `POST /v1/requests/{id}/confirm`: somebody has made sure who is asking.
@@ -218,7 +219,7 @@ pub async fn confirm(
     let check = read_check(body.into())?;
     let product = api.product.clone();
     let work = async move { product.confirm_identity(id, check, &caller.actor()).await };
-    changed(&api, id, work).await
+    changed(&api, id, Box::pin(work)).await
 }
 
 /// Which of several persons is meant.
@@ -244,7 +245,7 @@ pub async fn tell_apart(
     api.product.check_identities(&given)?;
     let product = api.product.clone();
     let work = async move { product.tell_apart(id, &given, &caller.actor()).await };
-    changed(&api, id, work).await
+    changed(&api, id, Box::pin(work)).await
 }
 
 /// `POST /v1/requests/{id}/cancel`: the person takes it back.
@@ -257,7 +258,7 @@ pub async fn cancel(
     let reason = remark("reason", body.reason())?;
     let product = api.product.clone();
     let work = async move { product.cancel_request(id, &caller.actor(), reason.as_str()).await };
-    changed(&api, id, work).await
+    changed(&api, id, Box::pin(work)).await
 }
 
 /// `POST /v1/requests/{id}/refuse`: one person proposes, another one agrees.
@@ -270,7 +271,7 @@ pub async fn refuse(
     let reason = remark("reason", body.reason())?;
     let product = api.product.clone();
     let work = async move { product.refuse_request(id, &caller.actor(), reason.as_str()).await };
-    changed(&api, id, work).await
+    changed(&api, id, Box::pin(work)).await
 }
 
 /// `POST /v1/requests/{id}/extend`: the time is prolonged once.
@@ -283,7 +284,7 @@ pub async fn extend(
     let reason = remark("reason", body.reason())?;
     let product = api.product.clone();
     let work = async move { product.extend_request(id, &caller.actor(), reason.as_str()).await };
-    changed(&api, id, work).await
+    changed(&api, id, Box::pin(work)).await
 }
 
 /// `POST /v1/requests/{id}/close`: a person has carried it out.
@@ -296,5 +297,5 @@ pub async fn close(
     let reason = remark("reason", body.reason())?;
     let product = api.product.clone();
     let work = async move { product.close_request(id, &caller.actor(), reason.as_str()).await };
-    changed(&api, id, work).await
+    changed(&api, id, Box::pin(work)).await
 }

@@ -69,6 +69,11 @@ impl Person {
         self.known.keys()
     }
 
+    /// Forgets identities.
+    pub fn retain(&mut self, mut keeps: impl FnMut(&Identity) -> bool) {
+        self.known.retain(|identity, _| keeps(identity));
+    }
+
     /// What the person is known by, each with every spelling that counts.
     pub fn known(&self) -> impl Iterator<Item = (&Identity, &BTreeSet<String>)> {
         self.known.iter()

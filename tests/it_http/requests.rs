@@ -86,12 +86,9 @@ async fn a_request_is_brought_once_confirmed_and_carried_out() {
     house.nothing_leaked();
 }
 
-#[tokio::test]
-async fn forged_and_confused_requests_are_refused_and_not_repeated() {
-    let house = House::open().await;
-    let before = house.rows().await;
+fn confused_identities() -> Vec<Value> {
     let one = |kind: &str, value: Value| json!([{"type": kind, "value": value}]);
-    let identities = [
+    vec![
         json!([]),
         json!("anna@mail.example"),
         json!({"email": "anna@mail.example"}),
@@ -115,8 +112,14 @@ async fn forged_and_confused_requests_are_refused_and_not_repeated() {
         one("customer_id", json!(1.5)),
         one("customer_id", json!("x".repeat(400))),
         Value::Array(vec![json!({"type": "customer_id", "value": 471_100_815}); 51]),
-    ];
-    for wrong in identities {
+    ]
+}
+
+#[tokio::test]
+async fn forged_and_confused_requests_are_refused_and_not_repeated() {
+    let house = House::open().await;
+    let before = house.rows().await;
+    for wrong in confused_identities() {
         let body = json!({"right": "erasure", "identities": wrong});
         house.post("operator", "/v1/requests", &body).await.expect(422);
     }

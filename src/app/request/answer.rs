@@ -5,11 +5,12 @@
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
-use quietus_connectors::SubjectAction;
+use quietus_connectors::{Grade, SubjectAction};
 use serde_json::json;
 use uuid::Uuid;
 
 use super::fan_out::action_of;
+use super::letters::{OutcomeFacts, ToldRecipient};
 use super::record::{Move, OpenRequest};
 use crate::app::carry_out::Payload;
 use crate::app::{AppError, Quietus};
@@ -18,6 +19,7 @@ use crate::domain::{
 };
 use crate::evidence::certificate::{self, CertificateClass};
 use crate::evidence::statement::{KeptReason, StatementOutcome, SystemStatement};
+use crate::rights::KeptPart;
 use crate::store::{Case, Job, JobKind, NewJob, RequestChange};
 
 /// Attempts of a dated job before a person is asked.
@@ -55,30 +57,9 @@ impl Quietus {
         Ok(Some(Asked { request, class, action, opening }))
     }
 
-    /// The request as the certificate shows it: it names nobody.
-    pub(crate) fn stated_request(&self, asked: &Asked) -> serde_json::Value {
-        let (stored, record) = (&asked.request.stored, &asked.request.record);
-        json!({
-            "id": stored.id,
-            "right": stored.asked,
-            "ground": record.ground,
-            "regime": record.regime,
-            "receivedAt": stored.received_at,
-            "requester": record.requester,
-            "identityTypes": record.identity_types,
-            "identityCheck": record.check.as_ref().map(|check| json!({
-                "assurance": check.assurance,
-                "method": check.method,
-                "at": check.at,
-            })),
-            "answerBy": record.deadlines.answer_by,
-            "legalLatest": record.deadlines.legal_latest,
-        })
-    }
-
     /// A dated job for each system in which a minimum or a hold keeps something: it goes when the
     /// date comes or the hold is released, with nobody's help.
-    pub(crate) fn later_jobs(
+    fn later_jobs(
         &self,
         asked: &Asked,
         statements: &[SystemStatement],
@@ -144,8 +125,21 @@ impl Quietus {
         dates.filter_map(|one| one.until).filter(|until| *until > now).min().unwrap_or(month)
     }
 
-    /// How the request goes on once its certificate is written.
-    pub(crate) fn answered(
+    /// What is written with a certificate: dated jobs for what is kept, and how the request goes on.
+    pub(crate) fn answer(
+        &self,
+        asked: &mut Asked,
+        certificate: Uuid,
+        statements: &[SystemStatement],
+        jobs: &[Job],
+    ) -> Result<(Vec<NewJob>, Option<RequestChange>), AppError> {
+        let later = self.later_jobs(asked, statements, jobs)?;
+        let more = !later.is_empty() || jobs.iter().any(|job| !job.state.is_final());
+        let change = self.answered(asked, certificate, statements, more)?;
+        Ok((later, Some(change)))
+    }
+
+    fn answered(
         &self,
         asked: &mut Asked,
         certificate: Uuid,
@@ -169,6 +163,19 @@ impl Quietus {
             next.look_at = Some(self.forget_at());
         }
         self.change_of(request, next)
+    }
+
+    /// Tells the person what came of it.
+    pub(crate) async fn tell_outcome(
+        &self,
+        case: Uuid,
+        certificate: Uuid,
+        statements: &[SystemStatement],
+    ) -> Result<(), AppError> {
+        let Some(stored) = self.store.request_of_case(case).await? else { return Ok(()) };
+        let request = self.open_request(stored)?;
+        let facts = letter_facts(&request, certificate, statements);
+        self.write_outcome_letter(&request, facts).await
     }
 
     /// When a person is forgotten whose request is answered and of whom nothing is left to do: the
@@ -204,6 +211,78 @@ impl Quietus {
             AppError::Input(format!("certificate `{certificate}` has no opening on record"))
         })
     }
+}
+
+/// The request as the certificate shows it: it names nobody.
+pub(crate) fn stated_request(asked: &Asked) -> serde_json::Value {
+    let (stored, record) = (&asked.request.stored, &asked.request.record);
+    json!({
+        "id": stored.id,
+        "right": stored.asked,
+        "ground": record.ground,
+        "regime": record.regime,
+        "receivedAt": stored.received_at,
+        "requester": record.requester,
+        "identityTypes": record.identity_types,
+        "identityCheck": record.check.as_ref().map(|check| json!({
+            "assurance": check.assurance,
+            "method": check.method,
+            "at": check.at,
+        })),
+        "answerBy": record.deadlines.answer_by,
+        "legalLatest": record.deadlines.legal_latest,
+    })
+}
+
+/// What the letter says of a certificate's statements.
+fn letter_facts(
+    request: &OpenRequest,
+    certificate: Uuid,
+    statements: &[SystemStatement],
+) -> OutcomeFacts {
+    let mut kept: Vec<KeptPart> = Vec::new();
+    for statement in statements {
+        for one in &statement.kept {
+            let what = statement.category.as_ref().map_or_else(
+                || statement.collection.as_ref().map(ToString::to_string).unwrap_or_default(),
+                ToString::to_string,
+            );
+            let law = request.record.kept.iter().filter(|law| {
+                law.system == statement.system.id.as_str()
+                    && statement.category.as_ref().is_some_and(|own| own.as_str() == law.category)
+            });
+            let until = law.filter_map(|law| law.until).max();
+            let part = KeptPart {
+                what,
+                because: one.because.clone(),
+                until: until.map(|moment| moment.to_zoned(jiff::tz::TimeZone::UTC).date()),
+                restricted: one.restricted,
+            };
+            if !kept.contains(&part) {
+                kept.push(part);
+            }
+        }
+    }
+    let third_parties = statements
+        .iter()
+        .filter(|one| one.recipient.is_some())
+        .map(|one| ToldRecipient {
+            system: one.system.id.clone(),
+            grade: one.recipient.as_ref().and_then(|party| grade_of(party.grade.as_deref()?)),
+        })
+        .collect();
+    OutcomeFacts {
+        outcome: outcome_of(statements),
+        kept,
+        third_parties,
+        certificate: Some(certificate),
+    }
+}
+
+fn grade_of(word: &str) -> Option<Grade> {
+    [Grade::Verified, Grade::Signed, Grade::Reported, Grade::Told]
+        .into_iter()
+        .find(|grade| grade.as_str() == word)
 }
 
 /// How a request ended, by what its certificate says.

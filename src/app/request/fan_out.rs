@@ -58,13 +58,13 @@ impl Quietus {
         }
         let mut sought = self.sought(request)?;
         let ground = Ground { map: &self.map, rules: &self.rules, moment: self.now() };
-        let found = self.find_person(ground, &mut sought, None).await?;
+        let found = self.find_person(ground, &mut sought, None, request.record.told_apart).await?;
         request.record.not_asked = found.not_asked.keys().map(ToString::to_string).collect();
-        self.remember(request, &sought, &found);
+        remember(request, &sought, &found);
         if !found.doubts.is_empty() {
             return self.ask_a_person(request, &found.doubts.join("; ")).await;
         }
-        let scope = self.scope_for(request, &sought, found.records.clone());
+        let scope = scope_for(request, &sought, found.records.clone());
         let counted = self.counted_plan_for(ground.moment, &scope).await?;
         request.record.not_covered =
             counted.plan.left_out.iter().map(|one| one.system.to_string()).collect();
@@ -137,55 +137,15 @@ impl Quietus {
     pub(crate) fn sought(&self, request: &OpenRequest) -> Result<Sought, AppError> {
         let person = request.person()?;
         let mut sought = Sought::new("p1");
-        for identity in person.given.iter().chain(&person.learned) {
+        for identity in person.given.iter().chain(&person.typed).chain(&person.learned) {
             let of = self.instance.identities.of(&identity.kind);
+            // What several persons share must not lead from one of them to the other.
+            if request.record.told_apart && !of.one_per_person {
+                continue;
+            }
             sought.add(&of, &identity.value).map_err(|error| AppError::Input(error.to_string()))?;
         }
         Ok(sought)
-    }
-
-    /// Writes down what was learned of a person.
-    pub(crate) fn remember(&self, request: &mut OpenRequest, sought: &Sought, found: &Found) {
-        request.record.note_kept(&found.kept);
-        let Some(person) = &mut request.person else { return };
-        for (identity, spellings) in sought.known() {
-            let kind = &identity.kind;
-            for value in spellings {
-                let one = quietus_connectors::Identity { kind: kind.clone(), value: value.clone() };
-                if !person.given.contains(&one) {
-                    person.learned.insert(one);
-                }
-            }
-        }
-        for ((system, collection), keys) in &found.records {
-            let kept = person
-                .records
-                .entry(system.to_string())
-                .or_default()
-                .entry(collection.to_string())
-                .or_default();
-            // Keys of records whose own fields are gone by now must not be lost.
-            for key in keys {
-                if !kept.contains(key) {
-                    kept.push(key.clone());
-                }
-            }
-        }
-    }
-
-    pub(crate) fn scope_for(
-        &self,
-        request: &OpenRequest,
-        sought: &Sought,
-        records: crate::plan::RecordKeys,
-    ) -> PersonScope {
-        let persons = std::slice::from_ref(sought);
-        scope_of(
-            action_of(request.stored.asked),
-            persons,
-            request.record.categories.clone(),
-            records,
-        )
     }
 }
 
@@ -196,4 +156,42 @@ pub(crate) fn action_of(asked: AskedRight) -> SubjectAction {
         AskedRight::Lifting => SubjectAction::Lift,
         _ => SubjectAction::Erase,
     }
+}
+
+/// Writes down what was learned of a person.
+pub(crate) fn remember(request: &mut OpenRequest, sought: &Sought, found: &Found) {
+    request.record.note_kept(&found.kept);
+    let Some(person) = &mut request.person else { return };
+    for (identity, spellings) in sought.known() {
+        let kind = &identity.kind;
+        for value in spellings {
+            let one = quietus_connectors::Identity { kind: kind.clone(), value: value.clone() };
+            if !person.given.contains(&one) {
+                person.learned.insert(one);
+            }
+        }
+    }
+    for ((system, collection), keys) in &found.records {
+        let kept = person
+            .records
+            .entry(system.to_string())
+            .or_default()
+            .entry(collection.to_string())
+            .or_default();
+        // Keys of records whose own fields are gone by now must not be lost.
+        for key in keys {
+            if !kept.contains(key) {
+                kept.push(key.clone());
+            }
+        }
+    }
+}
+
+pub(crate) fn scope_for(
+    request: &OpenRequest,
+    sought: &Sought,
+    records: crate::plan::RecordKeys,
+) -> PersonScope {
+    let persons = std::slice::from_ref(sought);
+    scope_of(action_of(request.stored.asked), persons, request.record.categories.clone(), records)
 }

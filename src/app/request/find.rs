@@ -58,7 +58,8 @@ pub(crate) struct Found {
 
 impl Quietus {
     /// Asks the systems of `only` (all databases where it is `None`) what they know of a person,
-    /// again and again until none of them teaches anything new.
+    /// again and again until none of them teaches anything new. Of somebody who was told apart from
+    /// others only identities are followed of which a person has one.
     ///
     /// # Errors
     /// Where the store is not there. A system that does not answer is named in the result.
@@ -67,6 +68,7 @@ impl Quietus {
         ground: Ground<'_>,
         sought: &mut Sought,
         only: Option<&SystemName>,
+        told_apart: bool,
     ) -> Result<Found, AppError> {
         let acting = Acting::Everything;
         let basis = ground.basis(&acting, &self.zone);
@@ -89,7 +91,7 @@ impl Quietus {
                     .map_err(|error| AppError::Input(error.to_string()))?;
                 round.push(async move { (name, self.ask(name, &asking).await) });
             }
-            let mut news = false;
+            let before = sought.clone();
             let mut lessons = Vec::new();
             for (name, answers) in futures_util::future::join_all(round).await {
                 match answers {
@@ -98,7 +100,6 @@ impl Quietus {
                         let lesson =
                             learn(&input, &self.instance.identities, name, &answers, people)
                                 .map_err(|error| AppError::Input(error.to_string()))?;
-                        news |= lesson.news;
                         lessons.push((name.clone(), lesson));
                     }
                     Err(fault) => {
@@ -106,7 +107,11 @@ impl Quietus {
                     }
                 }
             }
-            if !news {
+            if told_apart {
+                let types = &self.instance.identities;
+                sought.retain(|identity| types.of(&identity.kind).one_per_person);
+            }
+            if *sought == before {
                 found.take(lessons);
                 return Ok(found);
             }

@@ -3,6 +3,7 @@
 use serde_json::json;
 use uuid::Uuid;
 
+use super::intake::{first_look, typed};
 use super::record::{IdentityCheck, Move, OpenRequest};
 use crate::app::recording::About;
 use crate::app::{Actor, AppError, Quietus};
@@ -54,7 +55,7 @@ impl Quietus {
         self.count_again(&mut request)?;
         let state = self.first_state(request.stored.asked, &request.record);
         let mut next = Move::to(&request.stored, state);
-        next.look_at = self.first_look(state, &request.record, now);
+        next.look_at = first_look(state, &request.record, now);
         let words = if state == RequestState::IdentityPending {
             "identity confirmed, but not surely enough"
         } else {
@@ -78,14 +79,25 @@ impl Quietus {
         let mut request = self.rights_request(id).await?;
         expect_state(&request, &[RequestState::Ambiguous])?;
         let further = self.identities_of(identities)?;
+        let types = &self.instance.identities;
+        if !further.iter().any(|one| types.of(&one.kind).one_per_person) {
+            return Err(AppError::Input(
+                "name an identity of which a person has one, such as a customer number: what was \
+                 given belongs to several persons"
+                    .to_owned(),
+            ));
+        }
         request.person()?;
         if let Some(person) = &mut request.person {
             person.given = further;
+            person.typed = typed(identities);
             person.learned.clear();
+            person.records.clear();
         }
         request.record.identity_types =
             request.person()?.given.iter().map(|identity| identity.kind.clone()).collect();
         request.record.needs = None;
+        request.record.told_apart = true;
         let mut next = Move::to(&request.stored, RequestState::Ready);
         next.look_at = Some(self.now());
         let evidence = self.record_change(&request, "told apart", actor, None)?;

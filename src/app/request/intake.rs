@@ -92,7 +92,8 @@ impl Quietus {
                 "the name that its source gives a request has 1 to {LONGEST_NAME} bytes"
             )));
         }
-        let person = Person { given, contact: asked.contact, ..Person::default() };
+        let typed = typed(&asked.identities);
+        let person = Person { given, typed, contact: asked.contact, ..Person::default() };
         let content_digest = self.content_digest(asked.asked, &person, &record)?;
         let (vault, wrapped_key) = self.new_request_key()?;
         let evidence = self.record_request(id, asked.asked, &record, &asked.actor, received_at)?;
@@ -104,7 +105,7 @@ impl Quietus {
             asked: asked.asked,
             state,
             received_at,
-            look_at: self.first_look(state, &record, now),
+            look_at: first_look(state, &record, now),
             body: serde_json::to_value(&record).map_err(|error| AppError::Unreadable {
                 what: "a request",
                 why: error.to_string(),
@@ -220,6 +221,7 @@ impl Quietus {
             ended: None,
             second_person: None,
             needs: None,
+            told_apart: false,
             not_covered: BTreeSet::new(),
             not_asked: BTreeSet::new(),
             kept: Vec::new(),
@@ -257,7 +259,7 @@ impl Quietus {
 
     /// Whether it is sure enough who asks.
     pub(super) fn is_assured(&self, asked: AskedRight, record: &RequestRecord) -> bool {
-        let wanted = assurance_for(asked, &self.instance.requests.assurance);
+        let wanted = assurance_for(asked, self.instance.requests.assurance);
         record.check.as_ref().is_some_and(|check| check.assurance >= wanted)
     }
 
@@ -281,19 +283,6 @@ impl Quietus {
             RequestState::CoolingOff
         } else {
             RequestState::Ready
-        }
-    }
-
-    pub(super) fn first_look(
-        &self,
-        state: RequestState,
-        record: &RequestRecord,
-        now: Timestamp,
-    ) -> Option<Timestamp> {
-        match state {
-            RequestState::CoolingOff => record.cooling_off_until,
-            RequestState::Ready => Some(now),
-            _ => None,
         }
     }
 
@@ -361,7 +350,7 @@ fn day_after(period: crate::domain::RetentionPeriod) -> jiff::civil::Date {
 }
 
 /// How sure one has to be of who asks for a right.
-fn assurance_for(asked: AskedRight, needed: &AssuranceNeeded) -> Assurance {
+fn assurance_for(asked: AskedRight, needed: AssuranceNeeded) -> Assurance {
     match asked {
         AskedRight::Erasure => needed.erase,
         AskedRight::Restriction => needed.restrict,
@@ -370,5 +359,29 @@ fn assurance_for(asked: AskedRight, needed: &AssuranceNeeded) -> Assurance {
         AskedRight::Access => needed.access,
         AskedRight::Rectification => needed.rectify,
         AskedRight::Portability => needed.portability,
+    }
+}
+
+/// Identities as they were typed, but for white space around them.
+pub(super) fn typed(identities: &[(String, String)]) -> BTreeSet<quietus_connectors::Identity> {
+    identities
+        .iter()
+        .map(|(kind, raw)| quietus_connectors::Identity {
+            kind: kind.clone(),
+            value: raw.trim().to_owned(),
+        })
+        .collect()
+}
+
+/// When the engine has to look at a request for the first time.
+pub(super) fn first_look(
+    state: RequestState,
+    record: &RequestRecord,
+    now: Timestamp,
+) -> Option<Timestamp> {
+    match state {
+        RequestState::CoolingOff => record.cooling_off_until,
+        RequestState::Ready => Some(now),
+        _ => None,
     }
 }

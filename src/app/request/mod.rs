@@ -15,7 +15,7 @@ mod letters;
 mod order;
 mod record;
 
-pub(crate) use answer::Asked;
+pub(crate) use answer::{Asked, stated_request};
 pub use decide::Refused;
 pub use delivery::OpenLetter;
 pub use intake::{TakeIn, Taken};

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use quietus_connectors::{Fault, SubjectRequest};
 
-use super::fan_out::action_of;
+use super::fan_out::{action_of, remember, scope_for};
 use super::find::{Found, Ground};
 use super::record::{Move, OpenRequest};
 use crate::app::circumstances::Circumstances;
@@ -48,7 +48,8 @@ impl Quietus {
         let third_party = ground.map.systems.get(system).and_then(|one| one.third_party.as_ref());
         let mut records = remembered_keys(&request);
         if third_party.is_none() {
-            let found = self.find_in(ground, &mut sought, system).await?;
+            let apart = request.record.told_apart;
+            let found = self.find_in(ground, &mut sought, system, apart).await?;
             for (place, keys) in &found.records {
                 records.entry(place.clone()).or_default().extend(keys.iter().cloned());
             }
@@ -57,7 +58,7 @@ impl Quietus {
         let acting = Acting::Everything;
         let basis = ground.basis(&acting, &self.zone);
         let circumstances = self.circumstances(basis).await?;
-        let scope = self.scope_for(&request, &sought, records);
+        let scope = scope_for(&request, &sought, records);
         let input = PlanInput { persons: Some(&scope), ..circumstances.input(basis) };
         let plan = compile(&input, system).map_err(|error| AppError::Input(error.to_string()))?;
         let persons = match third_party {
@@ -73,8 +74,9 @@ impl Quietus {
         ground: Ground<'_>,
         sought: &mut Sought,
         system: &SystemName,
+        told_apart: bool,
     ) -> Result<Found, AppError> {
-        let found = self.find_person(ground, sought, Some(system)).await?;
+        let found = self.find_person(ground, sought, Some(system), told_apart).await?;
         if let Some(fault) = found.not_asked.get(system) {
             return Err(AppError::System { system: system.to_string(), fault: fault.clone() });
         }
@@ -119,7 +121,7 @@ impl Quietus {
         for _ in 0..MOST_TRIES {
             let mut request = self.rights_request(request.stored.id).await?;
             let before = (request.person.clone(), request.record.kept.clone());
-            self.remember(&mut request, sought, found);
+            remember(&mut request, sought, found);
             if (&request.person, &request.record.kept) == (&before.0, &before.1) {
                 return Ok(());
             }

@@ -104,6 +104,10 @@ pub struct RequestRecord {
     /// Why a person has to look at it, without personal data.
     #[serde(default)]
     pub needs: Option<String>,
+    /// Somebody has said which of several persons is meant: from then on only identities count of
+    /// which a person has one.
+    #[serde(default)]
+    pub told_apart: bool,
     /// Systems that no known identity reaches, by name: they are not covered.
     #[serde(default)]
     pub not_covered: BTreeSet<String>,
@@ -161,6 +165,9 @@ impl RequestRecord {
 pub struct Person {
     /// What the person gave.
     pub given: BTreeSet<Identity>,
+    /// The same as it was typed: a system may hold just that spelling.
+    #[serde(default)]
+    pub typed: BTreeSet<Identity>,
     /// What systems knew beside.
     #[serde(default)]
     pub learned: BTreeSet<Identity>,

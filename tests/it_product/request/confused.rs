@@ -66,6 +66,23 @@ async fn two_persons_under_one_address_stop_until_somebody_says_who_is_meant() {
     let rows = person::everything(&company).await;
     assert!(rows.contains(&"3|shared@mail.example|Sally Shared|0".to_owned()), "{rows:?}");
     assert!(rows.contains(&"34|Sally asks".to_owned()), "{rows:?}");
+    assert!(
+        !rows.iter().any(|row| row.starts_with("4|")),
+        "and the one who was meant goes: {rows:?}"
+    );
+}
+
+/// A system may hold just the spelling that was typed, which is neither small nor large.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_address_is_found_as_it_was_typed() {
+    let company = person::company("").await;
+    let mixed = "UPDATE customers SET email = 'Alan@Mail.Example' WHERE id = 2";
+    company.database("shop").run(mixed).await;
+    person::brought(&company, "erasure", "email=Alan@Mail.Example\n").await;
+    company.quietus(&["run", "--once"]).await.expect(0);
+    let rows = person::everything(&company).await;
+    assert!(!rows.iter().any(|row| row.contains("Alan")), "{rows:?}");
+    assert!(!rows.iter().any(|row| row.starts_with("33|")), "{rows:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -139,7 +139,18 @@ async fn a_restriction_is_imposed_and_lifted() {
     assert_eq!(person::customers(&company).await[1], "2|alan@mail.example|Alan Example|1");
     let others = "SELECT id FROM customers WHERE restricted AND id <> 2";
     assert_eq!(company.database("shop").rows(others).await, Vec::<String>::new());
-    person::brought(&company, "lifting", "customer_id=2\n").await;
+    let lifting = person::brought(&company, "lifting", "customer_id=2\n").await;
+    company.quietus(&["run", "--once"]).await;
+    assert_eq!(
+        person::customers(&company).await[1],
+        "2|alan@mail.example|Alan Example|1",
+        "nothing is lifted before the person was told (GDPR article 18(3))"
+    );
+    let letters = company.quietus(&["letter", "list", &lifting]).await.expect(0);
+    let notice = letters.out.lines().find(|line| line.contains("lifting")).unwrap();
+    let notice = identifier_in(notice);
+    let how = ["--how", "hand", "--by", "Ada Example"];
+    company.quietus(&[&["letter", "delivered", &notice][..], &how].concat()).await.expect(0);
     company.quietus(&["run", "--once"]).await.expect(0);
     assert_eq!(person::customers(&company).await[1], "2|alan@mail.example|Alan Example|0");
 }

@@ -4,4 +4,5 @@
 mod confused;
 mod erased;
 mod hands;
+mod kept;
 mod person;
