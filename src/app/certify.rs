@@ -1,8 +1,6 @@
 //! From finished jobs to a certificate: sequence the evidence, state what became of every system,
 //! sign, write the certificate with its leaf while the case closes, publish and bundle.
 
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
 use quietus_connectors::{CollectionOutcome, SubjectAction};
 use serde_json::json;
@@ -18,6 +16,7 @@ use super::request::{Asked, stated_request};
 use super::statement::{SystemAccount, counts_of, statements};
 use super::{AppError, Quietus};
 use crate::domain::{CaseOutcome, Digest, LegalHold, SystemName};
+use crate::evidence::EvidenceKind;
 use crate::evidence::certificate::{
     self, CertificateClass, Issuer, IssuerRole, NotCovered, Predicate, STANDING_LIMITS, Scope,
     SignedCertificate, SubjectFile, Supersedes, Tool, Trigger,
@@ -25,7 +24,6 @@ use crate::evidence::certificate::{
 use crate::evidence::dsse::WireEnvelope;
 use crate::evidence::statement::{Count, EvidenceReference, SystemStatement};
 use crate::evidence::summary::{self, Overall};
-use crate::evidence::{EvidenceKind, export};
 use crate::plan::{Plan, StepStatus, SystemPlan};
 use crate::store::{Case, Detail, Job, JobKind, NewCertificate, OutboxEntry, Topic, TopicKind};
 
@@ -306,53 +304,6 @@ impl Quietus {
             statement_sha256: Digest::of(&earlier.statement),
             reason: if last { "final" } else { "tried-again" }.to_owned(),
         }))
-    }
-
-    /// The folder that an auditor receives, by file name.
-    ///
-    /// # Errors
-    /// Where there is no such certificate, its bundle is not ready, or it does not verify.
-    pub async fn export_certificate(
-        &self,
-        id: Uuid,
-    ) -> Result<BTreeMap<String, Vec<u8>>, AppError> {
-        self.export_folder(id, false).await
-    }
-
-    /// The folder that the person receives: with the opening by which they can show that the
-    /// certificate is about them.
-    ///
-    /// # Errors
-    /// As for an auditor, and where the certificate is about no person or the person is forgotten.
-    pub async fn export_for_person(&self, id: Uuid) -> Result<BTreeMap<String, Vec<u8>>, AppError> {
-        self.export_folder(id, true).await
-    }
-
-    async fn export_folder(
-        &self,
-        id: Uuid,
-        for_person: bool,
-    ) -> Result<BTreeMap<String, Vec<u8>>, AppError> {
-        let certificate = self.store.certificate(id).await?;
-        let certificate = certificate.ok_or_else(|| {
-            AppError::Input(format!(
-                "there is no certificate `{id}`: see `quietus certificate list`"
-            ))
-        })?;
-        let bundle = certificate.bundle.ok_or_else(|| {
-            AppError::Input(format!(
-                "certificate `{id}` is signed but not in the log yet: try again in a moment"
-            ))
-        })?;
-        let opening = if for_person {
-            Some(self.opening_of(id, certificate.summary.case_id).await?)
-        } else {
-            None
-        };
-        let root = self.keys.trusted_root()?;
-        let issuer = self.keys.issuer.public().to_pem();
-        export::export(&bundle, &root, issuer.as_bytes(), opening.as_deref())
-            .map_err(|error| AppError::Evidence(error.to_string()))
     }
 }
 

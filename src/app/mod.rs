@@ -16,6 +16,7 @@ pub mod done;
 pub mod event;
 pub mod evidence_log;
 pub mod explain;
+mod export;
 pub mod fire;
 pub mod forecast;
 pub mod hold;

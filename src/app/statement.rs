@@ -17,6 +17,7 @@ use super::account::{Ordered, VerificationOnRecord, counted_in, probed, says_som
 use super::done::{Done, RESTRICTION};
 use super::open_case::PlanOnRecord;
 use super::second_look::Part;
+use super::testimony::action_asked;
 use crate::datamap::{Role, System};
 use crate::domain::{CategoryName, CollectionName, JobState};
 use crate::evidence::statement::{
@@ -446,15 +447,6 @@ fn speaks(step: &Step) -> bool {
             | StepStatus::NotAsked
             | StepStatus::NotCovered { .. }
     )
-}
-
-/// What a person asked for, in the words of rules; lifting has none.
-fn action_asked(asked: SubjectAction) -> Option<Action> {
-    match asked {
-        SubjectAction::Erase => Some(Action::Erase),
-        SubjectAction::Restrict => Some(Action::Restrict),
-        SubjectAction::Lift => None,
-    }
 }
 
 /// Something stands in the way of one of the rules.

@@ -11,6 +11,7 @@ use crate::evidence::statement::{
     StatedSystem, StatedVerification, StatementOutcome, SystemKind, SystemStatement,
     VerificationFinding, VerificationType,
 };
+use crate::schedule::Action;
 
 impl SystemAccount<'_> {
     /// One statement for the third party as a whole.
@@ -159,5 +160,14 @@ impl SystemAccount<'_> {
             signature: proof.and_then(|proof| proof.signature.clone()),
             certificates: proof.and_then(|proof| proof.certificates.clone()),
         }
+    }
+}
+
+/// What a person asked for, in the words of rules; lifting has none.
+pub(super) fn action_asked(asked: SubjectAction) -> Option<Action> {
+    match asked {
+        SubjectAction::Erase => Some(Action::Erase),
+        SubjectAction::Restrict => Some(Action::Restrict),
+        SubjectAction::Lift => None,
     }
 }
