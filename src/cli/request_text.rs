@@ -199,7 +199,7 @@ fn job_words(job: &RequestJobFacts, zone: &TimeZone) -> String {
     let kept = job.kind == "retained";
     match job.state {
         JobState::Completed if job.verified => "done, and looked at once more".to_owned(),
-        JobState::Completed => "done".to_owned(),
+        JobState::Completed => "done, by their own word".to_owned(),
         JobState::Running => "at work".to_owned(),
         JobState::Waiting => {
             format!("has been asked; asked again on {}", moment(job.available_at, zone))

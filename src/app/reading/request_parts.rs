@@ -177,7 +177,9 @@ fn job_facts(job: Job, task: Option<Task>) -> RequestJobFacts {
         available_at: job.available_at,
         done: total.collections,
         said: said.collect(),
-        verified: job.state == JobState::Completed && job.verification.is_some(),
+        // Somebody's word is not a second look.
+        verified: job.state == JobState::Completed
+            && job.verification.is_some_and(|look| look["found"]["relied_upon"] != true),
         held_by_matters: job.hold_matters,
         last_fault: job.last_fault.filter(|_| job.state != JobState::Completed).map(Into::into),
         task: task.map(Into::into),

@@ -241,6 +241,9 @@ async fn a_task_is_done_by_one_person_and_confirmed_by_another() {
     assert_eq!(job.state, JobState::Completed, "{:?}", job.last_fault);
     let verification = job.verification.expect("what is relied upon");
     assert_eq!(verification["found"]["relied_upon"], true);
+    let page = product.read_request(request).await.unwrap().unwrap();
+    let by_hand = page.systems.iter().flat_map(|one| &one.jobs).find(|one| one.id == job.id);
+    assert!(by_hand.is_some_and(|one| !one.verified), "a word is no second look");
     let told = &job.done.expect("what was done")["current"]["testimonies"][0];
     assert_eq!((&told["grade"], &told["result"]), (&"told".into(), &"done".into()));
     assert_eq!(told["words"], "shredded, shelf 3");
