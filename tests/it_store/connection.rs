@@ -37,7 +37,11 @@ async fn a_cancelled_call_leaves_no_transaction_open(stage: Stage) {
     let lone = Store::open(&stage.url, OpenOptions { readers: 1, ..OpenOptions::default() });
     let lone = lone.await.unwrap();
     let (mut cut, mut answered) = (0, 0);
-    for round in 0..60 {
+    // On a busy machine most answers are there before anybody asks twice.
+    for round in 0..2_000 {
+        if round >= 60 && cut > 5 && answered > 5 {
+            break;
+        }
         match cut_off(lone.heartbeat(&mine, at(60)), round % 20).await {
             Some(answer) => {
                 answer.unwrap().unwrap();
