@@ -9,9 +9,8 @@ use async_trait::async_trait;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use quietus_connectors::{
-    Capabilities, Connector, Counts, Fault, FieldRef, Grade, Health, Order, Outcome, Progress,
-    Proof, Receipt, Record, RecordKey, Schema, SubjectRequest, SubjectResult, Testimony,
-    Verification,
+    Capabilities, Connector, Counts, Fault, Grade, Health, Order, Outcome, Progress, Proof,
+    Receipt, Schema, SubjectRequest, SubjectResult, Testimony, Verification,
 };
 use serde_json::json;
 use uuid::Uuid;
@@ -206,16 +205,6 @@ impl Connector for ByHand {
     /// Nobody can count what only a person sees.
     async fn preview(&self, _order: &Order) -> Result<Counts, Fault> {
         Ok(Counts::default())
-    }
-
-    async fn inspect(
-        &self,
-        _order: &Order,
-        _collection: &str,
-        _key: &RecordKey,
-        _fields: &[FieldRef],
-    ) -> Result<Option<Record>, Fault> {
-        Ok(None)
     }
 
     async fn execute(&self, order: &Order, _progress: &dyn Progress) -> Result<Receipt, Fault> {

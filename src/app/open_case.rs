@@ -59,6 +59,28 @@ impl PlanOnRecord {
     }
 }
 
+impl PlanOnRecord {
+    /// The text that is kept, with its digest.
+    pub(crate) fn document(&self) -> Result<PlannedDocument, AppError> {
+        let text = serde_json::to_string(self)
+            .map_err(|error| AppError::Unreadable { what: "a plan", why: error.to_string() })?;
+        Ok(PlannedDocument { digest: Digest::of(text.as_bytes()), text })
+    }
+}
+
+impl From<CountedPlan> for PlanOnRecord {
+    fn from(counted: CountedPlan) -> Self {
+        let faults = counted.faults.into_iter();
+        Self {
+            plan: counted.plan,
+            counts: counted.counts,
+            uncounted: faults.map(|(system, fault)| (system, fault.to_string())).collect(),
+            exceeded: counted.exceeded,
+            told_until: Some(counted.told_until),
+        }
+    }
+}
+
 /// Why and for what a case is opened.
 pub struct Opening<'a> {
     /// What caused it.
@@ -160,24 +182,13 @@ impl Quietus {
         &self,
         case: Uuid,
         opening: Opening<'_>,
-        counted: CountedPlan,
+        mut counted: CountedPlan,
     ) -> Result<NewCase, AppError> {
         let now = self.now();
-        let CountedPlan { mut plan, counts, faults, exceeded, holds_version, told_until } = counted;
-        let marks = self.marks(&mut plan, &opening, now)?;
-        let on_record = PlanOnRecord {
-            uncounted: faults
-                .iter()
-                .map(|(system, fault)| (system.clone(), fault.to_string()))
-                .collect(),
-            plan,
-            counts,
-            exceeded,
-            told_until: Some(told_until),
-        };
-        let text = serde_json::to_string(&on_record)
-            .map_err(|error| AppError::Unreadable { what: "a plan", why: error.to_string() })?;
-        let plan = PlannedDocument { digest: Digest::of(text.as_bytes()), text };
+        let holds_version = counted.holds_version;
+        let marks = self.marks(&mut counted.plan, &opening, now)?;
+        let on_record = PlanOnRecord::from(counted);
+        let plan = on_record.document()?;
         let blocked = (!on_record.exceeded.is_empty()).then_some(BlockedReason::Cap);
         let circumstances = JobCircumstances {
             acting: opening.acting,

@@ -17,3 +17,4 @@ pub use address::is_public;
 pub use call::{Call, Effect, Method};
 pub use client::{Limits, Outbound, OutboundSettings};
 pub use reply::Reply;
+pub(crate) use trust::machine_roots;

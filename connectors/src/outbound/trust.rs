@@ -10,7 +10,7 @@ use rustls::{ClientConfig, RootCertStore};
 use crate::receipt::Fault;
 
 /// A machine without certificates of its own (a slim container) gets Mozilla's list.
-fn roots() -> RootCertStore {
+pub(crate) fn machine_roots() -> &'static RootCertStore {
     static ROOTS: OnceLock<RootCertStore> = OnceLock::new();
     let read = || {
         let mut roots = RootCertStore::empty();
@@ -21,7 +21,7 @@ fn roots() -> RootCertStore {
         }
         roots
     };
-    ROOTS.get_or_init(read).clone()
+    ROOTS.get_or_init(read)
 }
 
 /// Configuration of TLS.
@@ -35,7 +35,7 @@ pub(super) fn client_config(system: &str, trust: Option<&str>) -> Result<ClientC
              certificate as PEM"
         ),
     };
-    let mut roots = roots();
+    let mut roots = machine_roots().clone();
     if let Some(trust) = trust {
         let mut added = 0;
         for certificate in CertificateDer::pem_slice_iter(trust.as_bytes()) {

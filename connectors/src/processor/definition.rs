@@ -307,6 +307,21 @@ pub enum Several {
     All,
 }
 
+impl Request {
+    /// Pages that it reads at most.
+    pub fn most_pages(&self) -> u32 {
+        match &self.pages {
+            None => 1,
+            Some(
+                Pages::Cursor { most, .. }
+                | Pages::LastRecord { most, .. }
+                | Pages::Link { most, .. }
+                | Pages::Offset { most, .. },
+            ) => *most,
+        }
+    }
+}
+
 /// How the next page is asked for. Every form is bounded by `most` pages.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]

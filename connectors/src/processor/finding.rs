@@ -189,7 +189,7 @@ impl Processor {
                 Next::Turn(turn) => filling.turn = turn,
                 Next::Link(address) => link = Some(address),
             }
-            if page >= most_pages(request) || handles.len() > MOST_RECORDS {
+            if page >= request.most_pages() || handles.len() > MOST_RECORDS {
                 return Err(Stop::Refused(format!(
                     "more than {page} pages answer to the person's `{}`: nothing was done, name \
                      the records that are theirs by their own id",
@@ -295,17 +295,5 @@ fn next_page(request: &Request, document: &Value, records: &[Value], page: u32) 
             let skip = (u64::from(page) * u64::from(*size)).to_string();
             Next::Turn(Turn { query: Some((query.clone(), skip)), json: None })
         }
-    }
-}
-
-fn most_pages(request: &Request) -> u32 {
-    match &request.pages {
-        None => 1,
-        Some(
-            Pages::Cursor { most, .. }
-            | Pages::LastRecord { most, .. }
-            | Pages::Link { most, .. }
-            | Pages::Offset { most, .. },
-        ) => *most,
     }
 }

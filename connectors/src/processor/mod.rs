@@ -34,13 +34,11 @@ pub use own_messages::{signature, signing_key};
 
 use crate::connector::{Connector, Progress};
 use crate::kinds::{Now, ProcessorSettings};
-use crate::order::{Order, RecordKey};
+use crate::order::Order;
 use crate::outbound::Effect;
-use crate::predicate::FieldRef;
 use crate::receipt::{Counts, Fault, Health, ProbeCount, Receipt, Verification};
 use crate::schema::{Capabilities, Schema};
 use crate::subject::SubjectRequest;
-use crate::value::Record;
 
 use self::answers::read;
 use self::definition::Meaning;
@@ -186,16 +184,6 @@ impl Connector for Processor {
         }
         counts.collections.push(count);
         Ok(counts)
-    }
-
-    async fn inspect(
-        &self,
-        _order: &Order,
-        _collection: &str,
-        _key: &RecordKey,
-        _fields: &[FieldRef],
-    ) -> Result<Option<Record>, Fault> {
-        Ok(None)
     }
 
     async fn execute(&self, order: &Order, progress: &dyn Progress) -> Result<Receipt, Fault> {

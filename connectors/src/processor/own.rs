@@ -20,15 +20,13 @@ use super::persons;
 use super::telling::{Tally, Verdict};
 use crate::connector::{Connector, Direction, Progress, ProgressReport};
 use crate::kinds::{Now, ProcessorSettings};
-use crate::order::{Order, RecordKey};
+use crate::order::Order;
 use crate::outbound::{Call, Effect, Limits, Outbound, OutboundSettings, Reply};
-use crate::predicate::FieldRef;
 use crate::receipt::{
     Counts, Fault, Health, ProbeCount, Receipt, RefusalKind, Survivor, Verification,
 };
 use crate::schema::{Capabilities, Schema};
 use crate::subject::{Grade, Subject, SubjectAction, SubjectRequest, SubjectResult};
-use crate::value::Record;
 
 /// Most characters of the connector's own words.
 const MOST_WORDS: usize = 200;
@@ -384,16 +382,6 @@ impl Connector for Own {
         }
         counts.collections.push(count);
         Ok(counts)
-    }
-
-    async fn inspect(
-        &self,
-        _order: &Order,
-        _collection: &str,
-        _key: &RecordKey,
-        _fields: &[FieldRef],
-    ) -> Result<Option<Record>, Fault> {
-        Ok(None)
     }
 
     async fn execute(&self, order: &Order, progress: &dyn Progress) -> Result<Receipt, Fault> {

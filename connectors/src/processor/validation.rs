@@ -272,15 +272,7 @@ fn parts_of_role(place: &str, one: &Request, role: Role) -> Result<(), String> {
     if one.items.is_some() && one.most.is_none() {
         return Err(format!("`{place}.items` is for batches: write `most` as well"));
     }
-    let most = match &one.pages {
-        Some(
-            Pages::Cursor { most, .. }
-            | Pages::LastRecord { most, .. }
-            | Pages::Link { most, .. }
-            | Pages::Offset { most, .. },
-        ) => *most,
-        None => 1,
-    };
+    let most = one.most_pages();
     if most == 0 || most > 1_000 || one.most.is_some_and(|most| most == 0 || most > 10_000) {
         return Err(format!("`{place}` has a `most` that is 0 or too large"));
     }

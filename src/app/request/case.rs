@@ -10,10 +10,10 @@ use crate::app::forecast::CountedPlan;
 use crate::app::open_case::{PlanOnRecord, planned_records};
 use crate::app::recording::About;
 use crate::app::{Actor, AppError, Quietus};
-use crate::domain::{CaseState, Digest};
+use crate::domain::CaseState;
 use crate::evidence::EvidenceKind;
 use crate::plan::SystemPlan;
-use crate::store::{CaseCause, JobKind, NewCase, NewJob, PlannedDocument, RequestChange};
+use crate::store::{CaseCause, JobKind, NewCase, NewJob, RequestChange};
 
 /// Attempts that a database gets before a person is asked.
 const ATTEMPTS: u32 = 8;
@@ -38,21 +38,9 @@ impl Quietus {
         opening: PersonOpening,
         counted: CountedPlan,
     ) -> Result<NewCase, AppError> {
-        let CountedPlan { plan, counts, faults, holds_version, told_until, .. } = counted;
-        let moment = plan.moment;
-        let on_record = PlanOnRecord {
-            uncounted: faults
-                .iter()
-                .map(|(system, fault)| (system.clone(), fault.to_string()))
-                .collect(),
-            plan,
-            counts,
-            exceeded: Vec::new(),
-            told_until: Some(told_until),
-        };
-        let text = serde_json::to_string(&on_record)
-            .map_err(|error| AppError::Unreadable { what: "a plan", why: error.to_string() })?;
-        let plan = PlannedDocument { digest: Digest::of(text.as_bytes()), text };
+        let (moment, holds_version) = (counted.plan.moment, counted.holds_version);
+        let on_record = PlanOnRecord::from(counted);
+        let plan = on_record.document()?;
         let jobs = on_record
             .plan
             .systems

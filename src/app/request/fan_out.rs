@@ -179,11 +179,7 @@ pub(crate) fn remember(request: &mut OpenRequest, sought: &Sought, found: &Found
             .entry(collection.to_string())
             .or_default();
         // Keys of records whose own fields are gone by now must not be lost.
-        for key in keys {
-            if !kept.contains(key) {
-                kept.push(key.clone());
-            }
-        }
+        kept.extend(keys.iter().cloned());
     }
 }
 

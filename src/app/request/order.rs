@@ -144,7 +144,7 @@ fn remembered_keys(request: &OpenRequest) -> RecordKeys {
         let Ok(system) = SystemName::parse(system) else { continue };
         for (collection, entries) in collections {
             let Ok(name) = CollectionName::parse(collection) else { continue };
-            keys.insert((system.clone(), name), entries.iter().cloned().collect());
+            keys.insert((system.clone(), name), entries.clone());
         }
     }
     keys

@@ -173,7 +173,7 @@ pub struct Person {
     pub learned: BTreeSet<Identity>,
     /// Keys of the person's records that nothing else names, by system and collection.
     #[serde(default)]
-    pub records: BTreeMap<String, BTreeMap<String, Vec<Vec<Value>>>>,
+    pub records: BTreeMap<String, BTreeMap<String, BTreeSet<Vec<Value>>>>,
     /// Where letters go.
     #[serde(default)]
     pub contact: Option<String>,

@@ -14,11 +14,9 @@ use crate::connector::{Connector, Progress};
 use crate::kinds::ProcessorSettings;
 use crate::opendsr::protocol::{Discovery, RequestType};
 use crate::opendsr::signature::SigningCertificates;
-use crate::order::{Order, RecordKey};
-use crate::predicate::FieldRef;
+use crate::order::Order;
 use crate::receipt::{Counts, Fault, Health, Receipt, Verification};
 use crate::schema::{Capabilities, Schema};
-use crate::value::Record;
 
 /// A processor that speaks OpenDSR.
 pub struct Client {
@@ -150,16 +148,6 @@ impl Connector for Client {
     async fn preview(&self, order: &Order) -> Result<Counts, Fault> {
         let discovery = self.exchange.discovery(false).await?;
         Ok(Counts { refusals: self.findings(&discovery, order), ..Counts::default() })
-    }
-
-    async fn inspect(
-        &self,
-        _order: &Order,
-        _collection: &str,
-        _key: &RecordKey,
-        _fields: &[FieldRef],
-    ) -> Result<Option<Record>, Fault> {
-        Ok(None)
     }
 
     async fn execute(&self, order: &Order, progress: &dyn Progress) -> Result<Receipt, Fault> {

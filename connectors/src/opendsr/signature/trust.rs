@@ -1,13 +1,13 @@
 //! The authorities that may vouch for a processor's certificate.
 
 use std::fmt;
-use std::sync::OnceLock;
 
 use rustls::RootCertStore;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, TrustAnchor};
 
 use super::faults::CertificateFault;
+use crate::outbound::machine_roots;
 
 /// Authorities that are trusted.
 #[derive(Clone)]
@@ -56,16 +56,4 @@ fn add(roots: &mut RootCertStore, pem: &str) -> Result<(), CertificateFault> {
         roots.add(certificate).map_err(|_| CertificateFault::Unreadable)?;
     }
     if roots.len() == before { Err(CertificateFault::Unreadable) } else { Ok(()) }
-}
-
-fn machine_roots() -> &'static RootCertStore {
-    static ROOTS: OnceLock<RootCertStore> = OnceLock::new();
-    ROOTS.get_or_init(|| {
-        let mut roots = RootCertStore::empty();
-        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        if roots.is_empty() {
-            roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
-        }
-        roots
-    })
 }
