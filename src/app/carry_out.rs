@@ -65,6 +65,8 @@ pub(crate) struct Attempt<'a> {
     pub(crate) case: Case,
     pub(crate) tenure: Tenure,
     pub(crate) done: Done,
+    /// Since when this worker has it.
+    pub(crate) claimed_at: jiff::Timestamp,
 }
 
 impl Quietus {
@@ -78,9 +80,10 @@ impl Quietus {
         worker: &str,
         stop: &CancellationToken,
     ) -> Result<Option<Uuid>, AppError> {
+        let claimed_at = self.now();
         let claim = Claim {
             worker: worker.to_owned(),
-            now: self.now(),
+            now: claimed_at,
             lease_until: self.lease_until(),
             limit: 1,
         };
@@ -99,7 +102,7 @@ impl Quietus {
             })?,
             None => Done::default(),
         };
-        let attempt = Attempt { claimed: &claimed, case, tenure, done };
+        let attempt = Attempt { claimed: &claimed, case, tenure, done, claimed_at };
         let ending = self.attempt(&attempt, stop).await?;
         self.settle_attempt(&attempt, ending).await?;
         self.crash.reach(CrashPoint::Settled);

@@ -23,6 +23,7 @@ pub mod hold;
 pub mod keys;
 mod marking;
 pub mod open_case;
+pub mod opendsr;
 pub mod opening;
 pub mod pause;
 pub mod posting;
@@ -45,7 +46,7 @@ pub mod vault;
 pub mod waiting;
 pub mod wake;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -88,6 +89,8 @@ pub struct Quietus {
     pub(crate) lease: std::time::Duration,
     pub(crate) crash: CrashPlan,
     pub(crate) wake: wake::Wake,
+    pub(crate) desk: OnceLock<Arc<opendsr::Desk>>,
+    pub(crate) callers: opendsr::Callers,
 }
 
 /// Why a use case could not be carried out. No message holds personal data.

@@ -45,6 +45,7 @@ impl Quietus {
         }
         let evidence = self.evidence_of(attempt, &ending)?;
         let completed = matches!(ending.settlement, Settlement::Completed { .. });
+        let calls_back = self.note_who_calls_back(job, &ending.settlement).await?;
         let settled = self
             .store
             .settle(Settle {
@@ -58,6 +59,9 @@ impl Quietus {
             job = %job.id, system = %job.system, attempt = job.attempt, settled, words = %ending.words,
             "attempt ended"
         );
+        if settled && calls_back {
+            self.store.wake_told(job.id, attempt.claimed_at, self.now()).await?;
+        }
         if settled && completed {
             self.forget(&job.system, job.id, ending.done.rounds.len() + 1).await;
         }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use quietus_connectors::opendsr::Client;
 use quietus_connectors::{Connector, ProcessorSettings, Settings};
 use secrecy::ExposeSecret as _;
 
@@ -63,6 +64,24 @@ impl Quietus {
         system: &System,
         third_party: &ThirdParty,
     ) -> Result<Box<dyn Connector>, AppError> {
+        let settings = self.processor_settings(system, third_party)?;
+        quietus_connectors::open_processor(&system.kind, settings)
+            .map_err(|fault| AppError::System { system: system.name.to_string(), fault })
+    }
+
+    /// The client of a processor that speaks `OpenDSR`, for what it calls back.
+    pub(super) fn opendsr_client(&self, system: &System) -> Result<Client, AppError> {
+        let misfit = || AppError::Input(format!("system `{}` is no third party", system.name));
+        let third_party = system.third_party.as_ref().ok_or_else(misfit)?;
+        Client::new(self.processor_settings(system, third_party)?)
+            .map_err(|fault| AppError::System { system: system.name.to_string(), fault })
+    }
+
+    fn processor_settings(
+        &self,
+        system: &System,
+        third_party: &ThirdParty,
+    ) -> Result<ProcessorSettings, AppError> {
         let folder = &self.instance.folder;
         let secret = |reference: &crate::datamap::SecretReference| {
             reference.resolve(folder).map_err(|error| AppError::Secret(error.to_string()))
@@ -89,7 +108,7 @@ impl Quietus {
             ),
         };
         let clock = Arc::clone(&self.clock);
-        let settings = ProcessorSettings {
+        Ok(ProcessorSettings {
             system: system.name.to_string(),
             address: address.map(|address| address.expose_secret().to_owned()),
             definition,
@@ -97,8 +116,6 @@ impl Quietus {
             private_hosts: third_party.private_hosts.clone(),
             trust: third_party.trust.as_deref().map(read).transpose()?,
             now: Arc::new(move || clock.now()),
-        };
-        quietus_connectors::open_processor(&system.kind, settings)
-            .map_err(|fault| AppError::System { system: system.name.to_string(), fault })
+        })
     }
 }

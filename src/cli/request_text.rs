@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::opening::{BAD, DIM, GOOD, STRONG, WARN, number};
+use crate::app::opendsr::CallbackFacts;
 use crate::app::reading::request_parts::{KeptFacts, LetterFacts, RequestJobFacts};
 use crate::app::reading::requests::{ClockFacts, RequestFacts, RequestPage, Standing};
 use crate::app::request::{Decided, Requester};
@@ -32,6 +33,7 @@ pub fn page_text(page: &RequestPage, zone: &TimeZone) -> String {
         }
     }
     letters(&mut text, &page.letters, zone);
+    callbacks(&mut text, &page.callbacks, zone);
     next(&mut text, page, zone);
     text
 }
@@ -294,6 +296,23 @@ fn letters(text: &mut String, letters: &[LetterFacts], zone: &TimeZone) {
         let (kind, to, language) = (letter.kind, &letter.recipient, &letter.language);
         let written = day(letter.written_at, zone);
         line(text, 1, &format!("{kind} to {to} ({language}), written on {written}; {delivered}"));
+    }
+}
+
+/// Calls to the controller who brought it.
+fn callbacks(text: &mut String, callbacks: &[CallbackFacts], zone: &TimeZone) {
+    if callbacks.is_empty() {
+        return;
+    }
+    line(text, 0, &format!("{STRONG}callbacks{STRONG:#}"));
+    for one in callbacks {
+        let host = one.host.as_deref().unwrap_or("an address that is none");
+        let next =
+            one.next_at.map_or_else(String::new, |at| format!(", next {}", moment(at, zone)));
+        let fault = one.last_fault.as_ref().map_or_else(String::new, |it| format!(": {it}"));
+        let (status, state, attempts) = (one.status, one.state.replace('_', " "), one.attempts);
+        let tried = format!("{state} after {attempts} attempt(s)");
+        line(text, 1, &format!("{status} to {host}: {tried}{next}{fault}"));
     }
 }
 

@@ -10,6 +10,7 @@ use super::instance::{self, Instance};
 use super::leaf::Words;
 use super::letters;
 use super::map;
+use super::opendsr;
 use super::problem::{At, Place, Problem, Problems, Severity};
 use super::read::{Read, Reader};
 use super::requests;
@@ -87,6 +88,7 @@ pub fn load(path: &Path) -> Result<Loaded, Problems> {
     map::third_party::check_files(&drafts, &files.folder, problems);
     if whole.systems {
         requests::check_identities(&document, &drafts, problems);
+        opendsr::check_identities(&document, &drafts, problems);
     }
     if let Some(instance) = &mut instance {
         let country = instance.controller.country.clone();

@@ -116,6 +116,9 @@ mod broken;
 #[path = "third_party_tests.rs"]
 mod third_party;
 
+#[path = "opendsr_tests.rs"]
+mod opendsr;
+
 /// One mistake in the starting folder, and the one thing that is said of it.
 #[track_caller]
 fn says(file: &str, from: &str, to: &str, expected: &str) {

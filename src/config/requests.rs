@@ -58,7 +58,7 @@ impl Default for AssuranceNeeded {
 }
 
 /// A period that is written in this file.
-fn days(days: u16) -> RetentionPeriod {
+pub(super) fn days(days: u16) -> RetentionPeriod {
     let text = format!("P{days}D");
     #[expect(clippy::expect_used, reason = "digits between `P` and `D` are a period")]
     RetentionPeriod::parse(&text).expect("days are a period")
@@ -159,7 +159,7 @@ pub(super) fn identity_types(
 }
 
 /// Identity types that fields have, each with whether it is the key of a collection.
-fn mapped(drafts: &[SystemDraft<'_>]) -> BTreeMap<String, bool> {
+pub(super) fn mapped(drafts: &[SystemDraft<'_>]) -> BTreeMap<String, bool> {
     let mut mapped: BTreeMap<String, bool> = BTreeMap::new();
     for collection in drafts.iter().flat_map(|draft| draft.model.collections.values()) {
         for field in collection.fields.values() {

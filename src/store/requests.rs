@@ -11,6 +11,7 @@ use uuid::Uuid;
 use super::connection::{Store, Tx};
 use super::error::StoreError;
 use super::evidence::{self, OutboxEntry};
+use super::opendsr::{self, NewOpendsrRequest};
 use super::statement::{Row, Sql, args, json};
 use crate::domain::{AskedRight, Digest, RequestOutcome, RequestState};
 
@@ -265,6 +266,31 @@ impl Store {
         now: Timestamp,
         evidence: Vec<OutboxEntry>,
     ) -> Result<TakenIn, StoreError> {
+        let compared = request.tags.clone();
+        self.take_in(request, None, compared, (now, evidence)).await
+    }
+
+    /// Writes a request that another controller brings, unless it has brought it before or its same
+    /// request for the same identities is under way. What others have under way is not its matter.
+    pub async fn take_in_opendsr_request(
+        &self,
+        mut request: NewRequest,
+        brought: NewOpendsrRequest,
+        now: Timestamp,
+        evidence: Vec<OutboxEntry>,
+    ) -> Result<TakenIn, StoreError> {
+        let mark = brought.mark.0.to_vec();
+        request.tags.push(mark.clone());
+        self.take_in(request, Some(brought), vec![mark], (now, evidence)).await
+    }
+
+    async fn take_in(
+        &self,
+        request: NewRequest,
+        brought: Option<NewOpendsrRequest>,
+        compared: Vec<Vec<u8>>,
+        (now, evidence): (Timestamp, Vec<OutboxEntry>),
+    ) -> Result<TakenIn, StoreError> {
         let mut tx = self.begin().await?;
         let name = args![request.source.as_str(), request.external_id.as_str()];
         if let Some(row) = tx.read_one(BY_NAME, name).await? {
@@ -276,8 +302,8 @@ impl Store {
                 TakenIn::Differs
             });
         }
-        for tag in &request.tags {
-            let values = args![tag.clone(), request.asked.as_str()];
+        for tag in compared {
+            let values = args![tag, request.asked.as_str()];
             if let Some(row) = tx.read_one(UNDER_WAY, values).await? {
                 let earlier = row.get("id")?;
                 tx.rollback().await?;
@@ -306,6 +332,9 @@ impl Store {
         }
         for tag in request.tags {
             tx.execute(TAG, args![request.id, tag]).await?;
+        }
+        if let Some(brought) = brought {
+            opendsr::insert(&mut tx, request.id, brought).await?;
         }
         evidence::append(&mut tx, evidence, now).await?;
         tx.commit().await?;

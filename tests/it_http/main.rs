@@ -7,6 +7,7 @@ mod bodies;
 mod doors;
 mod house;
 mod ledger;
+mod opendsr;
 mod people;
 mod requests;
 mod walkthrough;

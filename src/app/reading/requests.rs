@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::cases::CaseFacts;
 use super::request_parts::{KeptFacts, LetterFacts, NotCoveredFacts, SystemFacts};
 use super::{cut, page_size};
+use crate::app::opendsr::CallbackFacts;
 use crate::app::request::{Decided, IdentityCheck, RequestRecord, Requester};
 use crate::app::{AppError, Quietus};
 use crate::domain::{AskedRight, CategoryName, RequestOutcome, RequestState};
@@ -128,6 +129,8 @@ pub struct RequestPage {
     pub not_asked: Vec<String>,
     /// Letters that were written.
     pub letters: Vec<LetterFacts>,
+    /// Calls by which another controller, who brought the request, is told of its state.
+    pub callbacks: Vec<CallbackFacts>,
     /// The certificate in force.
     pub certificate: Option<Uuid>,
 }
@@ -197,6 +200,7 @@ impl Quietus {
             not_covered: super::request_parts::not_covered(&record, case.as_ref())?,
             not_asked: record.not_asked.into_iter().collect(),
             letters: letters.into_iter().map(Into::into).collect(),
+            callbacks: self.callback_facts(id).await?,
             certificate: certificate.map(|certificate| certificate.summary.id),
             case: case.as_ref().map(Into::into),
             facts,

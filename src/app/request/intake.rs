@@ -10,10 +10,12 @@ use super::record::{IdentityCheck, OpenRequest, Person, RequestRecord, Requester
 use crate::app::recording::About;
 use crate::app::{Actor, AppError, Quietus};
 use crate::config::AssuranceNeeded;
-use crate::domain::{AskedRight, Assurance, CategoryName, Digest, RequestState, normalise};
+use crate::domain::{
+    AskedRight, Assurance, CategoryName, Digest, RequestState, RetentionPeriod, Rounding, normalise,
+};
 use crate::evidence::EvidenceKind;
 use crate::rights::{ClockStop, Deadlines, Extended, Promise, WorkingCalendar, deadlines};
-use crate::store::{NewRequest, TakenIn};
+use crate::store::{NewOpendsrRequest, NewRequest, TakenIn};
 
 /// The controller's own door, in contrast to those of others who bring requests.
 pub const OWN_DOOR: &str = "controller";
@@ -54,6 +56,14 @@ pub struct TakeIn {
     pub actor: Actor,
 }
 
+/// What a request of another controller brings along.
+pub(crate) struct OnBehalf {
+    /// What is written with it; when it is expected to be over is counted as it is taken in.
+    pub(crate) brought: NewOpendsrRequest,
+    /// How long it can be cancelled; `None` is not at all.
+    pub(crate) cooling_off: Option<RetentionPeriod>,
+}
+
 /// What became of it.
 #[derive(Debug, Clone)]
 pub enum Taken {
@@ -72,6 +82,15 @@ impl Quietus {
     /// Where it names nobody, an identity type that no system knows, an unknown law or category, a
     /// moment in the future, or another request under the same name.
     pub async fn take_in(&self, asked: TakeIn) -> Result<Taken, AppError> {
+        self.take_in_through(asked, None).await
+    }
+
+    /// Takes a request in that the person, or another controller on behalf of a person, brings.
+    pub(crate) async fn take_in_through(
+        &self,
+        asked: TakeIn,
+        on_behalf: Option<OnBehalf>,
+    ) -> Result<Taken, AppError> {
         let now = self.now();
         let received_at = asked.received_at.unwrap_or(now);
         if received_at > now {
@@ -83,6 +102,7 @@ impl Quietus {
         self.check_categories(asked.categories.as_ref())?;
         let regime = asked.regime.clone().unwrap_or_else(|| self.instance.requests.regime.clone());
         let record = self.first_record(&asked, &given, regime, received_at)?;
+        let record = self.with_cooling_off_of(on_behalf.as_ref(), record);
         let state = self.first_state(asked.asked, &record);
         let id = self.ids.new_id();
         let source = asked.source.unwrap_or_else(|| OWN_DOOR.to_owned());
@@ -114,7 +134,15 @@ impl Quietus {
             wrapped_key,
             tags: self.tags_of(&person),
         };
-        match self.store.take_in_request(new_request, now, vec![evidence]).await? {
+        let taken = match on_behalf {
+            None => self.store.take_in_request(new_request, now, vec![evidence]).await?,
+            Some(OnBehalf { mut brought, .. }) => {
+                brought.expected_at = self.expected_at(&record.deadlines);
+                let evidence = vec![evidence];
+                self.store.take_in_opendsr_request(new_request, brought, now, evidence).await?
+            }
+        };
+        match taken {
             TakenIn::New => {
                 self.wake.up();
                 self.write_due_letters(id).await;
@@ -129,6 +157,20 @@ impl Quietus {
                 "`{source}` has brought another request under the name `{external_id}`: a request is never changed afterwards; take it back and bring a new one"
             ))),
         }
+    }
+
+    /// What another controller brings cools off as the desk has it.
+    fn with_cooling_off_of(
+        &self,
+        on_behalf: Option<&OnBehalf>,
+        mut record: RequestRecord,
+    ) -> RequestRecord {
+        if let (Some(other), Some(check)) = (on_behalf, &record.check) {
+            let until =
+                |period: RetentionPeriod| period.due_at(check.at, Rounding::None, &self.zone);
+            record.cooling_off_until = other.cooling_off.map(until);
+        }
+        record
     }
 
     /// Identities in the one form of their types; refuses types that no system knows.
