@@ -97,6 +97,7 @@ impl Quietus {
             private_hosts: third_party.private_hosts.clone(),
             trust: third_party.trust.as_deref().map(read).transpose()?,
             now: Arc::new(move || clock.now()),
+            tokens: Some(self.token_keeper(system.name.as_str())),
         };
         quietus_connectors::open_processor(&system.kind, settings)
             .map_err(|fault| AppError::System { system: system.name.to_string(), fault })

@@ -180,6 +180,7 @@ pub fn settings(host: &str, definition: &str, parameters: &[(&str, &str)]) -> Pr
         private_hosts: vec![host.to_owned()],
         trust: None,
         now: Arc::new(now),
+        tokens: None,
     }
 }
 

@@ -10,4 +10,5 @@ mod language;
 mod lifecycle;
 mod line;
 mod own;
+mod tokens;
 mod vendors;
