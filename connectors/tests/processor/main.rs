@@ -6,6 +6,7 @@
 mod credentials;
 mod definitions;
 mod exchange;
+mod fit;
 mod language;
 mod lifecycle;
 mod line;
