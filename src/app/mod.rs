@@ -10,6 +10,7 @@ pub mod brought;
 mod by_hand;
 pub mod carry_out;
 pub mod certify;
+pub mod check_up;
 pub mod circumstances;
 pub mod crash;
 pub mod done;

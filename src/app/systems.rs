@@ -1,7 +1,6 @@
 //! Opening connectors to the systems of the data map.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use quietus_connectors::{Connector, Fault, ProcessorSettings, Settings};
 use secrecy::ExposeSecret as _;
@@ -113,7 +112,6 @@ impl Quietus {
                 AppError::Input(format!("`{}` cannot be read: {}", path.display(), error.kind()))
             })
         };
-        let clock = Arc::clone(&self.clock);
         let settings = ProcessorSettings {
             system: system.name.to_string(),
             address: address.map(|address| address.expose_secret().to_owned()),
@@ -121,7 +119,7 @@ impl Quietus {
             parameters,
             private_hosts: third_party.private_hosts.clone(),
             trust: third_party.trust.as_deref().map(read).transpose()?,
-            now: Arc::new(move || clock.now()),
+            now: self.time(),
             tokens: Some(self.token_keeper(system.name.as_str())),
         };
         quietus_connectors::open_processor(&system.kind, settings)
