@@ -5,6 +5,7 @@
 
 mod credentials;
 mod definitions;
+mod described;
 mod exchange;
 mod fit;
 mod language;
