@@ -24,6 +24,7 @@ pub(super) fn scope(action: SubjectAction, identities: &[(&str, &[&str])]) -> Pe
         identities: identities.iter().map(of).collect(),
         categories: None,
         records: BTreeMap::new(),
+        incomplete: false,
     }
 }
 
