@@ -25,6 +25,7 @@ pub mod migrations;
 pub mod opendsr;
 pub mod opendsr_asked;
 pub mod pauses;
+pub mod renewed_tokens;
 pub mod requests;
 pub mod schedules;
 pub mod settlement;
@@ -85,6 +86,7 @@ pub fn statements() -> Vec<(&'static str, Sql)> {
         opendsr::STATEMENTS,
         opendsr_asked::STATEMENTS,
         pauses::STATEMENTS,
+        renewed_tokens::STATEMENTS,
         requests::STATEMENTS,
         schedules::STATEMENTS,
         settlement::STATEMENTS,

@@ -34,6 +34,7 @@ mod holds;
 mod letters;
 mod log;
 mod opendsr;
+mod renewed_tokens;
 mod requests;
 mod schedules;
 mod schema;

@@ -154,7 +154,8 @@ async fn a_callback_is_heard_once_and_wakes_a_job_that_waits(stage: Stage) {
     let early = heard(id, OpendsrStatus::InProgress);
     let evidence = vec![entry(Some(case), Some(job))];
     assert!(stage.store.callback_heard(early.clone(), at(5), evidence).await.unwrap());
-    let settlement = Settlement::Waiting { ask_at: at(5000), reference: "{}".to_owned() };
+    let settlement =
+        Settlement::Waiting { ask_at: at(5000), reference: "{}".to_owned(), overdue: None };
     let settle = Settle { tenure: tenure(&claimed), settlement, now: at(6), evidence: Vec::new() };
     assert!(stage.store.settle(settle).await.unwrap());
     assert!(!stage.store.wake_told(job, at(5), at(7)).await.unwrap(), "told before it was asked");
@@ -165,7 +166,8 @@ async fn a_callback_is_heard_once_and_wakes_a_job_that_waits(stage: Stage) {
     stage.store.opendsr_asked("partner", &asked(OpendsrStatus::Pending)).await.unwrap();
     let known = stage.store.opendsr_asked_one("partner", id).await.unwrap().unwrap();
     assert_eq!((known.status, known.job_id), (OpendsrStatus::InProgress, job));
-    let settlement = Settlement::Waiting { ask_at: at(5000), reference: "{}".to_owned() };
+    let settlement =
+        Settlement::Waiting { ask_at: at(5000), reference: "{}".to_owned(), overdue: None };
     let settle = Settle { tenure: tenure(&claimed), settlement, now: at(9), evidence: Vec::new() };
     assert!(stage.store.settle(settle).await.unwrap());
     // Twice, out of order, of another system, of nobody: nothing is written.

@@ -73,13 +73,12 @@ impl Quietus {
         let trust = settings.trust.as_deref().map(read).transpose()?;
         let mut lines = BTreeMap::new();
         for one in &settings.controllers {
-            let clock = Arc::clone(&self.clock);
             let line = LineSettings {
                 controller: one.id.clone(),
                 hosts: one.callback_hosts.clone(),
                 trust: trust.clone(),
             };
-            let line = CallbackLine::open(line, Arc::new(move || clock.now()))
+            let line = CallbackLine::open(line, self.time())
                 .map_err(|fault| refuse(format!("callbacks of `opendsr`: {fault}")))?;
             lines.insert(one.id.clone(), line);
         }

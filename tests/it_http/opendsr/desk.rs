@@ -3,6 +3,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use quietus::app::Actor;
 use serde_json::{Value, json};
 
 use super::authority::{Authority, Identity};
@@ -281,4 +282,36 @@ async fn access_is_handed_to_a_person() {
     assert_eq!(stands["request_status"], "completed");
     assert_eq!(stands["extensions"][DOMAIN]["outcome"], "fulfilled");
     assert_eq!(company.customers("SELECT COUNT(*) FROM customers").await, 3);
+}
+
+#[tokio::test]
+async fn a_refusal_is_completed_and_says_so() {
+    let (company, _) = open().await;
+    let body = spelt("v2", IDS[0], GRACE);
+    company.ask("shop", "POST", "/opendsr/v2/requests", &body).await.expect(201);
+    let id = company.only_request().await["id"].as_str().unwrap().parse().unwrap();
+    for name in ["night-shift", "second-person"] {
+        let actor = Actor(name.to_owned());
+        company.product.refuse_request(id, &actor, "manifestly unfounded, T-125").await.unwrap();
+    }
+    let stands = status(&company, IDS[0]).await;
+    assert_eq!(stands["request_status"], "completed");
+    assert_eq!(stands["extensions"][DOMAIN]["outcome"], "refused");
+    assert_eq!(stands["extensions"][DOMAIN]["certificate_url"], Value::Null);
+    assert_eq!(company.customers("SELECT COUNT(*) FROM customers").await, 3);
+}
+
+#[tokio::test]
+async fn a_controller_that_is_not_sure_who_asks_is_not_enough() {
+    let authority = Authority::new();
+    let company = Company::asked(&authority.issue(DOMAIN), &authority, "assurance: low").await;
+    let body = spelt("v2", IDS[0], GRACE);
+    company.ask("shop", "POST", "/opendsr/v2/requests", &body).await.expect(201);
+    company.clock.pass_hours(100);
+    company.carry_on().await;
+    assert_eq!(company.only_request().await["state"], "identity_pending");
+    assert_eq!(status(&company, IDS[0]).await["request_status"], "pending");
+    assert_eq!(company.customers("SELECT COUNT(*) FROM customers").await, 3);
+    let at = format!("/opendsr/v2/requests/{}", IDS[0]);
+    company.ask("shop", "DELETE", &at, b"").await.expect(202);
 }
