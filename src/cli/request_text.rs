@@ -194,6 +194,8 @@ fn systems(text: &mut String, page: &RequestPage, zone: &TimeZone) {
             let style = match job.state {
                 JobState::Completed => GOOD,
                 JobState::Failed => BAD,
+                JobState::Scheduled if job.kind == "upkeep" => GOOD,
+                _ if is_overdue(job) => BAD,
                 _ => WARN,
             };
             line(text, 1, &format!("{}{whose}: {style}{words}{style:#}", system.system));
@@ -202,14 +204,24 @@ fn systems(text: &mut String, page: &RequestPage, zone: &TimeZone) {
     }
 }
 
+fn is_overdue(job: &RequestJobFacts) -> bool {
+    job.last_fault.as_ref().is_some_and(|fault| fault.kind == "overdue")
+}
+
 fn job_words(job: &RequestJobFacts, zone: &TimeZone) -> String {
     let kept = job.kind == "retained";
     match job.state {
         JobState::Completed if job.verified => "done, and looked at once more".to_owned(),
         JobState::Completed => "done, by their own word".to_owned(),
         JobState::Running => "at work".to_owned(),
+        JobState::Waiting | JobState::Available if is_overdue(job) => {
+            format!("overdue; asked again on {}", moment(job.available_at, zone))
+        }
         JobState::Waiting => {
             format!("has been asked; asked again on {}", moment(job.available_at, zone))
+        }
+        JobState::Scheduled if job.kind == "upkeep" => {
+            format!("stays restricted; looked at again on {}", moment(job.available_at, zone))
         }
         JobState::Scheduled if kept => {
             format!("what is kept goes on {}", day(job.available_at, zone))

@@ -24,6 +24,8 @@ pub struct RequestSettings {
     pub internal_target: RetentionPeriod,
     /// When the controller promises to answer, from receipt.
     pub answers_within: RetentionPeriod,
+    /// How long after one look for new records of a restricted person the next one follows.
+    pub restriction_upkeep: RetentionPeriod,
     /// How sure one has to be of who asks.
     pub assurance: AssuranceNeeded,
     /// Days on which nobody works, beside Saturdays and Sundays, by country (two capital letters).
@@ -80,6 +82,7 @@ pub(super) fn settings(document: &InstanceDocument, country: &str) -> RequestSet
         cooling_off: period(&written.cooling_off, 0),
         internal_target: period(&written.internal_target, 28),
         answers_within: period(&written.answers_within, 30),
+        restriction_upkeep: period(&written.restriction_upkeep, 1),
         assurance: assurance(written),
         holidays,
     }

@@ -39,6 +39,9 @@ pub struct PersonScope {
     /// through has an entry, also an empty one; where there is none, fields that would go are read
     /// and stay.
     pub records: RecordKeys,
+    /// Some system could not be asked yet what it knows: a system that nothing known leads to may
+    /// still be reached, and is not left out.
+    pub incomplete: bool,
 }
 
 impl fmt::Debug for PersonScope {

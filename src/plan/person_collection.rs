@@ -161,6 +161,15 @@ impl<'a> PersonCollection<'a> {
             for minimum in &one.minimums {
                 let limit = minimum.limit.name.to_string();
                 let keeps = Predicate::all([belongs(), minimum.over().negate()]);
+                if self.reading.place.collection.restriction.is_some() {
+                    let meanwhile = Predicate::all([
+                        keeps.clone(),
+                        self.restrict_what_is_kept(),
+                        self.reading.held().negate(),
+                    ]);
+                    let limit = limit.clone();
+                    add(ProbeName::Restricted { category: category.clone(), limit }, meanwhile);
+                }
                 add(ProbeName::Minimum { category: category.clone(), limit }, keeps);
             }
         }

@@ -89,7 +89,7 @@ impl Person {
     }
 }
 
-/// The scope of a plan for these persons.
+/// The scope of a plan for these persons, of whom every system was asked.
 pub fn scope_of(
     action: SubjectAction,
     persons: &[Person],
@@ -100,7 +100,7 @@ pub fn scope_of(
     for (identity, spellings) in persons.iter().flat_map(|person| &person.known) {
         identities.entry(identity.kind.clone()).or_default().extend(spellings.iter().cloned());
     }
-    PersonScope { action, identities, categories, records }
+    PersonScope { action, identities, categories, records, incomplete: false }
 }
 
 /// Questions to one system, with the order that knows its collections and the lists.

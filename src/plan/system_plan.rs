@@ -55,7 +55,8 @@ pub struct LeftOut {
 pub struct PersonsPart {
     /// What it holds of what is asked for.
     pub categories: BTreeSet<CategoryName>,
-    /// Identity types that it understands and of which some are known.
+    /// Identity types that it understands and of which some are known; none where a system that
+    /// could not be asked yet may know one.
     pub identities: BTreeSet<String>,
 }
 
@@ -224,6 +225,9 @@ fn left_out_because(
             "it holds none of the categories that are asked for".to_owned()
         });
     }
+    if scope.incomplete {
+        return None;
+    }
     let mut steps = planned.steps.iter();
     let unreached = |step: &Step| matches!(step.status, StepStatus::NotCovered { .. });
     let nothing = planned.steps.iter().any(unreached)
@@ -294,7 +298,8 @@ fn persons_part(input: &PlanInput<'_>, system: &System) -> Option<PersonsPart> {
         categories: held.cloned().collect(),
         identities: third_party.identities.iter().filter(known).cloned().collect(),
     };
-    (!part.categories.is_empty() && !part.identities.is_empty()).then_some(part)
+    let reached = !part.identities.is_empty() || scope.incomplete;
+    (!part.categories.is_empty() && reached).then_some(part)
 }
 
 fn exempt_parts(input: &PlanInput<'_>, system: &System) -> Vec<ExemptPart> {

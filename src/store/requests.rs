@@ -89,7 +89,7 @@ pub struct Request {
     pub sealed: Option<Vec<u8>>,
     /// Counts its changes.
     pub version: u64,
-    /// When it was closed.
+    /// When it was closed; what follows after the answer does not change it.
     pub closed_at: Option<Timestamp>,
     /// When the person was forgotten.
     pub forgotten_at: Option<Timestamp>,
@@ -183,8 +183,15 @@ const LIST: Sql = Sql::both(request_columns!(
        AND (CAST($4 AS BIGINT) IS NULL OR (received_at, id) < ($4, $5))
      ORDER BY received_at DESC, id DESC LIMIT $6"
 ));
+const OF_PERSON: Sql = Sql::both(request_columns!(
+    "WHERE forgotten_at IS NULL
+       AND id IN (SELECT request_id FROM request_persons WHERE tag = $1)
+     ORDER BY recorded_at, id LIMIT 1000"
+));
 const CHANGE: Sql = Sql::both(
-    "UPDATE requests SET version = version + 1, state = $3, outcome = $4, closed_at = $5,
+    "UPDATE requests SET version = version + 1, state = $3, outcome = $4,
+         closed_at = CASE WHEN $3 = 'closed' AND state = 'closed' AND outcome <> 'failed'
+             THEN closed_at ELSE CAST($5 AS BIGINT) END,
          look_at = $6, case_id = $7, body = $8, sealed = COALESCE($9, sealed)
      WHERE id = $1 AND version = $2 AND forgotten_at IS NULL",
 );
@@ -206,6 +213,7 @@ pub(super) const STATEMENTS: &[(&str, Sql)] = &[
     ("requests::OF_CASE", OF_CASE),
     ("requests::TO_LOOK_AT", TO_LOOK_AT),
     ("requests::LIST", LIST),
+    ("requests::OF_PERSON", OF_PERSON),
     ("requests::CHANGE", CHANGE),
     ("requests::FORGET", FORGET),
     ("requests::FORGET_TAGS", FORGET_TAGS),
@@ -329,6 +337,21 @@ impl Store {
     /// The request that a case carries out.
     pub async fn request_of_case(&self, case: Uuid) -> Result<Option<Request>, StoreError> {
         self.read_one(OF_CASE, args![case]).await?.as_ref().map(from_row).transpose()
+    }
+
+    /// Requests of a person who is not forgotten, by the keyed digests of the person's identities;
+    /// at most 1000 for each of them.
+    pub async fn requests_of_person(&self, tags: Vec<Vec<u8>>) -> Result<Vec<Request>, StoreError> {
+        let mut found: Vec<Request> = Vec::new();
+        for tag in tags {
+            for row in self.read(OF_PERSON, args![tag]).await? {
+                let request = from_row(&row)?;
+                if found.iter().all(|one| one.id != request.id) {
+                    found.push(request);
+                }
+            }
+        }
+        Ok(found)
     }
 
     /// Requests that the engine has to look at now; at most 1000.

@@ -74,7 +74,7 @@ async fn completed_needs_what_was_done_and_seen(stage: Stage) {
 async fn a_retry_waits_for_its_time(stage: Stage) {
     let (_, jobs) = stage.case_with_jobs(1).await;
     let mine = tenure(&stage.claim_one("worker", 0).await);
-    let retry = Settlement::Retry { available_at: at(80), fault: fault("transient") };
+    let retry = Settlement::Retry { available_at: at(80), fault: fault("transient"), free: false };
     assert!(stage.store.settle(settle(mine, retry, 9)).await.unwrap());
     assert!(stage.store.claim(claim("worker", 79, 5)).await.unwrap().is_empty());
     let again = stage.claim_one("worker", 80).await;

@@ -64,12 +64,16 @@ impl Quietus {
         if !found.doubts.is_empty() {
             return self.ask_a_person(request, &found.doubts.join("; ")).await;
         }
+        request.record.incomplete = !found.not_asked.is_empty();
         let scope = scope_for(request, &sought, found.records.clone());
         let counted = self.counted_plan_for(ground.moment, &scope).await?;
         request.record.not_covered =
             counted.plan.left_out.iter().map(|one| one.system.to_string()).collect();
         if counted.plan.systems.is_empty() {
             return self.nobody_found(request).await;
+        }
+        if request.stored.asked == AskedRight::Lifting {
+            self.end_upkeep(request, &sought).await?;
         }
         self.open_person_case(request, counted).await
     }
@@ -189,5 +193,8 @@ pub(crate) fn scope_for(
     records: crate::plan::RecordKeys,
 ) -> PersonScope {
     let persons = std::slice::from_ref(sought);
-    scope_of(action_of(request.stored.asked), persons, request.record.categories.clone(), records)
+    let action = action_of(request.stored.asked);
+    let incomplete = !request.record.not_asked.is_empty();
+    let scope = scope_of(action, persons, request.record.categories.clone(), records);
+    PersonScope { incomplete, ..scope }
 }

@@ -224,6 +224,7 @@ impl Quietus {
             told_apart: false,
             not_covered: BTreeSet::new(),
             not_asked: BTreeSet::new(),
+            incomplete: false,
             kept: Vec::new(),
         })
         .map(|record| self.with_cooling_off(record))

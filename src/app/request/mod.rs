@@ -5,6 +5,7 @@
 
 mod answer;
 mod case;
+mod catch_up;
 mod decide;
 mod delivery;
 mod fan_out;
@@ -14,6 +15,7 @@ mod intake;
 mod letters;
 mod order;
 mod record;
+mod upkeep;
 
 pub(crate) use answer::{Asked, stated_request};
 pub use decide::Refused;

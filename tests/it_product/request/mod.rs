@@ -3,6 +3,12 @@
 
 mod confused;
 mod erased;
+mod estate;
 mod hands;
 mod kept;
+mod killed;
+mod lasting;
+mod late;
+mod outage;
 mod person;
+mod whole;
