@@ -198,7 +198,7 @@ impl Quietus {
                 verification: job.and_then(verification_of),
                 started_at: attempts.iter().filter_map(|attempt| attempt.started_at).min(),
                 evidence: self.references(&about_job).await?,
-                capabilities: self.capabilities(system),
+                capabilities: self.capabilities(pinned.map(), system),
                 job,
                 called_off: case.cancelled.as_ref().map(|decision| decision.reason.as_str()),
                 zone: pinned.zone(),
@@ -211,8 +211,13 @@ impl Quietus {
         })
     }
 
-    fn capabilities(&self, system: &crate::datamap::System) -> quietus_connectors::Capabilities {
-        self.connect(system).map_or_else(
+    fn capabilities(
+        &self,
+        planned: &crate::datamap::DataMap,
+        system: &crate::datamap::System,
+    ) -> quietus_connectors::Capabilities {
+        let again = |_| self.connect_as_planned(planned, system.name.as_str());
+        self.connect(system).or_else(again).map_or_else(
             |_| quietus_connectors::Capabilities {
                 kind: system.kind.clone(),
                 erasure_grade: "none".to_owned(),
@@ -263,7 +268,7 @@ impl Quietus {
             STANDING_LIMITS.iter().map(|&limit| limit.to_owned()).collect();
         for plan in &on_record.plan.systems {
             let Some(system) = pinned.map().systems.get(&plan.system) else { continue };
-            let residues = self.capabilities(system).residues;
+            let residues = self.capabilities(pinned.map(), system).residues;
             if !residues.is_empty() {
                 limits.push(format!(
                     "System `{}` may still hold what was deleted in: {}.",

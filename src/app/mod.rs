@@ -10,6 +10,7 @@ pub mod brought;
 mod by_hand;
 pub mod carry_out;
 pub mod certify;
+pub mod check_up;
 pub mod circumstances;
 mod coverage;
 pub mod crash;
@@ -22,6 +23,7 @@ pub mod fire;
 pub mod forecast;
 pub mod hold;
 mod kept;
+mod kept_tokens;
 pub mod keys;
 mod marking;
 pub mod open_case;
@@ -84,6 +86,8 @@ pub struct Quietus {
     /// Where identifiers come from.
     pub ids: Arc<dyn Ids>,
     pub(crate) vault: Arc<Vault>,
+    /// Renewed tokens that the store did not take yet.
+    pub(crate) unwritten_tokens: kept_tokens::Unwritten,
     pub(crate) keys: Keys,
     pub(crate) zone: TimeZone,
     pub(crate) map_document: Document,

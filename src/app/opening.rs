@@ -149,6 +149,7 @@ impl Quietus {
             clock,
             ids,
             vault: Arc::new(vault),
+            unwritten_tokens: super::kept_tokens::Unwritten::default(),
             keys,
             zone,
             lease: process.lease.unwrap_or(Duration::from_mins(1)),

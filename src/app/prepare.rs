@@ -10,7 +10,7 @@ use super::carry_out::{Attempt, Ending, Payload};
 use super::circumstances::{Basis, Circumstances};
 use super::done::Done;
 use super::open_case::PlanOnRecord;
-use super::opening::told_until;
+use super::opening::{Pinned, told_until};
 use super::recording::About;
 use super::waiting::acting_from;
 use super::{AppError, Quietus};
@@ -81,13 +81,13 @@ impl Quietus {
         }
         let name = SystemName::parse(&job.system)
             .map_err(|error| AppError::Unreadable { what: "a job", why: error.to_string() })?;
-        let compiled = match self.compile_job(attempt, &name).await {
+        let pinned = match self.pinned(&attempt.case).await {
+            Ok(pinned) => pinned,
+            Err(error) => return self.stopped_by(attempt, error),
+        };
+        let compiled = match self.compile_job(attempt, &pinned, &name).await {
             Ok(compiled) => compiled,
-            Err(AppError::Input(message)) => {
-                return Ok(self.faulted(attempt, "", &Fault::Misconfigured { message }));
-            }
-            Err(AppError::System { fault, .. }) => return Ok(self.faulted(attempt, "", &fault)),
-            Err(other) => return Err(other),
+            Err(error) => return self.stopped_by(attempt, error),
         };
         if let Some(why) = &compiled.unreached {
             return Ok(self.cannot_be_asked(attempt, why));
@@ -108,7 +108,7 @@ impl Quietus {
         let uncounted_since = self.uncounted_since(attempt, holds_version).await?;
         let Compiled { plan, ordered, .. } = compiled;
         let done = Done { ordered: Some(ordered), ..attempt.done.clone() };
-        match self.system(&job.system).and_then(|system| self.connect(system)) {
+        match self.connect_as_planned(pinned.map(), &job.system) {
             Ok(connector) => Ok(Ready::Order(Box::new(Prepared {
                 order,
                 plan,
@@ -159,6 +159,17 @@ impl Quietus {
         Ok(Err(Box::new(ended(attempt, settlement, words))))
     }
 
+    /// What an error before the order means for the job.
+    fn stopped_by(&self, attempt: &Attempt<'_>, error: AppError) -> Result<Ready, AppError> {
+        match error {
+            AppError::Input(message) => {
+                Ok(self.faulted(attempt, "", &Fault::Misconfigured { message }))
+            }
+            AppError::System { fault, .. } => Ok(self.faulted(attempt, "", &fault)),
+            other => Err(other),
+        }
+    }
+
     fn faulted(&self, attempt: &Attempt<'_>, order_key: &str, fault: &Fault) -> Ready {
         let done = attempt.done.clone();
         Ready::Ended(Box::new(self.ending_of_fault(attempt, order_key, fault, done)))
@@ -190,14 +201,14 @@ impl Quietus {
     async fn compile_job(
         &self,
         attempt: &Attempt<'_>,
+        pinned: &Pinned<'_>,
         system: &SystemName,
     ) -> Result<Compiled, AppError> {
-        let pinned = self.pinned(&attempt.case).await?;
         let schedules = match payload_of(attempt)? {
             Payload::First { schedules, .. } => schedules,
             Payload::Person { moment, .. } => {
                 let moment = moment.unwrap_or(attempt.case.moment);
-                let part = self.compile_person_part(&attempt.case, &pinned, system, moment).await?;
+                let part = self.compile_person_part(&attempt.case, pinned, system, moment).await?;
                 let map = pinned.map();
                 let compiled = compiled_with(attempt, map, part.plan, part.circumstances)?;
                 let (persons, unreached) = (part.persons, part.unreached);

@@ -1,5 +1,6 @@
 //! `quietus certificate`: list, show, export.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
@@ -130,7 +131,14 @@ pub async fn write_export(
     id: uuid::Uuid,
     to: &Path,
 ) -> Result<Vec<String>, AppError> {
-    let files = product.export_certificate(id).await?;
+    write_files(product.export_certificate(id).await?, to)
+}
+
+/// Writes the files of a certificate into a folder; their names.
+///
+/// # Errors
+/// Where the folder cannot be written.
+pub fn write_files(files: BTreeMap<String, Vec<u8>>, to: &Path) -> Result<Vec<String>, AppError> {
     let refuse = |error: std::io::Error| {
         let why = config::why(&error);
         AppError::Input(format!("`{}` cannot be written: {why}; name another folder", to.display()))

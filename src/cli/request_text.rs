@@ -36,6 +36,13 @@ pub fn page_text(page: &RequestPage, zone: &TimeZone) -> String {
     text
 }
 
+/// What became of it in each system; empty where none was asked.
+pub fn systems_text(page: &RequestPage, zone: &TimeZone) -> String {
+    let mut text = String::new();
+    systems(&mut text, page, zone);
+    text
+}
+
 /// How a request stands against its dates, in words.
 pub fn standing_words(clock: &ClockFacts) -> String {
     let dates = &clock.deadlines;

@@ -113,6 +113,9 @@ fn who_acts_is_told_without_contact_data_and_without_showing_them() {
 #[path = "broken_tests.rs"]
 mod broken;
 
+#[path = "definitions_tests.rs"]
+mod definitions;
+
 #[path = "third_party_tests.rs"]
 mod third_party;
 

@@ -15,7 +15,8 @@ use crate::domain::{CategoryName, CollectionName, Digest, SystemName};
 pub struct DataMap {
     /// Systems, by name.
     pub systems: BTreeMap<SystemName, System>,
-    /// Digest of the bytes of all files, in the order of their names.
+    /// Digest of the bytes of all files, in the order of their names, and of the definitions that
+    /// they name.
     pub digest: Digest,
 }
 

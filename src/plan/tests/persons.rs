@@ -266,6 +266,7 @@ fn mailer(map: &mut DataMap) -> SystemName {
         trust: None,
         private_hosts: Vec::new(),
         definition: None,
+        definition_text: None,
         parameters: BTreeMap::new(),
         categories: BTreeSet::from([category("contact")]),
         identities: BTreeSet::from(["email".to_owned()]),
