@@ -338,6 +338,10 @@ fn next(text: &mut String, page: &RequestPage, zone: &TimeZone) {
             "a person carries it out, then:\n  quietus request close {id} --reason WHAT --by NAME"
         ),
         RequestState::Executing => match facts.case_id {
+            Some(case) if facts.needs.is_some() => format!(
+                "{}: look who is meant, and call off what is left:\n  quietus cancel {case} --reason WHY",
+                facts.needs.as_deref().unwrap_or_default()
+            ),
             Some(case) => format!("`quietus status {case}` shows every attempt"),
             None => return,
         },

@@ -310,6 +310,25 @@ fn third_parties_are_asked_only_for_persons_whom_they_know() {
     assert!(planned.systems.is_empty() && planned.left_out.len() == 2, "{:?}", planned.left_out);
 }
 
+/// A system that could not be asked may know what leads to the others.
+#[test]
+fn nobody_is_left_out_while_a_system_could_not_be_asked() {
+    let mut world = known_shop();
+    let mailer = mailer(&mut world.map);
+    let mut phone = scope(SubjectAction::Erase, &[("msisdn", &["+4915123456789"])]);
+    phone.incomplete = true;
+    let waits = planned(&world, &phone);
+    assert_eq!((waits.systems.len(), waits.left_out.len()), (2, 0), "{:?}", waits.left_out);
+    let part = waits.system(&mailer).and_then(|one| one.persons.clone()).expect("its part");
+    assert!(part.identities.is_empty() && !part.categories.is_empty(), "{part:?}");
+    let database = waits.systems.iter().find(|one| one.system != mailer).expect("the shop");
+    assert!(!database.acts(), "nothing is done before somebody is known there");
+    // What is not asked for is left out all the same.
+    phone.categories = Some(BTreeSet::from([category("invoice")]));
+    let narrow = planned(&world, &phone);
+    assert!(narrow.left_out.iter().any(|one| one.why.contains("none of the categories")));
+}
+
 #[test]
 fn a_stored_plan_names_nobody() {
     let world = known_shop();
