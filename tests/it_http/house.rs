@@ -263,6 +263,14 @@ impl House {
         self.send(request).await
     }
 
+    /// A file that only its person may see: it is not remembered among what anybody was answered.
+    pub async fn get_for_person(&self, role: &str, path: &str) -> Answer {
+        let response = self.request("GET", path).bearer_auth(token(role)).send().await.unwrap();
+        let (status, headers) = (response.status(), response.headers().clone());
+        assert_eq!(headers["cache-control"], "no-store");
+        Answer { status, headers, body: response.bytes().await.unwrap().to_vec() }
+    }
+
     pub async fn get(&self, role: &str, path: &str) -> Answer {
         self.ask(role, "GET", path, None).await
     }

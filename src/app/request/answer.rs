@@ -230,19 +230,23 @@ impl Quietus {
         Ok(())
     }
 
-    /// The opening of a certificate about a person.
+    /// The opening of a certificate about a person, with the request that it answers.
     ///
     /// # Errors
     /// Where the certificate is about nobody, or the person is forgotten.
-    pub async fn opening_of(&self, certificate: Uuid, case: Uuid) -> Result<Vec<u8>, AppError> {
+    pub(crate) async fn opening_of(
+        &self,
+        certificate: Uuid,
+        case: Uuid,
+    ) -> Result<(OpenRequest, Vec<u8>), AppError> {
         let stored = self.store.request_of_case(case).await?.ok_or_else(|| {
             AppError::Input(format!("certificate `{certificate}` is about no person"))
         })?;
         let request = self.open_request(stored)?;
-        let opening = request.person()?.openings.get(&certificate).cloned();
-        opening.map(String::into_bytes).ok_or_else(|| {
+        let opening = request.person()?.openings.get(&certificate).cloned().ok_or_else(|| {
             AppError::Input(format!("certificate `{certificate}` has no opening on record"))
-        })
+        })?;
+        Ok((request, opening.into_bytes()))
     }
 }
 

@@ -2,6 +2,7 @@
 //! minimum and a hold keep, done by hand where no interface is; and nobody else.
 
 mod confused;
+mod copy;
 mod erased;
 mod estate;
 mod hands;
