@@ -11,8 +11,8 @@ use jiff::tz::TimeZone;
 use super::opening::{BAD, DIM, GOOD, STRONG, WARN, number};
 use crate::app::reading::request_parts::{KeptFacts, LetterFacts, RequestJobFacts};
 use crate::app::reading::requests::{ClockFacts, RequestFacts, RequestPage, Standing};
-use crate::app::request::{Decided, Requester};
-use crate::domain::{Assurance, CategoryName, JobState, RequestState};
+use crate::app::request::{Decided, Requester, Verdict};
+use crate::domain::{AskedRight, Assurance, CategoryName, JobState, RequestState};
 use crate::plan::KeptWhy;
 
 /// The whole page.
@@ -125,6 +125,20 @@ fn head(text: &mut String, page: &RequestPage, zone: &TimeZone) {
     decided(text, "prolonged", facts.extension.as_ref(), zone);
     decided(text, "refusal proposed", facts.refusal_proposed.as_ref(), zone);
     decided(text, "decided", facts.ended.as_ref(), zone);
+    if let Some(verdict) = facts.verdict {
+        let word = match verdict {
+            Verdict::Upheld => "upheld",
+            Verdict::Rejected => "rejected",
+            Verdict::TakenBack => "taken back",
+        };
+        line(text, 1, &format!("the objection is {word}"));
+    }
+    if let Some(other) = facts.follows {
+        line(text, 1, &format!("carries out what was decided about request {other}"));
+    }
+    if let Some(other) = facts.followed_by {
+        line(text, 1, &format!("request {other} carries the decision out"));
+    }
     if facts.forgotten_at.is_some() {
         line(text, 1, "the person is forgotten: nothing here opens any more what names them");
     }
@@ -333,6 +347,9 @@ fn next(text: &mut String, page: &RequestPage, zone: &TimeZone) {
         RequestState::Ambiguous => format!(
             "{}:\n  quietus request tell-apart {id} --identities-file FILE --by NAME",
             facts.needs.as_deref().unwrap_or("say who is meant")
+        ),
+        RequestState::WithAPerson if facts.asked == AskedRight::Objection => format!(
+            "it is restricted until somebody has decided:\n  quietus request decide {id} --uphold --reason WHY --by NAME\n  quietus request decide {id} --reject --reason WHY --by NAME"
         ),
         RequestState::WithAPerson => format!(
             "a person carries it out, then:\n  quietus request close {id} --reason WHAT --by NAME"

@@ -299,3 +299,40 @@ pub async fn close(
     let work = async move { product.close_request(id, &caller.actor(), reason.as_str()).await };
     changed(&api, id, Box::pin(work)).await
 }
+
+/// How an objection is decided.
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum DecisionWord {
+    Uphold,
+    Reject,
+}
+
+/// A decision about an objection, and why.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DecisionBody {
+    decision: DecisionWord,
+    reason: String,
+}
+
+impl Accepts for DecisionBody {
+    const FIELDS: &'static str =
+        "`decision` (`uphold` or `reject`) and `reason` (one line that names nobody)";
+}
+
+/// `POST /v1/requests/{id}/decide`: one person upholds an objection; to reject it, one proposes and
+/// another one agrees.
+pub async fn decide(
+    State(api): State<Api>,
+    Extension(caller): Extension<Caller>,
+    Id(id): Id,
+    Json(body): Json<DecisionBody>,
+) -> Answer {
+    let reason = remark("reason", &body.reason)?;
+    let upheld = matches!(body.decision, DecisionWord::Uphold);
+    let product = api.product.clone();
+    let work =
+        async move { product.decide_objection(id, upheld, &caller.actor(), reason.as_str()).await };
+    changed(&api, id, Box::pin(work)).await
+}

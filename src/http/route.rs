@@ -105,6 +105,7 @@ const DOORS: &[Door] = &[
     posts("/v1/requests/{id}/tell-apart", OPERATORS, || post(requests::tell_apart)),
     posts("/v1/requests/{id}/cancel", OPERATORS, || post(requests::cancel)),
     posts("/v1/requests/{id}/refuse", DECIDERS, || post(requests::refuse)),
+    posts("/v1/requests/{id}/decide", DECIDERS, || post(requests::decide)),
     posts("/v1/requests/{id}/extend", OPERATORS, || post(requests::extend)),
     posts("/v1/requests/{id}/close", OPERATORS, || post(requests::close)),
     reads("/v1/tasks", READERS, || get(tasks::list)),

@@ -176,6 +176,8 @@ const UNDER_WAY: Sql = Sql::both(
      ORDER BY requests.recorded_at, requests.id LIMIT 1",
 );
 const BY_ID: Sql = Sql::both(request_columns!("WHERE id = $1"));
+const REMEMBERED: Sql =
+    Sql::both("SELECT 1 AS one FROM requests WHERE id = $1 AND forgotten_at IS NULL");
 const BY_NAME: Sql = Sql::both(request_columns!("WHERE source = $1 AND external_id = $2"));
 const OF_CASE: Sql = Sql::both(request_columns!("WHERE case_id = $1"));
 const TO_LOOK_AT: Sql = Sql::both(request_columns!(
@@ -215,6 +217,7 @@ pub(super) const STATEMENTS: &[(&str, Sql)] = &[
     ("requests::TAG", TAG),
     ("requests::UNDER_WAY", UNDER_WAY),
     ("requests::BY_ID", BY_ID),
+    ("requests::REMEMBERED", REMEMBERED),
     ("requests::BY_NAME", BY_NAME),
     ("requests::OF_CASE", OF_CASE),
     ("requests::TO_LOOK_AT", TO_LOOK_AT),
@@ -270,6 +273,29 @@ pub(super) async fn change(
     Ok(tx.execute(CHANGE, values).await? == 1)
 }
 
+/// Writes a request with its tags.
+async fn insert(tx: &mut Tx, request: NewRequest, now: Timestamp) -> Result<(), StoreError> {
+    let values = args![
+        request.id,
+        request.source,
+        request.external_id,
+        request.content_digest,
+        request.asked.as_str(),
+        request.state.as_str(),
+        request.received_at,
+        now,
+        request.look_at,
+        json(&request.body)?,
+        request.wrapped_key,
+        request.sealed,
+    ];
+    tx.execute(INSERT, values).await?;
+    for tag in request.tags {
+        tx.execute(TAG, args![request.id, tag]).await?;
+    }
+    Ok(())
+}
+
 impl Store {
     /// Writes a request, unless the source has brought it before or the same person's same request
     /// is under way. However many bring the same at once, one is written and the others are told of
@@ -300,24 +326,7 @@ impl Store {
                 return Ok(TakenIn::UnderWay(earlier));
             }
         }
-        let values = args![
-            request.id,
-            request.source,
-            request.external_id,
-            request.content_digest,
-            request.asked.as_str(),
-            request.state.as_str(),
-            request.received_at,
-            now,
-            request.look_at,
-            json(&request.body)?,
-            request.wrapped_key,
-            request.sealed,
-        ];
-        tx.execute(INSERT, values).await?;
-        for tag in request.tags {
-            tx.execute(TAG, args![request.id, tag]).await?;
-        }
+        insert(&mut tx, request, now).await?;
         evidence::append(&mut tx, evidence, now).await?;
         tx.commit().await?;
         Ok(TakenIn::New)
@@ -326,6 +335,22 @@ impl Store {
     /// The request with this identifier.
     pub async fn request(&self, id: Uuid) -> Result<Option<Request>, StoreError> {
         self.read_one(BY_ID, args![id]).await?.as_ref().map(from_row).transpose()
+    }
+
+    /// Adds digests of what the person of a request was found to be known by, unless the person is
+    /// forgotten.
+    pub async fn add_request_tags(
+        &self,
+        request: Uuid,
+        tags: Vec<Vec<u8>>,
+    ) -> Result<(), StoreError> {
+        let mut tx = self.begin().await?;
+        if tx.read_one(REMEMBERED, args![request]).await?.is_some() {
+            for tag in tags {
+                tx.execute(TAG, args![request, tag]).await?;
+            }
+        }
+        tx.commit().await
     }
 
     /// The request that a source calls so.
@@ -392,6 +417,26 @@ impl Store {
             tx.rollback().await?;
             return Ok(false);
         }
+        evidence::append(&mut tx, evidence, now).await?;
+        tx.commit().await?;
+        Ok(true)
+    }
+
+    /// Closes a request by a decision, together with the request that carries the decision out;
+    /// `false`, with nothing written, where somebody was faster.
+    pub async fn decide_request(
+        &self,
+        decided: RequestChange,
+        further: NewRequest,
+        now: Timestamp,
+        evidence: Vec<OutboxEntry>,
+    ) -> Result<bool, StoreError> {
+        let mut tx = self.begin().await?;
+        if !change(&mut tx, decided, now).await? {
+            tx.rollback().await?;
+            return Ok(false);
+        }
+        insert(&mut tx, further, now).await?;
         evidence::append(&mut tx, evidence, now).await?;
         tx.commit().await?;
         Ok(true)

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::cases::CaseFacts;
 use super::request_parts::{KeptFacts, LetterFacts, NotCoveredFacts, SystemFacts};
 use super::{cut, page_size};
-use crate::app::request::{Decided, IdentityCheck, RequestRecord, Requester};
+use crate::app::request::{Decided, IdentityCheck, RequestRecord, Requester, Verdict};
 use crate::app::{AppError, Quietus};
 use crate::domain::{AskedRight, CategoryName, RequestOutcome, RequestState};
 use crate::rights::Deadlines;
@@ -103,6 +103,9 @@ pub struct RequestFacts {
     pub refusal_proposed: Option<Decided>,
     pub ended: Option<Decided>,
     pub second_person: Option<String>,
+    pub verdict: Option<Verdict>,
+    pub follows: Option<Uuid>,
+    pub followed_by: Option<Uuid>,
     pub case_id: Option<Uuid>,
     pub closed_at: Option<Timestamp>,
     pub forgotten_at: Option<Timestamp>,
@@ -242,6 +245,9 @@ impl Quietus {
             refusal_proposed: record.refusal,
             ended: record.ended,
             second_person: record.second_person,
+            verdict: record.verdict,
+            follows: record.follows,
+            followed_by: record.followed_by,
             case_id: stored.case_id,
             closed_at: stored.closed_at,
             forgotten_at: stored.forgotten_at,

@@ -13,8 +13,10 @@ mod find;
 mod gate;
 mod intake;
 mod letters;
+mod objection;
 mod order;
 mod record;
+mod restriction;
 mod upkeep;
 
 pub(crate) use answer::{Asked, stated_request};
@@ -22,6 +24,7 @@ pub use decide::Refused;
 pub use delivery::OpenLetter;
 pub use intake::{TakeIn, Taken};
 pub use letters::{OutcomeFacts, ToldRecipient};
+pub use objection::{Judged, Verdict};
 pub use record::{
     Decided, IdentityCheck, KeptByLaw, OpenRequest, Person, RequestRecord, Requester,
     is_carried_out,

@@ -10,6 +10,8 @@ mod kept;
 mod killed;
 mod lasting;
 mod late;
+mod lifting;
+mod objections;
 mod outage;
 mod person;
 mod whole;
