@@ -8,6 +8,7 @@
 #[macro_use]
 mod roll;
 
+mod capitals;
 mod catalogue;
 mod categories;
 mod dates;
@@ -35,6 +36,9 @@ mod verification;
 
 conformance! {
     everywhere {
+        capitals::do_not_count_where_the_field_says_so,
+        capitals::in_the_way_of_an_index_are_told,
+        capitals::are_passed_over_through_an_index,
         catalogue::describes_tables_views_keys_and_references,
         catalogue::describes_what_references_do,
         catalogue::the_progress_table_is_not_described,
