@@ -6,3 +6,4 @@ mod erased;
 mod hands;
 mod kept;
 mod person;
+mod shared;
