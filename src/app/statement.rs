@@ -10,7 +10,8 @@ use std::collections::BTreeMap;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 use quietus_connectors::{
-    Capabilities, CollectionOutcome, Counts, Cutoff, ProbeCount, SubjectAction, Testimony,
+    Capabilities, CollectionOutcome, Counts, Cutoff, ProbeCount, Restriction, SubjectAction,
+    Testimony, association_named,
 };
 
 use super::account::{Ordered, VerificationOnRecord, counted_in, says_something};
@@ -87,18 +88,22 @@ impl SystemAccount<'_> {
         }
         let mut stated = Vec::new();
         let steps = self.ordered.steps_of(self.plan);
-        for instruction in self.plan.instructions.iter().filter(|one| !one.keep) {
+        for instruction in &self.plan.instructions {
             let Ok(collection) = CollectionName::parse(&instruction.collection) else { continue };
+            let associated = !self.ordered.associations(&collection).is_empty();
+            if instruction.keep && !associated {
+                continue;
+            }
             let mut by_category: BTreeMap<&CategoryName, Vec<&Step>> = BTreeMap::new();
             let here = steps.iter().filter(|step| step.collection == collection && speaks(step));
             for step in here {
                 by_category.entry(&step.category).or_default().push(step);
             }
-            if by_category.is_empty() {
+            if by_category.is_empty() && !associated {
                 // Its rules have their turn in other runs: nothing was asked, nothing is said.
                 continue;
             }
-            for (category, steps) in &by_category {
+            for (category, steps) in by_category.iter().filter(|_| !instruction.keep) {
                 let actions = steps.iter().filter_map(|step| step.rule.as_ref());
                 let mut actions: Vec<Action> = actions.map(|rule| rule.action).collect();
                 actions.extend(self.asked.and_then(action_asked));
@@ -173,13 +178,23 @@ impl SystemAccount<'_> {
     /// neither and none of them stays for a reason.
     fn state_records(&self, part: &Part<'_>) -> Option<SystemStatement> {
         let outcome = self.outcome(part.collection);
+        let emptied = outcome.map(associations_emptied).unwrap_or_default();
         let records = StatedRecords {
             deleted: Count(outcome.map_or(0, |one| one.deleted)),
             restricted: Count(outcome.map_or(0, |one| one.restricted)),
+            cleared: Count(emptied.values().sum()),
             ..StatedRecords::default()
         };
-        let acted = records.deleted.0 + records.restricted.0;
+        let acted = records.deleted.0 + records.restricted.0 + records.cleared.0;
         let mut statement = self.blank(part, records);
+        if !emptied.is_empty() {
+            let named = emptied.iter().map(|(link, count)| format!("{link}: {count}"));
+            let named: Vec<String> = named.collect();
+            statement.method.technique.push_str(&format!(
+                "; of records that stay, the association with what went was emptied ({})",
+                named.join(", ")
+            ));
+        }
         for (by, count) in outcome.iter().flat_map(|one| &one.referenced) {
             if *count > 0 {
                 statement.kept.push(StatedKept {
@@ -200,7 +215,9 @@ impl SystemAccount<'_> {
         };
         statement.kept.extend(self.held(part, held));
         let asked = |what| self.ordered.asked(part.collection, what);
-        if !asked(None) && !asked(Some(RESTRICTION)) && acted == 0 && statement.kept.is_empty() {
+        let associated = !self.ordered.associations(part.collection).is_empty();
+        let nothing_asked = !asked(None) && !asked(Some(RESTRICTION)) && !associated;
+        if nothing_asked && acted == 0 && statement.kept.is_empty() {
             return None;
         }
         self.finish(&mut statement, part);
@@ -355,6 +372,13 @@ impl SystemAccount<'_> {
             next_attempt_at: None,
         }
     }
+}
+
+/// How many records lost an association, by link.
+fn associations_emptied(outcome: &CollectionOutcome) -> BTreeMap<&str, u64> {
+    let treated = outcome.treated.iter().filter(|(_, count)| **count > 0);
+    let named = treated.filter_map(|(name, count)| Some((association_named(name)?, *count)));
+    named.collect()
 }
 
 /// Whether a run speaks for a step: it is its turn, or would be if nothing stood in the way.

@@ -52,10 +52,10 @@ impl<'a> PersonCollection<'a> {
             SubjectAction::Restrict | SubjectAction::Lift => self.reading.categories.is_empty(),
         };
         instruction.keep = kept;
+        instruction.held = self.reading.held_in(kept);
         if kept {
             return;
         }
-        instruction.held = self.reading.held();
         let can_be_restricted = instruction.restriction.is_some();
         match self.scope.action {
             SubjectAction::Erase => {

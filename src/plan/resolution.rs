@@ -17,7 +17,9 @@ use super::explain::minimum_fields;
 use super::input::PlanInput;
 use super::kept_until::{KeptUntil, kept_until};
 use super::lists::ListBook;
-use super::person::{PersonScope, RecordKeys, belonging, fit_identity, reach, stays};
+use super::person::{
+    PersonScope, ReachField, RecordKeys, belonging, fit_identity, reach, shared_reach, stays,
+};
 use super::reach::{Place, answer_name};
 use super::steering::Steering;
 use super::system_plan::PlanError;
@@ -159,8 +161,8 @@ pub fn questions(
 }
 
 fn fields_asked(input: &PlanInput<'_>, place: Place<'_>) -> Vec<FieldRef> {
-    let mut fields: BTreeSet<FieldRef> =
-        reach(place).into_iter().map(|one| one.reference).collect();
+    let reached = reach(place).into_iter().chain(shared_reach(place));
+    let mut fields: BTreeSet<FieldRef> = reached.map(|one| one.reference).collect();
     fields.extend(place.collection.key.iter().map(|name| FieldRef::own(name.as_str())));
     if has_minimums(input, place) {
         fields.extend(minimum_fields(input, place));
@@ -228,12 +230,23 @@ pub fn learn(
     for place in Place::all(system) {
         let mut own = answers.iter().filter(|one| one.collection == place.collection.name.as_str());
         let Some(answer) = own.next() else { continue };
-        let owners = Owners::read(place, persons);
-        let records: Vec<(Vec<usize>, &Record)> =
-            answer.records.iter().map(|record| (owners.of(record), record)).collect();
-        for (owners, record) in &records {
-            for &owner in owners {
+        let (owners, sharing) =
+            (Owners::read(reach(place), persons), Owners::read(shared_reach(place), persons));
+        // What a shared record says of itself teaches nothing about who shares it.
+        for record in &answer.records {
+            for owner in owners.of(record) {
                 lesson.news |= teach(place, types, record, &mut persons[owner]);
+            }
+        }
+        let all = |record| {
+            let both: BTreeSet<usize> =
+                owners.of(record).into_iter().chain(sharing.of(record)).collect();
+            both.into_iter().collect()
+        };
+        let records: Vec<(Vec<usize>, &Record)> =
+            answer.records.iter().map(|record| (all(record), record)).collect();
+        for (owners, _) in &records {
+            for &owner in owners {
                 let name = (persons[owner].reference.clone(), place.collection.name.clone());
                 *lesson.found.entry(name).or_default() += 1;
             }
@@ -267,8 +280,8 @@ struct Owners<'a> {
 }
 
 impl<'a> Owners<'a> {
-    fn read(place: Place<'a>, persons: &[Person]) -> Self {
-        let fields = reach(place).into_iter().map(|one| {
+    fn read(reached: Vec<ReachField<'a>>, persons: &[Person]) -> Self {
+        let fields = reached.into_iter().map(|one| {
             let values = values_of(persons, one.identity, one.field);
             (one.field, answer_name(&one.reference), values)
         });

@@ -7,7 +7,7 @@
 
 use std::collections::BTreeSet;
 
-use quietus_connectors::FieldRef;
+use quietus_connectors::{FieldRef, LinkKind};
 
 use super::category::rules_for;
 use super::hold;
@@ -37,7 +37,7 @@ impl Steering {
             let mut held = BTreeSet::new();
             hold::fields_read(input, place, &mut held);
             for reference in held {
-                steering.follow_links(place, &reference);
+                steering.follow_links_of_hold(place, &reference);
             }
         }
         if let Some(scope) = input.persons {
@@ -68,10 +68,35 @@ impl Steering {
 
     /// The links on the way to a field have to stay.
     pub(super) fn follow_links(&mut self, place: Place<'_>, reference: &FieldRef) {
+        self.follow_links_unless(place, reference, &|_, _| false);
+    }
+
+    /// As [`Self::follow_links`], but a held record keeps its own parents by itself, so that an
+    /// association that no hold covers may go.
+    fn follow_links_of_hold(&mut self, place: Place<'_>, reference: &FieldRef) {
+        let own = |depth: usize, kind| depth == 0 && kind != LinkKind::Deep;
+        self.follow_links_unless(place, reference, &own);
+    }
+
+    /// As [`Self::follow_links`], but a shared record keeps only the last of its parents.
+    pub(super) fn follow_shared(&mut self, place: Place<'_>, reference: &FieldRef) {
+        let shared = |_: usize, kind| kind == LinkKind::Shared;
+        self.follow_links_unless(place, reference, &shared);
+    }
+
+    fn follow_links_unless(
+        &mut self,
+        place: Place<'_>,
+        reference: &FieldRef,
+        loose: &dyn Fn(usize, LinkKind) -> bool,
+    ) {
         let mut here = place;
-        for name in &reference.via {
+        for (depth, name) in reference.via.iter().enumerate() {
             let Some(parent) = here.parent(name) else { return };
-            self.links.insert((here.collection.name.clone(), name.clone()));
+            let mut named = here.collection.links.iter().filter(|link| link.name == *name);
+            if !named.any(|link| loose(depth, link.kind)) {
+                self.links.insert((here.collection.name.clone(), name.clone()));
+            }
             for link in here.collection.links.iter().filter(|link| link.name == *name) {
                 for (own, theirs) in &link.fields {
                     self.fields.insert((here.collection.name.clone(), own.clone()));

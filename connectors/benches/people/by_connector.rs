@@ -86,6 +86,7 @@ fn collection(
         fields: vec![(own.to_owned(), "id".to_owned())],
         kind: LinkKind::Deep,
         needed: false,
+        clear: Vec::new(),
     };
     Instruction {
         fields: fields.iter().map(mapped).collect(),

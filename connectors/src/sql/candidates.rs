@@ -13,7 +13,7 @@ use crate::sql::dialect::Dialect;
 use crate::sql::fragment::Fragment;
 use crate::sql::gathered_keys::index_part;
 use crate::sql::memberships::{Membership, acting, fields_of, memberships};
-use crate::sql::scene::Scene;
+use crate::sql::scene::{Keeping, Scene};
 use crate::sql::text_equality::Equality;
 use crate::sql::windows::Keys;
 
@@ -120,7 +120,9 @@ fn reads_itself(scene: &Scene<'_>, table: usize, instruction: usize) -> bool {
     };
     let blocked = scene.blockers(table).into_iter().any(|blocker| {
         let held = |child: usize| through(child, &scene.instruction(child).held);
-        blocker.table == table || (blocker.only_held && blocker.instruction.is_some_and(held))
+        blocker.table == table
+            || blocker.keeps == Keeping::LastParent
+            || (blocker.only_held() && blocker.instruction.is_some_and(held))
     });
     blocked || acting(one).chain([&one.held]).any(|predicate| through(instruction, predicate))
 }

@@ -13,6 +13,7 @@ use crate::sql::candidates::{Candidates, Purpose, Standing, standing};
 use crate::sql::compile::{Compiler, Place};
 use crate::sql::connection::Session;
 use crate::sql::dialect::{Dialect, KeyCompare};
+use crate::sql::dissociation::Emptying;
 use crate::sql::faults::transient;
 use crate::sql::fragment::{Cell, Fragment};
 use crate::sql::progress_table::{Position, ProgressTable};
@@ -50,7 +51,26 @@ pub(crate) struct Run<'r> {
 #[derive(Debug, Default)]
 pub(crate) struct Statements {
     pub(crate) before: Vec<Fragment>,
+    /// What names the parents that go, where associations with them are emptied.
+    pub(crate) going: Vec<Fragment>,
+    pub(crate) emptyings: Vec<Emptying>,
     pub(crate) counted: Vec<Fragment>,
+}
+
+/// What one window has changed.
+#[derive(Debug, Default)]
+struct Changed {
+    records: u64,
+    /// Associations emptied: the instruction, the name and how many.
+    emptied: Vec<(usize, String, u64)>,
+    /// How long looking at other tables took.
+    looking: Duration,
+}
+
+impl Changed {
+    fn all(&self) -> u64 {
+        self.records + self.emptied.iter().map(|one| one.2).sum::<u64>()
+    }
 }
 
 /// How the statements of a window are written: with the table as it stands in a statement, its
@@ -101,18 +121,20 @@ impl Run<'_> {
             let upper = self.upper(job, candidates).await?;
             let statements = self.statements(job, candidates, upper.as_deref())?;
             self.session.begin().await?;
-            let (changed, looking) = self.change(&statements, watch).await?;
+            let changes = self.change(&statements, watch).await?;
+            let changed = changes.all();
             if let Some(reason) = self.too_many(changed) {
                 self.session.rollback().await?;
                 return Ok(Flow::Refused(reason));
             }
-            (job.record)(self.entry(job.instruction), changed);
-            self.position.moved += changed;
+            (job.record)(self.entry(job.instruction), changes.records);
+            self.note_emptied(changes.emptied);
+            self.position.moved += changes.records;
             self.position.complete = upper.is_none();
             self.position.after = upper;
             self.commit().await?;
             // Smaller windows would not make the look at other tables any shorter.
-            let took = began.elapsed().saturating_sub(looking);
+            let took = began.elapsed().saturating_sub(changes.looking);
             let flow = self.report(job.instruction, changed, took).await?;
             if flow != Flow::Finished {
                 return Ok(flow);
@@ -125,11 +147,12 @@ impl Run<'_> {
         &mut self,
         statements: &Statements,
         watch: &mut ReferenceWatch,
-    ) -> Result<(u64, Duration), Fault> {
+    ) -> Result<Changed, Fault> {
         for statement in &statements.before {
             self.session.execute(statement).await?;
         }
         let looking = watch.look_again(&mut self.session, &self.scene).await?;
+        let emptied = self.empty(&statements.going, &statements.emptyings).await?;
         let mut changed = None;
         for statement in &statements.counted {
             let count = self.session.execute(statement).await?;
@@ -140,7 +163,34 @@ impl Run<'_> {
             }
             changed = Some(count);
         }
-        Ok((changed.unwrap_or(0), looking))
+        Ok(Changed { records: changed.unwrap_or(0), emptied, looking })
+    }
+
+    /// Empties associations inside the transaction that is open.
+    pub(crate) async fn empty(
+        &mut self,
+        going: &[Fragment],
+        emptyings: &[Emptying],
+    ) -> Result<Vec<(usize, String, u64)>, Fault> {
+        let mut parents = 0;
+        for statement in going {
+            parents = self.session.execute(statement).await?;
+        }
+        let mut emptied = Vec::new();
+        for one in emptyings.iter().filter(|_| parents > 0) {
+            let count = self.session.execute(&one.statement).await?;
+            if let Some(name) = one.association.clone().filter(|_| count > 0) {
+                emptied.push((one.instruction, name, count));
+            }
+        }
+        Ok(emptied)
+    }
+
+    /// Adds associations to the counts of their collections.
+    pub(crate) fn note_emptied(&mut self, emptied: Vec<(usize, String, u64)>) {
+        for (instruction, name, count) in emptied {
+            *self.entry(instruction).treated.entry(name).or_default() += count;
+        }
     }
 
     /// Why so many more records must not be touched, if the order forbids it.

@@ -118,7 +118,25 @@ impl Draft {
             fields: pairs.collect(),
             kind: LinkKind::Deep,
             needed: false,
+            clear: Vec::new(),
         });
+        self
+    }
+
+    /// A link of another kind.
+    pub fn loose(mut self, kind: LinkKind, name: &str, to: &str, fields: &[(&str, &str)]) -> Self {
+        self = self.link(to, fields);
+        let link = self.0.links.last_mut().expect("a link");
+        link.kind = kind;
+        name.clone_into(&mut link.name);
+        self
+    }
+
+    /// A constant takes the place of a field of the last link.
+    pub fn substitute(mut self, field: &str, value: Value) -> Self {
+        let strategy = Strategy::Constant(value);
+        let treatment = FieldTreatment { field: field.to_owned(), strategy };
+        self.0.links.last_mut().expect("a link").clear.push(treatment);
         self
     }
 

@@ -246,6 +246,7 @@ pub(super) fn link(name: &str, to: &str, field: &str) -> Link {
         fields: vec![(field.to_owned(), "id".to_owned())],
         kind: LinkKind::Deep,
         needed: false,
+        clear: Vec::new(),
     }
 }
 

@@ -2,9 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use quietus_connectors::{
-    FieldType, LinkKind, Predicate, Record, Restriction, SubjectAction, Value,
-};
+use quietus_connectors::{FieldType, Predicate, Record, Restriction, SubjectAction, Value};
 
 use super::super::answer_name;
 use super::super::{
@@ -274,30 +272,6 @@ fn lifting_leaves_what_a_rule_restricts() {
         rule.action = Action::Restrict;
     }
     assert!(!fate(&world, &grace, "orders", &order).restricted);
-}
-
-#[test]
-fn shallow_and_shared_links_lead_to_nobody() {
-    for kind in [LinkKind::Shallow, LinkKind::Shared] {
-        let mut world = known_shop();
-        let shop = world.map.systems.get_mut(&system_name()).unwrap();
-        shop.collections.get_mut(&collection_name("orders")).unwrap().links[0].kind = kind;
-        let grace = scope(SubjectAction::Erase, &[("customer_id", &["1"])]);
-        let mut order = order_of_2020();
-        order.insert("customer.id".to_owned(), Value::Integer(1));
-        assert!(fate(&world, &grace, "orders", &order).untouched());
-        let compiled = compile(&for_persons(&world, &grace), &system_name()).unwrap();
-        let uncovered: BTreeSet<&str> = compiled
-            .findings
-            .iter()
-            .filter(|one| one.kind == FindingKind::NotCovered)
-            .map(|one| one.collection.as_str())
-            .collect();
-        assert_eq!(uncovered, BTreeSet::from(["lines", "orders"]));
-        assert!(
-            compiled.steps.iter().any(|one| matches!(one.status, StepStatus::NotCovered { .. }))
-        );
-    }
 }
 
 fn mailer(map: &mut DataMap) -> SystemName {

@@ -15,4 +15,5 @@ mod lifting;
 mod objections;
 mod outage;
 mod person;
+mod shared;
 mod whole;
