@@ -10,8 +10,8 @@ use std::collections::BTreeMap;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 use quietus_connectors::{
-    Capabilities, CollectionOutcome, Counts, Cutoff, ProbeCount, Restriction, SubjectAction,
-    Testimony, association_named,
+    Capabilities, CollectionOutcome, Counts, Cutoff, ProbeCount, SubjectAction, Testimony,
+    association_named,
 };
 
 use super::account::{Ordered, VerificationOnRecord, counted_in, says_something};
