@@ -95,6 +95,8 @@ pub struct Quietus {
     pub(crate) lease: std::time::Duration,
     pub(crate) crash: CrashPlan,
     pub(crate) wake: wake::Wake,
+    /// When the deadlines of requests were looked at last.
+    pub(crate) deadlines_looked_at: std::sync::Mutex<Option<Timestamp>>,
 }
 
 /// Why a use case could not be carried out. No message holds personal data.

@@ -155,6 +155,7 @@ impl Quietus {
             lease: process.lease.unwrap_or(Duration::from_mins(1)),
             crash: CrashPlan { point: process.crash_point },
             wake: Wake::default(),
+            deadlines_looked_at: std::sync::Mutex::default(),
         });
         product.begin_log().await?;
         product.publish_documents().await?;

@@ -1,4 +1,4 @@
-//! What people decide about a request on the command line: refusals and objections, with a
+//! What people decide about a request on the command line: refusals, fees and objections, with a
 //! second person where the law wants one.
 
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use super::NOT_DONE;
 use super::opening::{read_id, say};
 use super::remark::actor;
 use super::requests::show;
-use crate::app::request::{Judged, Refused};
+use crate::app::request::{Charged, FeeEnd, Judged, Refused};
 use crate::app::{AppError, Quietus};
 use crate::domain::Remark;
 
@@ -68,6 +68,61 @@ pub struct DecideArguments {
     /// Who decides, proposes or agrees.
     #[arg(long, value_name = "NAME", env = "QUIETUS_BY")]
     pub by: Remark,
+}
+
+/// A fee: an amount and a reason from two persons, or how it ended.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  quietus request fee 0198… --amount \"12.50 EUR\" --reason \"third copy this month, T-129\" --by \"Ada Example\"
+  quietus request fee 0198… --amount \"12.50 EUR\" --reason \"agreed, T-129\" --by \"Grace Example\"
+  quietus request fee 0198… --paid --by \"Ada Example\"
+
+Only for requests that are manifestly unfounded or excessive (GDPR article 12(5)). Nothing is
+carried out before it is paid or waived; the clock stands where the law has it so. Tell the person
+how to pay: no letter does.")]
+#[command(group(ArgGroup::new("what").required(true).args(["amount", "paid", "waived"])))]
+pub struct FeeArguments {
+    /// The request.
+    #[arg(value_parser = read_id)]
+    pub request: Uuid,
+    /// How much; two persons agree to the same amount.
+    #[arg(long, value_name = "AMOUNT CURRENCY", requires = "reason")]
+    pub amount: Option<String>,
+    /// With `--amount`: why, in one line that names nobody, such as the number of a ticket.
+    #[arg(long, value_name = "WHY", requires = "amount")]
+    pub reason: Option<Remark>,
+    /// It was paid.
+    #[arg(long)]
+    pub paid: bool,
+    /// The controller does without it.
+    #[arg(long)]
+    pub waived: bool,
+    /// Who proposes, agrees or says so.
+    #[arg(long, value_name = "NAME", env = "QUIETUS_BY")]
+    pub by: Remark,
+}
+
+/// Charges a fee, or says how it ended.
+pub async fn fee(product: &Arc<Quietus>, one: &FeeArguments) -> Result<u8, AppError> {
+    let (request, by) = (one.request, actor(&one.by));
+    let (Some(amount), Some(reason)) = (&one.amount, &one.reason) else {
+        let end = if one.paid { FeeEnd::Paid } else { FeeEnd::Waived };
+        product.end_fee(request, end, &by).await?;
+        product.advance_log().await?;
+        return show(product, request).await;
+    };
+    let charged = product.charge_fee(request, amount, &by, reason.as_str()).await?;
+    product.advance_log().await?;
+    match charged {
+        Charged::Agreed => show(product, request).await,
+        Charged::WaitsForSecond => {
+            say(format!(
+                "{} proposes a fee of {amount} for request {request}; it goes on as before until somebody else agrees:\n  quietus request fee {request} --amount \"{amount}\" --reason WHY --by NAME",
+                one.by
+            ));
+            Ok(NOT_DONE)
+        }
+    }
 }
 
 /// Proposes or agrees to refuse a request.

@@ -7,16 +7,17 @@ use clap::{Args, Subcommand, ValueEnum};
 use comfy_table::ColumnConstraint;
 use uuid::Uuid;
 
-use super::FINE;
 use super::opening::{read_id, read_moment, say, with_product};
 use super::plan_text::new_table;
 use super::remark::actor;
 use super::request_decisions::{
-    DecideArguments, DecisionArguments, RefuseArguments, decide, refuse,
+    DecideArguments, DecisionArguments, FeeArguments, RefuseArguments, decide, fee, refuse,
 };
 use super::request_input::{Given, read_contact, read_identities};
 use super::request_text::{page_text, standing_words};
+use super::{FINE, NOT_DONE};
 use crate::app::brought::{Brought, BroughtCheck, read_check};
+use crate::app::reading::alarms::Pressing;
 use crate::app::reading::requests::RequestQuery;
 use crate::app::request::{Requester, Taken};
 use crate::app::{AppError, Quietus};
@@ -47,11 +48,19 @@ pub enum Command {
     /// List requests.
     #[command(after_help = "Examples:
   quietus request list --open       those that are not answered yet
+  quietus request list --overdue    exit code 1 where there is one
   quietus request list --state ambiguous")]
     List {
         /// Only those that are not closed.
         #[arg(long)]
         open: bool,
+        /// Only those that are at risk or late, but within the law's time; exit code 1 where there
+        /// is one.
+        #[arg(long, conflicts_with_all = ["overdue", "state"])]
+        at_risk: bool,
+        /// Only those whose last day by law is over; exit code 1 where there is one.
+        #[arg(long, conflicts_with = "state")]
+        overdue: bool,
         /// Only in this state, such as `identity_pending` or `ambiguous`.
         #[arg(long, value_name = "STATE", value_parser = read_state)]
         state: Option<RequestState>,
@@ -93,6 +102,8 @@ pub enum Command {
     Refuse(RefuseArguments),
     /// Decide an objection, whose data are restricted until then.
     Decide(DecideArguments),
+    /// Charge a fee, or say that it was paid or waived.
+    Fee(FeeArguments),
     /// Prolong the time once, within the first period; the person has to be told why.
     #[command(after_help = "Example:
   quietus request extend 0198… --reason \"complex: twelve systems, T-126\"")]
@@ -280,7 +291,11 @@ fn read_state(text: &str) -> Result<RequestState, &'static str> {
 pub async fn run(arguments: &Arguments, folder: &Path) -> u8 {
     with_product(folder, async |product| match &arguments.command {
         Command::New(new) => bring(product, new).await,
-        Command::List { open, state, limit } => list(product, *open, *state, *limit).await,
+        Command::List { open, at_risk, overdue, state, limit } => {
+            let pressing = at_risk.then_some(Pressing::AtRisk);
+            let pressing = pressing.or(overdue.then_some(Pressing::Overdue));
+            list(product, (*open, pressing), *state, *limit).await
+        }
         Command::Show { request } => show(product, *request).await,
         other => handle(product, other).await,
     })
@@ -329,15 +344,18 @@ async fn bring(product: &Arc<Quietus>, new: &NewArguments) -> Result<u8, AppErro
 
 async fn list(
     product: &Arc<Quietus>,
-    open: bool,
+    (open, pressing): (bool, Option<Pressing>),
     state: Option<RequestState>,
     limit: u32,
 ) -> Result<u8, AppError> {
     let state = state.map(|state| state.as_str().to_owned());
-    let query = RequestQuery { state, open, before: None, limit: Some(limit) };
+    let query = RequestQuery { state, open, pressing, before: None, limit: Some(limit) };
     let found = product.read_requests(query).await?;
     if found.requests.is_empty() {
-        say("no such request: `quietus request new` brings one");
+        say(match pressing {
+            Some(_) => "no such request: nothing presses",
+            None => "no such request: `quietus request new` brings one",
+        });
         return Ok(FINE);
     }
     let mut table = new_table(&["request", "received", "asks for", "state", "answer by", "stands"]);
@@ -357,10 +375,11 @@ async fn list(
         ]);
     }
     say(table);
-    if found.next.is_some() {
+    if found.more {
         say("there are more: ask for more with `--limit`");
     }
-    Ok(FINE)
+    // What was asked for is that nothing presses.
+    Ok(if pressing.is_some() { NOT_DONE } else { FINE })
 }
 
 /// Prints the page of a request.
@@ -408,6 +427,7 @@ async fn handle(product: &Arc<Quietus>, command: &Command) -> Result<u8, AppErro
         }
         Command::Refuse(one) => return refuse(product, one).await,
         Command::Decide(one) => return decide(product, one).await,
+        Command::Fee(one) => return fee(product, one).await,
         Command::New(_) | Command::List { .. } | Command::Show { .. } => return Ok(FINE),
     };
     product.advance_log().await?;

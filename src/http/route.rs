@@ -10,7 +10,8 @@ use axum::routing::{MethodRouter, delete, get, post};
 use super::answer::{Refusal, wrong_method};
 use super::intake::LARGEST_BODY;
 use super::{
-    Api, cases, certificates, documents, events, gate, health, holds, log, observe, requests, tasks,
+    Api, cases, certificates, documents, events, gate, health, holds, log, metrics, observe,
+    requests, tasks,
 };
 use crate::app::access::TokenRole;
 use TokenRole::{Approver, Auditor, Author, EventSource, Operator};
@@ -81,6 +82,7 @@ const DOORS: &[Door] = &[
     reads("/v1/pauses", READERS, || get(holds::pauses)),
     reads("/v1/requests", REQUEST_READERS, || get(requests::list)),
     reads("/v1/requests/{id}", REQUEST_READERS, || get(requests::one)),
+    reads("/metrics", REQUEST_READERS, || get(metrics::metrics)),
     reads("/v1/plan", PLANNERS, || get(cases::plan)),
     reads("/log/checkpoint", READERS, || get(log::checkpoint)),
     reads("/log/tile/{*tile}", READERS, || get(log::tile)),
@@ -106,6 +108,7 @@ const DOORS: &[Door] = &[
     posts("/v1/requests/{id}/cancel", OPERATORS, || post(requests::cancel)),
     posts("/v1/requests/{id}/refuse", DECIDERS, || post(requests::refuse)),
     posts("/v1/requests/{id}/decide", DECIDERS, || post(requests::decide)),
+    posts("/v1/requests/{id}/fee", DECIDERS, || post(requests::fee)),
     posts("/v1/requests/{id}/extend", OPERATORS, || post(requests::extend)),
     posts("/v1/requests/{id}/close", OPERATORS, || post(requests::close)),
     reads("/v1/tasks", READERS, || get(tasks::list)),

@@ -11,7 +11,7 @@ mod letter;
 mod regime;
 
 pub use calendar::WorkingCalendar;
-pub use deadline::{ClockStop, Deadlines, Extended, Promise, deadlines};
+pub use deadline::{ClockStop, Deadlines, Extended, Promise, StopReason, deadlines};
 pub use ground::concerns_direct_marketing;
 pub use letter::{Facts, KeptPart, LetterError, ToldParty, Written, built_in, write};
 pub use regime::{Regime, RegimeError, Regimes};

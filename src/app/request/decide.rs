@@ -3,6 +3,7 @@
 
 use uuid::Uuid;
 
+use super::fee::owes;
 use super::gate::expect_state;
 use super::objection::{Judgement, is_restricted_objection};
 use super::record::{Decided, Move, OpenRequest, is_carried_out};
@@ -20,7 +21,7 @@ pub enum Refused {
 }
 
 /// States in which nothing has been carried out yet.
-const BEFORE: &[RequestState] = &[
+pub(super) const BEFORE: &[RequestState] = &[
     RequestState::IdentityPending,
     RequestState::CoolingOff,
     RequestState::Ready,
@@ -164,6 +165,11 @@ impl Quietus {
         let mut request = self.rights_request(id).await?;
         expect_state(&request, &[RequestState::WithAPerson])?;
         not_restricted(&request)?;
+        if owes(&request) {
+            return Err(AppError::Input(format!(
+                "the fee of request `{id}` is neither paid nor waived: see `quietus request fee {id}`"
+            )));
+        }
         request.record.ended = Some(self.decided(actor, note)?);
         let outcome = if is_carried_out(request.stored.asked) {
             RequestOutcome::Fulfilled
@@ -184,7 +190,7 @@ impl Quietus {
 }
 
 /// An objection that has restricted data is decided, so that they do not stay restricted for ever.
-fn not_restricted(request: &OpenRequest) -> Result<(), AppError> {
+pub(super) fn not_restricted(request: &OpenRequest) -> Result<(), AppError> {
     if is_restricted_objection(request) {
         let id = request.stored.id;
         return Err(AppError::Input(format!(

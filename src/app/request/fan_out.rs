@@ -54,7 +54,7 @@ impl Quietus {
     }
 
     async fn fan_out(&self, request: &mut OpenRequest) -> Result<(), AppError> {
-        if !self.was_told_before_lifting(request).await? {
+        if !self.owes_nothing(request).await? || !self.was_told_before_lifting(request).await? {
             return Ok(());
         }
         let mut sought = self.sought(request)?;

@@ -228,6 +228,8 @@ impl Quietus {
             second_person: None,
             needs: None,
             told_apart: false,
+            fee: None,
+            alarmed_on: None,
             verdict: None,
             follows: None,
             followed_by: None,

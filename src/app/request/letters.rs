@@ -23,7 +23,9 @@ use crate::config::own_letter;
 use crate::datamap::third_party::MANUAL;
 use crate::domain::{AskedRight, Digest, RequestOutcome, RequestState, SystemName};
 use crate::evidence::EvidenceKind;
-use crate::rights::{Extended, Facts, KeptPart, LetterError, ToldParty, Written, built_in, write};
+use crate::rights::{
+    Extended, Facts, KeptPart, LetterError, StopReason, ToldParty, Written, built_in, write,
+};
 use crate::store::{Delivery, Letter, LetterKind, OutboxEntry, Request};
 
 /// Purpose under which a letter is sealed.
@@ -164,7 +166,8 @@ impl Quietus {
         if record.follows.is_none() {
             due.push(Due::to_person(LetterKind::Acknowledgement, "", facts()));
         }
-        for number in 0..record.stops.len() {
+        let asked = record.stops.iter().filter(|stop| stop.because == StopReason::Identity);
+        for number in 0..asked.count() {
             due.push(Due::to_person(LetterKind::Identity, number.to_string(), facts()));
         }
         if let (Extended::Once, Some(decided)) = (record.extended, &record.extension) {

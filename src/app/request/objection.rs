@@ -180,6 +180,8 @@ impl Quietus {
             incomplete: false,
             found: 0,
             kept: Vec::new(),
+            fee: None,
+            alarmed_on: None,
             verdict: None,
             follows: Some(request.stored.id),
             followed_by: None,

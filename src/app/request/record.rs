@@ -7,6 +7,7 @@ use quietus_connectors::{Identity, Value};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::fee::Fee;
 use super::objection::Verdict;
 use crate::app::vault::Vault;
 use crate::app::{AppError, Quietus};
@@ -109,6 +110,12 @@ pub struct RequestRecord {
     /// which a person has one.
     #[serde(default)]
     pub told_apart: bool,
+    /// A fee that it costs, or was proposed for it.
+    #[serde(default)]
+    pub fee: Option<Fee>,
+    /// The day on which the log was told last that it presses.
+    #[serde(default)]
+    pub alarmed_on: Option<jiff::civil::Date>,
     /// How an objection was decided.
     #[serde(default)]
     pub verdict: Option<Verdict>,

@@ -3,6 +3,7 @@
 
 mod confused;
 mod copy;
+mod deadlines;
 mod erased;
 mod estate;
 mod hands;
