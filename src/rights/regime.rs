@@ -13,6 +13,7 @@ const TABLE: &str = include_str!("../../schedules/regimes.yaml");
 /// One law under which a person asks.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts of a law")]
 pub struct Regime {
     /// Its name for people.
     pub title: String,
