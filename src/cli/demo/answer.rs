@@ -84,10 +84,11 @@ fn show_why(certificate: &Predicate) -> Result<(), Untrue> {
             ));
         }
         for kept in &one.kept {
+            let until = kept.until.map_or_else(String::new, |day| format!(", until {day}"));
             let restricted = if kept.restricted { ", restricted meanwhile" } else { "" };
             let records = if kept.records.0 == 1 { "record" } else { "records" };
             say(format!(
-                "   - {STRONG}kept{STRONG:#}: {} {records} of {}: {}{restricted}",
+                "   - {STRONG}kept{STRONG:#}: {} {records} of {}: {}{until}{restricted}",
                 kept.records,
                 place(one),
                 kept.because
