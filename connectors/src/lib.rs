@@ -16,6 +16,7 @@ pub mod sample;
 pub mod schema;
 pub mod sql;
 pub mod subject;
+pub mod tokens;
 pub mod value;
 
 pub use connector::{Connector, Direction, Progress, ProgressReport};
@@ -36,4 +37,5 @@ pub use subject::{
     Answer, Grade, Identity, Proof, Question, Subject, SubjectAction, SubjectRequest,
     SubjectResult, Testimony,
 };
+pub use tokens::{TokenKeeper, Tokens};
 pub use value::{FieldType, Record, Stored, Value};

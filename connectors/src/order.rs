@@ -110,6 +110,10 @@ pub struct MappedField {
     pub stored: Stored,
     /// IANA zone in which a moment without a zone is read.
     pub zone: String,
+    /// Texts on lists are found in this field whatever their capitals, also where the field's own
+    /// equality tells them apart.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub ignores_case: bool,
 }
 
 /// How a link behaves when its parent goes.

@@ -259,6 +259,9 @@ pub struct Health {
     pub drift: Vec<Drift>,
     /// Privileges that are missing, each with what to grant.
     pub missing_privileges: Vec<String>,
+    /// Fields by which persons are looked for and that no index serves, each with what to create.
+    #[serde(default)]
+    pub read_throughout: Vec<String>,
 }
 
 /// Why no receipt came.

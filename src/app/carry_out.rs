@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use super::account::VerificationOnRecord;
 use super::crash::CrashPoint;
+use super::overdue::{Expected, OVERDUE};
 use super::prepare::{Prepared, Ready};
 use super::progress::{Done, Stopped, Watch, WatchState};
 use super::recount::{Answer, question};
@@ -18,7 +19,7 @@ use super::settle::{FIRST_PAUSE, counts_at_planning};
 use super::{AppError, Quietus};
 use crate::plan::CapExceeded;
 use crate::schedule::Timetable;
-use crate::store::{BlockedReason, Case, Claim, ClaimedJob, Settlement, Tenure};
+use crate::store::{BlockedReason, Case, Claim, ClaimedJob, JobFault, JobKind, Settlement, Tenure};
 
 /// What a job carries. Tagged, so that a later version can tell what an earlier one wrote.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -65,6 +66,7 @@ pub(crate) struct Attempt<'a> {
     pub(crate) case: Case,
     pub(crate) tenure: Tenure,
     pub(crate) done: Done,
+    pub(crate) expected: Expected,
 }
 
 impl Quietus {
@@ -99,7 +101,8 @@ impl Quietus {
             })?,
             None => Done::default(),
         };
-        let attempt = Attempt { claimed: &claimed, case, tenure, done };
+        let expected = self.expected(&claimed.job).await?;
+        let attempt = Attempt { claimed: &claimed, case, tenure, done, expected };
         let ending = self.attempt(&attempt, stop).await?;
         self.settle_attempt(&attempt, ending).await?;
         self.crash.reach(CrashPoint::Settled);
@@ -161,7 +164,9 @@ impl Quietus {
                 let done = Done { current, ..watch.done() };
                 self.look_again(attempt, &prepared.order, prepared.connector.as_ref(), done).await
             }
-            Ok(Answer::Receipt(receipt)) => self.not_done_yet(attempt, watch, receipt),
+            Ok(Answer::Receipt(receipt)) => {
+                self.not_done_yet(attempt, prepared.connector.as_ref(), watch, receipt)
+            }
             Ok(Answer::TooMuch(beyond)) => too_much(watch, &beyond),
             Err(fault) => self.ending_of_fault(attempt, &prepared.order.key, &fault, watch.done()),
         }
@@ -201,6 +206,15 @@ impl Quietus {
             }
         };
         done.nothing_survived(&verification.left, || counts_at_planning(attempt));
+        if attempt.claimed.job.kind == JobKind::Upkeep && done.total().changed() == 0 {
+            return Ending {
+                settlement: Settlement::Postponed { available_at: self.next_upkeep() },
+                done: attempt.done.clone(),
+                order_key: order.key.clone(),
+                verification: Some(verification),
+                words: "nothing has appeared that is to be restricted".to_owned(),
+            };
+        }
         let on_record = VerificationOnRecord { at, found: verification.clone(), counted };
         let settlement = Settlement::Completed {
             done: serde_json::to_value(&done).unwrap_or_default(),
@@ -216,7 +230,13 @@ impl Quietus {
     }
 
     /// A receipt that is not `Done`.
-    fn not_done_yet(&self, attempt: &Attempt<'_>, watch: &Watch<'_>, receipt: Receipt) -> Ending {
+    fn not_done_yet(
+        &self,
+        attempt: &Attempt<'_>,
+        connector: &dyn Connector,
+        watch: &Watch<'_>,
+        receipt: Receipt,
+    ) -> Ending {
         let mut done = watch.done();
         let (settlement, words) = match receipt {
             Receipt::Stopped(outcome) => {
@@ -231,9 +251,13 @@ impl Quietus {
                 (settlement, words)
             }
             Receipt::Pending { reference, ask_at } => {
-                (Settlement::Waiting { ask_at, reference }, "the system will report".to_owned())
+                self.waiting(attempt, connector, reference, ask_at)
             }
-            Receipt::Deferred { until, why } => (Settlement::Released { available_at: until }, why),
+            Receipt::Deferred { until, why } => {
+                let fault = JobFault { kind: "deferred".to_owned(), message: why.clone() };
+                let fault = attempt.expected.over(fault, self.now());
+                (Settlement::Retry { available_at: until, fault, free: true }, why)
+            }
             Receipt::Done(outcome) => {
                 // Only reached if a caller forgets to verify: nothing unverified completes.
                 done.current = outcome;
@@ -241,6 +265,25 @@ impl Quietus {
             }
         };
         Ending { settlement, done, order_key: String::new(), verification: None, words }
+    }
+
+    /// The system will report, or should have reported by now.
+    fn waiting(
+        &self,
+        attempt: &Attempt<'_>,
+        connector: &dyn Connector,
+        reference: String,
+        ask_at: jiff::Timestamp,
+    ) -> (Settlement, String) {
+        let now = self.now();
+        let said = attempt.expected.said(connector.expected_at(&reference), now);
+        let words = said.as_ref().map_or("the system will report", |one| one.message.as_str());
+        let words = words.to_owned();
+        if let Some(fault) = said.as_ref().filter(|one| one.kind == OVERDUE) {
+            let (job, system) = (attempt.claimed.job.id, &attempt.claimed.job.system);
+            tracing::warn!(%job, %system, words = %fault.message, "a part of a request is overdue");
+        }
+        (Settlement::Waiting { ask_at, reference, overdue: said }, words)
     }
 
     fn settlement_of_stop(&self, attempt: &Attempt<'_>, watch: &Watch<'_>) -> (Settlement, String) {

@@ -42,6 +42,9 @@ pub struct Done {
     /// The latest order as it was compiled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ordered: Option<Ordered>,
+    /// Why nobody was asked: nothing is known of the person by which it could be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unreached: Option<String>,
 }
 
 impl Done {

@@ -149,11 +149,13 @@ impl Quietus {
             clock,
             ids,
             vault: Arc::new(vault),
+            unwritten_tokens: super::kept_tokens::Unwritten::default(),
             keys,
             zone,
             lease: process.lease.unwrap_or(Duration::from_mins(1)),
             crash: CrashPlan { point: process.crash_point },
             wake: Wake::default(),
+            deadlines_looked_at: std::sync::Mutex::default(),
         });
         product.begin_log().await?;
         product.publish_documents().await?;

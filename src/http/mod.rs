@@ -15,6 +15,7 @@ mod health;
 mod holds;
 mod intake;
 mod log;
+mod metrics;
 mod observe;
 mod requests;
 pub mod route;

@@ -343,6 +343,7 @@ fn mapped(field: &Field) -> MappedField {
         field_type: field.field_type,
         stored: field.stored,
         zone: field.zone.clone(),
+        ignores_case: field.ignores_case,
     }
 }
 

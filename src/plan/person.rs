@@ -44,6 +44,26 @@ pub struct PersonScope {
     /// through has an entry, also an empty one; where there is none, fields that would go are read
     /// and stay.
     pub records: RecordKeys,
+    /// Some system could not be asked yet what it knows: a system that nothing known leads to may
+    /// still be reached, and is not left out.
+    pub incomplete: bool,
+    /// What keeps their records restricted beside the request whose restriction is lifted.
+    pub stays_restricted: Vec<StaysRestricted>,
+}
+
+/// What keeps records of the persons restricted when one of their requests is lifted; `None` stands
+/// for all categories.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StaysRestricted {
+    /// An erasure of these categories has restricted what minimums and holds keep.
+    ByErasure(Option<BTreeSet<CategoryName>>),
+    /// Another request of the same persons restricts these categories.
+    ByRequest(Option<BTreeSet<CategoryName>>),
+}
+
+/// Whether a category is among these, where `None` stands for all.
+pub(super) fn is_among(categories: Option<&BTreeSet<CategoryName>>, one: &CategoryName) -> bool {
+    categories.is_none_or(|categories| categories.contains(one))
 }
 
 impl fmt::Debug for PersonScope {
@@ -62,7 +82,15 @@ impl fmt::Debug for PersonScope {
 impl PersonScope {
     /// Whether a category is asked for.
     pub(super) fn asks_for(&self, category: &CategoryName) -> bool {
-        self.categories.as_ref().is_none_or(|categories| categories.contains(category))
+        is_among(self.categories.as_ref(), category)
+    }
+
+    /// Whether another request of the persons keeps a category restricted.
+    pub(super) fn stays_by_request(&self, category: &CategoryName) -> bool {
+        self.stays_restricted.iter().any(|one| match one {
+            StaysRestricted::ByRequest(categories) => is_among(categories.as_ref(), category),
+            StaysRestricted::ByErasure(_) => false,
+        })
     }
 
     /// Spellings of an identity type; none where the type is not known of anybody.

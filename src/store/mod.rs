@@ -23,6 +23,7 @@ pub mod log;
 pub mod marks;
 pub mod migrations;
 pub mod pauses;
+pub mod renewed_tokens;
 pub mod requests;
 pub mod schedules;
 pub mod settlement;
@@ -76,6 +77,7 @@ pub fn statements() -> Vec<(&'static str, Sql)> {
         log::STATEMENTS,
         marks::STATEMENTS,
         pauses::STATEMENTS,
+        renewed_tokens::STATEMENTS,
         requests::STATEMENTS,
         schedules::STATEMENTS,
         settlement::STATEMENTS,

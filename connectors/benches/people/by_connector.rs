@@ -78,6 +78,7 @@ fn collection(
         field_type,
         stored: Stored::Native,
         zone: "UTC".to_owned(),
+        ignores_case: false,
     };
     let link = |&(to, own): &(&str, &str)| Link {
         name: to.to_owned(),

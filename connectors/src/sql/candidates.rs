@@ -288,12 +288,15 @@ impl Candidates {
         let names: Vec<String> = membership.fields.iter().map(|one| one.field.clone()).collect();
         let number = compiler.list_number(&at, &names, membership.list)?;
         let alias = compiler.alias();
-        indexed &= scene.table(at.table).indexed(&names);
+        let lowered = |name: &String| scene.table(at.table).lowered.contains(name);
+        let served = names.len() == 1 && names.iter().all(lowered);
+        indexed &= served || scene.table(at.table).indexed(&names);
         for (index, name) in names.iter().enumerate() {
             let column = format!("{alias}.c{index}");
             let (equal, bare) = compiler.operand(&at, name, |operand| {
                 let equal = operand.list_equality(&column, Equality::Exact);
-                Ok((equal, operand.list_operand() == operand.name))
+                let bare = operand.list_operand() == operand.name;
+                Ok((equal, bare || served && operand.ignores_case()))
             })?;
             conditions.push(equal);
             indexed &= bare;

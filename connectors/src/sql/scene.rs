@@ -324,6 +324,7 @@ impl<'o> Scene<'o> {
             field_type: column.class,
             stored: Stored::Native,
             zone: "UTC".to_owned(),
+            ignores_case: false,
         });
         Ok((column, mapped))
     }

@@ -27,7 +27,7 @@ pub const CUTOFF: &str = "2026-01-01T00:00:00Z";
 #[derive(Debug, Clone)]
 pub struct Draft(pub Instruction);
 
-/// Starts from `collection: field type [epoch_seconds|epoch_milliseconds|zone=…], …`; the key is
+/// Starts from `collection: field type [epoch_seconds|epoch_milliseconds|zone=…|ignore_case], …`; the key is
 /// `id` until `key` says otherwise.
 pub fn draft(fixture: &Fixture, text: &str) -> Draft {
     let (collection, fields) = text.split_once(':').expect("`collection: fields`");
@@ -46,10 +46,12 @@ fn mapped_field(text: &str) -> MappedField {
         field_type: named(words.next().expect("a field's type")),
         stored: Stored::Native,
         zone: "UTC".to_owned(),
+        ignores_case: false,
     };
     for word in words {
         match word.strip_prefix("zone=") {
             Some(zone) => zone.clone_into(&mut field.zone),
+            None if word == "ignore_case" => field.ignores_case = true,
             None => field.stored = named(word),
         }
     }

@@ -9,6 +9,7 @@
 mod roll;
 
 mod associations;
+mod capitals;
 mod catalogue;
 mod categories;
 mod dates;
@@ -37,6 +38,9 @@ mod verification;
 
 conformance! {
     everywhere {
+        capitals::do_not_count_where_the_field_says_so,
+        capitals::in_the_way_of_an_index_are_told,
+        capitals::are_passed_over_through_an_index,
         associations::a_shallow_link_is_emptied_when_its_parent_goes,
         associations::a_kept_collection_loses_its_associations_too,
         associations::a_held_record_keeps_the_parent_of_its_association,

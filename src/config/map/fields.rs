@@ -97,6 +97,7 @@ fn field(
         zone: document.zone.as_ref().map_or(zone, |zone| &zone.value.0).to_owned(),
         class,
         identity: document.identity.as_ref().map(|identity| identity.value.0.clone()),
+        ignores_case: document.compare.as_ref().is_some_and(|compare| compare.value.0),
         clear,
         anonymise,
     })
@@ -108,6 +109,14 @@ fn check_identity(
     field_type: FieldType,
     problems: &mut Vec<Problem>,
 ) {
+    if let Some(compare) = &document.compare
+        && (document.identity.is_none() || field_type != FieldType::Text)
+    {
+        problems.push(
+            Problem::error(&compare.place, "`compare` is for text fields with an `identity`")
+                .help("declare the identity that the field holds, or leave `compare` out"),
+        );
+    }
     let Some(identity) = &document.identity else { return };
     let fits = matches!(
         field_type,

@@ -215,6 +215,7 @@ pub(super) fn field(name: &str, field_type: FieldType, class: &str) -> Field {
         zone: "UTC".to_owned(),
         class,
         identity: None,
+        ignores_case: false,
         clear: Strategy::Null,
         anonymise: None,
     }

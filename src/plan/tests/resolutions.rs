@@ -234,3 +234,28 @@ fn without_a_start_a_minimum_has_no_end() {
     );
     assert!(lesson.kept.is_empty());
 }
+
+/// A record that the database has found without regard to capitals is known by its person, and
+/// teaches how it is written.
+#[test]
+fn capitals_do_not_hide_whose_a_record_is() {
+    let mut world = known_shop();
+    let ask = |world: &World| {
+        let mut persons = [person("p1", &[("email", "grace@example.org")])];
+        let answers = [Answer {
+            collection: "customers".to_owned(),
+            records: vec![customer(7, "GrAcE@Example.org"), customer(8, "grace@example.orG ")],
+            more: false,
+        }];
+        let lesson = learn(&world.input(), &types(), &system_name(), &answers, &mut persons);
+        let found = lesson.unwrap().found.values().sum::<u64>();
+        let kinds = persons[0].identities().filter(|one| one.kind == "customer_id").count();
+        let spelt = persons[0].known().any(|(_, all)| all.contains("GrAcE@Example.org"));
+        (found, kinds, spelt)
+    };
+    assert_eq!(ask(&world), (0, 0, false));
+    let shop = world.map.systems.get_mut(&system_name()).unwrap();
+    let customers = shop.collections.get_mut(&collection_name("customers")).unwrap();
+    customers.fields.get_mut("email").unwrap().ignores_case = true;
+    assert_eq!(ask(&world), (1, 1, true));
+}

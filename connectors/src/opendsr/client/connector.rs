@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::composition::{asked, compose};
 use super::exchange::Exchange;
 use super::execution::{execute, follow};
+use super::reference::Reference;
 use super::request_id::request_id;
 use super::settings::ClientSettings;
 use crate::connector::{Connector, Progress};
@@ -136,7 +138,7 @@ impl Connector for Client {
             settings.domain,
             Self::takes(&discovery),
         );
-        Ok(Health { product, drift: Vec::new(), missing_privileges: findings })
+        Ok(Health { product, missing_privileges: findings, ..Health::default() })
     }
 
     async fn describe(&self) -> Result<Schema, Fault> {
@@ -156,6 +158,10 @@ impl Connector for Client {
 
     async fn follow(&self, order: &Order, reference: &str) -> Result<Receipt, Fault> {
         follow(&self.exchange, order, reference).await
+    }
+
+    fn expected_at(&self, reference: &str) -> Option<Timestamp> {
+        Reference::read(reference).ok()?.expected_at()
     }
 
     async fn verify(&self, _order: &Order) -> Result<Verification, Fault> {
