@@ -12,7 +12,9 @@ use crate::value::{FieldType, Record, Stored, Value};
 /// Carrying out the same order twice is harmless: the second time finds nothing to do.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Order {
-    /// Idempotency key; the same for every attempt at the same job. ASCII, at most 64 bytes.
+    /// Idempotency key; the same for every attempt at the same job. ASCII, at most 64 bytes. Rounds
+    /// of one undertaking, each begun because the one before left something, end in `-1`, `-2` and
+    /// so on.
     pub key: String,
     /// Number of the attempt, from 1. A later attempt fences an earlier one: a chunk of attempt
     /// `n` must not commit once attempt `n + 1` has begun.

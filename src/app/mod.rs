@@ -6,6 +6,7 @@
 pub mod access;
 pub mod account;
 pub mod approve;
+mod associations;
 pub mod brought;
 mod by_hand;
 pub mod carry_out;

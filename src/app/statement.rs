@@ -11,10 +11,10 @@ use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 use quietus_connectors::{
     Capabilities, CollectionOutcome, Counts, Cutoff, ProbeCount, SubjectAction, Testimony,
-    association_named,
 };
 
 use super::account::{Ordered, VerificationOnRecord, counted_in, says_something};
+use super::associations::{emptied, in_words};
 use super::done::{Done, RESTRICTION};
 use super::open_case::PlanOnRecord;
 use super::request::KeptByLaw;
@@ -91,9 +91,6 @@ impl SystemAccount<'_> {
         for instruction in &self.plan.instructions {
             let Ok(collection) = CollectionName::parse(&instruction.collection) else { continue };
             let associated = !self.ordered.associations(&collection).is_empty();
-            if instruction.keep && !associated {
-                continue;
-            }
             let mut by_category: BTreeMap<&CategoryName, Vec<&Step>> = BTreeMap::new();
             let here = steps.iter().filter(|step| step.collection == collection && speaks(step));
             for step in here {
@@ -103,7 +100,7 @@ impl SystemAccount<'_> {
                 // Its rules have their turn in other runs: nothing was asked, nothing is said.
                 continue;
             }
-            for (category, steps) in by_category.iter().filter(|_| !instruction.keep) {
+            for (category, steps) in &by_category {
                 let actions = steps.iter().filter_map(|step| step.rule.as_ref());
                 let mut actions: Vec<Action> = actions.map(|rule| rule.action).collect();
                 actions.extend(self.asked.and_then(action_asked));
@@ -178,7 +175,7 @@ impl SystemAccount<'_> {
     /// neither and none of them stays for a reason.
     fn state_records(&self, part: &Part<'_>) -> Option<SystemStatement> {
         let outcome = self.outcome(part.collection);
-        let emptied = outcome.map(associations_emptied).unwrap_or_default();
+        let emptied = outcome.map(emptied).unwrap_or_default();
         let records = StatedRecords {
             deleted: Count(outcome.map_or(0, |one| one.deleted)),
             restricted: Count(outcome.map_or(0, |one| one.restricted)),
@@ -187,14 +184,7 @@ impl SystemAccount<'_> {
         };
         let acted = records.deleted.0 + records.restricted.0 + records.cleared.0;
         let mut statement = self.blank(part, records);
-        if !emptied.is_empty() {
-            let named = emptied.iter().map(|(link, count)| format!("{link}: {count}"));
-            let named: Vec<String> = named.collect();
-            statement.method.technique.push_str(&format!(
-                "; of records that stay, the association with what went was emptied ({})",
-                named.join(", ")
-            ));
-        }
+        statement.method.technique.push_str(&in_words(&emptied));
         for (by, count) in outcome.iter().flat_map(|one| &one.referenced) {
             if *count > 0 {
                 statement.kept.push(StatedKept {
@@ -372,13 +362,6 @@ impl SystemAccount<'_> {
             next_attempt_at: None,
         }
     }
-}
-
-/// How many records lost an association, by link.
-fn associations_emptied(outcome: &CollectionOutcome) -> BTreeMap<&str, u64> {
-    let treated = outcome.treated.iter().filter(|(_, count)| **count > 0);
-    let named = treated.filter_map(|(name, count)| Some((association_named(name)?, *count)));
-    named.collect()
 }
 
 /// Whether a run speaks for a step: it is its turn, or would be if nothing stood in the way.

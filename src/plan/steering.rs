@@ -34,10 +34,13 @@ impl Steering {
             for reference in rule_fields(input, place) {
                 steering.follow(place, &reference);
             }
-            let mut held = BTreeSet::new();
-            hold::fields_read(input, place, &mut held);
-            for reference in held {
-                steering.follow_links_of_hold(place, &reference);
+            for hold in input.holds {
+                let alone = PlanInput { holds: std::slice::from_ref(hold), ..*input };
+                let mut held = BTreeSet::new();
+                hold::fields_read(&alone, place, &mut held);
+                for reference in held {
+                    steering.follow_links_of_hold(place, &reference, &alone);
+                }
             }
         }
         if let Some(scope) = input.persons {
@@ -71,16 +74,23 @@ impl Steering {
         self.follow_links_unless(place, reference, &|_, _| false);
     }
 
-    /// As [`Self::follow_links`], but a held record keeps its own parents by itself, so that an
-    /// association that no hold covers may go.
-    fn follow_links_of_hold(&mut self, place: Place<'_>, reference: &FieldRef) {
-        let own = |depth: usize, kind| depth == 0 && kind != LinkKind::Deep;
-        self.follow_links_unless(place, reference, &own);
+    /// As [`Self::follow_links`] for the one hold of this input. A held record keeps its own parents
+    /// by itself, so an association that the hold does not cover may go.
+    fn follow_links_of_hold(
+        &mut self,
+        place: Place<'_>,
+        reference: &FieldRef,
+        alone: &PlanInput<'_>,
+    ) {
+        let loose = |here: Place<'_>, kind| {
+            kind != LinkKind::Deep && hold::speaks_of(alone, here, reference)
+        };
+        self.follow_links_unless(place, reference, &loose);
     }
 
     /// As [`Self::follow_links`], but a shared record keeps only the last of its parents.
     pub(super) fn follow_shared(&mut self, place: Place<'_>, reference: &FieldRef) {
-        let shared = |_: usize, kind| kind == LinkKind::Shared;
+        let shared = |_: Place<'_>, kind| kind == LinkKind::Shared;
         self.follow_links_unless(place, reference, &shared);
     }
 
@@ -88,13 +98,13 @@ impl Steering {
         &mut self,
         place: Place<'_>,
         reference: &FieldRef,
-        loose: &dyn Fn(usize, LinkKind) -> bool,
+        loose: &dyn Fn(Place<'_>, LinkKind) -> bool,
     ) {
         let mut here = place;
-        for (depth, name) in reference.via.iter().enumerate() {
+        for name in &reference.via {
             let Some(parent) = here.parent(name) else { return };
             let mut named = here.collection.links.iter().filter(|link| link.name == *name);
-            if !named.any(|link| loose(depth, link.kind)) {
+            if !named.any(|link| loose(here, link.kind)) {
                 self.links.insert((here.collection.name.clone(), name.clone()));
             }
             for link in here.collection.links.iter().filter(|link| link.name == *name) {

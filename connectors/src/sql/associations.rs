@@ -3,13 +3,14 @@
 //! The fields of such a link are emptied together with the parent's deletion. A shared record that
 //! stays keeps the last of its parents, so that it never belongs to nobody.
 
-use crate::order::{Link, LinkKind, Strategy};
+use crate::order::{Link, LinkKind, Order, Strategy};
 use crate::predicate::{Comparison, Predicate};
 use crate::receipt::Fault;
 use crate::sql::compile::{Compiler, Place};
 use crate::sql::delete::due;
 use crate::sql::fragment::Fragment;
-use crate::sql::scene::{Blocker, Keeping, Scene};
+use crate::sql::memberships::fields_of;
+use crate::sql::scene::{Blocker, Keeping, Scene, conditions};
 use crate::sql::strategy;
 use crate::sql::text_equality::Equality;
 use crate::value::Value;
@@ -127,6 +128,40 @@ pub(crate) fn of_link<'o>(
         LinkKind::Shared => !leads_to_one || own(),
     };
     separable.then_some(found)
+}
+
+/// Links of which a field is read where the record itself is judged: were it emptied, nobody could
+/// tell any more what is due here.
+pub(crate) fn read_here(order: &Order) -> Vec<(usize, String)> {
+    let mut found = Vec::new();
+    for (position, one) in order.instructions.iter().enumerate() {
+        let mut fields = Vec::new();
+        for predicate in conditions(one) {
+            fields_of(predicate, &mut fields);
+        }
+        let own = |name: &String| fields.iter().any(|it| it.via.is_empty() && it.field == *name);
+        let read = one.links.iter().filter(|link| link.kind != LinkKind::Deep);
+        let read = read.filter(|link| link.fields.iter().any(|pair| own(&pair.0)));
+        found.extend(read.map(|link| (position, link.name.clone())));
+    }
+    found
+}
+
+/// What a list holds somewhere else by way of this record holds the record too.
+pub(crate) fn holds_too(
+    held: &Predicate,
+    via: &[String],
+    listed: Option<(&String, usize)>,
+) -> bool {
+    match (held, listed) {
+        (Predicate::Always, _) => true,
+        (Predicate::Any(parts), _) => parts.iter().any(|part| holds_too(part, via, listed)),
+        (Predicate::Listed { fields, list }, Some((name, wanted))) => match fields.as_slice() {
+            [field] => field.via == via && field.field == *name && *list == wanted,
+            _ => false,
+        },
+        _ => false,
+    }
 }
 
 /// Every association that leads to a table.

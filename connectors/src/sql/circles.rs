@@ -45,7 +45,7 @@ impl Run<'_> {
                 one.define(&mut self.session, &self.scene).await?;
             }
         }
-        self.session.begin().await?;
+        self.begin().await?;
         for statement in self.set_statements(group)? {
             self.session.execute(&statement).await?;
         }
@@ -66,7 +66,7 @@ impl Run<'_> {
         let total: u64 = counts.iter().sum();
         let statements = self.removal_statements(group)?;
         let (true, Some(statements)) = (total > 0, statements) else {
-            self.session.rollback().await?;
+            self.roll_back().await?;
             self.drop_sets(group).await?;
             return Ok(Flow::Finished);
         };
@@ -79,7 +79,7 @@ impl Run<'_> {
         }
         let emptied_records: u64 = emptied.iter().map(|one| one.2).sum();
         if let Some(reason) = self.too_many(total + emptied_records) {
-            self.session.rollback().await?;
+            self.roll_back().await?;
             return Ok(Flow::Refused(reason));
         }
         for statement in statements {

@@ -25,6 +25,7 @@ use crate::sql::progress_table::{FINISHED, ProgressTable};
 use crate::sql::restrict::Way;
 use crate::sql::scene::Scene;
 use crate::sql::throttle::Throttle;
+use crate::sql::together::Together;
 use crate::sql::windows::{Flow, Run};
 use crate::sql::{drift, gathered_keys, lists, refusals};
 
@@ -73,16 +74,44 @@ pub(crate) async fn execute(
     }
     if position.step.is_empty() {
         position.dangling = count_dangling(&mut session, &scene).await?;
+        if let Some(earlier) = earlier_round(&order.key)
+            && let Some((_, before, _)) = table.read(&mut session, &earlier).await?
+        {
+            // What an earlier round left behind must not look as if it had always been there.
+            for (name, count) in &mut position.dangling {
+                *count = before.dangling.get(name).copied().unwrap_or(0).min(*count);
+            }
+        }
     }
     lists::load(&mut session, &scene).await?;
     let throttle = Throttle::new(&order.pace);
-    let gathered = BTreeMap::new();
-    let mut run =
-        Run { session, scene, order, progress, table, position, done, throttle, gathered };
-    let answer = run.steps().await;
+    let (gathered, together) = (BTreeMap::new(), Together::default());
+    let mut run = Run {
+        session,
+        scene,
+        order,
+        progress,
+        table,
+        position,
+        done,
+        throttle,
+        gathered,
+        together,
+    };
+    let answer = match run.join_steps().await {
+        Ok(()) => run.steps().await,
+        Err(fault) => Err(fault),
+    };
     let Run { session, .. } = run;
     session.close().await;
     answer
+}
+
+/// The key of the round before: of one undertaking they end in `-1`, `-2` and so on.
+fn earlier_round(key: &str) -> Option<String> {
+    let (stem, round) = key.rsplit_once('-')?;
+    let round: u32 = round.parse().ok()?;
+    (round > 1).then(|| format!("{stem}-{}", round - 1))
 }
 
 impl Run<'_> {
@@ -106,7 +135,7 @@ impl Run<'_> {
             }
         }
         self.position = self.position.at_step(FINISHED);
-        self.session.begin().await?;
+        self.begin().await?;
         self.commit().await?;
         Ok(Receipt::Done(self.done.clone()))
     }

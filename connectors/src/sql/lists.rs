@@ -162,6 +162,10 @@ fn statements(scene: &Scene<'_>, number: usize) -> Result<Statements, Fault> {
             let kind = compiler.operand(&place, field, |operand| Ok(operand.list_type()))?;
             definitions.push(format!("{column} {kind}"));
         }
+        if scene.dialect == Dialect::MariaDb {
+            let parts = index_parts(&compiler, &place, entry, &columns)?;
+            definitions.push(format!("INDEX ({parts})"));
+        }
         create.push(format!(
             "CREATE TEMPORARY TABLE quietus_list_{number} ({})",
             definitions.join(", ")
@@ -172,7 +176,8 @@ fn statements(scene: &Scene<'_>, number: usize) -> Result<Statements, Fault> {
         Dialect::Postgres => {
             vec![format!("CREATE INDEX ON {name} ({parts})"), format!("ANALYZE {name}")]
         }
-        Dialect::MariaDb => vec![format!("ALTER TABLE {name} ADD INDEX ({parts})")],
+        // It is part of the definition.
+        Dialect::MariaDb => Vec::new(),
         Dialect::Sqlite => {
             vec![format!(
                 "CREATE INDEX temp.quietus_list_{number}_index ON quietus_list_{number} ({parts})"

@@ -42,6 +42,7 @@ mod steering;
 mod strategy;
 mod text_equality;
 mod throttle;
+mod together;
 mod treat;
 mod values;
 mod verify;

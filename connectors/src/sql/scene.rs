@@ -13,7 +13,6 @@ use crate::sql::compile::{Compiler, Place};
 use crate::sql::dialect::Dialect;
 use crate::sql::faults::misconfigured;
 use crate::sql::fragment::Fragment;
-use crate::sql::memberships::fields_of;
 use crate::value::Stored;
 
 /// The order and the catalogue together.
@@ -141,7 +140,7 @@ impl<'o> Scene<'o> {
                 scene.walk(position, &probe.predicate, Why::Probe);
             }
         }
-        scene.needed.extend(links_read_here(order));
+        scene.needed.extend(associations::read_here(order));
         for parent in 0..scene.catalogue.tables.len() {
             for blocker in scene.blockers(parent) {
                 if scene.must_be_gathered(parent, &blocker) {
@@ -190,17 +189,17 @@ impl<'o> Scene<'o> {
             Predicate::Compare { field, .. }
             | Predicate::OneOf { field, .. }
             | Predicate::Absent(field) => {
-                self.follow(position, &field.via, why);
+                self.follow(position, (&field.via, None), why);
             }
             Predicate::LatestAtOrBefore(fields) => {
                 for (field, _) in fields {
-                    self.follow(position, &field.via, why);
+                    self.follow(position, (&field.via, None), why);
                 }
             }
             Predicate::Listed { fields, list } => {
                 let mut at = Some(position);
                 for field in fields {
-                    at = self.follow(position, &field.via, why);
+                    at = self.follow(position, (&field.via, Some((&field.field, *list))), why);
                 }
                 if let Some(instruction) = at {
                     let names = fields.iter().map(|field| field.field.clone()).collect();
@@ -211,7 +210,7 @@ impl<'o> Scene<'o> {
                 }
             }
             Predicate::Linked { link, holds } => {
-                if let Some(to) = self.follow(position, std::slice::from_ref(link), why) {
+                if let Some(to) = self.follow(position, (std::slice::from_ref(link), None), why) {
                     // What a hold reads beyond the first link, its records do not keep by themselves.
                     let beyond = if why == Why::Hold { Why::Condition } else { why };
                     self.walk(to, holds, beyond);
@@ -221,15 +220,24 @@ impl<'o> Scene<'o> {
     }
 
     /// Follows links from a collection and marks each as needed.
-    fn follow(&mut self, position: usize, via: &[String], why: Why) -> Option<usize> {
+    fn follow(
+        &mut self,
+        position: usize,
+        (via, listed): (&[String], Option<(&String, usize)>),
+        why: Why,
+    ) -> Option<usize> {
         let mut at = position;
         for (depth, name) in via.iter().enumerate() {
             let link = self.order.instructions[at].links.iter().find(|link| link.name == *name)?;
             let loose = || associations::of_link(self, at, link).is_some();
             let needed = match why {
                 Why::Probe => false,
-                // Of its own links a held record keeps the parents by itself.
-                Why::Hold => depth > 0 || !loose(),
+                // A held record keeps its own parents by itself.
+                Why::Hold => {
+                    let held = &self.order.instructions[at].held;
+                    let too = || associations::holds_too(held, &via[depth..], listed);
+                    !loose() || depth > 0 && !too()
+                }
                 // A record that stays keeps its last parent, and one that goes is gone before.
                 Why::Condition => link.kind != LinkKind::Shared || !loose(),
             };
@@ -467,25 +475,8 @@ impl<'o> Scene<'o> {
     }
 }
 
-/// Links of which a field is read where the record itself is judged: were it emptied, nobody could
-/// tell any more what is due here.
-fn links_read_here(order: &Order) -> Vec<(usize, String)> {
-    let mut found = Vec::new();
-    for (position, one) in order.instructions.iter().enumerate() {
-        let mut fields = Vec::new();
-        for predicate in conditions(one) {
-            fields_of(predicate, &mut fields);
-        }
-        let own = |name: &String| fields.iter().any(|it| it.via.is_empty() && it.field == *name);
-        let read = one.links.iter().filter(|link| link.kind != LinkKind::Deep);
-        let read = read.filter(|link| link.fields.iter().any(|pair| own(&pair.0)));
-        found.extend(read.map(|link| (position, link.name.clone())));
-    }
-    found
-}
-
 /// Every predicate but the holds that decides what becomes of a record.
-fn conditions(instruction: &Instruction) -> Vec<&Predicate> {
+pub(crate) fn conditions(instruction: &Instruction) -> Vec<&Predicate> {
     let mut found =
         vec![&instruction.delete_when, &instruction.restrict_when, &instruction.lift_when];
     found.extend(instruction.treatments.iter().map(|treatment| &treatment.due));

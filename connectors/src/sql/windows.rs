@@ -21,6 +21,7 @@ use crate::sql::reference_watch::{ReferenceWatch, Removal};
 use crate::sql::refusals::window_key;
 use crate::sql::scene::Scene;
 use crate::sql::throttle::Throttle;
+use crate::sql::together::Together;
 
 /// How a phase ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,6 +46,7 @@ pub(crate) struct Run<'r> {
     pub(crate) throttle: Throttle,
     /// What was gathered in this attempt, by table and instruction.
     pub(crate) gathered: BTreeMap<(usize, usize), Option<Candidates>>,
+    pub(crate) together: Together,
 }
 
 /// Statements of one window. All of `counted` must change the same number of records.
@@ -120,11 +122,11 @@ impl Run<'_> {
             let began = Instant::now();
             let upper = self.upper(job, candidates).await?;
             let statements = self.statements(job, candidates, upper.as_deref())?;
-            self.session.begin().await?;
+            self.begin().await?;
             let changes = self.change(&statements, watch).await?;
             let changed = changes.all();
             if let Some(reason) = self.too_many(changed) {
-                self.session.rollback().await?;
+                self.roll_back().await?;
                 return Ok(Flow::Refused(reason));
             }
             (job.record)(self.entry(job.instruction), changes.records);
@@ -132,6 +134,9 @@ impl Run<'_> {
             self.position.moved += changes.records;
             self.position.complete = upper.is_none();
             self.position.after = upper;
+            if self.together.goes_on(&self.order.pace) {
+                continue;
+            }
             self.commit().await?;
             // Smaller windows would not make the look at other tables any shorter.
             let took = began.elapsed().saturating_sub(changes.looking);
@@ -203,10 +208,28 @@ impl Run<'_> {
         })
     }
 
-    /// Writes the position and commits it with the chunk.
+    /// Begins a transaction where none is open.
+    pub(crate) async fn begin(&mut self) -> Result<(), Fault> {
+        if self.together.begins(&self.done) {
+            self.session.begin().await?;
+        }
+        Ok(())
+    }
+
+    /// Rolls back what is not committed, with its counts.
+    pub(crate) async fn roll_back(&mut self) -> Result<(), Fault> {
+        if let Some(before) = self.together.ends() {
+            self.done = before;
+        }
+        self.session.rollback().await
+    }
+
+    /// Writes the position and commits it with what was changed.
     pub(crate) async fn commit(&mut self) -> Result<(), Fault> {
         self.table.save(&mut self.session, self.order, &self.position, &self.done).await?;
-        self.session.commit().await
+        self.session.commit().await?;
+        self.together.ends();
+        Ok(())
     }
 
     /// Tells the engine and waits as the pace asks.

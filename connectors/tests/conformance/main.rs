@@ -31,6 +31,7 @@ mod resolution;
 mod restriction;
 mod resume;
 mod scope;
+mod shared;
 mod steering;
 mod strategies;
 mod verification;
@@ -47,13 +48,13 @@ conformance! {
         associations::a_link_of_several_fields_is_emptied_where_it_can_be,
         associations::answers_stay_when_what_they_answer_goes,
         associations::a_record_that_goes_anyway_is_counted_once,
-        associations::of_two_owners_one_goes_and_the_record_stays,
-        associations::with_the_last_owner_the_record_goes,
-        associations::both_owners_in_one_order_take_the_record_along,
-        associations::a_held_owner_or_record_keeps_what_is_shared,
-        associations::an_owner_that_is_kept_keeps_what_is_shared,
-        associations::a_shared_record_that_stays_keeps_its_last_owner,
-        associations::owners_may_be_joined_by_records_of_nothing_but_keys,
+        shared::of_two_owners_one_goes_and_the_record_stays,
+        shared::with_the_last_owner_the_record_goes,
+        shared::both_owners_in_one_order_take_the_record_along,
+        shared::a_held_owner_or_record_keeps_what_is_shared,
+        shared::an_owner_that_is_kept_keeps_what_is_shared,
+        shared::a_shared_record_that_stays_keeps_its_last_owner,
+        shared::owners_may_be_joined_by_records_of_nothing_but_keys,
         associations::what_refers_to_nobody_afterwards_is_found,
         associations::stopped_after_every_chunk_it_counts_the_same,
         catalogue::describes_tables_views_keys_and_references,

@@ -3,6 +3,7 @@
 
 use super::person;
 use crate::company::Company;
+use crate::company::certificate::Certificate;
 use crate::company::database::{Database, Kind};
 use crate::company::table::Column;
 
@@ -103,6 +104,18 @@ async fn rows(forum: &Database, fields: &[&str], table: &str) -> Vec<String> {
     rows
 }
 
+/// The certificate of the first request; a schedule may have had its turn beside it.
+async fn answered(company: &Company) -> Certificate {
+    let mut found = Vec::new();
+    for case in [company.oldest_case().await, company.latest_case().await] {
+        let certificate = company.certificate_of(&case).await;
+        if certificate.predicate["class"] == "rights-request" {
+            found.push(certificate);
+        }
+    }
+    found.pop().expect("a certificate of the request")
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_owner_goes_and_with_the_last_one_the_record() {
     for kind in [Kind::Postgres, Kind::MariaDb, Kind::Sqlite] {
@@ -117,7 +130,7 @@ async fn one_owner_goes_and_with_the_last_one_the_record() {
         assert_eq!(rows(forum, &["id"], "accounts").await, ["12", "20"]);
         assert_eq!(rows(forum, &["account_id", "person_id"], "holders").await, ["12:2", "20:2"]);
 
-        let certificate = company.certificate_of(&company.latest_case().await).await;
+        let certificate = answered(&company).await;
         let whole = |collection: &str, count: &str| {
             let all = certificate.sum(count, "forum", collection, None);
             all - certificate.sum(count, "forum", collection, Some("contact"))
