@@ -6,6 +6,7 @@
 pub mod access;
 pub mod account;
 pub mod approve;
+mod associations;
 pub mod brought;
 mod by_hand;
 pub mod carry_out;
@@ -98,6 +99,8 @@ pub struct Quietus {
     pub(crate) wake: wake::Wake,
     pub(crate) desk: OnceLock<Arc<opendsr::Desk>>,
     pub(crate) callers: opendsr::Callers,
+    /// When the deadlines of requests were looked at last.
+    pub(crate) deadlines_looked_at: std::sync::Mutex<Option<Timestamp>>,
 }
 
 /// Why a use case could not be carried out. No message holds personal data.

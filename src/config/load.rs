@@ -101,6 +101,9 @@ pub fn load(path: &Path) -> Result<Loaded, Problems> {
     }
     if problems.iter().all(|problem| problem.severity == Severity::Warning) {
         complete::check((&system_documents, &drafts), (&pack_documents, &rules), problems);
+        if let Some(instance) = &instance {
+            requests::check_case(&instance.identities, &drafts, problems);
+        }
     }
     let data_map = DataMap {
         systems: drafts.into_iter().map(|it| (it.model.name.clone(), it.model)).collect(),

@@ -25,7 +25,7 @@ mod letters;
 mod load;
 
 pub use instance::{Controller, Instance, LogFormat, Token, TokenRole};
-pub use keys::{KeyError, read_key, write_key};
+pub use keys::{KeyError, read_key, write_key, write_private};
 pub use letters::own_letter;
 pub use load::{INSTANCE_FILE, Loaded, compile, load, read_bounded, why};
 pub use opendsr::{ControllerAtDesk, OpendsrSettings, TakenIdentity};

@@ -17,6 +17,7 @@ mod health;
 mod holds;
 mod intake;
 mod log;
+mod metrics;
 mod observe;
 mod opendsr;
 mod requests;

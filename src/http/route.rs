@@ -10,8 +10,8 @@ use axum::routing::{MethodRouter, delete, get, post};
 use super::answer::{Refusal, wrong_method};
 use super::intake::LARGEST_BODY;
 use super::{
-    Api, cases, certificates, documents, events, gate, health, holds, log, observe, opendsr,
-    requests, tasks,
+    Api, cases, certificates, documents, events, gate, health, holds, log, metrics, observe,
+    opendsr, requests, tasks,
 };
 use crate::app::access::TokenRole;
 use TokenRole::{Approver, Auditor, Author, EventSource, Operator};
@@ -22,6 +22,8 @@ const READERS: &[TokenRole] = &[Auditor, Operator, Approver, Author];
 const PLANNERS: &[TokenRole] = &[Operator, Approver, Author];
 /// Who reads the requests of persons.
 const REQUEST_READERS: &[TokenRole] = &[Auditor, Operator, Approver];
+/// Who decides about persons' requests, and may see whom one is about.
+const DECIDERS: &[TokenRole] = &[Operator, Approver];
 /// Who runs things.
 const OPERATORS: &[TokenRole] = &[Operator];
 
@@ -92,6 +94,12 @@ const DOORS: &[Door] = &[
     reads("/v1/certificates/{id}/html", READERS, || get(certificates::html)),
     reads("/v1/certificates/{id}/export", READERS, || get(certificates::folder)),
     reads("/v1/certificates/{id}/export/{file}", READERS, || get(certificates::exported)),
+    reads("/v1/certificates/{id}/export-for-person", DECIDERS, || {
+        get(certificates::folder_for_person)
+    }),
+    reads("/v1/certificates/{id}/export-for-person/{file}", DECIDERS, || {
+        get(certificates::exported_for_person)
+    }),
     reads("/v1/rules", READERS, || get(documents::rules)),
     reads("/v1/rules/{digest}", READERS, || get(documents::rules_on_record)),
     reads("/v1/map", READERS, || get(documents::map)),
@@ -103,6 +111,7 @@ const DOORS: &[Door] = &[
     reads("/v1/pauses", READERS, || get(holds::pauses)),
     reads("/v1/requests", REQUEST_READERS, || get(requests::list)),
     reads("/v1/requests/{id}", REQUEST_READERS, || get(requests::one)),
+    reads("/metrics", REQUEST_READERS, || get(metrics::metrics)),
     reads("/v1/plan", PLANNERS, || get(cases::plan)),
     reads("/log/checkpoint", READERS, || get(log::checkpoint)),
     reads("/log/tile/{*tile}", READERS, || get(log::tile)),
@@ -126,13 +135,15 @@ const DOORS: &[Door] = &[
     posts("/v1/requests/{id}/confirm", OPERATORS, || post(requests::confirm)),
     posts("/v1/requests/{id}/tell-apart", OPERATORS, || post(requests::tell_apart)),
     posts("/v1/requests/{id}/cancel", OPERATORS, || post(requests::cancel)),
-    posts("/v1/requests/{id}/refuse", &[Operator, Approver], || post(requests::refuse)),
+    posts("/v1/requests/{id}/refuse", DECIDERS, || post(requests::refuse)),
+    posts("/v1/requests/{id}/decide", DECIDERS, || post(requests::decide)),
+    posts("/v1/requests/{id}/fee", DECIDERS, || post(requests::fee)),
     posts("/v1/requests/{id}/extend", OPERATORS, || post(requests::extend)),
     posts("/v1/requests/{id}/close", OPERATORS, || post(requests::close)),
     reads("/v1/tasks", READERS, || get(tasks::list)),
     reads("/v1/tasks/{id}", OPERATORS, || get(tasks::one)),
     posts("/v1/tasks/{id}/done", OPERATORS, || post(tasks::done)),
-    posts("/v1/tasks/{id}/confirm", &[Operator, Approver], || post(tasks::confirm)),
+    posts("/v1/tasks/{id}/confirm", DECIDERS, || post(tasks::confirm)),
     Door {
         method: "GET",
         path: opendsr::CERTIFICATE,

@@ -93,6 +93,9 @@ pub async fn look_after(product: &Quietus) {
     if let Err(error) = product.certify_finished().await {
         report("finished cases could not be certified", &error);
     }
+    if let Err(error) = product.warn_of_deadlines().await {
+        report("the deadlines of requests could not be looked at", &error);
+    }
     if let Err(error) = product.remind_of_tasks().await {
         report("nobody could be reminded of tasks", &error);
     }

@@ -38,6 +38,10 @@ fn body(door: &Door) -> Option<Value> {
         ("POST", path) if path.ends_with("/tell-apart") => {
             Some(json!({"identities": [{"type": "customer_id", "value": 3}]}))
         }
+        ("POST", path) if path.ends_with("/fee") => Some(json!({"ended": "waived"})),
+        ("POST", path) if path.ends_with("/decide") => {
+            Some(json!({"decision": "uphold", "reason": "r"}))
+        }
         ("POST", path)
             if ["approve", "cancel", "refuse", "extend", "close"]
                 .iter()

@@ -10,14 +10,15 @@ use serde_json::json;
 use super::fan_out::remember;
 use super::find::Ground;
 use super::record::{Move, OpenRequest, Person};
+use crate::app::fire::SCHEDULER;
 use crate::app::open_case::PlanOnRecord;
 use crate::app::recording::About;
-use crate::app::{AppError, Quietus};
+use crate::app::{Actor, AppError, Quietus};
 use crate::datamap::System;
 use crate::domain::JobState;
 use crate::evidence::EvidenceKind;
 use crate::plan::SystemPlan;
-use crate::store::{Case, Job};
+use crate::store::{Case, Job, JobKind};
 
 impl Quietus {
     /// Whether the case goes on: systems have to be asked again, or one cannot be asked yet.
@@ -28,8 +29,9 @@ impl Quietus {
         let Some(stored) = self.store.request_of_case(case.id).await? else { return Ok(false) };
         let mut request = self.open_request(stored)?;
         // What failed or was called off is certified as it is, and never as complete.
-        let all_done = jobs.iter().all(|job| job.state == JobState::Completed);
-        if !request.record.incomplete || !all_done {
+        let mut asked = jobs.iter().filter(|job| job.kind == JobKind::Request);
+        let all_done = asked.all(|job| job.state == JobState::Completed);
+        if !request.record.incomplete || !all_done || case.cancelled.is_some() {
             return Ok(false);
         }
         let pinned = self.pinned(case).await?;
@@ -38,6 +40,10 @@ impl Quietus {
         let apart = request.record.told_apart;
         let found = self.find_person(ground, &mut sought, None, apart).await?;
         if !found.not_asked.is_empty() {
+            return Ok(true);
+        }
+        if !found.doubts.is_empty() {
+            self.doubt(&mut request, found.doubts.join("; ")).await?;
             return Ok(true);
         }
         remember(&mut request, &sought, &found);
@@ -56,6 +62,19 @@ impl Quietus {
             .collect();
         self.ask_again(case, &mut request, &behind).await?;
         Ok(!behind.is_empty())
+    }
+
+    /// More than one person fits by what is known now: nothing more is done, and nothing is
+    /// certified, before somebody has looked.
+    async fn doubt(&self, request: &mut OpenRequest, doubt: String) -> Result<(), AppError> {
+        if request.record.needs.as_ref() == Some(&doubt) {
+            return Ok(());
+        }
+        let engine = Actor(SCHEDULER.to_owned());
+        let evidence =
+            self.record_change(request, "more than one person fits", &engine, Some(&doubt))?;
+        request.record.needs = Some(doubt);
+        self.keep_request(request, Move::stay(&request.stored), vec![evidence]).await
     }
 
     async fn ask_again(

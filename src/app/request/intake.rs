@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde_json::json;
 use uuid::Uuid;
 
+use super::objection::is_direct_marketing;
 use super::record::{IdentityCheck, OpenRequest, Person, RequestRecord, Requester, is_carried_out};
 use crate::app::recording::About;
 use crate::app::{Actor, AppError, Quietus};
@@ -103,6 +104,11 @@ impl Quietus {
         let regime = asked.regime.clone().unwrap_or_else(|| self.instance.requests.regime.clone());
         let record = self.first_record(&asked, &given, regime, received_at)?;
         let record = self.with_cooling_off_of(on_behalf.as_ref(), record);
+        if is_direct_marketing(asked.asked, &record) && record.categories.is_none() {
+            return Err(AppError::Input(
+                "an objection to direct marketing erases what serves it: name the categories, such as `marketing.contact`".to_owned(),
+            ));
+        }
         let state = self.first_state(asked.asked, &record);
         let id = self.ids.new_id();
         let source = asked.source.unwrap_or_else(|| OWN_DOOR.to_owned());
@@ -264,9 +270,15 @@ impl Quietus {
             second_person: None,
             needs: None,
             told_apart: false,
+            fee: None,
+            alarmed_on: None,
+            verdict: None,
+            follows: None,
+            followed_by: None,
             not_covered: BTreeSet::new(),
             not_asked: BTreeSet::new(),
             incomplete: false,
+            found: 0,
             kept: Vec::new(),
         })
         .map(|record| self.with_cooling_off(record))
@@ -322,7 +334,9 @@ impl Quietus {
             RequestState::IdentityPending
         } else if !is_carried_out(asked) {
             RequestState::WithAPerson
-        } else if record.cooling_off_until.is_some_and(|until| until > self.now()) {
+        } else if record.cooling_off_until.is_some_and(|until| until > self.now())
+            && !is_direct_marketing(asked, record)
+        {
             RequestState::CoolingOff
         } else {
             RequestState::Ready
@@ -330,16 +344,16 @@ impl Quietus {
     }
 
     /// Keyed digests by which a second request of the same person is seen.
-    fn tags_of(&self, person: &Person) -> Vec<Vec<u8>> {
-        person
-            .given
-            .iter()
-            .map(|identity| self.vault.tag(&format!("person {}", identity.kind), &identity.value))
-            .collect()
+    pub(super) fn tags_of(&self, person: &Person) -> Vec<Vec<u8>> {
+        person.given.iter().map(|identity| self.tag_of(identity)).collect()
+    }
+
+    pub(super) fn tag_of(&self, identity: &quietus_connectors::Identity) -> Vec<u8> {
+        self.vault.tag(&format!("person {}", identity.kind), &identity.value)
     }
 
     /// A keyed digest of all that was asked, by which the same request is known again.
-    fn content_digest(
+    pub(super) fn content_digest(
         &self,
         asked: AskedRight,
         person: &Person,
@@ -359,7 +373,7 @@ impl Quietus {
         Ok(Digest(bytes))
     }
 
-    fn record_request(
+    pub(super) fn record_request(
         &self,
         id: Uuid,
         asked: AskedRight,

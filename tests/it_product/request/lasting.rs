@@ -134,3 +134,21 @@ async fn lifted(
     assert_eq!(company.count_of("request_persons").await, 0);
     company.check_log().await;
 }
+
+/// Whether an objection is right is for a person to say; until then nothing of theirs is used.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_objection_restricts_what_appears_while_it_is_not_decided() {
+    let mut estate = Estate::new(Kind::Sqlite, USUAL, "[email]", "").await;
+    estate.without(&["mailer", "backend", "archive", "club"]);
+    let company = &estate.company;
+    let request = person::brought(company, "objection", &format!("customer_id={NUMBER}\n")).await;
+    let clock = estate::clock();
+    let product = company.replica(&clock).await;
+    live(&product, &clock, 1.minutes()).await;
+    let new = ["33|918273645546|It blinks again|2026-01-02T00:00:00|~"];
+    TICKETS.fill(estate.database("desk"), &new).await;
+    live(&product, &clock, 25.hours()).await;
+    assert!(restricted(&estate).await.contains(&"tickets: 33".to_owned()));
+    let shown = company.quietus(&["request", "show", &request]).await.expect(0).out;
+    assert!(shown.contains("is with a person"), "{shown}");
+}

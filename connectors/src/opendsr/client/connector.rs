@@ -153,7 +153,7 @@ impl Connector for Client {
             settings.domain,
             Self::takes(&discovery),
         );
-        Ok(Health { product, drift: Vec::new(), missing_privileges: findings })
+        Ok(Health { product, missing_privileges: findings, ..Health::default() })
     }
 
     async fn describe(&self) -> Result<Schema, Fault> {
