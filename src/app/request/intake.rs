@@ -16,7 +16,7 @@ use crate::domain::{
 };
 use crate::evidence::EvidenceKind;
 use crate::rights::{ClockStop, Deadlines, Extended, Promise, WorkingCalendar, deadlines};
-use crate::store::{NewOpendsrRequest, NewRequest, TakenIn};
+use crate::store::{NewOpendsrRequest, NewRequest, OutboxEntry, TakenIn};
 
 /// The controller's own door, in contrast to those of others who bring requests.
 pub const OWN_DOOR: &str = "controller";
@@ -140,15 +140,11 @@ impl Quietus {
             wrapped_key,
             tags: self.tags_of(&person),
         };
-        let taken = match on_behalf {
-            None => self.store.take_in_request(new_request, now, vec![evidence]).await?,
-            Some(OnBehalf { mut brought, .. }) => {
-                brought.expected_at = self.expected_at(&record.deadlines);
-                let evidence = vec![evidence];
-                self.store.take_in_opendsr_request(new_request, brought, now, evidence).await?
-            }
-        };
-        match taken {
+        let brought = on_behalf.map(|other| NewOpendsrRequest {
+            expected_at: self.expected_at(&record.deadlines),
+            ..other.brought
+        });
+        match self.put_on_record(new_request, brought, evidence).await? {
             TakenIn::New => {
                 self.wake.up();
                 self.write_due_letters(id).await;
@@ -163,6 +159,21 @@ impl Quietus {
                 "`{source}` has brought another request under the name `{external_id}`: a request is never changed afterwards; take it back and bring a new one"
             ))),
         }
+    }
+
+    async fn put_on_record(
+        &self,
+        request: NewRequest,
+        brought: Option<NewOpendsrRequest>,
+        evidence: OutboxEntry,
+    ) -> Result<TakenIn, AppError> {
+        let (now, evidence) = (self.now(), vec![evidence]);
+        Ok(match brought {
+            None => self.store.take_in_request(request, now, evidence).await?,
+            Some(brought) => {
+                self.store.take_in_opendsr_request(request, brought, now, evidence).await?
+            }
+        })
     }
 
     /// What another controller brings cools off as the desk has it.
