@@ -76,7 +76,7 @@ impl<'o> Association<'o> {
             };
             let clear = self.link.clear.iter().find(|one| one.field == *own);
             let strategy = clear.map_or(&Strategy::Null, |one| &one.strategy);
-            let empties = matches!(strategy, Strategy::Null | Strategy::Constant(Value::Null));
+            let becomes_null = matches!(strategy, Strategy::Null | Strategy::Constant(Value::Null));
             let other = one.links.iter().find(|link| {
                 link.name != self.link.name && link.fields.iter().any(|pair| pair.0 == *own)
             });
@@ -84,7 +84,7 @@ impl<'o> Association<'o> {
                 "is computed by the system: give the link a field of its own".to_owned()
             } else if let Some(other) = other {
                 format!("is part of link `{}` too: give each a field of its own", other.name)
-            } else if empties && !column.nullable {
+            } else if becomes_null && !column.nullable {
                 "may not be null: declare `clear: {constant: …}` for it, or let it be null"
                     .to_owned()
             } else {

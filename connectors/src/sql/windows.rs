@@ -123,15 +123,15 @@ impl Run<'_> {
             let upper = self.upper(job, candidates).await?;
             let statements = self.statements(job, candidates, upper.as_deref())?;
             self.begin().await?;
-            let changes = self.change(&statements, watch).await?;
-            let changed = changes.all();
+            let window = self.change(&statements, watch).await?;
+            let changed = window.all();
             if let Some(reason) = self.too_many(changed) {
                 self.roll_back().await?;
                 return Ok(Flow::Refused(reason));
             }
-            (job.record)(self.entry(job.instruction), changes.records);
-            self.note_emptied(changes.emptied);
-            self.position.moved += changes.records;
+            (job.record)(self.entry(job.instruction), window.records);
+            self.note_emptied(window.emptied);
+            self.position.moved += window.records;
             self.position.complete = upper.is_none();
             self.position.after = upper;
             if self.together.goes_on(&self.order.pace) {
@@ -139,7 +139,7 @@ impl Run<'_> {
             }
             self.commit().await?;
             // Smaller windows would not make the look at other tables any shorter.
-            let took = began.elapsed().saturating_sub(changes.looking);
+            let took = began.elapsed().saturating_sub(window.looking);
             let flow = self.report(job.instruction, changed, took).await?;
             if flow != Flow::Finished {
                 return Ok(flow);
