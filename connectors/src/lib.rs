@@ -24,6 +24,7 @@ pub use kinds::{Now, ProcessorSettings, Settings, kinds, open, open_processor, p
 pub use order::{
     FieldTreatment, Instruction, KeyList, Link, LinkKind, MappedField, Order, Pace,
     PartitionPolicy, Probe, RecordKey, Restriction, Strategy, Treatment, TreatmentKind,
+    association_named,
 };
 pub use predicate::{Comparison, Cutoff, FieldRef, Predicate};
 pub use processor::testkit;

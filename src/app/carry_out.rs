@@ -67,6 +67,8 @@ pub(crate) struct Attempt<'a> {
     pub(crate) tenure: Tenure,
     pub(crate) done: Done,
     pub(crate) expected: Expected,
+    /// Since when this worker has it.
+    pub(crate) claimed_at: jiff::Timestamp,
 }
 
 impl Quietus {
@@ -80,9 +82,10 @@ impl Quietus {
         worker: &str,
         stop: &CancellationToken,
     ) -> Result<Option<Uuid>, AppError> {
+        let claimed_at = self.now();
         let claim = Claim {
             worker: worker.to_owned(),
-            now: self.now(),
+            now: claimed_at,
             lease_until: self.lease_until(),
             limit: 1,
         };
@@ -102,7 +105,7 @@ impl Quietus {
             None => Done::default(),
         };
         let expected = self.expected(&claimed.job).await?;
-        let attempt = Attempt { claimed: &claimed, case, tenure, done, expected };
+        let attempt = Attempt { claimed: &claimed, case, tenure, done, expected, claimed_at };
         let ending = self.attempt(&attempt, stop).await?;
         self.settle_attempt(&attempt, ending).await?;
         self.crash.reach(CrashPoint::Settled);

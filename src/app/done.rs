@@ -6,7 +6,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use quietus_connectors::{CollectionOutcome, Counts, Outcome, ProbeCount, Survivor};
+use quietus_connectors::{
+    CollectionOutcome, Counts, Outcome, ProbeCount, Survivor, association_named,
+};
 use serde::{Deserialize, Serialize};
 
 use super::account::Ordered;
@@ -235,8 +237,10 @@ fn add_done(count: &mut ProbeCount, part: &CollectionOutcome) {
     for (category, treated) in &part.treated {
         *count.treat.entry(category.clone()).or_default() += treated;
     }
-    // Which rule made due what is done is not known: an upper bound for each.
-    let treated = part.treated.values().copied().max().unwrap_or(0);
+    // Which rule made due what is done is not known: an upper bound for each. An association goes
+    // by the rules of another collection.
+    let own = part.treated.iter().filter(|(name, _)| association_named(name).is_none());
+    let treated = own.map(|(_, count)| *count).max().unwrap_or(0);
     for (name, due) in &mut count.probes {
         if matches!(ProbeName::parse(name), Some(ProbeName::DueBy(_))) {
             *due += part.deleted + treated;

@@ -6,6 +6,7 @@
 pub mod access;
 pub mod account;
 pub mod approve;
+mod associations;
 pub mod brought;
 mod by_hand;
 pub mod carry_out;
@@ -27,6 +28,7 @@ mod kept_tokens;
 pub mod keys;
 mod marking;
 pub mod open_case;
+pub mod opendsr;
 pub mod opening;
 mod overdue;
 pub mod pause;
@@ -50,7 +52,7 @@ pub mod vault;
 pub mod waiting;
 pub mod wake;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -95,6 +97,10 @@ pub struct Quietus {
     pub(crate) lease: std::time::Duration,
     pub(crate) crash: CrashPlan,
     pub(crate) wake: wake::Wake,
+    pub(crate) desk: OnceLock<Arc<opendsr::Desk>>,
+    pub(crate) callers: opendsr::Callers,
+    /// When the deadlines of requests were looked at last.
+    pub(crate) deadlines_looked_at: std::sync::Mutex<Option<Timestamp>>,
 }
 
 /// Why a use case could not be carried out. No message holds personal data.

@@ -49,6 +49,7 @@ impl Quietus {
             ending.settlement,
             Settlement::Completed { .. } | Settlement::Postponed { .. }
         );
+        let calls_back = self.note_who_calls_back(job, &ending.settlement).await?;
         let settled = self
             .store
             .settle(Settle {
@@ -62,6 +63,9 @@ impl Quietus {
             job = %job.id, system = %job.system, attempt = job.attempt, settled, words = %ending.words,
             "attempt ended"
         );
+        if settled && calls_back {
+            self.store.wake_told(job.id, attempt.claimed_at, self.now()).await?;
+        }
         if settled && over {
             self.forget(&job.system, job.id, ending.done.rounds.len() + 1).await;
         }

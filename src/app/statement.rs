@@ -14,6 +14,7 @@ use quietus_connectors::{
 };
 
 use super::account::{Ordered, VerificationOnRecord, counted_in, says_something};
+use super::associations::{emptied, in_words};
 use super::done::{Done, RESTRICTION};
 use super::open_case::PlanOnRecord;
 use super::request::KeptByLaw;
@@ -87,14 +88,15 @@ impl SystemAccount<'_> {
         }
         let mut stated = Vec::new();
         let steps = self.ordered.steps_of(self.plan);
-        for instruction in self.plan.instructions.iter().filter(|one| !one.keep) {
+        for instruction in &self.plan.instructions {
             let Ok(collection) = CollectionName::parse(&instruction.collection) else { continue };
+            let associated = !self.ordered.associations(&collection).is_empty();
             let mut by_category: BTreeMap<&CategoryName, Vec<&Step>> = BTreeMap::new();
             let here = steps.iter().filter(|step| step.collection == collection && speaks(step));
             for step in here {
                 by_category.entry(&step.category).or_default().push(step);
             }
-            if by_category.is_empty() {
+            if by_category.is_empty() && !associated {
                 // Its rules have their turn in other runs: nothing was asked, nothing is said.
                 continue;
             }
@@ -173,13 +175,16 @@ impl SystemAccount<'_> {
     /// neither and none of them stays for a reason.
     fn state_records(&self, part: &Part<'_>) -> Option<SystemStatement> {
         let outcome = self.outcome(part.collection);
+        let emptied = outcome.map(emptied).unwrap_or_default();
         let records = StatedRecords {
             deleted: Count(outcome.map_or(0, |one| one.deleted)),
             restricted: Count(outcome.map_or(0, |one| one.restricted)),
+            cleared: Count(emptied.values().sum()),
             ..StatedRecords::default()
         };
-        let acted = records.deleted.0 + records.restricted.0;
+        let acted = records.deleted.0 + records.restricted.0 + records.cleared.0;
         let mut statement = self.blank(part, records);
+        statement.method.technique.push_str(&in_words(&emptied));
         for (by, count) in outcome.iter().flat_map(|one| &one.referenced) {
             if *count > 0 {
                 statement.kept.push(StatedKept {
@@ -200,7 +205,9 @@ impl SystemAccount<'_> {
         };
         statement.kept.extend(self.held(part, held));
         let asked = |what| self.ordered.asked(part.collection, what);
-        if !asked(None) && !asked(Some(RESTRICTION)) && acted == 0 && statement.kept.is_empty() {
+        let associated = !self.ordered.associations(part.collection).is_empty();
+        let nothing_asked = !asked(None) && !asked(Some(RESTRICTION)) && !associated;
+        if nothing_asked && acted == 0 && statement.kept.is_empty() {
             return None;
         }
         self.finish(&mut statement, part);

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use quietus_connectors::opendsr::Client;
 use quietus_connectors::{Connector, Fault, ProcessorSettings, Settings};
 use secrecy::ExposeSecret as _;
 
@@ -98,6 +99,24 @@ impl Quietus {
         system: &System,
         third_party: &ThirdParty,
     ) -> Result<Box<dyn Connector>, AppError> {
+        let settings = self.processor_settings(system, third_party)?;
+        quietus_connectors::open_processor(&system.kind, settings)
+            .map_err(|fault| AppError::System { system: system.name.to_string(), fault })
+    }
+
+    /// The client of a processor that speaks `OpenDSR`, for what it calls back.
+    pub(super) fn opendsr_client(&self, system: &System) -> Result<Client, AppError> {
+        let misfit = || AppError::Input(format!("system `{}` is no third party", system.name));
+        let third_party = system.third_party.as_ref().ok_or_else(misfit)?;
+        Client::new(self.processor_settings(system, third_party)?)
+            .map_err(|fault| AppError::System { system: system.name.to_string(), fault })
+    }
+
+    fn processor_settings(
+        &self,
+        system: &System,
+        third_party: &ThirdParty,
+    ) -> Result<ProcessorSettings, AppError> {
         let folder = &self.instance.folder;
         let secret = |reference: &crate::datamap::SecretReference| {
             reference.resolve(folder).map_err(|error| AppError::Secret(error.to_string()))
@@ -112,7 +131,7 @@ impl Quietus {
                 AppError::Input(format!("`{}` cannot be read: {}", path.display(), error.kind()))
             })
         };
-        let settings = ProcessorSettings {
+        Ok(ProcessorSettings {
             system: system.name.to_string(),
             address: address.map(|address| address.expose_secret().to_owned()),
             definition: third_party.definition_text.as_deref().map(str::to_owned),
@@ -121,8 +140,6 @@ impl Quietus {
             trust: third_party.trust.as_deref().map(read).transpose()?,
             now: self.time(),
             tokens: Some(self.token_keeper(system.name.as_str())),
-        };
-        quietus_connectors::open_processor(&system.kind, settings)
-            .map_err(|fault| AppError::System { system: system.name.to_string(), fault })
+        })
     }
 }

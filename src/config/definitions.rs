@@ -222,10 +222,6 @@ fn fit(draft: &SystemDraft<'_>, definition: &processor::Definition, problems: &m
     let connection = document.connection.as_ref().map(|it| &it.value);
     let persons = document.persons.as_ref().and_then(|it| it.value.identities.as_ref());
     let url = connection.and_then(|it| it.url.as_ref());
-    let plain = |reference| match reference {
-        &SecretReference::Plain(ref text) => Some(text.as_str()),
-        SecretReference::Environment(_) | SecretReference::File(_) => None,
-    };
     let written = Written {
         parameters: entries(document.parameters.as_ref())
             .iter()
@@ -246,6 +242,14 @@ fn fit(draft: &SystemDraft<'_>, definition: &processor::Definition, problems: &m
             continue;
         }
         problems.push(placed(draft, definition, &misfit));
+    }
+}
+
+/// What stands in the file itself.
+fn plain(reference: &SecretReference) -> Option<&str> {
+    match reference {
+        SecretReference::Plain(text) => Some(text),
+        SecretReference::Environment(_) | SecretReference::File(_) => None,
     }
 }
 

@@ -11,6 +11,7 @@ use super::instance::{self, Instance};
 use super::leaf::Words;
 use super::letters;
 use super::map;
+use super::opendsr;
 use super::problem::{At, Place, Problem, Problems, Severity};
 use super::read::{Read, Reader};
 use super::requests;
@@ -92,6 +93,7 @@ pub fn load(path: &Path) -> Result<Loaded, Problems> {
     let problems = &mut files.problems.found;
     if whole.systems {
         requests::check_identities(&document, &drafts, problems);
+        opendsr::check_identities(&document, &drafts, problems);
     }
     if let Some(instance) = &mut instance {
         let country = instance.controller.country.clone();
@@ -99,6 +101,9 @@ pub fn load(path: &Path) -> Result<Loaded, Problems> {
     }
     if problems.iter().all(|problem| problem.severity == Severity::Warning) {
         complete::check((&system_documents, &drafts), (&pack_documents, &rules), problems);
+        if let Some(instance) = &instance {
+            requests::check_case(&instance.identities, &drafts, problems);
+        }
     }
     let data_map = DataMap {
         systems: drafts.into_iter().map(|it| (it.model.name.clone(), it.model)).collect(),

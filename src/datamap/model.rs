@@ -137,6 +137,8 @@ pub struct Field {
     pub class: FieldClass,
     /// It identifies a person: the identity type (`email`, `customer_id`, `msisdn`, …).
     pub identity: Option<String>,
+    /// Capitals do not count where it is compared with what a person is known by.
+    pub ignores_case: bool,
     /// What becomes of it when its category is erased and the record stays.
     pub clear: Strategy,
     /// What becomes of it when its category is anonymised.

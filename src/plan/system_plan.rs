@@ -215,7 +215,10 @@ fn left_out_because(
             return None;
         }
         let asked = third_party.categories.iter().any(|one| scope.asks_for(one));
-        return Some(if asked {
+        let stays = third_party.categories.iter().any(|one| scope.stays_by_request(one));
+        return Some(if stays {
+            "another request of the person keeps it restricted".to_owned()
+        } else if asked {
             let kinds: Vec<&str> = third_party.identities.iter().map(String::as_str).collect();
             format!(
                 "no known identity reaches it: it is asked by `{}`, of which none is known",
@@ -292,7 +295,8 @@ fn plan_system(input: &PlanInput<'_>, system: &System) -> SystemPlan {
 
 fn persons_part(input: &PlanInput<'_>, system: &System) -> Option<PersonsPart> {
     let (scope, third_party) = (input.persons?, system.third_party.as_ref()?);
-    let held = third_party.categories.iter().filter(|one| scope.asks_for(one));
+    let asked = third_party.categories.iter().filter(|one| scope.asks_for(one));
+    let held = asked.filter(|one| !scope.stays_by_request(one));
     let known = |kind: &&String| scope.identities.get(*kind).is_some_and(|one| !one.is_empty());
     let part = PersonsPart {
         categories: held.cloned().collect(),

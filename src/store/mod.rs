@@ -22,6 +22,8 @@ pub mod letters;
 pub mod log;
 pub mod marks;
 pub mod migrations;
+pub mod opendsr;
+pub mod opendsr_asked;
 pub mod pauses;
 pub mod renewed_tokens;
 pub mod requests;
@@ -51,6 +53,11 @@ pub use leases::Lead;
 pub use letters::{Delivery, Letter, LetterKind};
 pub use log::{Checkpoint, Head, Leaf, LogState, NewLog, SequencedBatch, Tile};
 pub use marks::NewMark;
+pub use opendsr::{
+    Callback, CallbackKey, CallbackState, Called, NewOpendsrRequest, OpendsrDialect, OpendsrMove,
+    OpendsrRequest, OpendsrStatus,
+};
+pub use opendsr_asked::{AskedRequest, HeardCallback};
 pub use pauses::{NewPause, Pause, PauseScope};
 pub use requests::{NewRequest, Request, RequestChange, RequestFilter, TakenIn};
 pub use schedules::{Disposition, Fire, FireBatch, NewFire, ScheduleCursor};
@@ -76,6 +83,8 @@ pub fn statements() -> Vec<(&'static str, Sql)> {
         letters::STATEMENTS,
         log::STATEMENTS,
         marks::STATEMENTS,
+        opendsr::STATEMENTS,
+        opendsr_asked::STATEMENTS,
         pauses::STATEMENTS,
         renewed_tokens::STATEMENTS,
         requests::STATEMENTS,

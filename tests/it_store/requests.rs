@@ -14,6 +14,7 @@ on_both! {
     the_same_request_is_known_again,
     another_one_under_the_same_name_is_refused,
     a_person_who_asks_twice_is_told_of_the_first,
+    the_same_request_many_times_at_once_is_one,
     a_change_loses_against_a_faster_one,
     a_case_and_its_request_are_written_together_or_not_at_all,
     forgetting_destroys_all_that_names_the_person,
@@ -107,6 +108,38 @@ async fn a_person_who_asks_twice_is_told_of_the_first(stage: Stage) {
     assert!(stage.store.change_request(closed, at(2), Vec::new()).await.unwrap());
     let taken_in = stage.store.take_in_request(second, at(3), Vec::new()).await.unwrap();
     assert_eq!(taken_in, TakenIn::New, "the first is answered");
+}
+
+async fn the_same_request_many_times_at_once_is_one(stage: Stage) {
+    let at_once = async |requests: Vec<NewRequest>| -> Vec<TakenIn> {
+        let taken = requests.into_iter().map(|request| {
+            let store = stage.store.clone();
+            tokio::spawn(async move {
+                store.take_in_request(request, at(0), vec![entry(None, None)]).await
+            })
+        });
+        let mut answers = Vec::new();
+        for task in taken.collect::<Vec<_>>() {
+            answers.push(task.await.unwrap().unwrap());
+        }
+        answers
+    };
+    // Under one name; each comes with an identifier of its own.
+    let answers = at_once((0..12).map(|_| new_request("one", &[7])).collect()).await;
+    let news = answers.iter().filter(|one| **one == TakenIn::New).count();
+    assert_eq!(news, 1, "{answers:?}");
+    let written = stage.store.request_named("controller", "one").await.unwrap().unwrap().id;
+    let same = answers.iter().filter(|one| matches!(one, TakenIn::Same(it) if it.id == written));
+    assert_eq!(same.count(), 11, "{answers:?}");
+    // Under different names, with one of several identities in common.
+    let many = (0..12_u8).map(|number| new_request(&format!("other-{number}"), &[100 + number, 8]));
+    let answers = at_once(many.collect()).await;
+    let news = answers.iter().filter(|one| **one == TakenIn::New).count();
+    assert_eq!(news, 1, "{answers:?}");
+    let told = answers.iter().filter(|one| matches!(one, TakenIn::UnderWay(_))).count();
+    assert_eq!(told, 11, "{answers:?}");
+    assert_eq!((stage.rows("requests").await, stage.rows("evidence_outbox").await), (2, 2));
+    assert_eq!(stage.rows("request_persons").await, 3);
 }
 
 async fn a_change_loses_against_a_faster_one(stage: Stage) {

@@ -9,6 +9,7 @@ use std::cell::Cell as Counter;
 
 use crate::predicate::{Comparison, Cutoff, FieldRef, Predicate};
 use crate::receipt::Fault;
+use crate::sql::associations;
 use crate::sql::dialect::Dialect;
 use crate::sql::faults::misconfigured;
 use crate::sql::fragment::Fragment;
@@ -152,6 +153,12 @@ impl<'s, 'o> Compiler<'s, 'o> {
             Predicate::Listed { fields, list } => {
                 let listed = self.listed(place, fields, *list, reading.of_list())?;
                 Ok(if wanted { listed } else { listed.negate() })
+            }
+            Predicate::Linked { link, holds } => {
+                let found = self.through(place, std::slice::from_ref(link), &|parent| {
+                    self.condition(parent, holds, true, reading)
+                })?;
+                Ok(if wanted { found } else { found.negate() })
             }
         }
     }
@@ -325,10 +332,12 @@ impl<'s, 'o> Compiler<'s, 'o> {
 
     /// A record of the blocker refers to the record at `place`.
     pub(crate) fn referred(&self, place: &Place, blocker: &Blocker) -> Result<Fragment, Fault> {
-        match GatheredKeys::of(self.scene, place.table, blocker, Share::Every) {
-            Some(keys) => keys.hold(self, place),
-            None => self.referred_where(place, blocker, &|_| Ok(None)),
-        }
+        let referred = match GatheredKeys::of(self.scene, place.table, blocker, Share::Every) {
+            Some(keys) => keys.hold(self, place)?,
+            None => self.referred_where(place, blocker, &|_| Ok(None))?,
+        };
+        let nobody = associations::stands_for_nobody(self, place, blocker)?;
+        Ok(Fragment::any(std::iter::once(referred).chain(nobody).collect()))
     }
 
     /// A record of the blocker refers to the record at `place`, and `more` holds for it. Each
@@ -354,7 +363,7 @@ impl<'s, 'o> Compiler<'s, 'o> {
             .within(&format!("EXISTS (SELECT 1 FROM {from} WHERE "), ")"))
     }
 
-    /// Nothing refers to the record at `place`.
+    /// Nothing that keeps the record at `place` refers to it.
     pub(crate) fn unreferred(&self, place: &Place) -> Result<Vec<Fragment>, Fault> {
         let mut conditions = Vec::new();
         for blocker in self.scene.blockers(place.table) {
@@ -417,6 +426,7 @@ mod tests {
                 fields: vec![("parent".to_owned(), "id".to_owned())],
                 kind: LinkKind::Deep,
                 needed: false,
+                clear: Vec::new(),
             }],
             ..Instruction::idle(name, name, ["id"])
         }

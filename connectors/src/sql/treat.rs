@@ -96,7 +96,7 @@ impl Run<'_> {
             let statement = Fragment::join(assignments, ", ")
                 .within(&standing.update(), " WHERE ")
                 .and(Fragment::all(conditions));
-            Ok(Statements { before: Vec::new(), counted: vec![statement] })
+            Ok(Statements { counted: vec![statement], ..Statements::default() })
         };
         let category = treatment.category.clone();
         self.windows(&Job {

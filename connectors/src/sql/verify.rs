@@ -3,7 +3,7 @@
 //! `execute` looks for what is due; this counts everything and takes away what is rightly there:
 //! not due, held, or referred to. What is left over are survivors.
 
-use crate::order::{Order, Restriction};
+use crate::order::{LinkKind, Order, Restriction};
 use crate::predicate::Predicate;
 use crate::receipt::{Drift, Fault, LookedAt, Survivor, Verification};
 use crate::sql::SqlConnector;
@@ -11,8 +11,10 @@ use crate::sql::candidates::{Candidates, Purpose, reading, standing, total};
 use crate::sql::catalogue::Catalogue;
 use crate::sql::compile::{Compiler, Place};
 use crate::sql::connection::Session;
+use crate::sql::dissociation::count_dangling;
 use crate::sql::faults::misconfigured;
 use crate::sql::fragment::Fragment;
+use crate::sql::progress_table::ProgressTable;
 use crate::sql::restrict::{self, Way};
 use crate::sql::scene::Scene;
 use crate::sql::treat;
@@ -29,16 +31,22 @@ const BY_LISTS: &str = "; where everything that the order does presupposes that 
     list (of identities or keys), the records that the lists name were found again, by another \
     query than before, and only they were counted in this way";
 
+const ASSOCIATIONS: &str = "; associations with parents that went were looked for as records that     refer to a parent that is not there, beyond those that did so before; where a foreign key     guards them there can be none";
+
 /// Looks for survivors.
 pub(crate) async fn verify(connector: &SqlConnector, order: &Order) -> Result<Verification, Fault> {
     let mut session = connector.target.open(&order.pace).await?;
     let scene = Scene::new(session.dialect(), order, Catalogue::read(&mut session).await?);
-    let answer = look(&mut session, &scene).await;
+    let answer = look(&mut session, &scene, &connector.progress_table).await;
     session.close().await;
     answer
 }
 
-async fn look(session: &mut Session, scene: &Scene<'_>) -> Result<Verification, Fault> {
+async fn look(
+    session: &mut Session,
+    scene: &Scene<'_>,
+    progress_table: &str,
+) -> Result<Verification, Fault> {
     let gone: Vec<String> = drift::find(scene)
         .iter()
         .filter(|one| !matches!(one, Drift::FieldUnmapped { .. } | Drift::KeyChanged { .. }))
@@ -88,7 +96,53 @@ async fn look(session: &mut Session, scene: &Scene<'_>) -> Result<Verification, 
     if by_lists {
         verification.method.push_str(BY_LISTS);
     }
+    if look_at_associations(session, scene, progress_table, &mut verification).await? {
+        verification.method.push_str(ASSOCIATIONS);
+    }
     Ok(verification)
+}
+
+/// Looks for records that refer to a parent that is gone; whether there was any link to look at.
+async fn look_at_associations(
+    session: &mut Session,
+    scene: &Scene<'_>,
+    progress_table: &str,
+    verification: &mut Verification,
+) -> Result<bool, Fault> {
+    let now = count_dangling(session, scene).await?;
+    let before = if now.is_empty() || scene.catalogue.find(progress_table).is_none() {
+        None
+    } else {
+        let table = ProgressTable::new(scene.dialect, progress_table)?;
+        table.read(session, &scene.order.key).await?
+    };
+    let before = before.map(|(_, position, _)| position.dangling).unwrap_or_default();
+    let mut links = false;
+    for position in 0..scene.order.instructions.len() {
+        let one = scene.instruction(position);
+        for link in one.links.iter().filter(|link| link.kind != LinkKind::Deep && !link.needed) {
+            let parent = scene.instruction_of(&link.to).map(|to| scene.instruction(to));
+            if parent.is_none_or(|parent| parent.delete_when == Predicate::Never) {
+                continue;
+            }
+            let name = format!("{} {}", one.collection, link.association());
+            let left = match (now.get(&name), before.get(&name)) {
+                // A foreign key rules it out, or the link keeps its parents.
+                (None, _) => 0,
+                (Some(now), Some(before)) => now.saturating_sub(*before),
+                // Nobody counted before, so nobody can tell.
+                (Some(_), None) => continue,
+            };
+            links = true;
+            let (collection, category) = (one.collection.clone(), Some(link.association()));
+            if left > 0 {
+                let (collection, category) = (collection.clone(), category.clone());
+                verification.survivors.push(Survivor { collection, category, records: left });
+            }
+            verification.looked_at.push(LookedAt { collection, category });
+        }
+    }
+    Ok(links)
 }
 
 /// Counts of all records, of those that are looked through, and of those that are rightly there by
@@ -128,7 +182,7 @@ fn statement(
             let pending = restrict::due(&compiler, place, position, Way::Restrict)?;
             rightly.push(Fragment::all(pending).negate());
             if matches!(one.restriction, Some(Restriction::Move { .. })) {
-                for blocker in scene.blockers(place.table) {
+                for blocker in scene.blockers_of_move(place.table) {
                     rightly.push(compiler.referred(place, &blocker)?);
                 }
             }

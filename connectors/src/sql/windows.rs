@@ -13,6 +13,7 @@ use crate::sql::candidates::{Candidates, Purpose, Standing, standing};
 use crate::sql::compile::{Compiler, Place};
 use crate::sql::connection::Session;
 use crate::sql::dialect::{Dialect, KeyCompare};
+use crate::sql::dissociation::Emptying;
 use crate::sql::faults::transient;
 use crate::sql::fragment::{Cell, Fragment};
 use crate::sql::progress_table::{Position, ProgressTable};
@@ -20,6 +21,7 @@ use crate::sql::reference_watch::{ReferenceWatch, Removal};
 use crate::sql::refusals::window_key;
 use crate::sql::scene::Scene;
 use crate::sql::throttle::Throttle;
+use crate::sql::together::Together;
 
 /// How a phase ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,13 +46,33 @@ pub(crate) struct Run<'r> {
     pub(crate) throttle: Throttle,
     /// What was gathered in this attempt, by table and instruction.
     pub(crate) gathered: BTreeMap<(usize, usize), Option<Candidates>>,
+    pub(crate) together: Together,
 }
 
 /// Statements of one window. All of `counted` must change the same number of records.
 #[derive(Debug, Default)]
 pub(crate) struct Statements {
     pub(crate) before: Vec<Fragment>,
+    /// What names the parents that go, where associations with them are emptied.
+    pub(crate) going: Vec<Fragment>,
+    pub(crate) emptyings: Vec<Emptying>,
     pub(crate) counted: Vec<Fragment>,
+}
+
+/// What one window has changed.
+#[derive(Debug, Default)]
+struct Changed {
+    records: u64,
+    /// Associations emptied: the instruction, the name and how many.
+    emptied: Vec<(usize, String, u64)>,
+    /// How long looking at other tables took.
+    looking: Duration,
+}
+
+impl Changed {
+    fn all(&self) -> u64 {
+        self.records + self.emptied.iter().map(|one| one.2).sum::<u64>()
+    }
 }
 
 /// How the statements of a window are written: with the table as it stands in a statement, its
@@ -100,19 +122,24 @@ impl Run<'_> {
             let began = Instant::now();
             let upper = self.upper(job, candidates).await?;
             let statements = self.statements(job, candidates, upper.as_deref())?;
-            self.session.begin().await?;
-            let (changed, looking) = self.change(&statements, watch).await?;
+            self.begin().await?;
+            let changes = self.change(&statements, watch).await?;
+            let changed = changes.all();
             if let Some(reason) = self.too_many(changed) {
-                self.session.rollback().await?;
+                self.roll_back().await?;
                 return Ok(Flow::Refused(reason));
             }
-            (job.record)(self.entry(job.instruction), changed);
-            self.position.moved += changed;
+            (job.record)(self.entry(job.instruction), changes.records);
+            self.note_emptied(changes.emptied);
+            self.position.moved += changes.records;
             self.position.complete = upper.is_none();
             self.position.after = upper;
+            if self.together.goes_on(&self.order.pace) {
+                continue;
+            }
             self.commit().await?;
             // Smaller windows would not make the look at other tables any shorter.
-            let took = began.elapsed().saturating_sub(looking);
+            let took = began.elapsed().saturating_sub(changes.looking);
             let flow = self.report(job.instruction, changed, took).await?;
             if flow != Flow::Finished {
                 return Ok(flow);
@@ -125,11 +152,12 @@ impl Run<'_> {
         &mut self,
         statements: &Statements,
         watch: &mut ReferenceWatch,
-    ) -> Result<(u64, Duration), Fault> {
+    ) -> Result<Changed, Fault> {
         for statement in &statements.before {
             self.session.execute(statement).await?;
         }
         let looking = watch.look_again(&mut self.session, &self.scene).await?;
+        let emptied = self.empty(&statements.going, &statements.emptyings).await?;
         let mut changed = None;
         for statement in &statements.counted {
             let count = self.session.execute(statement).await?;
@@ -140,7 +168,34 @@ impl Run<'_> {
             }
             changed = Some(count);
         }
-        Ok((changed.unwrap_or(0), looking))
+        Ok(Changed { records: changed.unwrap_or(0), emptied, looking })
+    }
+
+    /// Empties associations inside the transaction that is open.
+    pub(crate) async fn empty(
+        &mut self,
+        going: &[Fragment],
+        emptyings: &[Emptying],
+    ) -> Result<Vec<(usize, String, u64)>, Fault> {
+        let mut parents = 0;
+        for statement in going {
+            parents = self.session.execute(statement).await?;
+        }
+        let mut emptied = Vec::new();
+        for one in emptyings.iter().filter(|_| parents > 0) {
+            let count = self.session.execute(&one.statement).await?;
+            if let Some(name) = one.association.clone().filter(|_| count > 0) {
+                emptied.push((one.instruction, name, count));
+            }
+        }
+        Ok(emptied)
+    }
+
+    /// Adds associations to the counts of their collections.
+    pub(crate) fn note_emptied(&mut self, emptied: Vec<(usize, String, u64)>) {
+        for (instruction, name, count) in emptied {
+            *self.entry(instruction).treated.entry(name).or_default() += count;
+        }
     }
 
     /// Why so many more records must not be touched, if the order forbids it.
@@ -153,10 +208,28 @@ impl Run<'_> {
         })
     }
 
-    /// Writes the position and commits it with the chunk.
+    /// Begins a transaction where none is open.
+    pub(crate) async fn begin(&mut self) -> Result<(), Fault> {
+        if self.together.begins(&self.done) {
+            self.session.begin().await?;
+        }
+        Ok(())
+    }
+
+    /// Rolls back what is not committed, with its counts.
+    pub(crate) async fn roll_back(&mut self) -> Result<(), Fault> {
+        if let Some(before) = self.together.ends() {
+            self.done = before;
+        }
+        self.session.rollback().await
+    }
+
+    /// Writes the position and commits it with what was changed.
     pub(crate) async fn commit(&mut self) -> Result<(), Fault> {
         self.table.save(&mut self.session, self.order, &self.position, &self.done).await?;
-        self.session.commit().await
+        self.session.commit().await?;
+        self.together.ends();
+        Ok(())
     }
 
     /// Tells the engine and waits as the pace asks.

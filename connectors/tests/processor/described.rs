@@ -1,5 +1,5 @@
 //! Requests as the vendors themselves describe them: every request that a definition sends is shown
-//! to a server that was made from the vendor's own OpenAPI description, which finds fault with what
+//! to a server that was made from the vendor's own `OpenAPI` description, which finds fault with what
 //! the description does not have. Then our own exchange answers, since such a server keeps nothing.
 //!
 //! The descriptions come from npm when the tests are run (`tests/servers/vendors.sh`).

@@ -68,7 +68,7 @@ impl Quietus {
             .collect();
         let opening = certificate::opening(&given, self.ids.random())
             .map_err(|error| AppError::Evidence(error.to_string()))?;
-        let action = action_of(request.stored.asked);
+        let action = action_of(&request);
         let class = match action {
             SubjectAction::Erase => CertificateClass::RightsRequest,
             SubjectAction::Restrict | SubjectAction::Lift => CertificateClass::Restriction,
@@ -178,10 +178,11 @@ impl Quietus {
             person.openings.insert(certificate, opening);
         }
         let request = &asked.request;
-        let outcome = outcome_of(statements);
+        let outcome = outcome_for(request, asked.action, statements);
         let undecided = request.stored.asked == AskedRight::Objection
+            && asked.action == SubjectAction::Restrict
             && request.stored.state != RequestState::Closed;
-        if goes_on == GoesOn::Executing {
+        if goes_on == GoesOn::Executing || request.record.verdict.is_some() {
             return self.change_of(request, Move::stay(&request.stored));
         }
         let mut next = if undecided {
@@ -204,10 +205,11 @@ impl Quietus {
     ) -> Result<(), AppError> {
         let Some(stored) = self.store.request_of_case(case).await? else { return Ok(()) };
         let request = self.open_request(stored)?;
-        if request.stored.state == RequestState::Executing {
+        // The decision about an objection was told by itself.
+        if request.stored.state == RequestState::Executing || request.record.verdict.is_some() {
             return Ok(());
         }
-        let facts = letter_facts(certificate, statements);
+        let facts = letter_facts(&request, certificate, statements);
         self.write_outcome_letter(&request, facts).await
     }
 
@@ -230,19 +232,23 @@ impl Quietus {
         Ok(())
     }
 
-    /// The opening of a certificate about a person.
+    /// The opening of a certificate about a person, with the request that it answers.
     ///
     /// # Errors
     /// Where the certificate is about nobody, or the person is forgotten.
-    pub async fn opening_of(&self, certificate: Uuid, case: Uuid) -> Result<Vec<u8>, AppError> {
+    pub(crate) async fn opening_of(
+        &self,
+        certificate: Uuid,
+        case: Uuid,
+    ) -> Result<(OpenRequest, Vec<u8>), AppError> {
         let stored = self.store.request_of_case(case).await?.ok_or_else(|| {
             AppError::Input(format!("certificate `{certificate}` is about no person"))
         })?;
         let request = self.open_request(stored)?;
-        let opening = request.person()?.openings.get(&certificate).cloned();
-        opening.map(String::into_bytes).ok_or_else(|| {
+        let opening = request.person()?.openings.get(&certificate).cloned().ok_or_else(|| {
             AppError::Input(format!("certificate `{certificate}` has no opening on record"))
-        })
+        })?;
+        Ok((request, opening.into_bytes()))
     }
 }
 
@@ -268,7 +274,11 @@ pub(crate) fn stated_request(asked: &Asked) -> serde_json::Value {
 }
 
 /// What the letter says of a certificate's statements.
-fn letter_facts(certificate: Uuid, statements: &[SystemStatement]) -> OutcomeFacts {
+fn letter_facts(
+    request: &OpenRequest,
+    certificate: Uuid,
+    statements: &[SystemStatement],
+) -> OutcomeFacts {
     let mut kept: Vec<KeptPart> = Vec::new();
     for statement in statements {
         for one in &statement.kept {
@@ -296,7 +306,7 @@ fn letter_facts(certificate: Uuid, statements: &[SystemStatement]) -> OutcomeFac
         })
         .collect();
     OutcomeFacts {
-        outcome: outcome_of(statements),
+        outcome: outcome_for(request, action_of(request), statements),
         kept,
         third_parties,
         certificate: Some(certificate),
@@ -307,6 +317,19 @@ fn grade_of(word: &str) -> Option<Grade> {
     [Grade::Verified, Grade::Signed, Grade::Reported, Grade::Told]
         .into_iter()
         .find(|grade| grade.as_str() == word)
+}
+
+fn outcome_for(
+    request: &OpenRequest,
+    action: SubjectAction,
+    statements: &[SystemStatement],
+) -> RequestOutcome {
+    let outcome = outcome_of(statements);
+    let was_so_already = action != SubjectAction::Erase && request.record.found > 0;
+    if outcome == RequestOutcome::NotFound && was_so_already {
+        return RequestOutcome::Fulfilled;
+    }
+    outcome
 }
 
 /// How a request ended, by what its certificate says.

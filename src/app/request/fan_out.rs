@@ -6,12 +6,13 @@ use serde_json::json;
 
 use super::case::PersonOpening;
 use super::find::{Found, Ground};
+use super::objection::is_direct_marketing;
 use super::record::{Move, OpenRequest};
 use crate::app::fire::SCHEDULER;
 use crate::app::forecast::CountedPlan;
 use crate::app::{Actor, AppError, Quietus};
 use crate::domain::{AskedRight, RequestOutcome, RequestState};
-use crate::plan::{Person as Sought, PersonScope, scope_of};
+use crate::plan::Person as Sought;
 use crate::store::{OpenedCase, Request};
 
 /// Requests looked at in one go.
@@ -53,26 +54,28 @@ impl Quietus {
     }
 
     async fn fan_out(&self, request: &mut OpenRequest) -> Result<(), AppError> {
-        if !self.was_told_before_lifting(request).await? {
+        if !self.owes_nothing(request).await? || !self.was_told_before_lifting(request).await? {
             return Ok(());
         }
         let mut sought = self.sought(request)?;
         let ground = Ground { map: &self.map, rules: &self.rules, moment: self.now() };
         let found = self.find_person(ground, &mut sought, None, request.record.told_apart).await?;
         request.record.not_asked = found.not_asked.keys().map(ToString::to_string).collect();
+        request.record.found = found.counts.values().sum();
         remember(request, &sought, &found);
         if !found.doubts.is_empty() {
             return self.ask_a_person(request, &found.doubts.join("; ")).await;
         }
         request.record.incomplete = !found.not_asked.is_empty();
-        let scope = scope_for(request, &sought, found.records.clone());
+        self.keep_tags(request, &sought).await?;
+        let scope = self.scope_for(request, &sought, found.records.clone()).await?;
         let counted = self.counted_plan_for(ground.moment, &scope).await?;
         request.record.not_covered =
             counted.plan.left_out.iter().map(|one| one.system.to_string()).collect();
         if counted.plan.systems.is_empty() {
             return self.nobody_found(request).await;
         }
-        if request.stored.asked == AskedRight::Lifting {
+        if request.stored.asked == AskedRight::Lifting || request.record.follows.is_some() {
             self.end_upkeep(request, &sought).await?;
         }
         self.open_person_case(request, counted).await
@@ -153,8 +156,13 @@ impl Quietus {
     }
 }
 
-/// What systems are asked to do for a right. An objection restricts until it is decided.
-pub(crate) fn action_of(asked: AskedRight) -> SubjectAction {
+/// What systems are asked to do for a request. An objection restricts until it is decided, unless it
+/// is to direct marketing.
+pub(crate) fn action_of(request: &OpenRequest) -> SubjectAction {
+    let asked = request.stored.asked;
+    if is_direct_marketing(asked, &request.record) {
+        return SubjectAction::Erase;
+    }
     match asked {
         AskedRight::Restriction | AskedRight::Objection => SubjectAction::Restrict,
         AskedRight::Lifting => SubjectAction::Lift,
@@ -185,16 +193,4 @@ pub(crate) fn remember(request: &mut OpenRequest, sought: &Sought, found: &Found
         // Keys of records whose own fields are gone by now must not be lost.
         kept.extend(keys.iter().cloned());
     }
-}
-
-pub(crate) fn scope_for(
-    request: &OpenRequest,
-    sought: &Sought,
-    records: crate::plan::RecordKeys,
-) -> PersonScope {
-    let persons = std::slice::from_ref(sought);
-    let action = action_of(request.stored.asked);
-    let incomplete = !request.record.not_asked.is_empty();
-    let scope = scope_of(action, persons, request.record.categories.clone(), records);
-    PersonScope { incomplete, ..scope }
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use quietus_connectors::{Fault, Identity, SubjectRequest};
 
-use super::fan_out::{action_of, remember, scope_for};
+use super::fan_out::{action_of, remember};
 use super::find::{Found, Ground};
 use super::record::{Move, OpenRequest, RequestRecord};
 use crate::app::circumstances::Circumstances;
@@ -68,7 +68,7 @@ impl Quietus {
         let acting = Acting::Everything;
         let basis = ground.basis(&acting, &self.zone);
         let circumstances = self.circumstances(basis).await?;
-        let scope = scope_for(&request, &sought, records);
+        let scope = self.scope_for(&request, &sought, records).await?;
         let input = PlanInput { persons: Some(&scope), ..circumstances.input(basis) };
         let plan = compile(&input, system).map_err(|error| AppError::Input(error.to_string()))?;
         let persons = match third_party {
@@ -118,7 +118,7 @@ impl Quietus {
     ) -> Option<SubjectRequest> {
         let subject = sought.subject(understood)?;
         Some(SubjectRequest {
-            action: action_of(request.stored.asked),
+            action: action_of(request),
             subjects: vec![subject],
             regime: request.record.regime.clone(),
             submitted_at: request.stored.received_at,

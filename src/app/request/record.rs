@@ -7,6 +7,8 @@ use quietus_connectors::{Identity, Value};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::fee::Fee;
+use super::objection::Verdict;
 use crate::app::vault::Vault;
 use crate::app::{AppError, Quietus};
 use crate::domain::{AskedRight, Assurance, CategoryName, RequestOutcome, RequestState};
@@ -108,6 +110,21 @@ pub struct RequestRecord {
     /// which a person has one.
     #[serde(default)]
     pub told_apart: bool,
+    /// A fee that it costs, or was proposed for it.
+    #[serde(default)]
+    pub fee: Option<Fee>,
+    /// The day on which the log was told last that it presses.
+    #[serde(default)]
+    pub alarmed_on: Option<jiff::civil::Date>,
+    /// How an objection was decided.
+    #[serde(default)]
+    pub verdict: Option<Verdict>,
+    /// The request whose decision this one carries out.
+    #[serde(default)]
+    pub follows: Option<Uuid>,
+    /// The request that carries out what was decided about this one.
+    #[serde(default)]
+    pub followed_by: Option<Uuid>,
     /// Systems that no known identity reaches, by name: they are not covered.
     #[serde(default)]
     pub not_covered: BTreeSet<String>,
@@ -118,6 +135,9 @@ pub struct RequestRecord {
     /// certified, every system is asked again by all that is known by then.
     #[serde(default)]
     pub incomplete: bool,
+    /// How many records of the person were found when the case was opened.
+    #[serde(default)]
+    pub found: u64,
     /// What minimums keep of the person, and until when, as it was found.
     #[serde(default)]
     pub kept: Vec<KeptByLaw>,

@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use super::answer::{Asked, MOST_RECORDS};
 use super::record::{Move, OpenRequest};
+use super::restriction::outlives;
 use crate::app::carry_out::Payload;
 use crate::app::fire::SCHEDULER;
 use crate::app::recording::About;
@@ -71,7 +72,8 @@ impl Quietus {
         new.collect()
     }
 
-    /// The person's restrictions are lifted: nobody keeps them up any more. One that covers
+    /// The person's restrictions are lifted, or what an objection covered is erased: nobody keeps
+    /// them up any more. One that covers
     /// categories that stay restricted goes on.
     pub(super) async fn end_upkeep(
         &self,
@@ -86,7 +88,10 @@ impl Quietus {
             let restricts = matches!(stored.asked, AskedRight::Restriction | AskedRight::Objection);
             let Some(case) = stored.case_id.filter(|_| restricts) else { continue };
             let request = self.open_request(stored)?;
-            if self.is_somebody_else(&request, sought) || !covers(lifting, &request) {
+            if self.is_somebody_else(&request, sought)
+                || !covers(lifting, &request)
+                || outlives(lifting, &request)
+            {
                 continue;
             }
             let mut ended = false;
@@ -95,7 +100,8 @@ impl Quietus {
                     ended |= self.end_upkeep_job(&job, lifting.stored.id).await?;
                 }
             }
-            if ended && request.stored.state == RequestState::Closed {
+            let followed = lifting.record.follows == Some(request.stored.id);
+            if (ended || followed) && request.stored.state == RequestState::Closed {
                 let next = Move { look_at: Some(self.forget_at()), ..Move::stay(&request.stored) };
                 self.keep_request(&request, next, Vec::new()).await?;
             }

@@ -84,10 +84,11 @@ fn show_why(certificate: &Predicate) -> Result<(), Untrue> {
             ));
         }
         for kept in &one.kept {
+            let until = kept.until.map_or_else(String::new, |day| format!(", until {day}"));
             let restricted = if kept.restricted { ", restricted meanwhile" } else { "" };
             let records = if kept.records.0 == 1 { "record" } else { "records" };
             say(format!(
-                "   - {STRONG}kept{STRONG:#}: {} {records} of {}: {}{restricted}",
+                "   - {STRONG}kept{STRONG:#}: {} {records} of {}: {}{until}{restricted}",
                 kept.records,
                 place(one),
                 kept.because
@@ -141,7 +142,8 @@ async fn show_opening(
     must(!names_her(&bundle) && !names_her(&written), "the certificate names her")?;
     right("nothing on the certificate names her");
     let to = stage.path(FOR_HER);
-    write_files(stage.product.export_for_person(id).await?, &to)?;
+    let ben = Actor("Ben Example".to_owned());
+    write_files(stage.product.export_for_person(id, &ben).await?, &to)?;
     let opening = audit::read(&to.join(OPENING_NAME))?;
     must(names_her(&opening), "the opening does not name her")?;
     say(format!("   Her copy, in {}, has one file more, {OPENING_NAME}:", to.display()));

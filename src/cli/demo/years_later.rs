@@ -112,7 +112,7 @@ impl Future {
         say(format!("   {}: the last day on which the tax law keeps the invoice.", self.today()));
         carry_out_requests(&self.product).await?;
         expect(&person::records(&self.company).await?, INVOICE)?;
-        right("it is still there, and restricted");
+        right("it is still there");
         self.turn_on_by_days(1);
         say(format!("   {}: the time is over.", self.today()));
         must(carry_out_requests(&self.product).await? == FINE, "what was kept stays")?;
@@ -129,7 +129,7 @@ impl Future {
         let (unverified, pending) = (last.summary.unverified, last.summary.pending);
         must((unverified, pending) == (1, 0), "it is partial for another reason")?;
         say(
-            "   It keeps nothing any more. It stays `partial` for one reason, which no time mends: that her\n   contact is gone there, Example Marketing has signed, and nobody else has seen.",
+            "   That certificate says that nothing is kept any more. It stays `partial` for one reason, which no time\n   mends: that her contact is gone, Example Marketing has signed, and nobody else has seen.",
         );
         Ok(())
     }

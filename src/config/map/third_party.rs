@@ -38,6 +38,7 @@ pub(super) fn compile(at: &At<SystemDocument>, problems: &mut Vec<Problem>) -> O
         return None;
     }
     check_entries(at, kind, problems);
+    check_callback_url(at, kind, problems);
     let connection = document.connection.as_ref().map(|it| &it.value);
     let text = |entry: &Option<At<crate::config::leaf::Words>>| {
         entry.as_ref().map(|it| it.value.0.clone()).unwrap_or_default()
@@ -155,6 +156,30 @@ fn parameters(
         found.insert(name.clone(), reference.clone());
     }
     found
+}
+
+/// Where a system that speaks OpenDSR calls us back, after scheme and host.
+const CALLBACKS: &str = "/opendsr/callbacks/";
+
+/// Reports an address to call back at which nobody would hear.
+fn check_callback_url(at: &At<SystemDocument>, kind: &str, problems: &mut Vec<Problem>) {
+    let system = at.value.system.as_ref().map(|it| it.value.as_str()).unwrap_or_default();
+    let given = entries(at.value.parameters.as_ref());
+    let Some(entry) = given.iter().find(|it| kind == "opendsr" && it.name.value == "callback_url")
+    else {
+        return;
+    };
+    let SecretReference::Plain(url) = &entry.value.value.0 else { return };
+    let host = url.strip_prefix("https://").and_then(|rest| rest.split_once('/'));
+    let heard = host.is_some_and(|(host, _)| {
+        !host.is_empty() && url.as_str() == format!("https://{host}{CALLBACKS}{system}")
+    });
+    if !heard {
+        problems.push(
+            Problem::error(&entry.value.place, "nobody would hear a callback at this address")
+                .help(format!("callbacks of this system are heard at `https://HOST{CALLBACKS}{system}`, HOST being where this instance is reached")),
+        );
+    }
 }
 
 /// A secret that stands in a file that everybody reads.

@@ -89,6 +89,26 @@ async fn an_address_is_found_as_it_was_typed() {
     assert!(!rows.iter().any(|row| row.starts_with("33|")), "{rows:?}");
 }
 
+/// Nobody typed it like that, and it is neither small nor large.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_address_in_mixed_case_is_found_where_capitals_do_not_count() {
+    for (compare, found) in [("compare: exact", false), ("compare: ignore_case", true)] {
+        let company = person::company("").await;
+        let map = company.read("systems/shop.yaml");
+        let declared = map.replace("identity: email", &format!("identity: email, {compare}"));
+        company.write("systems/shop.yaml", &declared);
+        let mixed = "UPDATE customers SET email = 'aLaN@Mail.eXample' WHERE id = 2;
+             CREATE INDEX customers_email ON customers (lower(email))";
+        company.database("shop").run(mixed).await;
+        person::brought(&company, "erasure", "email=alan@mail.example\n").await;
+        company.quietus(&["run", "--once"]).await;
+        let rows = person::everything(&company).await;
+        assert_eq!(!rows.iter().any(|row| row.contains("aLaN")), found, "{rows:?}");
+        // Only the customer's number leads to the ticket.
+        assert_eq!(!rows.iter().any(|row| row.starts_with("33|")), found, "{rows:?}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_value_is_a_value_and_never_a_pattern_or_a_command() {
     let company = person::company("").await;

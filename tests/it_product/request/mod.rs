@@ -2,6 +2,8 @@
 //! minimum and a hold keep, done by hand where no interface is; and nobody else.
 
 mod confused;
+mod copy;
+mod deadlines;
 mod erased;
 mod estate;
 mod hands;
@@ -9,6 +11,9 @@ mod kept;
 mod killed;
 mod lasting;
 mod late;
+mod lifting;
+mod objections;
 mod outage;
 mod person;
+mod shared;
 mod whole;

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 
 use jiff::{SignedDuration, Timestamp};
 use quietus_connectors::opendsr::intake::{
-    Admission, Complaint, IntakeRules, Standing, admit, expected_completion, mark_of,
-    read_submission,
+    Admission, CallbackHosts, Complaint, IntakeRules, Standing, admit, expected_completion,
+    mark_of, read_submission,
 };
 use quietus_connectors::opendsr::protocol::{
     Format, IdentityType, OutcomeReport, OutcomeWord, RequestStatus, RequestType, SupportedIdentity,
@@ -58,7 +58,7 @@ pub(super) fn rules() -> IntakeRules {
             .into_iter()
             .collect(),
         earliest_submission: Timestamp::UNIX_EPOCH,
-        callback_hosts: Vec::new(),
+        callback_hosts: CallbackHosts::default(),
         most_callbacks: 0,
     }
 }
@@ -77,7 +77,7 @@ impl Requests {
         let mut all = self.taken.lock().await;
         let known = all.get(&request.id);
         let under_way = all.values().any(|one| one.mark == mark && !one.status.is_final());
-        match (admit(&submission, known.map(|one| one.sha256), under_way), known) {
+        match (admit(submission.sha256, known.map(|one| one.sha256), under_way), known) {
             (Admission::Again, Some(known)) => return Ok(known.clone()),
             (Admission::UnderWay, _) => return Err(Complaint::under_way()),
             (Admission::New, _) => {}
