@@ -94,3 +94,38 @@ async fn a_processor_is_held_to_its_own_word_and_can_be_called_off() {
     assert!(stated["failure"]["reason"].as_str().unwrap().contains("by letter, M-17"));
     assert_eq!(certificate.overall(), "partial");
 }
+
+/// A database that is down beyond the day is named in the same way, and caught up all the same.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_that_is_down_beyond_the_day_is_overdue_too() {
+    let mut estate = Estate::new(Kind::Sqlite, USUAL, "[email]", "").await;
+    estate.without(&["archive", "club", "backend", "mailer"]);
+    let company = &estate.company;
+    let line = estate.cut_line_to("billing").await;
+    let request = person::brought(company, "erasure", &format!("email={GRACE}\n")).await;
+    let clock = estate::clock();
+    let product = company.replica(&clock).await;
+    live(&product, &clock, 1.hours()).await;
+    assert_eq!(company.count_of("certificates").await, 0);
+    live(&product, &clock, (32 * 24).hours()).await;
+    let shown = company.quietus(&["request", "show", &request]).await.expect(0).out;
+    assert!(shown.contains("billing: overdue; asked again on"), "{shown}");
+    let case = company.oldest_case().await;
+    let open = company.certificate_of(&case).await;
+    assert_eq!(open.overall(), "partial", "{:#?}", open.statements());
+    let mut of_billing = open.statements().iter().filter(|one| one["system"]["id"] == "billing");
+    let stated = of_billing.next().expect("it is stated");
+    assert_eq!(stated["outcome"], "pending", "{stated:#}");
+    let why = stated["failure"]["reason"].as_str().unwrap();
+    assert!(why.contains("and is not: Operations has to look why"), "{why}");
+
+    line.mend();
+    live(&product, &clock, 1.hours()).await;
+    let last = company.certificate_of(&case).await;
+    assert_eq!(last.overall(), "complete-with-exceptions", "{:#?}", last.statements());
+    assert_eq!(last.sum("deleted", "billing", "accounts", Some("contact")), 1);
+    assert_eq!(last.predicate["supersedes"]["certificateId"], open.predicate["certificateId"]);
+    let left = estate.of_grace().await;
+    assert_eq!(left.len(), 1, "the invoice that the law keeps: {left:?}");
+    company.check_log().await;
+}

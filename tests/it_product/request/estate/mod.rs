@@ -174,6 +174,7 @@ const fn table(
 }
 
 /// On which kinds of database the controller keeps its customers, their accounts and their tickets.
+#[derive(Clone, Copy)]
 pub struct Kinds {
     pub crm: Kind,
     pub billing: Kind,
