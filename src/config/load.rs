@@ -9,6 +9,7 @@ use super::document::{InstanceDocument, PackDocument, SystemDocument};
 use super::instance::{self, Instance};
 use super::leaf::Words;
 use super::letters;
+use super::mail;
 use super::map;
 use super::problem::{At, Place, Problem, Problems, Severity};
 use super::read::{Read, Reader};
@@ -87,6 +88,7 @@ pub fn load(path: &Path) -> Result<Loaded, Problems> {
     map::third_party::check_files(&drafts, &files.folder, problems);
     if whole.systems {
         requests::check_identities(&document, &drafts, problems);
+        mail::check_people(&document, &drafts, problems);
     }
     if let Some(instance) = &mut instance {
         let country = instance.controller.country.clone();

@@ -12,6 +12,7 @@ use crate::config::read::{Entries, List, Read, Reader, document, plain_document}
 use crate::config::yaml::Node;
 use crate::domain::Remark;
 
+use super::mail::MailDocument;
 use super::requests::{IdentityDocument, RequestsDocument};
 
 document! {
@@ -44,6 +45,8 @@ document! {
         optional identities: Entries<IdentityDocument>,
         /// How requests of persons are dealt with.
         optional requests: RequestsDocument,
+        /// How letters and tasks go out by e-mail; they are given by hand if left out.
+        optional mail: MailDocument,
     }
 }
 
