@@ -20,6 +20,7 @@ pub mod jobs;
 pub mod leases;
 pub mod letters;
 pub mod log;
+pub mod mails;
 pub mod marks;
 pub mod migrations;
 pub mod pauses;
@@ -49,6 +50,7 @@ pub use jobs::{BlockedReason, Job, JobFault, JobKind, NewJob};
 pub use leases::Lead;
 pub use letters::{Delivery, Letter, LetterKind};
 pub use log::{Checkpoint, Head, Leaf, LogState, NewLog, SequencedBatch, Tile};
+pub use mails::{Mail, MailAbout, MailOutcome, MailState};
 pub use marks::NewMark;
 pub use pauses::{NewPause, Pause, PauseScope};
 pub use requests::{NewRequest, Request, RequestChange, RequestFilter, TakenIn};
@@ -74,6 +76,7 @@ pub fn statements() -> Vec<(&'static str, Sql)> {
         leases::STATEMENTS,
         letters::STATEMENTS,
         log::STATEMENTS,
+        mails::STATEMENTS,
         marks::STATEMENTS,
         pauses::STATEMENTS,
         requests::STATEMENTS,

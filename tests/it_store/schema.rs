@@ -92,6 +92,11 @@ const LANDED: &[(&str, &str, &str)] = &[
         "62cdb437c59ed4129ec6f4650b6c66067be99a839e6fa1bc4adcf46890a7e2d3",
         "b254790e9471ab0e80bcda7168d3b6f88584e96be07215d5386bb04b67cb787c",
     ),
+    (
+        "0009_mails.sql",
+        "fb5ee91a797fcfaa6e3b44902bd8586d503486353017d0d04e7982021035e05e",
+        "bcd00d9fb0e9b161883cf0b189baa0121e63468b1e033cb4e4b3dfdddbe12c9e",
+    ),
 ];
 
 #[test]
