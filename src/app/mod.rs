@@ -21,6 +21,7 @@ pub mod fire;
 pub mod forecast;
 pub mod hold;
 pub mod keys;
+pub mod mail;
 mod marking;
 pub mod open_case;
 pub mod opening;
@@ -113,6 +114,9 @@ pub enum AppError {
     /// A secret or a key could not be read.
     #[error("{0}")]
     Secret(String),
+    /// The mail server did not accept a message.
+    #[error("{0}; see `mail` in `quietus.yaml`")]
+    Mail(String),
     /// Evidence could not be built or signed.
     #[error("evidence: {0}")]
     Evidence(String),
