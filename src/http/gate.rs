@@ -16,7 +16,7 @@ use tokio::sync::Semaphore;
 
 use super::Api;
 use super::answer::Refusal;
-use super::health;
+use super::{answers, health};
 use crate::app::Actor;
 use crate::app::access::{KnownToken, TokenRole};
 
@@ -24,6 +24,8 @@ use crate::app::access::{KnownToken, TokenRole};
 const MOST_REQUESTS: usize = 64;
 /// How long a request may take; longer than any read needs.
 const LONGEST_REQUEST: Duration = Duration::from_mins(1);
+/// Requests without a token served at once: whoever has one is never kept waiting by them.
+const MOST_VISITORS: usize = 8;
 /// Longest token that is looked at, in bytes.
 const LONGEST_TOKEN: usize = 512;
 /// Wrong tokens in a row before they are turned away.
@@ -50,6 +52,7 @@ impl Caller {
 pub struct Gate {
     tokens: Vec<(KnownToken, Caller)>,
     requests: Semaphore,
+    visitors: Semaphore,
     failures: Mutex<Failures>,
 }
 
@@ -83,6 +86,7 @@ impl Gate {
         Self {
             tokens: tokens.collect(),
             requests: Semaphore::new(MOST_REQUESTS),
+            visitors: Semaphore::new(MOST_VISITORS),
             failures: Mutex::new(Failures { count: 0.0, since: Instant::now() }),
         }
     }
@@ -100,9 +104,14 @@ impl Gate {
         found.filter(|_| !presented.is_empty()).cloned()
     }
 
-    fn turn_away(&self) -> Refusal {
+    /// Counts a token or a link that is none of ours; `false` where there were too many lately.
+    pub fn one_more_failure(&self) -> bool {
         let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
-        if failures.one_more(Instant::now()) {
+        failures.one_more(Instant::now())
+    }
+
+    fn turn_away(&self) -> Refusal {
+        if self.one_more_failure() {
             Refusal::unknown_caller()
         } else {
             Refusal::too_many_failures(1)
@@ -120,24 +129,34 @@ fn presented(headers: &HeaderMap) -> Option<&str> {
 }
 
 /// Lets in who has a token, so many at once; also before it is known whether an address exists.
+/// Two addresses need none: the one that says whether it lives, and the one behind links of mails,
+/// which are tokens themselves.
 pub async fn admit(State(api): State<Api>, mut request: Request, next: Next) -> Response {
     let address = request.extensions().get::<MatchedPath>();
     if address.is_some_and(|address| address.as_str() == health::ADDRESS) {
         return next.run(request).await;
     }
+    if address.is_some_and(|address| address.as_str() == answers::ADDRESS) {
+        return within_bounds(&api.gate.visitors, request, next).await;
+    }
     let Some(caller) = api.gate.caller(request.headers()) else {
         return api.gate.turn_away().into_response();
     };
     request.extensions_mut().insert(caller.clone());
-    let mut response = match api.gate.requests.try_acquire() {
+    let mut response = within_bounds(&api.gate.requests, request, next).await;
+    response.extensions_mut().insert(caller);
+    response
+}
+
+/// Serves a request where there is a place, and not for ever.
+async fn within_bounds(places: &Semaphore, request: Request, next: Next) -> Response {
+    match places.try_acquire() {
         Ok(_place) => match tokio::time::timeout(LONGEST_REQUEST, next.run(request)).await {
             Ok(response) => response,
             Err(_) => Refusal::too_slow().into_response(),
         },
         Err(_) => Refusal::busy().into_response(),
-    };
-    response.extensions_mut().insert(caller);
-    response
+    }
 }
 
 /// Lets through who has one of the roles of this door.

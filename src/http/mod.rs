@@ -2,9 +2,11 @@
 //! persons' requests, and decides about them, holds, pauses and cases.
 //!
 //! [`route`] is the one table of doors, with the roles that each is open to; a test walks it.
-//! Nothing but `/health` is served without a token, and nothing here names a secret or a person.
+//! Nothing but `/health` and the page behind the link of a mail is served without a token. Nothing
+//! here names a secret, and a person only where somebody does a task for them.
 
 mod answer;
+mod answers;
 mod cases;
 mod certificates;
 mod connection;

@@ -10,7 +10,8 @@ use axum::routing::{MethodRouter, delete, get, post};
 use super::answer::{Refusal, wrong_method};
 use super::intake::LARGEST_BODY;
 use super::{
-    Api, cases, certificates, documents, events, gate, health, holds, log, observe, requests, tasks,
+    Api, answers, cases, certificates, documents, events, gate, health, holds, log, observe,
+    requests, tasks,
 };
 use crate::app::access::TokenRole;
 use TokenRole::{Approver, Auditor, Author, EventSource, Operator};
@@ -101,6 +102,8 @@ const DOORS: &[Door] = &[
     posts("/v1/requests/{id}/close", OPERATORS, || post(requests::close)),
     reads("/v1/tasks", READERS, || get(tasks::list)),
     reads("/v1/tasks/{id}", OPERATORS, || get(tasks::one)),
+    Door { method: "GET", path: answers::ADDRESS, roles: None, make: || get(answers::look) },
+    Door { method: "POST", path: answers::ADDRESS, roles: None, make: || post(answers::answer) },
     posts("/v1/tasks/{id}/done", OPERATORS, || post(tasks::done)),
     posts("/v1/tasks/{id}/confirm", &[Operator, Approver], || post(tasks::confirm)),
 ];

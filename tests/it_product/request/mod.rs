@@ -5,4 +5,4 @@ mod confused;
 mod erased;
 mod hands;
 mod kept;
-mod person;
+pub mod person;
