@@ -13,6 +13,7 @@ pub mod schedule;
 pub mod plan;
 
 pub mod evidence;
+pub mod mail;
 pub mod store;
 
 pub mod app;

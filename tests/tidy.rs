@@ -20,6 +20,9 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("rights", &["domain"]),
     ("evidence", &["domain"]),
     ("store", &["domain", "evidence"]),
+    // A room of its own, because connectors speak to systems that hold data, by an order; this
+    // speaks to whoever is told of it, and knows no order.
+    ("mail", &["domain"]),
     (
         "app",
         &[
@@ -30,6 +33,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "rights",
             "evidence",
             "store",
+            "mail",
             "connectors",
             "config",
         ],
@@ -43,6 +47,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
 const ONLY_IN: &[(&str, &[&str])] = &[
     ("sqlx::", &["src/store/", "connectors/", "tests/"]),
     ("reqwest::", &["connectors/", "tests/"]),
+    ("lettre::", &["src/mail/"]),
     ("tokio_cron_scheduler", &["src/ticker/"]),
     ("std::env::var", &["src/config/", "tests/", "connectors/tests/", "connectors/benches/"]),
     ("SystemTime::now", &["src/telemetry/"]),

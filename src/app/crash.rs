@@ -27,6 +27,10 @@ pub enum CrashPoint {
     Sequenced = 10,
     /// The checkpoint is published; the bundle is not stored.
     Published = 11,
+    /// A mail is claimed; the mail server has not been asked.
+    MailBegun = 12,
+    /// The mail server has answered; nothing is recorded.
+    MailAnswered = 13,
 }
 
 /// Which point to die at, if any.

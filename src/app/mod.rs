@@ -26,6 +26,7 @@ pub mod hold;
 mod kept;
 mod kept_tokens;
 pub mod keys;
+pub mod mail;
 mod marking;
 pub mod open_case;
 pub mod opendsr;
@@ -126,6 +127,9 @@ pub enum AppError {
     /// A secret or a key could not be read.
     #[error("{0}")]
     Secret(String),
+    /// The mail server did not accept a message.
+    #[error("{0}; see `mail` in `quietus.yaml`")]
+    Mail(String),
     /// Evidence could not be built or signed.
     #[error("evidence: {0}")]
     Evidence(String),

@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use super::fire::SCHEDULER;
 use super::recording::About;
+use super::request::OpenRequest;
 use super::{Actor, AppError, Quietus};
 use crate::datamap::{System, ThirdParty};
 use crate::domain::{AskedRight, Digest, JobState};
@@ -24,6 +25,9 @@ use crate::store::{
 const MOST_LISTED: u32 = 1000;
 /// Somebody is reminded of an overdue task so often.
 const REMINDED_EVERY: SignedDuration = SignedDuration::from_hours(24);
+
+/// What a person is known by, for doors that know no connector.
+pub type TaskIdentity = Identity;
 
 /// A task as it is listed: it names nobody whom it is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,6 +76,26 @@ impl Onlooker {
         match self {
             Self::Named(actor) | Self::Operator(actor) => actor,
         }
+    }
+}
+
+/// How whoever says or confirms something came in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// By name at the console, or with a token.
+    Named,
+    /// By the link of this mail.
+    Link(Uuid),
+}
+
+impl Way {
+    /// Adds it to what is put on record.
+    fn onto(self, mut detail: Value) -> Value {
+        if let Self::Link(mail) = self {
+            detail["way"] = "link of a mail".into();
+            detail["mail"] = mail.to_string().into();
+        }
+        detail
     }
 }
 
@@ -128,6 +152,26 @@ impl Quietus {
         }
         let (_, third_party) = self.third_party_of(&task.system)?;
         let manual = third_party.task.as_ref().ok_or_else(|| not_by_hand(&task.system))?;
+        let (request, identities) = self.whom_on_record(&task, who.actor(), json!({})).await?;
+        Ok(TaskSheet {
+            operator: third_party.operator.clone(),
+            instructions: manual.instructions.clone(),
+            asked: request.stored.asked,
+            request: request.stored.id,
+            identities,
+            listed: self.listed(task),
+        })
+    }
+
+    /// What the person of a task is known by there; the look is put on record first, with how
+    /// whoever looks came in, and without any value.
+    pub(super) async fn whom_on_record(
+        &self,
+        task: &Task,
+        actor: &Actor,
+        way: Value,
+    ) -> Result<(OpenRequest, Vec<Identity>), AppError> {
+        let (_, third_party) = self.third_party_of(&task.system)?;
         let stored = self.store.request_of_case(task.case_id).await?;
         let request = self.open_request(stored.ok_or_else(|| AppError::Unreadable {
             what: "a task",
@@ -137,17 +181,11 @@ impl Quietus {
         let subject = sought.subject(&third_party.identities);
         let identities = subject.map(|subject| subject.identities).unwrap_or_default();
         let kinds: BTreeSet<&str> = identities.iter().map(|one| one.kind.as_str()).collect();
-        let looked = json!({ "identityTypes": kinds });
-        let look = self.task_entry(&task, "shown with whom it is about", who.actor(), &looked)?;
+        let mut looked = way;
+        looked["identityTypes"] = json!(kinds);
+        let look = self.task_entry(task, "shown with whom it is about", actor, &looked)?;
         self.store.record_evidence(vec![look], self.now()).await?;
-        Ok(TaskSheet {
-            operator: third_party.operator.clone(),
-            instructions: manual.instructions.clone(),
-            asked: request.stored.asked,
-            request: request.stored.id,
-            identities,
-            listed: self.listed(task),
-        })
+        Ok((request, identities))
     }
 
     /// Somebody says that a task is done, or why it cannot be.
@@ -159,6 +197,17 @@ impl Quietus {
         job: Uuid,
         said: SaidOfTask,
         actor: &Actor,
+    ) -> Result<(), AppError> {
+        self.report_task_by(job, said, actor, Way::Named).await
+    }
+
+    /// The same, with how whoever says it came in.
+    pub(super) async fn report_task_by(
+        &self,
+        job: Uuid,
+        said: SaidOfTask,
+        actor: &Actor,
+        way: Way,
     ) -> Result<(), AppError> {
         let task = self.pending_task(job).await?;
         if said.evidence_sha256.is_none() && said.note.is_none() {
@@ -172,6 +221,7 @@ impl Quietus {
             "evidenceSha256": said.evidence_sha256,
             "note": said.note,
         });
+        let detail = way.onto(detail);
         let evidence = self.task_entry(&task, "said to be done", actor, &detail)?;
         let report = TaskReport {
             job,
@@ -181,6 +231,8 @@ impl Quietus {
             note: said.note,
         };
         if self.store.report_task(report, self.now(), vec![evidence]).await? {
+            // Whoever confirms it is told.
+            self.wake.up();
             return Ok(());
         }
         Err(AppError::Input(format!(
@@ -193,6 +245,16 @@ impl Quietus {
     /// # Errors
     /// Where there is no such task, nobody has said that it is done, or the same person did.
     pub async fn confirm_task(&self, job: Uuid, actor: &Actor) -> Result<(), AppError> {
+        self.confirm_task_by(job, actor, Way::Named).await
+    }
+
+    /// The same, with how whoever confirms it came in.
+    pub(super) async fn confirm_task_by(
+        &self,
+        job: Uuid,
+        actor: &Actor,
+        way: Way,
+    ) -> Result<(), AppError> {
         let task = self.pending_task(job).await?;
         let same = || {
             AppError::Input(format!(
@@ -204,7 +266,8 @@ impl Quietus {
         if said_by.as_ref().is_some_and(|by| same_person(by, &actor.0)) {
             return Err(same());
         }
-        let evidence = self.task_entry(&task, "confirmed", actor, &json!({ "saidBy": said_by }))?;
+        let detail = way.onto(json!({ "saidBy": said_by }));
+        let evidence = self.task_entry(&task, "confirmed", actor, &detail)?;
         match self.store.confirm_task(job, &actor.0, self.now(), vec![evidence]).await? {
             TaskConfirmation::Confirmed => {}
             TaskConfirmation::SamePerson => return Err(same()),
@@ -261,7 +324,7 @@ impl Quietus {
     }
 
     /// A task as it is; called off where its job is.
-    async fn still_wanted(&self, task: Task) -> Result<Task, AppError> {
+    pub(super) async fn still_wanted(&self, task: Task) -> Result<Task, AppError> {
         if !is_pending(&task) {
             return Ok(task);
         }
@@ -285,7 +348,7 @@ impl Quietus {
         ListedTask { task, overdue }
     }
 
-    fn third_party_of(&self, system: &str) -> Result<(&System, &ThirdParty), AppError> {
+    pub(super) fn third_party_of(&self, system: &str) -> Result<(&System, &ThirdParty), AppError> {
         let system = self.system(system)?;
         let third_party = system.third_party.as_ref();
         Ok((system, third_party.ok_or_else(|| not_by_hand(system.name.as_str()))?))
@@ -300,7 +363,7 @@ impl Quietus {
         }
     }
 
-    fn task_entry(
+    pub(super) fn task_entry(
         &self,
         task: &Task,
         what: &str,
@@ -328,12 +391,12 @@ pub fn task_result(word: &str) -> Option<TaskResult> {
 }
 
 /// Whether somebody still has to do or to confirm it.
-fn is_pending(task: &Task) -> bool {
+pub(super) fn is_pending(task: &Task) -> bool {
     matches!(task.state, TaskState::Open | TaskState::Done)
 }
 
 /// Names are the same whatever their capitals and the space around them.
-fn same_person(one: &str, other: &str) -> bool {
+pub(super) fn same_person(one: &str, other: &str) -> bool {
     one.trim().to_lowercase() == other.trim().to_lowercase()
 }
 

@@ -7,6 +7,7 @@ use comfy_table::ColumnConstraint;
 use uuid::Uuid;
 
 use super::FINE;
+use super::mail::moment;
 use super::opening::{read_id, say, with_product};
 use super::plan_text::new_table;
 use super::remark::actor;
@@ -109,6 +110,7 @@ pub async fn run(arguments: &Arguments, folder: &Path) -> u8 {
 
 async fn list(product: &Quietus, request: Uuid) -> Result<(), AppError> {
     let letters = product.letters_of(request).await?;
+    let mails = product.mails_of(request).await?;
     product.advance_log().await?;
     if letters.is_empty() {
         say("no letter was written: whoever brought the request writes to the person");
@@ -130,6 +132,12 @@ async fn list(product: &Quietus, request: Uuid) -> Result<(), AppError> {
         ]);
     }
     say(table);
+    for letter in letters.iter().filter(|letter| letter.delivered.is_none()) {
+        match mails.get(&letter.id) {
+            Some(mail) => say(format!("{}: {}", letter.id, mail.words(|at| moment(product, at)))),
+            None => say(format!("{}: give it by hand", letter.id)),
+        }
+    }
     Ok(())
 }
 

@@ -16,6 +16,7 @@ pub mod explain_text;
 pub mod holds;
 pub mod init;
 pub mod letters;
+pub mod mail;
 pub mod opening;
 pub mod pauses;
 pub mod plan_text;
@@ -150,6 +151,8 @@ pub enum Command {
     Task(tasks::Arguments),
     /// List and show letters, and write down how they were delivered.
     Letter(letters::Arguments),
+    /// Try the mail server, list what has not gone out, and send it again.
+    Mail(mail::Arguments),
     /// Check a certificate offline, step by step.
     Verify(verify::VerifyArguments),
 }
@@ -219,6 +222,7 @@ async fn dispatch(arguments: &Arguments) -> u8 {
         Command::Certificate(inner) => certificates::run(inner, folder).await,
         Command::Task(inner) => tasks::run(inner, folder).await,
         Command::Letter(inner) => letters::run(inner, folder).await,
+        Command::Mail(inner) => mail::run(inner, folder).await,
         Command::Verify(inner) => verify::run(inner, &mut out),
     }
 }

@@ -341,7 +341,10 @@ fn letters(text: &mut String, letters: &[LetterFacts], zone: &TimeZone) {
                     letter.reason.as_ref().map_or_else(String::new, |it| format!(": {it}"));
                 format!("{how}, {by} on {}{reason}", day(at, zone))
             }
-            _ => "not delivered yet".to_owned(),
+            _ => {
+                let mail = letter.mail.as_ref().map(|mail| mail.words(|at| day(at, zone)));
+                mail.unwrap_or_else(|| "not delivered yet".to_owned())
+            }
         };
         let (kind, to, language) = (letter.kind, &letter.recipient, &letter.language);
         let written = day(letter.written_at, zone);

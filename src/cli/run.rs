@@ -16,11 +16,13 @@ use super::cases::print_case;
 use super::opening::{GOOD, STRONG, WARN, complain, fail, number, open, read_moment, say};
 use super::requested::carry_out_requests;
 use super::{FINE, NOT_DONE};
+use crate::app::mail::MailTally;
 use crate::app::open_case::{CaseOpened, Opening, words_for};
 use crate::app::pause::words;
 use crate::app::progress::Done;
 use crate::app::{Actor, AppError, Quietus};
 use crate::domain::JobState;
+use crate::plan::Acting;
 use crate::store::{CaseCause, Job};
 use crate::ticker::Bell;
 use crate::{http, worker};
@@ -103,13 +105,51 @@ async fn once(product: &Arc<Quietus>, arguments: &RunArguments) -> Result<u8, Ap
             worst = worst.max(NOT_DONE);
         }
     }
+    let code = run_rules(product, arguments, moment, &acting, takes_over).await?;
+    Ok(worst.max(code).max(send_mails(product).await?))
+}
+
+/// Sends what is due by e-mail, and says what came of it.
+async fn send_mails(product: &Quietus) -> Result<u8, AppError> {
+    let tally = match product.send_mails().await {
+        Ok(tally) => tally,
+        // What was carried out is carried out; the mails wait.
+        Err(error @ AppError::Secret(_)) => {
+            complain(&error);
+            return Ok(NOT_DONE);
+        }
+        Err(error) => return Err(error),
+    };
+    product.advance_log().await?;
+    let MailTally { sent, later, unknown, by_hand } = tally;
+    if sent > 0 {
+        say(format!("{sent} mail(s) sent"));
+    }
+    if later + unknown + by_hand > 0 {
+        say(format!(
+            "{WARN}{} mail(s) not sent{WARN:#}: see `quietus mail list`",
+            later + unknown + by_hand
+        ));
+        return Ok(NOT_DONE);
+    }
+    Ok(FINE)
+}
+
+/// Opens a case for what is due and carries it out.
+async fn run_rules(
+    product: &Arc<Quietus>,
+    arguments: &RunArguments,
+    moment: jiff::Timestamp,
+    acting: &Acting,
+    takes_over: bool,
+) -> Result<u8, AppError> {
     let waiting = product.waiting_cases().await?;
     let opened = product
         .open_case(Opening {
             cause: CaseCause::Command,
             actor: Actor(arguments.by.clone()),
             moment,
-            acting: &acting,
+            acting,
             occurrence: None,
         })
         .await?;
@@ -141,7 +181,7 @@ async fn once(product: &Arc<Quietus>, arguments: &RunArguments) -> Result<u8, Ap
             NOT_DONE
         }
     };
-    Ok(worst.max(code))
+    Ok(code)
 }
 
 /// Calls off waiting cases that a later one makes superfluous, and says so.
@@ -313,6 +353,7 @@ async fn serve(product: &Arc<Quietus>) -> u8 {
     let tasks = TaskTracker::new();
     worker::start(product, product.instance.workers, &stop, &tasks);
     worker::start_telling(product, &stop, &tasks);
+    worker::start_mail(product, &stop, &tasks);
     say(format!(
         "{STRONG}quietus{STRONG:#} serves {} with {} worker(s); stop it with Ctrl-C",
         server.address(),

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use super::document::InstanceDocument;
 use super::document::instance::{ControllerDocument, TokenDocument};
+use super::mail::{self, MailSettings};
 use super::opendsr::{self, OpendsrSettings};
 use super::problem::{At, Problem};
 use super::read::items;
@@ -45,6 +46,8 @@ pub struct Instance {
     pub identities: IdentityTypes,
     /// How requests of persons are dealt with.
     pub requests: RequestSettings,
+    /// How mail goes out; `None` where everything is given by hand.
+    pub mail: Option<MailSettings>,
     /// This instance as an OpenDSR processor; `None` serves nothing of it.
     pub opendsr: Option<OpendsrSettings>,
 }
@@ -131,6 +134,7 @@ pub fn compile(
     let evidence = document.evidence.as_ref().and_then(|it| it.value.origin.as_ref());
     let log = document.log.as_ref().and_then(|log| log.value.format.as_ref());
     let requests = requests::settings(document, &controller.country);
+    let mail = mail::settings(document, problems);
     let opendsr = opendsr::compile(document, &folder, problems);
     Some(Instance {
         evidence_origin: evidence
@@ -152,6 +156,7 @@ pub fn compile(
         people: items(document.people.as_ref()).iter().map(|it| it.value.to_string()).collect(),
         identities: IdentityTypes::default(),
         requests,
+        mail,
         opendsr,
     })
 }

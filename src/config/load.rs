@@ -10,6 +10,7 @@ use super::document::{InstanceDocument, PackDocument, SystemDocument};
 use super::instance::{self, Instance};
 use super::leaf::Words;
 use super::letters;
+use super::mail;
 use super::map;
 use super::opendsr;
 use super::problem::{At, Place, Problem, Problems, Severity};
@@ -94,6 +95,7 @@ pub fn load(path: &Path) -> Result<Loaded, Problems> {
     if whole.systems {
         requests::check_identities(&document, &drafts, problems);
         opendsr::check_identities(&document, &drafts, problems);
+        mail::check_people(&document, &drafts, problems);
     }
     if let Some(instance) = &mut instance {
         let country = instance.controller.country.clone();

@@ -281,3 +281,84 @@ fn what_the_instance_says_of_persons_is_checked() {
         refuses(instance, &[], expected);
     }
 }
+
+const MAIL: &str = r"mail:
+  host: mail.company.example
+  encryption: starttls
+  user: env:SMTP_USER
+  password: file:secrets/smtp-password
+  from: Example Company <privacy@company.example>
+  reply_to: people@company.example
+  rate_a_minute: 30
+  pages: https://quietus.company.example/
+  remind_before: P2D
+  people: {Ben Example: env:BEN_ADDRESS, Archive: archive@company.example}
+";
+
+#[test]
+fn mail_is_read_and_has_defaults() {
+    let addressed = MANUAL
+        .replacen("operator:", "language: de-AT\nmail: env:ARCHIVE_ADDRESS\noperator:", 1)
+        .replacen("  assignee: Ben", "  confirmer: Ada Example\n  assignee: Ben", 1);
+    let loaded = told(MAIL, &[&addressed]).unwrap();
+    let mail = loaded.instance.mail.unwrap();
+    assert_eq!((mail.host.as_str(), mail.port), ("mail.company.example", 587));
+    assert_eq!(mail.encryption, crate::mail::Encryption::StartTls);
+    assert_eq!(mail.login.unwrap().0, SecretReference::Environment("SMTP_USER".to_owned()));
+    assert_eq!(mail.from.domain(), "company.example");
+    assert_eq!(mail.pages.as_deref(), Some("https://quietus.company.example"));
+    assert_eq!((mail.rate_a_minute, mail.remind_every.to_string()), (30, "P1D".to_owned()));
+    assert_eq!(mail.people.len(), 2);
+    assert!(!mail.name_persons && mail.reply_to.is_some());
+    let name = crate::domain::SystemName::parse("paper").unwrap();
+    let party = loaded.data_map.systems[&name].third_party.clone().unwrap();
+    assert_eq!(party.language.as_deref(), Some("de-AT"));
+    assert_eq!(party.mail, Some(SecretReference::Environment("ARCHIVE_ADDRESS".to_owned())));
+    assert_eq!(party.task.unwrap().confirmer.as_deref(), Some("Ada Example"));
+
+    let short = "mail: {host: 127.0.0.1, encryption: none, from: a@company.example}\n";
+    let mail = told(short, &[]).unwrap().instance.mail.unwrap();
+    assert_eq!((mail.port, mail.rate_a_minute, mail.login), (25, 60, None));
+    assert!(told("", &[]).unwrap().instance.mail.is_none());
+}
+
+#[test]
+fn what_is_wrong_with_mail_is_told() {
+    for (from, to, expected) in [
+        ("  host: mail.company.example\n", "", "`host` is missing"),
+        ("mail.company.example\n", "https://mail.company.example\n", "is no name of a server"),
+        ("mail.company.example\n", "mail.company.example:25\n", "is no name of a server"),
+        ("starttls", "tls", "unknown word `tls`"),
+        ("encryption: starttls", "encryption: none", "in the open"),
+        ("encryption: starttls", "port: 0", "`0` is no port"),
+        ("encryption: starttls", "port: smtp", "`smtp` is no port"),
+        ("  user: env:SMTP_USER\n", "", "`user` and `password` go together"),
+        ("env:SMTP_USER", "sqlite:user", "what logs in never stands in this file"),
+        ("Example Company <privacy@company.example>", "us", "this is no e-mail address"),
+        ("archive@company.example", "archive", "this is no e-mail address"),
+        ("Archive:", "Archiv:", "`Archiv` owns no system"),
+        ("rate_a_minute: 30", "rate_a_minute: 0", "expected a whole number of at least 1"),
+        ("rate_a_minute: 30", "rate_a_minute: 60000", "more than 6000 messages in a minute"),
+        ("https://quietus", "http://quietus", "links cannot begin so"),
+        ("https://quietus", "https://me@quietus", "links cannot begin so"),
+        ("remind_before: P2D", "remind_before: two days", "`two days` is no period"),
+        ("remind_before: P2D", "remind_befor: P2D", "unknown entry `remind_befor`"),
+        ("  host:", "  trust: env:PEM\n  host:", "certificates are read from a file"),
+        ("  host:", "  name_persons: perhaps\n  host:", "expected a boolean, found text"),
+    ] {
+        assert!(MAIL.contains(from), "{from}");
+        refuses(&MAIL.replacen(from, to, 1), &[MANUAL], expected);
+    }
+    let declared = MAIL.replacen("starttls", "none\n  plain_text: true", 1);
+    assert!(told(&declared, &[MANUAL]).is_ok());
+    for (from, to, expected) in [
+        ("operator:", "mail: archive@company.example\noperator:", "never stands in the data map"),
+        ("operator:", "language: German, please\noperator:", "`German, please` is no language"),
+        ("  due_in:", "  mail: ben@company.example\n  due_in:", "never stands in the data map"),
+        ("  due_in:", "  confirmer: ben example\n  due_in:", "who does a task cannot confirm it"),
+    ] {
+        refuses("", &[&MANUAL.replacen(from, to, 1)], expected);
+    }
+    let told = told(&MAIL.replacen("archive@company", "archive@@company", 1), &[MANUAL]);
+    assert!(!told.map(|_| ()).unwrap_err().contains("archive@@"), "an address is not shown");
+}

@@ -39,6 +39,10 @@ pub struct ThirdParty {
     pub answers_within: Option<RetentionPeriod>,
     /// What a person does; only for the kind `manual`, and always there.
     pub task: Option<ManualTask>,
+    /// Where the address is found to which notices go by e-mail; they are given by hand without.
+    pub mail: Option<SecretReference>,
+    /// Language of notices to it, such as `de`; English where it is not said.
+    pub language: Option<String>,
 }
 
 /// Where the description of an interface is found.
@@ -59,4 +63,8 @@ pub struct ManualTask {
     pub due_in: RetentionPeriod,
     /// Who does it.
     pub assignee: String,
+    /// Where the assignee's address is found, where the instance file does not say so.
+    pub mail: Option<SecretReference>,
+    /// Who confirms it, where that is settled.
+    pub confirmer: Option<String>,
 }

@@ -14,6 +14,10 @@ use crate::app::access::{TokenRole, role_word};
 /// What a handler answers.
 pub type Answer = Result<Response, Refusal>;
 
+/// Marks a page that has a form, which may be sent to where the page comes from.
+#[derive(Debug, Clone, Copy)]
+pub struct WithForm;
+
 /// Why something is not done. Holds no personal data.
 #[derive(Debug)]
 pub struct Refusal {
@@ -39,6 +43,16 @@ impl Refusal {
         what_to_do: impl Into<Cow<'static, str>>,
     ) -> Self {
         Self { status, error: error.into(), what_to_do: what_to_do.into(), retry_after: None }
+    }
+
+    /// What is wrong, in words.
+    pub fn words(&self) -> &str {
+        &self.error
+    }
+
+    /// The status that it is answered with.
+    pub fn status(&self) -> StatusCode {
+        self.status
     }
 
     fn later(mut self, seconds: u64) -> Self {

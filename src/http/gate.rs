@@ -30,6 +30,8 @@ const MOST_REQUESTS: usize = 64;
 const MOST_CALLBACKS: usize = 8;
 /// How long a request may take; longer than any read needs.
 const LONGEST_REQUEST: Duration = Duration::from_mins(1);
+/// Requests without a token served at once: whoever has one is never kept waiting by them.
+const MOST_VISITORS: usize = 8;
 /// Longest token that is looked at, in bytes.
 const LONGEST_TOKEN: usize = 512;
 /// Wrong tokens in a row before they are turned away.
@@ -67,6 +69,7 @@ pub struct Gate {
     tokens: Vec<(KnownToken, Caller)>,
     requests: Semaphore,
     callbacks: Semaphore,
+    visitors: Semaphore,
     failures: Mutex<Failures>,
 }
 
@@ -102,6 +105,7 @@ impl Gate {
             tokens: tokens.collect(),
             requests: Semaphore::new(MOST_REQUESTS),
             callbacks: Semaphore::new(MOST_CALLBACKS),
+            visitors: Semaphore::new(MOST_VISITORS),
             failures: Mutex::new(Failures { count: 0.0, since: Instant::now() }),
         }
     }
@@ -127,8 +131,8 @@ impl Gate {
         }
     }
 
-    /// Counts a failure; `false` where there were too many lately.
-    fn one_more_failure(&self) -> bool {
+    /// Counts a token or a link that is none of ours; `false` where there were too many lately.
+    pub fn one_more_failure(&self) -> bool {
         let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
         failures.one_more(Instant::now())
     }
@@ -169,6 +173,8 @@ fn controller(desk: &Desk, headers: &HeaderMap) -> Option<String> {
 }
 
 /// Lets in who has a token, so many at once; also before it is known whether an address exists.
+/// Two addresses need none: the one that says whether it lives, and the one behind links of mails,
+/// which are tokens themselves.
 pub async fn admit(State(api): State<Api>, mut request: Request, next: Next) -> Response {
     let address = request.extensions().get::<MatchedPath>().cloned();
     let address = address.as_ref().map(MatchedPath::as_str).unwrap_or_default();
@@ -183,6 +189,7 @@ pub async fn admit(State(api): State<Api>, mut request: Request, next: Next) -> 
             return admit_controller(&api, desk, request, next).await;
         }
         (Entry::Signature, _) => return bounded(&api.gate.callbacks, next.run(request)).await,
+        (Entry::Link, _) => return bounded(&api.gate.visitors, next.run(request)).await,
         _ => {}
     }
     let Some(caller) = api.gate.caller(request.headers()) else {

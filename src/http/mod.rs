@@ -2,11 +2,12 @@
 //! persons' requests, and decides about them, holds, pauses and cases.
 //!
 //! [`route`] is the one table of doors, with the roles that each is open to; a test walks it.
-//! Nothing but `/health` is served without a token, but for `OpenDSR`: other controllers come with
-//! credentials of their own, third parties with a signature. Nothing here names a secret or a
-//! person.
+//! Nothing but `/health` and the page behind the link of a mail is served without a token, but for
+//! `OpenDSR`: other controllers come with credentials of their own, third parties with a signature.
+//! Nothing here names a secret, and a person only where somebody does a task for them.
 
 mod answer;
+mod answers;
 mod cases;
 mod certificates;
 mod connection;

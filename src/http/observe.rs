@@ -12,6 +12,7 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::Response;
 
+use super::answer::WithForm;
 use super::gate::Caller;
 
 /// Nothing is run or loaded, and no page shows an answer inside of itself.
@@ -20,13 +21,17 @@ const NOTHING: &str =
 /// The printed certificate has its own style and nothing else.
 const PRINTED: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
 
+/// The same with a form that goes to where the page comes from.
+const WITH_FORM: &str = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'";
+
 /// Adds the headers and writes the line.
 pub async fn observe(request: Request, next: Next) -> Response {
     let began = Instant::now();
     let method = word_of(request.method());
     let address = request.extensions().get::<MatchedPath>().cloned();
     let mut response = next.run(request).await;
-    secure(response.headers_mut());
+    let policy = policy_of(&response);
+    secure(response.headers_mut(), policy);
     let address = address.as_ref().map_or("unknown", MatchedPath::as_str);
     let status = response.status().as_u16();
     let milliseconds = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
@@ -39,11 +44,17 @@ pub async fn observe(request: Request, next: Next) -> Response {
     response
 }
 
-fn secure(headers: &mut HeaderMap) {
-    let is_page = headers
-        .get(CONTENT_TYPE)
-        .is_some_and(|content_type| content_type.as_bytes().starts_with(b"text/html"));
-    let policy = if is_page { PRINTED } else { NOTHING };
+fn policy_of(response: &Response) -> &'static str {
+    let content_type = response.headers().get(CONTENT_TYPE);
+    let is_page = content_type.is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
+    match (is_page, response.extensions().get::<WithForm>()) {
+        (false, _) => NOTHING,
+        (true, None) => PRINTED,
+        (true, Some(WithForm)) => WITH_FORM,
+    }
+}
+
+fn secure(headers: &mut HeaderMap, policy: &'static str) {
     headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));

@@ -10,8 +10,8 @@ use axum::routing::{MethodRouter, delete, get, post};
 use super::answer::{Refusal, wrong_method};
 use super::intake::LARGEST_BODY;
 use super::{
-    Api, cases, certificates, documents, events, gate, health, holds, log, metrics, observe,
-    opendsr, requests, tasks,
+    Api, answers, cases, certificates, documents, events, gate, health, holds, log, metrics,
+    observe, opendsr, requests, tasks,
 };
 use crate::app::access::TokenRole;
 use TokenRole::{Approver, Auditor, Author, EventSource, Operator};
@@ -34,6 +34,8 @@ pub enum Entry {
     Anybody,
     /// A token with one of these roles.
     Token(&'static [TokenRole]),
+    /// The link of a mail, which is a token itself; the handler checks it.
+    Link,
     /// Nothing; there where the instance is an `OpenDSR` processor.
     Published,
     /// The credential of a controller; there where the instance is an `OpenDSR` processor.
@@ -142,6 +144,13 @@ const DOORS: &[Door] = &[
     posts("/v1/requests/{id}/close", OPERATORS, || post(requests::close)),
     reads("/v1/tasks", READERS, || get(tasks::list)),
     reads("/v1/tasks/{id}", OPERATORS, || get(tasks::one)),
+    Door { method: "GET", path: answers::ADDRESS, entry: Entry::Link, make: || get(answers::look) },
+    Door {
+        method: "POST",
+        path: answers::ADDRESS,
+        entry: Entry::Link,
+        make: || post(answers::answer),
+    },
     posts("/v1/tasks/{id}/done", OPERATORS, || post(tasks::done)),
     posts("/v1/tasks/{id}/confirm", DECIDERS, || post(tasks::confirm)),
     Door {
@@ -190,7 +199,7 @@ impl Door {
     /// Whether the instance has it.
     fn is_there(&self, api: &Api) -> bool {
         match self.entry {
-            Entry::Anybody | Entry::Token(_) => true,
+            Entry::Anybody | Entry::Link | Entry::Token(_) => true,
             Entry::Published | Entry::Controller => api.desk.is_some(),
             Entry::Signature => api.product.hears_callbacks(),
         }

@@ -3,9 +3,10 @@
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::connection::Store;
+use super::connection::{Store, Tx};
 use super::error::StoreError;
 use super::evidence::{self, OutboxEntry};
+use super::mails::{self, Mail};
 use super::statement::{Row, Sql, args, words};
 use crate::domain::Digest;
 
@@ -70,6 +71,13 @@ pub struct Letter {
     pub reason: Option<String>,
 }
 
+impl Letter {
+    /// Whether it is to the person, and not to a recipient.
+    pub fn is_to_person(&self) -> bool {
+        self.kind != LetterKind::Recipient
+    }
+}
+
 impl std::fmt::Debug for Letter {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(formatter, "Letter({}, {} to {})", self.id, self.kind, self.recipient)
@@ -126,11 +134,31 @@ fn from_row(row: &Row) -> Result<Letter, StoreError> {
     })
 }
 
+/// Writes how a letter was delivered, unless that is on record; how many rows were changed.
+pub(super) async fn delivered(
+    tx: &mut Tx,
+    letter: Uuid,
+    (by, delivery, at): (&str, Delivery, Timestamp),
+    reason: Option<String>,
+) -> Result<u64, StoreError> {
+    tx.execute(DELIVERED, args![letter, at, by, delivery.as_str(), reason]).await
+}
+
 impl Store {
     /// Writes a letter; `false` where the same one was written before.
     pub async fn write_letter(
         &self,
         letter: Letter,
+        evidence: Vec<OutboxEntry>,
+    ) -> Result<bool, StoreError> {
+        self.write_letter_to_mail(letter, None, evidence).await
+    }
+
+    /// Writes a letter together with the mail by which it goes, where it does.
+    pub async fn write_letter_to_mail(
+        &self,
+        letter: Letter,
+        mail: Option<Mail>,
         evidence: Vec<OutboxEntry>,
     ) -> Result<bool, StoreError> {
         let mut tx = self.begin().await?;
@@ -148,6 +176,9 @@ impl Store {
         if tx.execute(WRITE, values).await? == 0 {
             tx.rollback().await?;
             return Ok(false);
+        }
+        if let Some(mail) = &mail {
+            mails::write(&mut tx, mail).await?;
         }
         evidence::append(&mut tx, evidence, written_at).await?;
         tx.commit().await?;
@@ -174,10 +205,11 @@ impl Store {
     ) -> Result<bool, StoreError> {
         let (by, delivery, at) = delivered;
         let mut tx = self.begin().await?;
-        if tx.execute(DELIVERED, args![letter, at, by, delivery.as_str(), reason]).await? == 0 {
+        if self::delivered(&mut tx, letter, (&by, delivery, at), reason).await? == 0 {
             tx.rollback().await?;
             return Ok(false);
         }
+        mails::call_off(&mut tx, letter, at).await?;
         evidence::append(&mut tx, evidence, at).await?;
         tx.commit().await?;
         Ok(true)

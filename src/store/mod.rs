@@ -20,6 +20,7 @@ pub mod jobs;
 pub mod leases;
 pub mod letters;
 pub mod log;
+pub mod mails;
 pub mod marks;
 pub mod migrations;
 pub mod opendsr;
@@ -52,6 +53,7 @@ pub use jobs::{BlockedReason, Job, JobFault, JobKind, NewJob};
 pub use leases::Lead;
 pub use letters::{Delivery, Letter, LetterKind};
 pub use log::{Checkpoint, Head, Leaf, LogState, NewLog, SequencedBatch, Tile};
+pub use mails::{Mail, MailAbout, MailOutcome, MailState};
 pub use marks::NewMark;
 pub use opendsr::{
     Callback, CallbackKey, CallbackState, Called, NewOpendsrRequest, OpendsrDialect, OpendsrMove,
@@ -82,6 +84,7 @@ pub fn statements() -> Vec<(&'static str, Sql)> {
         leases::STATEMENTS,
         letters::STATEMENTS,
         log::STATEMENTS,
+        mails::STATEMENTS,
         marks::STATEMENTS,
         opendsr::STATEMENTS,
         opendsr_asked::STATEMENTS,

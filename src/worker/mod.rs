@@ -3,7 +3,8 @@
 //!
 //! A second loop hears the bell: it opens due cases, carries requests on, certifies finished cases
 //! and moves evidence into the log. A third one tells other controllers how their requests stand,
-//! by itself, so that whoever does not answer keeps nothing else waiting.
+//! and a fourth one sends mail, each by itself, so that whoever does not answer keeps nothing else
+//! waiting.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,6 +16,10 @@ use crate::app::{AppError, Quietus};
 
 /// Longest time between two looks at the store.
 const LONGEST_REST: Duration = Duration::from_secs(2);
+/// Time between two sweeps of the mails.
+const BETWEEN_SWEEPS: Duration = Duration::from_secs(2);
+/// Time to the next sweep where a secret cannot be read or the store is not there.
+const AFTER_AN_ERROR: Duration = Duration::from_secs(30);
 /// Pause after the store was not there.
 const STORE_PAUSE: Duration = Duration::from_secs(3);
 
@@ -27,6 +32,27 @@ pub fn start(product: &Arc<Quietus>, count: u32, stop: &CancellationToken, tasks
         let name = format!("{}-{number}", &process[20..]);
         tasks.spawn(async move { work(&product, &name, &stop).await });
     }
+}
+
+/// Sends what is due by e-mail until `stop`, in a loop of its own: a slow mail server keeps nothing
+/// else waiting. What is being sent when the stop comes is sent to its end.
+pub fn start_mail(product: &Arc<Quietus>, stop: &CancellationToken, tasks: &TaskTracker) {
+    if !product.has_mail() {
+        return;
+    }
+    let (product, stop) = (Arc::clone(product), stop.clone());
+    tasks.spawn(async move {
+        while !stop.is_cancelled() {
+            let rest = match product.send_mails().await {
+                Ok(_) => BETWEEN_SWEEPS,
+                Err(error) => {
+                    report("mails could not be sent", &error);
+                    AFTER_AN_ERROR
+                }
+            };
+            pause(rest, &stop).await;
+        }
+    });
 }
 
 async fn work(product: &Quietus, name: &str, stop: &CancellationToken) {

@@ -9,6 +9,7 @@
 mod company;
 mod crash;
 mod demo;
+mod mail;
 mod privacy;
 mod proof;
 mod request;

@@ -33,6 +33,7 @@ mod connection;
 mod holds;
 mod letters;
 mod log;
+mod mails;
 mod opendsr;
 mod renewed_tokens;
 mod requests;

@@ -102,6 +102,11 @@ const LANDED: &[(&str, &str, &str)] = &[
         "2e4bb362a328107458c7a1e4b7c743ed1cea6efaceec6e209b32bac27a6af271",
         "d321bb0ddbf36bc7d0f0eaf0ddbc42fe69f8538bb5e55e4de844b5f167ae9b05",
     ),
+    (
+        "0007_mails.sql",
+        "fb5ee91a797fcfaa6e3b44902bd8586d503486353017d0d04e7982021035e05e",
+        "bcd00d9fb0e9b161883cf0b189baa0121e63468b1e033cb4e4b3dfdddbe12c9e",
+    ),
 ];
 
 #[test]

@@ -47,7 +47,7 @@ fn report(job: Uuid, by: &str) -> TaskReport {
 }
 
 /// A case whose one job waits until second 900 for its task, which is open.
-async fn waiting(stage: &Stage) -> (Uuid, Uuid) {
+pub async fn waiting(stage: &Stage) -> (Uuid, Uuid) {
     let (case, jobs) = stage.case_with_jobs(1).await;
     let claimed = stage.claim_one("worker", 0).await;
     assert!(stage.store.open_task(&new_task(case, jobs[0], 500), at(1), Vec::new()).await.unwrap());

@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::cases::FaultFacts;
 use crate::app::account::VerificationOnRecord;
+use crate::app::mail::list::MailFacts;
 use crate::app::open_case::PlanOnRecord;
 use crate::app::progress::Done;
 use crate::app::request::RequestRecord;
@@ -117,10 +118,12 @@ pub struct LetterFacts {
     pub delivery: Option<&'static str>,
     pub delivered_at: Option<Timestamp>,
     pub reason: Option<String>,
+    pub mail: Option<MailFacts>,
 }
 
-impl From<Letter> for LetterFacts {
-    fn from(letter: Letter) -> Self {
+impl LetterFacts {
+    /// A letter with the mail by which it goes, where it does.
+    pub(super) fn of(letter: Letter, mail: Option<MailFacts>) -> Self {
         let (delivered_by, delivery, delivered_at) = match letter.delivered {
             Some((by, delivery, at)) => (Some(by), Some(delivery.as_str()), Some(at)),
             None => (None, None, None),
@@ -135,6 +138,7 @@ impl From<Letter> for LetterFacts {
             delivery,
             delivered_at,
             reason: letter.reason,
+            mail,
         }
     }
 }

@@ -225,11 +225,17 @@ impl Quietus {
             certificate = self.store.certificate_of_case(case.id).await?;
         }
         let letters = self.store.letters_of_request(id).await?;
+        let mut mails = self.mails_of(id).await?;
+        let letters = letters.into_iter().map(|letter| {
+            let mail = mails.remove(&letter.id);
+            LetterFacts::of(letter, mail)
+        });
+        let letters = letters.collect();
         Ok(Some(RequestPage {
             law: self.regimes.get(&record.regime).ok().map(|regime| regime.title.clone()),
             not_covered: super::request_parts::not_covered(&record, case.as_ref())?,
             not_asked: record.not_asked.into_iter().collect(),
-            letters: letters.into_iter().map(Into::into).collect(),
+            letters,
             callbacks: self.callback_facts(id).await?,
             certificate: certificate.map(|certificate| certificate.summary.id),
             case: case.as_ref().map(Into::into),

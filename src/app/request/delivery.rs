@@ -28,6 +28,20 @@ pub struct OpenLetter {
     pub text: String,
 }
 
+/// Subject and text of a letter; `None` once its person is forgotten.
+pub(crate) fn letter_text(
+    product: &Quietus,
+    request: &OpenRequest,
+    letter: &Letter,
+) -> Result<Option<(String, String)>, AppError> {
+    let (Some(vault), Some(sealed)) = (product.request_vault(&request.stored)?, &letter.sealed)
+    else {
+        return Ok(None);
+    };
+    let SealedLetter { subject, text } = vault.open(PURPOSE, sealed)?;
+    Ok(Some((subject, text)))
+}
+
 impl Quietus {
     /// All letters of a request, in the order in which they were written.
     ///
@@ -47,11 +61,9 @@ impl Quietus {
         let letter = self.letter(id).await?;
         let request = self.rights_request(letter.request_id).await?;
         let person = request.person()?;
-        let vault = self.request_vault(&request.stored)?;
-        let (Some(vault), Some(sealed)) = (vault, &letter.sealed) else {
+        let Some((subject, text)) = letter_text(self, &request, &letter)? else {
             return Err(AppError::Input(format!("letter `{id}` went with its person")));
         };
-        let SealedLetter { subject, text } = vault.open(PURPOSE, sealed)?;
         let none = serde_json::Value::Null;
         let read = self.letter_entry(&request.stored, &letter, "read", actor, &none)?;
         self.store.record_evidence(vec![read], self.now()).await?;
@@ -150,7 +162,7 @@ impl Quietus {
 
     /// A request that waited for its notice goes on. Where somebody changes it at this moment, it
     /// is looked at within the hour all the same.
-    async fn look_at_soon(&self, request: &OpenRequest) -> Result<(), AppError> {
+    pub(crate) async fn look_at_soon(&self, request: &OpenRequest) -> Result<(), AppError> {
         if request.stored.state != RequestState::Ready {
             return Ok(());
         }

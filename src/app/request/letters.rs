@@ -34,7 +34,7 @@ pub(super) const PURPOSE: &str = "letter";
 pub(super) const PERSON: &str = "person";
 /// The way by which requests of other controllers come; they write to the person themselves.
 const OPENDSR: &str = "opendsr";
-/// Language of notices to third parties.
+/// Language of notices to third parties of which the data map does not say it.
 const RECIPIENTS_LANGUAGE: &str = "en";
 
 /// The sealed part of a letter.
@@ -251,7 +251,7 @@ impl Quietus {
     async fn write_letter(&self, request: &OpenRequest, due: &Due) -> Result<(), AppError> {
         let Some(vault) = self.request_vault(&request.stored)? else { return Ok(()) };
         let language = match due.kind {
-            LetterKind::Recipient => RECIPIENTS_LANGUAGE,
+            LetterKind::Recipient => self.language_of(&due.recipient),
             _ => request.record.language.as_str(),
         };
         let Written { subject, text, language, template } = self.compose(due, language)?;
@@ -271,8 +271,17 @@ impl Quietus {
         let detail = json!({ "language": letter.language, "templateSha256": template });
         let by = Actor(SCHEDULER.to_owned());
         let evidence = self.letter_entry(&request.stored, &letter, "written", &by, &detail)?;
-        self.store.write_letter(letter, vec![evidence]).await?;
+        let contact = request.person.as_ref().and_then(|person| person.contact.as_deref());
+        let mail = self.mail_of_letter(&letter, contact);
+        self.store.write_letter_to_mail(letter, mail, vec![evidence]).await?;
         Ok(())
+    }
+
+    /// The language in which the operator of a system is written to.
+    fn language_of(&self, system: &str) -> &str {
+        let system = self.map.systems.values().find(|one| one.name.as_str() == system);
+        let third_party = system.and_then(|system| system.third_party.as_ref());
+        third_party.and_then(|one| one.language.as_deref()).unwrap_or(RECIPIENTS_LANGUAGE)
     }
 
     /// Fills the controller's own template, else the one that this version brings along.
@@ -309,7 +318,7 @@ impl Quietus {
         })
     }
 
-    pub(super) fn letter_entry(
+    pub(crate) fn letter_entry(
         &self,
         request: &Request,
         letter: &Letter,

@@ -24,6 +24,7 @@ mod upkeep;
 pub(crate) use answer::{Asked, stated_request};
 pub use decide::Refused;
 pub use delivery::OpenLetter;
+pub(crate) use delivery::letter_text;
 pub use fee::{Charged, Fee, FeeEnd};
 pub(crate) use intake::OnBehalf;
 pub use intake::{TakeIn, Taken};

@@ -12,6 +12,7 @@ use crate::config::read::{Entries, List, Read, Reader, document, plain_document}
 use crate::config::yaml::Node;
 use crate::domain::Remark;
 
+use super::mail::MailDocument;
 use super::opendsr::OpendsrDocument;
 use super::requests::{IdentityDocument, RequestsDocument};
 
@@ -45,6 +46,8 @@ document! {
         optional identities: Entries<IdentityDocument>,
         /// How requests of persons are dealt with.
         optional requests: RequestsDocument,
+        /// How letters and tasks go out by e-mail; they are given by hand if left out.
+        optional mail: MailDocument,
         /// This instance as a processor that other controllers ask over OpenDSR; not at all if left
         /// out.
         optional opendsr: OpendsrDocument,

@@ -10,7 +10,9 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use std::borrow::Cow;
 
 use super::field::{FieldDocument, StartDocument};
-use super::third_party::{DefinitionWord, HostWord, Parameter, PersonsDocument, TaskDocument};
+use super::third_party::{
+    AddressAt, DefinitionWord, HostWord, Language, Parameter, PersonsDocument, TaskDocument,
+};
 
 document! {
     /// One connected system: where it is and what it holds.
@@ -49,6 +51,11 @@ document! {
         optional persons: PersonsDocument,
         /// For `manual`: what a person does.
         optional task: TaskDocument,
+        /// For a third party: where the address is found to which notices go by e-mail, `env:NAME`
+        /// or `file:PATH`; they are given by hand if left out.
+        optional mail: AddressAt,
+        /// For a third party: language of notices to it; English if left out.
+        optional language: Language,
     }
 }
 

@@ -33,10 +33,71 @@ document! {
         required due_in: RetentionPeriod,
         /// Who does it.
         required assignee: Words,
+        /// Where the address of who does it is found, `env:NAME` or `file:PATH`, where the task
+        /// goes out by e-mail and the instance file does not name it under `mail`.
+        optional mail: AddressAt,
+        /// Who confirms it, and is somebody else; whoever owns the system if left out.
+        optional confirmer: Words,
     }
 }
 
 plain_document!(PersonsDocument, TaskDocument);
+
+/// Where an address is found. It never stands in the data map itself, which is kept for good.
+#[derive(Debug, Clone)]
+pub struct AddressAt(pub SecretReference);
+
+leaf!(AddressAt, "AddressAt", {
+    "type": "string",
+    "pattern": "^(env|file):",
+    "examples": ["env:MAILER_ADDRESS", "file:secrets/mailer-address"],
+});
+
+impl Read for AddressAt {
+    fn read(node: &Node, reader: &mut Reader) -> Option<Self> {
+        let text = reader.text(node, "`env:NAME` or `file:PATH`")?;
+        match parse_reference(&text) {
+            Ok(SecretReference::Plain(_)) | Err(_) => {
+                let place = reader.place(node);
+                let message = "an address never stands in the data map, which is kept for good";
+                let help = "write `env:NAME` or `file:PATH` of a file that only its owner may read";
+                reader.problems.push(Problem::error(&place, message).help(help).secret());
+                None
+            }
+            Ok(reference) => Some(Self(reference)),
+        }
+    }
+}
+
+/// A language.
+#[derive(Debug, Clone)]
+pub struct Language(pub String);
+
+leaf!(Language, "Language", {
+    "type": "string",
+    "pattern": "^[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*$",
+    "examples": ["de", "en", "zh"],
+});
+
+impl Read for Language {
+    fn read(node: &Node, reader: &mut Reader) -> Option<Self> {
+        let text = reader.text(node, "a language such as `de`")?;
+        let mut parts = text.split(['-', '_']);
+        let first = parts.next().unwrap_or_default();
+        let fits = (2..=3).contains(&first.len())
+            && first.chars().all(|one| one.is_ascii_alphabetic())
+            && parts.all(|part| {
+                (2..=8).contains(&part.len()) && part.chars().all(|one| one.is_ascii_alphanumeric())
+            })
+            && text.len() <= 35;
+        if fits {
+            return Some(Self(text));
+        }
+        let help = "write the letters of RFC 5646, such as `de`, `en` or `zh`";
+        reader.error(node, format!("`{text}` is no language"), help);
+        None
+    }
+}
 
 /// The description of an interface: a name, or a file of one's own.
 #[derive(Debug, Clone)]

@@ -3,13 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::config::document::SystemDocument;
+use crate::config::document::third_party::TaskDocument;
 use crate::config::problem::{At, Place, Problem};
 use crate::config::read::{entries, items};
 use crate::datamap::third_party::MANUAL;
 use crate::datamap::{ManualTask, SecretReference, ThirdParty};
 
 /// Entries of a file that only third parties have.
-const OF_THIRD_PARTIES: [&str; 5] = ["operator", "definition", "parameters", "persons", "task"];
+const OF_THIRD_PARTIES: [&str; 7] =
+    ["operator", "definition", "parameters", "persons", "task", "mail", "language"];
 
 /// Entries of a file that only databases have.
 const OF_DATABASES: [&str; 5] = ["collections", "exempt", "zone", "progress_table", "pace"];
@@ -49,6 +51,8 @@ pub(super) fn compile(at: &At<SystemDocument>, problems: &mut Vec<Problem>) -> O
             instructions: it.value.instructions.as_ref()?.value.0.clone(),
             due_in: it.value.due_in.as_ref()?.value,
             assignee: it.value.assignee.as_ref()?.value.0.clone(),
+            mail: it.value.mail.as_ref().map(|it| it.value.0.clone()),
+            confirmer: confirmer(&it.value, problems),
         })
     });
     let trust = connection.and_then(|it| it.trust.as_ref()).and_then(|it| match &it.value.0 {
@@ -83,7 +87,23 @@ pub(super) fn compile(at: &At<SystemDocument>, problems: &mut Vec<Problem>) -> O
             .collect::<BTreeSet<_>>(),
         answers_within: persons.and_then(|it| it.answers_within.as_ref()).map(|it| it.value),
         task,
+        mail: document.mail.as_ref().map(|it| it.value.0.clone()),
+        language: document.language.as_ref().map(|it| it.value.0.clone()),
     })
+}
+
+/// Who confirms a task, who is not who does it.
+fn confirmer(task: &TaskDocument, problems: &mut Vec<Problem>) -> Option<String> {
+    let confirmer = task.confirmer.as_ref()?;
+    let plain = |text: &str| text.trim().to_lowercase();
+    let does_it = task.assignee.as_ref().map(|it| plain(&it.value.0));
+    if does_it == Some(plain(&confirmer.value.0)) {
+        problems.push(
+            Problem::error(&confirmer.place, "who does a task cannot confirm it")
+                .help("name a second person, or leave `confirmer` out"),
+        );
+    }
+    Some(confirmer.value.0.clone())
 }
 
 /// Reports entries that a kind needs or has no use for.

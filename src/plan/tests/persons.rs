@@ -288,6 +288,8 @@ fn mailer(map: &mut DataMap) -> SystemName {
         identities: BTreeSet::from(["email".to_owned()]),
         answers_within: None,
         task: None,
+        mail: None,
+        language: None,
     };
     let system = System {
         name: name.clone(),

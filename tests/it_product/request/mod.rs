@@ -14,6 +14,6 @@ mod late;
 mod lifting;
 mod objections;
 mod outage;
-mod person;
+pub mod person;
 mod shared;
 mod whole;
