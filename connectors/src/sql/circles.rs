@@ -40,11 +40,7 @@ impl Run<'_> {
                 }
             }
         }
-        for &member in &group.members {
-            if let Some(one) = Dissociation::of(&self.scene, self.scene.table_of(member)?) {
-                one.define(&mut self.session, &self.scene).await?;
-            }
-        }
+        self.define_going(group).await?;
         self.begin().await?;
         for statement in self.set_statements(group)? {
             self.session.execute(&statement).await?;
@@ -92,6 +88,15 @@ impl Run<'_> {
         self.commit().await?;
         self.drop_sets(group).await?;
         self.report(group.members[0], total, began.elapsed()).await
+    }
+
+    async fn define_going(&mut self, group: &Group) -> Result<(), Fault> {
+        for &member in &group.members {
+            if let Some(one) = Dissociation::of(&self.scene, self.scene.table_of(member)?) {
+                one.define(&mut self.session, &self.scene).await?;
+            }
+        }
+        Ok(())
     }
 
     async fn drop_sets(&mut self, group: &Group) -> Result<(), Fault> {
@@ -229,7 +234,7 @@ impl Run<'_> {
     }
 
     /// What empties associations with the sets, for each member.
-    fn emptyings(&self, group: &Group) -> Result<Vec<(Vec<Fragment>, Vec<Emptying>)>, Fault> {
+    fn emptyings(&self, group: &Group) -> Result<Vec<OfMember>, Fault> {
         let mut all = Vec::new();
         for &member in &group.members {
             let table = self.scene.table_of(member)?;
@@ -334,6 +339,9 @@ impl Run<'_> {
         Ok(edges)
     }
 }
+
+/// What names the parents of one member that go, and what empties associations with them.
+type OfMember = (Vec<Fragment>, Vec<Emptying>);
 
 /// One look at what refers to a set.
 struct Strike {

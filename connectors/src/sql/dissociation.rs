@@ -39,6 +39,14 @@ pub(crate) struct Emptying {
     pub(crate) statement: Fragment,
 }
 
+/// The condition under which a record at a place, of an instruction, goes with its parent.
+type GoesToo<'g> = dyn Fn(&Compiler<'_, '_>, &Place, usize) -> Result<Option<Fragment>, Fault> + 'g;
+
+/// The table of the records that link, as it stands in a change.
+fn linking(compiler: &Compiler<'_, '_>, one: &Association<'_>) -> Result<(String, Place), Fault> {
+    compiler.inner(one.child, Some(one.instruction))
+}
+
 impl<'o> Dissociation<'o> {
     /// `None` where no record keeps such a link to a parent of this table.
     pub(crate) fn of(scene: &Scene<'o>, parent: usize) -> Option<Self> {
@@ -113,13 +121,13 @@ impl<'o> Dissociation<'o> {
     pub(crate) fn emptyings(
         &self,
         scene: &Scene<'_>,
-        goes_too: &dyn Fn(&Compiler<'_, '_>, &Place, usize) -> Result<Option<Fragment>, Fault>,
+        goes_too: &GoesToo<'_>,
     ) -> Result<Vec<Emptying>, Fault> {
         let mut emptyings = Vec::new();
         for one in &self.associations {
             let emptying = |gone: bool| -> Result<Option<Fragment>, Fault> {
                 let compiler = Compiler::new(scene);
-                let (from, place) = self.child(&compiler, one)?;
+                let (from, place) = linking(&compiler, one)?;
                 let goes = goes_too(&compiler, &place, one.instruction)?;
                 if gone && goes.is_none() {
                     return Ok(None);
@@ -136,15 +144,6 @@ impl<'o> Dissociation<'o> {
             }
         }
         Ok(emptyings)
-    }
-
-    /// The table of the records that link, as it stands in a change.
-    fn child(
-        &self,
-        compiler: &Compiler<'_, '_>,
-        one: &Association<'_>,
-    ) -> Result<(String, Place), Fault> {
-        compiler.inner(one.child, Some(one.instruction))
     }
 
     fn emptying(
@@ -190,7 +189,7 @@ impl<'o> Dissociation<'o> {
                 format!("UPDATE {from} SET ")
             }
             Dialect::Sqlite => {
-                let (again, inner) = self.child(compiler, one)?;
+                let (again, inner) = linking(compiler, one)?;
                 let keys = |place: &Place| {
                     Keys::of(compiler, place, one.instruction).names(compiler, place)
                 };

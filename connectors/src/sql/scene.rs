@@ -59,7 +59,6 @@ pub(crate) enum Keeping {
 
 /// Something that refers to records of a collection and keeps them from going.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[expect(clippy::struct_excessive_bools, reason = "independent facts of a reference")]
 pub(crate) struct Blocker {
     pub(crate) table: usize,
     /// The child's instruction; `None` where the data map does not know the table.
