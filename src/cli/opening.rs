@@ -93,7 +93,8 @@ pub async fn open_with(loaded: Loaded, clock: Arc<dyn Clock>) -> Result<Arc<Quie
     })?;
     let opening = Opening { loaded, process, clock, ids: Arc::new(SystemIds) };
     let file = opening.loaded.instance.folder.join(config::INSTANCE_FILE);
-    Quietus::open(opening).await.map_err(|error| match error {
+    // What opening keeps on the way is large, and every command would carry it along.
+    Box::pin(Quietus::open(opening)).await.map_err(|error| match error {
         AppError::Store(error @ StoreError::Busy { .. }) => fail(&error.into()),
         AppError::Store(error) => {
             complain(&format!("{error}; `store` in `{}` says where it is", file.display()));

@@ -335,16 +335,14 @@ fn letters(text: &mut String, letters: &[LetterFacts], zone: &TimeZone) {
     }
     line(text, 0, &format!("{STRONG}letters{STRONG:#}"));
     for letter in letters {
-        let delivered = match (letter.delivery, letter.delivered_at, &letter.delivered_by) {
-            (Some(how), Some(at), Some(by)) => {
-                let reason =
-                    letter.reason.as_ref().map_or_else(String::new, |it| format!(": {it}"));
-                format!("{how}, {by} on {}{reason}", day(at, zone))
-            }
-            _ => {
-                let mail = letter.mail.as_ref().map(|mail| mail.words(|at| day(at, zone)));
-                mail.unwrap_or_else(|| "not delivered yet".to_owned())
-            }
+        let delivered = if let (Some(how), Some(at), Some(by)) =
+            (letter.delivery, letter.delivered_at, &letter.delivered_by)
+        {
+            let reason = letter.reason.as_ref().map_or_else(String::new, |it| format!(": {it}"));
+            format!("{how}, {by} on {}{reason}", day(at, zone))
+        } else {
+            let mail = letter.mail.as_ref().map(|mail| mail.words(|at| day(at, zone)));
+            mail.unwrap_or_else(|| "not delivered yet".to_owned())
         };
         let (kind, to, language) = (letter.kind, &letter.recipient, &letter.language);
         let written = day(letter.written_at, zone);

@@ -3,7 +3,7 @@
 use super::third_party::DESK;
 use super::*;
 
-const ZENDESK: &str = r#"system: helpdesk
+const ZENDESK: &str = r"system: helpdesk
 kind: processor
 role: processor
 owner: Support
@@ -16,7 +16,7 @@ parameters:
 persons:
   categories: [account.contact]
   identities: [email]
-"#;
+";
 
 const OWN: &str = r"system: desk
 kind: processor

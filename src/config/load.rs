@@ -52,10 +52,7 @@ pub struct Loaded {
 /// All problems at once, where at least one of them is an error.
 pub fn load(path: &Path) -> Result<Loaded, Problems> {
     if let Err(error) = std::fs::metadata(path) {
-        let place = Place::start_of(&path.display().to_string());
-        let problem = Problem::error(&place, format!("the folder cannot be read: {}", why(&error)))
-            .help("name the folder of `quietus.yaml` with `--dir`; `quietus init FOLDER` writes one to start from");
-        return Err(Problems { found: vec![problem], ..Problems::default() });
+        return Err(no_folder(path, &error));
     }
     let file = if path.is_dir() { path.join(INSTANCE_FILE) } else { path.to_owned() };
     let folder = match file.parent() {
@@ -124,6 +121,13 @@ pub fn load(path: &Path) -> Result<Loaded, Problems> {
         }),
         _ => Err(files.problems),
     }
+}
+
+fn no_folder(path: &Path, error: &std::io::Error) -> Problems {
+    let place = Place::start_of(&path.display().to_string());
+    let problem = Problem::error(&place, format!("the folder cannot be read: {}", why(error)))
+        .help("name the folder of `quietus.yaml` with `--dir`; `quietus init FOLDER` writes one to start from");
+    Problems { found: vec![problem], ..Problems::default() }
 }
 
 /// Reads a data map and a rule set again from files that were kept, with the zone of the instance.

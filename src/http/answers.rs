@@ -84,8 +84,8 @@ pub async fn answer(
         Ok(answer) => answer,
         Err(problem) => return with_problem(&api, &token, problem).await,
     };
-    let (product, word, form) = (api.product.clone(), token.clone(), filled.form);
-    let work = async move { Ok(product.answer_behind_link(&word, &form, answer).await) };
+    let (product, link, form) = (api.product.clone(), token.clone(), filled.form);
+    let work = async move { Ok(product.answer_behind_link(&link, &form, answer).await) };
     match api.change(work).await {
         Ok(Ok(())) => thanks(filled.act),
         Ok(Err(LinkError::Unfit(problem))) => with_problem(&api, &token, problem).await,
@@ -95,8 +95,8 @@ pub async fn answer(
 }
 
 async fn show(api: &Api, token: &str, form: &str) -> Response {
-    let (product, word, form) = (api.product.clone(), token.to_owned(), form.to_owned());
-    let work = async move { Ok(product.show_behind_link(&word, &form).await) };
+    let (product, link, form) = (api.product.clone(), token.to_owned(), form.to_owned());
+    let work = async move { Ok(product.show_behind_link(&link, &form).await) };
     match api.change(work).await {
         Ok(Ok((page, identities))) => task_page(StatusCode::OK, page, Some(identities), None),
         Ok(Err(error)) => turned_away(api, &error),
@@ -179,7 +179,7 @@ fn refused(refusal: &Refusal) -> Response {
 }
 
 fn message(status: StatusCode, heading: &'static str, words: Cow<'static, str>) -> Response {
-    page(status, Page { title: heading, content: Content::Message { heading, words } })
+    page(status, &Page { title: heading, content: Content::Message { heading, words } })
 }
 
 fn task_page(
@@ -194,12 +194,12 @@ fn task_page(
     };
     page(
         status,
-        Page { title, content: Content::Task { page: Box::new(shown), identities, problem } },
+        &Page { title, content: Content::Task { page: Box::new(shown), identities, problem } },
     )
 }
 
-fn page(status: StatusCode, page: Page) -> Response {
-    let Ok(html) = page.render() else {
+fn page(status: StatusCode, shown: &Page) -> Response {
+    let Ok(html) = shown.render() else {
         let mut response = Response::default();
         *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
         return response;

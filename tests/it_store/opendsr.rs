@@ -52,7 +52,7 @@ async fn the_same_of_one_controller_is_under_way(stage: Stage) {
     assert_eq!(taken, TakenIn::UnderWay(first));
     // Another set of identities, though of a person who is known, and the same name once more.
     let mut request = new_request("three", &[1]);
-    request.source = "opendsr:shop".to_owned();
+    "opendsr:shop".clone_into(&mut request.source);
     let other = brought("shop", 103);
     let taken = stage.store.take_in_opendsr_request(request, other, at(0), Vec::new()).await;
     assert_eq!(taken.unwrap(), TakenIn::New);

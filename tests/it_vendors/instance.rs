@@ -23,7 +23,7 @@ collections:
     key: id
     fields:
       id: {type: integer, identity: customer_id}
-      email: {type: text, category: contact, identity: email}
+      email: {type: text, category: contact, identity: email, compare: exact}
       created_at: {type: timestamp}
     starting_points: {collection: created_at}
 ";

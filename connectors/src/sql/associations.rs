@@ -66,7 +66,7 @@ impl<'o> Association<'o> {
     /// # Errors
     /// Why none can be.
     pub(crate) fn emptied(&self, scene: &Scene<'o>) -> Result<Vec<Emptied<'o>>, String> {
-        let one = scene.instruction(self.instruction);
+        let instruction = scene.instruction(self.instruction);
         let table = scene.table(self.child);
         let mut emptied = Vec::new();
         let mut obstacle = None;
@@ -77,7 +77,7 @@ impl<'o> Association<'o> {
             let clear = self.link.clear.iter().find(|one| one.field == *own);
             let strategy = clear.map_or(&Strategy::Null, |one| &one.strategy);
             let becomes_null = matches!(strategy, Strategy::Null | Strategy::Constant(Value::Null));
-            let other = one.links.iter().find(|link| {
+            let other = instruction.links.iter().find(|link| {
                 link.name != self.link.name && link.fields.iter().any(|pair| pair.0 == *own)
             });
             let why = if column.generated {
@@ -93,7 +93,7 @@ impl<'o> Association<'o> {
             };
             obstacle.get_or_insert(format!(
                 "`{}.{own}` cannot be emptied when what link `{}` leads to goes, because it {why}",
-                one.collection, self.link.name
+                instruction.collection, self.link.name
             ));
         }
         match obstacle {

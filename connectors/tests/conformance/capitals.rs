@@ -81,13 +81,10 @@ pub async fn in_the_way_of_an_index_are_told(fixture: &Fixture) {
     let words = told().await;
     assert_eq!(words.len(), 1, "{words:?}");
     assert!(words[0].starts_with("`people.email`: create an index on "), "{words:?}");
-    match fixture.kind {
-        Kind::Mariadb => fixture.verbatim("CREATE INDEX one ON people (email)").await,
-        _ => {
-            fixture.verbatim("CREATE INDEX one ON people (email)").await;
-            assert_eq!(told().await.len(), 1, "an index that tells capitals apart does not serve");
-            fixture.verbatim("CREATE INDEX two ON people (lower(email))").await;
-        }
+    fixture.verbatim("CREATE INDEX one ON people (email)").await;
+    if fixture.kind != Kind::Mariadb {
+        assert_eq!(told().await.len(), 1, "an index that tells capitals apart does not serve");
+        fixture.verbatim("CREATE INDEX two ON people (lower(email))").await;
     }
     assert_eq!(told().await, Vec::<String>::new());
     let exact = asked(fixture, EXACT, |draft| draft.delete(listed(&["email"], 0)));

@@ -188,12 +188,11 @@ fn purpose_of(mail: &Mail, task: &Task) -> Result<Option<Purpose>, NotComposed> 
     .then_some(Purpose::Confirming);
     let does_it = doing.filter(|_| same_person(&mail.recipient, &task.assignee));
     let purpose = match mail.about {
-        MailAbout::Letter => None,
         MailAbout::Task => does_it,
         MailAbout::Confirmation => confirming,
         MailAbout::Reminder => does_it.or(confirming),
         MailAbout::Escalation if is_pending(task) => return Ok(None),
-        MailAbout::Escalation => None,
+        MailAbout::Letter | MailAbout::Escalation => None,
     };
     purpose.map(Some).ok_or(NotComposed::NotWanted)
 }

@@ -113,12 +113,11 @@ impl Quietus {
 
 /// Whether something that a system understands is known of the person by which it was not asked.
 fn is_behind(request: &OpenRequest, system: &System, known: &BTreeSet<Identity>) -> bool {
-    let understood: BTreeSet<&str> = match &system.third_party {
-        Some(party) => party.identities.iter().map(String::as_str).collect(),
-        None => {
-            let fields = system.collections.values().flat_map(|one| one.fields.values());
-            fields.filter_map(|field| field.identity.as_deref()).collect()
-        }
+    let understood: BTreeSet<&str> = if let Some(party) = &system.third_party {
+        party.identities.iter().map(String::as_str).collect()
+    } else {
+        let fields = system.collections.values().flat_map(|one| one.fields.values());
+        fields.filter_map(|field| field.identity.as_deref()).collect()
     };
     let asked_by = request.person.as_ref().map(|person: &Person| &person.asked_by);
     let asked_by = asked_by.and_then(|all| all.get(system.name.as_str()));

@@ -36,7 +36,7 @@ impl Received {
         let mut last_encoded = false;
         for word in self.header("Subject").split(' ') {
             let inner = word.strip_prefix("=?utf-8?b?").and_then(|word| word.strip_suffix("?="));
-            if !words.is_empty() && !(last_encoded && inner.is_some()) {
+            if !(words.is_empty() || last_encoded && inner.is_some()) {
                 words.push(' ');
             }
             last_encoded = inner.is_some();

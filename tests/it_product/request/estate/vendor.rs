@@ -124,7 +124,7 @@ impl Vendor {
         &self,
         words: String,
         headers: &HeaderMap,
-    ) -> Result<MutexGuard<'_, World>, Response> {
+    ) -> Result<MutexGuard<'_, World>, StatusCode> {
         allowed(headers)?;
         let mut world = self.world();
         world.changes.push(words);
@@ -132,13 +132,16 @@ impl Vendor {
     }
 }
 
-fn allowed(headers: &HeaderMap) -> Result<(), Response> {
+fn allowed(headers: &HeaderMap) -> Result<(), StatusCode> {
     let key = headers.get("x-key").and_then(|value| value.to_str().ok());
-    if key == Some(KEY) { Ok(()) } else { Err(StatusCode::UNAUTHORIZED.into_response()) }
+    if key == Some(KEY) { Ok(()) } else { Err(StatusCode::UNAUTHORIZED) }
 }
 
 /// Like many searches, it finds more than it was asked for.
-async fn search(State(vendor): State<Vendor>, headers: HeaderMap) -> Result<Json<Value>, Response> {
+async fn search(
+    State(vendor): State<Vendor>,
+    headers: HeaderMap,
+) -> Result<Json<Value>, StatusCode> {
     allowed(&headers)?;
     let people = vendor.world().members.clone();
     let people = people.iter().map(|one| json!({ "id": one.id, "email": one.email }));
@@ -149,11 +152,11 @@ async fn read(
     State(vendor): State<Vendor>,
     Path(id): Path<String>,
     headers: HeaderMap,
-) -> Result<Json<Value>, Response> {
+) -> Result<Json<Value>, StatusCode> {
     allowed(&headers)?;
     let world = vendor.world();
     let one = world.members.iter().find(|one| one.id == id);
-    let one = one.ok_or_else(|| StatusCode::NOT_FOUND.into_response())?;
+    let one = one.ok_or(StatusCode::NOT_FOUND)?;
     Ok(Json(json!({ "id": one.id, "restricted": one.restricted })))
 }
 
@@ -161,7 +164,7 @@ async fn erase(
     State(vendor): State<Vendor>,
     Path(id): Path<String>,
     headers: HeaderMap,
-) -> Result<StatusCode, Response> {
+) -> Result<StatusCode, StatusCode> {
     let mut world = vendor.change(format!("DELETE {id}"), &headers)?;
     let before = world.members.len();
     world.members.retain(|one| one.id != id);
@@ -174,7 +177,7 @@ async fn restrict(
     Path(id): Path<String>,
     headers: HeaderMap,
     Json(body): Json<Value>,
-) -> Result<StatusCode, Response> {
+) -> Result<StatusCode, StatusCode> {
     let mut world = vendor.change(format!("PUT {id} {body}"), &headers)?;
     let Some(one) = world.members.iter_mut().find(|one| one.id == id) else {
         return Ok(StatusCode::NOT_FOUND);
