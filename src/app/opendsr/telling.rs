@@ -24,7 +24,7 @@ const CALLS_AT_ONCE: u32 = 16;
 /// Rounds of calls in one go; what is left is made in the next one.
 const MOST_ROUNDS: usize = 16;
 /// Attempts before a call is given up: with growing pauses, about a day.
-const MOST_ATTEMPTS: u32 = 14;
+const MOST_ATTEMPTS: u32 = 15;
 /// First pause between two attempts.
 const FIRST_PAUSE: Duration = Duration::from_secs(10);
 /// Longest pause between two attempts.

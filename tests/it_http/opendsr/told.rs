@@ -136,19 +136,19 @@ async fn who_never_hears_is_given_up_where_everybody_sees_it() {
         .ask("shop", "DELETE", &format!("/opendsr/v2/requests/{}", IDS[0]), b"")
         .await
         .expect(202);
-    for _ in 0..14 {
+    for _ in 0..15 {
         told.ear.answer(&["500 Broken"]);
     }
     for _ in 0..20 {
         told.tell().await;
         told.company.clock.pass_hours(7);
     }
-    assert_eq!(told.ear.heard().len(), 14);
+    assert_eq!(told.ear.heard().len(), 15);
     let callbacks = told.callbacks().await;
     assert_eq!(callbacks.len(), 1);
     assert_eq!(callbacks[0]["status"], "cancelled");
     assert_eq!(callbacks[0]["state"], "given_up");
-    assert_eq!(callbacks[0]["attempts"], 14);
+    assert_eq!(callbacks[0]["attempts"], 15);
     assert_eq!(callbacks[0]["next_at"], Value::Null);
     nothing_logged(&[]);
 }
