@@ -112,8 +112,8 @@ const MISTAKES: &[(&str, &str, &str)] = &[
 fn every_mistake_is_named_with_its_line() {
     for (from, to, expected) in MISTAKES {
         assert!(DESK.contains(*from), "{from}");
-        let said =
-            told(&DESK.replacen(from, to, 1), "opendsr.shop.example").map(|_| ()).unwrap_err();
+        let read = told(&DESK.replacen(from, to, 1), "opendsr.shop.example");
+        let said = read.map(|_| ()).expect_err(to);
         let lines: Vec<&str> = said.lines().filter(|line| line.contains(*expected)).collect();
         assert_eq!(lines.len(), 1, "expected `{expected}` once in:\n{said}");
         assert!(lines[0].starts_with("quietus.yaml:"), "{}", lines[0]);

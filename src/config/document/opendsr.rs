@@ -106,7 +106,12 @@ fn is_domain(text: &str) -> bool {
             && !label.starts_with('-')
             && !label.ends_with('-')
     };
-    text.len() <= 253 && text.contains('.') && text.split('.').all(label)
+    // The last part of a name is never a number (RFC 3696, section 2): that is an address.
+    let number = |label: &str| label.chars().all(|one| one.is_ascii_digit());
+    text.len() <= 253
+        && text.contains('.')
+        && text.split('.').all(label)
+        && !text.rsplit('.').next().is_some_and(number)
 }
 
 impl Read for DomainWord {

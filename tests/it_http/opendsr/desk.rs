@@ -221,7 +221,7 @@ async fn the_truth_stands_beside_completed() {
             assert_eq!(kept.len(), 1, "{ours}");
             assert_eq!(kept[0]["category"], "invoice");
             assert!(kept[0]["basis"].as_str().unwrap().contains("AO 147"));
-            assert_eq!(kept[0]["until"], "2033-12-31");
+            assert_eq!(kept[0]["until"], "2034-01-01");
         } else {
             assert_eq!(kept.len(), 0, "{ours}");
         }
