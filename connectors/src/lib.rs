@@ -16,6 +16,7 @@ pub mod sample;
 pub mod schema;
 pub mod sql;
 pub mod subject;
+pub mod together;
 pub mod value;
 
 pub use connector::{Connector, Direction, Progress, ProgressReport};
@@ -35,4 +36,5 @@ pub use subject::{
     Answer, Grade, Identity, Proof, Question, Subject, SubjectAction, SubjectRequest,
     SubjectResult, Testimony,
 };
+pub use together::{JointProgress, Together, alike};
 pub use value::{FieldType, Record, Stored, Value};

@@ -9,21 +9,23 @@ use std::collections::BTreeMap;
 use crate::connector::Progress;
 use crate::order::Order;
 use crate::predicate::Predicate;
-use crate::receipt::{Fault, Outcome, Receipt, RefusalKind};
+use crate::receipt::{CollectionOutcome, Fault, Outcome, Receipt, RefusalKind};
 use crate::sql::SqlConnector;
-use crate::sql::candidates::{Candidates, reading, standing};
+use crate::sql::candidates::Candidates;
 use crate::sql::catalogue::Catalogue;
 use crate::sql::compile::Compiler;
 use crate::sql::connection::Session;
 use crate::sql::delete::due;
 use crate::sql::faults::{misconfigured, within};
-use crate::sql::fragment::Fragment;
+use crate::sql::fragment::{Cell, Fragment};
 use crate::sql::order_of_deletion::{Group, components, groups};
 use crate::sql::progress_table::{FINISHED, Position, ProgressTable};
 use crate::sql::restrict::Way;
 use crate::sql::scene::Scene;
+use crate::sql::standing::{reading, standing_to_read};
 use crate::sql::throttle::Throttle;
-use crate::sql::windows::{Flow, Run};
+use crate::sql::together::Told;
+use crate::sql::windows::{Flow, Run, entry_of};
 use crate::sql::{drift, gathered_keys, lists, refusals};
 
 /// One step of an order.
@@ -72,16 +74,33 @@ pub(crate) async fn execute(
     lists::load(&mut session, &scene).await?;
     let throttle = Throttle::new(&order.pace);
     let gathered = BTreeMap::new();
-    let mut run =
-        Run { session, scene, order, progress, table, position, done, throttle, gathered };
-    let answer = run.steps().await;
-    let Run { session, .. } = run;
+    let mut run = Run {
+        session,
+        scene,
+        order,
+        progress: Told::One(progress),
+        table,
+        position,
+        done,
+        throttle,
+        gathered,
+        joint: None,
+    };
+    let flow = run.steps().await;
+    let Run { session, done, .. } = run;
     session.close().await;
-    answer
+    Ok(match flow? {
+        Flow::Finished => Receipt::Done(done),
+        Flow::Stopped => Receipt::Stopped(done),
+        Flow::Refused(reason) | Flow::Apart(_, reason) => {
+            Receipt::Refused { kind: RefusalKind::OverLimit, reasons: vec![reason], done }
+        }
+    })
 }
 
 impl Run<'_> {
-    async fn steps(&mut self) -> Result<Receipt, Fault> {
+    /// Takes every step that is left.
+    pub(crate) async fn steps(&mut self) -> Result<Flow, Fault> {
         let steps = self.plan();
         let start = steps.iter().position(|(name, _)| *name == self.position.step).unwrap_or(0);
         for (name, step) in steps.iter().skip(start) {
@@ -90,20 +109,13 @@ impl Run<'_> {
             }
             match self.step(step).await? {
                 Flow::Finished => {}
-                Flow::Stopped => return Ok(Receipt::Stopped(self.done.clone())),
-                Flow::Refused(reason) => {
-                    return Ok(Receipt::Refused {
-                        kind: RefusalKind::OverLimit,
-                        reasons: vec![reason],
-                        done: self.done.clone(),
-                    });
-                }
+                other => return Ok(other),
             }
         }
         self.position = Position { step: FINISHED.to_owned(), ..Position::default() };
         self.session.begin().await?;
         self.commit().await?;
-        Ok(Receipt::Done(self.done.clone()))
+        Ok(Flow::Finished)
     }
 
     /// All steps in their order; makes an entry for each collection that something is done to.
@@ -112,6 +124,10 @@ impl Run<'_> {
         let active = self.scene.active();
         for &member in groups.iter().flat_map(|group| &group.members).chain(&active) {
             self.entry(member);
+            let collection = &self.order.instructions[member].collection;
+            for done in self.joint.iter_mut().flat_map(|joint| &mut joint.done) {
+                entry_of(done, collection);
+            }
         }
         let name = |what: &str, position: usize| {
             format!("{what} {}", self.order.instructions[position].collection)
@@ -173,19 +189,44 @@ impl Run<'_> {
             entry.held = 0;
             return Ok(Flow::Finished);
         }
+        if candidates.is_none() && self.joint.is_some() {
+            // Nothing is done to these records for anybody.
+            return Ok(Flow::Finished);
+        }
         let (names, statement) = left_statement(&self.scene, instruction, candidates)?;
         gathered_keys::gather(&mut self.session, &self.scene, table).await?;
-        let counts = self.session.fetch_one(&statement).await?;
-        let entry = self.entry(instruction);
-        entry.referenced.clear();
-        for (name, count) in names.into_iter().zip(&counts) {
-            if count.count() > 0 {
-                entry.referenced.insert(name, count.count());
+        let rows = self.session.fetch(&statement).await?;
+        let Some(joint) = &mut self.joint else {
+            if let Some(counts) = rows.first() {
+                note_left(self.entry(instruction), &names, counts);
+            }
+            return Ok(Flow::Finished);
+        };
+        let collection = &self.order.instructions[instruction].collection;
+        let none = vec![Cell::Integer(0); names.len() + 1];
+        for done in &mut joint.done {
+            note_left(entry_of(done, collection), &names, &none);
+        }
+        for row in &rows {
+            let Some((part, counts)) = row.split_last() else { continue };
+            let part = usize::try_from(part.count()).unwrap_or(usize::MAX);
+            if let Some(done) = joint.done.get_mut(part) {
+                note_left(entry_of(done, collection), &names, counts);
             }
         }
-        entry.held = counts.last().map_or(0, crate::sql::fragment::Cell::count);
         Ok(Flow::Finished)
     }
+}
+
+/// Notes what is due and stays: by what refers to it, and at the end what is held.
+fn note_left(entry: &mut CollectionOutcome, names: &[String], counts: &[Cell]) {
+    entry.referenced.clear();
+    for (name, count) in names.iter().zip(counts) {
+        if count.count() > 0 {
+            entry.referenced.insert(name.clone(), count.count());
+        }
+    }
+    entry.held = counts.last().map_or(0, Cell::count);
 }
 
 /// Collections to treat, those before their parents that reach them by a link. A hold may find its
@@ -224,7 +265,7 @@ fn left_statement(
     let blockers =
         if one.delete_when == Predicate::Never { Vec::new() } else { scene.blockers(table) };
     let compiler = Compiler::new(scene);
-    let stand = standing(&compiler, (table, instruction), candidates)?;
+    let stand = standing_to_read(&compiler, (table, instruction), candidates)?;
     let place = &stand.1;
     let mut names: Vec<String> =
         blockers.iter().map(|one| scene.name_of_table(one.table)).collect();
@@ -261,13 +302,13 @@ pub(crate) fn held(
     Ok(Fragment::all(vec![compiler.held(place, &one.held)?, compiler.holds(place, &any)?]))
 }
 
-/// Removes what is kept of an order; nothing where the table was never made.
-pub(crate) async fn forget(connector: &SqlConnector, key: &str) -> Result<(), Fault> {
+/// Removes what is kept of orders; nothing where the table was never made.
+pub(crate) async fn forget(connector: &SqlConnector, keys: &[String]) -> Result<(), Fault> {
     let mut session: Session = connector.target.open(&crate::order::Pace::default()).await?;
     let catalogue = Catalogue::read(&mut session).await?;
     if catalogue.find(&connector.progress_table).is_some() {
         let table = ProgressTable::new(session.dialect(), &connector.progress_table)?;
-        table.forget(&mut session, key).await?;
+        table.forget(&mut session, keys).await?;
     }
     session.close().await;
     Ok(())

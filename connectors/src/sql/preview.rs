@@ -8,7 +8,7 @@ use crate::order::{Order, Restriction};
 use crate::predicate::Predicate;
 use crate::receipt::{Counts, Drift, Fault, ProbeCount};
 use crate::sql::SqlConnector;
-use crate::sql::candidates::{Candidates, Purpose, reading, standing, total};
+use crate::sql::candidates::{Candidates, Purpose};
 use crate::sql::catalogue::Catalogue;
 use crate::sql::compile::Compiler;
 use crate::sql::connection::Session;
@@ -17,20 +17,63 @@ use crate::sql::execute::held;
 use crate::sql::fragment::{Cell, Fragment};
 use crate::sql::restrict::{self, Way};
 use crate::sql::scene::Scene;
+use crate::sql::standing::{reading, standing_to_read, total, whole};
 use crate::sql::treat;
-use crate::sql::{drift, gathered_keys, lists, refusals};
+use crate::sql::{drift, gathered_keys, lists, parts, refusals};
 
 /// Counts what `execute` would do.
 pub(crate) async fn preview(connector: &SqlConnector, order: &Order) -> Result<Counts, Fault> {
     let mut session = connector.target.open(&order.pace).await?;
     let scene = Scene::new(session.dialect(), order, Catalogue::read(&mut session).await?);
-    let answer = counts(&mut session, &scene).await;
+    let answer = counts(&mut session, &scene, 1).await;
     session.close().await;
-    answer
+    answer.map(|mut counts| counts.pop().unwrap_or_default())
 }
 
-async fn counts(session: &mut Session, scene: &Scene<'_>) -> Result<Counts, Fault> {
-    let mut counts = Counts {
+/// Counts what `execute` would do for each of several orders that are alike.
+pub(crate) async fn preview_together(
+    connector: &SqlConnector,
+    orders: &[Order],
+) -> Result<Vec<Counts>, Fault> {
+    if let ([_, _, ..], Ok((order, parts))) = (orders, parts::join(orders)) {
+        let many = parts.count;
+        let mut session = connector.target.open(&order.pace).await?;
+        let mut scene = Scene::new(session.dialect(), &order, Catalogue::read(&mut session).await?);
+        scene.parts = Some(parts);
+        let answer = if can_be_told_apart(&scene) {
+            Some(counts(&mut session, &scene, many).await)
+        } else {
+            None
+        };
+        session.close().await;
+        if let Some(answer) = answer {
+            return answer;
+        }
+    }
+    let mut counts = Vec::with_capacity(orders.len());
+    for order in orders {
+        counts.push(preview(connector, order).await?);
+    }
+    Ok(counts)
+}
+
+/// Every record that is counted is a candidate, so that whose it is can be told.
+fn can_be_told_apart(scene: &Scene<'_>) -> bool {
+    scene.active().into_iter().all(|position| {
+        let Some(table) = scene.table_position(position) else { return true };
+        let one = scene.instruction(position);
+        let moved = matches!(one.restriction, Some(Restriction::Move { .. }));
+        !(moved && one.lift_when != Predicate::Never)
+            && Candidates::can_be_gathered(scene, (table, position), Purpose::Preview)
+    })
+}
+
+async fn counts(
+    session: &mut Session,
+    scene: &Scene<'_>,
+    parts: usize,
+) -> Result<Vec<Counts>, Fault> {
+    let counts = Counts {
         collections: Vec::new(),
         drift: drift::find(scene),
         refusals: refusals::find(scene),
@@ -42,6 +85,7 @@ async fn counts(session: &mut Session, scene: &Scene<'_>) -> Result<Counts, Faul
     if countable {
         lists::load(session, scene).await?;
     }
+    let mut all = vec![counts; parts];
     let mut gathering = Gathering::default();
     for position in 0..scene.order.instructions.len() {
         let collection = scene.instruction(position).collection.clone();
@@ -53,9 +97,11 @@ async fn counts(session: &mut Session, scene: &Scene<'_>) -> Result<Counts, Faul
             None
         };
         let counted = match wanted {
-            None => blank,
+            None => vec![blank; parts],
             // A strategy that does not fit is among the refusals already.
-            Some(Err(Fault::Misconfigured { .. })) if !counts.refusals.is_empty() => blank,
+            Some(Err(Fault::Misconfigured { .. })) if !all[0].refusals.is_empty() => {
+                vec![blank; parts]
+            }
             Some(Err(fault)) => return Err(fault),
             Some(Ok((wanted, statement))) => {
                 gathering.carry_out(session, scene).await?;
@@ -63,18 +109,20 @@ async fn counts(session: &mut Session, scene: &Scene<'_>) -> Result<Counts, Faul
                 {
                     gathered_keys::gather(session, scene, scene.table_of(position)?).await?;
                 }
-                let row = session.fetch_one(&statement).await?;
-                let mut counted = wanted.read(blank, &row);
+                let mut counted =
+                    wanted.ask(session, scene, &statement, vec![blank; parts]).await?;
                 if let Some((table, statement)) = moved_back(scene, position)? {
                     gathered_keys::gather(session, scene, table).await?;
-                    counted.lift = session.count(&statement).await?;
+                    counted[0].lift = session.count(&statement).await?;
                 }
                 counted
             }
         };
-        counts.collections.push(counted);
+        for (counts, counted) in all.iter_mut().zip(counted) {
+            counts.collections.push(counted);
+        }
     }
-    Ok(counts)
+    Ok(all)
 }
 
 /// The keys of records that the order could mean; `None` where all have to be looked at.
@@ -117,6 +165,7 @@ enum Count {
 }
 
 struct Wanted {
+    position: usize,
     counts: Vec<Count>,
     at_most: bool,
 }
@@ -129,7 +178,7 @@ impl Wanted {
     ) -> Result<(Self, Fragment), Fault> {
         let one = scene.instruction(position);
         let compiler = Compiler::new(scene);
-        let stand = standing(&compiler, (scene.table_of(position)?, position), candidates)?;
+        let stand = standing_to_read(&compiler, (scene.table_of(position)?, position), candidates)?;
         let place = &stand.1;
         let mut deletable = Deletable::new(&compiler, gathering);
         let mut counts = vec![Count::Total];
@@ -178,26 +227,64 @@ impl Wanted {
         }
         let at_most = deletable.at_most;
         let statement = reading(&compiler, &stand, columns, candidates)?;
-        Ok((Self { counts, at_most }, deletable.with(statement)))
+        Ok((Self { position, counts, at_most }, deletable.with(statement)))
     }
 
-    fn read(self, mut counted: ProbeCount, row: &[Cell]) -> ProbeCount {
+    /// Counts for each part; the rest of them have no candidates here.
+    async fn ask(
+        &self,
+        session: &mut Session,
+        scene: &Scene<'_>,
+        statement: &Fragment,
+        mut counted: Vec<ProbeCount>,
+    ) -> Result<Vec<ProbeCount>, Fault> {
+        if scene.parts.is_none() {
+            let row = session.fetch_one(statement).await?;
+            return Ok(counted.into_iter().map(|blank| self.read(blank, &row)).collect());
+        }
+        let at = (scene.table_of(self.position)?, self.position);
+        let whole = whole(&Compiler::new(scene), at)?;
+        let all = session.count(&whole).await?;
+        let none = vec![Cell::Integer(0); self.counts.len()];
+        for one in &mut counted {
+            *one = self.read(std::mem::take(one), &none);
+        }
+        // Without candidates there is no part to tell, and nothing that could happen.
+        for row in session.fetch(statement).await? {
+            let Some((part, counts)) = row.split_last().filter(|_| row.len() > self.counts.len())
+            else {
+                continue;
+            };
+            let part = usize::try_from(part.count()).unwrap_or(usize::MAX);
+            if let Some(one) = counted.get_mut(part) {
+                *one = self.read(std::mem::take(one), counts);
+            }
+        }
+        for one in &mut counted {
+            one.total = all;
+        }
+        Ok(counted)
+    }
+
+    fn read(&self, mut counted: ProbeCount, row: &[Cell]) -> ProbeCount {
         counted.at_most = self.at_most;
-        for (count, cell) in self.counts.into_iter().zip(row) {
+        for (count, cell) in self.counts.iter().zip(row) {
             let number = cell.count();
             match count {
                 Count::Total => counted.total = number,
                 Count::Delete => counted.delete = number,
-                Count::Treat(category) => *counted.treat.entry(category).or_default() += number,
+                Count::Treat(category) => {
+                    *counted.treat.entry(category.clone()).or_default() += number
+                }
                 Count::Restrict => counted.restrict = number,
                 Count::Lift => counted.lift = number,
                 Count::Referenced(name) if number > 0 => {
-                    counted.referenced.insert(name, number);
+                    counted.referenced.insert(name.clone(), number);
                 }
                 Count::Referenced(_) => {}
                 Count::Held => counted.held = number,
                 Count::Probe(name) => {
-                    counted.probes.insert(name, number);
+                    counted.probes.insert(name.clone(), number);
                 }
             }
         }

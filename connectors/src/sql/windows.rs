@@ -6,20 +6,23 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use crate::connector::{Direction, Progress, ProgressReport};
+use crate::connector::{Direction, ProgressReport};
 use crate::order::Order;
 use crate::receipt::{CollectionOutcome, Fault, Outcome};
-use crate::sql::candidates::{Candidates, Purpose, Standing, standing};
+use crate::sql::candidates::{Candidates, Purpose};
 use crate::sql::compile::{Compiler, Place};
 use crate::sql::connection::Session;
 use crate::sql::dialect::{Dialect, KeyCompare};
 use crate::sql::faults::transient;
 use crate::sql::fragment::{Cell, Fragment};
+use crate::sql::parts;
 use crate::sql::progress_table::{Position, ProgressTable};
 use crate::sql::reference_watch::{ReferenceWatch, Removal};
 use crate::sql::refusals::window_key;
 use crate::sql::scene::Scene;
+use crate::sql::standing::{Standing, standing};
 use crate::sql::throttle::Throttle;
+use crate::sql::together::{Joint, Told};
 
 /// How a phase ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +33,8 @@ pub(crate) enum Flow {
     Stopped,
     /// Going on would touch more records than the order allows.
     Refused(String),
+    /// Some of several orders have to be carried out by themselves, and why.
+    Apart(Vec<usize>, String),
 }
 
 /// One attempt at an order.
@@ -37,20 +42,24 @@ pub(crate) struct Run<'r> {
     pub(crate) session: Session,
     pub(crate) scene: Scene<'r>,
     pub(crate) order: &'r Order,
-    pub(crate) progress: &'r dyn Progress,
+    pub(crate) progress: Told<'r>,
     pub(crate) table: ProgressTable,
     pub(crate) position: Position,
     pub(crate) done: Outcome,
     pub(crate) throttle: Throttle,
     /// What was gathered in this attempt, by table and instruction.
     pub(crate) gathered: BTreeMap<(usize, usize), Option<Candidates>>,
+    /// Of several orders as one: those orders.
+    pub(crate) joint: Option<Joint<'r>>,
 }
 
-/// Statements of one window. All of `counted` must change the same number of records.
+/// Statements of one window. All of `counted` must change the same number of records, those of
+/// which `condition` holds.
 #[derive(Debug, Default)]
 pub(crate) struct Statements {
     pub(crate) before: Vec<Fragment>,
     pub(crate) counted: Vec<Fragment>,
+    pub(crate) condition: Fragment,
 }
 
 /// How the statements of a window are written: with the table as it stands in a statement, its
@@ -76,6 +85,9 @@ impl Run<'_> {
             return Ok(Flow::Finished);
         }
         let candidates = self.candidates(job.table, job.instruction).await?;
+        if candidates.is_none() && self.joint.is_some() {
+            return Ok(Flow::Apart(Vec::new(), "whose records are cannot be told".to_owned()));
+        }
         if candidates.is_some_and(|one| one.records == 0) {
             self.position.complete = true;
             return Ok(Flow::Finished);
@@ -99,14 +111,15 @@ impl Run<'_> {
         while !self.position.complete {
             let began = Instant::now();
             let upper = self.upper(job, candidates).await?;
-            let statements = self.statements(job, candidates, upper.as_deref())?;
+            let (statements, telling) = self.statements(job, candidates, upper.as_deref())?;
             self.session.begin().await?;
-            let (changed, looking) = self.change(&statements, watch).await?;
-            if let Some(reason) = self.too_many(changed) {
+            let Changed { records: changed, told, looking } =
+                self.change(&statements, telling.as_ref(), watch).await?;
+            if let Some(flow) = self.beyond(changed, &told) {
                 self.session.rollback().await?;
-                return Ok(Flow::Refused(reason));
+                return Ok(flow);
             }
-            (job.record)(self.entry(job.instruction), changed);
+            self.record(job, changed, &told);
             self.position.moved += changed;
             self.position.complete = upper.is_none();
             self.position.after = upper;
@@ -124,12 +137,17 @@ impl Run<'_> {
     async fn change(
         &mut self,
         statements: &Statements,
+        telling: Option<&Fragment>,
         watch: &mut ReferenceWatch,
-    ) -> Result<(u64, Duration), Fault> {
+    ) -> Result<Changed, Fault> {
         for statement in &statements.before {
             self.session.execute(statement).await?;
         }
         let looking = watch.look_again(&mut self.session, &self.scene).await?;
+        let told = match telling {
+            Some(telling) => self.tell(telling).await?,
+            None => Vec::new(),
+        };
         let mut changed = None;
         for statement in &statements.counted {
             let count = self.session.execute(statement).await?;
@@ -140,7 +158,13 @@ impl Run<'_> {
             }
             changed = Some(count);
         }
-        Ok((changed.unwrap_or(0), looking))
+        let records = changed.unwrap_or(0);
+        if telling.is_some() && told.iter().map(|one| one.1).sum::<u64>() != records {
+            return Err(transient(
+                "records changed while it was told whose they are; the chunk is rolled back",
+            ));
+        }
+        Ok(Changed { records, told, looking })
     }
 
     /// Why so many more records must not be touched, if the order forbids it.
@@ -155,7 +179,13 @@ impl Run<'_> {
 
     /// Writes the position and commits it with the chunk.
     pub(crate) async fn commit(&mut self) -> Result<(), Fault> {
-        self.table.save(&mut self.session, self.order, &self.position, &self.done).await?;
+        match &mut self.joint {
+            None => {
+                let Self { table, session, order, position, done, .. } = self;
+                table.save(session, order, position, done).await?;
+            }
+            Some(joint) => joint.save(&self.table, &mut self.session, &self.position).await?,
+        }
         self.session.commit().await
     }
 
@@ -167,14 +197,18 @@ impl Run<'_> {
         took: Duration,
     ) -> Result<Flow, Fault> {
         self.throttle.note(changed, took);
-        let direction = self
-            .progress
-            .committed(ProgressReport {
-                collection: &self.order.instructions[instruction].collection,
-                done: &self.done,
-                records_per_second: self.throttle.records_per_second(),
-            })
-            .await;
+        let direction = match (self.progress, &self.joint) {
+            (Told::Together(progress), Some(joint)) => progress.committed(&joint.done).await,
+            (Told::Together(_), None) => Direction::Stop,
+            (Told::One(progress), _) => {
+                let report = ProgressReport {
+                    collection: &self.order.instructions[instruction].collection,
+                    done: &self.done,
+                    records_per_second: self.throttle.records_per_second(),
+                };
+                progress.committed(report).await
+            }
+        };
         if direction == Direction::Stop {
             return Ok(Flow::Stopped);
         }
@@ -184,16 +218,30 @@ impl Run<'_> {
 
     /// The counts of a collection.
     pub(crate) fn entry(&mut self, instruction: usize) -> &mut CollectionOutcome {
-        let name = &self.order.instructions[instruction].collection;
-        let found = self.done.collections.iter().position(|one| one.collection == *name);
-        let index = found.unwrap_or_else(|| {
-            self.done.collections.push(CollectionOutcome {
-                collection: name.clone(),
-                ..CollectionOutcome::default()
-            });
-            self.done.collections.len() - 1
-        });
-        &mut self.done.collections[index]
+        entry_of(&mut self.done, &self.order.instructions[instruction].collection)
+    }
+
+    /// Counts what a window has changed.
+    fn record(&mut self, job: &Job<'_>, changed: u64, told: &[(usize, u64)]) {
+        let collection = &self.order.instructions[job.instruction].collection;
+        match &mut self.joint {
+            None => (job.record)(entry_of(&mut self.done, collection), changed),
+            Some(joint) => {
+                for &(part, changed) in told {
+                    if let Some(done) = joint.done.get_mut(part) {
+                        (job.record)(entry_of(done, collection), changed);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Why a window that changes so much must not stay.
+    fn beyond(&self, changed: u64, told: &[(usize, u64)]) -> Option<Flow> {
+        match &self.joint {
+            None => self.too_many(changed).map(Flow::Refused),
+            Some(joint) => joint.beyond(told),
+        }
     }
 
     /// The keys that the order could mean in a table, gathered once an attempt; `None` where the
@@ -260,7 +308,7 @@ impl Run<'_> {
         job: &Job<'_>,
         candidates: Option<Candidates>,
         upper: Option<&[Cell]>,
-    ) -> Result<Statements, Fault> {
+    ) -> Result<(Statements, Option<Fragment>), Fault> {
         let compiler = Compiler::new(&self.scene);
         let (standing, place) = standing(&compiler, (job.table, job.instruction), candidates)?;
         let cut = candidates.map_or_else(|| place.clone(), Candidates::place);
@@ -275,8 +323,33 @@ impl Run<'_> {
         if let Some(candidates) = candidates {
             bounds = candidates.bounds(&compiler, &place, bounds)?;
         }
-        (job.write)(&compiler, &standing, &place, bounds)
+        let statements = (job.write)(&compiler, &standing, &place, bounds)?;
+        let condition = &statements.condition;
+        let telling = place.part.as_ref().map(|part| {
+            parts::telling(compiler.dialect(), &standing, (&place, part), condition.clone())
+        });
+        Ok((statements, telling))
     }
+}
+
+/// What one window has changed.
+struct Changed {
+    records: u64,
+    /// Of several orders as one: how many records of each part.
+    told: Vec<(usize, u64)>,
+    /// How long the looks at other tables took.
+    looking: Duration,
+}
+
+/// The counts of a collection in an outcome.
+pub(crate) fn entry_of<'d>(done: &'d mut Outcome, collection: &str) -> &'d mut CollectionOutcome {
+    let found = done.collections.iter().position(|one| one.collection == collection);
+    let index = found.unwrap_or_else(|| {
+        let collection = collection.to_owned();
+        done.collections.push(CollectionOutcome { collection, ..CollectionOutcome::default() });
+        done.collections.len() - 1
+    });
+    &mut done.collections[index]
 }
 
 /// The key by which a table is cut into windows.

@@ -31,6 +31,7 @@ mod resume;
 mod scope;
 mod steering;
 mod strategies;
+mod together;
 mod verification;
 
 conformance! {
@@ -94,6 +95,12 @@ conformance! {
         references::a_self_reference_goes_from_the_leaves,
         references::a_circle_of_references_is_settled,
         references::a_chain_of_collections_is_kept_from_its_lowest_link,
+        together::several_orders_do_what_one_for_all_does,
+        together::each_of_several_orders_gets_its_own_counts,
+        together::orders_go_on_in_other_company,
+        together::what_cannot_be_told_apart_is_left_to_each,
+        together::small_chunks_change_no_counts,
+        together::several_people_are_erased_without_reading_the_tables,
         people::starting_from_lists_changes_no_result,
         people::stopped_and_dropped_everywhere_it_counts_the_same,
         people::a_record_that_comes_back_is_found,
