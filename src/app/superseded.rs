@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::{AppError, Quietus};
 use crate::domain::JobState;
-use crate::store::{Case, CaseFilter, Job};
+use crate::store::{Case, CaseFilter, Job, JobKind};
 
 /// How many of the latest cases are looked at.
 const LATEST_CASES: u32 = 20;
@@ -64,8 +64,12 @@ impl Quietus {
     }
 }
 
-/// A later job of the same system for the same schedules, or for all.
+/// A later job of the same system for the same schedules, or for all. One person's part of a request
+/// does nobody else's work, and a sweep does not do a person's.
 fn does_the_work_of(later: &Job, earlier: &Job) -> bool {
+    if later.kind != JobKind::Sweep || earlier.kind != JobKind::Sweep {
+        return false;
+    }
     let schedules = |job: &Job| job.payload.get("schedules").cloned().unwrap_or(Value::Null);
     let turn = schedules(later);
     later.system == earlier.system && (turn.is_null() || turn == schedules(earlier))
