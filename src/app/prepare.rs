@@ -41,9 +41,9 @@ pub(super) struct Prepared {
 }
 
 /// An order compiled with the holds of a moment.
-struct Compiled {
-    plan: SystemPlan,
-    ordered: Ordered,
+pub(super) struct Compiled {
+    pub(super) plan: SystemPlan,
+    pub(super) ordered: Ordered,
     /// Those that speak of its system.
     holds: Vec<LegalHold>,
     holds_version: u64,
@@ -66,26 +66,15 @@ impl Quietus {
     /// Compiles the order, records the intent and checks that nothing stands in the way.
     pub(super) async fn prepare(&self, attempt: &Attempt<'_>) -> Result<Ready, AppError> {
         let job = &attempt.claimed.job;
-        if job.cancel_requested.is_some() {
-            return Ok(ended(attempt, Settlement::Cancelled, "called off before it began"));
-        }
         let timetable = self.timetable_of(&attempt.case);
-        if let Some(opens_at) = timetable.as_ref().and_then(|one| one.opens_at(self.now())) {
-            let settlement = Settlement::Released { available_at: opens_at };
-            return Ok(ended(attempt, settlement, "outside of the schedule's window"));
+        if let Some(ready) = self.not_now(attempt, timetable.as_ref()) {
+            return Ok(ready);
         }
-        if let Some(fault) = too_many_lost(attempt) {
-            return Ok(self.faulted(attempt, "", &fault));
-        }
-        let name = SystemName::parse(&job.system)
-            .map_err(|error| AppError::Unreadable { what: "a job", why: error.to_string() })?;
-        let compiled = match self.compile_job(attempt, &name).await {
+        let name = system_of(attempt)?;
+        let compiled = self.compile_job(attempt, &name).await;
+        let compiled = match self.compiled_or_ended(attempt, compiled)? {
             Ok(compiled) => compiled,
-            Err(AppError::Input(message)) => {
-                return Ok(self.faulted(attempt, "", &Fault::Misconfigured { message }));
-            }
-            Err(AppError::System { fault, .. }) => return Ok(self.faulted(attempt, "", &fault)),
-            Err(other) => return Err(other),
+            Err(ready) => return Ok(*ready),
         };
         let holds_version = compiled.holds_version;
         // What a hold keeps of a person is left for a later job, and the rest is answered.
@@ -120,8 +109,39 @@ impl Quietus {
         }
     }
 
+    /// Why nothing is to be done before anything was asked; `None` where the job may go on.
+    pub(super) fn not_now(
+        &self,
+        attempt: &Attempt<'_>,
+        timetable: Option<&Timetable>,
+    ) -> Option<Ready> {
+        if attempt.claimed.job.cancel_requested.is_some() {
+            return Some(ended(attempt, Settlement::Cancelled, "called off before it began"));
+        }
+        if let Some(opens_at) = timetable.and_then(|one| one.opens_at(self.now())) {
+            let settlement = Settlement::Released { available_at: opens_at };
+            return Some(ended(attempt, settlement, "outside of the schedule's window"));
+        }
+        too_many_lost(attempt).map(|fault| self.faulted(attempt, "", &fault))
+    }
+
+    /// A fault of compiling is one of the attempt.
+    pub(super) fn compiled_or_ended(
+        &self,
+        attempt: &Attempt<'_>,
+        compiled: Result<Compiled, AppError>,
+    ) -> Result<Result<Compiled, Box<Ready>>, AppError> {
+        let fault = match compiled {
+            Ok(compiled) => return Ok(Ok(compiled)),
+            Err(AppError::Input(message)) => Fault::Misconfigured { message },
+            Err(AppError::System { fault, .. }) => fault,
+            Err(other) => return Err(other),
+        };
+        Ok(Err(Box::new(self.faulted(attempt, "", &fault))))
+    }
+
     /// Records the intent while holds and pauses are read again in the same transaction.
-    async fn start(
+    pub(super) async fn start(
         &self,
         attempt: &Attempt<'_>,
         order: &Order,
@@ -169,9 +189,11 @@ impl Quietus {
             Payload::First { schedules, .. } => schedules,
             Payload::Person { moment, .. } => {
                 let moment = moment.unwrap_or(attempt.case.moment);
-                let part = self.compile_person_part(&attempt.case, &pinned, system, moment).await?;
+                let case = &attempt.case;
+                let (part, circumstances) =
+                    self.compile_person_part(case, &pinned, system, moment).await?;
                 let map = pinned.map();
-                return compiled_with(attempt, map, part.plan, part.circumstances, part.persons);
+                return compiled_with(attempt, map, part.plan, &circumstances, part.persons);
             }
         };
         let acting = acting_from(schedules);
@@ -186,7 +208,7 @@ impl Quietus {
         let circumstances = self.circumstances(basis).await?;
         let plan = compile(&circumstances.input(basis), system)
             .map_err(|error| AppError::Input(error.to_string()))?;
-        compiled_with(attempt, pinned.map(), plan, circumstances, None)
+        compiled_with(attempt, pinned.map(), plan, &circumstances, None)
     }
 
     /// Since when there is something that was not counted: a hold that was released after the case
@@ -235,18 +257,25 @@ impl Quietus {
     }
 }
 
-fn compiled_with(
+pub(super) fn compiled_with(
     attempt: &Attempt<'_>,
     map: &DataMap,
     plan: SystemPlan,
-    circumstances: Circumstances,
+    circumstances: &Circumstances,
     persons: Option<SubjectRequest>,
 ) -> Result<Compiled, AppError> {
-    let Circumstances { mut holds, holds_version, pauses_version, .. } = circumstances;
-    holds.retain(|hold| concerns_system(map, hold, &plan.system));
+    let &Circumstances { holds_version, pauses_version, .. } = circumstances;
+    let concerned =
+        circumstances.holds.iter().filter(|one| concerns_system(map, one, &plan.system));
+    let holds: Vec<LegalHold> = concerned.cloned().collect();
     let on_record = PlanOnRecord::of(&attempt.case)?;
     let ordered = Ordered::of(on_record.plan.system(&plan.system), &plan, &holds);
     Ok(Compiled { plan, ordered, holds, holds_version, pauses_version, persons })
+}
+
+pub(super) fn system_of(attempt: &Attempt<'_>) -> Result<SystemName, AppError> {
+    SystemName::parse(&attempt.claimed.job.system)
+        .map_err(|error| AppError::Unreadable { what: "a job", why: error.to_string() })
 }
 
 fn too_many_lost(attempt: &Attempt<'_>) -> Option<Fault> {
@@ -256,7 +285,7 @@ fn too_many_lost(attempt: &Attempt<'_>) -> Option<Fault> {
     })
 }
 
-fn order_of(attempt: &Attempt<'_>, compiled: &Compiled) -> Result<Order, AppError> {
+pub(super) fn order_of(attempt: &Attempt<'_>, compiled: &Compiled) -> Result<Order, AppError> {
     let job = &attempt.claimed.job;
     let key = format!("{}-{}", job.id.simple(), attempt.done.rounds.len() + 1);
     let mut order = compiled
@@ -274,7 +303,7 @@ fn order_of(attempt: &Attempt<'_>, compiled: &Compiled) -> Result<Order, AppErro
     Ok(order)
 }
 
-fn payload_of(attempt: &Attempt<'_>) -> Result<Payload, AppError> {
+pub(super) fn payload_of(attempt: &Attempt<'_>) -> Result<Payload, AppError> {
     serde_json::from_value(attempt.claimed.job.payload.clone())
         .map_err(|error| AppError::Unreadable { what: "a job", why: error.to_string() })
 }

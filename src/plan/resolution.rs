@@ -259,13 +259,13 @@ pub fn learn(
 type PersonsByValue = BTreeMap<Value, BTreeSet<usize>>;
 
 /// Whose a record is, by the values of the fields that reach it.
-struct Owners {
+pub(super) struct Owners {
     /// Each reaching field, by the name of its answer, with the persons of each value.
     fields: Vec<(String, PersonsByValue)>,
 }
 
 impl Owners {
-    fn read(place: Place<'_>, persons: &[Person]) -> Self {
+    pub(super) fn read(place: Place<'_>, persons: &[Person]) -> Self {
         let fields = reach(place).into_iter().map(|one| {
             let values = values_of(persons, one.identity, one.field.field_type);
             (answer_name(&one.reference), values)
@@ -273,7 +273,7 @@ impl Owners {
         Self { fields: fields.collect() }
     }
 
-    fn of(&self, record: &Record) -> Vec<usize> {
+    pub(super) fn of(&self, record: &Record) -> Vec<usize> {
         let mut owners = BTreeSet::new();
         for (name, values) in &self.fields {
             let found = record.get(name).and_then(|value| values.get(value));

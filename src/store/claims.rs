@@ -87,6 +87,15 @@ pub struct Progress {
     pub lease_until: Timestamp,
 }
 
+/// What a job of several that are carried out together reports.
+#[derive(Debug, Clone)]
+pub struct JointStep {
+    /// Which attempt.
+    pub tenure: Tenure,
+    /// What is done, where that is news.
+    pub done: Option<Value>,
+}
+
 /// The job is still the caller's, and this is what it has to respect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StillMine {
@@ -112,6 +121,27 @@ const CANDIDATES: Sql = Sql::fork(
     "SELECT id, state, attempt FROM jobs
      WHERE ((state IN ('scheduled', 'available', 'waiting') AND available_at <= $1)
             OR (state = 'running' AND lease_until < $1))
+       AND NOT EXISTS (SELECT 1 FROM pauses WHERE resumed_at IS NULL AND (scope = 'everything'
+           OR (scope = 'system' AND name = jobs.system)
+           OR (scope = 'case' AND name = replace(CAST(jobs.case_id AS TEXT), '-', ''))))
+     ORDER BY available_at, id LIMIT $2 FOR UPDATE SKIP LOCKED",
+);
+// Parts of requests in one system that were not tried too often yet.
+const COMPANY: Sql = Sql::fork(
+    "SELECT id, state, attempt FROM jobs
+     WHERE ((state IN ('scheduled', 'available') AND available_at <= $1)
+            OR (state = 'running' AND lease_until < $1))
+       AND system = $3 AND kind IN ('request', 'retained') AND reference IS NULL
+       AND cancel_requested_at IS NULL AND attempts_allowed - attempt > $4
+       AND NOT EXISTS (SELECT 1 FROM pauses WHERE resumed_at IS NULL AND (scope = 'everything'
+           OR (scope = 'system' AND name = jobs.system)
+           OR (scope = 'case' AND name = lower(hex(jobs.case_id)))))
+     ORDER BY available_at, id LIMIT $2",
+    "SELECT id, state, attempt FROM jobs
+     WHERE ((state IN ('scheduled', 'available') AND available_at <= $1)
+            OR (state = 'running' AND lease_until < $1))
+       AND system = $3 AND kind IN ('request', 'retained') AND reference IS NULL
+       AND cancel_requested_at IS NULL AND attempts_allowed - attempt > $4
        AND NOT EXISTS (SELECT 1 FROM pauses WHERE resumed_at IS NULL AND (scope = 'everything'
            OR (scope = 'system' AND name = jobs.system)
            OR (scope = 'case' AND name = replace(CAST(jobs.case_id AS TEXT), '-', ''))))
@@ -152,6 +182,7 @@ const PAUSED: Sql = Sql::fork(
 
 pub(super) const STATEMENTS: &[(&str, Sql)] = &[
     ("claims::CANDIDATES", CANDIDATES),
+    ("claims::COMPANY", COMPANY),
     ("claims::TAKE", TAKE),
     ("claims::TAKEN", TAKEN),
     ("claims::APPROVED", APPROVED),
@@ -251,6 +282,46 @@ impl Store {
         }
         tx.commit().await?;
         Ok(claimed)
+    }
+
+    /// Claims parts of requests in one system that could be carried out together, oldest first; at
+    /// most 1000. Of each, more than `attempts_left` attempts must be left before this one.
+    pub async fn claim_company(
+        &self,
+        claim: Claim,
+        system: &str,
+        attempts_left: u32,
+    ) -> Result<Vec<ClaimedJob>, StoreError> {
+        let mut tx = self.begin().await?;
+        let mut claimed = Vec::new();
+        let values = args![claim.now, claim.limit.min(1000), system, attempts_left];
+        for candidate in tx.read(COMPANY, values).await? {
+            claimed.extend(take(&mut tx, &claim, &candidate).await?);
+        }
+        tx.commit().await?;
+        Ok(claimed)
+    }
+
+    /// `save_progress` or `heartbeat` for several jobs that one worker carries out together, in
+    /// one transaction; the order of the answer is that of the steps.
+    pub async fn save_joint_progress(
+        &self,
+        steps: Vec<JointStep>,
+        lease_until: Timestamp,
+    ) -> Result<Vec<Option<StillMine>>, StoreError> {
+        let mut tx = self.begin().await?;
+        let mut asked = Vec::with_capacity(steps.len());
+        for step in &steps {
+            asked.push(extend(&mut tx, &step.tenure, lease_until, step.done.as_ref()).await?);
+        }
+        let versions = versions(&mut tx, Turn::Pass).await?;
+        tx.commit().await?;
+        let mine = |cancel_requested| StillMine {
+            holds_version: versions.holds,
+            pauses_version: versions.pauses,
+            cancel_requested,
+        };
+        Ok(asked.into_iter().map(|asked| asked.map(mine)).collect())
     }
 
     /// Marks an attempt as started and records its intent; reads holds and pauses in the same

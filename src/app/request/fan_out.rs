@@ -5,7 +5,7 @@ use quietus_connectors::SubjectAction;
 use serde_json::json;
 
 use super::case::PersonOpening;
-use super::find::{Found, Ground};
+use super::find::{Found, Ground, Seeking};
 use super::record::{Move, OpenRequest};
 use crate::app::fire::SCHEDULER;
 use crate::app::forecast::CountedPlan;
@@ -15,7 +15,13 @@ use crate::plan::{Person as Sought, PersonScope, scope_of};
 use crate::store::{OpenedCase, Request};
 
 /// Requests looked at in one go.
-const AT_ONCE: u32 = 100;
+const AT_ONCE: u32 = 250;
+
+/// A request whose person is sought.
+struct Ready {
+    request: OpenRequest,
+    seeking: Seeking,
+}
 
 impl Quietus {
     /// Carries every request one step on whose time has come: the end of the cooling-off, and the
@@ -24,16 +30,19 @@ impl Quietus {
     /// # Errors
     /// Where the store is not there.
     pub async fn advance_requests(&self) -> Result<(), AppError> {
+        let mut ready = Vec::new();
         for stored in self.store.requests_to_look_at(self.now(), AT_ONCE).await? {
             let id = stored.id;
-            if let Err(error) = self.advance_request(stored).await {
-                tracing::error!(request = %id, %error, "a request could not be carried on");
+            match self.advance_request(stored).await {
+                Ok(found) => ready.extend(found),
+                Err(error) => cannot_go_on(id, &error),
             }
         }
-        Ok(())
+        self.fan_out(ready).await
     }
 
-    async fn advance_request(&self, stored: Request) -> Result<(), AppError> {
+    /// Carries one request a step on; gives it back where its person has to be sought.
+    async fn advance_request(&self, stored: Request) -> Result<Option<Ready>, AppError> {
         let mut request = self.open_request(stored)?;
         match request.stored.state {
             RequestState::CoolingOff => {
@@ -41,31 +50,58 @@ impl Quietus {
                 next.look_at = Some(self.now());
                 let engine = Actor(SCHEDULER.to_owned());
                 let evidence = self.record_change(&request, "cooling-off over", &engine, None)?;
-                self.keep_request(&request, next, vec![evidence]).await
+                self.keep_request(&request, next, vec![evidence]).await?;
             }
-            RequestState::Ready => self.fan_out(&mut request).await,
-            RequestState::Closed => self.forget_answered(&request).await,
+            RequestState::Ready => {
+                if self.was_told_before_lifting(&mut request).await? {
+                    let person = self.sought(&request)?;
+                    let told_apart = request.record.told_apart;
+                    return Ok(Some(Ready { request, seeking: Seeking { person, told_apart } }));
+                }
+            }
+            RequestState::Closed => self.forget_answered(&request).await?,
             _ => {
                 let next = Move { look_at: None, ..Move::stay(&request.stored) };
-                self.keep_request(&request, next, Vec::new()).await
+                self.keep_request(&request, next, Vec::new()).await?;
             }
         }
+        Ok(None)
     }
 
-    async fn fan_out(&self, request: &mut OpenRequest) -> Result<(), AppError> {
-        if !self.was_told_before_lifting(request).await? {
+    /// Finds the people of all these requests, plans and counts for them, and opens their cases:
+    /// as of one moment, so that what is asked of a system can be asked together.
+    async fn fan_out(&self, ready: Vec<Ready>) -> Result<(), AppError> {
+        if ready.is_empty() {
             return Ok(());
         }
-        let mut sought = self.sought(request)?;
         let ground = Ground { map: &self.map, rules: &self.rules, moment: self.now() };
-        let found = self.find_person(ground, &mut sought, None, request.record.told_apart).await?;
-        request.record.not_asked = found.not_asked.keys().map(ToString::to_string).collect();
-        remember(request, &sought, &found);
-        if !found.doubts.is_empty() {
-            return self.ask_a_person(request, &found.doubts.join("; ")).await;
+        let mut people: Vec<Seeking> = ready.iter().map(|one| one.seeking.clone()).collect();
+        let found = self.find_people(ground, &mut people, None).await?;
+        let (mut requests, mut scopes) = (Vec::new(), Vec::new());
+        for ((ready, sought), found) in ready.into_iter().zip(people).zip(found) {
+            let mut request = ready.request;
+            request.record.not_asked = found.not_asked.keys().map(ToString::to_string).collect();
+            remember(&mut request, &sought.person, &found);
+            if found.doubts.is_empty() {
+                scopes.push(scope_for(&request, &sought.person, found.records.clone()));
+                requests.push(request);
+            } else if let Err(error) =
+                self.ask_a_person(&mut request, &found.doubts.join("; ")).await
+            {
+                cannot_go_on(request.stored.id, &error);
+            }
         }
-        let scope = scope_for(request, &sought, found.records.clone());
-        let counted = self.counted_plan_for(ground.moment, &scope).await?;
+        let counted = self.counted_plans_for(ground.moment, &scopes).await?;
+        for (mut request, counted) in requests.into_iter().zip(counted) {
+            if let Err(error) = self.begin(&mut request, counted).await {
+                cannot_go_on(request.stored.id, &error);
+            }
+        }
+        Ok(())
+    }
+
+    /// Opens the case of a request for which was planned.
+    async fn begin(&self, request: &mut OpenRequest, counted: CountedPlan) -> Result<(), AppError> {
         request.record.not_covered =
             counted.plan.left_out.iter().map(|one| one.system.to_string()).collect();
         if counted.plan.systems.is_empty() {
@@ -147,6 +183,11 @@ impl Quietus {
         }
         Ok(sought)
     }
+}
+
+/// One that cannot go on does not keep the others.
+fn cannot_go_on(request: uuid::Uuid, error: &AppError) {
+    tracing::error!(%request, %error, "a request could not be carried on");
 }
 
 /// What systems are asked to do for a right. An objection restricts until it is decided.

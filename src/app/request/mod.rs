@@ -18,6 +18,7 @@ mod record;
 pub(crate) use answer::{Asked, stated_request};
 pub use decide::Refused;
 pub use delivery::OpenLetter;
+pub(crate) use find::{Ground, Seeking};
 pub use intake::{TakeIn, Taken};
 pub use letters::{OutcomeFacts, ToldRecipient};
 pub use record::{

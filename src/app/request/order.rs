@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use quietus_connectors::{Fault, SubjectRequest};
 
 use super::fan_out::{action_of, remember, scope_for};
-use super::find::{Found, Ground};
+use super::find::{Found, Ground, Seeking};
 use super::record::{Move, OpenRequest};
 use crate::app::circumstances::Circumstances;
 use crate::app::opening::Pinned;
@@ -22,12 +22,31 @@ const MOST_TRIES: usize = 8;
 /// A compiled part of a request.
 pub(crate) struct PersonPart {
     pub(crate) plan: SystemPlan,
-    pub(crate) circumstances: Circumstances,
     /// For a third party: whom it is asked about.
     pub(crate) persons: Option<SubjectRequest>,
 }
 
+/// The request behind a case, and its person.
+pub(crate) struct Wanted {
+    pub(crate) request: OpenRequest,
+    pub(crate) seeking: Seeking,
+}
+
 impl Quietus {
+    /// Who is meant in a case.
+    ///
+    /// # Errors
+    /// Where the person is forgotten.
+    pub(crate) async fn wanted_in(&self, case: &Case) -> Result<Wanted, AppError> {
+        let stored = self.store.request_of_case(case.id).await?.ok_or_else(|| {
+            AppError::Unreadable { what: "a case", why: "its request is missing".to_owned() }
+        })?;
+        let request = self.open_request(stored)?;
+        let person = self.sought(&request)?;
+        let told_apart = request.record.told_apart;
+        Ok(Wanted { request, seeking: Seeking { person, told_apart } })
+    }
+
     /// Compiles one system's part of a request as of a moment.
     ///
     /// # Errors
@@ -38,18 +57,38 @@ impl Quietus {
         pinned: &Pinned<'_>,
         system: &SystemName,
         moment: Timestamp,
-    ) -> Result<PersonPart, AppError> {
-        let stored = self.store.request_of_case(case.id).await?.ok_or_else(|| {
-            AppError::Unreadable { what: "a case", why: "its request is missing".to_owned() }
-        })?;
-        let request = self.open_request(stored)?;
-        let mut sought = self.sought(&request)?;
+    ) -> Result<(PersonPart, Circumstances), AppError> {
+        let mut wanted = self.wanted_in(case).await?;
         let ground = Ground { map: pinned.map(), rules: pinned.rules(), moment };
         let third_party = ground.map.systems.get(system).and_then(|one| one.third_party.as_ref());
+        let found = if third_party.is_none() {
+            let people = std::slice::from_mut(&mut wanted.seeking);
+            self.find_people(ground, people, Some(system)).await?.pop()
+        } else {
+            None
+        };
+        let acting = Acting::Everything;
+        let circumstances = self.circumstances(ground.basis(&acting, &self.zone)).await?;
+        let part = self.compile_found(ground, system, (wanted, found), &circumstances).await?;
+        Ok((part, circumstances))
+    }
+
+    /// Compiles one system's part of a request with what the system, if it is a database, knows of
+    /// the person now.
+    ///
+    /// # Errors
+    /// Where the system did not answer, or somebody has to say who is meant.
+    pub(crate) async fn compile_found(
+        &self,
+        ground: Ground<'_>,
+        system: &SystemName,
+        (wanted, found): (Wanted, Option<Found>),
+        circumstances: &Circumstances,
+    ) -> Result<PersonPart, AppError> {
+        let Wanted { request, seeking: Seeking { person: sought, .. } } = wanted;
         let mut records = remembered_keys(&request);
-        if third_party.is_none() {
-            let apart = request.record.told_apart;
-            let found = self.find_in(ground, &mut sought, system, apart).await?;
+        if let Some(found) = found {
+            certain(&found, system)?;
             for (place, keys) in &found.records {
                 records.entry(place.clone()).or_default().extend(keys.iter().cloned());
             }
@@ -57,34 +96,15 @@ impl Quietus {
         }
         let acting = Acting::Everything;
         let basis = ground.basis(&acting, &self.zone);
-        let circumstances = self.circumstances(basis).await?;
         let scope = scope_for(&request, &sought, records);
         let input = PlanInput { persons: Some(&scope), ..circumstances.input(basis) };
         let plan = compile(&input, system).map_err(|error| AppError::Input(error.to_string()))?;
+        let third_party = ground.map.systems.get(system).and_then(|one| one.third_party.as_ref());
         let persons = match third_party {
             None => None,
             Some(party) => Some(self.subject_request(&request, &sought, &party.identities)?),
         };
-        Ok(PersonPart { plan, circumstances, persons })
-    }
-
-    /// What one database knows of the person now.
-    async fn find_in(
-        &self,
-        ground: Ground<'_>,
-        sought: &mut Sought,
-        system: &SystemName,
-        told_apart: bool,
-    ) -> Result<Found, AppError> {
-        let found = self.find_person(ground, sought, Some(system), told_apart).await?;
-        if let Some(fault) = found.not_asked.get(system) {
-            return Err(AppError::System { system: system.to_string(), fault: fault.clone() });
-        }
-        if found.doubts.is_empty() {
-            return Ok(found);
-        }
-        let doubts = found.doubts.join("; ");
-        Err(AppError::Input(format!("somebody has to say who is meant: {doubts}")))
+        Ok(PersonPart { plan, persons })
     }
 
     /// What a third party is asked.
@@ -134,6 +154,18 @@ impl Quietus {
         let fault = Fault::Transient { message, retry_after_ms: None };
         Err(AppError::System { system: "the store".to_owned(), fault })
     }
+}
+
+/// The system answered, and nobody else can be meant.
+fn certain(found: &Found, system: &SystemName) -> Result<(), AppError> {
+    if let Some(fault) = found.not_asked.get(system) {
+        return Err(AppError::System { system: system.to_string(), fault: fault.clone() });
+    }
+    if found.doubts.is_empty() {
+        return Ok(());
+    }
+    let doubts = found.doubts.join("; ");
+    Err(AppError::Input(format!("somebody has to say who is meant: {doubts}")))
 }
 
 /// Keys of the person's records that were found before.
