@@ -24,7 +24,7 @@ use crate::sql::restrict::Way;
 use crate::sql::scene::Scene;
 use crate::sql::standing::{reading, standing_to_read};
 use crate::sql::throttle::Throttle;
-use crate::sql::together::Told;
+use crate::sql::joint::Told;
 use crate::sql::windows::{Flow, Run, entry_of};
 use crate::sql::{drift, gathered_keys, lists, refusals};
 

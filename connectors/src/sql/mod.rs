@@ -22,6 +22,7 @@ mod forms;
 mod fragment;
 mod gathered_keys;
 mod inspect;
+mod joint;
 mod lists;
 mod mariadb_moments;
 mod memberships;
@@ -42,7 +43,6 @@ mod steering;
 mod strategy;
 mod text_equality;
 mod throttle;
-mod together;
 mod treat;
 mod values;
 mod verify;
@@ -167,7 +167,7 @@ impl Connector for SqlConnector {
         orders: &[Order],
         progress: &dyn JointProgress,
     ) -> Result<Together, Fault> {
-        together::execute(self, orders, progress).await
+        joint::execute(self, orders, progress).await
     }
 
     async fn verify_together(&self, orders: &[Order]) -> Result<Vec<Verification>, Fault> {

@@ -22,7 +22,7 @@ use crate::sql::refusals::window_key;
 use crate::sql::scene::Scene;
 use crate::sql::standing::{Standing, standing};
 use crate::sql::throttle::Throttle;
-use crate::sql::together::{Joint, Told};
+use crate::sql::joint::{Joint, Told};
 
 /// How a phase ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
