@@ -1,6 +1,7 @@
 //! The contract that every kind of system fulfils.
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 
 use crate::order::{Order, RecordKey};
 use crate::receipt::{Counts, Fault, Health, Outcome, Receipt, Verification};
@@ -58,6 +59,12 @@ pub trait Connector: Send + Sync {
     /// Asks after an order that the system carries out later; no effect.
     async fn follow(&self, _order: &Order, _reference: &str) -> Result<Receipt, Fault> {
         Err(Fault::Rejected { message: "this kind of system carries out nothing later".to_owned() })
+    }
+
+    /// When the system itself expects to have carried out what a reference is about; `None` where
+    /// it did not say so.
+    fn expected_at(&self, _reference: &str) -> Option<Timestamp> {
+        None
     }
 
     /// Looks again by another query than `execute`'s, over another connection; no effect.

@@ -9,6 +9,7 @@ use secrecy::SecretString;
 
 use crate::connector::Connector;
 use crate::receipt::Fault;
+use crate::tokens::TokenKeeper;
 
 /// What a connector needs to reach its system. Secrets do not print.
 #[derive(Debug, Clone)]
@@ -41,6 +42,8 @@ pub struct ProcessorSettings {
     pub trust: Option<String>,
     /// Where the time comes from: certificates are valid at a moment.
     pub now: Now,
+    /// Where tokens that the vendor replaces are kept; without it they are lost with the connector.
+    pub tokens: Option<Arc<dyn TokenKeeper>>,
 }
 
 /// Where a connector asks for the time.

@@ -17,6 +17,7 @@ pub mod schema;
 pub mod sql;
 pub mod subject;
 pub mod together;
+pub mod tokens;
 pub mod value;
 
 pub use connector::{Connector, Direction, Progress, ProgressReport};
@@ -24,6 +25,7 @@ pub use kinds::{Now, ProcessorSettings, Settings, kinds, open, open_processor, p
 pub use order::{
     FieldTreatment, Instruction, KeyList, Link, LinkKind, MappedField, Order, Pace,
     PartitionPolicy, Probe, RecordKey, Restriction, Strategy, Treatment, TreatmentKind,
+    association_named,
 };
 pub use predicate::{Comparison, Cutoff, FieldRef, Predicate};
 pub use processor::testkit;
@@ -37,4 +39,5 @@ pub use subject::{
     SubjectResult, Testimony,
 };
 pub use together::{JointProgress, Together, alike};
+pub use tokens::{TokenKeeper, Tokens};
 pub use value::{FieldType, Record, Stored, Value};

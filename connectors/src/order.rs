@@ -12,7 +12,9 @@ use crate::value::{FieldType, Record, Stored, Value};
 /// Carrying out the same order twice is harmless: the second time finds nothing to do.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Order {
-    /// Idempotency key; the same for every attempt at the same job. ASCII, at most 64 bytes.
+    /// Idempotency key; the same for every attempt at the same job. ASCII, at most 64 bytes. Rounds
+    /// of one undertaking, each begun because the one before left something, end in `-1`, `-2` and
+    /// so on.
     pub key: String,
     /// Number of the attempt, from 1. A later attempt fences an earlier one: a chunk of attempt
     /// `n` must not commit once attempt `n + 1` has begun.
@@ -65,7 +67,8 @@ pub struct Instruction {
     /// Extra counts wanted from `preview`; ignored by `execute`.
     pub probes: Vec<Probe>,
     /// The collection is listed so that others can refer to it or so that drift is seen, and
-    /// nothing is done to it: it is kept, with a reason that the product knows.
+    /// nothing is done to it: it is kept, with a reason that the product knows. Only associations
+    /// with parents that go are emptied.
     pub keep: bool,
 }
 
@@ -107,17 +110,26 @@ pub struct MappedField {
     pub stored: Stored,
     /// IANA zone in which a moment without a zone is read.
     pub zone: String,
+    /// Texts on lists are found in this field whatever their capitals, also where the field's own
+    /// equality tells them apart.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub ignores_case: bool,
 }
 
 /// How a link behaves when its parent goes.
+///
+/// Only a link to fields that identify one parent can be emptied; another one is no association
+/// that the record itself holds, and neither is one of nothing but key fields.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LinkKind {
     /// The record goes with its parent.
     Deep,
-    /// Only the association goes.
+    /// Only the association goes: the fields here are emptied together with the parent's deletion,
+    /// also where the instruction keeps the collection. A held record keeps its parent.
     Shallow,
-    /// The record goes with its last parent.
+    /// The record goes with its last parent. While another parent stays, by any of the record's
+    /// shared links, only the association goes; a record that stays keeps its last parents.
     Shared,
 }
 
@@ -136,6 +148,25 @@ pub struct Link {
     /// The collection's own clock or conditions read the parent through this link, so the parent
     /// must not go before the record does, whatever the foreign key says.
     pub needed: bool,
+    /// What takes the place of the fields here when only the association goes; a field that is not
+    /// listed becomes null. Not for `Deep`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub clear: Vec<FieldTreatment>,
+}
+
+/// What the names of associations begin with. No category has a blank in its name.
+const ASSOCIATION: &str = "association ";
+
+impl Link {
+    /// The name under which associations by this link are counted next to categories.
+    pub fn association(&self) -> String {
+        format!("{ASSOCIATION}{}", self.name)
+    }
+}
+
+/// The link whose associations are counted under a name; `None` for a category.
+pub fn association_named(name: &str) -> Option<&str> {
+    name.strip_prefix(ASSOCIATION)
 }
 
 /// What happens to the fields of one category.
@@ -162,7 +193,7 @@ pub enum TreatmentKind {
 }
 
 /// What becomes of one field.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FieldTreatment {
     /// Name of the field.
     pub field: String,
@@ -172,7 +203,7 @@ pub struct FieldTreatment {
 
 /// What becomes of a field. Every strategy is idempotent: applied to its own result it changes
 /// nothing, which is how a connector knows what is already done.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Strategy {
     /// Null.

@@ -96,6 +96,14 @@ pub enum Predicate {
         /// Index into `Order::lists`.
         list: usize,
     },
+    /// The link leads to a parent for which this holds. Where it leads to several, one is enough;
+    /// fields are read from the same parent.
+    Linked {
+        /// Name of a link of the instruction's collection.
+        link: String,
+        /// About the parent.
+        holds: Box<Predicate>,
+    },
 }
 
 impl Predicate {

@@ -85,7 +85,8 @@ pub struct CollectionOutcome {
     pub collection: String,
     /// Records deleted as a whole, in partitions too.
     pub deleted: u64,
-    /// Records of which fields were cleared or anonymised, by category.
+    /// Records of which fields were cleared or anonymised, by category; also those that lost the
+    /// association with a parent that went, by [`Link::association`](crate::Link::association).
     pub treated: BTreeMap<String, u64>,
     /// Records restricted.
     pub restricted: u64,
@@ -120,7 +121,8 @@ pub struct ProbeCount {
     pub total: u64,
     /// Records that would be deleted.
     pub delete: u64,
-    /// Records of which fields would be cleared or anonymised and are not yet, by category.
+    /// Records of which fields would be cleared or anonymised and are not yet, by category, and
+    /// those that would lose an association.
     pub treat: BTreeMap<String, u64>,
     /// Records that would be restricted and are not yet.
     pub restrict: u64,
@@ -232,7 +234,7 @@ pub struct Verification {
 pub struct LookedAt {
     /// The collection.
     pub collection: String,
-    /// The category, `restriction`, or `None` for records as a whole.
+    /// The category, `restriction`, an association, or `None` for records as a whole.
     pub category: Option<String>,
 }
 
@@ -241,7 +243,8 @@ pub struct LookedAt {
 pub struct Survivor {
     /// The collection.
     pub collection: String,
-    /// The category, or `None` where the record should be gone as a whole.
+    /// The category, `restriction` or an association, or `None` where the record should be gone as
+    /// a whole.
     pub category: Option<String>,
     /// How many.
     pub records: u64,
@@ -256,6 +259,9 @@ pub struct Health {
     pub drift: Vec<Drift>,
     /// Privileges that are missing, each with what to grant.
     pub missing_privileges: Vec<String>,
+    /// Fields by which persons are looked for and that no index serves, each with what to create.
+    #[serde(default)]
+    pub read_throughout: Vec<String>,
 }
 
 /// Why no receipt came.

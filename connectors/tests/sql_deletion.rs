@@ -28,6 +28,7 @@ fn link(name: &str, to: &str, own: &str, other: &str) -> Link {
         fields: vec![(own.to_owned(), other.to_owned())],
         kind: LinkKind::Deep,
         needed: false,
+        clear: Vec::new(),
     }
 }
 

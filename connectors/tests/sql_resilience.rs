@@ -231,6 +231,7 @@ async fn what_a_clock_reads_stays_as_long_as_its_reader(mut system: System) {
         fields: vec![("number_id".to_owned(), "id".to_owned())],
         kind: quietus_connectors::LinkKind::Shallow,
         needed: false,
+        clear: Vec::new(),
     });
     notes.delete_when = Predicate::all([
         Predicate::LatestAtOrBefore(vec![(

@@ -83,6 +83,7 @@ fn needed(child: &mut Instruction, name: &str, to: &str, field: &str) {
         fields: vec![(field.to_owned(), "id".to_owned())],
         kind: LinkKind::Shallow,
         needed: true,
+        clear: Vec::new(),
     });
 }
 

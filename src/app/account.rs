@@ -8,7 +8,10 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
-use quietus_connectors::{Counts, Instruction, LookedAt, Predicate, ProbeCount, Verification};
+use quietus_connectors::{
+    Counts, Instruction, Link, LinkKind, LookedAt, Predicate, ProbeCount, Verification,
+    association_named,
+};
 use serde::{Deserialize, Serialize};
 
 use super::done::{Done, RESTRICTION};
@@ -63,7 +66,11 @@ impl Ordered {
         let as_planned = |step: &&Step| planned.is_some_and(|plan| plan.steps.contains(step));
         Self {
             steps: compiled.steps.iter().filter(|step| !as_planned(step)).cloned().collect(),
-            asked: compiled.instructions.iter().flat_map(asked_of).collect(),
+            asked: compiled
+                .instructions
+                .iter()
+                .flat_map(|one| asked_of(one).into_iter().chain(associations_of(one, compiled)))
+                .collect(),
             held: held_by(compiled, holds),
         }
     }
@@ -94,6 +101,13 @@ impl Ordered {
     /// (`None`), or for a restriction.
     pub(crate) fn asked(&self, collection: &CollectionName, category: Option<&str>) -> bool {
         self.asked.contains(&part(collection, category))
+    }
+
+    /// The names of a collection's associations with parents that the order deletes.
+    pub(crate) fn associations(&self, collection: &CollectionName) -> Vec<&str> {
+        let here = self.asked.iter().filter(|one| one.collection == collection.as_str());
+        let named = here.filter_map(|one| one.category.as_deref());
+        named.filter(|name| association_named(name).is_some()).collect()
     }
 
     /// The matters that cover a place, and when somebody looks at them again.
@@ -142,6 +156,21 @@ fn asked_of(instruction: &Instruction) -> Vec<LookedAt> {
         add(Some(RESTRICTION));
     }
     asked
+}
+
+/// Associations with parents that the order deletes.
+fn associations_of(instruction: &Instruction, compiled: &SystemPlan) -> Vec<LookedAt> {
+    let deletes = |to: &String| {
+        let mut parents = compiled.instructions.iter().filter(|one| one.collection == *to);
+        parents.any(|one| one.delete_when != Predicate::Never)
+    };
+    let links = instruction.links.iter().filter(|link| link.kind != LinkKind::Deep);
+    let loose = links.filter(|link| !link.needed && deletes(&link.to));
+    let part = |link: &Link| LookedAt {
+        collection: instruction.collection.clone(),
+        category: Some(link.association()),
+    };
+    loose.map(part).collect()
 }
 
 fn held_by(plan: &SystemPlan, holds: &[LegalHold]) -> Vec<HeldBy> {

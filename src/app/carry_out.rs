@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use super::account::VerificationOnRecord;
 use super::crash::CrashPoint;
+use super::overdue::{Expected, OVERDUE};
 use super::prepare::{Prepared, Ready};
 use super::progress::{Done, Stopped, Watch, WatchState};
 use super::recount::{Answer, question};
@@ -18,7 +19,7 @@ use super::settle::{FIRST_PAUSE, counts_at_planning};
 use super::{AppError, Quietus};
 use crate::plan::CapExceeded;
 use crate::schedule::Timetable;
-use crate::store::{BlockedReason, Case, Claim, ClaimedJob, Settlement, Tenure};
+use crate::store::{BlockedReason, Case, Claim, ClaimedJob, JobFault, JobKind, Settlement, Tenure};
 
 /// What a job carries. Tagged, so that a later version can tell what an earlier one wrote.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -71,6 +72,9 @@ pub(crate) struct Attempt<'a> {
     pub(crate) case: Case,
     pub(crate) tenure: Tenure,
     pub(crate) done: Done,
+    pub(crate) expected: Expected,
+    /// Since when this worker has it.
+    pub(crate) claimed_at: jiff::Timestamp,
 }
 
 impl Quietus {
@@ -85,9 +89,10 @@ impl Quietus {
         worker: &str,
         stop: &CancellationToken,
     ) -> Result<Option<Uuid>, AppError> {
+        let claimed_at = self.now();
         let claim = Claim {
             worker: worker.to_owned(),
-            now: self.now(),
+            now: claimed_at,
             lease_until: self.lease_until(),
             limit: 1,
         };
@@ -99,21 +104,21 @@ impl Quietus {
         self.crash.reach(CrashPoint::Claimed);
         if !company.is_empty() {
             let claimed: Vec<ClaimedJob> = std::iter::once(claimed).chain(company).collect();
-            self.carry_out_together(&claimed, worker, stop).await?;
+            self.carry_out_together(&claimed, (worker, claimed_at), stop).await?;
             return Ok(Some(id));
         }
-        let attempt = self.attempt_of(&claimed, worker).await?;
+        let attempt = self.attempt_of(&claimed, (worker, claimed_at)).await?;
         let ending = self.attempt(&attempt, stop).await?;
         self.settle_attempt(&attempt, ending).await?;
         self.crash.reach(CrashPoint::Settled);
         Ok(Some(id))
     }
 
-    /// The attempt that has just been claimed.
+    /// The attempt that a worker has just claimed.
     pub(super) async fn attempt_of<'a>(
         &self,
         claimed: &'a ClaimedJob,
-        worker: &str,
+        (worker, claimed_at): (&str, jiff::Timestamp),
     ) -> Result<Attempt<'a>, AppError> {
         let job = claimed.job.id;
         let tenure = Tenure { job, worker: worker.to_owned(), attempt: claimed.job.attempt };
@@ -126,7 +131,8 @@ impl Quietus {
             })?,
             None => Done::default(),
         };
-        Ok(Attempt { claimed, case, tenure, done })
+        let expected = self.expected(&claimed.job).await?;
+        Ok(Attempt { claimed, case, tenure, done, expected, claimed_at })
     }
 
     /// Until when a lease taken now runs.
@@ -194,7 +200,9 @@ impl Quietus {
                 let done = Done { current, ..watch.done() };
                 self.look_again(attempt, &prepared.order, prepared.connector.as_ref(), done).await
             }
-            Ok(Answer::Receipt(receipt)) => self.not_done_yet(attempt, watch, receipt),
+            Ok(Answer::Receipt(receipt)) => {
+                self.not_done_yet(attempt, prepared.connector.as_ref(), watch, receipt)
+            }
             Ok(Answer::TooMuch(beyond)) => too_much(watch, &beyond),
             Err(fault) => self.ending_of_fault(attempt, &prepared.order.key, &fault, watch.done()),
         }
@@ -246,6 +254,15 @@ impl Quietus {
             }
         };
         done.nothing_survived(&verification.left, || counts_at_planning(attempt));
+        if attempt.claimed.job.kind == JobKind::Upkeep && done.total().changed() == 0 {
+            return Ending {
+                settlement: Settlement::Postponed { available_at: self.next_upkeep() },
+                done: attempt.done.clone(),
+                order_key: order.key.clone(),
+                verification: Some(verification),
+                words: "nothing has appeared that is to be restricted".to_owned(),
+            };
+        }
         let on_record = VerificationOnRecord { at, found: verification.clone(), counted };
         let settlement = Settlement::Completed {
             done: serde_json::to_value(&done).unwrap_or_default(),
@@ -261,7 +278,13 @@ impl Quietus {
     }
 
     /// A receipt that is not `Done`.
-    fn not_done_yet(&self, attempt: &Attempt<'_>, watch: &Watch<'_>, receipt: Receipt) -> Ending {
+    fn not_done_yet(
+        &self,
+        attempt: &Attempt<'_>,
+        connector: &dyn Connector,
+        watch: &Watch<'_>,
+        receipt: Receipt,
+    ) -> Ending {
         let mut done = watch.done();
         let (settlement, words) = match receipt {
             Receipt::Stopped(outcome) => {
@@ -276,9 +299,13 @@ impl Quietus {
                 (settlement, words)
             }
             Receipt::Pending { reference, ask_at } => {
-                (Settlement::Waiting { ask_at, reference }, "the system will report".to_owned())
+                self.waiting(attempt, connector, reference, ask_at)
             }
-            Receipt::Deferred { until, why } => (Settlement::Released { available_at: until }, why),
+            Receipt::Deferred { until, why } => {
+                let fault = JobFault { kind: "deferred".to_owned(), message: why.clone() };
+                let fault = attempt.expected.over(fault, self.now());
+                (Settlement::Retry { available_at: until, fault, free: true }, why)
+            }
             Receipt::Done(outcome) => {
                 // Only reached if a caller forgets to verify: nothing unverified completes.
                 done.current = outcome;
@@ -286,6 +313,25 @@ impl Quietus {
             }
         };
         Ending { settlement, done, order_key: String::new(), verification: None, words }
+    }
+
+    /// The system will report, or should have reported by now.
+    fn waiting(
+        &self,
+        attempt: &Attempt<'_>,
+        connector: &dyn Connector,
+        reference: String,
+        ask_at: jiff::Timestamp,
+    ) -> (Settlement, String) {
+        let now = self.now();
+        let said = attempt.expected.said(connector.expected_at(&reference), now);
+        let words = said.as_ref().map_or("the system will report", |one| one.message.as_str());
+        let words = words.to_owned();
+        if let Some(fault) = said.as_ref().filter(|one| one.kind == OVERDUE) {
+            let (job, system) = (attempt.claimed.job.id, &attempt.claimed.job.system);
+            tracing::warn!(%job, %system, words = %fault.message, "a part of a request is overdue");
+        }
+        (Settlement::Waiting { ask_at, reference, overdue: said }, words)
     }
 
     pub(super) fn settlement_of_stop(

@@ -2,11 +2,12 @@
 //! sign, write the certificate with its leaf while the case closes, publish and bundle.
 
 use jiff::Timestamp;
-use quietus_connectors::{CollectionOutcome, SubjectAction};
+use quietus_connectors::{CollectionOutcome, Testimony};
 use serde_json::json;
 use uuid::Uuid;
 
 use super::account::{Ordered, VerificationOnRecord};
+use super::coverage::{not_covered, swept};
 use super::crash::CrashPoint;
 use super::open_case::PlanOnRecord;
 use super::opening::Pinned;
@@ -15,17 +16,19 @@ use super::recording::About;
 use super::request::{Asked, stated_request};
 use super::statement::{SystemAccount, counts_of, statements};
 use super::{AppError, Quietus};
-use crate::domain::{CaseOutcome, Digest, LegalHold, SystemName};
+use crate::domain::{CaseOutcome, Digest, JobState, LegalHold, SystemName};
 use crate::evidence::EvidenceKind;
 use crate::evidence::certificate::{
-    self, CertificateClass, Issuer, IssuerRole, NotCovered, Predicate, STANDING_LIMITS, Scope,
+    self, CertificateClass, Issuer, IssuerRole, Predicate, STANDING_LIMITS, Scope,
     SignedCertificate, SubjectFile, Supersedes, Tool, Trigger,
 };
 use crate::evidence::dsse::WireEnvelope;
 use crate::evidence::statement::{Count, EvidenceReference, SystemStatement};
 use crate::evidence::summary::{self, Overall};
-use crate::plan::{Plan, StepStatus, SystemPlan};
-use crate::store::{Case, Detail, Job, JobKind, NewCertificate, OutboxEntry, Topic, TopicKind};
+use crate::store::{
+    Attempt, AttemptResult, Case, Detail, Job, JobKind, NewCertificate, OutboxEntry, Topic,
+    TopicKind,
+};
 
 /// What a certificate says where moments on record cannot be so.
 const CLOCK_FAULT: &str = "The clock of the machine was set back while this was carried out: \
@@ -45,6 +48,9 @@ impl Quietus {
         let mut certified = Vec::new();
         for case in self.store.cases_to_certify(CASES).await? {
             let jobs = self.store.jobs_of_case(case.id).await?;
+            if self.goes_on(&case, &jobs).await? {
+                continue;
+            }
             self.store.begin_verifying(case.id).await?;
             self.crash.reach(CrashPoint::BeforeCertificate);
             self.forget_what_is_over(&case, &jobs).await?;
@@ -67,13 +73,24 @@ impl Quietus {
         Ok(certified)
     }
 
+    /// Whether a case has to go on before it is certified, because more is known of its person now.
+    async fn goes_on(&self, case: &Case, jobs: &[Job]) -> Result<bool, AppError> {
+        match Box::pin(self.catch_up(case, jobs)).await {
+            Err(error @ AppError::Store(_)) => Err(error),
+            Err(error) => {
+                tracing::error!(%error, case = %case.id, "nobody knows yet whether all of a person was found");
+                Ok(true)
+            }
+            decided => decided,
+        }
+    }
+
     async fn certify(&self, case: &Case, jobs: &[Job]) -> Result<Option<Uuid>, AppError> {
         let on_record = PlanOnRecord::of(case)?;
         let pinned = self.pinned(case).await?;
         let holds = self.holds().await?;
         let mut asked = self.asked_in(case).await?;
-        let action = asked.as_ref().map(|one| one.action);
-        let said = self.state(case, jobs, (&on_record, action), &pinned, &holds).await?;
+        let said = self.state(case, jobs, (&on_record, asked.as_ref()), &pinned, &holds).await?;
         let id = self.ids.new_id();
         let predicate =
             self.predicate(id, case, (&on_record, asked.as_ref()), said, &pinned).await?;
@@ -148,7 +165,7 @@ impl Quietus {
         &self,
         case: &Case,
         jobs: &[Job],
-        (on_record, asked): (&PlanOnRecord, Option<SubjectAction>),
+        (on_record, asked): (&PlanOnRecord, Option<&Asked>),
         pinned: &Pinned<'_>,
         holds: &[LegalHold],
     ) -> Result<Said, AppError> {
@@ -156,10 +173,8 @@ impl Quietus {
         let mut accounts = Vec::new();
         for plan in swept(on_record) {
             let Some(system) = pinned.map().systems.get(&plan.system) else { continue };
-            // A dated job that waits has nothing to say yet.
-            let waits = |job: &&Job| job.kind == JobKind::Retained && !job.state.is_final();
             let own = jobs.iter().filter(|job| job.system == plan.system.as_str());
-            let own: Vec<&Job> = own.filter(|job| !waits(job)).collect();
+            let own: Vec<&Job> = own.filter(|job| has_its_say(job)).collect();
             let job = own.iter().copied().max_by_key(|job| (job.created_at, job.id));
             let attempts = match job {
                 Some(job) => self.store.attempts_of(job.id).await?,
@@ -174,13 +189,16 @@ impl Quietus {
                 plan,
                 due: done.counted.clone().or_else(|| counts_of(on_record, system)),
                 outcome: outcome_over(&own),
-                asked,
+                asked: asked.map(|one| one.action),
+                kept_by_law: asked.map_or_else(Vec::new, |one| one.kept_in(&plan.system)),
+                said: said_over(&own),
+                lost: attempts.iter().any(is_lost),
                 done,
                 ordered: ordered.unwrap_or_else(|| Ordered::as_planned(plan, holds)),
                 verification: job.and_then(verification_of),
                 started_at: attempts.iter().filter_map(|attempt| attempt.started_at).min(),
                 evidence: self.references(&about_job).await?,
-                capabilities: self.capabilities(system),
+                capabilities: self.capabilities(pinned.map(), system),
                 job,
                 called_off: case.cancelled.as_ref().map(|decision| decision.reason.as_str()),
                 zone: pinned.zone(),
@@ -193,8 +211,13 @@ impl Quietus {
         })
     }
 
-    fn capabilities(&self, system: &crate::datamap::System) -> quietus_connectors::Capabilities {
-        self.connect(system).map_or_else(
+    fn capabilities(
+        &self,
+        planned: &crate::datamap::DataMap,
+        system: &crate::datamap::System,
+    ) -> quietus_connectors::Capabilities {
+        let again = |_| self.connect_as_planned(planned, system.name.as_str());
+        self.connect(system).or_else(again).map_or_else(
             |_| quietus_connectors::Capabilities {
                 kind: system.kind.clone(),
                 erasure_grade: "none".to_owned(),
@@ -239,13 +262,13 @@ impl Quietus {
             rule_set_sha256: case.rules_digest,
             systems_in_scope: u32::try_from(in_scope).unwrap_or(u32::MAX),
             systems_stated: summary::systems_stated(&statements),
-            not_covered: not_covered(&on_record.plan, &idle),
+            not_covered: not_covered(&on_record.plan, &idle, &statements),
         };
         let mut limits: Vec<String> =
             STANDING_LIMITS.iter().map(|&limit| limit.to_owned()).collect();
         for plan in &on_record.plan.systems {
             let Some(system) = pinned.map().systems.get(&plan.system) else { continue };
-            let residues = self.capabilities(system).residues;
+            let residues = self.capabilities(pinned.map(), system).residues;
             if !residues.is_empty() {
                 limits.push(format!(
                     "System `{}` may still hold what was deleted in: {}.",
@@ -307,6 +330,15 @@ impl Quietus {
     }
 }
 
+/// A dated job that waits has nothing to say yet, nor has the upkeep of a restriction that ended.
+fn has_its_say(job: &Job) -> bool {
+    match job.kind {
+        JobKind::Sweep | JobKind::Request => true,
+        JobKind::Retained => job.state.is_final(),
+        JobKind::Upkeep => matches!(job.state, JobState::Completed | JobState::Failed),
+    }
+}
+
 /// What all jobs of a system have done together: a dated job goes on where an earlier one ended.
 fn outcome_over(jobs: &[&Job]) -> Vec<CollectionOutcome> {
     let mut all: Vec<CollectionOutcome> = Vec::new();
@@ -331,6 +363,20 @@ fn outcome_over(jobs: &[&Job]) -> Vec<CollectionOutcome> {
     all
 }
 
+/// Nobody knows what an attempt has done: its process died, or its answer never came.
+fn is_lost(attempt: &Attempt) -> bool {
+    let unknown = attempt.fault.as_ref().is_some_and(|fault| fault.kind == "unknown");
+    unknown || attempt.result == Some(AttemptResult::Lost)
+}
+
+/// What a third party said in all jobs together: where the person was found to be known by more, it
+/// was asked again.
+fn said_over(jobs: &[&Job]) -> Vec<Testimony> {
+    let mut jobs = jobs.to_vec();
+    jobs.sort_by_key(|job| (job.created_at, job.id));
+    jobs.into_iter().flat_map(|job| done_of(Some(job)).current.testimonies).collect()
+}
+
 fn done_of(job: Option<&Job>) -> Done {
     job.and_then(|job| job.done.clone())
         .and_then(|done| serde_json::from_value(done).ok())
@@ -347,15 +393,6 @@ struct Said {
     statements: Vec<SystemStatement>,
     /// Systems in which no rule had its turn.
     idle: Vec<SystemName>,
-}
-
-/// Systems in which something is disposed of; the others have no job and need no statement.
-fn swept(on_record: &PlanOnRecord) -> impl Iterator<Item = &SystemPlan> {
-    on_record.plan.systems.iter().filter(|system| is_swept(system))
-}
-
-fn is_swept(system: &SystemPlan) -> bool {
-    system.persons.is_some() || system.instructions.iter().any(|one| !one.keep)
 }
 
 /// The earliest second look behind what is said to be done.
@@ -385,59 +422,6 @@ fn in_order(
     }
     set_back |= issued_at > now;
     (issued_at, set_back.then_some(CLOCK_FAULT))
-}
-
-fn not_covered(plan: &Plan, idle: &[SystemName]) -> Vec<NotCovered> {
-    let mut left_out: Vec<NotCovered> = plan
-        .left_out
-        .iter()
-        .map(|one| NotCovered {
-            system: Some(one.system.clone()),
-            collection: None,
-            category: None,
-            reason: one.why.clone(),
-        })
-        .collect();
-    for system in &plan.systems {
-        let whole = if !is_swept(system) {
-            Some("nothing in it is disposed of")
-        } else if idle.contains(&system.system) {
-            Some("no rule had its turn in it")
-        } else {
-            None
-        };
-        left_out.extend(whole.map(|reason| NotCovered {
-            system: Some(system.system.clone()),
-            collection: None,
-            category: None,
-            reason: reason.to_owned(),
-        }));
-        for exempt in &system.exempt {
-            left_out.push(NotCovered {
-                system: Some(system.system.clone()),
-                collection: None,
-                category: None,
-                reason: format!("`{}` is exempt: {}", exempt.what, exempt.reason),
-            });
-        }
-        for step in &system.steps {
-            let reason = match &step.status {
-                StepStatus::WaitingForSchedule => "its schedule has runs of its own",
-                StepStatus::NoRule => "no rule disposes of it",
-                StepStatus::InGrace => "marked; it goes when the rule's grace is over",
-                StepStatus::NotAsked => "it was not asked for",
-                StepStatus::NotCovered { why } => why.as_str(),
-                _ => continue,
-            };
-            left_out.push(NotCovered {
-                system: Some(system.system.clone()),
-                collection: Some(step.collection.clone()),
-                category: Some(step.category.clone()),
-                reason: reason.to_owned(),
-            });
-        }
-    }
-    left_out
 }
 
 fn topics(predicate: &Predicate) -> Vec<Topic> {

@@ -6,7 +6,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use quietus_connectors::{CollectionOutcome, Counts, Outcome, ProbeCount, Survivor};
+use quietus_connectors::{
+    CollectionOutcome, Counts, Outcome, ProbeCount, Survivor, association_named,
+};
 use serde::{Deserialize, Serialize};
 
 use super::account::Ordered;
@@ -40,6 +42,9 @@ pub struct Done {
     /// The latest order as it was compiled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ordered: Option<Ordered>,
+    /// Why nobody was asked: nothing is known of the person by which it could be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unreached: Option<String>,
 }
 
 impl Done {
@@ -232,8 +237,10 @@ fn add_done(count: &mut ProbeCount, part: &CollectionOutcome) {
     for (category, treated) in &part.treated {
         *count.treat.entry(category.clone()).or_default() += treated;
     }
-    // Which rule made due what is done is not known: an upper bound for each.
-    let treated = part.treated.values().copied().max().unwrap_or(0);
+    // Which rule made due what is done is not known: an upper bound for each. An association goes
+    // by the rules of another collection.
+    let own = part.treated.iter().filter(|(name, _)| association_named(name).is_none());
+    let treated = own.map(|(_, count)| *count).max().unwrap_or(0);
     for (name, due) in &mut count.probes {
         if matches!(ProbeName::parse(name), Some(ProbeName::DueBy(_))) {
             *due += part.deleted + treated;

@@ -1,57 +1,119 @@
 //! Handing out a certificate: the folder for an auditor, and the one for the person it is about.
+//!
+//! The person's copy has the opening, which names the person. So each time that it is handed out is
+//! put on record first, with who did it and without any value.
 
 use std::collections::BTreeMap;
 
+use serde_json::json;
 use uuid::Uuid;
 
-use super::{AppError, Quietus};
-use crate::evidence::export;
+use super::recording::About;
+use super::request::OpenRequest;
+use super::{Actor, AppError, Quietus};
+use crate::evidence::{EvidenceKind, export};
+use crate::store::Certificate;
+
+/// The files of a folder, by name.
+type Folder = BTreeMap<String, Vec<u8>>;
 
 impl Quietus {
     /// The folder that an auditor receives, by file name.
     ///
     /// # Errors
     /// Where there is no such certificate, its bundle is not ready, or it does not verify.
-    pub async fn export_certificate(
-        &self,
-        id: Uuid,
-    ) -> Result<BTreeMap<String, Vec<u8>>, AppError> {
-        self.export_folder(id, false).await
+    pub async fn export_certificate(&self, id: Uuid) -> Result<Folder, AppError> {
+        let certificate = self.certificate_to_export(id).await?;
+        self.folder_of(certificate, None)
     }
 
     /// The folder that the person receives: with the opening by which they can show that the
-    /// certificate is about them.
+    /// certificate is about them. That it was handed out is on record.
     ///
     /// # Errors
     /// As for an auditor, and where the certificate is about no person or the person is forgotten.
-    pub async fn export_for_person(&self, id: Uuid) -> Result<BTreeMap<String, Vec<u8>>, AppError> {
-        self.export_folder(id, true).await
+    pub async fn export_for_person(&self, id: Uuid, actor: &Actor) -> Result<Folder, AppError> {
+        let (request, folder) = self.folder_for_person(id).await?;
+        self.record_handing_out(&request, (id, None), actor).await?;
+        Ok(folder)
     }
 
-    async fn export_folder(
+    /// The names of the files that the person receives, with their sizes in bytes.
+    ///
+    /// # Errors
+    /// As `export_for_person`.
+    pub async fn files_for_person(&self, id: Uuid) -> Result<Vec<(String, usize)>, AppError> {
+        let (_, folder) = self.folder_for_person(id).await?;
+        Ok(folder.into_iter().map(|(name, content)| (name, content.len())).collect())
+    }
+
+    /// One file of the folder that the person receives; `None` where it has none of this name. That
+    /// it was handed out is on record.
+    ///
+    /// # Errors
+    /// As `export_for_person`.
+    pub async fn file_for_person(
         &self,
         id: Uuid,
-        for_person: bool,
-    ) -> Result<BTreeMap<String, Vec<u8>>, AppError> {
-        let certificate = self.store.certificate(id).await?;
-        let certificate = certificate.ok_or_else(|| {
+        name: &str,
+        actor: &Actor,
+    ) -> Result<Option<Vec<u8>>, AppError> {
+        let (request, mut folder) = self.folder_for_person(id).await?;
+        let Some((name, content)) = folder.remove_entry(name) else { return Ok(None) };
+        self.record_handing_out(&request, (id, Some(&name)), actor).await?;
+        Ok(Some(content))
+    }
+
+    async fn folder_for_person(&self, id: Uuid) -> Result<(OpenRequest, Folder), AppError> {
+        let certificate = self.certificate_to_export(id).await?;
+        let (request, opening) = self.opening_of(id, certificate.summary.case_id).await?;
+        let folder = self.folder_of(certificate, Some(&opening))?;
+        Ok((request, folder))
+    }
+
+    async fn record_handing_out(
+        &self,
+        request: &OpenRequest,
+        (certificate, file): (Uuid, Option<&str>),
+        actor: &Actor,
+    ) -> Result<(), AppError> {
+        let evidence = self.record(
+            EvidenceKind::RequestChanged,
+            About { case: request.stored.case_id, job: None },
+            &json!({
+                "request": request.stored.id,
+                "what": "the person's copy of a certificate was handed out",
+                "certificate": certificate,
+                "file": file,
+                "by": actor.0,
+            }),
+        )?;
+        self.store.record_evidence(vec![evidence], self.now()).await?;
+        Ok(())
+    }
+
+    async fn certificate_to_export(&self, id: Uuid) -> Result<Certificate, AppError> {
+        self.store.certificate(id).await?.ok_or_else(|| {
             AppError::Input(format!(
                 "there is no certificate `{id}`: see `quietus certificate list`"
             ))
-        })?;
+        })
+    }
+
+    fn folder_of(
+        &self,
+        certificate: Certificate,
+        opening: Option<&[u8]>,
+    ) -> Result<Folder, AppError> {
         let bundle = certificate.bundle.ok_or_else(|| {
             AppError::Input(format!(
-                "certificate `{id}` is signed but not in the log yet: try again in a moment"
+                "certificate `{}` is signed but not in the log yet: try again in a moment",
+                certificate.summary.id
             ))
         })?;
-        let opening = if for_person {
-            Some(self.opening_of(id, certificate.summary.case_id).await?)
-        } else {
-            None
-        };
         let root = self.keys.trusted_root()?;
         let issuer = self.keys.issuer.public().to_pem();
-        export::export(&bundle, &root, issuer.as_bytes(), opening.as_deref())
+        export::export(&bundle, &root, issuer.as_bytes(), opening)
             .map_err(|error| AppError::Evidence(error.to_string()))
     }
 }

@@ -6,11 +6,14 @@
 pub mod access;
 pub mod account;
 pub mod approve;
+mod associations;
 pub mod brought;
 mod by_hand;
 pub mod carry_out;
 pub mod certify;
+pub mod check_up;
 pub mod circumstances;
+mod coverage;
 pub mod crash;
 pub mod done;
 pub mod event;
@@ -21,10 +24,14 @@ pub mod fire;
 pub mod forecast;
 pub mod hold;
 mod joint_watch;
+mod kept;
+mod kept_tokens;
 pub mod keys;
 mod marking;
 pub mod open_case;
+pub mod opendsr;
 pub mod opening;
+mod overdue;
 pub mod pause;
 pub mod posting;
 mod prepare;
@@ -47,7 +54,7 @@ pub mod vault;
 pub mod waiting;
 pub mod wake;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -83,6 +90,8 @@ pub struct Quietus {
     /// Where identifiers come from.
     pub ids: Arc<dyn Ids>,
     pub(crate) vault: Arc<Vault>,
+    /// Renewed tokens that the store did not take yet.
+    pub(crate) unwritten_tokens: kept_tokens::Unwritten,
     pub(crate) keys: Keys,
     pub(crate) zone: TimeZone,
     pub(crate) map_document: Document,
@@ -90,6 +99,10 @@ pub struct Quietus {
     pub(crate) lease: std::time::Duration,
     pub(crate) crash: CrashPlan,
     pub(crate) wake: wake::Wake,
+    pub(crate) desk: OnceLock<Arc<opendsr::Desk>>,
+    pub(crate) callers: opendsr::Callers,
+    /// When the deadlines of requests were looked at last.
+    pub(crate) deadlines_looked_at: std::sync::Mutex<Option<Timestamp>>,
 }
 
 /// Why a use case could not be carried out. No message holds personal data.

@@ -1,7 +1,7 @@
 //! Opening an instance: read its files and keys, open its store, and bring rules and data map on
 //! record.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -149,11 +149,15 @@ impl Quietus {
             clock,
             ids,
             vault: Arc::new(vault),
+            unwritten_tokens: super::kept_tokens::Unwritten::default(),
             keys,
             zone,
             lease: process.lease.unwrap_or(Duration::from_mins(1)),
             crash: CrashPlan { point: process.crash_point },
             wake: Wake::default(),
+            desk: OnceLock::new(),
+            callers: super::opendsr::Callers::default(),
+            deadlines_looked_at: std::sync::Mutex::default(),
         });
         product.begin_log().await?;
         product.publish_documents().await?;

@@ -2,15 +2,15 @@
 //! order with the holds of this moment, and the intent on record.
 
 use jiff::Timestamp;
-use quietus_connectors::{Connector, Fault, Order, Predicate, SubjectRequest};
+use quietus_connectors::{Connector, Fault, Order, Predicate, SubjectRequest, Verification};
 use serde_json::json;
 
-use super::account::Ordered;
+use super::account::{Ordered, VerificationOnRecord};
 use super::carry_out::{Attempt, Ending, Payload};
 use super::circumstances::{Basis, Circumstances};
 use super::done::Done;
 use super::open_case::PlanOnRecord;
-use super::opening::told_until;
+use super::opening::{Pinned, told_until};
 use super::recording::About;
 use super::waiting::acting_from;
 use super::{AppError, Quietus};
@@ -50,6 +50,8 @@ pub(super) struct Compiled {
     pauses_version: u64,
     /// For a third party: whom it is asked about.
     persons: Option<SubjectRequest>,
+    /// For a third party: why it cannot be asked.
+    unreached: Option<String>,
 }
 
 fn ended(attempt: &Attempt<'_>, settlement: Settlement, words: &str) -> Ready {
@@ -71,11 +73,17 @@ impl Quietus {
             return Ok(ready);
         }
         let name = system_of(attempt)?;
-        let compiled = self.compile_job(attempt, &name).await;
-        let compiled = match self.compiled_or_ended(attempt, compiled)? {
-            Ok(compiled) => compiled,
-            Err(ready) => return Ok(*ready),
+        let pinned = match self.pinned(&attempt.case).await {
+            Ok(pinned) => pinned,
+            Err(error) => return self.stopped_by(attempt, error),
         };
+        let compiled = match self.compile_job(attempt, &pinned, &name).await {
+            Ok(compiled) => compiled,
+            Err(error) => return self.stopped_by(attempt, error),
+        };
+        if let Some(why) = &compiled.unreached {
+            return Ok(self.cannot_be_asked(attempt, why));
+        }
         let holds_version = compiled.holds_version;
         // What a hold keeps of a person is left for a later job, and the rest is answered.
         let is_request = matches!(payload_of(attempt)?, Payload::Person { .. });
@@ -92,7 +100,7 @@ impl Quietus {
         let uncounted_since = self.uncounted_since(attempt, holds_version).await?;
         let Compiled { plan, ordered, .. } = compiled;
         let done = Done { ordered: Some(ordered), ..attempt.done.clone() };
-        match self.system(&job.system).and_then(|system| self.connect(system)) {
+        match self.connect_as_planned(pinned.map(), &job.system) {
             Ok(connector) => Ok(Ready::Order(Box::new(Prepared {
                 order,
                 plan,
@@ -131,13 +139,10 @@ impl Quietus {
         attempt: &Attempt<'_>,
         compiled: Result<Compiled, AppError>,
     ) -> Result<Result<Compiled, Box<Ready>>, AppError> {
-        let fault = match compiled {
-            Ok(compiled) => return Ok(Ok(compiled)),
-            Err(AppError::Input(message)) => Fault::Misconfigured { message },
-            Err(AppError::System { fault, .. }) => fault,
-            Err(other) => return Err(other),
-        };
-        Ok(Err(Box::new(self.faulted(attempt, "", &fault))))
+        match compiled {
+            Ok(compiled) => Ok(Ok(compiled)),
+            Err(error) => Ok(Err(Box::new(self.stopped_by(attempt, error)?))),
+        }
     }
 
     /// Records the intent while holds and pauses are read again in the same transaction.
@@ -174,26 +179,61 @@ impl Quietus {
         Ok(Err(Box::new(ended(attempt, settlement, words))))
     }
 
+    /// What an error before the order means for the job.
+    fn stopped_by(&self, attempt: &Attempt<'_>, error: AppError) -> Result<Ready, AppError> {
+        match error {
+            AppError::Input(message) => {
+                Ok(self.faulted(attempt, "", &Fault::Misconfigured { message }))
+            }
+            AppError::System { fault, .. } => Ok(self.faulted(attempt, "", &fault)),
+            other => Err(other),
+        }
+    }
+
     fn faulted(&self, attempt: &Attempt<'_>, order_key: &str, fault: &Fault) -> Ready {
         let done = attempt.done.clone();
         Ready::Ended(Box::new(self.ending_of_fault(attempt, order_key, fault, done)))
     }
 
-    async fn compile_job(
+    /// Every system was asked, and nothing is known by which this third party could be: that is no
+    /// fault of anybody, and it is named as not covered.
+    fn cannot_be_asked(&self, attempt: &Attempt<'_>, why: &str) -> Ready {
+        let done = Done { unreached: Some(why.to_owned()), ..attempt.done.clone() };
+        let found = Verification {
+            method: "nobody was asked".to_owned(),
+            relied_upon: true,
+            ..Verification::default()
+        };
+        let on_record = VerificationOnRecord { at: self.now(), found, counted: None };
+        let settlement = Settlement::Completed {
+            done: serde_json::to_value(&done).unwrap_or_default(),
+            verification: serde_json::to_value(&on_record).unwrap_or_default(),
+        };
+        Ready::Ended(Box::new(Ending {
+            settlement,
+            done,
+            order_key: String::new(),
+            verification: None,
+            words: why.to_owned(),
+        }))
+    }
+
+    pub(super) async fn compile_job(
         &self,
         attempt: &Attempt<'_>,
+        pinned: &Pinned<'_>,
         system: &SystemName,
     ) -> Result<Compiled, AppError> {
-        let pinned = self.pinned(&attempt.case).await?;
         let schedules = match payload_of(attempt)? {
             Payload::First { schedules, .. } => schedules,
             Payload::Person { moment, .. } => {
                 let moment = moment.unwrap_or(attempt.case.moment);
-                let case = &attempt.case;
                 let (part, circumstances) =
-                    self.compile_person_part(case, &pinned, system, moment).await?;
+                    self.compile_person_part(&attempt.case, pinned, system, moment).await?;
                 let map = pinned.map();
-                return compiled_with(attempt, map, part.plan, &circumstances, part.persons);
+                let compiled = compiled_with(attempt, map, part.plan, &circumstances)?;
+                let (persons, unreached) = (part.persons, part.unreached);
+                return Ok(Compiled { persons, unreached, ..compiled });
             }
         };
         let acting = acting_from(schedules);
@@ -208,7 +248,7 @@ impl Quietus {
         let circumstances = self.circumstances(basis).await?;
         let plan = compile(&circumstances.input(basis), system)
             .map_err(|error| AppError::Input(error.to_string()))?;
-        compiled_with(attempt, pinned.map(), plan, &circumstances, None)
+        compiled_with(attempt, pinned.map(), plan, &circumstances)
     }
 
     /// Since when there is something that was not counted: a hold that was released after the case
@@ -262,7 +302,6 @@ pub(super) fn compiled_with(
     map: &DataMap,
     plan: SystemPlan,
     circumstances: &Circumstances,
-    persons: Option<SubjectRequest>,
 ) -> Result<Compiled, AppError> {
     let &Circumstances { holds_version, pauses_version, .. } = circumstances;
     let concerned =
@@ -270,7 +309,8 @@ pub(super) fn compiled_with(
     let holds: Vec<LegalHold> = concerned.cloned().collect();
     let on_record = PlanOnRecord::of(&attempt.case)?;
     let ordered = Ordered::of(on_record.plan.system(&plan.system), &plan, &holds);
-    Ok(Compiled { plan, ordered, holds, holds_version, pauses_version, persons })
+    let (persons, unreached) = (None, None);
+    Ok(Compiled { plan, ordered, holds, holds_version, pauses_version, persons, unreached })
 }
 
 pub(super) fn system_of(attempt: &Attempt<'_>) -> Result<SystemName, AppError> {

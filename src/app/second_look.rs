@@ -68,7 +68,7 @@ impl SystemAccount<'_> {
         if self.parts_looked_at(part) {
             let restrict = latest(Some(RESTRICTION));
             return Some(match part.category {
-                None => latest(None) + restrict,
+                None => latest(None) + restrict + self.associations_left(part),
                 Some(_) => latest(self.found_under(part)),
             });
         }
@@ -81,6 +81,10 @@ impl SystemAccount<'_> {
         if part.wants(Action::Restrict) {
             due += counted.restrict;
         }
+        if part.category.is_none() {
+            let names = self.ordered.associations(part.collection);
+            due += names.iter().filter_map(|name| counted.treat.get(*name)).sum::<u64>();
+        }
         Some(due.saturating_sub(acted))
     }
 
@@ -89,8 +93,13 @@ impl SystemAccount<'_> {
         self.verification.as_ref().is_some_and(|one| one.found.looked_at.contains(&part))
     }
 
+    fn associations_left(&self, part: &Part<'_>) -> u64 {
+        let names = self.ordered.associations(part.collection).into_iter();
+        names.map(|name| self.latest_survivors(part.collection, Some(name))).sum()
+    }
+
     /// The parts of an order that a statement speaks of.
-    fn parts_of<'p>(&self, part: &Part<'p>) -> Vec<Option<&'p str>> {
+    fn parts_of<'p>(&'p self, part: &Part<'p>) -> Vec<Option<&'p str>> {
         let mut names: Vec<Option<&str>> = Vec::new();
         if let Some(category) = part.category {
             names.push(Some(category.as_str()));
@@ -102,6 +111,9 @@ impl SystemAccount<'_> {
             names.push(Some(RESTRICTION));
         }
         names.retain(|name| self.ordered.asked(part.collection, *name));
+        if part.category.is_none() {
+            names.extend(self.ordered.associations(part.collection).into_iter().map(Some));
+        }
         names
     }
 

@@ -17,7 +17,7 @@ use super::recording::About;
 use super::{AppError, Quietus};
 use crate::evidence::EvidenceKind;
 use crate::store::{
-    BlockedReason, JobFault, OutboxEntry, Progress as Saved, Settle, Settlement, StillMine,
+    BlockedReason, JobFault, JobKind, OutboxEntry, Progress as Saved, Settle, Settlement, StillMine,
 };
 
 /// First pause before another attempt.
@@ -41,8 +41,8 @@ impl Quietus {
         Ok(())
     }
 
-    /// Settles an attempt; whether its job is completed by it. What the connector kept to resume
-    /// it is still there.
+    /// Settles an attempt; whether its order is over by it. What the connector kept to resume it is
+    /// still there.
     pub(super) async fn settle_and_remember(
         &self,
         attempt: &Attempt<'_>,
@@ -59,7 +59,12 @@ impl Quietus {
             }
         }
         let evidence = self.evidence_of(attempt, &ending)?;
-        let completed = matches!(ending.settlement, Settlement::Completed { .. });
+        // What looks again later begins anew, and must not go on where this look has ended.
+        let over = matches!(
+            ending.settlement,
+            Settlement::Completed { .. } | Settlement::Postponed { .. }
+        );
+        let calls_back = self.note_who_calls_back(job, &ending.settlement).await?;
         let settled = self
             .store
             .settle(Settle {
@@ -73,8 +78,11 @@ impl Quietus {
             job = %job.id, system = %job.system, attempt = job.attempt, settled, words = %ending.words,
             "attempt ended"
         );
+        if settled && calls_back {
+            self.store.wake_told(job.id, attempt.claimed_at, self.now()).await?;
+        }
         self.wake.up();
-        Ok(settled && completed)
+        Ok(settled && over)
     }
 
     /// Lets the connector drop what it kept to resume. That it could not is no fault of the job.
@@ -101,6 +109,7 @@ impl Quietus {
             Settlement::Held { .. } => ("held", EvidenceKind::StepFailed),
             Settlement::Blocked { .. } => ("blocked", EvidenceKind::StepFailed),
             Settlement::Waiting { .. } => ("waiting", EvidenceKind::ErasureStep),
+            Settlement::Postponed { .. } => ("postponed", EvidenceKind::StepReleased),
             Settlement::Released { .. } => ("given back", EvidenceKind::StepReleased),
             Settlement::Cancelled => ("cancelled", EvidenceKind::StepCancelled),
         };
@@ -168,12 +177,17 @@ impl Quietus {
         };
         let fault = JobFault { kind: kind.to_owned(), message };
         let tried_again = matches!(kind, "transient" | "unknown");
-        if !tried_again || job.attempt >= job.attempts_allowed {
+        // What a person asked for is not given up because a system is down for long; it becomes
+        // overdue.
+        let free = job.kind != JobKind::Sweep;
+        let last = job.attempts_allowed.saturating_add(u32::from(free));
+        if !tried_again || job.attempt >= last {
             return Settlement::Failed { fault };
         }
+        let fault = attempt.expected.over(fault, self.now());
         let asked_for = asked_for.map_or(Duration::ZERO, Duration::from_millis);
         let pause = self.pause_before(job.attempt).max(asked_for);
-        Settlement::Retry { available_at: self.after(pause), fault }
+        Settlement::Retry { available_at: self.after(pause), fault, free }
     }
 
     /// The verification found what should be gone: another round, and after some rounds a person.
@@ -211,7 +225,7 @@ impl Quietus {
             Settlement::Failed { fault }
         } else {
             let pause = self.pause_before(u32::try_from(rounds).unwrap_or(u32::MAX));
-            Settlement::Retry { available_at: self.after(pause), fault }
+            Settlement::Retry { available_at: self.after(pause), fault, free: false }
         };
         Ending {
             settlement,

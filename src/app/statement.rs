@@ -5,17 +5,19 @@
 //! and from the verification; what stays, and why, was counted once more after the second look.
 //! Where nobody looked, what is left is what had been counted before, less what was done.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 use quietus_connectors::{
-    Capabilities, CollectionOutcome, Counts, Cutoff, ProbeCount, Restriction, SubjectAction,
+    Capabilities, CollectionOutcome, Counts, Cutoff, ProbeCount, SubjectAction, Testimony,
 };
 
-use super::account::{Ordered, VerificationOnRecord, counted_in, probed, says_something};
+use super::account::{Ordered, VerificationOnRecord, counted_in, says_something};
+use super::associations::{emptied, in_words};
 use super::done::{Done, RESTRICTION};
 use super::open_case::PlanOnRecord;
+use super::request::KeptByLaw;
 use super::second_look::Part;
 use super::testimony::action_asked;
 use crate::datamap::{Role, System};
@@ -25,7 +27,7 @@ use crate::evidence::statement::{
     StatedFailure, StatedKept, StatedMethod, StatedRecords, StatedRule, StatedSystem,
     StatementOutcome, SystemKind, SystemStatement,
 };
-use crate::plan::{ProbeName, RuleCitation, StartCutoff, Step, StepStatus, SystemPlan};
+use crate::plan::{RuleCitation, StartCutoff, Step, StepStatus, SystemPlan};
 use crate::schedule::{Action, LimitKind};
 use crate::store::Job;
 
@@ -41,6 +43,12 @@ pub(crate) struct SystemAccount<'a> {
     pub(crate) outcome: Vec<CollectionOutcome>,
     /// What a person asked for; `None` where rules decided.
     pub(crate) asked: Option<SubjectAction>,
+    /// What minimums keep here of the person who asked, and until when.
+    pub(crate) kept_by_law: Vec<KeptByLaw>,
+    /// What a third party said.
+    pub(crate) said: Vec<Testimony>,
+    /// An attempt ended without a word: what it has done is not known.
+    pub(crate) lost: bool,
     pub(crate) done: Done,
     /// The order as it was carried out last.
     pub(crate) ordered: Ordered,
@@ -69,7 +77,7 @@ impl SystemAccount<'_> {
     /// Whether a rule had its turn in this system.
     pub(crate) fn speaks(&self) -> bool {
         if self.plan.persons.is_some() {
-            return true;
+            return self.done.unreached.is_none();
         }
         self.ordered.steps_of(self.plan).into_iter().any(speaks)
     }
@@ -80,14 +88,15 @@ impl SystemAccount<'_> {
         }
         let mut stated = Vec::new();
         let steps = self.ordered.steps_of(self.plan);
-        for instruction in self.plan.instructions.iter().filter(|one| !one.keep) {
+        for instruction in &self.plan.instructions {
             let Ok(collection) = CollectionName::parse(&instruction.collection) else { continue };
+            let associated = !self.ordered.associations(&collection).is_empty();
             let mut by_category: BTreeMap<&CategoryName, Vec<&Step>> = BTreeMap::new();
             let here = steps.iter().filter(|step| step.collection == collection && speaks(step));
             for step in here {
                 by_category.entry(&step.category).or_default().push(step);
             }
-            if by_category.is_empty() {
+            if by_category.is_empty() && !associated {
                 // Its rules have their turn in other runs: nothing was asked, nothing is said.
                 continue;
             }
@@ -118,7 +127,7 @@ impl SystemAccount<'_> {
     }
 
     /// What the system counted after a second look that found nothing.
-    fn counted_after(&self, collection: &CollectionName) -> Option<&ProbeCount> {
+    pub(super) fn counted_after(&self, collection: &CollectionName) -> Option<&ProbeCount> {
         let on_record = self.verification.as_ref().filter(|_| self.is_completed())?;
         counted_in(
             on_record.counted.as_ref().filter(|one| says_something(one))?,
@@ -166,13 +175,16 @@ impl SystemAccount<'_> {
     /// neither and none of them stays for a reason.
     fn state_records(&self, part: &Part<'_>) -> Option<SystemStatement> {
         let outcome = self.outcome(part.collection);
+        let emptied = outcome.map(emptied).unwrap_or_default();
         let records = StatedRecords {
             deleted: Count(outcome.map_or(0, |one| one.deleted)),
             restricted: Count(outcome.map_or(0, |one| one.restricted)),
+            cleared: Count(emptied.values().sum()),
             ..StatedRecords::default()
         };
-        let acted = records.deleted.0 + records.restricted.0;
+        let acted = records.deleted.0 + records.restricted.0 + records.cleared.0;
         let mut statement = self.blank(part, records);
+        statement.method.technique.push_str(&in_words(&emptied));
         for (by, count) in outcome.iter().flat_map(|one| &one.referenced) {
             if *count > 0 {
                 statement.kept.push(StatedKept {
@@ -193,98 +205,13 @@ impl SystemAccount<'_> {
         };
         statement.kept.extend(self.held(part, held));
         let asked = |what| self.ordered.asked(part.collection, what);
-        if !asked(None) && !asked(Some(RESTRICTION)) && acted == 0 && statement.kept.is_empty() {
+        let associated = !self.ordered.associations(part.collection).is_empty();
+        let nothing_asked = !asked(None) && !asked(Some(RESTRICTION)) && !associated;
+        if nothing_asked && acted == 0 && statement.kept.is_empty() {
             return None;
         }
         self.finish(&mut statement, part);
         Some(statement)
-    }
-
-    /// What stays by law or for a hold, as counted last.
-    fn kept(&self, part: &Part<'_>) -> Vec<StatedKept> {
-        let (Some(first), Some(category)) = (part.steps.first(), part.category) else {
-            return Vec::new();
-        };
-        let (before, after) =
-            (self.counted_before(part.collection), self.counted_after(part.collection));
-        let moved = self.outcome(part.collection).is_some_and(|one| one.restricted > 0)
-            && self.moves_what_it_restricts(part.collection);
-        let count = |name: &ProbeName| {
-            let [before, after] = [before, after].map(|one| one.map(|one| probed(one, name)));
-            // What was moved away is no longer counted where it was.
-            let before = before.filter(|_| moved || after.is_none());
-            before.into_iter().chain(after).max().unwrap_or(0)
-        };
-        let restricted = self.looked_at(part.collection, Some(RESTRICTION))
-            && self.latest_survivors(part.collection, Some(RESTRICTION)) == 0;
-        let mut kept = Vec::new();
-        for limit in first.limits.iter().filter(|limit| limit.kind == LimitKind::Minimum) {
-            let (category, name) = (category.to_string(), limit.name.to_string());
-            let records =
-                count(&ProbeName::Minimum { category: category.clone(), limit: name.clone() });
-            let meanwhile = count(&ProbeName::Restricted { category, limit: name }).min(records);
-            let meanwhile = if restricted { meanwhile } else { 0 };
-            for (records, restricted) in [(meanwhile, true), (records - meanwhile, false)] {
-                if records > 0 {
-                    kept.push(StatedKept {
-                        reason: KeptReason::StatutoryMinimum,
-                        records: Count(records),
-                        because: format!(
-                            "{}: {} ({})",
-                            limit.name, limit.citation, limit.jurisdiction
-                        ),
-                        until: None,
-                        review_on: None,
-                        restricted,
-                    });
-                }
-            }
-        }
-        let name = category.to_string();
-        let held = count(&ProbeName::Held(name.clone())) + count(&ProbeName::HeldWhole(name));
-        kept.extend(self.held(part, held));
-        kept
-    }
-
-    fn moves_what_it_restricts(&self, collection: &CollectionName) -> bool {
-        let mapped = self.system.collections.get(collection);
-        mapped.is_some_and(|one| matches!(one.restriction, Some(Restriction::Move { .. })))
-    }
-
-    /// Records that the order's holds keep; `None` where there are none.
-    fn held(&self, part: &Part<'_>, records: u64) -> Option<StatedKept> {
-        let (matters, review_on) = self.ordered.held(part.collection, part.category);
-        let counted = self.counted_after(part.collection).is_some();
-        if records == 0 || matters.is_empty() && !counted {
-            return None;
-        }
-        let matters: Vec<&str> = matters.into_iter().collect();
-        Some(StatedKept {
-            reason: KeptReason::LegalHold,
-            records: Count(records),
-            because: match matters.as_slice() {
-                [] => "a legal hold in force when it was carried out".to_owned(),
-                [matter] => format!("matter {matter}"),
-                several => format!("one or more of the matters {}", several.join(", ")),
-            },
-            until: None,
-            review_on,
-            restricted: false,
-        })
-    }
-
-    /// Fields of the category that are not emptied before their record goes, where records stay.
-    fn staying_fields(&self, part: &Part<'_>) -> Vec<String> {
-        let Some(category) = part.category else { return Vec::new() };
-        let acting = part.steps.iter().filter(|step| step.status == StepStatus::Acting);
-        let fields: BTreeSet<&String> = acting.flat_map(|step| &step.staying_fields).collect();
-        let stay = self.counted_after(part.collection).is_none_or(|counted| {
-            let name = category.to_string();
-            let held = probed(counted, &ProbeName::Held(name.clone()))
-                + probed(counted, &ProbeName::HeldWhole(name.clone()));
-            probed(counted, &ProbeName::Due(name)) > held
-        });
-        if stay { fields.into_iter().cloned().collect() } else { Vec::new() }
     }
 
     fn cut_offs(&self, steps: &[&Step]) -> Vec<StatedCutOff> {

@@ -64,10 +64,10 @@ impl Quietus {
     }
 }
 
-/// A later job of the same system for the same schedules, or for all. One person's part of a request
-/// does nobody else's work, and a sweep does not do a person's.
+/// A later job of the same system for the same schedules, or for all. What a person asked for is
+/// done by no other job, and does no other's work.
 fn does_the_work_of(later: &Job, earlier: &Job) -> bool {
-    if later.kind != JobKind::Sweep || earlier.kind != JobKind::Sweep {
+    if [later, earlier].iter().any(|job| job.kind != JobKind::Sweep) {
         return false;
     }
     let schedules = |job: &Job| job.payload.get("schedules").cloned().unwrap_or(Value::Null);

@@ -1,13 +1,13 @@
 //! Opening connectors to the systems of the data map.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
-use quietus_connectors::{Connector, ProcessorSettings, Settings};
+use quietus_connectors::opendsr::Client;
+use quietus_connectors::{Connector, Fault, ProcessorSettings, Settings};
 use secrecy::ExposeSecret as _;
 
 use super::{AppError, Quietus};
-use crate::datamap::{Definition, System, ThirdParty};
+use crate::datamap::{DataMap, System, ThirdParty};
 use crate::domain::SystemName;
 
 impl Quietus {
@@ -58,11 +58,65 @@ impl Quietus {
             .map_err(|fault| AppError::System { system: system.name.to_string(), fault })
     }
 
+    /// A connector for a case: reached as the data map of now says, since addresses and credentials
+    /// change, and spoken to by the definition that the case was planned with.
+    ///
+    /// # Errors
+    /// As [`Self::connect`]; where the definition is not on record, or where what the data map says
+    /// now does not fit it.
+    pub(crate) fn connect_as_planned(
+        &self,
+        planned: &DataMap,
+        name: &str,
+    ) -> Result<Box<dyn Connector>, AppError> {
+        let system = self.system(name)?;
+        let Some(third_party) = system.third_party.as_ref().filter(|one| one.definition.is_some())
+        else {
+            return self.connect(system);
+        };
+        let planned = planned.systems.get(&system.name).and_then(|one| one.third_party.as_ref());
+        let planned_text = planned.and_then(|one| one.definition_text.clone());
+        let Some(text) = planned_text else {
+            return Err(AppError::Input(format!(
+                "the definition by which system `{name}` was to be asked is not on record with the case: cancel the case and open it again"
+            )));
+        };
+        let changed = third_party.definition_text.as_ref() != Some(&text);
+        let as_planned = ThirdParty { definition_text: Some(text), ..third_party.clone() };
+        self.connect_third_party(system, &as_planned).map_err(|error| match error {
+            AppError::System { system, fault: Fault::Misconfigured { message } } if changed => {
+                let message = format!(
+                    "{message}; the case was planned with an earlier definition, and goes on with it: put its parameters back, or cancel the case and open it again"
+                );
+                AppError::System { system, fault: Fault::Misconfigured { message } }
+            }
+            other => other,
+        })
+    }
+
     fn connect_third_party(
         &self,
         system: &System,
         third_party: &ThirdParty,
     ) -> Result<Box<dyn Connector>, AppError> {
+        let settings = self.processor_settings(system, third_party)?;
+        quietus_connectors::open_processor(&system.kind, settings)
+            .map_err(|fault| AppError::System { system: system.name.to_string(), fault })
+    }
+
+    /// The client of a processor that speaks `OpenDSR`, for what it calls back.
+    pub(super) fn opendsr_client(&self, system: &System) -> Result<Client, AppError> {
+        let misfit = || AppError::Input(format!("system `{}` is no third party", system.name));
+        let third_party = system.third_party.as_ref().ok_or_else(misfit)?;
+        Client::new(self.processor_settings(system, third_party)?)
+            .map_err(|fault| AppError::System { system: system.name.to_string(), fault })
+    }
+
+    fn processor_settings(
+        &self,
+        system: &System,
+        third_party: &ThirdParty,
+    ) -> Result<ProcessorSettings, AppError> {
         let folder = &self.instance.folder;
         let secret = |reference: &crate::datamap::SecretReference| {
             reference.resolve(folder).map_err(|error| AppError::Secret(error.to_string()))
@@ -77,28 +131,15 @@ impl Quietus {
                 AppError::Input(format!("`{}` cannot be read: {}", path.display(), error.kind()))
             })
         };
-        let definition = match &third_party.definition {
-            None => None,
-            Some(Definition::File(path)) => Some(read(path)?),
-            Some(Definition::Named(name)) => Some(
-                quietus_connectors::processor::library::definition(name)
-                    .ok_or_else(|| {
-                        AppError::Input(format!("there is no built-in definition `{name}`"))
-                    })?
-                    .to_owned(),
-            ),
-        };
-        let clock = Arc::clone(&self.clock);
-        let settings = ProcessorSettings {
+        Ok(ProcessorSettings {
             system: system.name.to_string(),
             address: address.map(|address| address.expose_secret().to_owned()),
-            definition,
+            definition: third_party.definition_text.as_deref().map(str::to_owned),
             parameters,
             private_hosts: third_party.private_hosts.clone(),
             trust: third_party.trust.as_deref().map(read).transpose()?,
-            now: Arc::new(move || clock.now()),
-        };
-        quietus_connectors::open_processor(&system.kind, settings)
-            .map_err(|fault| AppError::System { system: system.name.to_string(), fault })
+            now: self.time(),
+            tokens: Some(self.token_keeper(system.name.as_str())),
+        })
     }
 }

@@ -20,7 +20,7 @@ impl SystemAccount<'_> {
         party: &ThirdParty,
         asked: SubjectAction,
     ) -> SystemStatement {
-        let testimonies = self.done.current.testimonies.as_slice();
+        let testimonies = self.said.as_slice();
         let (outcome, failure) = self.outcome_of(testimonies);
         let weakest = testimonies.iter().map(|one| one.grade).max();
         let done = matches!(
@@ -72,7 +72,10 @@ impl SystemAccount<'_> {
             reason,
             attempts: self.job.map_or(0, |job| job.attempt),
             owner: Some(self.system.owner.clone()).filter(|owner| !owner.is_empty()),
-            next_attempt_at: None,
+            next_attempt_at: self
+                .job
+                .filter(|job| !job.state.is_final())
+                .map(|job| job.available_at),
         };
         let state = self.job.map(|job| job.state);
         if state != Some(JobState::Completed) {
@@ -107,7 +110,8 @@ impl SystemAccount<'_> {
         if said.iter().any(|one| one.grade != Grade::Verified) {
             return (StatementOutcome::AttestedByProcessor, None);
         }
-        if said.iter().all(|one| one.result == SubjectResult::Absent) {
+        // Who is gone after an attempt without an answer may have been there before it.
+        if said.iter().all(|one| one.result == SubjectResult::Absent) && !self.lost {
             return (StatementOutcome::NotFound, None);
         }
         (StatementOutcome::Completed, None)

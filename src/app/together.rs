@@ -20,7 +20,9 @@ use super::request::{Ground, Seeking};
 use super::settle::order_keys;
 use super::{AppError, Quietus};
 use crate::plan::Acting;
-use crate::store::{Claim, ClaimedJob, JobKind, JointStep, StillMine, Tenure};
+use crate::store::{
+    Claim, ClaimedJob, JobKind, JointStep, StillMine, TOGETHER_AFTER_FAULT, Tenure,
+};
 
 /// Jobs that one worker carries out together.
 const MOST_TOGETHER: u32 = 250;
@@ -61,9 +63,12 @@ impl Quietus {
         worker: &str,
     ) -> Result<Vec<ClaimedJob>, AppError> {
         let job = &claimed.job;
+        let of_request = matches!(job.kind, JobKind::Request | JobKind::Retained);
         let database = self.system(&job.system).is_ok_and(|system| system.third_party.is_none());
         let left = job.attempts_allowed.saturating_sub(job.attempt);
-        if job.kind == JobKind::Sweep
+        let fails = job.last_fault.is_some() && job.attempt > TOGETHER_AFTER_FAULT;
+        if !of_request
+            || fails
             || !database
             || job.reference.is_some()
             || job.cancel_requested.is_some()
@@ -85,7 +90,7 @@ impl Quietus {
     pub(super) async fn carry_out_together(
         &self,
         claimed: &[ClaimedJob],
-        worker: &str,
+        worker: (&str, jiff::Timestamp),
         stop: &CancellationToken,
     ) -> Result<(), AppError> {
         let mut attempts = Vec::with_capacity(claimed.len());
@@ -187,8 +192,13 @@ impl Quietus {
         for attempt in attempts {
             wanted.push(self.wanted_in(&attempt.case).await);
         }
-        let mut people: Vec<Seeking> =
-            wanted.iter().flatten().map(|one| one.seeking.clone()).collect();
+        // Where more than this system has to be asked, the person is sought alone.
+        let mut people: Vec<Seeking> = wanted
+            .iter()
+            .flatten()
+            .filter(|one| !one.needs_all())
+            .map(|one| one.seeking.clone())
+            .collect();
         let found = match self.find_people(ground, &mut people, Some(&system)).await {
             Ok(found) => found,
             Err(AppError::Input(message)) => return Ok(all_refused(attempts, &message)),
@@ -201,15 +211,19 @@ impl Quietus {
         for (attempt, wanted) in attempts.iter().zip(wanted) {
             let part = match wanted {
                 Err(error) => Err(error),
+                Ok(wanted) if wanted.needs_all() => {
+                    compiled.push(self.compile_job(attempt, &pinned, &system).await);
+                    continue;
+                }
                 Ok(mut wanted) => {
                     let (seeking, found) = known.next().ok_or_else(nobody_found)?;
                     wanted.seeking = seeking;
                     self.compile_found(ground, &system, (wanted, Some(found)), &circumstances).await
                 }
             };
-            compiled.push(part.and_then(|part| {
-                compiled_with(attempt, ground.map, part.plan, &circumstances, part.persons)
-            }));
+            compiled.push(
+                part.and_then(|part| compiled_with(attempt, ground.map, part.plan, &circumstances)),
+            );
         }
         Ok(compiled)
     }

@@ -1,5 +1,6 @@
 //! `quietus certificate`: list, show, export.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
@@ -7,8 +8,11 @@ use clap::{Args, Subcommand};
 use super::FINE;
 use super::opening::{complain, say, with_product};
 use super::plan_text::new_table;
-use crate::app::{AppError, Quietus};
+use super::remark::actor;
+use crate::app::{Actor, AppError, Quietus};
 use crate::config;
+use crate::domain::Remark;
+use crate::evidence::certificate::{MANIFEST_NAME, OPENING_NAME};
 use crate::store::CertificateFilter;
 
 /// List, show and export certificates.
@@ -17,6 +21,7 @@ use crate::store::CertificateFilter;
   quietus certificate list --system billing
   quietus certificate show latest
   quietus certificate export latest --to certificate/
+  quietus certificate export latest --for-person --to copy/
   quietus verify certificate/")]
 pub struct Arguments {
     /// What to do.
@@ -50,15 +55,25 @@ pub enum Command {
         /// The certificate, the beginning of its identifier, or `latest`.
         certificate: String,
     },
-    /// Write the folder that an auditor receives.
-    #[command(after_help = "Example:
-  quietus certificate export latest --to certificate/")]
+    /// Write the folder that an auditor receives, or the one for the person that it is about.
+    #[command(after_help = "Examples:
+  quietus certificate export latest --to certificate/
+  quietus certificate export latest --for-person --to copy/ --by \"Ada Example\"
+
+With `--for-person` the folder has `subject-opening.json`, which names the person: its SHA-256 is
+what the certificate is about. Give it to nobody else; that it was handed out is on record.")]
     Export {
         /// The certificate, the beginning of its identifier, or `latest`.
         certificate: String,
         /// The folder; it is made if it is missing.
         #[arg(long, value_name = "FOLDER", default_value = "certificate")]
         to: PathBuf,
+        /// The person's own copy, with the opening that shows whom it is about.
+        #[arg(long)]
+        for_person: bool,
+        /// With `--for-person`: who hands it out.
+        #[arg(long, value_name = "NAME", default_value = "operator", env = "QUIETUS_BY")]
+        by: Remark,
     },
 }
 
@@ -70,7 +85,10 @@ pub async fn run(arguments: &Arguments, folder: &Path) -> u8 {
                 list(product, system.clone(), rule.clone(), *limit).await?;
             }
             Command::Show { certificate } => show(product, certificate).await?,
-            Command::Export { certificate, to } => export(product, certificate, to).await?,
+            Command::Export { certificate, to, for_person, by } => {
+                let by = for_person.then(|| actor(by));
+                export(product, certificate, to, by).await?;
+            }
         }
         Ok(FINE)
     })
@@ -110,9 +128,23 @@ async fn show(product: &Quietus, text: &str) -> Result<(), AppError> {
     Ok(())
 }
 
-async fn export(product: &Quietus, text: &str, to: &Path) -> Result<(), AppError> {
+/// Writes the auditor's folder, or the person's where somebody hands it out.
+async fn export(
+    product: &Quietus,
+    text: &str,
+    to: &Path,
+    hands_out: Option<Actor>,
+) -> Result<(), AppError> {
     let found = product.find_certificate(text).await?;
-    let names = write_export(product, found.id, to).await?;
+    let names = match hands_out {
+        None => write_export(product, found.id, to).await?,
+        Some(by) => {
+            no_other_copy(to, OPENING_NAME)?;
+            let files = product.export_for_person(found.id, &by).await?;
+            product.advance_log().await?;
+            write_files(files, to)?
+        }
+    };
     say(format!("certificate {} is in {}:", found.id, to.display()));
     for name in names {
         say(format!("  {name}"));
@@ -131,13 +163,43 @@ pub async fn write_export(
     to: &Path,
 ) -> Result<Vec<String>, AppError> {
     let files = product.export_certificate(id).await?;
+    no_other_copy(to, if files.contains_key(MANIFEST_NAME) { MANIFEST_NAME } else { "" })?;
+    write_files(files, to)
+}
+
+/// Refuses a folder that has the subject of another copy: an auditor must not be handed whom
+/// somebody else's certificate is about, and a person's copy would not verify beside counts.
+fn no_other_copy(to: &Path, own: &str) -> Result<(), AppError> {
+    let other = [MANIFEST_NAME, OPENING_NAME]
+        .into_iter()
+        .find(|name| *name != own && to.join(name).exists());
+    other.map_or(Ok(()), |name| {
+        Err(AppError::Input(format!(
+            "`{}` holds another copy with its `{name}`: name another folder",
+            to.display()
+        )))
+    })
+}
+
+/// Writes the files of a certificate into a folder; their names. A person's copy is readable for its
+/// owner only.
+///
+/// # Errors
+/// Where the folder cannot be written.
+pub fn write_files(files: BTreeMap<String, Vec<u8>>, to: &Path) -> Result<Vec<String>, AppError> {
     let refuse = |error: std::io::Error| {
         let why = config::why(&error);
         AppError::Input(format!("`{}` cannot be written: {why}; name another folder", to.display()))
     };
     std::fs::create_dir_all(to).map_err(refuse)?;
+    let names_a_person = files.contains_key(OPENING_NAME);
     for (name, bytes) in &files {
-        std::fs::write(to.join(name), bytes).map_err(refuse)?;
+        let path = to.join(name);
+        if names_a_person {
+            config::write_private(&path, bytes).map_err(refuse)?;
+        } else {
+            std::fs::write(path, bytes).map_err(refuse)?;
+        }
     }
     if files.is_empty() {
         complain(&"the export is empty");

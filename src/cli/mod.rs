@@ -6,6 +6,8 @@
 pub mod cases;
 pub mod certificates;
 pub mod check;
+pub mod connector_text;
+pub mod connectors;
 pub mod datamap;
 pub mod demo;
 pub mod draft;
@@ -19,7 +21,8 @@ pub mod pauses;
 pub mod plan_text;
 pub mod planning;
 pub mod remark;
-pub mod request_input;
+pub mod request_decisions;
+mod request_input;
 pub mod request_text;
 pub mod requested;
 pub mod requests;
@@ -91,6 +94,7 @@ const EXAMPLES: &str = "Examples:
   quietus datamap draft crm --kind sqlite --url sqlite:crm.db > systems/crm.yaml
                                         describe a database, guesses marked as guesses
   quietus check                         validate all files without touching a system
+  quietus connector test crm            try a connected system out without changing anything
   quietus plan --at 2027-01-01          what would go on that day, and what stays and why
   quietus explain crm customers 4711    what keeps each field of one record
   quietus request new --right erasure --identities-file -
@@ -112,6 +116,8 @@ pub enum Command {
     Check(check::CheckArgs),
     /// Work on the data map.
     Datamap(datamap::Arguments),
+    /// Look at definitions of vendors, and try connected systems out.
+    Connector(connectors::Arguments),
     /// Show what would be deleted, cleared and restricted, and what is kept and why.
     Plan(planning::PlanArguments),
     /// Show for one record what keeps each field and when each goes.
@@ -190,6 +196,7 @@ async fn dispatch(arguments: &Arguments) -> u8 {
         Command::Schema(inner) => written(schema::run(inner, &mut out)),
         Command::Check(inner) => written(check::run(inner, folder, &SystemClock, &mut out)),
         Command::Datamap(inner) => datamap::run(inner, folder).await,
+        Command::Connector(inner) => connectors::run(inner, folder).await,
         Command::Plan(inner) => planning::plan(inner, folder).await,
         Command::Explain(inner) => planning::explain(inner, folder).await,
         Command::Run(inner) => match Remark::parse(&inner.by) {

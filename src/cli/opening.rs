@@ -11,6 +11,7 @@ use uuid::Uuid;
 use super::{NOT_DONE, WRONG_INPUT};
 use crate::app::{AppError, Opening, Quietus};
 use crate::config::{self, Loaded, Process, Severity};
+use crate::domain::Clock;
 use crate::store::StoreError;
 use crate::telemetry::{SystemClock, SystemIds};
 
@@ -78,12 +79,19 @@ pub async fn with_product(
 /// # Errors
 /// The exit code; what is wrong has been printed.
 pub async fn open_loaded(loaded: Loaded) -> Result<Arc<Quietus>, u8> {
+    open_with(loaded, Arc::new(SystemClock)).await
+}
+
+/// Opens an instance whose files are read, with a clock.
+///
+/// # Errors
+/// The exit code; what is wrong has been printed.
+pub async fn open_with(loaded: Loaded, clock: Arc<dyn Clock>) -> Result<Arc<Quietus>, u8> {
     let process = Process::from_environment().map_err(|problem| {
         complain(&problem);
         WRONG_INPUT
     })?;
-    let opening =
-        Opening { loaded, process, clock: Arc::new(SystemClock), ids: Arc::new(SystemIds) };
+    let opening = Opening { loaded, process, clock, ids: Arc::new(SystemIds) };
     let file = opening.loaded.instance.folder.join(config::INSTANCE_FILE);
     Quietus::open(opening).await.map_err(|error| match error {
         AppError::Store(error @ StoreError::Busy { .. }) => fail(&error.into()),

@@ -68,17 +68,14 @@ fn changes_table(collections: &[CollectionForecast]) -> Table {
     for one in collections {
         let delete =
             if one.at_most { format!("at most {}", one.delete) } else { one.delete.to_string() };
-        let by_category = |counts: &std::collections::BTreeMap<_, u64>| {
-            let lines: Vec<String> =
-                counts.iter().map(|(category, records)| format!("{category}: {records}")).collect();
-            lines.join("\n")
-        };
+        let anonymised =
+            one.anonymise.iter().map(|(category, records)| format!("{category}: {records}"));
         table.add_row([
             one.collection.to_string(),
             one.total.to_string(),
             delete,
-            by_category(&one.clear),
-            by_category(&one.anonymise),
+            cleared(one),
+            anonymised.collect::<Vec<_>>().join("\n"),
             one.restrict.to_string(),
         ]);
     }
@@ -88,6 +85,14 @@ fn changes_table(collections: &[CollectionForecast]) -> Table {
         }
     }
     table
+}
+
+/// What is cleared, by category, and the associations that end, by link.
+fn cleared(one: &CollectionForecast) -> String {
+    let categories = one.clear.iter().map(|(category, records)| format!("{category}: {records}"));
+    let links =
+        one.associations.iter().map(|(link, records)| format!("association {link}: {records}"));
+    categories.chain(links).collect::<Vec<_>>().join("\n")
 }
 
 fn kept_table(collections: &[&CollectionForecast], zone: &str) -> Table {
@@ -213,6 +218,7 @@ mod tests {
             at_most: false,
             clear: BTreeMap::from([(name("delivery"), 1_200), (name("invoice"), 310)]),
             anonymise: BTreeMap::from([(name("usage"), 7)]),
+            associations: BTreeMap::from([("seller".to_owned(), 4)]),
             restrict: 890,
             kept: vec![
                 kept(None, Some(12), KeptWhy::Held),

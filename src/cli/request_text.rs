@@ -9,11 +9,13 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::opening::{BAD, DIM, GOOD, STRONG, WARN, number};
+use crate::app::opendsr::CallbackFacts;
 use crate::app::reading::request_parts::{KeptFacts, LetterFacts, RequestJobFacts};
 use crate::app::reading::requests::{ClockFacts, RequestFacts, RequestPage, Standing};
-use crate::app::request::{Decided, Requester};
-use crate::domain::{Assurance, CategoryName, JobState, RequestState};
+use crate::app::request::{Decided, FeeEnd, Requester, Verdict};
+use crate::domain::{AskedRight, Assurance, CategoryName, JobState, RequestState};
 use crate::plan::KeptWhy;
+use crate::rights::StopReason;
 
 /// The whole page.
 pub fn page_text(page: &RequestPage, zone: &TimeZone) -> String {
@@ -32,7 +34,15 @@ pub fn page_text(page: &RequestPage, zone: &TimeZone) -> String {
         }
     }
     letters(&mut text, &page.letters, zone);
+    callbacks(&mut text, &page.callbacks, zone);
     next(&mut text, page, zone);
+    text
+}
+
+/// What became of it in each system; empty where none was asked.
+pub fn systems_text(page: &RequestPage, zone: &TimeZone) -> String {
+    let mut text = String::new();
+    systems(&mut text, page, zone);
     text
 }
 
@@ -117,7 +127,32 @@ fn head(text: &mut String, page: &RequestPage, zone: &TimeZone) {
     line(text, 1, &identity_words(facts, zone));
     decided(text, "prolonged", facts.extension.as_ref(), zone);
     decided(text, "refusal proposed", facts.refusal_proposed.as_ref(), zone);
+    if let Some(fee) = &facts.fee {
+        decided(text, &format!("fee of {} proposed", fee.amount), Some(&fee.proposed), zone);
+        decided(text, "fee agreed", fee.agreed.as_ref(), zone);
+        let ended = match fee.ended {
+            Some((FeeEnd::Paid, at)) => format!("fee paid on {}", day(at, zone)),
+            Some((FeeEnd::Waived, at)) => format!("fee waived on {}", day(at, zone)),
+            None if fee.is_owed() => "the fee is not paid: nothing goes on before".to_owned(),
+            None => "a second person has not agreed to the fee".to_owned(),
+        };
+        line(text, 1, &ended);
+    }
     decided(text, "decided", facts.ended.as_ref(), zone);
+    if let Some(verdict) = facts.verdict {
+        let word = match verdict {
+            Verdict::Upheld => "upheld",
+            Verdict::Rejected => "rejected",
+            Verdict::TakenBack => "taken back",
+        };
+        line(text, 1, &format!("the objection is {word}"));
+    }
+    if let Some(other) = facts.follows {
+        line(text, 1, &format!("carries out what was decided about request {other}"));
+    }
+    if let Some(other) = facts.followed_by {
+        line(text, 1, &format!("request {other} carries the decision out"));
+    }
     if facts.forgotten_at.is_some() {
         line(text, 1, "the person is forgotten: nothing here opens any more what names them");
     }
@@ -125,7 +160,8 @@ fn head(text: &mut String, page: &RequestPage, zone: &TimeZone) {
 
 fn identity_words(facts: &RequestFacts, zone: &TimeZone) -> String {
     let Some(check) = &facts.identity_check else {
-        return match facts.clock.stands_since {
+        let asked = facts.clock.stands_for == Some(StopReason::Identity);
+        return match facts.clock.stands_since.filter(|_| asked) {
             Some(since) => format!("identity: asked for on {}, no answer yet", day(since, zone)),
             None => "identity: not confirmed".to_owned(),
         };
@@ -165,11 +201,15 @@ fn dates(text: &mut String, clock: &ClockFacts, zone: &TimeZone) {
     line(text, 1, &format!("law's last day      {}", dates.legal_latest));
     if let Some(since) = clock.stands_since {
         let since = day(since, zone);
+        let what = match clock.stands_for {
+            Some(StopReason::Fee) => format!("a fee was agreed to on {since}"),
+            _ => format!("the person was asked who they are on {since}"),
+        };
         line(
             text,
             1,
             &format!(
-                "the person was asked who they are on {since}; where the law stops the clock for that, these dates move on until they answer"
+                "{what}; where the law stops the clock for that, these dates move on until then"
             ),
         );
     }
@@ -187,6 +227,8 @@ fn systems(text: &mut String, page: &RequestPage, zone: &TimeZone) {
             let style = match job.state {
                 JobState::Completed => GOOD,
                 JobState::Failed => BAD,
+                JobState::Scheduled if job.kind == "upkeep" => GOOD,
+                _ if is_overdue(job) => BAD,
                 _ => WARN,
             };
             line(text, 1, &format!("{}{whose}: {style}{words}{style:#}", system.system));
@@ -195,14 +237,24 @@ fn systems(text: &mut String, page: &RequestPage, zone: &TimeZone) {
     }
 }
 
+fn is_overdue(job: &RequestJobFacts) -> bool {
+    job.last_fault.as_ref().is_some_and(|fault| fault.kind == "overdue")
+}
+
 fn job_words(job: &RequestJobFacts, zone: &TimeZone) -> String {
     let kept = job.kind == "retained";
     match job.state {
         JobState::Completed if job.verified => "done, and looked at once more".to_owned(),
         JobState::Completed => "done, by their own word".to_owned(),
         JobState::Running => "at work".to_owned(),
+        JobState::Waiting | JobState::Available if is_overdue(job) => {
+            format!("overdue; asked again on {}", moment(job.available_at, zone))
+        }
         JobState::Waiting => {
             format!("has been asked; asked again on {}", moment(job.available_at, zone))
+        }
+        JobState::Scheduled if job.kind == "upkeep" => {
+            format!("stays restricted; looked at again on {}", moment(job.available_at, zone))
         }
         JobState::Scheduled if kept => {
             format!("what is kept goes on {}", day(job.available_at, zone))
@@ -297,6 +349,23 @@ fn letters(text: &mut String, letters: &[LetterFacts], zone: &TimeZone) {
     }
 }
 
+/// Calls to the controller who brought it.
+fn callbacks(text: &mut String, callbacks: &[CallbackFacts], zone: &TimeZone) {
+    if callbacks.is_empty() {
+        return;
+    }
+    line(text, 0, &format!("{STRONG}callbacks{STRONG:#}"));
+    for one in callbacks {
+        let host = one.host.as_deref().unwrap_or("an address that is none");
+        let next =
+            one.next_at.map_or_else(String::new, |at| format!(", next {}", moment(at, zone)));
+        let fault = one.last_fault.as_ref().map_or_else(String::new, |it| format!(": {it}"));
+        let (status, state, attempts) = (one.status, one.state.replace('_', " "), one.attempts);
+        let tried = format!("{state} after {attempts} attempt(s)");
+        line(text, 1, &format!("{status} to {host}: {tried}{next}{fault}"));
+    }
+}
+
 /// What somebody has to do, if anything.
 fn next(text: &mut String, page: &RequestPage, zone: &TimeZone) {
     let facts = &page.facts;
@@ -315,10 +384,17 @@ fn next(text: &mut String, page: &RequestPage, zone: &TimeZone) {
             "{}:\n  quietus request tell-apart {id} --identities-file FILE --by NAME",
             facts.needs.as_deref().unwrap_or("say who is meant")
         ),
+        RequestState::WithAPerson if facts.asked == AskedRight::Objection => format!(
+            "it is restricted until somebody has decided:\n  quietus request decide {id} --uphold --reason WHY --by NAME\n  quietus request decide {id} --reject --reason WHY --by NAME"
+        ),
         RequestState::WithAPerson => format!(
             "a person carries it out, then:\n  quietus request close {id} --reason WHAT --by NAME"
         ),
         RequestState::Executing => match facts.case_id {
+            Some(case) if facts.needs.is_some() => format!(
+                "{}: look who is meant, and call off what is left:\n  quietus cancel {case} --reason WHY",
+                facts.needs.as_deref().unwrap_or_default()
+            ),
             Some(case) => format!("`quietus status {case}` shows every attempt"),
             None => return,
         },

@@ -18,7 +18,7 @@ use super::run::{Bars, stop_on_signal};
 use super::{FINE, NOT_DONE};
 use crate::app::{AppError, Quietus};
 use crate::domain::JobState;
-use crate::store::{Job, RequestFilter};
+use crate::store::{Job, JobKind, RequestFilter};
 use crate::worker;
 
 /// A job whose time comes within this is waited for.
@@ -129,7 +129,7 @@ async fn look(product: &Quietus, cases: &[Uuid], bars: &Bars) -> Result<bool, Ap
 fn tell(request: Uuid, jobs: &[Job]) -> u8 {
     let left: Vec<String> = jobs
         .iter()
-        .filter(|job| job.kind != crate::store::JobKind::Retained)
+        .filter(|job| job.kind == JobKind::Request)
         .filter(|job| job.state != JobState::Completed)
         .map(|job| format!("{} is {}", job.system, job.state))
         .collect();

@@ -10,14 +10,21 @@ use uuid::Uuid;
 use super::opening::{read_id, read_moment, say, with_product};
 use super::plan_text::new_table;
 use super::remark::actor;
+use super::request_decisions::{
+    DecideArguments, DecisionArguments, FeeArguments, RefuseArguments, decide, fee, refuse,
+};
 use super::request_input::{Given, read_contact, read_identities};
 use super::request_text::{page_text, standing_words};
 use super::{FINE, NOT_DONE};
 use crate::app::brought::{Brought, BroughtCheck, read_check};
+use crate::app::reading::alarms::Pressing;
 use crate::app::reading::requests::RequestQuery;
-use crate::app::request::{Refused, Requester, Taken};
+use crate::app::request::{Requester, Taken};
 use crate::app::{AppError, Quietus};
 use crate::domain::{AskedRight, Assurance, Remark, RequestState};
+
+/// The ground of an objection that nobody weighs.
+const DIRECT_MARKETING: &str = "Art. 21(2)";
 
 /// Bring and handle requests of persons.
 #[derive(Debug, Args)]
@@ -41,11 +48,19 @@ pub enum Command {
     /// List requests.
     #[command(after_help = "Examples:
   quietus request list --open       those that are not answered yet
+  quietus request list --overdue    exit code 1 where there is one
   quietus request list --state ambiguous")]
     List {
         /// Only those that are not closed.
         #[arg(long)]
         open: bool,
+        /// Only those that are at risk or late, but within the law's time; exit code 1 where there
+        /// is one.
+        #[arg(long, conflicts_with_all = ["overdue", "state"])]
+        at_risk: bool,
+        /// Only those whose last day by law is over; exit code 1 where there is one.
+        #[arg(long, conflicts_with = "state")]
+        overdue: bool,
         /// Only in this state, such as `identity_pending` or `ambiguous`.
         #[arg(long, value_name = "STATE", value_parser = read_state)]
         state: Option<RequestState>,
@@ -85,6 +100,10 @@ pub enum Command {
   quietus request refuse 0198… --reason \"manifestly unfounded, T-125\" --by \"Ada Example\"
   quietus request refuse 0198… --reason \"agreed, T-125\" --by \"Grace Example\"")]
     Refuse(RefuseArguments),
+    /// Decide an objection, whose data are restricted until then.
+    Decide(DecideArguments),
+    /// Charge a fee, or say that it was paid or waived.
+    Fee(FeeArguments),
     /// Prolong the time once, within the first period; the person has to be told why.
     #[command(after_help = "Example:
   quietus request extend 0198… --reason \"complex: twelve systems, T-126\"")]
@@ -102,6 +121,7 @@ pub enum Command {
   quietus request new --right erasure --identities-file - --received 2026-11-01T09:00:00+01:00
   quietus request new --right restriction --identities-file person.txt --channel mail --language de
   quietus request new --right erasure --identities-file - --check substantial --method call-back --reference T-123
+  quietus request new --right objection --direct-marketing --category marketing.contact --identities-file -
 
 Whoever looks at the shell's history or at the list of processes reads what stands behind
 `--identity`. So on shared machines write identities into a file, one `type=value` a line, or
@@ -134,6 +154,10 @@ pub struct NewArguments {
     /// On what ground, such as `Art. 17(1)(b)`.
     #[arg(long, value_name = "GROUND")]
     pub ground: Option<Remark>,
+    /// An objection to direct marketing: nothing is weighed, and the categories that serve it are
+    /// erased at once. The same as `--ground "Art. 21(2)"`.
+    #[arg(long, conflicts_with = "ground", requires = "category")]
+    pub direct_marketing: bool,
     /// Under which law, such as `gdpr`; that of the instance file if nothing is said.
     #[arg(long, value_name = "LAW")]
     pub regime: Option<String>,
@@ -206,34 +230,6 @@ pub struct TellApartArguments {
     pub by: Remark,
 }
 
-/// A decision about a request, and why.
-#[derive(Debug, Args)]
-pub struct DecisionArguments {
-    /// The request.
-    #[arg(value_parser = read_id)]
-    pub request: Uuid,
-    /// Why, in one line that names nobody, such as the number of a ticket.
-    #[arg(long, value_name = "WHY")]
-    pub reason: Remark,
-    /// Who decides.
-    #[arg(long, value_name = "NAME", default_value = "operator", env = "QUIETUS_BY")]
-    pub by: Remark,
-}
-
-/// A refusal, and why.
-#[derive(Debug, Args)]
-pub struct RefuseArguments {
-    /// The request.
-    #[arg(value_parser = read_id)]
-    pub request: Uuid,
-    /// Why, in one line that names nobody, such as the number of a ticket.
-    #[arg(long, value_name = "WHY")]
-    pub reason: Remark,
-    /// Who proposes or agrees; two persons are needed.
-    #[arg(long, value_name = "NAME", env = "QUIETUS_BY")]
-    pub by: Remark,
-}
-
 /// Who asks.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub enum RequesterWord {
@@ -295,7 +291,11 @@ fn read_state(text: &str) -> Result<RequestState, &'static str> {
 pub async fn run(arguments: &Arguments, folder: &Path) -> u8 {
     with_product(folder, async |product| match &arguments.command {
         Command::New(new) => bring(product, new).await,
-        Command::List { open, state, limit } => list(product, *open, *state, *limit).await,
+        Command::List { open, at_risk, overdue, state, limit } => {
+            let pressing = at_risk.then_some(Pressing::AtRisk);
+            let pressing = pressing.or(overdue.then_some(Pressing::Overdue));
+            list(product, (*open, pressing), *state, *limit).await
+        }
         Command::Show { request } => show(product, *request).await,
         other => handle(product, other).await,
     })
@@ -321,7 +321,10 @@ async fn bring(product: &Arc<Quietus>, new: &NewArguments) -> Result<u8, AppErro
         received_at: received.transpose()?,
         channel: new.channel.clone(),
         requester: new.requester.into(),
-        ground: new.ground.clone().map(Into::into),
+        ground: match &new.ground {
+            None => new.direct_marketing.then(|| DIRECT_MARKETING.to_owned()),
+            Some(ground) => Some(ground.to_string()),
+        },
         regime: new.regime.clone(),
         language: new.language.clone(),
         categories: new.category.clone(),
@@ -341,15 +344,18 @@ async fn bring(product: &Arc<Quietus>, new: &NewArguments) -> Result<u8, AppErro
 
 async fn list(
     product: &Arc<Quietus>,
-    open: bool,
+    (open, pressing): (bool, Option<Pressing>),
     state: Option<RequestState>,
     limit: u32,
 ) -> Result<u8, AppError> {
     let state = state.map(|state| state.as_str().to_owned());
-    let query = RequestQuery { state, open, before: None, limit: Some(limit) };
+    let query = RequestQuery { state, open, pressing, before: None, limit: Some(limit) };
     let found = product.read_requests(query).await?;
     if found.requests.is_empty() {
-        say("no such request: `quietus request new` brings one");
+        say(match pressing {
+            Some(_) => "no such request: nothing presses",
+            None => "no such request: `quietus request new` brings one",
+        });
         return Ok(FINE);
     }
     let mut table = new_table(&["request", "received", "asks for", "state", "answer by", "stands"]);
@@ -369,13 +375,18 @@ async fn list(
         ]);
     }
     say(table);
-    if found.next.is_some() {
+    if found.more {
         say("there are more: ask for more with `--limit`");
     }
-    Ok(FINE)
+    // What was asked for is that nothing presses.
+    Ok(if pressing.is_some() { NOT_DONE } else { FINE })
 }
 
-async fn show(product: &Arc<Quietus>, id: Uuid) -> Result<u8, AppError> {
+/// Prints the page of a request.
+///
+/// # Errors
+/// Where there is no such request or the store is not there.
+pub async fn show(product: &Arc<Quietus>, id: Uuid) -> Result<u8, AppError> {
     let page = product.read_request(id).await?.ok_or_else(|| {
         AppError::Input(format!("there is no request `{id}`: see `quietus request list`"))
     })?;
@@ -415,24 +426,10 @@ async fn handle(product: &Arc<Quietus>, command: &Command) -> Result<u8, AppErro
             product.close_request(one.request, &by, reason).await?.stored.id
         }
         Command::Refuse(one) => return refuse(product, one).await,
+        Command::Decide(one) => return decide(product, one).await,
+        Command::Fee(one) => return fee(product, one).await,
         Command::New(_) | Command::List { .. } | Command::Show { .. } => return Ok(FINE),
     };
     product.advance_log().await?;
     show(product, id).await
-}
-
-async fn refuse(product: &Arc<Quietus>, one: &RefuseArguments) -> Result<u8, AppError> {
-    let refused = product.refuse_request(one.request, &actor(&one.by), one.reason.as_str()).await?;
-    product.advance_log().await?;
-    let request = one.request;
-    match refused {
-        Refused::Closed => show(product, request).await,
-        Refused::WaitsForSecond => {
-            say(format!(
-                "{} proposes to refuse request {request}; it goes on as before until somebody else agrees:\n  quietus request refuse {request} --reason WHY --by NAME",
-                one.by
-            ));
-            Ok(NOT_DONE)
-        }
-    }
 }

@@ -97,6 +97,11 @@ async fn once(product: &Arc<Quietus>, arguments: &RunArguments) -> Result<u8, Ap
     }
     if takes_over {
         worst = worst.max(carry_out_requests(product).await?);
+        // Whoever brought a request is told; if that is not possible now, it is with the next run.
+        if let Err(error) = product.tell_controllers().await {
+            complain(&error);
+            worst = worst.max(NOT_DONE);
+        }
     }
     let waiting = product.waiting_cases().await?;
     let opened = product
@@ -307,6 +312,7 @@ async fn serve(product: &Arc<Quietus>) -> u8 {
     };
     let tasks = TaskTracker::new();
     worker::start(product, product.instance.workers, &stop, &tasks);
+    worker::start_telling(product, &stop, &tasks);
     say(format!(
         "{STRONG}quietus{STRONG:#} serves {} with {} worker(s); stop it with Ctrl-C",
         server.address(),

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use super::document::InstanceDocument;
 use super::document::instance::{ControllerDocument, TokenDocument};
+use super::opendsr::{self, OpendsrSettings};
 use super::problem::{At, Problem};
 use super::read::items;
 use super::requests::{self, RequestSettings};
@@ -44,6 +45,8 @@ pub struct Instance {
     pub identities: IdentityTypes,
     /// How requests of persons are dealt with.
     pub requests: RequestSettings,
+    /// This instance as an OpenDSR processor; `None` serves nothing of it.
+    pub opendsr: Option<OpendsrSettings>,
 }
 
 /// Who decides why and how the data are processed.
@@ -128,6 +131,7 @@ pub fn compile(
     let evidence = document.evidence.as_ref().and_then(|it| it.value.origin.as_ref());
     let log = document.log.as_ref().and_then(|log| log.value.format.as_ref());
     let requests = requests::settings(document, &controller.country);
+    let opendsr = opendsr::compile(document, &folder, problems);
     Some(Instance {
         evidence_origin: evidence
             .map_or_else(|| origin_of(&controller), |origin| origin.value.0.clone()),
@@ -148,6 +152,7 @@ pub fn compile(
         people: items(document.people.as_ref()).iter().map(|it| it.value.to_string()).collect(),
         identities: IdentityTypes::default(),
         requests,
+        opendsr,
     })
 }
 

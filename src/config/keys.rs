@@ -111,6 +111,17 @@ pub fn write_key(folder: &Path, name: &str, bytes: &[u8]) -> Result<(), KeyError
     std::fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(fault)
 }
 
+/// Writes a file that names somebody, readable for its owner only; what was there is replaced.
+///
+/// # Errors
+/// Where it cannot be written.
+pub fn write_private(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    if path.exists() {
+        std::fs::remove_file(path)?;
+    }
+    create_private(path)?.write_all(bytes)
+}
+
 #[cfg(unix)]
 fn create_folder(folder: &Path) -> std::io::Result<()> {
     use std::os::unix::fs::DirBuilderExt as _;

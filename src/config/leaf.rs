@@ -390,6 +390,8 @@ words! {
         "native" => Stored::Native, "epoch_seconds" => Stored::EpochSeconds,
         "epoch_milliseconds" => Stored::EpochMilliseconds,
     }
+    /// Whether capitals count where a field is compared with what a person is known by.
+    CompareWord(bool) { "exact" => false, "ignore_case" => true, }
     /// How a link behaves when its parent goes.
     LinkWord(LinkKind) {
         "deep" => LinkKind::Deep, "shallow" => LinkKind::Shallow, "shared" => LinkKind::Shared,

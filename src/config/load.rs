@@ -5,11 +5,13 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use super::complete;
+use super::definitions;
 use super::document::{InstanceDocument, PackDocument, SystemDocument};
 use super::instance::{self, Instance};
 use super::leaf::Words;
 use super::letters;
 use super::map;
+use super::opendsr;
 use super::problem::{At, Place, Problem, Problems, Severity};
 use super::read::{Read, Reader};
 use super::requests;
@@ -34,7 +36,8 @@ pub struct Loaded {
     pub data_map: DataMap,
     /// The rule set.
     pub rules: RuleSet,
-    /// The files that the data map was read from: name and bytes.
+    /// The files that the data map was read from, and the definitions that they name: name and
+    /// bytes.
     pub map_files: Vec<(String, Vec<u8>)>,
     /// The files that the rule set was read from: name and bytes.
     pub rule_files: Vec<(String, Vec<u8>)>,
@@ -78,15 +81,19 @@ pub fn load(path: &Path) -> Result<Loaded, Problems> {
     };
     let zone = document.controller.as_ref().and_then(|it| it.value.zone.as_ref());
     let zone = zone.map_or("UTC", |zone| &zone.value.0).to_owned();
-    let digests = (files.digest(&systems.paths), files.digest(&packs.paths));
+    let mut map_files = files.kept(&systems.paths);
+    let rule_files = files.kept(&packs.paths);
 
     let problems = &mut files.problems.found;
     let mut instance = instance::compile(&document, files.folder.clone(), problems);
-    let drafts = map::compile(&system_documents, &zone, problems);
-    let rules = rules::compile(&pack_documents, &drafts, whole, &zone, digests.1, problems);
-    map::third_party::check_files(&drafts, &files.folder, problems);
+    let mut drafts = map::compile(&system_documents, &zone, problems);
+    let rules_digest = digest_of(&rule_files);
+    let rules = rules::compile(&pack_documents, &drafts, whole, &zone, rules_digest, problems);
+    map_files.extend(definitions::read(&mut drafts, &files.folder, &mut files.problems));
+    let problems = &mut files.problems.found;
     if whole.systems {
         requests::check_identities(&document, &drafts, problems);
+        opendsr::check_identities(&document, &drafts, problems);
     }
     if let Some(instance) = &mut instance {
         let country = instance.controller.country.clone();
@@ -94,26 +101,25 @@ pub fn load(path: &Path) -> Result<Loaded, Problems> {
     }
     if problems.iter().all(|problem| problem.severity == Severity::Warning) {
         complete::check((&system_documents, &drafts), (&pack_documents, &rules), problems);
+        if let Some(instance) = &instance {
+            requests::check_case(&instance.identities, &drafts, problems);
+        }
     }
     let data_map = DataMap {
         systems: drafts.into_iter().map(|it| (it.model.name.clone(), it.model)).collect(),
-        digest: digests.0,
+        digest: digest_of(&map_files),
     };
     letters::check(&files.folder, &mut files.problems);
     files.problems.settle();
     match instance {
-        Some(instance) if files.problems.errors() == 0 => {
-            let map_files = files.kept(&systems.paths);
-            let rule_files = files.kept(&packs.paths);
-            Ok(Loaded {
-                instance,
-                data_map,
-                rules,
-                map_files,
-                rule_files,
-                warnings: files.problems,
-            })
-        }
+        Some(instance) if files.problems.errors() == 0 => Ok(Loaded {
+            instance,
+            data_map,
+            rules,
+            map_files,
+            rule_files,
+            warnings: files.problems,
+        }),
         _ => Err(files.problems),
     }
 }
@@ -138,7 +144,9 @@ pub fn compile(
             })
             .collect()
     };
-    let (map_paths, rule_paths) = (paths("systems", map_files), paths("schedules", rule_files));
+    let (defined, systems): (Vec<_>, Vec<_>) =
+        map_files.iter().cloned().partition(|(name, _)| definitions::is_kept(name));
+    let (map_paths, rule_paths) = (paths("systems", &systems), paths("schedules", rule_files));
     let system_documents: Vec<At<SystemDocument>> =
         map_paths.iter().filter_map(|path| files.kept_document(path)).collect();
     let pack_documents: Vec<At<PackDocument>> =
@@ -147,13 +155,14 @@ pub fn compile(
         systems: system_documents.len() == map_paths.len(),
         packs: pack_documents.len() == rule_paths.len(),
     };
-    let digests = (files.digest(&map_paths), files.digest(&rule_paths));
     let problems = &mut files.problems.found;
-    let drafts = map::compile(&system_documents, zone, problems);
-    let rules = rules::compile(&pack_documents, &drafts, whole, zone, digests.1, problems);
+    let mut drafts = map::compile(&system_documents, zone, problems);
+    let rules_digest = digest_of(rule_files);
+    let rules = rules::compile(&pack_documents, &drafts, whole, zone, rules_digest, problems);
+    definitions::recall(&mut drafts, &defined);
     let data_map = DataMap {
         systems: drafts.into_iter().map(|it| (it.model.name.clone(), it.model)).collect(),
-        digest: digests.0,
+        digest: digest_of(map_files),
     };
     files.problems.settle();
     if files.problems.errors() == 0 { Ok((data_map, rules)) } else { Err(files.problems) }
@@ -277,20 +286,19 @@ impl Files {
         let text = String::from_utf8(self.bytes.get(path)?.clone()).ok()?;
         read_text(&self.name(path), &text, &mut self.problems.found)
     }
+}
 
-    /// SHA-256 over name, NUL, length (8 bytes, big-endian) and bytes of each file, in name order.
-    fn digest(&self, paths: &[PathBuf]) -> Digest {
-        let mut all = Vec::new();
-        for path in paths {
-            let Some(bytes) = self.bytes.get(path) else { continue };
-            let name = path.file_name().map(|it| it.to_string_lossy().into_owned());
-            all.extend_from_slice(name.unwrap_or_default().as_bytes());
-            all.push(0);
-            all.extend_from_slice(&(bytes.len() as u64).to_be_bytes());
-            all.extend_from_slice(bytes);
-        }
-        Digest::of(&all)
+/// SHA-256 over name, NUL, length (8 bytes, big-endian) and bytes of each file, in name order;
+/// definitions come after the systems that name them.
+fn digest_of(files: &[(String, Vec<u8>)]) -> Digest {
+    let mut all = Vec::new();
+    for (name, bytes) in files {
+        all.extend_from_slice(name.as_bytes());
+        all.push(0);
+        all.extend_from_slice(&(bytes.len() as u64).to_be_bytes());
+        all.extend_from_slice(bytes);
     }
+    Digest::of(&all)
 }
 
 /// Reads a document from text; what is wrong with it goes to `problems`.
@@ -316,8 +324,11 @@ pub fn read_text<T: Read>(name: &str, text: &str, problems: &mut Vec<Problem>) -
     value.map(|value| At { value, place: reader.place(&node) })
 }
 
-/// Reads a file, but not more than one byte too many.
-fn read_bounded(path: &Path) -> std::io::Result<Vec<u8>> {
+/// Reads a file, but not more than one byte beyond what any file of the folder may have.
+///
+/// # Errors
+/// Where it cannot be read, or is a pipe or a device.
+pub fn read_bounded(path: &Path) -> std::io::Result<Vec<u8>> {
     let metadata = std::fs::metadata(path)?;
     if !metadata.is_file() && !metadata.is_dir() {
         // Nobody may ever write to a pipe, and then its reader waits for ever.

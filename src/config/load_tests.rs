@@ -113,8 +113,14 @@ fn who_acts_is_told_without_contact_data_and_without_showing_them() {
 #[path = "broken_tests.rs"]
 mod broken;
 
+#[path = "definitions_tests.rs"]
+mod definitions;
+
 #[path = "third_party_tests.rs"]
 mod third_party;
+
+#[path = "opendsr_tests.rs"]
+mod opendsr;
 
 /// One mistake in the starting folder, and the one thing that is said of it.
 #[track_caller]
@@ -138,7 +144,7 @@ fn every_category_has_a_way_out() {
         pack,
         "    category: order.delivery\n    starting_point",
         "    category: order.invoice\n    starting_point",
-        "systems/example.yaml:43:25: error: no rule disposes of `order.delivery` in `shop`",
+        "systems/example.yaml:44:25: error: no rule disposes of `order.delivery` in `shop`",
     );
     says_only(
         pack,
@@ -156,7 +162,7 @@ fn every_category_has_a_way_out() {
         pack,
         "  order.delivery: {purpose",
         "  order.deliveries: {purpose",
-        "example.yaml:43:25: error: no pack declares the category `order.delivery` (did you mean `order.deliveries`?",
+        "example.yaml:44:25: error: no pack declares the category `order.delivery` (did you mean `order.deliveries`?",
     );
     says_only(
         pack,
@@ -429,4 +435,21 @@ fn files_of_one_name_are_read_back_apart() {
     assert_eq!((map.digest, rules.digest), (loaded.data_map.digest, loaded.rules.digest));
     assert_eq!(map.systems.len(), 1);
     assert_eq!(rules.rules.len(), 3);
+}
+
+#[test]
+fn capitals_count_the_same_in_a_field_and_in_what_persons_are_known_by() {
+    let says = |from: &str, to: &str, expected: &str| {
+        let told = changed("example", from, to);
+        assert_eq!(told.lines().filter(|line| line.contains(expected)).count(), 1, "{told}");
+    };
+    let warning = "warning: capitals do not count in identities of the type `email`";
+    says("compare: ignore_case", "zone: UTC", warning);
+    assert_eq!(changed("example", "compare: ignore_case", "compare: exact"), "");
+    let login = "error: capitals count in identities of the type `login`";
+    says("identity: email", "identity: login", login);
+    let number = "{type: integer, identity: customer_id, compare: exact}";
+    let unfit = "error: `compare` is for text fields with an `identity`";
+    says("{type: integer, identity: customer_id}", number, unfit);
+    says("identity: email\n", "\n", unfit);
 }

@@ -8,6 +8,7 @@ pub mod instance;
 pub mod keys;
 pub mod leaf;
 pub mod map;
+pub mod opendsr;
 pub mod problem;
 pub mod process;
 pub mod read;
@@ -19,14 +20,16 @@ pub mod secret;
 pub mod yaml;
 
 mod complete;
+mod definitions;
 mod letters;
 mod load;
 
 pub use instance::{Controller, Instance, LogFormat, Token, TokenRole};
-pub use keys::{KeyError, read_key, write_key};
+pub use keys::{KeyError, read_key, write_key, write_private};
 pub use letters::own_letter;
-pub use load::{INSTANCE_FILE, Loaded, compile, load, why};
+pub use load::{INSTANCE_FILE, Loaded, compile, load, read_bounded, why};
+pub use opendsr::{ControllerAtDesk, OpendsrSettings, TakenIdentity};
 pub use problem::{Place, Problem, Problems, Severity};
 pub use process::Process;
 pub use requests::{AssuranceNeeded, RequestSettings};
-pub use secret::{KnownToken, SecretError, tokens};
+pub use secret::{KnownController, KnownToken, SecretError, controllers, tokens};

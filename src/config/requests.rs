@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::civil::Date;
+use quietus_connectors::FieldType;
 
 use super::document::InstanceDocument;
 use super::document::requests::{AssuranceWord, RequestsDocument, WrittenForm};
@@ -24,6 +25,8 @@ pub struct RequestSettings {
     pub internal_target: RetentionPeriod,
     /// When the controller promises to answer, from receipt.
     pub answers_within: RetentionPeriod,
+    /// How long after one look for new records of a restricted person the next one follows.
+    pub restriction_upkeep: RetentionPeriod,
     /// How sure one has to be of who asks.
     pub assurance: AssuranceNeeded,
     /// Days on which nobody works, beside Saturdays and Sundays, by country (two capital letters).
@@ -58,7 +61,7 @@ impl Default for AssuranceNeeded {
 }
 
 /// A period that is written in this file.
-fn days(days: u16) -> RetentionPeriod {
+pub(super) fn days(days: u16) -> RetentionPeriod {
     let text = format!("P{days}D");
     #[expect(clippy::expect_used, reason = "digits between `P` and `D` are a period")]
     RetentionPeriod::parse(&text).expect("days are a period")
@@ -80,6 +83,7 @@ pub(super) fn settings(document: &InstanceDocument, country: &str) -> RequestSet
         cooling_off: period(&written.cooling_off, 0),
         internal_target: period(&written.internal_target, 28),
         answers_within: period(&written.answers_within, 30),
+        restriction_upkeep: period(&written.restriction_upkeep, 1),
         assurance: assurance(written),
         holidays,
     }
@@ -158,8 +162,48 @@ pub(super) fn identity_types(
     IdentityTypes(types)
 }
 
+/// Whether capitals count in a field and in what a person is known by has to agree: else an address
+/// in mixed case that nobody typed is not found.
+pub(super) fn check_case(
+    types: &IdentityTypes,
+    drafts: &[SystemDraft<'_>],
+    problems: &mut Vec<Problem>,
+) {
+    for draft in drafts {
+        for (entry, name) in draft.written() {
+            let Some(collection) = draft.model.collections.get(&name) else { continue };
+            for written in entries(entry.value.value.fields.as_ref()) {
+                let field = collection.fields.get(&written.name.value);
+                let Some((field, identity)) =
+                    field.and_then(|field| Some((field, field.identity.as_deref()?)))
+                else {
+                    continue;
+                };
+                let normalise = types.of(identity).normalise;
+                let counts = normalise == Normalisation::Trim;
+                let no_matter = matches!(normalise, Normalisation::Lower | Normalisation::Email);
+                let compare = written.value.value.compare.as_ref();
+                if let Some(compare) = compare.filter(|_| counts && field.ignores_case) {
+                    problems.push(
+                        Problem::error(&compare.place, format!("capitals count in identities of the type `{identity}`"))
+                            .help(format!("declare `{identity}: {{normalise: lower}}` under `identities` of quietus.yaml, or write `compare: exact`")),
+                    );
+                } else if compare.is_none() && no_matter && field.field_type == FieldType::Text {
+                    problems.push(
+                        Problem::warning(
+                            &written.name.place,
+                            format!("capitals do not count in identities of the type `{identity}`, and `{}` is compared letter by letter", field.name),
+                        )
+                        .help("write `compare: ignore_case` and keep an index on `lower(…)` (MariaDB: a collation that ends in `_ci`), or `compare: exact` where the system keeps small letters only"),
+                    );
+                }
+            }
+        }
+    }
+}
+
 /// Identity types that fields have, each with whether it is the key of a collection.
-fn mapped(drafts: &[SystemDraft<'_>]) -> BTreeMap<String, bool> {
+pub(super) fn mapped(drafts: &[SystemDraft<'_>]) -> BTreeMap<String, bool> {
     let mut mapped: BTreeMap<String, bool> = BTreeMap::new();
     for collection in drafts.iter().flat_map(|draft| draft.model.collections.values()) {
         for field in collection.fields.values() {

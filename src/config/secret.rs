@@ -55,6 +55,17 @@ pub enum SecretError {
 }
 
 impl SecretReference {
+    /// Reads the whole text of a secret that has several lines, such as a key as PEM.
+    ///
+    /// # Errors
+    /// As [`SecretReference::resolve`].
+    pub fn resolve_whole(&self, folder: &Path) -> Result<SecretString, SecretError> {
+        match self {
+            Self::File(path) => read_whole(&folder.join(path)).map(SecretString::from),
+            Self::Environment(_) | Self::Plain(_) => self.resolve(folder),
+        }
+    }
+
     /// Reads the secret; relative paths start in the instance's folder.
     ///
     /// # Errors
@@ -74,7 +85,7 @@ fn environment(name: &str) -> Result<SecretString, SecretError> {
     value.map(SecretString::from).ok_or_else(|| SecretError::Environment(name.to_owned()))
 }
 
-fn read_file(path: &Path) -> Result<SecretString, SecretError> {
+fn read_whole(path: &Path) -> Result<String, SecretError> {
     let fault = |source| SecretError::File { path: path.to_owned(), source };
     let refuse = |why| SecretError::Content { path: path.to_owned(), why };
     let file = std::fs::File::open(path).map_err(fault)?;
@@ -87,6 +98,12 @@ fn read_file(path: &Path) -> Result<SecretString, SecretError> {
     if text.len() as u64 > MOST_BYTES {
         return Err(refuse("is larger than 64 KiB"));
     }
+    Ok(text)
+}
+
+fn read_file(path: &Path) -> Result<SecretString, SecretError> {
+    let refuse = |why| SecretError::Content { path: path.to_owned(), why };
+    let text = read_whole(path)?;
     match text.lines().next().map(str::trim).filter(|line| !line.is_empty()) {
         Some(line) => Ok(SecretString::from(line.to_owned())),
         None => Err(refuse("has no first line")),
@@ -127,9 +144,27 @@ pub struct KnownToken {
 impl KnownToken {
     /// Whether this is the token; takes the same time whatever was presented.
     pub fn matches(&self, presented: &str) -> bool {
-        let digest = Digest::of(presented.as_bytes());
-        verify_slices_are_equal(&digest.0, &self.digest.0).is_ok()
+        same(&self.digest, presented)
     }
+}
+
+/// The credential of a controller that asks over `OpenDSR`, kept as its digest.
+#[derive(Debug, Clone)]
+pub struct KnownController {
+    /// The controller's name with us.
+    pub id: String,
+    digest: Digest,
+}
+
+impl KnownController {
+    /// Whether this is the credential; takes the same time whatever was presented.
+    pub fn matches(&self, presented: &str) -> bool {
+        same(&self.digest, presented)
+    }
+}
+
+fn same(digest: &Digest, presented: &str) -> bool {
+    verify_slices_are_equal(&Digest::of(presented.as_bytes()).0, &digest.0).is_ok()
 }
 
 /// Reads all tokens of an instance.
@@ -139,17 +174,45 @@ impl KnownToken {
 pub fn tokens(instance: &Instance) -> Result<Vec<KnownToken>, SecretError> {
     let mut known: Vec<KnownToken> = Vec::new();
     for token in &instance.tokens {
-        let secret = token.secret.resolve(&instance.folder)?;
-        if secret.expose_secret().chars().count() < LEAST_TOKEN_CHARACTERS {
-            return Err(SecretError::Short(token.name.clone()));
-        }
-        if let Some(same) = known.iter().find(|other| other.matches(secret.expose_secret())) {
-            return Err(SecretError::Same(same.token.name.clone(), token.name.clone()));
-        }
-        let digest = Digest::of(secret.expose_secret().as_bytes());
+        let taken = known.iter().map(|other| (other.token.name.as_str(), other.digest));
+        let digest = read_token(instance, (&token.name, &token.secret), taken)?;
         known.push(KnownToken { token: token.clone(), digest });
     }
     Ok(known)
+}
+
+/// Reads the credentials of all controllers that ask over `OpenDSR`.
+///
+/// # Errors
+/// Where one is not there, is too short, or is another's too, tokens included.
+pub fn controllers(
+    instance: &Instance,
+    tokens: &[KnownToken],
+) -> Result<Vec<KnownController>, SecretError> {
+    let mut known: Vec<KnownController> = Vec::new();
+    for one in instance.opendsr.iter().flat_map(|settings| &settings.controllers) {
+        let others = known.iter().map(|other| (other.id.as_str(), other.digest));
+        let taken = tokens.iter().map(|other| (other.token.name.as_str(), other.digest));
+        let digest = read_token(instance, (&one.id, &one.secret), taken.chain(others))?;
+        known.push(KnownController { id: one.id.clone(), digest });
+    }
+    Ok(known)
+}
+
+fn read_token<'a>(
+    instance: &Instance,
+    (name, reference): (&str, &SecretReference),
+    taken: impl Iterator<Item = (&'a str, Digest)>,
+) -> Result<Digest, SecretError> {
+    let secret = reference.resolve(&instance.folder)?;
+    if secret.expose_secret().chars().count() < LEAST_TOKEN_CHARACTERS {
+        return Err(SecretError::Short(name.to_owned()));
+    }
+    let mut taken = taken;
+    if let Some((other, _)) = taken.find(|(_, digest)| same(digest, secret.expose_secret())) {
+        return Err(SecretError::Same(other.to_owned(), name.to_owned()));
+    }
+    Ok(Digest::of(secret.expose_secret().as_bytes()))
 }
 
 #[cfg(test)]

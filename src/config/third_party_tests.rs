@@ -41,6 +41,34 @@ definition: ./definitions/desk.yaml
 persons: {categories: [account.contact], identities: [email]}
 ";
 
+/// A definition of one's own, without parameters.
+pub(super) const DESK: &str = r#"processor: 1
+name: desk
+vendor: Example Desk Inc
+api: "1"
+documentation: https://desk.example/docs
+erasure_grade: deleted
+base: https://desk.example
+authentication: none
+identities:
+  - kind: email
+    shape: email
+    resolve:
+      - send: GET /people
+        query: { email: "{email}" }
+        list: /people
+        take: { id: /id }
+        match: { at: /email }
+check:
+  send: GET /me
+  answers: [{ status: [200], means: done }]
+actions:
+  erase:
+    steps:
+      - send: DELETE /people/{id}
+        answers: [{ status: [204], means: done }]
+"#;
+
 const IDENTITIES: &str = r"identities:
   contact_id: {one_per_person: true}
   customer_id: {normalise: digits}
@@ -59,7 +87,7 @@ fn told(instance: &str, systems: &[&str]) -> Result<Loaded, String> {
     files[0].1 = whole.leak();
     let names: Vec<String> = (0..systems.len()).map(|n| format!("systems/more-{n}.yaml")).collect();
     files.extend(names.iter().zip(systems).map(|(name, text)| (name.as_str(), *text)));
-    files.push(("definitions/desk.yaml", "definition: desk\n"));
+    files.push(("definitions/desk.yaml", DESK));
     let folder = folder(&files);
     load(folder.path()).map_err(|problems| report::short(&problems))
 }

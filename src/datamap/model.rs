@@ -15,7 +15,8 @@ use crate::domain::{CategoryName, CollectionName, Digest, SystemName};
 pub struct DataMap {
     /// Systems, by name.
     pub systems: BTreeMap<SystemName, System>,
-    /// Digest of the bytes of all files, in the order of their names.
+    /// Digest of the bytes of all files, in the order of their names, and of the definitions that
+    /// they name.
     pub digest: Digest,
 }
 
@@ -136,6 +137,8 @@ pub struct Field {
     pub class: FieldClass,
     /// It identifies a person: the identity type (`email`, `customer_id`, `msisdn`, …).
     pub identity: Option<String>,
+    /// Capitals do not count where it is compared with what a person is known by.
+    pub ignores_case: bool,
     /// What becomes of it when its category is erased and the record stays.
     pub clear: Strategy,
     /// What becomes of it when its category is anonymised.

@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use super::SecretReference;
 use crate::domain::{CategoryName, RetentionPeriod};
@@ -25,6 +26,8 @@ pub struct ThirdParty {
     pub private_hosts: Vec<String>,
     /// How it is spoken to; only for the kind `processor`.
     pub definition: Option<Definition>,
+    /// Text of the definition, as it was when the data map was read; `None` where it was not kept.
+    pub definition_text: Option<Arc<str>>,
     /// Parameters of the definition, and credentials. A value that is no secret stands as
     /// `SecretReference::Plain`.
     pub parameters: BTreeMap<String, SecretReference>,

@@ -33,6 +33,10 @@ const COUNTS_LINE: &str =
 const OPENING_LINE: &str =
     "  subject-opening.json       whom it is about; its SHA-256 is the subject. Only the person's copy
                              has it; without it, leave out what follows about it";
+const PERSON_LINE: &str =
+    "  subject-opening.json       whom it is about; its SHA-256 is the subject. Keep it to yourself: only
+                             your copy has it";
+const WHOM: &str = include_str!("templates/WHOM.txt");
 
 /// Why nothing is exported.
 #[derive(Debug, thiserror::Error)]
@@ -83,11 +87,13 @@ pub fn export(
     }
     let id = certificate.predicate.certificate_id.to_string();
     let page = print_html(&id, &sheet, &files).map_err(ExportError::Page)?;
-    let (subject_file, subject_line) = match certificate.predicate.class {
-        CertificateClass::ScheduledDisposal => (MANIFEST_NAME, COUNTS_LINE),
-        _ => (OPENING_NAME, OPENING_LINE),
+    let (subject_file, subject_line, whom) = match (certificate.predicate.class, opening) {
+        (CertificateClass::ScheduledDisposal, _) => (MANIFEST_NAME, COUNTS_LINE, ""),
+        (_, None) => (OPENING_NAME, OPENING_LINE, ""),
+        (_, Some(_)) => (OPENING_NAME, PERSON_LINE, WHOM),
     };
     let instructions = INSTRUCTIONS
+        .replace("@WHOM@\n", whom)
         .replace("@SUBJECT_LINE@", subject_line)
         .replace("@SUBJECT_FILE@", subject_file)
         .replace("@MANIFEST_SHA256@", &subject_of(certificate))

@@ -94,6 +94,8 @@ kinds! {
     RequestChanged = "request.changed",
     /// Somebody was given a task, said that it is done, or confirmed it.
     TaskChanged = "task.changed",
+    /// A test person was erased from a rehearsal system.
+    Rehearsed = "connector.rehearsed",
     /// A letter was written or delivered.
     LetterWritten = "letter.written",
     /// Everything, a rule, a system or a case was paused.

@@ -1,5 +1,6 @@
 //! Certificates: lists, facts, exact bytes, and the folder that an auditor receives.
 
+use axum::Extension;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use jiff::Timestamp;
@@ -8,6 +9,7 @@ use uuid::Uuid;
 
 use super::Api;
 use super::answer::{Answer, Refusal, bytes, file, json};
+use super::gate::Caller;
 use super::intake::{Accepts, Id, Parameters};
 use crate::app::reading::Lookup;
 use crate::app::reading::certificates::{CertificatePart, CertificateQuery};
@@ -134,6 +136,39 @@ pub async fn exported(
     let id = Uuid::try_parse(&id).map_err(|_| Refusal::nothing_here())?;
     let content = printed(&api, id, &name).await?;
     Ok(served(&name, content))
+}
+
+/// `GET /v1/certificates/{id}/export-for-person`: the files of the copy for the person that the
+/// certificate is about. The opening among them names the person: no auditor gets it.
+pub async fn folder_for_person(State(api): State<Api>, Id(id): Id) -> Answer {
+    ready(&api, id).await?;
+    let files = api.product.files_for_person(id).await;
+    let files = files.map_err(|error| Refusal::from(error).about_state())?;
+    let files = files.into_iter().map(|(name, bytes)| FileOfFolder {
+        address: format!("/v1/certificates/{id}/export-for-person/{name}"),
+        bytes,
+        name,
+    });
+    Ok(json(&Folder { certificate: id, files: files.collect() }))
+}
+
+/// `GET /v1/certificates/{id}/export-for-person/{file}`: that it was handed out is on record.
+pub async fn exported_for_person(
+    State(api): State<Api>,
+    Extension(caller): Extension<Caller>,
+    path: Result<Path<(String, String)>, axum::extract::rejection::PathRejection>,
+) -> Answer {
+    let Ok(Path((id, name))) = path else { return Err(Refusal::nothing_here()) };
+    let id = Uuid::try_parse(&id).map_err(|_| Refusal::nothing_here())?;
+    ready(&api, id).await?;
+    let content = api.product.file_for_person(id, &name, &caller.actor()).await;
+    let content = content.map_err(|error| Refusal::from(error).about_state())?;
+    Ok(served(&name, content.ok_or_else(Refusal::nothing_here)?))
+}
+
+/// The certificate is there and in the log.
+async fn ready(api: &Api, id: Uuid) -> Result<(), Refusal> {
+    here(api.product.read_certificate_part(id, CertificatePart::Bundle).await?).map(drop)
 }
 
 fn served(name: &str, content: Vec<u8>) -> Response {

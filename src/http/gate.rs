@@ -12,16 +12,22 @@ use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use tokio::sync::Semaphore;
 
 use super::Api;
 use super::answer::Refusal;
-use super::health;
+use super::opendsr::{dialect_at, refuse};
+use super::route::{Entry, entry_of};
 use crate::app::Actor;
 use crate::app::access::{KnownToken, TokenRole};
+use crate::app::opendsr::{Asking, Complaint, Desk, Dialect};
 
 /// Requests served at once.
 const MOST_REQUESTS: usize = 64;
+/// Callbacks of third parties looked at once: anybody can send one.
+const MOST_CALLBACKS: usize = 8;
 /// How long a request may take; longer than any read needs.
 const LONGEST_REQUEST: Duration = Duration::from_mins(1);
 /// Longest token that is looked at, in bytes.
@@ -36,7 +42,17 @@ const FORGIVEN: f64 = 5.0;
 pub struct Caller {
     /// Name of the token, as it stands in evidence and logs.
     pub name: Arc<str>,
-    role: TokenRole,
+    /// `None` of a controller, who comes in at doors of its own.
+    role: Option<TokenRole>,
+}
+
+/// A controller at the desk, or whoever fetches what is published there.
+#[derive(Clone)]
+pub struct Controller {
+    /// The desk.
+    pub desk: Arc<Desk>,
+    /// Who asks, and in which spelling.
+    pub asking: Asking,
 }
 
 impl Caller {
@@ -50,6 +66,7 @@ impl Caller {
 pub struct Gate {
     tokens: Vec<(KnownToken, Caller)>,
     requests: Semaphore,
+    callbacks: Semaphore,
     failures: Mutex<Failures>,
 }
 
@@ -77,12 +94,14 @@ impl Gate {
     /// A gate for these tokens.
     pub fn new(tokens: Vec<KnownToken>) -> Self {
         let tokens = tokens.into_iter().map(|known| {
-            let caller = Caller { name: known.token.name.as_str().into(), role: known.token.role };
+            let caller =
+                Caller { name: known.token.name.as_str().into(), role: Some(known.token.role) };
             (known, caller)
         });
         Self {
             tokens: tokens.collect(),
             requests: Semaphore::new(MOST_REQUESTS),
+            callbacks: Semaphore::new(MOST_CALLBACKS),
             failures: Mutex::new(Failures { count: 0.0, since: Instant::now() }),
         }
     }
@@ -101,43 +120,117 @@ impl Gate {
     }
 
     fn turn_away(&self) -> Refusal {
-        let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
-        if failures.one_more(Instant::now()) {
+        if self.one_more_failure() {
             Refusal::unknown_caller()
         } else {
             Refusal::too_many_failures(1)
         }
     }
+
+    /// Counts a failure; `false` where there were too many lately.
+    fn one_more_failure(&self) -> bool {
+        let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
+        failures.one_more(Instant::now())
+    }
 }
 
-/// The token of the header; `None` where there is none, more than one, or no bearer's.
-fn presented(headers: &HeaderMap) -> Option<&str> {
+/// Scheme and content of the header; `None` where there is none or more than one.
+fn authorization(headers: &HeaderMap) -> Option<(&str, &str)> {
     let mut given = headers.get_all(AUTHORIZATION).iter();
     let (Some(value), None) = (given.next(), given.next()) else { return None };
-    let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
-    let token = token.trim();
-    (scheme.eq_ignore_ascii_case("bearer") && token.len() <= LONGEST_TOKEN).then_some(token)
+    let (scheme, content) = value.to_str().ok()?.split_once(' ')?;
+    let content = content.trim();
+    (content.len() <= LONGEST_TOKEN).then_some((scheme, content))
+}
+
+/// The token of the header; `None` where it is no bearer's.
+fn presented(headers: &HeaderMap) -> Option<&str> {
+    let (scheme, token) = authorization(headers)?;
+    scheme.eq_ignore_ascii_case("bearer").then_some(token)
+}
+
+/// The name and password of basic authentication.
+fn basic(headers: &HeaderMap) -> Option<(String, String)> {
+    let (scheme, content) = authorization(headers)?;
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return None;
+    }
+    let text = String::from_utf8(STANDARD.decode(content).ok()?).ok()?;
+    let (name, password) = text.split_once(':')?;
+    Some((name.to_owned(), password.to_owned()))
+}
+
+/// Which controller comes, by either way.
+fn controller(desk: &Desk, headers: &HeaderMap) -> Option<String> {
+    if let Some((name, password)) = basic(headers) {
+        return desk.controller(Some(&name), &password).map(str::to_owned);
+    }
+    desk.controller(None, presented(headers)?).map(str::to_owned)
 }
 
 /// Lets in who has a token, so many at once; also before it is known whether an address exists.
 pub async fn admit(State(api): State<Api>, mut request: Request, next: Next) -> Response {
-    let address = request.extensions().get::<MatchedPath>();
-    if address.is_some_and(|address| address.as_str() == health::ADDRESS) {
-        return next.run(request).await;
+    let address = request.extensions().get::<MatchedPath>().cloned();
+    let address = address.as_ref().map(MatchedPath::as_str).unwrap_or_default();
+    match (entry_of(address), &api.desk) {
+        (Entry::Anybody, _) => return next.run(request).await,
+        (Entry::Published, Some(desk)) => {
+            let asking = Asking { controller: String::new(), dialect: Dialect::V2 };
+            request.extensions_mut().insert(Controller { desk: Arc::clone(desk), asking });
+            return bounded(&api.gate.requests, next.run(request)).await;
+        }
+        (Entry::Controller, Some(desk)) => {
+            return admit_controller(&api, desk, request, next).await;
+        }
+        (Entry::Signature, _) => return bounded(&api.gate.callbacks, next.run(request)).await,
+        _ => {}
     }
     let Some(caller) = api.gate.caller(request.headers()) else {
         return api.gate.turn_away().into_response();
     };
     request.extensions_mut().insert(caller.clone());
-    let mut response = match api.gate.requests.try_acquire() {
-        Ok(_place) => match tokio::time::timeout(LONGEST_REQUEST, next.run(request)).await {
+    let mut response = bounded(&api.gate.requests, next.run(request)).await;
+    response.extensions_mut().insert(caller);
+    response
+}
+
+/// Lets a controller in who has a credential.
+async fn admit_controller(
+    api: &Api,
+    desk: &Arc<Desk>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let address = request.extensions().get::<MatchedPath>();
+    let dialect = dialect_at(address.map(MatchedPath::as_str).unwrap_or_default());
+    let Some(name) = controller(desk, request.headers()) else {
+        let complaint = if api.gate.one_more_failure() {
+            Complaint::unauthorised()
+        } else {
+            Complaint::new(
+                429,
+                "too many requests without a valid credential: wait, then try again",
+            )
+        };
+        return refuse(desk, dialect, &complaint);
+    };
+    let caller = Caller { name: format!("opendsr:{name}").into(), role: None };
+    let asking = Asking { controller: name, dialect };
+    request.extensions_mut().insert(Controller { desk: Arc::clone(desk), asking });
+    let mut response = bounded(&api.gate.requests, next.run(request)).await;
+    response.extensions_mut().insert(caller);
+    response
+}
+
+/// So many at once, and none for longer than a request may take.
+async fn bounded(places: &Semaphore, answer: impl Future<Output = Response>) -> Response {
+    match places.try_acquire() {
+        Ok(_place) => match tokio::time::timeout(LONGEST_REQUEST, answer).await {
             Ok(response) => response,
             Err(_) => Refusal::too_slow().into_response(),
         },
         Err(_) => Refusal::busy().into_response(),
-    };
-    response.extensions_mut().insert(caller);
-    response
+    }
 }
 
 /// Lets through who has one of the roles of this door.
@@ -147,7 +240,9 @@ pub async fn authorise(
     next: Next,
 ) -> Response {
     match request.extensions().get::<Caller>() {
-        Some(caller) if roles.contains(&caller.role) => next.run(request).await,
+        Some(caller) if caller.role.is_some_and(|role| roles.contains(&role)) => {
+            next.run(request).await
+        }
         Some(_) => Refusal::wrong_role(roles).into_response(),
         None => Refusal::unknown_caller().into_response(),
     }

@@ -2,7 +2,9 @@
 //! persons' requests, and decides about them, holds, pauses and cases.
 //!
 //! [`route`] is the one table of doors, with the roles that each is open to; a test walks it.
-//! Nothing but `/health` is served without a token, and nothing here names a secret or a person.
+//! Nothing but `/health` is served without a token, but for `OpenDSR`: other controllers come with
+//! credentials of their own, third parties with a signature. Nothing here names a secret or a
+//! person.
 
 mod answer;
 mod cases;
@@ -15,13 +17,15 @@ mod health;
 mod holds;
 mod intake;
 mod log;
+mod metrics;
 mod observe;
+mod opendsr;
 mod requests;
 pub mod route;
 pub mod server;
 mod tasks;
 
-pub use route::{Door, doors};
+pub use route::{Door, Entry, doors};
 pub use server::{BindError, Server};
 
 use std::future::Future;
@@ -33,6 +37,7 @@ use tokio_util::task::TaskTracker;
 use self::answer::Refusal;
 use self::gate::Gate;
 use crate::app::access::KnownToken;
+use crate::app::opendsr::Desk;
 use crate::app::{AppError, Quietus};
 
 /// Changes under way at once.
@@ -44,6 +49,7 @@ const MOST_PLANS: usize = 2;
 #[derive(Clone)]
 struct Api {
     product: Arc<Quietus>,
+    desk: Option<Arc<Desk>>,
     gate: Arc<Gate>,
     writes: TaskTracker,
     changes: Arc<Semaphore>,
@@ -51,9 +57,14 @@ struct Api {
 }
 
 impl Api {
-    fn new(product: &Arc<Quietus>, tokens: Vec<KnownToken>, writes: &TaskTracker) -> Self {
+    fn new(
+        product: &Arc<Quietus>,
+        (tokens, desk): (Vec<KnownToken>, Option<Arc<Desk>>),
+        writes: &TaskTracker,
+    ) -> Self {
         Self {
             product: Arc::clone(product),
+            desk,
             gate: Arc::new(Gate::new(tokens)),
             writes: writes.clone(),
             changes: Arc::new(Semaphore::new(MOST_CHANGES)),

@@ -18,8 +18,9 @@ use super::holds::NoFields;
 use super::intake::{Accepts, Id, Json, Parameters, remark};
 use crate::app::AppError;
 use crate::app::brought::{Brought, BroughtCheck, read_check};
+use crate::app::reading::alarms::Pressing;
 use crate::app::reading::requests::RequestQuery;
-use crate::app::request::{Requester, Taken};
+use crate::app::request::{FeeEnd, Requester, Taken};
 use crate::domain::Assurance;
 
 /// The header under which a client brings the same request again.
@@ -32,12 +33,30 @@ pub struct RequestParameters {
     state: Option<String>,
     #[serde(default)]
     open: bool,
+    pressing: Option<PressingWord>,
     before: Option<Uuid>,
     limit: Option<u32>,
 }
 
+/// How requests press.
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum PressingWord {
+    AtRisk,
+    Overdue,
+}
+
+impl From<PressingWord> for Pressing {
+    fn from(word: PressingWord) -> Self {
+        match word {
+            PressingWord::AtRisk => Self::AtRisk,
+            PressingWord::Overdue => Self::Overdue,
+        }
+    }
+}
+
 impl Accepts for RequestParameters {
-    const FIELDS: &'static str = "`state`, `open` (true or false): only those that are not closed, `before` (of `next`) and `limit` (1 to 500)";
+    const FIELDS: &'static str = "`state`, `open` (true or false): only those that are not closed, `pressing` (`at_risk` or `overdue`), `before` (of `next`) and `limit` (1 to 500)";
 }
 
 /// `GET /v1/requests`.
@@ -45,8 +64,9 @@ pub async fn list(
     State(api): State<Api>,
     Parameters(given): Parameters<RequestParameters>,
 ) -> Answer {
-    let RequestParameters { state, open, before, limit } = given;
-    let query = RequestQuery { state, open, before, limit };
+    let RequestParameters { state, open, pressing, before, limit } = given;
+    let pressing = pressing.map(Into::into);
+    let query = RequestQuery { state, open, pressing, before, limit };
     Ok(json(&api.product.read_requests(query).await?))
 }
 
@@ -298,4 +318,81 @@ pub async fn close(
     let product = api.product.clone();
     let work = async move { product.close_request(id, &caller.actor(), reason.as_str()).await };
     changed(&api, id, Box::pin(work)).await
+}
+
+/// How an objection is decided.
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum DecisionWord {
+    Uphold,
+    Reject,
+}
+
+/// A decision about an objection, and why.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DecisionBody {
+    decision: DecisionWord,
+    reason: String,
+}
+
+impl Accepts for DecisionBody {
+    const FIELDS: &'static str =
+        "`decision` (`uphold` or `reject`) and `reason` (one line that names nobody)";
+}
+
+/// `POST /v1/requests/{id}/decide`: one person upholds an objection; to reject it, one proposes and
+/// another one agrees.
+pub async fn decide(
+    State(api): State<Api>,
+    Extension(caller): Extension<Caller>,
+    Id(id): Id,
+    Json(body): Json<DecisionBody>,
+) -> Answer {
+    let reason = remark("reason", &body.reason)?;
+    let upheld = matches!(body.decision, DecisionWord::Uphold);
+    let product = api.product.clone();
+    let work =
+        async move { product.decide_objection(id, upheld, &caller.actor(), reason.as_str()).await };
+    changed(&api, id, Box::pin(work)).await
+}
+
+/// A fee: proposed or agreed to with an amount and a reason, or ended.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FeeBody {
+    amount: Option<String>,
+    reason: Option<String>,
+    ended: Option<FeeEnd>,
+}
+
+impl Accepts for FeeBody {
+    const FIELDS: &'static str = "`amount` (such as `12.50 EUR`) with `reason`, from two persons; or `ended` (`paid` or `waived`)";
+}
+
+/// `POST /v1/requests/{id}/fee`: one person proposes a fee, another one agrees to it; or it is paid
+/// or waived.
+pub async fn fee(
+    State(api): State<Api>,
+    Extension(caller): Extension<Caller>,
+    Id(id): Id,
+    Json(body): Json<FeeBody>,
+) -> Answer {
+    let product = api.product.clone();
+    match (body.amount, body.reason, body.ended) {
+        (Some(amount), Some(reason), None) => {
+            let reason = remark("reason", &reason)?;
+            let amount = remark("amount", &amount)?;
+            let work = async move {
+                let (by, reason) = (caller.actor(), reason.as_str());
+                product.charge_fee(id, amount.as_str(), &by, reason).await
+            };
+            changed(&api, id, Box::pin(work)).await
+        }
+        (None, None, Some(end)) => {
+            let work = async move { product.end_fee(id, end, &caller.actor()).await };
+            changed(&api, id, Box::pin(work)).await
+        }
+        _ => Err(Refusal::unfit(format!("this is no fee; there is {}", FeeBody::FIELDS))),
+    }
 }

@@ -10,7 +10,8 @@ use axum::routing::{MethodRouter, delete, get, post};
 use super::answer::{Refusal, wrong_method};
 use super::intake::LARGEST_BODY;
 use super::{
-    Api, cases, certificates, documents, events, gate, health, holds, log, observe, requests, tasks,
+    Api, cases, certificates, documents, events, gate, health, holds, log, metrics, observe,
+    opendsr, requests, tasks,
 };
 use crate::app::access::TokenRole;
 use TokenRole::{Approver, Auditor, Author, EventSource, Operator};
@@ -21,8 +22,26 @@ const READERS: &[TokenRole] = &[Auditor, Operator, Approver, Author];
 const PLANNERS: &[TokenRole] = &[Operator, Approver, Author];
 /// Who reads the requests of persons.
 const REQUEST_READERS: &[TokenRole] = &[Auditor, Operator, Approver];
+/// Who decides about persons' requests, and may see whom one is about.
+const DECIDERS: &[TokenRole] = &[Operator, Approver];
 /// Who runs things.
 const OPERATORS: &[TokenRole] = &[Operator];
+
+/// What somebody needs to come in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Entry {
+    /// Nothing.
+    Anybody,
+    /// A token with one of these roles.
+    Token(&'static [TokenRole]),
+    /// Nothing; there where the instance is an `OpenDSR` processor.
+    Published,
+    /// The credential of a controller; there where the instance is an `OpenDSR` processor.
+    Controller,
+    /// A signature over the body, which the handler checks; there where a third party of the data
+    /// map calls back.
+    Signature,
+}
 
 /// One address with one method.
 pub struct Door {
@@ -30,8 +49,8 @@ pub struct Door {
     pub method: &'static str,
     /// The address, with names in braces.
     pub path: &'static str,
-    /// Roles that it is open to; `None` where it needs no token.
-    pub roles: Option<&'static [TokenRole]>,
+    /// What is needed to come in.
+    pub entry: Entry,
     make: fn() -> MethodRouter<Api>,
 }
 
@@ -40,7 +59,7 @@ const fn reads(
     roles: &'static [TokenRole],
     make: fn() -> MethodRouter<Api>,
 ) -> Door {
-    Door { method: "GET", path, roles: Some(roles), make }
+    Door { method: "GET", path, entry: Entry::Token(roles), make }
 }
 
 const fn posts(
@@ -48,11 +67,24 @@ const fn posts(
     roles: &'static [TokenRole],
     make: fn() -> MethodRouter<Api>,
 ) -> Door {
-    Door { method: "POST", path, roles: Some(roles), make }
+    Door { method: "POST", path, entry: Entry::Token(roles), make }
+}
+
+const fn controllers(
+    method: &'static str,
+    path: &'static str,
+    make: fn() -> MethodRouter<Api>,
+) -> Door {
+    Door { method, path, entry: Entry::Controller, make }
 }
 
 const DOORS: &[Door] = &[
-    Door { method: "GET", path: health::ADDRESS, roles: None, make: || get(health::health) },
+    Door {
+        method: "GET",
+        path: health::ADDRESS,
+        entry: Entry::Anybody,
+        make: || get(health::health),
+    },
     reads("/v1/certificates", READERS, || get(certificates::list)),
     reads("/v1/certificates/{id}", READERS, || get(certificates::one)),
     reads("/v1/certificates/{id}/statement", READERS, || get(certificates::statement)),
@@ -62,6 +94,12 @@ const DOORS: &[Door] = &[
     reads("/v1/certificates/{id}/html", READERS, || get(certificates::html)),
     reads("/v1/certificates/{id}/export", READERS, || get(certificates::folder)),
     reads("/v1/certificates/{id}/export/{file}", READERS, || get(certificates::exported)),
+    reads("/v1/certificates/{id}/export-for-person", DECIDERS, || {
+        get(certificates::folder_for_person)
+    }),
+    reads("/v1/certificates/{id}/export-for-person/{file}", DECIDERS, || {
+        get(certificates::exported_for_person)
+    }),
     reads("/v1/rules", READERS, || get(documents::rules)),
     reads("/v1/rules/{digest}", READERS, || get(documents::rules_on_record)),
     reads("/v1/map", READERS, || get(documents::map)),
@@ -73,6 +111,7 @@ const DOORS: &[Door] = &[
     reads("/v1/pauses", READERS, || get(holds::pauses)),
     reads("/v1/requests", REQUEST_READERS, || get(requests::list)),
     reads("/v1/requests/{id}", REQUEST_READERS, || get(requests::one)),
+    reads("/metrics", REQUEST_READERS, || get(metrics::metrics)),
     reads("/v1/plan", PLANNERS, || get(cases::plan)),
     reads("/log/checkpoint", READERS, || get(log::checkpoint)),
     reads("/log/tile/{*tile}", READERS, || get(log::tile)),
@@ -84,7 +123,7 @@ const DOORS: &[Door] = &[
     Door {
         method: "DELETE",
         path: "/v1/pauses",
-        roles: Some(OPERATORS),
+        entry: Entry::Token(OPERATORS),
         make: || delete(holds::resume),
     },
     posts("/v1/cases", OPERATORS, || post(cases::open)),
@@ -96,14 +135,73 @@ const DOORS: &[Door] = &[
     posts("/v1/requests/{id}/confirm", OPERATORS, || post(requests::confirm)),
     posts("/v1/requests/{id}/tell-apart", OPERATORS, || post(requests::tell_apart)),
     posts("/v1/requests/{id}/cancel", OPERATORS, || post(requests::cancel)),
-    posts("/v1/requests/{id}/refuse", &[Operator, Approver], || post(requests::refuse)),
+    posts("/v1/requests/{id}/refuse", DECIDERS, || post(requests::refuse)),
+    posts("/v1/requests/{id}/decide", DECIDERS, || post(requests::decide)),
+    posts("/v1/requests/{id}/fee", DECIDERS, || post(requests::fee)),
     posts("/v1/requests/{id}/extend", OPERATORS, || post(requests::extend)),
     posts("/v1/requests/{id}/close", OPERATORS, || post(requests::close)),
     reads("/v1/tasks", READERS, || get(tasks::list)),
     reads("/v1/tasks/{id}", OPERATORS, || get(tasks::one)),
     posts("/v1/tasks/{id}/done", OPERATORS, || post(tasks::done)),
-    posts("/v1/tasks/{id}/confirm", &[Operator, Approver], || post(tasks::confirm)),
+    posts("/v1/tasks/{id}/confirm", DECIDERS, || post(tasks::confirm)),
+    Door {
+        method: "GET",
+        path: opendsr::CERTIFICATE,
+        entry: Entry::Published,
+        make: || get(opendsr::certificate),
+    },
+    controllers("GET", "/opendsr/certificates/{id}", || get(opendsr::outcome)),
+    controllers("GET", "/opendsr/v2/discovery", || get(opendsr::discovery)),
+    controllers("POST", "/opendsr/v2/requests", || post(opendsr::create)),
+    controllers("GET", "/opendsr/v2/requests/{id}", || get(opendsr::status)),
+    controllers("GET", "/opendsr/v2/requests/{id}/status", || get(opendsr::status)),
+    controllers("DELETE", "/opendsr/v2/requests/{id}", || delete(opendsr::cancel)),
+    controllers("GET", "/opendsr/v3/discovery", || get(opendsr::discovery)),
+    controllers("GET", "/opendsr/v3/requests", || get(opendsr::group)),
+    controllers("POST", "/opendsr/v3/requests", || post(opendsr::create)),
+    controllers("GET", "/opendsr/v3/requests/{id}", || get(opendsr::status)),
+    controllers("GET", "/opendsr/v3/requests/{id}/status", || get(opendsr::status)),
+    controllers("DELETE", "/opendsr/v3/requests/{id}", || delete(opendsr::cancel)),
+    controllers("GET", "/opendsr/v1/discovery", || get(opendsr::discovery)),
+    controllers("POST", "/opendsr/v1/opengdpr_requests", || post(opendsr::create)),
+    controllers("GET", "/opendsr/v1/opengdpr_requests/{id}", || get(opendsr::status)),
+    controllers("DELETE", "/opendsr/v1/opengdpr_requests/{id}", || delete(opendsr::cancel)),
+    controllers("POST", "/opengdpr_requests", || post(opendsr::create)),
+    controllers("GET", "/opengdpr_requests/{id}", || get(opendsr::status)),
+    controllers("GET", "/opengdpr_requests/{id}/status", || get(opendsr::status)),
+    controllers("DELETE", "/opengdpr_requests/{id}", || delete(opendsr::cancel)),
+    Door {
+        method: "POST",
+        path: "/opendsr/callbacks/{system}",
+        entry: Entry::Signature,
+        make: || post(opendsr::called_back).layer(DefaultBodyLimit::max(opendsr::LARGEST_CALLBACK)),
+    },
 ];
+
+impl Door {
+    /// Roles that it is open to; `None` where no token opens it.
+    pub fn roles(&self) -> Option<&'static [TokenRole]> {
+        match self.entry {
+            Entry::Token(roles) => Some(roles),
+            _ => None,
+        }
+    }
+
+    /// Whether the instance has it.
+    fn is_there(&self, api: &Api) -> bool {
+        match self.entry {
+            Entry::Anybody | Entry::Token(_) => true,
+            Entry::Published | Entry::Controller => api.desk.is_some(),
+            Entry::Signature => api.product.hears_callbacks(),
+        }
+    }
+}
+
+/// What is needed to come in at an address of the table; a token where there is nothing.
+pub(super) fn entry_of(path: &str) -> Entry {
+    let door = DOORS.iter().find(|door| door.path == path);
+    door.map_or(Entry::Token(&[]), |door| door.entry)
+}
 
 /// Every address that is served.
 pub fn doors() -> &'static [Door] {
@@ -113,9 +211,9 @@ pub fn doors() -> &'static [Door] {
 /// The router over the table.
 pub(super) fn router(api: &Api) -> Router {
     let mut router = Router::new();
-    for door in DOORS {
+    for door in DOORS.iter().filter(|door| door.is_there(api)) {
         let handler = (door.make)();
-        let handler = match door.roles {
+        let handler = match door.roles() {
             Some(roles) => handler.route_layer(from_fn_with_state(roles, gate::authorise)),
             None => handler,
         };

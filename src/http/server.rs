@@ -22,6 +22,9 @@ pub enum BindError {
     /// A token cannot be read.
     #[error("the tokens of the HTTP interface cannot be read: {0}")]
     Tokens(String),
+    /// The instance cannot be an `OpenDSR` processor as its file says.
+    #[error("`opendsr` of quietus.yaml cannot be served: {0}")]
+    Opendsr(String),
     /// The address cannot be had.
     #[error(
         "nothing can listen at `{address}` ({why}); is it taken? `listen` in `quietus.yaml` names another"
@@ -46,16 +49,17 @@ impl Server {
     /// Reads the tokens and binds the address of the instance; port 0 takes any free one.
     ///
     /// # Errors
-    /// Where a token cannot be read or the address cannot be had.
+    /// Where a token, a credential or a key cannot be read, or the address cannot be had.
     pub async fn bind(product: &Arc<Quietus>) -> Result<Self, BindError> {
         let tokens = product.tokens().map_err(|error| BindError::Tokens(error.to_string()))?;
+        let desk = product.desk().map_err(|error| BindError::Opendsr(error.to_string()))?;
         let wanted = product.instance.listen;
         let refuse =
             |error: std::io::Error| BindError::Listen { address: wanted, why: error.kind() };
         let listener = TcpListener::bind(wanted).await.map_err(refuse)?;
         let address = listener.local_addr().map_err(refuse)?;
         let writes = TaskTracker::new();
-        let router = route::router(&Api::new(product, tokens, &writes));
+        let router = route::router(&Api::new(product, (tokens, desk), &writes));
         Ok(Self { listener, address, router, writes })
     }
 

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use quietus_connectors::{
-    FieldTreatment, Instruction, Link, MappedField, Predicate, Probe, Treatment, TreatmentKind,
+    FieldTreatment, Instruction, Link, LinkKind, MappedField, Predicate, Probe, Strategy,
+    Treatment, TreatmentKind,
 };
 use uuid::Uuid;
 
@@ -61,6 +62,13 @@ impl<'a> CollectionReading<'a> {
     pub(super) fn held(&self) -> Predicate {
         let whole = self.covers.iter().filter(|cover| cover.category.is_none());
         Predicate::any(whole.map(|cover| cover.records.clone()))
+    }
+
+    /// Records that the order has to know as held: those of a collection that is kept as a whole
+    /// only where a link could lose its parent.
+    pub(super) fn held_in(&self, keep: bool) -> Predicate {
+        let loose = self.place.collection.links.iter().any(|link| link.kind != LinkKind::Deep);
+        if keep && !loose { Predicate::Never } else { self.held() }
     }
 
     /// Records of which holds cover this category alone.
@@ -140,7 +148,7 @@ impl<'a> CollectionReading<'a> {
             treatments,
             delete_when: if keep { Predicate::Never } else { self.delete_when() },
             restrict_when: if keep { Predicate::Never } else { self.restrict_when() },
-            held: if keep { Predicate::Never } else { self.held() },
+            held: self.held_in(keep),
             probes: if keep { Vec::<Probe>::new() } else { probe::probes(&self) },
             keep,
             // A restriction may also stand for a person's objection, which no rule can see, so a
@@ -335,6 +343,7 @@ fn mapped(field: &Field) -> MappedField {
         field_type: field.field_type,
         stored: field.stored,
         zone: field.zone.clone(),
+        ignores_case: field.ignores_case,
     }
 }
 
@@ -343,7 +352,24 @@ fn links(place: Place<'_>, steering: &Steering) -> Vec<Link> {
     let own = &place.collection.name;
     let known = place.collection.links.iter().filter(|link| place.parent(&link.name).is_some());
     let links = known.cloned();
-    links.map(|link| Link { needed: steering.needs_link(own, &link.name), ..link }).collect()
+    let link = |link: Link| Link {
+        needed: steering.needs_link(own, &link.name),
+        clear: substitutes(place, &link),
+        ..link
+    };
+    links.map(link).collect()
+}
+
+/// What takes the place of a link's fields when only the association goes, where it is not null.
+fn substitutes(place: Place<'_>, link: &Link) -> Vec<FieldTreatment> {
+    if link.kind == LinkKind::Deep {
+        return Vec::new();
+    }
+    let own = link.fields.iter().filter_map(|pair| place.collection.fields.get(&pair.0));
+    let declared = own.filter(|field| field.clear != Strategy::Null);
+    declared
+        .map(|field| FieldTreatment { field: field.name.clone(), strategy: field.clear.clone() })
+        .collect()
 }
 
 impl CategoryReading<'_> {

@@ -7,7 +7,8 @@ use quietus_connectors::{Comparison, Cutoff, FieldRef, KeyList, Predicate, Value
 
 /// Whether a predicate holds for the record whose values `value_of` gives.
 ///
-/// A list that does not exist has no entries.
+/// A list that does not exist has no entries. A parent that is not there has no values, so what is
+/// asked of one must ask for a value of its key too.
 pub fn evaluate(
     predicate: &Predicate,
     value_of: &dyn Fn(&FieldRef) -> Value,
@@ -28,6 +29,13 @@ pub fn evaluate(
         }
         Predicate::Absent(field) => value_of(field) == Value::Null,
         Predicate::LatestAtOrBefore(pairs) => latest_at_or_before(pairs, value_of),
+        Predicate::Linked { link, holds } => {
+            let of_parent = |field: &FieldRef| {
+                let via = std::iter::once(link).chain(&field.via).cloned().collect();
+                value_of(&FieldRef { via, field: field.field.clone() })
+            };
+            evaluate(holds, &of_parent, lists)
+        }
         Predicate::Listed { fields, list } => {
             let found: Vec<Value> = fields.iter().map(value_of).collect();
             let entries = lists.get(*list).map(|list| list.entries.as_slice()).unwrap_or_default();

@@ -4,7 +4,9 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use quietus_connectors::{Counts, Cutoff, Instruction, ProbeCount, TreatmentKind};
+use quietus_connectors::{
+    Counts, Cutoff, Instruction, ProbeCount, TreatmentKind, association_named,
+};
 use serde::{Deserialize, Serialize};
 
 use super::cap::{CapExceeded, check_caps};
@@ -35,7 +37,7 @@ pub struct SystemForecast {
     pub system: SystemName,
     /// It was counted; without counts nothing is known but the findings.
     pub counted: bool,
-    /// One entry for each collection that is not kept as a whole.
+    /// One entry for each collection that is not kept as a whole or loses associations.
     pub collections: Vec<CollectionForecast>,
     /// Deviations of the system from the data map; any of them stops the order.
     pub drift: Vec<String>,
@@ -62,6 +64,9 @@ pub struct CollectionForecast {
     pub clear: BTreeMap<CategoryName, u64>,
     /// Records of which a category is made anonymous.
     pub anonymise: BTreeMap<CategoryName, u64>,
+    /// Records that lose the association with a parent that goes, by link.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub associations: BTreeMap<String, u64>,
     /// Records that are restricted.
     pub restrict: u64,
     /// What is kept and why; reasons may overlap.
@@ -153,7 +158,11 @@ fn system_forecast(plan: &SystemPlan, counts: Option<&Counts>) -> SystemForecast
     let collections = plan.instructions.iter().filter_map(|instruction| {
         let counted = counts?.collections.iter();
         let count = counted.into_iter().find(|one| one.collection == instruction.collection)?;
-        if instruction.keep { None } else { collection_forecast(plan, instruction, count) }
+        let associated = count.treat.keys().any(|name| association_named(name).is_some());
+        if instruction.keep && !associated {
+            return None;
+        }
+        collection_forecast(plan, instruction, count)
     });
     SystemForecast {
         system: plan.system.clone(),
@@ -195,10 +204,19 @@ fn collection_forecast(
         at_most: count.at_most,
         clear,
         anonymise,
+        associations: associations(count),
         restrict: count.restrict,
         kept: kept(&steps, count),
         collection,
     })
+}
+
+fn associations(count: &ProbeCount) -> BTreeMap<String, u64> {
+    let counted = count.treat.iter().filter(|(_, records)| **records > 0);
+    let named = counted.filter_map(|(name, records)| {
+        association_named(name).map(|link| (link.to_owned(), *records))
+    });
+    named.collect()
 }
 
 fn kept(steps: &[&Step], count: &ProbeCount) -> Vec<Kept> {

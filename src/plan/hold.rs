@@ -132,6 +132,23 @@ pub(super) fn fields_read(input: &PlanInput<'_>, place: Place<'_>, into: &mut BT
     }
 }
 
+/// Some hold covers records of this collection as a whole, told apart by the field that
+/// `reference` leads to from somewhere else.
+pub(super) fn speaks_of(input: &PlanInput<'_>, place: Place<'_>, reference: &FieldRef) -> bool {
+    input.holds.iter().filter(|hold| hold.released_at.is_none()).any(|hold| {
+        let scope = ReadScope::read(input.map, &hold.scope);
+        let told_apart = match read_mark(hold, place) {
+            Ok((Mark::Subject(identity), _)) => place
+                .identities(&identity)
+                .iter()
+                .any(|(own, _)| own.field == reference.field && reference.via.ends_with(&own.via)),
+            Ok((Mark::Everything, _)) => true,
+            Ok((Mark::Record(_), _)) | Err(_) => false,
+        };
+        scope.covers(place) && scope.category.is_none() && told_apart
+    })
+}
+
 /// What tells the held records apart, with the values. A hold on a record of a person is read as
 /// one on the record, which covers at least as much.
 fn read_mark(hold: &LegalHold, place: Place<'_>) -> Result<(Mark, Vec<Value>), String> {

@@ -4,6 +4,8 @@
 //! files that a case was planned with, and nobody can tell what it is called now. The hold then
 //! covers more, never less.
 
+use quietus_connectors::LinkKind;
+
 use super::reach::Place;
 use crate::datamap::{Collection, DataMap, System};
 use crate::domain::{CategoryName, CollectionName, HoldScope, LegalHold, SystemName};
@@ -66,10 +68,12 @@ impl<'h> ReadScope<'h> {
         here || self.moved == Some(&collection.name)
     }
 
-    /// Whether the hold speaks of this collection.
+    /// Whether the hold speaks of this collection: something of it could go, if only the association
+    /// of its records with others.
     pub(super) fn covers(&self, place: Place<'_>) -> bool {
         let categories = place.collection.categories();
-        !categories.is_empty()
+        let loose = place.collection.links.iter().any(|link| link.kind != LinkKind::Deep);
+        (!categories.is_empty() || loose)
             && self.names(place.system, place.collection)
             && self.category.is_none_or(|category| categories.contains(category))
     }

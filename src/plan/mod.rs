@@ -43,11 +43,11 @@ pub use hold_scope::concerns_system;
 pub use input::{Acting, EventKeys, Marks, PlanInput};
 pub use kept_until::KeptUntil;
 pub use lists::{FilledLists, ListSource};
-pub use person::{PersonScope, RecordKeys};
+pub use person::{PersonScope, RecordKeys, StaysRestricted};
 pub use probe::ProbeName;
 pub use reach::answer_name;
 pub use resolution::{Ambiguity, Asking, Lesson, Person, learn, questions, scope_of};
-pub use shares::shares;
+pub use shares::{can_be_shared_out, shares};
 pub use step::{HeldPart, LimitCitation, RuleCitation, StartCutoff, Step, StepStatus};
 pub use system_plan::{
     ExemptPart, LeftOut, MarkToMake, PersonsPart, Plan, PlanError, SystemPlan, compile, plan,

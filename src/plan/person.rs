@@ -1,7 +1,9 @@
 //! Persons in a plan: whose records are meant, and how they are recognised.
 //!
 //! A record belongs to a person where a field of its own, or of a parent that `deep` links lead to,
-//! has one of the person's identities. `shallow` and `shared` links never make a record a person's.
+//! has one of the person's identities. A record that has parents by `shared` links belongs to the
+//! persons where each of these parents does: while somebody else shares it, it is kept for them, and
+//! only the association goes with the person's own record. `shallow` links lead to nobody.
 //!
 //! A field that goes with its category cannot recognise a record for long: once it is cleared,
 //! nobody could verify what was done, nor erase later what a minimum keeps. So an erasure reads
@@ -11,7 +13,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use quietus_connectors::{FieldRef, FieldType, LinkKind, Predicate, SubjectAction, Value};
+use quietus_connectors::{FieldRef, FieldType, Link, LinkKind, Predicate, SubjectAction, Value};
 
 use super::lists::{ListBook, ListSource};
 use super::reach::Place;
@@ -21,6 +23,9 @@ use crate::domain::{CategoryName, CollectionName, SystemName};
 
 /// Links that a path may follow from a record to the person.
 const MOST_LINKS: usize = 3;
+
+/// Links that the contract lets a field be read through.
+const MOST_LINKS_READ: usize = 4;
 
 /// Keys of records, by system and collection; each key in the order of the collection's key fields.
 pub type RecordKeys = BTreeMap<(SystemName, CollectionName), BTreeSet<Vec<Value>>>;
@@ -39,6 +44,26 @@ pub struct PersonScope {
     /// through has an entry, also an empty one; where there is none, fields that would go are read
     /// and stay.
     pub records: RecordKeys,
+    /// Some system could not be asked yet what it knows: a system that nothing known leads to may
+    /// still be reached, and is not left out.
+    pub incomplete: bool,
+    /// What keeps their records restricted beside the request whose restriction is lifted.
+    pub stays_restricted: Vec<StaysRestricted>,
+}
+
+/// What keeps records of the persons restricted when one of their requests is lifted; `None` stands
+/// for all categories.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StaysRestricted {
+    /// An erasure of these categories has restricted what minimums and holds keep.
+    ByErasure(Option<BTreeSet<CategoryName>>),
+    /// Another request of the same persons restricts these categories.
+    ByRequest(Option<BTreeSet<CategoryName>>),
+}
+
+/// Whether a category is among these, where `None` stands for all.
+pub(super) fn is_among(categories: Option<&BTreeSet<CategoryName>>, one: &CategoryName) -> bool {
+    categories.is_none_or(|categories| categories.contains(one))
 }
 
 impl fmt::Debug for PersonScope {
@@ -57,7 +82,15 @@ impl fmt::Debug for PersonScope {
 impl PersonScope {
     /// Whether a category is asked for.
     pub(super) fn asks_for(&self, category: &CategoryName) -> bool {
-        self.categories.as_ref().is_none_or(|categories| categories.contains(category))
+        is_among(self.categories.as_ref(), category)
+    }
+
+    /// Whether another request of the persons keeps a category restricted.
+    pub(super) fn stays_by_request(&self, category: &CategoryName) -> bool {
+        self.stays_restricted.iter().any(|one| match one {
+            StaysRestricted::ByRequest(categories) => is_among(categories.as_ref(), category),
+            StaysRestricted::ByErasure(_) => false,
+        })
     }
 
     /// Spellings of an identity type; none where the type is not known of anybody.
@@ -105,6 +138,63 @@ pub(super) fn deep_places(place: Place<'_>) -> Vec<(Vec<String>, Place<'_>)> {
     found
 }
 
+/// A parent by a shared link, of the record itself or of a parent that `deep` links lead to.
+struct SharedParent<'a> {
+    /// Names of the deep links to the record that is shared.
+    via: Vec<String>,
+    link: &'a Link,
+    parent: Place<'a>,
+}
+
+impl SharedParent<'_> {
+    /// The way from the record to the parent.
+    fn path(&self) -> Vec<String> {
+        self.via.iter().chain([&self.link.name]).cloned().collect()
+    }
+
+    /// The parent meets a condition.
+    fn meets(&self, condition: Predicate) -> Predicate {
+        self.path()
+            .into_iter()
+            .rev()
+            .fold(condition, |holds, link| Predicate::Linked { link, holds: Box::new(holds) })
+    }
+}
+
+fn shared_parents(place: Place<'_>) -> Vec<SharedParent<'_>> {
+    let mut found = Vec::new();
+    for (via, here) in deep_places(place) {
+        for link in here.collection.links.iter().filter(|link| link.kind == LinkKind::Shared) {
+            if let Some(parent) = here.parent(&link.name) {
+                found.push(SharedParent { via: via.clone(), link, parent });
+            }
+        }
+    }
+    found
+}
+
+/// Every field that identifies one of the persons who share a record here.
+pub(super) fn shared_reach(place: Place<'_>) -> Vec<ReachField<'_>> {
+    let mut found = Vec::new();
+    for shared in shared_parents(place) {
+        let path = shared.path();
+        let within = |one: &ReachField<'_>| path.len() + one.reference.via.len() <= MOST_LINKS_READ;
+        found.extend(
+            reach(shared.parent)
+                .into_iter()
+                .filter(within)
+                .map(|one| ReachField { reference: beyond(&path, &one.reference), ..one }),
+        );
+    }
+    found
+}
+
+/// What is read of a parent, read from the record that the path begins at.
+fn beyond(path: &[String], reference: &FieldRef) -> FieldRef {
+    let via = path.iter().chain(&reference.via).cloned().collect();
+    FieldRef { via, field: reference.field.clone() }
+}
+
 /// Every field that identifies the person of a record here.
 pub(super) fn reach(place: Place<'_>) -> Vec<ReachField<'_>> {
     let mut found = Vec::new();
@@ -144,6 +234,15 @@ pub(super) fn steer(scope: &PersonScope, place: Place<'_>, steering: &mut Steeri
             steering.follow_links(place, &FieldRef { via, field: key.clone() });
         }
     }
+    // Which fields of the parents have to stay is said where the parents themselves are.
+    for shared in shared_parents(place) {
+        for (via, owner) in deep_places(shared.parent) {
+            if let Some(key) = owner.collection.key.first() {
+                let field = FieldRef { via, field: key.clone() };
+                steering.follow_shared(place, &beyond(&shared.path(), &field));
+            }
+        }
+    }
 }
 
 /// Records of one collection that belong to the persons.
@@ -160,16 +259,61 @@ pub(super) fn belonging(
     steering: &Steering,
     lists: &mut ListBook,
 ) -> Belonging {
-    let mut parts = Vec::new();
     let mut known = false;
-    let fields = reach(place);
-    for one in &fields {
+    let mut parts = named(scope, (place, &[]), steering, lists, &mut known);
+    parts.extend(shared(scope, place, steering, lists, &mut known));
+    let fields = reach(place).into_iter().chain(shared_reach(place)).collect::<Vec<_>>();
+    let not_covered = (!known && parts.is_empty()).then(|| uncovered(place, &fields));
+    Belonging { records: Predicate::any(parts), not_covered }
+}
+
+/// Records of which every parent by a shared link is one of the persons'. What is left after the
+/// last one but these is theirs alone.
+fn shared(
+    scope: &PersonScope,
+    place: Place<'_>,
+    steering: &Steering,
+    lists: &mut ListBook,
+    known: &mut bool,
+) -> Vec<Predicate> {
+    let mut by_record: BTreeMap<Vec<String>, (Vec<Predicate>, Vec<Predicate>)> = BTreeMap::new();
+    for one in shared_parents(place) {
+        let path = one.path();
+        let theirs = Predicate::any(named(scope, (one.parent, &path), steering, lists, known));
+        let own = Predicate::any(named(scope, (one.parent, &[]), steering, lists, known));
+        let there = one.parent.collection.key.first();
+        let there = there.map(|key| Predicate::Absent(FieldRef::own(key.as_str())).negate());
+        let other = Predicate::all(there.into_iter().chain([own.negate()]));
+        let (all_theirs, others) = by_record.entry(one.via.clone()).or_default();
+        all_theirs.push(theirs);
+        others.push(one.meets(other));
+    }
+    let of_record = |(theirs, others): (Vec<Predicate>, Vec<Predicate>)| {
+        let nobody_elses = others.into_iter().map(Predicate::negate);
+        Predicate::all(std::iter::once(Predicate::any(theirs)).chain(nobody_elses))
+    };
+    let parts = by_record.into_values().map(of_record);
+    parts.filter(|part| *part != Predicate::Never).collect()
+}
+
+/// Conditions of which one holds for a record of a person, read from a record that `path` leads
+/// from.
+fn named(
+    scope: &PersonScope,
+    (place, path): (Place<'_>, &[String]),
+    steering: &Steering,
+    lists: &mut ListBook,
+    known: &mut bool,
+) -> Vec<Predicate> {
+    let mut parts = Vec::new();
+    let within = |via: &[String]| path.len() + via.len() <= MOST_LINKS_READ;
+    for one in reach(place).iter().filter(|one| within(&one.reference.via)) {
         let Some(spellings) = scope.spellings(one.identity) else { continue };
-        known = true;
+        *known = true;
         if scope.spares_going_fields(one.owner) && !stays(one.owner, one.field, steering) {
             continue;
         }
-        let field = (one.reference.clone(), one.field.field_type);
+        let field = (beyond(path, &one.reference), one.field.field_type);
         let entries = spellings.iter().filter_map(|value| fit_identity(value, field.1));
         let entries: BTreeSet<Vec<Value>> = entries.map(|value| vec![value]).collect();
         if !entries.is_empty() {
@@ -177,7 +321,7 @@ pub(super) fn belonging(
             parts.push(lists.listed(source, &[field], entries));
         }
     }
-    for (via, owner) in deep_places(place) {
+    for (via, owner) in deep_places(place).into_iter().filter(|(via, _)| within(via)) {
         let Some(keys) = scope.keys(owner).filter(|keys| !keys.is_empty()) else { continue };
         let fields: Vec<(FieldRef, FieldType)> = owner
             .collection
@@ -186,7 +330,7 @@ pub(super) fn belonging(
             .filter_map(|name| owner.collection.fields.get(name))
             .map(|field| {
                 let reference = FieldRef { via: via.clone(), field: field.name.clone() };
-                (reference, field.field_type)
+                (beyond(path, &reference), field.field_type)
             })
             .collect();
         let whole = |key: &&Vec<Value>| key.len() == fields.len() && !key.contains(&Value::Null);
@@ -196,19 +340,25 @@ pub(super) fn belonging(
             parts.push(lists.listed(source, &fields, entries));
         }
     }
-    let not_covered = (!known && parts.is_empty()).then(|| uncovered(place, &fields));
-    Belonging { records: Predicate::any(parts), not_covered }
+    parts
 }
 
 /// Why nothing that is known of the persons leads to records of this collection.
 fn uncovered(place: Place<'_>, fields: &[ReachField<'_>]) -> String {
     let name = &place.collection.name;
+    let shallow = place.collection.links.iter().find(|link| link.kind == LinkKind::Shallow);
+    if let Some(link) = shallow.filter(|_| fields.is_empty()) {
+        return format!(
+            "the records of collection `{name}` are nobody's: link `{}` is `shallow`, so only the association goes, with the record that it leads to",
+            link.name
+        );
+    }
     let mut kinds: Vec<&str> = fields.iter().map(|one| one.identity).collect();
     kinds.sort_unstable();
     kinds.dedup();
     if kinds.is_empty() {
         format!(
-            "no known identity reaches collection `{name}`: mark the field that identifies the person, or link it with `deep` to a collection that has one"
+            "no known identity reaches collection `{name}`: mark the field that identifies the person, or link it with `deep` or `shared` to a collection that has one"
         )
     } else {
         format!(

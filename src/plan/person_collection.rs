@@ -4,6 +4,8 @@
 //! of a rule's clock, "the record belongs to the person" ends the purpose. What a rule makes
 //! anonymous becomes anonymous; everything else with a category goes.
 
+use std::collections::BTreeSet;
+
 use quietus_connectors::{
     FieldTreatment, Instruction, Predicate, Probe, SubjectAction, Treatment, TreatmentKind,
 };
@@ -11,10 +13,11 @@ use quietus_connectors::{
 use super::category::CategoryReading;
 use super::collection::{CategoryFields, CollectionPlan, CollectionReading, bare_instruction};
 use super::finding::{Finding, FindingKind};
-use super::person::{Belonging, PersonScope};
+use super::person::{Belonging, PersonScope, StaysRestricted, is_among};
 use super::probe::ProbeName;
 use super::steering::Steering;
 use super::step::{Step, StepStatus};
+use crate::domain::CategoryName;
 use crate::schedule::Action;
 
 /// A collection of a plan for persons.
@@ -49,10 +52,10 @@ impl<'a> PersonCollection<'a> {
             SubjectAction::Restrict | SubjectAction::Lift => self.reading.categories.is_empty(),
         };
         instruction.keep = kept;
+        instruction.held = self.reading.held_in(kept);
         if kept {
             return;
         }
-        instruction.held = self.reading.held();
         let can_be_restricted = instruction.restriction.is_some();
         match self.scope.action {
             SubjectAction::Erase => {
@@ -66,7 +69,7 @@ impl<'a> PersonCollection<'a> {
                 instruction.restrict_when = self.asked_records();
             }
             SubjectAction::Lift if can_be_restricted => {
-                instruction.lift_when = self.asked_records();
+                instruction.lift_when = self.lift_when();
             }
             SubjectAction::Restrict | SubjectAction::Lift => {}
         }
@@ -76,6 +79,37 @@ impl<'a> PersonCollection<'a> {
     fn asked_records(&self) -> Predicate {
         let asked = self.reading.categories.iter().any(|one| self.scope.asks_for(one.category));
         if asked { self.belonging.records.clone() } else { Predicate::Never }
+    }
+
+    /// The persons' records whose restriction ends: not those that rules restrict by now, nor those
+    /// that an erasure has left for a minimum or a hold, nor those of another request.
+    fn lift_when(&self) -> Predicate {
+        if self.reading.categories.iter().any(|one| self.scope.stays_by_request(one.category)) {
+            return Predicate::Never;
+        }
+        let mut parts = vec![self.asked_records(), self.reading.restrict_when().negate()];
+        for one in &self.scope.stays_restricted {
+            if let StaysRestricted::ByErasure(categories) = one
+                && self.goes_under(categories.as_ref())
+            {
+                parts.push(self.kept_by_law().negate());
+            }
+        }
+        Predicate::all(parts)
+    }
+
+    /// An erasure of these categories means the record as a whole.
+    fn goes_under(&self, categories: Option<&BTreeSet<CategoryName>>) -> bool {
+        let mut all = self.reading.categories.iter();
+        all.all(|one| one.exempt.is_none() && is_among(categories, one.category))
+    }
+
+    /// Records of which a minimum or a hold keeps a category.
+    fn kept_by_law(&self) -> Predicate {
+        let kept = self.reading.categories.iter().flat_map(|one| {
+            [one.minimums_over().negate(), self.reading.category_held(one.category)]
+        });
+        Predicate::any(kept)
     }
 
     /// The category is asked for and not exempt.
@@ -111,10 +145,7 @@ impl<'a> PersonCollection<'a> {
         if !self.erases_all() {
             return Predicate::Never;
         }
-        let kept = self.reading.categories.iter().flat_map(|one| {
-            [one.minimums_over().negate(), self.reading.category_held(one.category)]
-        });
-        Predicate::all([self.belonging.records.clone(), Predicate::any(kept)])
+        Predicate::all([self.belonging.records.clone(), self.kept_by_law()])
     }
 
     fn treatments(
@@ -161,6 +192,15 @@ impl<'a> PersonCollection<'a> {
             for minimum in &one.minimums {
                 let limit = minimum.limit.name.to_string();
                 let keeps = Predicate::all([belongs(), minimum.over().negate()]);
+                if self.reading.place.collection.restriction.is_some() {
+                    let meanwhile = Predicate::all([
+                        keeps.clone(),
+                        self.restrict_what_is_kept(),
+                        self.reading.held().negate(),
+                    ]);
+                    let limit = limit.clone();
+                    add(ProbeName::Restricted { category: category.clone(), limit }, meanwhile);
+                }
                 add(ProbeName::Minimum { category: category.clone(), limit }, keeps);
             }
         }

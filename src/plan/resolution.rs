@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use quietus_connectors::{
-    Answer, FieldRef, FieldType, Identity, Order, Question, Record, Subject, SubjectAction, Value,
+    Answer, FieldRef, Identity, Order, Question, Record, Subject, SubjectAction, Value,
 };
 
 use super::category::in_force;
@@ -17,10 +17,13 @@ use super::explain::minimum_fields;
 use super::input::PlanInput;
 use super::kept_until::{KeptUntil, kept_until};
 use super::lists::ListBook;
-use super::person::{PersonScope, RecordKeys, belonging, fit_identity, reach, stays};
+use super::person::{
+    PersonScope, ReachField, RecordKeys, belonging, fit_identity, reach, shared_reach, stays,
+};
 use super::reach::{Place, answer_name};
 use super::steering::Steering;
 use super::system_plan::PlanError;
+use crate::datamap::Field;
 use crate::domain::{
     CategoryName, CollectionName, IdentityError, IdentityType, IdentityTypes, SystemName,
     candidates, normalise,
@@ -89,7 +92,7 @@ impl Person {
     }
 }
 
-/// The scope of a plan for these persons.
+/// The scope of a plan for these persons, of whom every system was asked.
 pub fn scope_of(
     action: SubjectAction,
     persons: &[Person],
@@ -100,7 +103,8 @@ pub fn scope_of(
     for (identity, spellings) in persons.iter().flat_map(|person| &person.known) {
         identities.entry(identity.kind.clone()).or_default().extend(spellings.iter().cloned());
     }
-    PersonScope { action, identities, categories, records }
+    let (incomplete, stays_restricted) = (false, Vec::new());
+    PersonScope { action, identities, categories, records, incomplete, stays_restricted }
 }
 
 /// Questions to one system, with the order that knows its collections and the lists.
@@ -157,8 +161,8 @@ pub fn questions(
 }
 
 fn fields_asked(input: &PlanInput<'_>, place: Place<'_>) -> Vec<FieldRef> {
-    let mut fields: BTreeSet<FieldRef> =
-        reach(place).into_iter().map(|one| one.reference).collect();
+    let reached = reach(place).into_iter().chain(shared_reach(place));
+    let mut fields: BTreeSet<FieldRef> = reached.map(|one| one.reference).collect();
     fields.extend(place.collection.key.iter().map(|name| FieldRef::own(name.as_str())));
     if has_minimums(input, place) {
         fields.extend(minimum_fields(input, place));
@@ -226,12 +230,23 @@ pub fn learn(
     for place in Place::all(system) {
         let mut own = answers.iter().filter(|one| one.collection == place.collection.name.as_str());
         let Some(answer) = own.next() else { continue };
-        let owners = Owners::read(place, persons);
-        let records: Vec<(Vec<usize>, &Record)> =
-            answer.records.iter().map(|record| (owners.of(record), record)).collect();
-        for (owners, record) in &records {
-            for &owner in owners {
+        let (owners, sharing) =
+            (Owners::read(reach(place), persons), Owners::read(shared_reach(place), persons));
+        // What a shared record says of itself teaches nothing about who shares it.
+        for record in &answer.records {
+            for owner in owners.of(record) {
                 lesson.news |= teach(place, types, record, &mut persons[owner]);
+            }
+        }
+        let all = |record| {
+            let both: BTreeSet<usize> =
+                owners.of(record).into_iter().chain(sharing.of(record)).collect();
+            both.into_iter().collect()
+        };
+        let records: Vec<(Vec<usize>, &Record)> =
+            answer.records.iter().map(|record| (all(record), record)).collect();
+        for (owners, _) in &records {
+            for &owner in owners {
                 let name = (persons[owner].reference.clone(), place.collection.name.clone());
                 *lesson.found.entry(name).or_default() += 1;
             }
@@ -259,37 +274,45 @@ pub fn learn(
 type PersonsByValue = BTreeMap<Value, BTreeSet<usize>>;
 
 /// Whose a record is, by the values of the fields that reach it.
-pub(super) struct Owners {
-    /// Each reaching field, by the name of its answer, with the persons of each value.
-    fields: Vec<(String, PersonsByValue)>,
+pub(super) struct Owners<'a> {
+    /// Each reaching field with the name of its answer and the persons of each value.
+    fields: Vec<(&'a Field, String, PersonsByValue)>,
 }
 
-impl Owners {
-    pub(super) fn read(place: Place<'_>, persons: &[Person]) -> Self {
-        let fields = reach(place).into_iter().map(|one| {
-            let values = values_of(persons, one.identity, one.field.field_type);
-            (answer_name(&one.reference), values)
+impl<'a> Owners<'a> {
+    pub(super) fn read(reached: Vec<ReachField<'a>>, persons: &[Person]) -> Self {
+        let fields = reached.into_iter().map(|one| {
+            let values = values_of(persons, one.identity, one.field);
+            (one.field, answer_name(&one.reference), values)
         });
         Self { fields: fields.collect() }
     }
 
     pub(super) fn of(&self, record: &Record) -> Vec<usize> {
         let mut owners = BTreeSet::new();
-        for (name, values) in &self.fields {
-            let found = record.get(name).and_then(|value| values.get(value));
+        for (field, name, values) in &self.fields {
+            let found = record.get(name).and_then(|value| values.get(&compared(value, field)));
             owners.extend(found.into_iter().flatten().copied());
         }
         owners.into_iter().collect()
     }
 }
 
-fn values_of(persons: &[Person], identity: &str, field_type: FieldType) -> PersonsByValue {
+/// A value as it is compared in a field: in small letters where capitals do not count.
+fn compared(value: &Value, field: &Field) -> Value {
+    match value {
+        Value::Text(text) if field.ignores_case => Value::Text(text.to_lowercase()),
+        other => other.clone(),
+    }
+}
+
+fn values_of(persons: &[Person], identity: &str, field: &Field) -> PersonsByValue {
     let mut values: PersonsByValue = BTreeMap::new();
     for (index, person) in persons.iter().enumerate() {
         let known = person.known.iter().filter(|(one, _)| one.kind == identity);
         for spelling in known.flat_map(|(_, spellings)| spellings) {
-            if let Some(value) = fit_identity(spelling, field_type) {
-                values.entry(value).or_default().insert(index);
+            if let Some(value) = fit_identity(spelling, field.field_type) {
+                values.entry(compared(&value, field)).or_default().insert(index);
             }
         }
     }
@@ -319,7 +342,7 @@ fn in_words(value: &Value) -> Option<String> {
 }
 
 /// Fields of a collection, each with whether it stays.
-type Named<'a> = Vec<(bool, (&'a str, PersonsByValue))>;
+type Named<'a> = Vec<(bool, (&'a Field, PersonsByValue))>;
 
 /// Keys of records that only a field of their own names that goes with its category.
 fn unnamed(
@@ -331,14 +354,15 @@ fn unnamed(
     let own = reach(place).into_iter().filter(|one| one.reference.via.is_empty());
     let (staying, going): (Named<'_>, Named<'_>) = own
         .map(|one| {
-            let values = values_of(persons, one.identity, one.field.field_type);
-            (stays(one.owner, one.field, steering), (one.field.name.as_str(), values))
+            let values = values_of(persons, one.identity, one.field);
+            (stays(one.owner, one.field, steering), (one.field, values))
         })
         .partition(|(stays, _)| *stays);
     let named_by = |fields: &Named<'_>, record: &Record| {
-        fields
-            .iter()
-            .any(|(_, (name, values))| record.get(*name).is_some_and(|it| values.contains_key(it)))
+        fields.iter().any(|(_, (field, values))| {
+            let value = record.get(&field.name);
+            value.is_some_and(|value| values.contains_key(&compared(value, field)))
+        })
     };
     let key = |record: &Record| -> Vec<Value> {
         let own = place.collection.key.iter();

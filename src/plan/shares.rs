@@ -6,16 +6,24 @@
 
 use std::collections::BTreeSet;
 
-use quietus_connectors::{Answer, Predicate, SubjectAction};
+use quietus_connectors::{Answer, LinkKind, Predicate, SubjectAction};
 
 use super::input::PlanInput;
 use super::lists::ListBook;
-use super::person::{RecordKeys, belonging};
+use super::person::{RecordKeys, belonging, reach};
 use super::reach::Place;
 use super::resolution::{Owners, Person, scope_of};
 use super::steering::Steering;
 use super::system_plan::PlanError;
+use crate::datamap::System;
 use crate::domain::SystemName;
+
+/// Whether what a system answers about many can be shared out. Whose a record with shared links is
+/// depends on whose all its parents are, so of many together it may be what it is of none alone.
+pub fn can_be_shared_out(system: &System) -> bool {
+    let mut links = system.collections.values().flat_map(|one| &one.links);
+    links.all(|link| link.kind != LinkKind::Shared)
+}
 
 /// The share of each person, in the order of the persons. An answer that was cut off says so in
 /// every share: then nobody has been seen as a whole.
@@ -34,7 +42,7 @@ pub fn shares(
     for place in Place::all(system) {
         let name = place.collection.name.as_str();
         let Some(answer) = answers.iter().find(|one| one.collection == name) else { continue };
-        let owners = Owners::read(place, persons);
+        let owners = Owners::read(reach(place), persons);
         let asked: BTreeSet<usize> =
             (0..persons.len()).filter(|&one| is_asked_about(&persons[one], place)).collect();
         for &person in &asked {

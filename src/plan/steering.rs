@@ -7,7 +7,7 @@
 
 use std::collections::BTreeSet;
 
-use quietus_connectors::FieldRef;
+use quietus_connectors::{FieldRef, LinkKind};
 
 use super::category::rules_for;
 use super::hold;
@@ -34,10 +34,13 @@ impl Steering {
             for reference in rule_fields(input, place) {
                 steering.follow(place, &reference);
             }
-            let mut held = BTreeSet::new();
-            hold::fields_read(input, place, &mut held);
-            for reference in held {
-                steering.follow_links(place, &reference);
+            for hold in input.holds {
+                let alone = PlanInput { holds: std::slice::from_ref(hold), ..*input };
+                let mut held = BTreeSet::new();
+                hold::fields_read(&alone, place, &mut held);
+                for reference in held {
+                    steering.follow_links_of_hold(place, &reference, &alone);
+                }
             }
         }
         if let Some(scope) = input.persons {
@@ -68,10 +71,42 @@ impl Steering {
 
     /// The links on the way to a field have to stay.
     pub(super) fn follow_links(&mut self, place: Place<'_>, reference: &FieldRef) {
+        self.follow_links_unless(place, reference, &|_, _| false);
+    }
+
+    /// As [`Self::follow_links`] for the one hold of this input. A held record keeps its own parents
+    /// by itself, so an association that the hold does not cover may go.
+    fn follow_links_of_hold(
+        &mut self,
+        place: Place<'_>,
+        reference: &FieldRef,
+        alone: &PlanInput<'_>,
+    ) {
+        let loose = |here: Place<'_>, kind| {
+            kind != LinkKind::Deep && hold::speaks_of(alone, here, reference)
+        };
+        self.follow_links_unless(place, reference, &loose);
+    }
+
+    /// As [`Self::follow_links`], but a shared record keeps only the last of its parents.
+    pub(super) fn follow_shared(&mut self, place: Place<'_>, reference: &FieldRef) {
+        let shared = |_: Place<'_>, kind| kind == LinkKind::Shared;
+        self.follow_links_unless(place, reference, &shared);
+    }
+
+    fn follow_links_unless(
+        &mut self,
+        place: Place<'_>,
+        reference: &FieldRef,
+        loose: &dyn Fn(Place<'_>, LinkKind) -> bool,
+    ) {
         let mut here = place;
         for name in &reference.via {
             let Some(parent) = here.parent(name) else { return };
-            self.links.insert((here.collection.name.clone(), name.clone()));
+            let mut named = here.collection.links.iter().filter(|link| link.name == *name);
+            if !named.any(|link| loose(here, link.kind)) {
+                self.links.insert((here.collection.name.clone(), name.clone()));
+            }
             for link in here.collection.links.iter().filter(|link| link.name == *name) {
                 for (own, theirs) in &link.fields {
                     self.fields.insert((here.collection.name.clone(), own.clone()));

@@ -55,7 +55,8 @@ pub struct LeftOut {
 pub struct PersonsPart {
     /// What it holds of what is asked for.
     pub categories: BTreeSet<CategoryName>,
-    /// Identity types that it understands and of which some are known.
+    /// Identity types that it understands and of which some are known; none where a system that
+    /// could not be asked yet may know one.
     pub identities: BTreeSet<String>,
 }
 
@@ -214,7 +215,10 @@ fn left_out_because(
             return None;
         }
         let asked = third_party.categories.iter().any(|one| scope.asks_for(one));
-        return Some(if asked {
+        let stays = third_party.categories.iter().any(|one| scope.stays_by_request(one));
+        return Some(if stays {
+            "another request of the person keeps it restricted".to_owned()
+        } else if asked {
             let kinds: Vec<&str> = third_party.identities.iter().map(String::as_str).collect();
             format!(
                 "no known identity reaches it: it is asked by `{}`, of which none is known",
@@ -223,6 +227,9 @@ fn left_out_because(
         } else {
             "it holds none of the categories that are asked for".to_owned()
         });
+    }
+    if scope.incomplete {
+        return None;
     }
     let mut steps = planned.steps.iter();
     let unreached = |step: &Step| matches!(step.status, StepStatus::NotCovered { .. });
@@ -288,13 +295,15 @@ fn plan_system(input: &PlanInput<'_>, system: &System) -> SystemPlan {
 
 fn persons_part(input: &PlanInput<'_>, system: &System) -> Option<PersonsPart> {
     let (scope, third_party) = (input.persons?, system.third_party.as_ref()?);
-    let held = third_party.categories.iter().filter(|one| scope.asks_for(one));
+    let asked = third_party.categories.iter().filter(|one| scope.asks_for(one));
+    let held = asked.filter(|one| !scope.stays_by_request(one));
     let known = |kind: &&String| scope.identities.get(*kind).is_some_and(|one| !one.is_empty());
     let part = PersonsPart {
         categories: held.cloned().collect(),
         identities: third_party.identities.iter().filter(known).cloned().collect(),
     };
-    (!part.categories.is_empty() && !part.identities.is_empty()).then_some(part)
+    let reached = !part.identities.is_empty() || scope.incomplete;
+    (!part.categories.is_empty() && reached).then_some(part)
 }
 
 fn exempt_parts(input: &PlanInput<'_>, system: &System) -> Vec<ExemptPart> {

@@ -12,3 +12,4 @@ mod persons;
 mod renamed;
 mod resolutions;
 mod rules;
+mod shared;

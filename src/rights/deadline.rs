@@ -14,13 +14,27 @@ use super::calendar::WorkingCalendar;
 use super::regime::Regime;
 use crate::domain::RetentionPeriod;
 
-/// A time during which the clock stood still because the person's identity was in doubt.
+/// Why the clock stands still.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StopReason {
+    /// The person's identity is in doubt.
+    #[default]
+    Identity,
+    /// A fee is not paid.
+    Fee,
+}
+
+/// A time during which the clock stood still, where the law has it so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClockStop {
-    /// When somebody asked the person.
+    /// When somebody asked the person, or two persons had agreed to a fee.
     pub from: Timestamp,
-    /// When the person answered; `None` while the clock still stands.
+    /// When the person answered or the fee ended; `None` while the clock still stands.
     pub until: Option<Timestamp>,
+    /// Why.
+    #[serde(default)]
+    pub because: StopReason,
 }
 
 /// What the controller itself promises and aims at.
@@ -74,7 +88,8 @@ pub fn deadlines(
     extended: Extended,
 ) -> Deadlines {
     let received_on = zone.to_datetime(received_at).date();
-    let stopped = if regime.stops_for_identity { stopped_days(stops, zone, now) } else { 0 };
+    let stops: Vec<ClockStop> = stops.iter().copied().filter(|one| regime.stops_for(one)).collect();
+    let stopped = stopped_days(&stops, zone, now);
     let mut end = plus(received_on, regime.answer);
     if extended == Extended::Once
         && let Some(extension) = regime.extension

@@ -6,11 +6,13 @@
 
 mod calendar;
 mod deadline;
+mod ground;
 mod letter;
 mod regime;
 
 pub use calendar::WorkingCalendar;
-pub use deadline::{ClockStop, Deadlines, Extended, Promise, deadlines};
+pub use deadline::{ClockStop, Deadlines, Extended, Promise, StopReason, deadlines};
+pub use ground::concerns_direct_marketing;
 pub use letter::{Facts, KeptPart, LetterError, ToldParty, Written, built_in, write};
 pub use regime::{Regime, RegimeError, Regimes};
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::deadline::{ClockStop, StopReason};
 use crate::domain::RetentionPeriod;
 
 /// The table that this version brings along; an instance may bring its own.
@@ -12,6 +13,7 @@ const TABLE: &str = include_str!("../../schedules/regimes.yaml");
 /// One law under which a person asks.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts of a law")]
 pub struct Regime {
     /// Its name for people.
     pub title: String,
@@ -27,6 +29,9 @@ pub struct Regime {
     pub extension: Option<RetentionPeriod>,
     /// The clock stops while somebody's identity is in doubt.
     pub stops_for_identity: bool,
+    /// The clock stops while a fee is not paid.
+    #[serde(default)]
+    pub stops_for_fee: bool,
     /// An end on a Saturday, Sunday or public holiday moves to the next working day.
     pub rolls_over: bool,
     /// Where the person may complain, for letters.
@@ -56,6 +61,16 @@ pub enum RegimeError {
         /// What there is.
         known: String,
     },
+}
+
+impl Regime {
+    /// Whether the clock stands for this.
+    pub fn stops_for(&self, stop: &ClockStop) -> bool {
+        match stop.because {
+            StopReason::Identity => self.stops_for_identity,
+            StopReason::Fee => self.stops_for_fee,
+        }
+    }
 }
 
 impl Regimes {

@@ -125,6 +125,7 @@ fn the_laws_last_day_is_as_the_law_counts() {
             .map(|(from, until)| ClockStop {
                 from: noon(*from, &zone),
                 until: until.map(|day| noon(day, &zone)),
+                because: StopReason::Identity,
             })
             .collect();
         let received_at = noon(vector.received, &zone);
@@ -195,7 +196,8 @@ fn receipt_is_confirmed_within_working_days() {
 #[test]
 fn while_the_clock_stands_the_dates_move_with_the_day() {
     let (table, berlin) = (regimes(), zone("Europe/Berlin"));
-    let stop = [ClockStop { from: noon(date(2026, 9, 3), &berlin), until: None }];
+    let from = noon(date(2026, 9, 3), &berlin);
+    let stop = [ClockStop { from, until: None, because: StopReason::Identity }];
     let on = |day: Date| {
         deadlines(
             table.get("gdpr").unwrap(),
@@ -210,6 +212,29 @@ fn while_the_clock_stands_the_dates_move_with_the_day() {
     };
     assert_eq!(on(date(2026, 9, 3)), date(2026, 10, 1));
     assert_eq!(on(date(2026, 9, 17)), date(2026, 10, 15));
+}
+
+#[test]
+fn the_clock_stands_for_a_fee_only_where_the_law_has_it_so() {
+    let (table, london) = (regimes(), zone("Europe/London"));
+    let stop = |because| ClockStop {
+        from: noon(date(2026, 9, 3), &london),
+        until: Some(noon(date(2026, 9, 10), &london)),
+        because,
+    };
+    let latest = |regime: &str, because| {
+        let received_at = noon(date(2026, 9, 1), &london);
+        let times = (received_at, received_at);
+        let none = WorkingCalendar::default();
+        let regime = table.get(regime).unwrap();
+        deadlines(regime, &promise(), &none, &london, times, &[stop(because)], Extended::No)
+            .legal_latest
+    };
+    assert_eq!(latest("uk-gdpr", StopReason::Fee), date(2026, 10, 8));
+    assert_eq!(latest("uk-gdpr", StopReason::Identity), date(2026, 10, 8));
+    assert_eq!(latest("gdpr", StopReason::Fee), date(2026, 10, 1));
+    assert_eq!(latest("gdpr", StopReason::Identity), date(2026, 10, 8));
+    assert_eq!(latest("ccpa", StopReason::Fee), date(2026, 10, 16));
 }
 
 #[test]

@@ -197,7 +197,9 @@ const TO_CERTIFY: Sql = Sql::both(case_columns!(
     "WHERE state IN ('planned', 'executing', 'verifying')
        AND NOT EXISTS (SELECT 1 FROM jobs WHERE jobs.case_id = cases.id
            AND jobs.state NOT IN ('completed', 'failed', 'cancelled')
-           AND NOT (jobs.kind = 'retained' AND jobs.state IN ('scheduled', 'held')))
+           AND NOT (jobs.kind IN ('retained', 'upkeep') AND jobs.state IN ('scheduled', 'held'))
+           AND NOT (COALESCE(jobs.last_fault_kind, '') = 'overdue'
+               AND jobs.state IN ('available', 'waiting')))
      ORDER BY created_at, id LIMIT $1"
 ));
 const ACTIVE_FOR: Sql = Sql::both(
@@ -210,23 +212,29 @@ const APPROVE: Sql = Sql::both(
      WHERE id = $1 AND state = 'awaiting_approval'",
 );
 const CANCEL: Sql = Sql::both(
-    "UPDATE cases SET state = 'executing', cancelled_at = $2, cancelled_by = $3,
-         cancelled_reason = $4
-     WHERE id = $1 AND state IN ('planned', 'awaiting_approval', 'executing')
-       AND cancelled_at IS NULL",
+    "UPDATE cases SET state = 'executing', outcome = NULL, closed_at = NULL, cancelled_at = $2,
+         cancelled_by = $3, cancelled_reason = $4
+     WHERE id = $1 AND cancelled_at IS NULL
+       AND (state IN ('planned', 'awaiting_approval', 'executing')
+           OR EXISTS (SELECT 1 FROM jobs WHERE jobs.case_id = $1
+               AND jobs.last_fault_kind = 'overdue' AND jobs.state IN ('available', 'waiting')))",
 );
 const VERIFY: Sql = Sql::both(
     "UPDATE cases SET state = 'verifying' WHERE id = $1 AND state IN ('planned', 'executing')
        AND NOT EXISTS (SELECT 1 FROM jobs WHERE jobs.case_id = $1
            AND jobs.state NOT IN ('completed', 'failed', 'cancelled')
-           AND NOT (jobs.kind = 'retained' AND jobs.state IN ('scheduled', 'held')))",
+           AND NOT (jobs.kind IN ('retained', 'upkeep') AND jobs.state IN ('scheduled', 'held'))
+           AND NOT (COALESCE(jobs.last_fault_kind, '') = 'overdue'
+               AND jobs.state IN ('available', 'waiting')))",
 );
 const FINISH: Sql = Sql::both(
     "UPDATE cases SET state = 'closed', outcome = $2, closed_at = $3
      WHERE id = $1 AND state IN ('planned', 'executing', 'verifying')
        AND NOT EXISTS (SELECT 1 FROM jobs WHERE jobs.case_id = $1
            AND jobs.state NOT IN ('completed', 'failed', 'cancelled')
-           AND NOT (jobs.kind = 'retained' AND jobs.state IN ('scheduled', 'held')))",
+           AND NOT (jobs.kind IN ('retained', 'upkeep') AND jobs.state IN ('scheduled', 'held'))
+           AND NOT (COALESCE(jobs.last_fault_kind, '') = 'overdue'
+               AND jobs.state IN ('available', 'waiting')))",
 );
 
 pub(super) const STATEMENTS: &[(&str, Sql)] = &[
@@ -242,7 +250,7 @@ pub(super) const STATEMENTS: &[(&str, Sql)] = &[
     ("cases::FINISH", FINISH),
 ];
 
-/// Closes a case whose jobs are all final; `false` where it is not so.
+/// Closes a case whose jobs are all final, dated or overdue; `false` where it is not so.
 pub(super) async fn finish(
     tx: &mut super::connection::Tx,
     case: Uuid,
@@ -369,6 +377,29 @@ impl Store {
     /// without any job is among them.
     pub async fn cases_to_certify(&self, limit: u32) -> Result<Vec<Case>, StoreError> {
         self.read(TO_CERTIFY, args![limit.min(1000)]).await?.iter().map(from_row).collect()
+    }
+
+    /// Gives a case of a request further jobs, with the change of the request that led to them.
+    /// `false`, with nothing written, where somebody has changed the request.
+    pub async fn add_jobs(
+        &self,
+        case: Uuid,
+        new: Vec<NewJob>,
+        request: RequestChange,
+        now: Timestamp,
+        evidence: Vec<OutboxEntry>,
+    ) -> Result<bool, StoreError> {
+        let mut tx = self.begin().await?;
+        if !requests::change(&mut tx, request, now).await? {
+            tx.rollback().await?;
+            return Ok(false);
+        }
+        for job in new {
+            jobs::insert(&mut tx, case, job, now).await?;
+        }
+        evidence::append(&mut tx, evidence, now).await?;
+        tx.commit().await?;
+        Ok(true)
     }
 
     /// The case of this schedule that is not closed yet.

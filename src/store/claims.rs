@@ -126,6 +126,10 @@ const CANDIDATES: Sql = Sql::fork(
            OR (scope = 'case' AND name = replace(CAST(jobs.case_id AS TEXT), '-', ''))))
      ORDER BY available_at, id LIMIT $2 FOR UPDATE SKIP LOCKED",
 );
+/// The attempt from which on a job that has failed goes alone, because some failures do not count
+/// against it and could keep others for as long as it fails.
+pub const TOGETHER_AFTER_FAULT: u32 = 3;
+
 // Parts of requests in one system that were not tried too often yet.
 const COMPANY: Sql = Sql::fork(
     "SELECT id, state, attempt FROM jobs
@@ -133,6 +137,7 @@ const COMPANY: Sql = Sql::fork(
             OR (state = 'running' AND lease_until < $1))
        AND system = $3 AND kind IN ('request', 'retained') AND reference IS NULL
        AND cancel_requested_at IS NULL AND attempts_allowed - attempt > $4
+       AND (last_fault_kind IS NULL OR attempt < $5)
        AND NOT EXISTS (SELECT 1 FROM pauses WHERE resumed_at IS NULL AND (scope = 'everything'
            OR (scope = 'system' AND name = jobs.system)
            OR (scope = 'case' AND name = lower(hex(jobs.case_id)))))
@@ -142,6 +147,7 @@ const COMPANY: Sql = Sql::fork(
             OR (state = 'running' AND lease_until < $1))
        AND system = $3 AND kind IN ('request', 'retained') AND reference IS NULL
        AND cancel_requested_at IS NULL AND attempts_allowed - attempt > $4
+       AND (last_fault_kind IS NULL OR attempt < $5)
        AND NOT EXISTS (SELECT 1 FROM pauses WHERE resumed_at IS NULL AND (scope = 'everything'
            OR (scope = 'system' AND name = jobs.system)
            OR (scope = 'case' AND name = replace(CAST(jobs.case_id AS TEXT), '-', ''))))
@@ -294,7 +300,8 @@ impl Store {
     ) -> Result<Vec<ClaimedJob>, StoreError> {
         let mut tx = self.begin().await?;
         let mut claimed = Vec::new();
-        let values = args![claim.now, claim.limit.min(1000), system, attempts_left];
+        let values =
+            args![claim.now, claim.limit.min(1000), system, attempts_left, TOGETHER_AFTER_FAULT];
         for candidate in tx.read(COMPANY, values).await? {
             claimed.extend(take(&mut tx, &claim, &candidate).await?);
         }

@@ -25,6 +25,10 @@ words! {
         /// What a request left for a minimum or a hold: it goes when the date comes or the hold is
         /// released. It does not keep its case from being answered.
         Retained = "retained",
+        /// Keeps a person's restriction up: it looks again and again for records of theirs that
+        /// have appeared since, until the restriction is lifted. It does not keep its case from
+        /// being answered either.
+        Upkeep = "upkeep",
     }
 
     /// What stops a job until somebody acts.
@@ -162,7 +166,8 @@ const RELEASE_HELD: Sql = Sql::both(
 const CANCEL_IDLE_OF_CASE: Sql = Sql::both(
     "UPDATE jobs SET state = 'cancelled', settled_at = $2, blocked_reason = NULL,
          hold_matters = NULL, cancel_requested_at = $2, cancel_requested_by = $3
-     WHERE case_id = $1 AND state IN ('scheduled', 'available', 'held', 'blocked')",
+     WHERE case_id = $1 AND state IN ('scheduled', 'available', 'held', 'blocked')
+       AND kind NOT IN ('retained', 'upkeep')",
 );
 const ASK_RUNNING_OF_CASE: Sql = Sql::both(
     "UPDATE jobs SET cancel_requested_at = $2, cancel_requested_by = $3

@@ -22,7 +22,10 @@ pub mod letters;
 pub mod log;
 pub mod marks;
 pub mod migrations;
+pub mod opendsr;
+pub mod opendsr_asked;
 pub mod pauses;
+pub mod renewed_tokens;
 pub mod requests;
 pub mod schedules;
 pub mod settlement;
@@ -37,7 +40,9 @@ pub use certificates::{
     Certificate, CertificateFilter, CertificateState, CertificateSummary, NewCertificate, Topic,
     TopicKind,
 };
-pub use claims::{Claim, ClaimedJob, JointStep, Progress, Start, Started, StillMine, Tenure};
+pub use claims::{
+    Claim, ClaimedJob, JointStep, Progress, Start, Started, StillMine, TOGETHER_AFTER_FAULT, Tenure,
+};
 pub use connection::{OpenOptions, Store};
 pub use documents::{Document, DocumentKind};
 pub use error::StoreError;
@@ -50,6 +55,11 @@ pub use leases::Lead;
 pub use letters::{Delivery, Letter, LetterKind};
 pub use log::{Checkpoint, Head, Leaf, LogState, NewLog, SequencedBatch, Tile};
 pub use marks::NewMark;
+pub use opendsr::{
+    Callback, CallbackKey, CallbackState, Called, NewOpendsrRequest, OpendsrDialect, OpendsrMove,
+    OpendsrRequest, OpendsrStatus,
+};
+pub use opendsr_asked::{AskedRequest, HeardCallback};
 pub use pauses::{NewPause, Pause, PauseScope};
 pub use requests::{NewRequest, Request, RequestChange, RequestFilter, TakenIn};
 pub use schedules::{Disposition, Fire, FireBatch, NewFire, ScheduleCursor};
@@ -75,7 +85,10 @@ pub fn statements() -> Vec<(&'static str, Sql)> {
         letters::STATEMENTS,
         log::STATEMENTS,
         marks::STATEMENTS,
+        opendsr::STATEMENTS,
+        opendsr_asked::STATEMENTS,
         pauses::STATEMENTS,
+        renewed_tokens::STATEMENTS,
         requests::STATEMENTS,
         schedules::STATEMENTS,
         settlement::STATEMENTS,

@@ -11,6 +11,7 @@ use uuid::Uuid;
 use super::connection::{Store, Tx};
 use super::error::StoreError;
 use super::evidence::{self, OutboxEntry};
+use super::opendsr::{self, NewOpendsrRequest};
 use super::statement::{Row, Sql, args, json};
 use crate::domain::{AskedRight, Digest, RequestOutcome, RequestState};
 
@@ -89,7 +90,7 @@ pub struct Request {
     pub sealed: Option<Vec<u8>>,
     /// Counts its changes.
     pub version: u64,
-    /// When it was closed.
+    /// When it was closed; what follows after the answer does not change it.
     pub closed_at: Option<Timestamp>,
     /// When the person was forgotten.
     pub forgotten_at: Option<Timestamp>,
@@ -154,11 +155,16 @@ macro_rules! request_columns {
     };
 }
 
+// The same request may come several times at once. Who takes one in takes turns with the others, so
+// that whoever comes later sees what the first has written, also where the two have different names
+// and only a person in common. SQLite's one writer does so by itself. The number is the word
+// `quietus` in ASCII and a one.
+const TAKE_TURNS: Sql =
+    Sql::fork("SELECT 1 AS turn", "SELECT pg_advisory_xact_lock(8175556583027471105) AS turn");
 const INSERT: Sql = Sql::both(
     "INSERT INTO requests (id, source, external_id, content_digest, asked, state, received_at,
          recorded_at, look_at, body, wrapped_key, sealed, version)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 0)
-     ON CONFLICT (source, external_id) DO NOTHING",
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 0)",
 );
 const TAG: Sql = Sql::both(
     "INSERT INTO request_persons (request_id, tag) VALUES ($1, $2)
@@ -171,6 +177,8 @@ const UNDER_WAY: Sql = Sql::both(
      ORDER BY requests.recorded_at, requests.id LIMIT 1",
 );
 const BY_ID: Sql = Sql::both(request_columns!("WHERE id = $1"));
+const REMEMBERED: Sql =
+    Sql::both("SELECT 1 AS one FROM requests WHERE id = $1 AND forgotten_at IS NULL");
 const BY_NAME: Sql = Sql::both(request_columns!("WHERE source = $1 AND external_id = $2"));
 const OF_CASE: Sql = Sql::both(request_columns!("WHERE case_id = $1"));
 const TO_LOOK_AT: Sql = Sql::both(request_columns!(
@@ -183,8 +191,15 @@ const LIST: Sql = Sql::both(request_columns!(
        AND (CAST($4 AS BIGINT) IS NULL OR (received_at, id) < ($4, $5))
      ORDER BY received_at DESC, id DESC LIMIT $6"
 ));
+const OF_PERSON: Sql = Sql::both(request_columns!(
+    "WHERE forgotten_at IS NULL
+       AND id IN (SELECT request_id FROM request_persons WHERE tag = $1)
+     ORDER BY recorded_at, id LIMIT 1000"
+));
 const CHANGE: Sql = Sql::both(
-    "UPDATE requests SET version = version + 1, state = $3, outcome = $4, closed_at = $5,
+    "UPDATE requests SET version = version + 1, state = $3, outcome = $4,
+         closed_at = CASE WHEN $3 = 'closed' AND state = 'closed' AND outcome <> 'failed'
+             THEN closed_at ELSE CAST($5 AS BIGINT) END,
          look_at = $6, case_id = $7, body = $8, sealed = COALESCE($9, sealed)
      WHERE id = $1 AND version = $2 AND forgotten_at IS NULL",
 );
@@ -198,14 +213,17 @@ const FORGET_LETTERS: Sql =
     Sql::both("UPDATE letters SET sealed = NULL WHERE request_id = $1 AND sealed IS NOT NULL");
 
 pub(super) const STATEMENTS: &[(&str, Sql)] = &[
+    ("requests::TAKE_TURNS", TAKE_TURNS),
     ("requests::INSERT", INSERT),
     ("requests::TAG", TAG),
     ("requests::UNDER_WAY", UNDER_WAY),
     ("requests::BY_ID", BY_ID),
+    ("requests::REMEMBERED", REMEMBERED),
     ("requests::BY_NAME", BY_NAME),
     ("requests::OF_CASE", OF_CASE),
     ("requests::TO_LOOK_AT", TO_LOOK_AT),
     ("requests::LIST", LIST),
+    ("requests::OF_PERSON", OF_PERSON),
     ("requests::CHANGE", CHANGE),
     ("requests::FORGET", FORGET),
     ("requests::FORGET_TAGS", FORGET_TAGS),
@@ -256,16 +274,66 @@ pub(super) async fn change(
     Ok(tx.execute(CHANGE, values).await? == 1)
 }
 
+/// Writes a request with its tags.
+async fn insert(tx: &mut Tx, request: NewRequest, now: Timestamp) -> Result<(), StoreError> {
+    let values = args![
+        request.id,
+        request.source,
+        request.external_id,
+        request.content_digest,
+        request.asked.as_str(),
+        request.state.as_str(),
+        request.received_at,
+        now,
+        request.look_at,
+        json(&request.body)?,
+        request.wrapped_key,
+        request.sealed,
+    ];
+    tx.execute(INSERT, values).await?;
+    for tag in request.tags {
+        tx.execute(TAG, args![request.id, tag]).await?;
+    }
+    Ok(())
+}
+
 impl Store {
     /// Writes a request, unless the source has brought it before or the same person's same request
-    /// is under way.
+    /// is under way. However many bring the same at once, one is written and the others are told of
+    /// it.
     pub async fn take_in_request(
         &self,
         request: NewRequest,
         now: Timestamp,
         evidence: Vec<OutboxEntry>,
     ) -> Result<TakenIn, StoreError> {
+        let compared = request.tags.clone();
+        self.take_in(request, None, compared, (now, evidence)).await
+    }
+
+    /// Writes a request that another controller brings, unless it has brought it before or its same
+    /// request for the same identities is under way. What others have under way is not its matter.
+    pub async fn take_in_opendsr_request(
+        &self,
+        mut request: NewRequest,
+        brought: NewOpendsrRequest,
+        now: Timestamp,
+        evidence: Vec<OutboxEntry>,
+    ) -> Result<TakenIn, StoreError> {
+        let mark = brought.mark.0.to_vec();
+        request.tags.push(mark.clone());
+        self.take_in(request, Some(brought), vec![mark], (now, evidence)).await
+    }
+
+    async fn take_in(
+        &self,
+        request: NewRequest,
+        brought: Option<NewOpendsrRequest>,
+        compared: Vec<Vec<u8>>,
+        (now, evidence): (Timestamp, Vec<OutboxEntry>),
+    ) -> Result<TakenIn, StoreError> {
         let mut tx = self.begin().await?;
+        tx.execute(TAKE_TURNS, Vec::new()).await?;
         let name = args![request.source.as_str(), request.external_id.as_str()];
         if let Some(row) = tx.read_one(BY_NAME, name).await? {
             let earlier = from_row(&row)?;
@@ -276,36 +344,18 @@ impl Store {
                 TakenIn::Differs
             });
         }
-        for tag in &request.tags {
-            let values = args![tag.clone(), request.asked.as_str()];
+        for tag in compared {
+            let values = args![tag, request.asked.as_str()];
             if let Some(row) = tx.read_one(UNDER_WAY, values).await? {
                 let earlier = row.get("id")?;
                 tx.rollback().await?;
                 return Ok(TakenIn::UnderWay(earlier));
             }
         }
-        let values = args![
-            request.id,
-            request.source,
-            request.external_id,
-            request.content_digest,
-            request.asked.as_str(),
-            request.state.as_str(),
-            request.received_at,
-            now,
-            request.look_at,
-            json(&request.body)?,
-            request.wrapped_key,
-            request.sealed,
-        ];
-        if tx.execute(INSERT, values).await? == 0 {
-            tx.rollback().await?;
-            return Err(StoreError::Conflict {
-                law: "the same request was being written at the same moment".to_owned(),
-            });
-        }
-        for tag in request.tags {
-            tx.execute(TAG, args![request.id, tag]).await?;
+        let id = request.id;
+        insert(&mut tx, request, now).await?;
+        if let Some(brought) = brought {
+            opendsr::insert(&mut tx, id, brought).await?;
         }
         evidence::append(&mut tx, evidence, now).await?;
         tx.commit().await?;
@@ -315,6 +365,22 @@ impl Store {
     /// The request with this identifier.
     pub async fn request(&self, id: Uuid) -> Result<Option<Request>, StoreError> {
         self.read_one(BY_ID, args![id]).await?.as_ref().map(from_row).transpose()
+    }
+
+    /// Adds digests of what the person of a request was found to be known by, unless the person is
+    /// forgotten.
+    pub async fn add_request_tags(
+        &self,
+        request: Uuid,
+        tags: Vec<Vec<u8>>,
+    ) -> Result<(), StoreError> {
+        let mut tx = self.begin().await?;
+        if tx.read_one(REMEMBERED, args![request]).await?.is_some() {
+            for tag in tags {
+                tx.execute(TAG, args![request, tag]).await?;
+            }
+        }
+        tx.commit().await
     }
 
     /// The request that a source calls so.
@@ -329,6 +395,21 @@ impl Store {
     /// The request that a case carries out.
     pub async fn request_of_case(&self, case: Uuid) -> Result<Option<Request>, StoreError> {
         self.read_one(OF_CASE, args![case]).await?.as_ref().map(from_row).transpose()
+    }
+
+    /// Requests of a person who is not forgotten, by the keyed digests of the person's identities;
+    /// at most 1000 for each of them.
+    pub async fn requests_of_person(&self, tags: Vec<Vec<u8>>) -> Result<Vec<Request>, StoreError> {
+        let mut found: Vec<Request> = Vec::new();
+        for tag in tags {
+            for row in self.read(OF_PERSON, args![tag]).await? {
+                let request = from_row(&row)?;
+                if found.iter().all(|one| one.id != request.id) {
+                    found.push(request);
+                }
+            }
+        }
+        Ok(found)
     }
 
     /// Requests that the engine has to look at now; at most 1000.
@@ -366,6 +447,26 @@ impl Store {
             tx.rollback().await?;
             return Ok(false);
         }
+        evidence::append(&mut tx, evidence, now).await?;
+        tx.commit().await?;
+        Ok(true)
+    }
+
+    /// Closes a request by a decision, together with the request that carries the decision out;
+    /// `false`, with nothing written, where somebody was faster.
+    pub async fn decide_request(
+        &self,
+        decided: RequestChange,
+        further: NewRequest,
+        now: Timestamp,
+        evidence: Vec<OutboxEntry>,
+    ) -> Result<bool, StoreError> {
+        let mut tx = self.begin().await?;
+        if !change(&mut tx, decided, now).await? {
+            tx.rollback().await?;
+            return Ok(false);
+        }
+        insert(&mut tx, further, now).await?;
         evidence::append(&mut tx, evidence, now).await?;
         tx.commit().await?;
         Ok(true)

@@ -10,7 +10,7 @@ use super::claims::{self, Tenure, Turn};
 use super::connection::{Store, Tx};
 use super::error::StoreError;
 use super::evidence::{self, OutboxEntry};
-use super::jobs::{BlockedReason, JobFault};
+use super::jobs::{self, BlockedReason, JobFault};
 use super::statement::{Arg, Sql, args, json};
 use crate::domain::JobState;
 
@@ -43,6 +43,8 @@ pub enum Settlement {
         available_at: Timestamp,
         /// Why.
         fault: JobFault,
+        /// The attempt does not count: it is tried as often as it takes.
+        free: bool,
     },
     /// It needs a person.
     Failed {
@@ -74,6 +76,13 @@ pub enum Settlement {
         ask_at: Timestamp,
         /// After what.
         reference: String,
+        /// It should have reported by now; or why that is no longer so.
+        overdue: Option<JobFault>,
+    },
+    /// It has nothing to do for now and looks again at this moment.
+    Postponed {
+        /// When.
+        available_at: Timestamp,
     },
     /// Given back, to be claimed again from this moment on.
     Released {
@@ -166,9 +175,10 @@ async fn target(tx: &mut Tx, settlement: Settlement, now: Timestamp) -> Result<T
             verification: Some(json(&verification)?),
             ..Target::new(JobState::Completed, AttemptResult::Completed)
         },
-        Settlement::Retry { available_at, fault } => Target {
+        Settlement::Retry { available_at, fault, free } => Target {
             available_at: Some(available_at),
             fault: Some(fault),
+            free,
             ..Target::new(JobState::Available, AttemptResult::Retry)
         },
         Settlement::Failed { fault } => Target {
@@ -199,11 +209,17 @@ async fn target(tx: &mut Tx, settlement: Settlement, now: Timestamp) -> Result<T
                 ..Target::new(JobState::Blocked, AttemptResult::Blocked)
             }
         }
-        Settlement::Waiting { ask_at, reference } => Target {
+        Settlement::Waiting { ask_at, reference, overdue } => Target {
             available_at: Some(ask_at),
             reference: Some(reference),
+            fault: overdue,
             free: true,
             ..Target::new(JobState::Waiting, AttemptResult::Waiting)
+        },
+        Settlement::Postponed { available_at } => Target {
+            available_at: Some(available_at),
+            free: true,
+            ..Target::new(JobState::Scheduled, AttemptResult::Released)
         },
         Settlement::Released { available_at } => released(available_at),
         Settlement::Cancelled => Target {
@@ -261,6 +277,10 @@ impl Store {
         {
             let values = args![case, reason.as_str(), target.asks.as_deref()];
             tx.execute(AWAIT_APPROVAL, values).await?;
+        }
+        // What comes to its end after the case was answered is certified once more.
+        if target.state.is_final() {
+            jobs::reopen_case(&mut tx, case).await?;
         }
         evidence::append(&mut tx, evidence, now).await?;
         tx.commit().await?;

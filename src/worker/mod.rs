@@ -2,7 +2,8 @@
 //! is available, also jobs whose lease has ended.
 //!
 //! A second loop hears the bell: it opens due cases, carries requests on, certifies finished cases
-//! and moves evidence into the log.
+//! and moves evidence into the log. A third one tells other controllers how their requests stand,
+//! by itself, so that whoever does not answer keeps nothing else waiting.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -41,6 +42,31 @@ async fn work(product: &Quietus, name: &str, stop: &CancellationToken) {
     }
 }
 
+/// Starts the loop that calls other controllers back, where they may ask at all.
+pub fn start_telling(product: &Arc<Quietus>, stop: &CancellationToken, tasks: &TaskTracker) {
+    if product.instance.opendsr.is_none() {
+        return;
+    }
+    let product = Arc::clone(product);
+    let stop = stop.clone();
+    tasks.spawn(async move {
+        while !stop.is_cancelled() {
+            let told = tokio::select! {
+                told = product.tell_controllers() => told,
+                // A call that is cut off is on record and made again.
+                () = stop.cancelled() => return,
+            };
+            match told {
+                Ok(()) => pause(LONGEST_REST, &stop).await,
+                Err(error) => {
+                    report("controllers could not be told", &error);
+                    pause(STORE_PAUSE, &stop).await;
+                }
+            }
+        }
+    });
+}
+
 async fn rest(product: &Quietus, stop: &CancellationToken) {
     tokio::select! {
         () = product.wait_for_hint(LONGEST_REST) => {}
@@ -66,6 +92,9 @@ pub async fn look_after(product: &Quietus) {
     }
     if let Err(error) = product.certify_finished().await {
         report("finished cases could not be certified", &error);
+    }
+    if let Err(error) = product.warn_of_deadlines().await {
+        report("the deadlines of requests could not be looked at", &error);
     }
     if let Err(error) = product.remind_of_tasks().await {
         report("nobody could be reminded of tasks", &error);

@@ -202,13 +202,23 @@ pub fn log() -> &'static Mutex<Vec<u8>> {
 
 impl House {
     pub async fn open() -> Self {
+        Self::open_with_store("sqlite:quietus.db").await
+    }
+
+    /// With a store of this URL.
+    pub async fn open_with_store(url: &str) -> Self {
         drop(log().lock().unwrap());
         let folder = tempfile::tempdir().unwrap();
         let root = folder.path();
         for name in ["systems", "schedules", "secrets", "data"] {
             std::fs::create_dir(root.join(name)).unwrap();
         }
-        std::fs::write(root.join("quietus.yaml"), INSTANCE).unwrap();
+        let mut instance = INSTANCE.to_owned();
+        if !url.starts_with("sqlite:") {
+            write_secret(&root.join("secrets/store"), url);
+            instance = instance.replace("sqlite:quietus.db", "file:secrets/store");
+        }
+        std::fs::write(root.join("quietus.yaml"), instance).unwrap();
         std::fs::write(root.join("systems/crm.yaml"), CRM).unwrap();
         std::fs::write(root.join("schedules/shop.yaml"), PACK).unwrap();
         for (role, _) in ROLES {
@@ -261,6 +271,14 @@ impl House {
             request = request.json(body);
         }
         self.send(request).await
+    }
+
+    /// A file that only its person may see: it is not remembered among what anybody was answered.
+    pub async fn get_for_person(&self, role: &str, path: &str) -> Answer {
+        let response = self.request("GET", path).bearer_auth(token(role)).send().await.unwrap();
+        let (status, headers) = (response.status(), response.headers().clone());
+        assert_eq!(headers["cache-control"], "no-store");
+        Answer { status, headers, body: response.bytes().await.unwrap().to_vec() }
     }
 
     pub async fn get(&self, role: &str, path: &str) -> Answer {

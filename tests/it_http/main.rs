@@ -3,10 +3,14 @@
 
 #![expect(clippy::unwrap_used, reason = "a test stops where something is not as it must be")]
 
+mod alarms;
+mod at_once;
 mod bodies;
+mod copies;
 mod doors;
 mod house;
 mod ledger;
+mod opendsr;
 mod people;
 mod requests;
 mod walkthrough;

@@ -8,6 +8,7 @@
 
 mod company;
 mod crash;
+mod demo;
 mod privacy;
 mod proof;
 mod request;

@@ -156,7 +156,8 @@ async fn intent_and_start_are_one(stage: Stage) {
 async fn a_waiting_job_is_asked_after_in_time(stage: Stage) {
     stage.case_with_jobs(1).await;
     let mine = tenure(&stage.claim_one("worker", 0).await);
-    let settlement = Settlement::Waiting { ask_at: at(700), reference: "ticket-9".to_owned() };
+    let settlement =
+        Settlement::Waiting { ask_at: at(700), reference: "ticket-9".to_owned(), overdue: None };
     let settle = Settle { tenure: mine, settlement, now: at(5), evidence: Vec::new() };
     assert!(stage.store.settle(settle).await.unwrap());
     assert!(stage.store.claim(claim("worker", 699, 5)).await.unwrap().is_empty());

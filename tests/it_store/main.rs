@@ -33,6 +33,8 @@ mod connection;
 mod holds;
 mod letters;
 mod log;
+mod opendsr;
+mod renewed_tokens;
 mod requests;
 mod schedules;
 mod schema;

@@ -14,12 +14,16 @@ on_both! {
     the_same_request_is_known_again,
     another_one_under_the_same_name_is_refused,
     a_person_who_asks_twice_is_told_of_the_first,
+    the_same_request_many_times_at_once_is_one,
     a_change_loses_against_a_faster_one,
     a_case_and_its_request_are_written_together_or_not_at_all,
     forgetting_destroys_all_that_names_the_person,
     what_a_request_was_about_is_never_rewritten,
     dated_jobs_let_their_case_close_and_open_it_again,
     requests_are_listed_and_looked_at_in_order,
+    requests_of_a_person_are_found_by_any_of_their_identities,
+    a_case_gets_further_jobs_only_with_the_change_that_led_to_them,
+    what_follows_after_the_answer_does_not_make_it_late,
 }
 
 pub fn new_request(name: &str, tags: &[u8]) -> NewRequest {
@@ -104,6 +108,38 @@ async fn a_person_who_asks_twice_is_told_of_the_first(stage: Stage) {
     assert!(stage.store.change_request(closed, at(2), Vec::new()).await.unwrap());
     let taken_in = stage.store.take_in_request(second, at(3), Vec::new()).await.unwrap();
     assert_eq!(taken_in, TakenIn::New, "the first is answered");
+}
+
+async fn the_same_request_many_times_at_once_is_one(stage: Stage) {
+    let at_once = async |requests: Vec<NewRequest>| -> Vec<TakenIn> {
+        let taken = requests.into_iter().map(|request| {
+            let store = stage.store.clone();
+            tokio::spawn(async move {
+                store.take_in_request(request, at(0), vec![entry(None, None)]).await
+            })
+        });
+        let mut answers = Vec::new();
+        for task in taken.collect::<Vec<_>>() {
+            answers.push(task.await.unwrap().unwrap());
+        }
+        answers
+    };
+    // Under one name; each comes with an identifier of its own.
+    let answers = at_once((0..12).map(|_| new_request("one", &[7])).collect()).await;
+    let news = answers.iter().filter(|one| **one == TakenIn::New).count();
+    assert_eq!(news, 1, "{answers:?}");
+    let written = stage.store.request_named("controller", "one").await.unwrap().unwrap().id;
+    let same = answers.iter().filter(|one| matches!(one, TakenIn::Same(it) if it.id == written));
+    assert_eq!(same.count(), 11, "{answers:?}");
+    // Under different names, with one of several identities in common.
+    let many = (0..12_u8).map(|number| new_request(&format!("other-{number}"), &[100 + number, 8]));
+    let answers = at_once(many.collect()).await;
+    let news = answers.iter().filter(|one| **one == TakenIn::New).count();
+    assert_eq!(news, 1, "{answers:?}");
+    let told = answers.iter().filter(|one| matches!(one, TakenIn::UnderWay(_))).count();
+    assert_eq!(told, 11, "{answers:?}");
+    assert_eq!((stage.rows("requests").await, stage.rows("evidence_outbox").await), (2, 2));
+    assert_eq!(stage.rows("request_persons").await, 3);
 }
 
 async fn a_change_loses_against_a_faster_one(stage: Stage) {
@@ -306,4 +342,49 @@ pub fn letter(request: Uuid, kind: LetterKind, recipient: &str) -> Letter {
         delivered: None,
         reason: None,
     }
+}
+
+async fn requests_of_a_person_are_found_by_any_of_their_identities(stage: Stage) {
+    let first = taken(&stage, "one", &[7, 8]).await;
+    let second = taken(&stage, "two", &[9]).await;
+    taken(&stage, "three", &[6]).await;
+    let tags = |tags: &[u8]| tags.iter().map(|tag| vec![*tag; 32]).collect::<Vec<_>>();
+    let found = async |wanted: &[u8]| {
+        let found = stage.store.requests_of_person(tags(wanted)).await.unwrap();
+        found.iter().map(|one| one.id).collect::<Vec<_>>()
+    };
+    assert_eq!(found(&[8, 7, 9]).await, [first, second]);
+    assert!(found(&[1]).await.is_empty() && found(&[]).await.is_empty());
+    let closed = change(second, RequestState::Closed, Some(RequestOutcome::Fulfilled));
+    assert!(stage.store.change_request(closed, at(2), Vec::new()).await.unwrap());
+    assert_eq!(found(&[9]).await, [second], "answered, and not forgotten");
+    assert!(stage.store.forget_person(second, at(3), Vec::new()).await.unwrap());
+    assert!(found(&[9]).await.is_empty());
+}
+
+async fn a_case_gets_further_jobs_only_with_the_change_that_led_to_them(stage: Stage) {
+    let request = taken(&stage, "one", &[7]).await;
+    let (case, _) = stage.case_with_jobs(1).await;
+    let stay = change(request, RequestState::Ready, None);
+    let more = || vec![crate::stage::new_job("system-9")];
+    let added = stage.store.add_jobs(case, more(), stay.clone(), at(1), Vec::new()).await;
+    assert!(added.unwrap());
+    assert_eq!(stage.store.jobs_of_case(case).await.unwrap().len(), 2);
+    let late = stage.store.add_jobs(case, more(), stay, at(2), vec![entry(None, None)]).await;
+    assert!(!late.unwrap(), "the request was changed since it was read");
+    assert_eq!(stage.store.jobs_of_case(case).await.unwrap().len(), 2);
+    assert_eq!(stage.rows("evidence_outbox").await, 1, "that of the request itself");
+}
+
+async fn what_follows_after_the_answer_does_not_make_it_late(stage: Stage) {
+    let id = taken(&stage, "one", &[]).await;
+    let closed_at = async |version: u64, outcome: RequestOutcome, second: i64| {
+        let closed = RequestChange { version, ..change(id, RequestState::Closed, Some(outcome)) };
+        assert!(stage.store.change_request(closed, at(second), Vec::new()).await.unwrap());
+        stage.store.request(id).await.unwrap().unwrap().closed_at
+    };
+    assert_eq!(closed_at(0, RequestOutcome::Failed, 1).await, Some(at(1)));
+    let done = closed_at(1, RequestOutcome::PartiallyRetained, 2).await;
+    assert_eq!(done, Some(at(2)), "a failure is no answer");
+    assert_eq!(closed_at(2, RequestOutcome::Fulfilled, 3).await, Some(at(2)));
 }

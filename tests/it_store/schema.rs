@@ -92,6 +92,16 @@ const LANDED: &[(&str, &str, &str)] = &[
         "62cdb437c59ed4129ec6f4650b6c66067be99a839e6fa1bc4adcf46890a7e2d3",
         "b254790e9471ab0e80bcda7168d3b6f88584e96be07215d5386bb04b67cb787c",
     ),
+    (
+        "0005_opendsr.sql",
+        "d032a74adcdaa9ba059c4bf2ce074773545980768cc155403850fd84b1baebf1",
+        "42f3908189948f651350b608f6c547320c7f1776ff57f765e0cb5bebb4b16c27",
+    ),
+    (
+        "0006_renewed_tokens.sql",
+        "2e4bb362a328107458c7a1e4b7c743ed1cea6efaceec6e209b32bac27a6af271",
+        "d321bb0ddbf36bc7d0f0eaf0ddbc42fe69f8538bb5e55e4de844b5f167ae9b05",
+    ),
 ];
 
 #[test]

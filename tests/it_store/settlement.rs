@@ -2,8 +2,8 @@
 
 use quietus::domain::{CaseState, JobState};
 use quietus::store::{
-    Approval, AttemptResult, BlockedReason, Decision, JobFault, Settle, Settlement, StoreError,
-    Tenure,
+    Approval, AttemptResult, BlockedReason, Decision, JobFault, JobKind, Settle, Settlement,
+    StoreError, Tenure,
 };
 use serde_json::json;
 use uuid::Uuid;
@@ -18,6 +18,8 @@ on_both! {
     a_cap_puts_the_case_before_a_second_person,
     whoever_is_asked_to_stop_can,
     nobody_waits_for_a_release_once_called_off,
+    what_is_overdue_lets_its_case_close_and_opens_it_again,
+    what_is_put_off_is_no_attempt_and_keeps_nobody_waiting,
 }
 
 fn settle(tenure: Tenure, settlement: Settlement, second: i64) -> Settle {
@@ -74,7 +76,7 @@ async fn completed_needs_what_was_done_and_seen(stage: Stage) {
 async fn a_retry_waits_for_its_time(stage: Stage) {
     let (_, jobs) = stage.case_with_jobs(1).await;
     let mine = tenure(&stage.claim_one("worker", 0).await);
-    let retry = Settlement::Retry { available_at: at(80), fault: fault("transient") };
+    let retry = Settlement::Retry { available_at: at(80), fault: fault("transient"), free: false };
     assert!(stage.store.settle(settle(mine, retry, 9)).await.unwrap());
     assert!(stage.store.claim(claim("worker", 79, 5)).await.unwrap().is_empty());
     let again = stage.claim_one("worker", 80).await;
@@ -169,4 +171,67 @@ async fn nobody_waits_for_a_release_once_called_off(stage: Stage) {
     let again = stage.claim_one("worker", 2).await;
     assert_eq!(again.job.cancel_requested, Some(("jonas".to_owned(), at(1))));
     assert!(stage.store.settle(settle(tenure(&again), Settlement::Cancelled, 3)).await.unwrap());
+}
+
+async fn what_is_overdue_lets_its_case_close_and_opens_it_again(stage: Stage) {
+    let (case, jobs) = stage.case_with_jobs(1).await;
+    let store = &stage.store;
+    let asked = tenure(&stage.claim_one("worker", 0).await);
+    let waiting =
+        |overdue| Settlement::Waiting { ask_at: at(20), reference: "run-7".to_owned(), overdue };
+    assert!(store.settle(settle(asked, waiting(None), 1)).await.unwrap());
+    assert!(store.cases_to_certify(9).await.unwrap().is_empty(), "it will report");
+    let asked = tenure(&stage.claim_one("worker", 20).await);
+    assert!(store.cases_to_certify(9).await.unwrap().is_empty(), "it is being asked");
+    assert!(store.settle(settle(asked, waiting(Some(fault("overdue"))), 21)).await.unwrap());
+    assert_eq!(store.cases_to_certify(9).await.unwrap().len(), 1);
+    let outcome = quietus::domain::CaseOutcome::PartiallyRetained;
+    assert!(store.finish_case(case, outcome, at(22), Vec::new()).await.unwrap());
+
+    // Asked again without an answer, it leaves the case as it is.
+    let asked = tenure(&stage.claim_one("worker", 23).await);
+    assert!(store.settle(settle(asked, waiting(Some(fault("overdue"))), 24)).await.unwrap());
+    assert_eq!(store.case(case).await.unwrap().unwrap().state, CaseState::Closed);
+    let asked = tenure(&stage.claim_one("worker", 25).await);
+    let done = Settlement::Completed { done: json!({}), verification: json!({}) };
+    assert!(store.settle(settle(asked, done, 26)).await.unwrap());
+    assert_eq!(store.case(case).await.unwrap().unwrap().state, CaseState::Executing);
+    assert_eq!(store.cases_to_certify(9).await.unwrap().len(), 1);
+    assert_eq!(store.job(jobs[0]).await.unwrap().unwrap().state, JobState::Completed);
+}
+
+async fn what_is_put_off_is_no_attempt_and_keeps_nobody_waiting(stage: Stage) {
+    let mut new = new_case(3);
+    new.jobs[1].kind = JobKind::Upkeep;
+    new.jobs[2].kind = JobKind::Retained;
+    new.jobs[2].available_at = at(1000);
+    let (case, upkeep, retained) = (new.id, new.jobs[1].id, new.jobs[2].id);
+    stage.store.open_case(new, at(0)).await.unwrap();
+    let store = &stage.store;
+    for _ in 0..2 {
+        let claimed = stage.claim_one("worker", 0).await;
+        let settlement = if claimed.job.id == upkeep {
+            Settlement::Postponed { available_at: at(50) }
+        } else {
+            Settlement::Completed { done: json!({}), verification: json!({}) }
+        };
+        assert!(store.settle(settle(tenure(&claimed), settlement, 1)).await.unwrap());
+    }
+    let job = store.job(upkeep).await.unwrap().unwrap();
+    assert_eq!((job.state, job.attempts_allowed), (JobState::Scheduled, 6));
+    assert!(store.claim(claim("worker", 49, 5)).await.unwrap().is_empty());
+    let outcome = quietus::domain::CaseOutcome::Fulfilled;
+    assert!(store.finish_case(case, outcome, at(2), Vec::new()).await.unwrap());
+
+    // A look opens nothing; what it has found does.
+    let again = stage.claim_one("worker", 50).await;
+    assert_eq!(again.job.id, upkeep);
+    assert_eq!(store.case(case).await.unwrap().unwrap().state, CaseState::Closed);
+    let done = Settlement::Completed { done: json!({}), verification: json!({}) };
+    assert!(store.settle(settle(tenure(&again), done, 51)).await.unwrap());
+    assert_eq!(store.case(case).await.unwrap().unwrap().state, CaseState::Executing);
+
+    // Called off, the case lets go of what was asked for, and not of what a law keeps until its day.
+    assert!(store.cancel_case(case, decision("jonas", 60), Vec::new()).await.unwrap());
+    assert_eq!(store.job(retained).await.unwrap().unwrap().state, JobState::Scheduled);
 }

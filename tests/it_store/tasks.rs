@@ -51,7 +51,8 @@ async fn waiting(stage: &Stage) -> (Uuid, Uuid) {
     let (case, jobs) = stage.case_with_jobs(1).await;
     let claimed = stage.claim_one("worker", 0).await;
     assert!(stage.store.open_task(&new_task(case, jobs[0], 500), at(1), Vec::new()).await.unwrap());
-    let settlement = Settlement::Waiting { ask_at: at(900), reference: "task".to_owned() };
+    let settlement =
+        Settlement::Waiting { ask_at: at(900), reference: "task".to_owned(), overdue: None };
     let settle = Settle { tenure: tenure(&claimed), settlement, now: at(2), evidence: Vec::new() };
     assert!(stage.store.settle(settle).await.unwrap());
     (case, jobs[0])

@@ -78,6 +78,7 @@ fn collection(
         field_type,
         stored: Stored::Native,
         zone: "UTC".to_owned(),
+        ignores_case: false,
     };
     let link = |&(to, own): &(&str, &str)| Link {
         name: to.to_owned(),
@@ -85,6 +86,7 @@ fn collection(
         fields: vec![(own.to_owned(), "id".to_owned())],
         kind: LinkKind::Deep,
         needed: false,
+        clear: Vec::new(),
     };
     Instruction {
         fields: fields.iter().map(mapped).collect(),

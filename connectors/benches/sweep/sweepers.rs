@@ -156,6 +156,7 @@ fn order(kind: &str, window: u32) -> Order {
         field_type,
         stored: Stored::Native,
         zone: "UTC".to_owned(),
+        ignores_case: false,
     };
     let cutoff = Cutoff::Moment(CUTOFF.parse().expect("a moment"));
     let source = if kind == "postgresql" { "public.visits" } else { "visits" };

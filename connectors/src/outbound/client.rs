@@ -1,18 +1,15 @@
-//! The client: settings, the guard at the door, and sending.
+//! The client: settings and sending.
 
-use std::collections::BTreeSet;
 use std::fmt;
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt;
 use reqwest::header::{HeaderName, HeaderValue, RETRY_AFTER};
 use reqwest::redirect::Policy;
-use url::{Host, Url};
 
-use super::address::is_public;
 use super::call::{Call, Effect, host_of};
+use super::door::Door;
 use super::reply::{Reply, retry_after_ms};
 use super::resolver::Resolver;
 use super::{faults, trust};
@@ -62,8 +59,7 @@ pub struct OutboundSettings {
 pub struct Outbound {
     client: reqwest::Client,
     system: String,
-    hosts: BTreeSet<String>,
-    private_hosts: BTreeSet<String>,
+    door: Door,
     most_body_bytes: usize,
     now: Now,
 }
@@ -81,20 +77,8 @@ impl Outbound {
     /// `Misconfigured` where a host or the certificates to trust cannot be read.
     pub fn new(settings: OutboundSettings) -> Result<Self, Fault> {
         let OutboundSettings { system, hosts, private_hosts, trust, limits, now } = settings;
-        let hosts = hosts
-            .iter()
-            .map(|host| declared(&system, host, Some(443)))
-            .collect::<Result<BTreeSet<_>, _>>()?;
-        // No port is taken for granted where private addresses are let in.
-        let private_hosts = private_hosts
-            .iter()
-            .map(|host| declared(&system, host, None))
-            .collect::<Result<BTreeSet<_>, _>>()?;
-        let private_names = private_hosts
-            .iter()
-            .filter_map(|host| host.rsplit_once(':'))
-            .map(|(name, _)| name.to_owned())
-            .collect();
+        let door = Door::new(&system, &hosts, &private_hosts)?;
+        let private_names = door.private_names();
         let client = reqwest::Client::builder()
             .tls_backend_preconfigured(trust::client_config(&system, trust.as_deref())?)
             .dns_resolver(Arc::new(Resolver { private: Arc::new(private_names) }))
@@ -111,7 +95,7 @@ impl Outbound {
                 message: format!("system `{system}`: the HTTP client cannot be built"),
             })?;
         let most_body_bytes = limits.body_bytes;
-        Ok(Self { client, system, hosts, private_hosts, most_body_bytes, now })
+        Ok(Self { client, system, door, most_body_bytes, now })
     }
 
     /// Sends one request and reads the answer to its end. Any status code is an answer; see
@@ -124,7 +108,7 @@ impl Outbound {
     /// that only reads is too large.
     pub async fn send(&self, call: Call) -> Result<Reply, Fault> {
         let host = host_of(&call.url);
-        self.admit(&call.url)?;
+        self.door.admit(&call.url)?;
         let effect = call.effect;
         let request = self.request(call)?;
         let fault = |error: &reqwest::Error| faults::of_sending(&self.system, &host, effect, error);
@@ -172,56 +156,6 @@ impl Outbound {
         Ok(request)
     }
 
-    /// The guard at the door. An address that is written as a number is checked here, since no
-    /// resolver sees it; names are checked when they are resolved.
-    fn admit(&self, url: &Url) -> Result<(), Fault> {
-        let shown = host_of(url);
-        let port = url.port_or_known_default().unwrap_or_default();
-        let Some(host) = url.host() else {
-            return Err(self.misconfigured("an address without a host cannot be spoken to"));
-        };
-        if !url.username().is_empty() || url.password().is_some() {
-            return Err(self.misconfigured(&format!(
-                "the address of `{shown}` holds a user name: give credentials as parameters"
-            )));
-        }
-        let key = format!("{host}:{port}").to_ascii_lowercase();
-        if self.private_hosts.contains(&key) && matches!(url.scheme(), "http" | "https") {
-            return Ok(());
-        }
-        if !self.hosts.contains(&key) {
-            return Err(self.misconfigured(&format!(
-                "`{shown}` is not among the hosts that may be spoken to: declare it, or correct \
-                 the address"
-            )));
-        }
-        if url.scheme() != "https" {
-            return Err(self.misconfigured(&format!(
-                "`{shown}` may only be spoken to over https: correct the address, or declare the \
-                 host under `private_hosts`"
-            )));
-        }
-        let number = match host {
-            Host::Ipv4(address) => Some(IpAddr::V4(address)),
-            Host::Ipv6(address) => Some(IpAddr::V6(address)),
-            Host::Domain(_) => None,
-        };
-        let name = format!("{host}").to_ascii_lowercase();
-        // The resolver lets private addresses through by name alone; another port than the
-        // declared one must not profit from that.
-        let private_elsewhere = self
-            .private_hosts
-            .iter()
-            .any(|declared| declared.rsplit_once(':').is_some_and(|(one, _)| one == name));
-        if private_elsewhere || number.is_some_and(|address| !is_public(address)) {
-            return Err(self.misconfigured(&format!(
-                "`{shown}` has a private address: if it is meant, write the host with this port \
-                 under `private_hosts`"
-            )));
-        }
-        Ok(())
-    }
-
     fn misconfigured(&self, why: &str) -> Fault {
         Fault::Misconfigured { message: format!("system `{}`: {why}", self.system) }
     }
@@ -235,46 +169,5 @@ impl Outbound {
             Effect::Reads => Fault::Rejected { message },
             Effect::Changes => Fault::Unknown { message },
         }
-    }
-}
-
-/// Reads a declared host into `host:port`, in the spelling that [`Url`] gives hosts.
-fn declared(system: &str, text: &str, default: Option<u16>) -> Result<String, Fault> {
-    let wrong = |why: &str| Fault::Misconfigured {
-        message: format!("system `{system}`: the declared host `{text}` {why}"),
-    };
-    let url = Url::parse(&format!("https://{text}")).map_err(|_| wrong("is no host name"))?;
-    let bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
-    if !bare || !url.username().is_empty() || text.ends_with('/') || text.contains('*') {
-        return Err(wrong("is more than a host: write `name` or `name:port`"));
-    }
-    let written = text.rsplit_once(':').and_then(|(_, port)| port.parse::<u16>().ok());
-    let Some(port) = written.or(default) else {
-        return Err(wrong("has no port: write `name:port`"));
-    };
-    if port == 0 {
-        return Err(wrong("has the port 0, which nobody listens on"));
-    }
-    let host = url.host().ok_or_else(|| wrong("is no host name"))?;
-    Ok(format!("{host}:{port}").to_ascii_lowercase())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::declared;
-
-    #[test]
-    fn declared_hosts_are_hosts_and_nothing_more() {
-        let read = |text: &str| declared("crm", text, Some(443)).ok();
-        assert_eq!(read("API.example.com").as_deref(), Some("api.example.com:443"));
-        assert_eq!(read("api.example.com:8443").as_deref(), Some("api.example.com:8443"));
-        assert_eq!(read("[::1]:9801").as_deref(), Some("[::1]:9801"));
-        // The browser's spelling of an address, so that no disguise passes.
-        assert_eq!(read("0x7f.1:80").as_deref(), Some("127.0.0.1:80"));
-        for wrong in ["", "*", "*.example.com", "example.com/v1", "example.com/", "a@example.com"] {
-            assert_eq!(read(wrong), None, "`{wrong}` passes as a host");
-        }
-        assert!(declared("crm", "example.com", None).is_err(), "a private host needs its port");
-        assert!(declared("crm", "example.com:0", None).is_err());
     }
 }

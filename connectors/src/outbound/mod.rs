@@ -8,6 +8,7 @@
 mod address;
 mod call;
 mod client;
+mod door;
 mod faults;
 mod reply;
 mod resolver;
@@ -16,5 +17,6 @@ mod trust;
 pub use address::is_public;
 pub use call::{Call, Effect, Method};
 pub use client::{Limits, Outbound, OutboundSettings};
+pub(crate) use door::Door;
 pub use reply::Reply;
 pub(crate) use trust::machine_roots;

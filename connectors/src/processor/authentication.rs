@@ -1,6 +1,7 @@
 //! How a request shows who sends it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use aws_lc_rs::hmac;
 use base64::Engine as _;
@@ -8,6 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use jiff::{SignedDuration, Timestamp};
 use reqwest::Method;
 use secrecy::{ExposeSecret, SecretString};
+use sha2::{Digest as _, Sha256};
 use tokio::sync::Mutex;
 use url::Url;
 
@@ -15,15 +17,22 @@ use super::definition::{Authentication, Encoding};
 use super::parameters::Parameters;
 use super::request::Prepared;
 use super::template::{Place, fill, percent};
-use crate::kinds::Now;
+use crate::kinds::{Now, ProcessorSettings};
 use crate::outbound::{Call, Outbound};
 use crate::receipt::Fault;
+use crate::tokens::{TokenKeeper, Tokens};
 
 /// A token without a known end is asked for again after this.
 const TOKEN_SECONDS: i64 = 900;
 
 /// A token is not used in its last minute.
 const MARGIN_SECONDS: i64 = 60;
+
+/// While somebody else renews, it is looked again after this.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
+
+/// Looks before it is given up: longer than the longest call.
+const MOST_LOOKS: u32 = 900;
 
 /// Address and form of a token request.
 type Grant = (String, Vec<(&'static str, String)>);
@@ -40,27 +49,32 @@ pub(super) struct Authenticator {
     parameters: Arc<Parameters>,
     base: String,
     token: Mutex<Option<Token>>,
-    /// A refresh token that replaced the user's own, for as long as this connector lives.
+    /// The access token that was refused last.
+    refused: Mutex<Option<SecretString>>,
+    /// A refresh token that replaced the user's own, for as long as this connector lives, where
+    /// nobody keeps it.
     rotated: Mutex<Option<SecretString>>,
+    keeper: Option<Arc<dyn TokenKeeper>>,
     now: Now,
 }
 
 impl Authenticator {
     pub fn new(
-        system: &str,
-        rule: Authentication,
-        parameters: Arc<Parameters>,
+        settings: &ProcessorSettings,
+        rule: &Authentication,
+        parameters: &Arc<Parameters>,
         base: &str,
-        now: Now,
     ) -> Self {
         Self {
-            system: system.to_owned(),
-            rule,
-            parameters,
+            system: settings.system.clone(),
+            rule: rule.clone(),
+            parameters: Arc::clone(parameters),
             base: base.to_owned(),
             token: Mutex::new(None),
+            refused: Mutex::new(None),
             rotated: Mutex::new(None),
-            now,
+            keeper: settings.tokens.clone(),
+            now: settings.now.clone(),
         }
     }
 
@@ -73,9 +87,12 @@ impl Authenticator {
         )
     }
 
-    /// Throws the token away.
+    /// Throws the token away: it was refused.
     pub async fn renew(&self) {
-        *self.token.lock().await = None;
+        let token = self.token.lock().await.take();
+        if let Some(token) = token {
+            *self.refused.lock().await = Some(token.bearer);
+        }
     }
 
     /// Adds the credentials.
@@ -151,15 +168,109 @@ impl Authenticator {
         if let Some(token) = token.as_ref().filter(|token| now < token.until) {
             return Ok(token.bearer.clone());
         }
-        let fetched = self.fetch(outbound, now).await?;
+        let fetched =
+            if let (Authentication::Oauth2RefreshToken { refresh_token, .. }, Some(keeper)) =
+                (&self.rule, &self.keeper)
+            {
+                let written = self.parameters.fill(&self.system, refresh_token, Place::Plain)?;
+                self.kept_or_renewed(outbound, keeper.as_ref(), &written).await?
+            } else {
+                let mut rotated = self.rotated.lock().await;
+                let (token, next) = self.fetch(outbound, rotated.as_ref()).await?;
+                if next.is_some() {
+                    *rotated = next;
+                }
+                token
+            };
         let bearer = fetched.bearer.clone();
         *token = Some(fetched);
         Ok(bearer)
     }
 
-    async fn fetch(&self, outbound: &Outbound, now: Timestamp) -> Result<Token, Fault> {
-        let mut rotated = self.rotated.lock().await;
-        let (address, pairs) = self.grant(rotated.as_ref())?;
+    /// A token that somebody has renewed already, or else a new one, which is kept. `written` is the
+    /// user's own refresh token.
+    async fn kept_or_renewed(
+        &self,
+        outbound: &Outbound,
+        keeper: &dyn TokenKeeper,
+        written: &str,
+    ) -> Result<Token, Fault> {
+        let origin = hex::encode(Sha256::digest(written.as_bytes()));
+        for _ in 0..MOST_LOOKS {
+            if let Some(token) = self.usable(keeper.kept().await?.as_ref(), &origin).await {
+                return Ok(token);
+            }
+            if keeper.claim().await? {
+                return self.renewed(outbound, keeper, (written, &origin)).await;
+            }
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
+        Err(Fault::Transient {
+            message: format!(
+                "system `{}`: somebody else renews its access token and does not come to an end",
+                self.system
+            ),
+            retry_after_ms: None,
+        })
+    }
+
+    /// Renews under the right to do so, and gives it back whatever comes.
+    async fn renewed(
+        &self,
+        outbound: &Outbound,
+        keeper: &dyn TokenKeeper,
+        (written, origin): (&str, &str),
+    ) -> Result<Token, Fault> {
+        // Somebody may have renewed between the look and the claim.
+        let kept = match keeper.kept().await {
+            Ok(kept) => kept,
+            Err(fault) => {
+                keeper.give_back().await;
+                return Err(fault);
+            }
+        };
+        if let Some(token) = self.usable(kept.as_ref(), origin).await {
+            keeper.give_back().await;
+            return Ok(token);
+        }
+        let last = kept.filter(|kept| kept.descend_from == origin).map(|kept| kept.refresh);
+        let refresh = last.unwrap_or_else(|| SecretString::from(written));
+        let (token, next) = match self.fetch(outbound, Some(&refresh)).await {
+            Ok(fetched) => fetched,
+            Err(fault) => {
+                keeper.give_back().await;
+                return Err(fault);
+            }
+        };
+        let tokens = Tokens {
+            refresh: next.unwrap_or(refresh),
+            access: token.bearer.clone(),
+            until: token.until,
+            descend_from: origin.to_owned(),
+        };
+        keeper.keep(&tokens).await?;
+        Ok(token)
+    }
+
+    /// The token among the kept ones, where it may be used still.
+    async fn usable(&self, kept: Option<&Tokens>, origin: &str) -> Option<Token> {
+        let kept = kept.filter(|kept| kept.descend_from == origin)?;
+        let refused = self.refused.lock().await;
+        let was_refused =
+            refused.as_ref().is_some_and(|one| one.expose_secret() == kept.access.expose_secret());
+        let usable = (self.now)() < kept.until && !was_refused;
+        usable.then(|| Token { bearer: kept.access.clone(), until: kept.until })
+    }
+
+    /// Asks for a token; with it comes the refresh token that replaces the one that was used, where
+    /// the vendor sends one.
+    async fn fetch(
+        &self,
+        outbound: &Outbound,
+        refresh: Option<&SecretString>,
+    ) -> Result<(Token, Option<SecretString>), Fault> {
+        let now = (self.now)();
+        let (address, pairs) = self.grant(refresh)?;
         let address =
             if address.starts_with('/') { format!("{}{address}", self.base) } else { address };
         let url =
@@ -172,7 +283,8 @@ impl Authenticator {
         let reply = outbound.send(call).await?;
         if matches!(reply.status(), 400 | 401 | 403) {
             return Err(self.wrong(&format!(
-                "the token endpoint answered {}: check the client's id, secret and grant",
+                "the token endpoint answered {}: check the client's id, secret and grant; a \
+                 refresh token that was replaced or revoked has to be granted anew",
                 reply.status()
             )));
         }
@@ -183,13 +295,11 @@ impl Authenticator {
         let Some(bearer) = document["access_token"].as_str() else {
             return Err(self.wrong("the token endpoint answered without an access token"));
         };
-        if let Some(next) = document["refresh_token"].as_str() {
-            *rotated = Some(SecretString::from(next));
-        }
+        let next = document["refresh_token"].as_str().map(SecretString::from);
         let seconds = document["expires_in"].as_i64().unwrap_or(TOKEN_SECONDS).clamp(0, 86_400);
         let usable = SignedDuration::from_secs((seconds - MARGIN_SECONDS).max(0));
         let until = now.checked_add(usable).unwrap_or(now);
-        Ok(Token { bearer: SecretString::from(bearer), until })
+        Ok((Token { bearer: SecretString::from(bearer), until }, next))
     }
 
     /// Address and form of the token request.

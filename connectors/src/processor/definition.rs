@@ -4,6 +4,7 @@
 //! together is checked in `validation`; nothing in here sends anything.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -68,6 +69,22 @@ pub struct Parameter {
     pub default: Option<String>,
     /// What it looks like.
     pub shape: Option<Shape>,
+}
+
+impl Parameter {
+    /// Whether a value has its shape.
+    pub fn fits(&self, value: &str) -> bool {
+        match &self.shape {
+            Some(shape) => shape.fits(value),
+            None => !value.is_empty() && !value.chars().any(char::is_control),
+        }
+    }
+
+    /// Its shape in words.
+    pub fn shape_in_words(&self) -> String {
+        let any = || "text without control characters".to_owned();
+        self.shape.as_ref().map_or_else(any, Shape::words)
+    }
 }
 
 /// How requests are authenticated. Texts are templates of parameters.
@@ -378,14 +395,53 @@ pub struct Items {
     pub answers: Vec<Answer>,
 }
 
+/// One thing that is wrong with a definition.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Flaw {
+    /// Line and column, from 1; where they are not known, `path` says where it is.
+    pub place: Option<(u32, u32)>,
+    /// The part that is wrong, such as `identities[0].resolve[1].send`; empty where it is unknown.
+    pub path: String,
+    /// What is wrong and what to write instead.
+    pub message: String,
+}
+
+impl Flaw {
+    /// A flaw of a part, whose name begins the message.
+    pub(super) fn of(path: impl Into<String>, why: impl Display) -> Self {
+        let path = path.into();
+        Self { place: None, message: format!("`{path}` {why}"), path }
+    }
+
+    /// A flaw of the whole text.
+    fn whole(message: impl Into<String>) -> Self {
+        Self { message: message.into(), ..Self::default() }
+    }
+}
+
 impl Definition {
     /// Reads a definition's text.
     ///
     /// # Errors
-    /// In words with the line and what to write instead.
+    /// In words with the line and what to write instead; of several flaws the first.
     pub fn read(text: &str) -> Result<Self, String> {
+        Self::examine(text).map_err(|flaws| {
+            let first = flaws.into_iter().next().unwrap_or_default();
+            match first.place {
+                Some((line, column)) => format!("line {line}, column {column}: {}", first.message),
+                None => first.message,
+            }
+        })
+    }
+
+    /// Reads a definition's text and tells everything that is wrong with it.
+    ///
+    /// # Errors
+    /// Every flaw; what is no YAML or has an unknown key is told alone.
+    pub fn examine(text: &str) -> Result<Self, Vec<Flaw>> {
         if text.len() > MOST_BYTES {
-            return Err(format!("the definition is larger than {MOST_BYTES} bytes: shorten it"));
+            let why = format!("the definition is larger than {MOST_BYTES} bytes: shorten it");
+            return Err(vec![Flaw::whole(why)]);
         }
         let options = serde_saphyr::options! {
             budget: serde_saphyr::budget! {
@@ -398,9 +454,9 @@ impl Definition {
             with_snippet: false,
         };
         let definition: Self = serde_saphyr::from_str_with_options(text, options)
-            .map_err(|error| in_words(error.without_snippet()))?;
-        super::validation::validate(&definition)?;
-        Ok(definition)
+            .map_err(|error| vec![in_words(error.without_snippet())])?;
+        let flaws = super::validation::validate(&definition);
+        if flaws.is_empty() { Ok(definition) } else { Err(flaws) }
     }
 
     /// The action, if the vendor offers it.
@@ -413,17 +469,15 @@ impl Definition {
     }
 }
 
-fn in_words(error: &serde_saphyr::Error) -> String {
+fn in_words(error: &serde_saphyr::Error) -> Flaw {
     let text = error.to_string();
     let first = text.lines().next().unwrap_or_default();
     let first = first.strip_prefix("error: ").unwrap_or(first);
     let first = first.split(" at line ").next().unwrap_or(first).trim_end_matches('.');
-    match error.location() {
-        Some(location) => {
-            let place = format!("line {}, column {}", location.line(), location.column());
-            let bare = first.strip_prefix(&format!("{place}: ")).unwrap_or(first);
-            format!("{place}: {bare}")
-        }
-        None => first.to_owned(),
-    }
+    let Some(location) = error.location() else { return Flaw::whole(first) };
+    let prefix = format!("line {}, column {}: ", location.line(), location.column());
+    let bare = first.strip_prefix(&prefix).unwrap_or(first);
+    let number = |value: u64| u32::try_from(value).unwrap_or(u32::MAX);
+    let place = Some((number(location.line()), number(location.column())));
+    Flaw { place, ..Flaw::whole(bare) }
 }

@@ -98,9 +98,8 @@ impl Exchange {
             limits: Limits::default(),
             now: settings.now.clone(),
         })?;
-        let rule = definition.authentication.clone();
-        let now = settings.now.clone();
-        let authenticator = Authenticator::new(system, rule, Arc::clone(&parameters), &base, now);
+        let authenticator =
+            Authenticator::new(settings, &definition.authentication, &parameters, &base);
         let pacing = Pacing::new(definition.requests_per_minute);
         Ok(Self { outbound, authenticator, pacing, parameters, base, headers })
     }

@@ -11,6 +11,7 @@ mod carrying_out;
 mod definition;
 mod exchange;
 mod finding;
+mod fit;
 mod following;
 pub mod library;
 mod looking;
@@ -28,7 +29,8 @@ mod validation;
 
 use async_trait::async_trait;
 
-pub use definition::Definition;
+pub use definition::{Definition, Flaw, Parameter};
+pub use fit::{Misfit, Part, Written};
 pub use own::Own;
 pub use own_messages::{signature, signing_key};
 

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use secrecy::{ExposeSecret, SecretString};
 
-use super::definition::Definition;
+use super::definition::{Definition, Parameter};
+use super::fit::of_parameters;
 use super::template::{Place, Values, fill};
 use crate::receipt::Fault;
 
@@ -21,43 +22,22 @@ impl Parameters {
         definition: &Definition,
         given: &BTreeMap<String, SecretString>,
     ) -> Result<Self, Fault> {
-        let wrong = |message: String| Fault::Misconfigured {
-            message: format!("system `{system}`: {message}"),
-        };
-        let known: Vec<&str> = definition.parameters.keys().map(String::as_str).collect();
-        if let Some(unknown) = given.keys().find(|key| !definition.parameters.contains_key(*key)) {
-            return Err(wrong(format!(
-                "the definition `{}` has no parameter `{unknown}`: it takes `{}`",
-                definition.name,
-                known.join("`, `")
-            )));
+        let written = given
+            .iter()
+            .map(|(name, value)| (name.as_str(), Some(value.expose_secret())))
+            .collect();
+        if let Some(misfit) = of_parameters(definition, &written).into_iter().next() {
+            return Err(Fault::Misconfigured { message: format!("system `{system}`: {misfit}") });
         }
-        let mut values = BTreeMap::new();
-        for (key, parameter) in &definition.parameters {
-            let default = || parameter.default.clone().map(SecretString::from);
-            let Some(value) = given.get(key).cloned().or_else(default) else {
-                return Err(wrong(format!(
-                    "the parameter `{key}` is missing: {}",
-                    parameter.about
-                )));
-            };
-            let text = value.expose_secret();
-            let fits = match &parameter.shape {
-                Some(shape) => shape.fits(text),
-                None => !text.is_empty() && !text.chars().any(char::is_control),
-            };
-            if !fits {
-                let shape = parameter.shape.as_ref().map_or_else(
-                    || "text without control characters".to_owned(),
-                    super::shape::Shape::words,
-                );
-                return Err(wrong(format!(
-                    "the parameter `{key}` has to be {shape}: {}",
-                    parameter.about
-                )));
-            }
-            values.insert(key.clone(), value);
-        }
+        let default = |one: &Parameter| one.default.clone().map(SecretString::from);
+        let values = definition
+            .parameters
+            .iter()
+            .filter_map(|(name, one)| {
+                let value = given.get(name).cloned().or_else(|| default(one))?;
+                Some((name.clone(), value))
+            })
+            .collect();
         Ok(Self(values))
     }
 

@@ -14,7 +14,7 @@ use crate::sql::fragment::Fragment;
 use crate::sql::gathered_keys::index_part;
 use crate::sql::memberships::{Membership, acting, fields_of, memberships};
 use crate::sql::parts::PART;
-use crate::sql::scene::Scene;
+use crate::sql::scene::{Keeping, Scene};
 use crate::sql::text_equality::Equality;
 use crate::sql::windows::Keys;
 
@@ -82,7 +82,9 @@ fn reads_itself(scene: &Scene<'_>, table: usize, instruction: usize) -> bool {
     };
     let blocked = scene.blockers(table).into_iter().any(|blocker| {
         let held = |child: usize| through(child, &scene.instruction(child).held);
-        blocker.table == table || (blocker.only_held && blocker.instruction.is_some_and(held))
+        blocker.table == table
+            || blocker.keeps == Keeping::LastParent
+            || (blocker.only_held() && blocker.instruction.is_some_and(held))
     });
     blocked || acting(one).chain([&one.held]).any(|predicate| through(instruction, predicate))
 }
@@ -308,12 +310,15 @@ impl Candidates {
         let names: Vec<String> = membership.fields.iter().map(|one| one.field.clone()).collect();
         let number = compiler.list_number(&at, &names, membership.list)?;
         let alias = compiler.alias();
-        indexed &= scene.table(at.table).indexed(&names);
+        let lowered = |name: &String| scene.table(at.table).lowered.contains(name);
+        let served = names.len() == 1 && names.iter().all(lowered);
+        indexed &= served || scene.table(at.table).indexed(&names);
         for (index, name) in names.iter().enumerate() {
             let column = format!("{alias}.c{index}");
             let (equal, bare) = compiler.operand(&at, name, |operand| {
                 let equal = operand.list_equality(&column, Equality::Exact);
-                Ok((equal, operand.list_operand() == operand.name))
+                let bare = operand.list_operand() == operand.name;
+                Ok((equal, bare || served && operand.ignores_case()))
             })?;
             conditions.push(equal);
             indexed &= bare;

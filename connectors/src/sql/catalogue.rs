@@ -27,6 +27,8 @@ pub(crate) struct Table {
     pub(crate) unique: Vec<Vec<String>>,
     /// Columns of the indexes that cover every record, in index order.
     pub(crate) indexes: Vec<Vec<String>>,
+    /// Columns whose small letters lead an index that covers every record.
+    pub(crate) lowered: Vec<String>,
     /// Leaves of the partition tree.
     pub(crate) partitions: Vec<Partition>,
     /// The field of a range-partitioned table.
@@ -130,6 +132,26 @@ impl Table {
     }
 }
 
+/// The column of an index's expression `lower(column)`, as databases write it down; `None` where it
+/// is another one.
+pub(crate) fn lowered_column(expression: &str) -> Option<String> {
+    let text = expression.trim();
+    let inner = text.get(..6).filter(|head| head.eq_ignore_ascii_case("lower("))?;
+    let mut name = text[inner.len()..].strip_suffix(')')?.trim();
+    name = name.strip_suffix("::text").unwrap_or(name).trim();
+    if let Some(inside) = name.strip_prefix('(').and_then(|name| name.strip_suffix(')')) {
+        name = inside.trim();
+    }
+    for quote in ['"', '`'] {
+        let quoted = name.strip_prefix(quote).and_then(|name| name.strip_suffix(quote));
+        if let Some(plain) = quoted.filter(|plain| !plain.contains(quote)) {
+            return Some(plain.to_owned());
+        }
+    }
+    let plain = |one: char| one.is_alphanumeric() || one == '_' || one == '$';
+    (!name.is_empty() && name.chars().all(plain)).then(|| name.to_owned())
+}
+
 impl Catalogue {
     /// Reads the catalogue.
     pub(crate) async fn read(session: &mut Session) -> Result<Self, Fault> {
@@ -200,5 +222,27 @@ impl Partition {
     /// Name with its schema.
     pub(crate) fn full_name(&self) -> String {
         format!("{}.{}", self.schema, self.name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_index_on_small_letters_is_known_by_its_expression() {
+        for expression in [
+            "lower(email)",
+            "lower(email::text)",
+            "lower((email)::text)",
+            "LOWER( email )",
+            "lower(\"email\")",
+            "lower(`email`)",
+        ] {
+            assert_eq!(lowered_column(expression).as_deref(), Some("email"), "{expression}");
+        }
+        for other in ["email", "upper(email)", "lower(email || name)", "lower(email", "lower()"] {
+            assert_eq!(lowered_column(other), None, "{other}");
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! The catalogue of MariaDB and MySQL: the database that the URL names.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::receipt::Fault;
 use crate::schema::OnDelete;
@@ -32,15 +32,20 @@ SELECT CAST(table_name AS CHAR), CAST(index_name AS CHAR), CAST(column_name AS C
  ORDER BY table_name, index_name, seq_in_index";
 
 const REFERENCES: &str = "\
-SELECT CAST(k.table_schema = DATABASE() AS SIGNED), CAST(k.table_schema AS CHAR), CAST(k.table_name AS CHAR),
-       CAST(k.constraint_name AS CHAR), CAST(k.column_name AS CHAR), CAST(k.referenced_table_name AS CHAR),
-       CAST(k.referenced_column_name AS CHAR), CAST(r.delete_rule AS CHAR)
-  FROM information_schema.key_column_usage k
-  JOIN information_schema.referential_constraints r
-    ON r.constraint_schema = k.constraint_schema AND r.constraint_name = k.constraint_name
-   AND r.table_name = k.table_name
- WHERE k.referenced_table_schema = DATABASE()
- ORDER BY k.table_schema, k.table_name, k.constraint_name, k.ordinal_position";
+SELECT CAST(table_schema = DATABASE() AS SIGNED), CAST(table_schema AS CHAR), CAST(table_name AS CHAR),
+       CAST(constraint_name AS CHAR), CAST(column_name AS CHAR), CAST(referenced_table_name AS CHAR),
+       CAST(referenced_column_name AS CHAR)
+  FROM information_schema.key_column_usage
+ WHERE referenced_table_schema = DATABASE()
+ ORDER BY table_schema, table_name, constraint_name, ordinal_position";
+
+/// Of one database only: joined with the references, every table of every database would be opened
+/// for each of them.
+const RULES: &str = "\
+SELECT CAST(constraint_schema AS CHAR), CAST(table_name AS CHAR), CAST(constraint_name AS CHAR),
+       CAST(delete_rule AS CHAR)
+  FROM information_schema.referential_constraints
+ WHERE constraint_schema = ";
 
 /// Reads the catalogue.
 pub(crate) async fn read(session: &mut Session) -> Result<Catalogue, Fault> {
@@ -63,7 +68,16 @@ pub(crate) async fn read(session: &mut Session) -> Result<Catalogue, Fault> {
         }
     }
     keys(&mut catalogue, &session.fetch(&Fragment::raw(KEYS)).await?);
-    references(&mut catalogue, &session.fetch(&Fragment::raw(REFERENCES)).await?);
+    let found = session.fetch(&Fragment::raw(REFERENCES)).await?;
+    let schemas: BTreeSet<String> = found.iter().map(|row| row[1].text()).collect();
+    let mut rules = Rules::new();
+    for schema in schemas {
+        let statement = Fragment::raw(RULES).and(Fragment::text_value(schema));
+        for row in session.fetch(&statement).await? {
+            rules.insert((row[0].text(), row[1].text(), row[2].text()), row[3].text());
+        }
+    }
+    references(&mut catalogue, &found, &rules);
     Ok(catalogue)
 }
 
@@ -163,7 +177,10 @@ fn keys(catalogue: &mut Catalogue, rows: &[Vec<Cell>]) {
     }
 }
 
-fn references(catalogue: &mut Catalogue, rows: &[Vec<Cell>]) {
+/// What each foreign key does on deletion, by schema, table and name.
+type Rules = BTreeMap<(String, String, String), String>;
+
+fn references(catalogue: &mut Catalogue, rows: &[Vec<Cell>], rules: &Rules) {
     let mut last: Option<(String, String, String)> = None;
     for row in rows {
         let identity = (row[1].text(), row[2].text(), row[3].text());
@@ -177,14 +194,14 @@ fn references(catalogue: &mut Catalogue, rows: &[Vec<Cell>]) {
         let schema = (!row[0].truth()).then(|| row[1].text());
         let child = position(catalogue, schema, &row[2].text());
         let parent = position(catalogue, None, &row[5].text());
-        let rule = row[7].text();
+        let rule = rules.get(&identity).map_or("", String::as_str);
         catalogue.references.push(Reference {
             name: row[3].text(),
             child,
             fields: vec![row[4].text()],
             parent,
             to_fields: vec![row[6].text()],
-            on_delete: match rule.as_str() {
+            on_delete: match rule {
                 "CASCADE" => OnDelete::Cascade,
                 "SET NULL" | "SET DEFAULT" => OnDelete::SetNull,
                 _ => OnDelete::Refuse,

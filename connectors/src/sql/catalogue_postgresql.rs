@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use crate::receipt::Fault;
 use crate::schema::OnDelete;
-use crate::sql::catalogue::{Catalogue, Column, Partition, Reference, Table};
+use crate::sql::catalogue::{Catalogue, Column, Partition, Reference, Table, lowered_column};
 use crate::sql::connection::Session;
 use crate::sql::dialect::Dialect;
 use crate::sql::fragment::{Cell, Fragment};
@@ -64,7 +64,8 @@ SELECT CAST(i.indrelid AS bigint),
        (SELECT CAST(json_agg(a.attname ORDER BY k.place) AS text)
           FROM unnest(CAST(i.indkey AS smallint[])) WITH ORDINALITY k(number, place)
           LEFT JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.number AND k.number <> 0
-         WHERE k.place <= i.indnkeyatts)
+         WHERE k.place <= i.indnkeyatts),
+       CASE WHEN i.indexprs IS NOT NULL THEN pg_get_indexdef(i.indexrelid, 1, true) END
   FROM pg_index i
   JOIN pg_class c ON c.oid = i.indrelid
   JOIN pg_class x ON x.oid = i.indexrelid
@@ -166,7 +167,9 @@ impl Reading {
         for row in rows {
             if let Some(&position) = self.positions.get(&row[0].count()) {
                 // An expression has no name, and then nothing is said of the index.
-                self.catalogue.tables[position].indexes.push(names(&row[1]));
+                let table = &mut self.catalogue.tables[position];
+                table.indexes.push(names(&row[1]));
+                table.lowered.extend(lowered_column(&row[2].text()));
             }
         }
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::receipt::Fault;
 use crate::schema::OnDelete;
-use crate::sql::catalogue::{Catalogue, Column, Reference, Table};
+use crate::sql::catalogue::{Catalogue, Column, Reference, Table, lowered_column};
 use crate::sql::connection::Session;
 use crate::sql::fragment::{Cell, Fragment};
 use crate::value::FieldType;
@@ -107,9 +107,36 @@ async fn indexes(session: &mut Session, table: &mut Table) -> Result<(), Fault> 
                 table.unique.push(columns.clone());
             }
             table.indexes.push(columns);
+        } else if columns.first().is_some_and(|row| row[0] == Cell::Null) {
+            let written = session
+                .fetch(
+                    &Fragment::raw(
+                        "SELECT sql FROM sqlite_master WHERE type = 'index' AND name = ",
+                    )
+                    .and(Fragment::text_value(index[0].text())),
+                )
+                .await?;
+            let written = written.first().map(|row| row[0].text()).unwrap_or_default();
+            table.lowered.extend(first_expression(&written).and_then(lowered_column));
         }
     }
     Ok(())
+}
+
+/// What stands first between the parentheses of `CREATE INDEX … ON … (…)`.
+fn first_expression(written: &str) -> Option<&str> {
+    let (_, inside) = written.split_once('(')?;
+    let mut depth = 0;
+    let end = inside.find(|one: char| {
+        match one {
+            '(' => depth += 1,
+            ')' | ',' if depth == 0 => return true,
+            ')' => depth -= 1,
+            _ => {}
+        }
+        false
+    });
+    inside.get(..end?)
 }
 
 async fn references(session: &mut Session, catalogue: &mut Catalogue) -> Result<(), Fault> {

@@ -9,6 +9,7 @@ use crate::sql::dialect::Dialect;
 use crate::sql::drift;
 use crate::sql::faults::answered;
 use crate::sql::fragment::Fragment;
+use crate::sql::lists::read_throughout;
 use crate::sql::order_of_deletion::groups;
 use crate::sql::scene::Scene;
 
@@ -22,10 +23,14 @@ pub(crate) async fn check(connector: &SqlConnector, order: &Order) -> Result<Hea
         Dialect::Sqlite => Vec::new(),
     };
     session.close().await;
+    let drift = drift::find(&scene);
+    // Where a field is missing, that is what has to be mended first.
+    let read_throughout = if drift.is_empty() { read_throughout(&scene)? } else { Vec::new() };
     Ok(Health {
         product: scene.catalogue.product.clone(),
-        drift: drift::find(&scene),
+        drift,
         missing_privileges: missing,
+        read_throughout,
     })
 }
 

@@ -11,6 +11,7 @@ use crate::receipt::Fault;
 use crate::sql::compile::{Compiler, Place};
 use crate::sql::delete::due;
 use crate::sql::dialect::Dialect;
+use crate::sql::dissociation::{Dissociation, Emptying};
 use crate::sql::fragment::Fragment;
 use crate::sql::gathered_keys::{GatheredKeys, Share, index_parts};
 use crate::sql::order_of_deletion::{Group, components};
@@ -39,7 +40,12 @@ impl Run<'_> {
                 }
             }
         }
-        self.session.begin().await?;
+        for &member in &group.members {
+            if let Some(one) = Dissociation::of(&self.scene, self.scene.table_of(member)?) {
+                one.define(&mut self.session, &self.scene).await?;
+            }
+        }
+        self.begin().await?;
         for statement in self.set_statements(group)? {
             self.session.execute(&statement).await?;
         }
@@ -60,16 +66,21 @@ impl Run<'_> {
         let total: u64 = counts.iter().sum();
         let statements = self.removal_statements(group)?;
         let (true, Some(statements)) = (total > 0, statements) else {
-            self.session.rollback().await?;
+            self.roll_back().await?;
             self.drop_sets(group).await?;
             return Ok(Flow::Finished);
         };
-        if let Some(reason) = self.too_many(total) {
-            self.session.rollback().await?;
-            return Ok(Flow::Refused(reason));
-        }
         if self.scene.dialect == Dialect::Sqlite {
             self.session.command("PRAGMA defer_foreign_keys = ON").await?;
+        }
+        let mut emptied = Vec::new();
+        for (going, emptyings) in self.emptyings(group)? {
+            emptied.extend(self.empty(&going, &emptyings).await?);
+        }
+        let emptied_records: u64 = emptied.iter().map(|one| one.2).sum();
+        if let Some(reason) = self.too_many(total + emptied_records) {
+            self.roll_back().await?;
+            return Ok(Flow::Refused(reason));
         }
         for statement in statements {
             self.session.execute(&statement).await?;
@@ -77,6 +88,7 @@ impl Run<'_> {
         for (&member, count) in group.members.iter().zip(counts) {
             self.entry(member).deleted += count;
         }
+        self.note_emptied(emptied);
         self.commit().await?;
         self.drop_sets(group).await?;
         self.report(group.members[0], total, began.elapsed()).await
@@ -216,6 +228,25 @@ impl Run<'_> {
         self.session.execute(&strike.deletion).await
     }
 
+    /// What empties associations with the sets, for each member.
+    fn emptyings(&self, group: &Group) -> Result<Vec<(Vec<Fragment>, Vec<Emptying>)>, Fault> {
+        let mut all = Vec::new();
+        for &member in &group.members {
+            let table = self.scene.table_of(member)?;
+            let Some(dissociation) = Dissociation::of(&self.scene, table) else { continue };
+            let compiler = Compiler::new(&self.scene);
+            let (standing, place) = standing(&compiler, (table, member), None)?;
+            let inside = in_set(&compiler, &place, member)?;
+            let going = dissociation.filling(&compiler, &standing, &place, inside)?;
+            let goes_too = |compiler: &Compiler<'_, '_>, child: &Place, one: usize| {
+                let member = group.members.contains(&one);
+                member.then(|| in_set(compiler, child, one)).transpose()
+            };
+            all.push((going, dissociation.emptyings(&self.scene, &goes_too)?));
+        }
+        Ok(all)
+    }
+
     /// What removes the sets, or `None` where the system cannot do it.
     fn removal_statements(&self, group: &Group) -> Result<Option<Vec<Fragment>>, Fault> {
         let edges = self.inner_edges(group)?;
@@ -263,7 +294,10 @@ impl Run<'_> {
                 .filter(|name| !table.key.contains(name))
                 .collect();
             if emptied.is_empty() {
-                firm[*parent].push(child_index);
+                // Only a foreign key cares for the order.
+                if edge.refuses || edge.cascade || edge.immediate {
+                    firm[*parent].push(child_index);
+                }
                 continue;
             }
             let compiler = Compiler::new(&self.scene);
@@ -292,7 +326,7 @@ impl Run<'_> {
         for (index, &member) in group.members.iter().enumerate() {
             for blocker in self.scene.blockers(self.scene.table_of(member)?) {
                 let inside = blocker.instruction.is_some_and(|one| group.members.contains(&one));
-                if inside && !blocker.only_held {
+                if inside && !blocker.only_held() {
                     edges.push((index, blocker));
                 }
             }

@@ -9,6 +9,7 @@ use std::cell::Cell as Counter;
 
 use crate::predicate::{Comparison, Cutoff, FieldRef, Predicate};
 use crate::receipt::Fault;
+use crate::sql::associations;
 use crate::sql::dialect::Dialect;
 use crate::sql::faults::misconfigured;
 use crate::sql::fragment::Fragment;
@@ -26,8 +27,7 @@ pub(crate) struct Place {
     pub(crate) prefix: String,
     pub(crate) table: usize,
     pub(crate) instruction: Option<usize>,
-    /// Of several orders as one: what tells whose record this is. Where it is not told, a list is
-    /// read for all of them.
+    /// Of several orders as one: whose record this is. Where it is not told, lists are read for all.
     pub(crate) part: Option<String>,
 }
 
@@ -157,6 +157,12 @@ impl<'s, 'o> Compiler<'s, 'o> {
                 let listed = self.listed(place, fields, *list, reading.of_list())?;
                 Ok(if wanted { listed } else { listed.negate() })
             }
+            Predicate::Linked { link, holds } => {
+                let found = self.through(place, std::slice::from_ref(link), &|parent| {
+                    self.condition(parent, holds, true, reading)
+                })?;
+                Ok(if wanted { found } else { found.negate() })
+            }
         }
     }
 
@@ -262,9 +268,8 @@ impl<'s, 'o> Compiler<'s, 'o> {
                     self.operand(at, name, |operand| Ok(operand.list_equality(&column, equality)))?,
                 ));
             }
-            if let Some(part) = at.part.as_ref().filter(|_| self.scene.has_parts(list)) {
-                equal.push(Fragment::raw(format!("{alias}.{PART} = {part}")));
-            }
+            let part = at.part.as_ref().filter(|_| self.scene.has_parts(list));
+            equal.extend(part.map(|part| Fragment::raw(format!("{alias}.{PART} = {part}"))));
             Ok(Fragment::all(equal).within(
                 &format!(
                     "EXISTS (SELECT 1 FROM {} AS {alias} WHERE ",
@@ -333,10 +338,12 @@ impl<'s, 'o> Compiler<'s, 'o> {
 
     /// A record of the blocker refers to the record at `place`.
     pub(crate) fn referred(&self, place: &Place, blocker: &Blocker) -> Result<Fragment, Fault> {
-        match GatheredKeys::of(self.scene, place.table, blocker, Share::Every) {
-            Some(keys) => keys.hold(self, place),
-            None => self.referred_where(place, blocker, &|_| Ok(None)),
-        }
+        let referred = match GatheredKeys::of(self.scene, place.table, blocker, Share::Every) {
+            Some(keys) => keys.hold(self, place)?,
+            None => self.referred_where(place, blocker, &|_| Ok(None))?,
+        };
+        let nobody = associations::stands_for_nobody(self, place, blocker)?;
+        Ok(Fragment::any(std::iter::once(referred).chain(nobody).collect()))
     }
 
     /// A record of the blocker refers to the record at `place`, and `more` holds for it. Each
@@ -362,7 +369,7 @@ impl<'s, 'o> Compiler<'s, 'o> {
             .within(&format!("EXISTS (SELECT 1 FROM {from} WHERE "), ")"))
     }
 
-    /// Nothing refers to the record at `place`.
+    /// Nothing that keeps the record at `place` refers to it.
     pub(crate) fn unreferred(&self, place: &Place) -> Result<Vec<Fragment>, Fault> {
         let mut conditions = Vec::new();
         for blocker in self.scene.blockers(place.table) {
@@ -425,6 +432,7 @@ mod tests {
                 fields: vec![("parent".to_owned(), "id".to_owned())],
                 kind: LinkKind::Deep,
                 needed: false,
+                clear: Vec::new(),
             }],
             ..Instruction::idle(name, name, ["id"])
         }

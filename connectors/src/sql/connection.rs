@@ -149,12 +149,10 @@ impl Session {
                  SET plan_cache_mode = force_custom_plan; SET jit = off"
             )],
             Self::MariaDb(_) => vec![
-                "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', \
-                 SESSION time_zone = '+00:00', SESSION foreign_key_checks = 1, \
-                 SESSION sql_safe_updates = 0"
-                    .to_owned(),
                 format!(
-                    "SET SESSION innodb_lock_wait_timeout = {}",
+                    "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', \
+                     SESSION time_zone = '+00:00', SESSION foreign_key_checks = 1, \
+                     SESSION sql_safe_updates = 0, SESSION innodb_lock_wait_timeout = {}",
                     (lock_ms.max(1)).div_ceil(1000)
                 ),
                 "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ".to_owned(),
@@ -171,17 +169,23 @@ impl Session {
             .await?;
         let milliseconds = pace.statement_timeout_ms;
         if found.is_empty() {
-            self.command(&format!("SET SESSION max_execution_time = {milliseconds}")).await?;
-            self.command("SET SESSION cte_max_recursion_depth = 4294967295").await
+            self.command(&format!(
+                "SET SESSION max_execution_time = {milliseconds}, \
+                 SESSION cte_max_recursion_depth = 4294967295"
+            ))
+            .await
         } else {
             let seconds = milliseconds / 1000;
             let rest = milliseconds % 1000;
-            self.command(&format!("SET SESSION max_statement_time = {seconds}.{rest:03}")).await?;
             // It remembers the answer of a subquery by the field's own equality, and would give the
-            // answer for `ann` to `Ann` where only one of them is on a list.
-            self.command("SET SESSION optimizer_switch = 'subquery_cache=off'").await?;
-            // Beyond its limit MariaDB answers with what a recursive query has found so far.
-            self.command("SET SESSION max_recursive_iterations = 4294967295").await
+            // answer for `ann` to `Ann` where only one of them is on a list. And beyond its limit
+            // MariaDB answers with what a recursive query has found so far.
+            self.command(&format!(
+                "SET SESSION max_statement_time = {seconds}.{rest:03}, \
+                 SESSION optimizer_switch = 'subquery_cache=off', \
+                 SESSION max_recursive_iterations = 4294967295"
+            ))
+            .await
         }
     }
 

@@ -5,6 +5,7 @@
 //! collection refers to itself.
 
 use crate::receipt::Fault;
+use crate::sql::associations;
 use crate::sql::compile::{Compiler, Place};
 use crate::sql::connection::Session;
 use crate::sql::delete::due;
@@ -100,11 +101,11 @@ impl<'c, 's, 'o, 'g> Deletable<'c, 's, 'o, 'g> {
     ) -> Result<Vec<Fragment>, Fault> {
         let mut conditions = due(self.compiler, place, instruction)?;
         for blocker in self.compiler.scene.blockers(place.table) {
-            if blocker.table == place.table && !blocker.only_held {
+            if blocker.table == place.table && !blocker.only_held() {
                 continue;
             }
             let circular = |child| self.circular(instruction, child);
-            if !blocker.only_held && blocker.instruction.is_some_and(circular) {
+            if !blocker.only_held() && blocker.instruction.is_some_and(circular) {
                 self.at_most = true;
                 continue;
             }
@@ -118,7 +119,7 @@ impl<'c, 's, 'o, 'g> Deletable<'c, 's, 'o, 'g> {
         if let Some(kept) = self.gathered(place, blocker)? {
             return Ok(kept);
         }
-        let Some(child) = self.goes(blocker.instruction).filter(|_| !blocker.only_held) else {
+        let Some(child) = self.goes(blocker.instruction).filter(|_| !blocker.only_held()) else {
             return self.compiler.referred(place, blocker);
         };
         let (from, at) = self.compiler.inner(blocker.table, Some(child))?;
@@ -130,9 +131,12 @@ impl<'c, 's, 'o, 'g> Deletable<'c, 's, 'o, 'g> {
                 self.compiler.column(place, other)?
             )));
         }
+        conditions.extend(blocker.only_where(self.compiler, &at)?);
         conditions.push(self.condition(&at, child)?.negate());
-        Ok(Fragment::join(conditions, " AND ")
-            .within(&format!("EXISTS (SELECT 1 FROM {from} WHERE "), ")"))
+        let kept = Fragment::join(conditions, " AND ")
+            .within(&format!("EXISTS (SELECT 1 FROM {from} WHERE "), ")");
+        let substitute = associations::stands_for_nobody(self.compiler, place, blocker)?;
+        Ok(Fragment::any(std::iter::once(kept).chain(substitute).collect()))
     }
 
     /// Where no index serves, the keys of the children that stay are gathered first.
@@ -145,7 +149,7 @@ impl<'c, 's, 'o, 'g> Deletable<'c, 's, 'o, 'g> {
             let compiler = Compiler::new(scene);
             let (from, child) = compiler.inner(blocker.table, blocker.instruction)?;
             let mut inner = Deletable::new(&compiler, self.gathering);
-            let stays = match inner.goes(blocker.instruction).filter(|_| !blocker.only_held) {
+            let stays = match inner.goes(blocker.instruction).filter(|_| !blocker.only_held()) {
                 None => None,
                 Some(instruction) => Some(inner.condition(&child, instruction)?.negate()),
             };
@@ -160,12 +164,14 @@ impl<'c, 's, 'o, 'g> Deletable<'c, 's, 'o, 'g> {
             });
         }
         self.at_most |= self.gathering.at_most(keys.identity());
-        keys.hold(self.compiler, place).map(Some)
+        let kept = keys.hold(self.compiler, place)?;
+        let substitute = associations::stands_for_nobody(self.compiler, place, blocker)?;
+        Ok(Some(Fragment::any(std::iter::once(kept).chain(substitute).collect())))
     }
 
     fn refers_to_itself(&self, table: usize) -> bool {
         let mut blockers = self.compiler.scene.blockers(table).into_iter();
-        blockers.any(|blocker| blocker.table == table && !blocker.only_held)
+        blockers.any(|blocker| blocker.table == table && !blocker.only_held())
     }
 
     fn in_stays(&self, place: &Place, instruction: usize) -> Result<Fragment, Fault> {
@@ -188,7 +194,7 @@ impl<'c, 's, 'o, 'g> Deletable<'c, 's, 'o, 'g> {
         let compiler = self.compiler;
         let blockers = compiler.scene.blockers(table).into_iter();
         let own: Vec<Blocker> =
-            blockers.filter(|one| one.table == table && !one.only_held).collect();
+            blockers.filter(|one| one.table == table && !one.only_held()).collect();
         let (from, first) = compiler.inner(table, Some(instruction))?;
         let apart = Fragment::all(self.apart_from_itself(&first, instruction)?).negate();
         let (parents, parent) = compiler.inner(table, Some(instruction))?;
@@ -237,7 +243,7 @@ impl<'c, 's, 'o, 'g> Deletable<'c, 's, 'o, 'g> {
         let scene = self.compiler.scene;
         let mut by_name: Vec<(String, Vec<Fragment>)> = Vec::new();
         for blocker in scene.blockers(place.table) {
-            let keeps = if blocker.only_held {
+            let keeps = if blocker.only_held() {
                 self.kept_by(place, &blocker)?
             } else if blocker.table == place.table {
                 if let Some(keeps) = self.gathered(place, &blocker)? {

@@ -8,6 +8,7 @@ use crate::predicate::Predicate;
 use crate::receipt::Fault;
 use crate::sql::compile::{Compiler, Place};
 use crate::sql::dialect::Dialect;
+use crate::sql::dissociation::Dissociation;
 use crate::sql::fragment::Fragment;
 use crate::sql::order_of_deletion::Group;
 use crate::sql::reference_watch::Removal;
@@ -72,7 +73,13 @@ impl Run<'_> {
 
     async fn delete_member(&mut self, instruction: usize) -> Result<Flow, Fault> {
         let table = self.scene.table_of(instruction)?;
-        let cascades = self.scene.blockers(table).iter().any(|one| one.cascade || one.only_held);
+        let dissociation = Dissociation::of(&self.scene, table);
+        if let Some(dissociation) = &dissociation {
+            dissociation.define(&mut self.session, &self.scene).await?;
+        }
+        let dissociation = dissociation.as_ref();
+        let cascades = dissociation.is_some()
+            || self.scene.blockers(table).iter().any(|one| one.cascade || one.only_held());
         let write = move |compiler: &Compiler<'_, '_>,
                           standing: &Standing,
                           place: &Place,
@@ -92,6 +99,17 @@ impl Run<'_> {
                         .then(" FOR UPDATE")
                         .within("SELECT count(*) FROM (", ") AS quietus_locked"),
                 );
+            }
+            if let Some(dissociation) = dissociation {
+                let scene = compiler.scene;
+                statements.going =
+                    dissociation.filling(compiler, standing, place, condition.clone())?;
+                let goes_too = |compiler: &Compiler<'_, '_>, child: &Place, one: usize| {
+                    // Of a collection's links to itself the other ends may be in this very window.
+                    let own = one == instruction;
+                    own.then(|| due(compiler, child, one).map(Fragment::all)).transpose()
+                };
+                statements.emptyings = dissociation.emptyings(scene, &goes_too)?;
             }
             statements.counted.push(Fragment::raw(standing.deletion()).and(condition.clone()));
             statements.condition = condition;

@@ -41,6 +41,12 @@ impl Dialect {
         }
     }
 
+    /// No record can refer to a parent that is not there where a foreign key says so. SQLite looks
+    /// only where the connection that writes asks it to.
+    pub(crate) fn guards_references(self) -> bool {
+        self != Self::Sqlite
+    }
+
     /// An identifier in quotes.
     ///
     /// # Errors

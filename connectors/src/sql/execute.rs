@@ -11,20 +11,23 @@ use crate::order::Order;
 use crate::predicate::Predicate;
 use crate::receipt::{CollectionOutcome, Fault, Outcome, Receipt, RefusalKind};
 use crate::sql::SqlConnector;
+use crate::sql::associations::asked;
 use crate::sql::candidates::Candidates;
 use crate::sql::catalogue::Catalogue;
 use crate::sql::compile::Compiler;
 use crate::sql::connection::Session;
 use crate::sql::delete::due;
+use crate::sql::dissociation::count_dangling;
 use crate::sql::faults::{misconfigured, within};
 use crate::sql::fragment::{Cell, Fragment};
+use crate::sql::joint::Told;
 use crate::sql::order_of_deletion::{Group, components, groups};
-use crate::sql::progress_table::{FINISHED, Position, ProgressTable};
+use crate::sql::progress_table::{FINISHED, ProgressTable};
 use crate::sql::restrict::Way;
 use crate::sql::scene::Scene;
 use crate::sql::standing::{reading, standing_to_read};
 use crate::sql::throttle::Throttle;
-use crate::sql::joint::Told;
+use crate::sql::together::Together;
 use crate::sql::windows::{Flow, Run, entry_of};
 use crate::sql::{drift, gathered_keys, lists, refusals};
 
@@ -66,14 +69,25 @@ pub(crate) async fn execute(
     if !known {
         table.create(&mut session).await?;
     }
-    let (position, done) = table.take_over(&mut session, order).await?;
+    let (mut position, done) = table.take_over(&mut session, order).await?;
     if position.step == FINISHED {
         session.close().await;
         return Ok(Receipt::Done(done));
     }
+    if position.step.is_empty() {
+        position.dangling = count_dangling(&mut session, &scene).await?;
+        if let Some(earlier) = earlier_round(&order.key)
+            && let Some((_, before, _)) = table.read(&mut session, &earlier).await?
+        {
+            // What an earlier round left behind must not look as if it had always been there.
+            for (name, count) in &mut position.dangling {
+                *count = before.dangling.get(name).copied().unwrap_or(0).min(*count);
+            }
+        }
+    }
     lists::load(&mut session, &scene).await?;
     let throttle = Throttle::new(&order.pace);
-    let gathered = BTreeMap::new();
+    let (gathered, together) = (BTreeMap::new(), Together::default());
     let mut run = Run {
         session,
         scene,
@@ -84,9 +98,13 @@ pub(crate) async fn execute(
         done,
         throttle,
         gathered,
+        together,
         joint: None,
     };
-    let flow = run.steps().await;
+    let flow = match run.join_steps().await {
+        Ok(()) => run.steps().await,
+        Err(fault) => Err(fault),
+    };
     let Run { session, done, .. } = run;
     session.close().await;
     Ok(match flow? {
@@ -98,6 +116,13 @@ pub(crate) async fn execute(
     })
 }
 
+/// The key of the round before: of one undertaking they end in `-1`, `-2` and so on.
+fn earlier_round(key: &str) -> Option<String> {
+    let (stem, round) = key.rsplit_once('-')?;
+    let round: u32 = round.parse().ok()?;
+    (round > 1).then(|| format!("{stem}-{}", round - 1))
+}
+
 impl Run<'_> {
     /// Takes every step that is left.
     pub(crate) async fn steps(&mut self) -> Result<Flow, Fault> {
@@ -105,15 +130,15 @@ impl Run<'_> {
         let start = steps.iter().position(|(name, _)| *name == self.position.step).unwrap_or(0);
         for (name, step) in steps.iter().skip(start) {
             if self.position.step != *name {
-                self.position = Position { step: name.clone(), ..Position::default() };
+                self.position = self.position.at_step(name.as_str());
             }
             match self.step(step).await? {
                 Flow::Finished => {}
                 other => return Ok(other),
             }
         }
-        self.position = Position { step: FINISHED.to_owned(), ..Position::default() };
-        self.session.begin().await?;
+        self.position = self.position.at_step(FINISHED);
+        self.begin().await?;
         self.commit().await?;
         Ok(Flow::Finished)
     }
@@ -128,6 +153,9 @@ impl Run<'_> {
             for done in self.joint.iter_mut().flat_map(|joint| &mut joint.done) {
                 entry_of(done, collection);
             }
+        }
+        for one in asked(&self.scene) {
+            self.entry(one.instruction);
         }
         let name = |what: &str, position: usize| {
             format!("{what} {}", self.order.instructions[position].collection)

@@ -12,6 +12,7 @@ use crate::order::{Order, PartitionPolicy, Restriction};
 use crate::predicate::Predicate;
 use crate::receipt::{Fault, Outcome, Receipt};
 use crate::sql::SqlConnector;
+use crate::sql::associations::concerned;
 use crate::sql::candidates::{Candidates, Purpose};
 use crate::sql::catalogue::Catalogue;
 use crate::sql::compile::Compiler;
@@ -25,7 +26,7 @@ use crate::sql::scene::Scene;
 use crate::sql::standing::{reading, standing_to_read};
 use crate::sql::throttle::Throttle;
 use crate::sql::windows::{Flow, Run};
-use crate::sql::{drift, lists, parts, refusals};
+use crate::sql::{drift, lists, parts, refusals, together};
 use crate::together::{JointProgress, Together};
 
 /// Who is told of each chunk.
@@ -95,9 +96,9 @@ pub(crate) async fn execute(
     let opened = begin(connector, &mut session, &scene, orders).await;
     let (table, done) = match opened {
         Ok(Begun::Ready(table, done)) => (table, done),
-        Ok(Begun::Ended(together)) => {
+        Ok(Begun::Ended(answer)) => {
             session.close().await;
-            return Ok(together);
+            return Ok(answer);
         }
         Err(fault) => {
             session.close().await;
@@ -114,6 +115,7 @@ pub(crate) async fn execute(
         done: Outcome::default(),
         throttle: Throttle::new(&order.pace),
         gathered: BTreeMap::new(),
+        together: together::Together::default(),
         joint: Some(Joint { orders, done, chunks: 0 }),
     };
     let flow = match run.told_apart().await {
@@ -179,6 +181,9 @@ async fn begin(
 
 /// Why it cannot be told whose records are; `None` where it can.
 fn cannot_be_told_apart(scene: &Scene<'_>) -> Result<Option<String>, Fault> {
+    if concerned(scene) {
+        return Ok(Some("whose associations are emptied is not told".to_owned()));
+    }
     for position in scene.active() {
         let one = scene.instruction(position);
         let table = scene.table_of(position)?;

@@ -36,7 +36,7 @@ impl Operand<'_> {
         if self.dialect == Dialect::Postgres && self.column.by_text {
             format!("CAST({} AS text)", self.name)
         } else {
-            self.name.clone()
+            self.listed_name()
         }
     }
 
@@ -49,7 +49,7 @@ impl Operand<'_> {
         if kept_as_text && self.mapped.field_type == FieldType::Timestamp {
             return self.sqlite_moment_entries(value);
         }
-        self.forms(value)
+        Ok(self.forms(value)?.into_iter().map(|form| self.listed_form(form)).collect())
     }
 
     /// The type of the list's column.
@@ -83,6 +83,38 @@ impl Operand<'_> {
             },
         }
     }
+}
+
+/// Fields whose capitals do not count and in which no index finds them so, each with what to create:
+/// whoever asks by them reads the whole collection.
+pub(crate) fn read_throughout(scene: &Scene<'_>) -> Result<Vec<String>, Fault> {
+    let compiler = Compiler::new(scene);
+    let mut found = std::collections::BTreeSet::new();
+    for entry in &scene.lists {
+        let [name] = entry.fields.as_slice() else { continue };
+        let position = scene.table_of(entry.instruction)?;
+        let table = scene.table(position);
+        let (_, place) = compiler.main(position, Some(entry.instruction))?;
+        let (ignores_case, bare) = compiler.operand(&place, name, |operand| {
+            Ok((operand.ignores_case(), operand.listed_name() == operand.name))
+        })?;
+        let served = if bare { table.indexed(&entry.fields) } else { table.lowered.contains(name) };
+        if ignores_case && !served {
+            let quoted = (table.quoted(scene.dialect)?, scene.dialect.quote(name)?);
+            let what = match (scene.dialect, bare) {
+                (Dialect::MariaDb, false) => {
+                    "give it a collation that ends in `_ci`, and an index".to_owned()
+                }
+                (_, true) => format!("create an index on {}", quoted.1),
+                (_, false) => format!("create an index on {} (lower({}))", quoted.0, quoted.1),
+            };
+            found.insert(format!(
+                "`{}.{name}`: {what}",
+                scene.instruction(entry.instruction).collection
+            ));
+        }
+    }
+    Ok(found.into_iter().collect())
 }
 
 /// Creates and fills the temporary tables of all lists.
@@ -135,6 +167,10 @@ fn statements(scene: &Scene<'_>, number: usize) -> Result<Statements, Fault> {
             definitions.push(format!("{column} {kind}"));
         }
         definitions.extend(has_parts.then(|| format!("{PART} INTEGER")));
+        if scene.dialect == Dialect::MariaDb {
+            let parts = index_parts(&compiler, &place, entry, &columns)?;
+            definitions.push(format!("INDEX ({parts})"));
+        }
         create.push(format!(
             "CREATE TEMPORARY TABLE quietus_list_{number} ({})",
             definitions.join(", ")
@@ -145,7 +181,8 @@ fn statements(scene: &Scene<'_>, number: usize) -> Result<Statements, Fault> {
         Dialect::Postgres => {
             vec![format!("CREATE INDEX ON {name} ({parts})"), format!("ANALYZE {name}")]
         }
-        Dialect::MariaDb => vec![format!("ALTER TABLE {name} ADD INDEX ({parts})")],
+        // It is part of the definition.
+        Dialect::MariaDb => Vec::new(),
         Dialect::Sqlite => {
             vec![format!(
                 "CREATE INDEX temp.quietus_list_{number}_index ON quietus_list_{number} ({parts})"

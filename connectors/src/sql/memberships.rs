@@ -61,7 +61,8 @@ fn implied<'p>(
         | Predicate::Compare { .. }
         | Predicate::OneOf { .. }
         | Predicate::Absent(_)
-        | Predicate::LatestAtOrBefore(_) => None,
+        | Predicate::LatestAtOrBefore(_)
+        | Predicate::Linked { .. } => None,
     }
 }
 
@@ -93,7 +94,7 @@ pub(crate) fn memberships<'o>(
 }
 
 /// Every field that a predicate reads.
-pub(crate) fn fields_of<'p>(predicate: &'p Predicate, found: &mut Vec<&'p FieldRef>) {
+pub(crate) fn fields_of(predicate: &Predicate, found: &mut Vec<FieldRef>) {
     match predicate {
         Predicate::Always | Predicate::Never => {}
         Predicate::All(parts) | Predicate::Any(parts) => {
@@ -104,9 +105,21 @@ pub(crate) fn fields_of<'p>(predicate: &'p Predicate, found: &mut Vec<&'p FieldR
         Predicate::Not(inner) => fields_of(inner, found),
         Predicate::Compare { field, .. }
         | Predicate::OneOf { field, .. }
-        | Predicate::Absent(field) => found.push(field),
-        Predicate::LatestAtOrBefore(fields) => found.extend(fields.iter().map(|one| &one.0)),
-        Predicate::Listed { fields, .. } => found.extend(fields),
+        | Predicate::Absent(field) => found.push(field.clone()),
+        Predicate::LatestAtOrBefore(fields) => {
+            found.extend(fields.iter().map(|one| one.0.clone()));
+        }
+        Predicate::Listed { fields, .. } => found.extend(fields.iter().cloned()),
+        Predicate::Linked { link, holds } => {
+            let mut beyond = Vec::new();
+            fields_of(holds, &mut beyond);
+            // The parent is read, also where none of its fields is.
+            found.push(FieldRef { via: vec![link.clone()], field: String::new() });
+            found.extend(beyond.into_iter().map(|mut field| {
+                field.via.insert(0, link.clone());
+                field
+            }));
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 //! What is due is decided by the database itself, in set-based statements over windows of the
 //! key; no record travels to this process. Nothing that stays ever loses what it refers to.
 
+mod associations;
 mod candidates;
 mod catalogue;
 mod catalogue_mariadb;
@@ -15,6 +16,7 @@ mod connection;
 mod deletable;
 mod delete;
 mod dialect;
+mod dissociation;
 mod drift;
 mod execute;
 mod faults;
@@ -43,6 +45,7 @@ mod steering;
 mod strategy;
 mod text_equality;
 mod throttle;
+mod together;
 mod treat;
 mod values;
 mod verify;

@@ -2,6 +2,7 @@
 //! that refer to each other in a circle together.
 
 use crate::predicate::Predicate;
+use crate::sql::associations::leading_to;
 use crate::sql::scene::Scene;
 
 /// Collections that are deleted from together.
@@ -21,23 +22,40 @@ pub(crate) fn groups(scene: &Scene<'_>) -> Vec<Group> {
         .filter(|&one| scene.instruction(one).delete_when != Predicate::Never)
         .filter(|&one| scene.table_position(one).is_some())
         .collect();
-    let children: Vec<Vec<usize>> = members
-        .iter()
-        .map(|&member| {
-            let Some(table) = scene.table_position(member) else { return Vec::new() };
-            // A held child stays, whatever the order of deletion.
-            let blockers = scene.blockers(table).into_iter().filter(|one| !one.only_held);
-            let referring = blockers.filter_map(|one| one.instruction);
-            referring.filter_map(|child| members.iter().position(|&one| one == child)).collect()
-        })
-        .collect();
-    components(&children)
+    let position = |child: usize| members.iter().position(|&one| one == child);
+    let (mut children, mut loose) = (Vec::new(), Vec::new());
+    for &member in &members {
+        let Some(table) = scene.table_position(member) else { continue };
+        // A held child stays, whatever the order of deletion.
+        let blockers = scene.blockers(table).into_iter().filter(|one| !one.only_held());
+        let own: Vec<usize> =
+            blockers.filter_map(|one| one.instruction).filter_map(position).collect();
+        let associated = leading_to(scene, table).into_iter();
+        let associated = associated.filter_map(|one| position(one.instruction));
+        loose.push(own.iter().copied().chain(associated).collect());
+        children.push(own);
+    }
+    loosely_ordered(&children, &loose)
         .into_iter()
         .map(|component| Group {
             circular: component.len() > 1 || children[component[0]].contains(&component[0]),
             members: component.into_iter().map(|index| members[index]).collect(),
         })
         .collect()
+}
+
+/// Components of the firm edges, in an order that follows the loose ones where it can: a record
+/// that goes anyway should be gone before its association would be emptied.
+fn loosely_ordered(firm: &[Vec<usize>], loose: &[Vec<usize>]) -> Vec<Vec<usize>> {
+    let mut ordered = Vec::new();
+    for together in components(loose) {
+        let inside = |&to: &usize| together.iter().position(|&one| one == to);
+        let edges: Vec<Vec<usize>> =
+            together.iter().map(|&one| firm[one].iter().filter_map(inside).collect()).collect();
+        let parts = components(&edges).into_iter();
+        ordered.extend(parts.map(|part| part.into_iter().map(|one| together[one]).collect()));
+    }
+    ordered
 }
 
 /// Strongly connected components, those that are led to first (Tarjan).
@@ -110,6 +128,17 @@ mod tests {
     fn children_come_before_their_parents() {
         // 0 customers <- 1 orders <- 2 lines
         assert_eq!(components(&[vec![1], vec![2], vec![]]), [vec![2], vec![1], vec![0]]);
+    }
+
+    #[test]
+    fn loose_edges_order_and_never_bind() {
+        // 0 <- 1 firmly; 2 <- 0 and 1 <- 2 only loosely, which would close a circle.
+        let firm = [vec![1], vec![], vec![]];
+        assert_eq!(
+            loosely_ordered(&firm, &[vec![1], vec![2], vec![0]]),
+            [vec![1], vec![0], vec![2]]
+        );
+        assert_eq!(loosely_ordered(&[vec![], vec![]], &[vec![1], vec![]]), [vec![1], vec![0]]);
     }
 
     #[test]

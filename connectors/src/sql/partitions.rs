@@ -68,7 +68,7 @@ impl Run<'_> {
         if self.session.fetch_one(&some_stays).await?[0].truth() {
             return Ok(Flow::Finished);
         }
-        self.session.begin().await?;
+        self.begin().await?;
         self.session
             .execute(&Fragment::raw(format!("LOCK TABLE {name} IN ACCESS EXCLUSIVE MODE")))
             .await?;
@@ -76,17 +76,17 @@ impl Run<'_> {
         let counts = self.session.fetch_one(&look).await?;
         let (records, stay) = (counts[0].count(), counts[1].count());
         if records == 0 || stay > 0 {
-            self.session.rollback().await?;
+            self.roll_back().await?;
             return Ok(Flow::Finished);
         }
         if let Some(reason) = self.too_many(records) {
-            self.session.rollback().await?;
+            self.roll_back().await?;
             return Ok(Flow::Refused(reason));
         }
         match self.session.execute(&Fragment::raw(format!("DROP TABLE {name}"))).await {
             // A view, for example, depends on the partition: its records go in chunks.
             Err(fault) if answered(&fault, &["2BP01"]) => {
-                self.session.rollback().await?;
+                self.roll_back().await?;
                 return Ok(Flow::Finished);
             }
             dropped => dropped?,

@@ -8,16 +8,19 @@ use crate::order::{Order, Restriction};
 use crate::predicate::Predicate;
 use crate::receipt::{Counts, Drift, Fault, ProbeCount};
 use crate::sql::SqlConnector;
+use crate::sql::associations::{Association, asked, concerned, pending};
 use crate::sql::candidates::{Candidates, Purpose};
 use crate::sql::catalogue::Catalogue;
 use crate::sql::compile::Compiler;
 use crate::sql::connection::Session;
 use crate::sql::deletable::{Deletable, Gathering};
+use crate::sql::dialect::Dialect;
 use crate::sql::execute::held;
+use crate::sql::faults::misconfigured;
 use crate::sql::fragment::{Cell, Fragment};
 use crate::sql::restrict::{self, Way};
 use crate::sql::scene::Scene;
-use crate::sql::standing::{reading, standing_to_read, total, whole};
+use crate::sql::standing::{reading, standing, standing_to_read, total, whole};
 use crate::sql::treat;
 use crate::sql::{drift, gathered_keys, lists, parts, refusals};
 
@@ -57,15 +60,17 @@ pub(crate) async fn preview_together(
     Ok(counts)
 }
 
-/// Every record that is counted is a candidate, so that whose it is can be told.
+/// Every record that is counted is a candidate, so that whose it is can be told; of associations it
+/// cannot.
 fn can_be_told_apart(scene: &Scene<'_>) -> bool {
-    scene.active().into_iter().all(|position| {
-        let Some(table) = scene.table_position(position) else { return true };
-        let one = scene.instruction(position);
-        let moved = matches!(one.restriction, Some(Restriction::Move { .. }));
-        !(moved && one.lift_when != Predicate::Never)
-            && Candidates::can_be_gathered(scene, (table, position), Purpose::Preview)
-    })
+    !concerned(scene)
+        && scene.active().into_iter().all(|position| {
+            let Some(table) = scene.table_position(position) else { return true };
+            let one = scene.instruction(position);
+            let moved = matches!(one.restriction, Some(Restriction::Move { .. }));
+            !(moved && one.lift_when != Predicate::Never)
+                && Candidates::can_be_gathered(scene, (table, position), Purpose::Preview)
+        })
 }
 
 async fn counts(
@@ -87,11 +92,13 @@ async fn counts(
     }
     let mut all = vec![counts; parts];
     let mut gathering = Gathering::default();
+    let mut gathered = Vec::new();
     for position in 0..scene.order.instructions.len() {
         let collection = scene.instruction(position).collection.clone();
         let blank = ProbeCount { collection, ..ProbeCount::default() };
         let wanted = if countable {
             let candidates = candidates(session, scene, position).await;
+            gathered.push(candidates.as_ref().ok().copied().flatten());
             Some(candidates.and_then(|one| Wanted::build(scene, (position, one), &mut gathering)))
         } else {
             None
@@ -122,7 +129,56 @@ async fn counts(
             counts.collections.push(counted);
         }
     }
+    // Several orders as one have no associations to count.
+    if countable && parts == 1 && all[0].refusals.is_empty() {
+        for one in asked(scene) {
+            let parent = scene.instruction_for_table(one.parent);
+            let candidates = parent.and_then(|parent| gathered.get(parent).copied().flatten());
+            let Some(statement) = associated(scene, &one, candidates, &mut gathering)? else {
+                continue;
+            };
+            gathering.carry_out(session, scene).await?;
+            let count = session.count(&statement).await?;
+            let counted = &mut all[0].collections[one.instruction];
+            *counted.treat.entry(one.link.association()).or_default() += count;
+        }
+    }
     Ok(all)
+}
+
+/// Counts records that stay and whose parents by an association go.
+fn associated(
+    scene: &Scene<'_>,
+    one: &Association<'_>,
+    candidates: Option<Candidates>,
+    gathering: &mut Gathering,
+) -> Result<Option<Fragment>, Fault> {
+    let Some(parent) = scene.instruction_for_table(one.parent).filter(|_| one.leads_to_one) else {
+        return Ok(None);
+    };
+    let association = Association { link: one.link, ..*one };
+    let emptied = association.emptied(scene).map_err(misconfigured)?;
+    let compiler = Compiler::new(scene);
+    let (stand, place) = standing(&compiler, (one.parent, parent), candidates)?;
+    let (from, child) = compiler.inner(one.child, Some(one.instruction))?;
+    let mut conditions = Vec::new();
+    for (own, other) in &one.link.fields {
+        let (own, other) = (compiler.column(&child, own)?, compiler.column(&place, other)?);
+        conditions.push(Fragment::raw(format!("{other} = {own}")));
+    }
+    if let Some(candidates) = candidates {
+        conditions.extend(candidates.bounds(&compiler, &place, Vec::new())?);
+    }
+    conditions.push(pending(&compiler, &child, &emptied)?);
+    let mut deletable = Deletable::new(&compiler, gathering);
+    conditions.push(deletable.condition(&place, parent)?);
+    let own = scene.instruction(one.instruction);
+    if !own.keep && own.delete_when != Predicate::Never {
+        conditions.push(deletable.condition(&child, one.instruction)?.negate());
+    }
+    let join = if scene.dialect == Dialect::MariaDb { " STRAIGHT_JOIN " } else { " CROSS JOIN " };
+    let head = format!("SELECT COUNT(*) FROM {}{join}{from} WHERE ", stand.from);
+    Ok(Some(deletable.with(Fragment::all(conditions).within(&head, ""))))
 }
 
 /// The keys of records that the order could mean; `None` where all have to be looked at.
@@ -146,7 +202,7 @@ fn moved_back(scene: &Scene<'_>, position: usize) -> Result<Option<(usize, Fragm
     let compiler = Compiler::new(scene);
     let (from, place) = compiler.main(table, Some(position))?;
     let mut conditions = restrict::due(&compiler, &place, position, Way::Lift)?;
-    conditions.extend(compiler.unreferred(&place)?);
+    conditions.extend(restrict::unmoved(&compiler, &place)?);
     let count =
         Fragment::all(conditions).within(&format!("SELECT COUNT(*) FROM {from} WHERE "), "");
     Ok(Some((table, count)))
@@ -212,7 +268,7 @@ impl Wanted {
                 let mut conditions = restrict::due(&compiler, place, position, Way::Restrict)?;
                 let moved = matches!(one.restriction, Some(Restriction::Move { .. }));
                 if moved {
-                    conditions.extend(compiler.unreferred(place)?);
+                    conditions.extend(restrict::unmoved(&compiler, place)?);
                 }
                 add(Count::Restrict, stays(conditions));
                 if !moved {

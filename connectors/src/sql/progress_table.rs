@@ -5,6 +5,8 @@
 //! no longer the current one finds no row to update and is rolled back. A cursor can hold key
 //! values; they stay inside the system that they came from, until the order is forgotten.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::order::Order;
@@ -29,6 +31,17 @@ pub(crate) struct Position {
     pub(crate) complete: bool,
     /// The last key of the last window.
     pub(crate) after: Option<Vec<Cell>>,
+    /// Records whose association led to nobody before anything was done, by association.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) dangling: BTreeMap<String, u64>,
+}
+
+impl Position {
+    /// The beginning of another step.
+    pub(crate) fn at_step(&mut self, step: impl Into<String>) -> Self {
+        let dangling = std::mem::take(&mut self.dangling);
+        Self { step: step.into(), dangling, ..Self::default() }
+    }
 }
 
 /// Name of the position at which nothing is left to do.

@@ -78,7 +78,7 @@ impl ReferenceWatch {
                 scene.catalogue.references.iter().filter(|one| one.parent == parent).all(
                     |reference| {
                         blockers.iter().any(|one| {
-                            !one.only_held
+                            !one.only_held()
                                 && one.table == reference.child
                                 && one.fields == reference.fields
                                 && one.to_fields == reference.to_fields
@@ -87,7 +87,7 @@ impl ReferenceWatch {
                 );
             let all_gathered = searched.iter().all(|reference| {
                 blockers.iter().any(|one| {
-                    !one.only_held
+                    !one.only_held()
                         && one.table == reference.child
                         && one.fields == reference.fields
                         && one.to_fields == reference.to_fields

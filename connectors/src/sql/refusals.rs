@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use crate::order::{FieldTreatment, Instruction, Restriction, Strategy};
 use crate::predicate::Predicate;
 use crate::schema::OnDelete;
+use crate::sql::associations;
 use crate::sql::catalogue::{Column, Table};
 use crate::sql::compile::Compiler;
 use crate::sql::dialect::Dialect;
@@ -37,6 +38,7 @@ pub(crate) fn find(scene: &Scene<'_>) -> Vec<String> {
     }
     one_table_each(scene, &mut reasons);
     links(scene, &mut reasons);
+    associations::refusals(scene, &mut reasons);
     steering::find(scene, &mut reasons);
     reasons.dedup();
     reasons

@@ -17,6 +17,7 @@ use crate::sql::faults::misconfigured;
 use crate::sql::fragment::{Cell, Fragment};
 use crate::sql::inspect::{read, value};
 use crate::sql::lists;
+use crate::sql::lists::read_throughout;
 use crate::sql::scene::Scene;
 use crate::subject::{Answer, Question};
 use crate::value::Record;
@@ -48,6 +49,9 @@ async fn ask_all(
     let scene = Scene::new(session.dialect(), order, Catalogue::read(session).await?);
     // Lists go into temporary tables; from then on nothing can be written.
     lists::load(session, &scene).await?;
+    for field in read_throughout(&scene)? {
+        tracing::warn!("a person is looked for by reading a whole collection: {field}");
+    }
     session
         .command(match session.dialect() {
             Dialect::Postgres => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",

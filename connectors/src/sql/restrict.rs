@@ -39,6 +39,15 @@ pub(crate) fn due(
     Ok(conditions)
 }
 
+/// Nothing stands in the way of moving the record at `place` to another table.
+pub(crate) fn unmoved(compiler: &Compiler<'_, '_>, place: &Place) -> Result<Vec<Fragment>, Fault> {
+    let mut conditions = Vec::new();
+    for blocker in compiler.scene.blockers_of_move(place.table) {
+        conditions.push(compiler.referred(place, &blocker)?.within("NOT ", ""));
+    }
+    Ok(conditions)
+}
+
 /// The flag is set, or it is not.
 fn flagged(
     compiler: &Compiler<'_, '_>,
@@ -136,7 +145,7 @@ impl Run<'_> {
             let statement = Fragment::join(assignments, ", ")
                 .within(&standing.update(), " WHERE ")
                 .and(condition.clone());
-            Ok(Statements { before: Vec::new(), counted: vec![statement], condition })
+            Ok(Statements { counted: vec![statement], condition, ..Statements::default() })
         };
         self.restriction_windows(instruction, table, way, &write).await
     }
@@ -154,7 +163,7 @@ impl Run<'_> {
                           bounds: Vec<Fragment>| {
             let mut conditions = bounds;
             conditions.extend(due(compiler, place, instruction, way)?);
-            conditions.extend(compiler.unreferred(place)?);
+            conditions.extend(unmoved(compiler, place)?);
             let condition = Fragment::all(conditions);
             let (mut names, mut selected) = (Vec::new(), Vec::new());
             let own = compiler.scene.table(compiler.scene.table_of(instruction)?);
@@ -183,7 +192,7 @@ impl Run<'_> {
                     condition.clone().within(&standing.deletion(), ""),
                 ]
             };
-            Ok(Statements { before: Vec::new(), counted, condition })
+            Ok(Statements { counted, condition, ..Statements::default() })
         };
         self.restriction_windows(instruction, from_table, way, &write).await
     }

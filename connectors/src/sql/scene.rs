@@ -3,11 +3,12 @@
 
 use std::collections::BTreeSet;
 
-use crate::order::{Instruction, Link, MappedField, Order};
+use crate::order::{Instruction, Link, LinkKind, MappedField, Order};
 use crate::predicate::Predicate;
 use crate::receipt::Fault;
 use crate::schema::OnDelete;
-use crate::sql::catalogue::{Catalogue, Column, Table};
+use crate::sql::associations::{self, Association};
+use crate::sql::catalogue::{Catalogue, Column, Reference, Table};
 use crate::sql::compile::{Compiler, Place};
 use crate::sql::dialect::Dialect;
 use crate::sql::faults::misconfigured;
@@ -39,11 +40,24 @@ pub(crate) struct ListTable {
     pub(crate) fields: Vec<String>,
 }
 
-/// Why a predicate is read: what only counts keeps no parent from going.
+/// Why a predicate is read: what only counts keeps no parent from going, and a held record keeps
+/// its parents by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Why {
     Condition,
+    Hold,
     Probe,
+}
+
+/// Which of the records that refer to a parent keep it from going.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Keeping {
+    /// All of them.
+    Every,
+    /// Held ones. The reference of the others is emptied when the parent goes.
+    Held,
+    /// Held ones, and those of which no other parent by a shared link stays.
+    LastParent,
 }
 
 /// Something that refers to records of a collection and keeps them from going.
@@ -59,23 +73,48 @@ pub(crate) struct Blocker {
     pub(crate) cascade: bool,
     /// The reference is checked at once, even inside one statement.
     pub(crate) immediate: bool,
-    /// The database itself refuses to delete a parent that is referred to.
+    /// The database itself refuses to delete a parent that is referred to, so that what has been
+    /// looked at once cannot become untrue unseen.
     pub(crate) refuses: bool,
-    /// The database empties the reference when the parent goes, which only a held child forbids.
-    pub(crate) only_held: bool,
+    pub(crate) keeps: Keeping,
 }
 
 impl Blocker {
+    /// Both mean the same fields of the same tables.
+    fn joins_as(&self, other: &Self) -> bool {
+        self.table == other.table
+            && self.fields.len() == other.fields.len()
+            && self
+                .fields
+                .iter()
+                .zip(&self.to_fields)
+                .all(|pair| other.fields.iter().zip(&other.to_fields).any(|one| one == pair))
+    }
+
+    /// Only held children keep the parent.
+    pub(crate) fn only_held(&self) -> bool {
+        self.keeps == Keeping::Held
+    }
+
     /// What must hold for a child so that it keeps its parent.
     pub(crate) fn only_where(
         &self,
         compiler: &Compiler<'_, '_>,
         child: &Place,
     ) -> Result<Option<Fragment>, Fault> {
-        let Some(instruction) = self.instruction.filter(|_| self.only_held) else {
+        let Some(instruction) = self.instruction.filter(|_| self.keeps != Keeping::Every) else {
             return Ok(None);
         };
-        compiler.held(child, &compiler.scene.instruction(instruction).held).map(Some)
+        let mut keeps = Vec::new();
+        let held = &compiler.scene.instruction(instruction).held;
+        if *held != Predicate::Never {
+            keeps.push(compiler.held(child, held)?);
+        }
+        if self.keeps == Keeping::LastParent {
+            let other = associations::another_parent_stays(compiler, child, instruction)?;
+            keeps.push(other.within("NOT ", ""));
+        }
+        Ok(Some(Fragment::any(keeps)))
     }
 }
 
@@ -100,10 +139,12 @@ impl<'o> Scene<'o> {
             for predicate in conditions(instruction) {
                 scene.walk(position, predicate, Why::Condition);
             }
+            scene.walk(position, &instruction.held, Why::Hold);
             for probe in &instruction.probes {
                 scene.walk(position, &probe.predicate, Why::Probe);
             }
         }
+        scene.needed.extend(associations::read_here(order));
         for parent in 0..scene.catalogue.tables.len() {
             for blocker in scene.blockers(parent) {
                 if scene.must_be_gathered(parent, &blocker) {
@@ -157,17 +198,17 @@ impl<'o> Scene<'o> {
             Predicate::Compare { field, .. }
             | Predicate::OneOf { field, .. }
             | Predicate::Absent(field) => {
-                self.follow(position, &field.via, why);
+                self.follow(position, (&field.via, None), why);
             }
             Predicate::LatestAtOrBefore(fields) => {
                 for (field, _) in fields {
-                    self.follow(position, &field.via, why);
+                    self.follow(position, (&field.via, None), why);
                 }
             }
             Predicate::Listed { fields, list } => {
                 let mut at = Some(position);
                 for field in fields {
-                    at = self.follow(position, &field.via, why);
+                    at = self.follow(position, (&field.via, Some((&field.field, *list))), why);
                 }
                 if let Some(instruction) = at {
                     let names = fields.iter().map(|field| field.field.clone()).collect();
@@ -177,17 +218,41 @@ impl<'o> Scene<'o> {
                     }
                 }
             }
+            Predicate::Linked { link, holds } => {
+                if let Some(to) = self.follow(position, (std::slice::from_ref(link), None), why) {
+                    // What a hold reads beyond the first link, its records do not keep by themselves.
+                    let beyond = if why == Why::Hold { Why::Condition } else { why };
+                    self.walk(to, holds, beyond);
+                }
+            }
         }
     }
 
     /// Follows links from a collection and marks each as needed.
-    fn follow(&mut self, position: usize, via: &[String], why: Why) -> Option<usize> {
+    fn follow(
+        &mut self,
+        position: usize,
+        (via, listed): (&[String], Option<(&String, usize)>),
+        why: Why,
+    ) -> Option<usize> {
         let mut at = position;
-        for name in via {
-            if why == Why::Condition {
+        for (depth, name) in via.iter().enumerate() {
+            let link = self.order.instructions[at].links.iter().find(|link| link.name == *name)?;
+            let loose = || associations::of_link(self, at, link).is_some();
+            let needed = match why {
+                Why::Probe => false,
+                // A held record keeps its own parents by itself.
+                Why::Hold => {
+                    let held = &self.order.instructions[at].held;
+                    let too = || associations::holds_too(held, &via[depth..], listed);
+                    !loose() || depth > 0 && !too()
+                }
+                // A record that stays keeps its last parent, and one that goes is gone before.
+                Why::Condition => link.kind != LinkKind::Shared || !loose(),
+            };
+            if needed {
                 self.needed.insert((at, name.clone()));
             }
-            let link = self.order.instructions[at].links.iter().find(|link| link.name == *name)?;
             at = self.instruction_of(&link.to)?;
         }
         Some(at)
@@ -268,6 +333,7 @@ impl<'o> Scene<'o> {
             field_type: column.class,
             stored: Stored::Native,
             zone: "UTC".to_owned(),
+            ignores_case: false,
         });
         Ok((column, mapped))
     }
@@ -293,6 +359,30 @@ impl<'o> Scene<'o> {
 
     /// Everything whose records keep records of this table from going.
     pub(crate) fn blockers(&self, table: usize) -> Vec<Blocker> {
+        let mut blockers = self.referrers(table, |reference| self.loosened_by(reference));
+        for kept in associations::keeping_parents(self, table) {
+            if self.can_keep(&kept) && !blockers.iter().any(|one| one.joins_as(&kept)) {
+                blockers.push(kept);
+            }
+        }
+        self.blockers_without_foreign_key(table, &mut blockers);
+        blockers
+    }
+
+    /// Everything whose records keep records of this table from moving to another one, which
+    /// empties no association.
+    pub(crate) fn blockers_of_move(&self, table: usize) -> Vec<Blocker> {
+        let mut blockers = self.referrers(table, |_| None);
+        self.blockers_without_foreign_key(table, &mut blockers);
+        blockers
+    }
+
+    /// What foreign keys lead to a table.
+    fn referrers(
+        &self,
+        table: usize,
+        loosened: impl Fn(&Reference) -> Option<Keeping>,
+    ) -> Vec<Blocker> {
         let mut blockers: Vec<Blocker> = Vec::new();
         for reference in self.catalogue.references.iter().filter(|one| one.parent == table) {
             let instruction = self.instruction_for_table(reference.child);
@@ -301,11 +391,11 @@ impl<'o> Scene<'o> {
             });
             let loosens = reference.on_delete == OnDelete::SetNull && can_be_emptied;
             let needed = self.needed_link(instruction, table, &reference.fields);
-            let only_held = loosens && !needed;
-            let holds = |one: usize| self.instruction(one).held != Predicate::Never;
-            if only_held && !instruction.is_some_and(holds) {
-                continue;
-            }
+            let keeps = match loosened(reference) {
+                Some(keeps) => keeps,
+                None if loosens && !needed => Keeping::Held,
+                None => Keeping::Every,
+            };
             let blocker = Blocker {
                 table: reference.child,
                 instruction,
@@ -313,15 +403,40 @@ impl<'o> Scene<'o> {
                 to_fields: reference.to_fields.clone(),
                 cascade: reference.on_delete == OnDelete::Cascade,
                 immediate: reference.immediate,
-                refuses: reference.on_delete == OnDelete::Refuse,
-                only_held,
+                refuses: reference.on_delete == OnDelete::Refuse && keeps == Keeping::Every,
+                keeps,
             };
-            if !blockers.contains(&blocker) {
+            if !blockers.contains(&blocker) && self.can_keep(&blocker) {
                 blockers.push(blocker);
             }
         }
-        self.blockers_without_foreign_key(table, &mut blockers);
         blockers
+    }
+
+    /// Some record could be what keeps its parent.
+    fn can_keep(&self, blocker: &Blocker) -> bool {
+        let holds = |one: usize| self.instruction(one).held != Predicate::Never;
+        !blocker.only_held()
+            || blocker.instruction.is_some_and(holds)
+            || associations::has_substitute(self, blocker)
+    }
+
+    /// A foreign key whose references are emptied by us before the parent goes.
+    fn loosened_by(&self, reference: &Reference) -> Option<Keeping> {
+        let loosened = associations::leading_to(self, reference.parent);
+        let same = |one: &Association<'_>| {
+            one.child == reference.child
+                && one.link.fields.len() == reference.fields.len()
+                && reference.fields.iter().zip(&reference.to_fields).all(|(own, other)| {
+                    one.link.fields.iter().any(|pair| pair.0 == *own && pair.1 == *other)
+                })
+        };
+        loosened.iter().find(|one| same(one)).map(Association::keeping)
+    }
+
+    /// The link has to stay as long as its record, because a clock or condition reads through it.
+    pub(crate) fn needs(&self, instruction: usize, link: &Link) -> bool {
+        self.needed.contains(&(instruction, link.name.clone()))
     }
 
     fn needed_link(&self, instruction: Option<usize>, parent: usize, fields: &[String]) -> bool {
@@ -347,7 +462,7 @@ impl<'o> Scene<'o> {
             let (fields, to_fields): (Vec<String>, Vec<String>) =
                 link.fields.iter().cloned().unzip();
             let known = blockers.iter().any(|one| {
-                !one.only_held
+                one.keeps == Keeping::Every
                     && one.table == child
                     && one.fields.iter().zip(&one.to_fields).all(|(own, other)| {
                         link.fields.iter().any(|pair| pair.0 == *own && pair.1 == *other)
@@ -362,21 +477,17 @@ impl<'o> Scene<'o> {
                     cascade: false,
                     immediate: false,
                     refuses: false,
-                    only_held: false,
+                    keeps: Keeping::Every,
                 });
             }
         }
     }
 }
 
-/// Every predicate that decides what becomes of a record.
-fn conditions(instruction: &Instruction) -> Vec<&Predicate> {
-    let mut found = vec![
-        &instruction.delete_when,
-        &instruction.restrict_when,
-        &instruction.lift_when,
-        &instruction.held,
-    ];
+/// Every predicate but the holds that decides what becomes of a record.
+pub(crate) fn conditions(instruction: &Instruction) -> Vec<&Predicate> {
+    let mut found =
+        vec![&instruction.delete_when, &instruction.restrict_when, &instruction.lift_when];
     found.extend(instruction.treatments.iter().map(|treatment| &treatment.due));
     found
 }

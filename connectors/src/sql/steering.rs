@@ -7,6 +7,7 @@ use std::collections::HashSet;
 
 use crate::order::{Instruction, Strategy};
 use crate::predicate::{FieldRef, Predicate};
+use crate::sql::memberships::fields_of;
 use crate::sql::scene::Scene;
 use crate::value::Value;
 
@@ -97,6 +98,11 @@ impl Cleared<'_> {
                 [field] => read(field) && !self.settled(scene, decision, field, *list),
                 fields => fields.iter().any(read),
             },
+            Predicate::Linked { .. } => {
+                let mut fields = Vec::new();
+                fields_of(decision.predicate, &mut fields);
+                fields.iter().any(read)
+            }
         }
     }
 

@@ -59,6 +59,31 @@ impl Reading {
 }
 
 impl Operand<'_> {
+    /// Capitals do not count where the field is compared with a list.
+    pub(crate) fn ignores_case(&self) -> bool {
+        self.mapped.ignores_case && self.mapped.field_type == FieldType::Text
+    }
+
+    /// The field's own equality takes capitals for small letters, so that its own index serves.
+    fn blind_to_case(&self) -> bool {
+        let ends = |(_, collation): &(String, String)| collation.ends_with("_ci");
+        self.dialect == Dialect::MariaDb && self.column.collation.as_ref().is_some_and(ends)
+    }
+
+    /// The field as it is compared with a list whose texts are in small letters.
+    pub(crate) fn listed_name(&self) -> String {
+        if self.ignores_case() && !self.blind_to_case() {
+            format!("lower({})", self.name)
+        } else {
+            self.name.clone()
+        }
+    }
+
+    /// A value of a list that this field is compared with.
+    pub(crate) fn listed_form(&self, form: Fragment) -> Fragment {
+        if self.ignores_case() { form.within("lower(", ")") } else { form }
+    }
+
     /// The field's own equality may take different texts for one. SQLite does not tell the
     /// collation of a field, so there every text may.
     fn blind(&self) -> bool {
@@ -95,7 +120,9 @@ impl Operand<'_> {
         if equality == Equality::Collation || !self.blind() {
             return format!("{left} = {column}");
         }
-        let exactly = self.exactly("=", Fragment::raw(column)).text;
+        let own =
+            if self.ignores_case() { format!("lower({})", self.name) } else { self.name.clone() };
+        let exactly = self.exactly_as(&own, "=", Fragment::raw(column)).text;
         // The list's index is one of characters, so it serves the exact comparison by itself.
         if self.dialect == Dialect::Sqlite {
             exactly
@@ -105,7 +132,10 @@ impl Operand<'_> {
     }
 
     fn exactly(&self, sign: &str, right: Fragment) -> Fragment {
-        let name = &self.name;
+        self.exactly_as(&self.name, sign, right)
+    }
+
+    fn exactly_as(&self, name: &str, sign: &str, right: Fragment) -> Fragment {
         match self.dialect {
             Dialect::Postgres => right.within(
                 &format!("CAST({name} AS text) COLLATE \"C\" {sign} CAST("),

@@ -97,7 +97,7 @@ impl Run<'_> {
             let statement = Fragment::join(assignments, ", ")
                 .within(&standing.update(), " WHERE ")
                 .and(condition.clone());
-            Ok(Statements { before: Vec::new(), counted: vec![statement], condition })
+            Ok(Statements { counted: vec![statement], condition, ..Statements::default() })
         };
         let category = treatment.category.clone();
         self.windows(&Job {

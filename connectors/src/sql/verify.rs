@@ -3,16 +3,19 @@
 //! `execute` looks for what is due; this counts everything and takes away what is rightly there:
 //! not due, held, or referred to. What is left over are survivors.
 
-use crate::order::{Order, Restriction};
+use crate::order::{LinkKind, Order, Restriction};
 use crate::predicate::Predicate;
 use crate::receipt::{Drift, Fault, LookedAt, Survivor, Verification};
 use crate::sql::SqlConnector;
+use crate::sql::associations::concerned;
 use crate::sql::candidates::{Candidates, Purpose};
 use crate::sql::catalogue::Catalogue;
 use crate::sql::compile::{Compiler, Place};
 use crate::sql::connection::Session;
+use crate::sql::dissociation::count_dangling;
 use crate::sql::faults::misconfigured;
 use crate::sql::fragment::{Cell, Fragment};
+use crate::sql::progress_table::ProgressTable;
 use crate::sql::restrict::{self, Way};
 use crate::sql::scene::Scene;
 use crate::sql::standing::{reading, standing_to_read, total, whole};
@@ -30,11 +33,13 @@ const BY_LISTS: &str = "; where everything that the order does presupposes that 
     list (of identities or keys), the records that the lists name were found again, by another \
     query than before, and only they were counted in this way";
 
+const ASSOCIATIONS: &str = "; associations with parents that went were looked for as records that     refer to a parent that is not there, beyond those that did so before; where a foreign key     guards them there can be none";
+
 /// Looks for survivors.
 pub(crate) async fn verify(connector: &SqlConnector, order: &Order) -> Result<Verification, Fault> {
     let mut session = connector.target.open(&order.pace).await?;
     let scene = Scene::new(session.dialect(), order, Catalogue::read(&mut session).await?);
-    let answer = look(&mut session, &scene, 1).await;
+    let answer = look(&mut session, &scene, (&connector.progress_table, 1)).await;
     session.close().await;
     answer.map(|mut found| found.pop().unwrap_or_default())
 }
@@ -50,7 +55,7 @@ pub(crate) async fn verify_together(
         let mut scene = Scene::new(session.dialect(), &order, Catalogue::read(&mut session).await?);
         scene.parts = Some(parts);
         let answer = if can_be_told_apart(&scene) {
-            Some(look(&mut session, &scene, many).await)
+            Some(look(&mut session, &scene, (&connector.progress_table, many)).await)
         } else {
             None
         };
@@ -66,18 +71,20 @@ pub(crate) async fn verify_together(
     Ok(found)
 }
 
-/// Every record that could have survived is a candidate, so that whose it is can be told.
+/// Every record that could have survived is a candidate, so that whose it is can be told; of
+/// associations it cannot.
 fn can_be_told_apart(scene: &Scene<'_>) -> bool {
-    scene.active().into_iter().all(|position| {
-        let Some(table) = scene.table_position(position) else { return true };
-        Candidates::can_be_gathered(scene, (table, position), Purpose::Verify)
-    })
+    !concerned(scene)
+        && scene.active().into_iter().all(|position| {
+            let Some(table) = scene.table_position(position) else { return true };
+            Candidates::can_be_gathered(scene, (table, position), Purpose::Verify)
+        })
 }
 
 async fn look(
     session: &mut Session,
     scene: &Scene<'_>,
-    parts: usize,
+    (progress_table, parts): (&str, usize),
 ) -> Result<Vec<Verification>, Fault> {
     let gone: Vec<String> = drift::find(scene)
         .iter()
@@ -116,6 +123,12 @@ async fn look(
         if by_lists {
             verification.method.push_str(BY_LISTS);
         }
+    }
+    // Several orders as one have no associations to look at.
+    if let [verification] = all.as_mut_slice()
+        && look_at_associations(session, scene, progress_table, verification).await?
+    {
+        verification.method.push_str(ASSOCIATIONS);
     }
     Ok(all)
 }
@@ -169,6 +182,49 @@ fn note(
     }
 }
 
+/// Looks for records that refer to a parent that is gone; whether there was any link to look at.
+async fn look_at_associations(
+    session: &mut Session,
+    scene: &Scene<'_>,
+    progress_table: &str,
+    verification: &mut Verification,
+) -> Result<bool, Fault> {
+    let now = count_dangling(session, scene).await?;
+    let before = if now.is_empty() || scene.catalogue.find(progress_table).is_none() {
+        None
+    } else {
+        let table = ProgressTable::new(scene.dialect, progress_table)?;
+        table.read(session, &scene.order.key).await?
+    };
+    let before = before.map(|(_, position, _)| position.dangling).unwrap_or_default();
+    let mut links = false;
+    for position in 0..scene.order.instructions.len() {
+        let one = scene.instruction(position);
+        for link in one.links.iter().filter(|link| link.kind != LinkKind::Deep && !link.needed) {
+            let parent = scene.instruction_of(&link.to).map(|to| scene.instruction(to));
+            if parent.is_none_or(|parent| parent.delete_when == Predicate::Never) {
+                continue;
+            }
+            let name = format!("{} {}", one.collection, link.association());
+            let left = match (now.get(&name), before.get(&name)) {
+                // A foreign key rules it out, or the link keeps its parents.
+                (None, _) => 0,
+                (Some(now), Some(before)) => now.saturating_sub(*before),
+                // Nobody counted before, so nobody can tell.
+                (Some(_), None) => continue,
+            };
+            links = true;
+            let (collection, category) = (one.collection.clone(), Some(link.association()));
+            if left > 0 {
+                let (collection, category) = (collection.clone(), category.clone());
+                verification.survivors.push(Survivor { collection, category, records: left });
+            }
+            verification.looked_at.push(LookedAt { collection, category });
+        }
+    }
+    Ok(links)
+}
+
 /// Counts of all records, of those that are looked through, and of those that are rightly there by
 /// what should have become of them.
 fn statement(
@@ -206,7 +262,7 @@ fn statement(
             let pending = restrict::due(&compiler, place, position, Way::Restrict)?;
             rightly.push(Fragment::all(pending).negate());
             if matches!(one.restriction, Some(Restriction::Move { .. })) {
-                for blocker in scene.blockers(place.table) {
+                for blocker in scene.blockers_of_move(place.table) {
                     rightly.push(compiler.referred(place, &blocker)?);
                 }
             }

@@ -13,8 +13,10 @@ use crate::sql::candidates::{Candidates, Purpose};
 use crate::sql::compile::{Compiler, Place};
 use crate::sql::connection::Session;
 use crate::sql::dialect::{Dialect, KeyCompare};
+use crate::sql::dissociation::Emptying;
 use crate::sql::faults::transient;
 use crate::sql::fragment::{Cell, Fragment};
+use crate::sql::joint::{Joint, Told};
 use crate::sql::parts;
 use crate::sql::progress_table::{Position, ProgressTable};
 use crate::sql::reference_watch::{ReferenceWatch, Removal};
@@ -22,7 +24,7 @@ use crate::sql::refusals::window_key;
 use crate::sql::scene::Scene;
 use crate::sql::standing::{Standing, standing};
 use crate::sql::throttle::Throttle;
-use crate::sql::joint::{Joint, Told};
+use crate::sql::together::Together;
 
 /// How a phase ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,6 +51,7 @@ pub(crate) struct Run<'r> {
     pub(crate) throttle: Throttle,
     /// What was gathered in this attempt, by table and instruction.
     pub(crate) gathered: BTreeMap<(usize, usize), Option<Candidates>>,
+    pub(crate) together: Together,
     /// Of several orders as one: those orders.
     pub(crate) joint: Option<Joint<'r>>,
 }
@@ -58,8 +61,29 @@ pub(crate) struct Run<'r> {
 #[derive(Debug, Default)]
 pub(crate) struct Statements {
     pub(crate) before: Vec<Fragment>,
+    /// What names the parents that go, where associations with them are emptied.
+    pub(crate) going: Vec<Fragment>,
+    pub(crate) emptyings: Vec<Emptying>,
     pub(crate) counted: Vec<Fragment>,
     pub(crate) condition: Fragment,
+}
+
+/// What one window has changed.
+#[derive(Debug, Default)]
+struct Changed {
+    records: u64,
+    /// Of several orders as one: how many records of each part.
+    told: Vec<(usize, u64)>,
+    /// Associations emptied: the instruction, the name and how many.
+    emptied: Vec<(usize, String, u64)>,
+    /// How long looking at other tables took.
+    looking: Duration,
+}
+
+impl Changed {
+    fn all(&self) -> u64 {
+        self.records + self.emptied.iter().map(|one| one.2).sum::<u64>()
+    }
 }
 
 /// How the statements of a window are written: with the table as it stands in a statement, its
@@ -112,20 +136,24 @@ impl Run<'_> {
             let began = Instant::now();
             let upper = self.upper(job, candidates).await?;
             let (statements, telling) = self.statements(job, candidates, upper.as_deref())?;
-            self.session.begin().await?;
-            let Changed { records: changed, told, looking } =
-                self.change(&statements, telling.as_ref(), watch).await?;
-            if let Some(flow) = self.beyond(changed, &told) {
-                self.session.rollback().await?;
+            self.begin().await?;
+            let changes = self.change(&statements, telling.as_ref(), watch).await?;
+            let changed = changes.all();
+            if let Some(flow) = self.beyond(changed, &changes.told) {
+                self.roll_back().await?;
                 return Ok(flow);
             }
-            self.record(job, changed, &told);
-            self.position.moved += changed;
+            self.record(job, changes.records, &changes.told);
+            self.note_emptied(changes.emptied);
+            self.position.moved += changes.records;
             self.position.complete = upper.is_none();
             self.position.after = upper;
+            if self.together.goes_on(&self.order.pace) {
+                continue;
+            }
             self.commit().await?;
             // Smaller windows would not make the look at other tables any shorter.
-            let took = began.elapsed().saturating_sub(looking);
+            let took = began.elapsed().saturating_sub(changes.looking);
             let flow = self.report(job.instruction, changed, took).await?;
             if flow != Flow::Finished {
                 return Ok(flow);
@@ -148,6 +176,7 @@ impl Run<'_> {
             Some(telling) => self.tell(telling).await?,
             None => Vec::new(),
         };
+        let emptied = self.empty(&statements.going, &statements.emptyings).await?;
         let mut changed = None;
         for statement in &statements.counted {
             let count = self.session.execute(statement).await?;
@@ -164,7 +193,34 @@ impl Run<'_> {
                 "records changed while it was told whose they are; the chunk is rolled back",
             ));
         }
-        Ok(Changed { records, told, looking })
+        Ok(Changed { records, told, emptied, looking })
+    }
+
+    /// Empties associations inside the transaction that is open.
+    pub(crate) async fn empty(
+        &mut self,
+        going: &[Fragment],
+        emptyings: &[Emptying],
+    ) -> Result<Vec<(usize, String, u64)>, Fault> {
+        let mut parents = 0;
+        for statement in going {
+            parents = self.session.execute(statement).await?;
+        }
+        let mut emptied = Vec::new();
+        for one in emptyings.iter().filter(|_| parents > 0) {
+            let count = self.session.execute(&one.statement).await?;
+            if let Some(name) = one.association.clone().filter(|_| count > 0) {
+                emptied.push((one.instruction, name, count));
+            }
+        }
+        Ok(emptied)
+    }
+
+    /// Adds associations to the counts of their collections; several orders as one have none.
+    pub(crate) fn note_emptied(&mut self, emptied: Vec<(usize, String, u64)>) {
+        for (instruction, name, count) in emptied {
+            *self.entry(instruction).treated.entry(name).or_default() += count;
+        }
     }
 
     /// Why so many more records must not be touched, if the order forbids it.
@@ -177,7 +233,23 @@ impl Run<'_> {
         })
     }
 
-    /// Writes the position and commits it with the chunk.
+    /// Begins a transaction where none is open.
+    pub(crate) async fn begin(&mut self) -> Result<(), Fault> {
+        if self.together.begins(&self.done) {
+            self.session.begin().await?;
+        }
+        Ok(())
+    }
+
+    /// Rolls back what is not committed, with its counts.
+    pub(crate) async fn roll_back(&mut self) -> Result<(), Fault> {
+        if let Some(before) = self.together.ends() {
+            self.done = before;
+        }
+        self.session.rollback().await
+    }
+
+    /// Writes the position and commits it with what was changed.
     pub(crate) async fn commit(&mut self) -> Result<(), Fault> {
         match &mut self.joint {
             None => {
@@ -186,7 +258,9 @@ impl Run<'_> {
             }
             Some(joint) => joint.save(&self.table, &mut self.session, &self.position).await?,
         }
-        self.session.commit().await
+        self.session.commit().await?;
+        self.together.ends();
+        Ok(())
     }
 
     /// Tells the engine and waits as the pace asks.
@@ -330,15 +404,6 @@ impl Run<'_> {
         });
         Ok((statements, telling))
     }
-}
-
-/// What one window has changed.
-struct Changed {
-    records: u64,
-    /// Of several orders as one: how many records of each part.
-    told: Vec<(usize, u64)>,
-    /// How long the looks at other tables took.
-    looking: Duration,
 }
 
 /// The counts of a collection in an outcome.

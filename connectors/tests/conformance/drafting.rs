@@ -27,7 +27,7 @@ pub const CUTOFF: &str = "2026-01-01T00:00:00Z";
 #[derive(Debug, Clone)]
 pub struct Draft(pub Instruction);
 
-/// Starts from `collection: field type [epoch_seconds|epoch_milliseconds|zone=…], …`; the key is
+/// Starts from `collection: field type [epoch_seconds|epoch_milliseconds|zone=…|ignore_case], …`; the key is
 /// `id` until `key` says otherwise.
 pub fn draft(fixture: &Fixture, text: &str) -> Draft {
     let (collection, fields) = text.split_once(':').expect("`collection: fields`");
@@ -46,10 +46,12 @@ fn mapped_field(text: &str) -> MappedField {
         field_type: named(words.next().expect("a field's type")),
         stored: Stored::Native,
         zone: "UTC".to_owned(),
+        ignores_case: false,
     };
     for word in words {
         match word.strip_prefix("zone=") {
             Some(zone) => zone.clone_into(&mut field.zone),
+            None if word == "ignore_case" => field.ignores_case = true,
             None => field.stored = named(word),
         }
     }
@@ -116,7 +118,25 @@ impl Draft {
             fields: pairs.collect(),
             kind: LinkKind::Deep,
             needed: false,
+            clear: Vec::new(),
         });
+        self
+    }
+
+    /// A link of another kind.
+    pub fn loose(mut self, kind: LinkKind, name: &str, to: &str, fields: &[(&str, &str)]) -> Self {
+        self = self.link(to, fields);
+        let link = self.0.links.last_mut().expect("a link");
+        link.kind = kind;
+        name.clone_into(&mut link.name);
+        self
+    }
+
+    /// A constant takes the place of a field of the last link.
+    pub fn substitute(mut self, field: &str, value: Value) -> Self {
+        let strategy = Strategy::Constant(value);
+        let treatment = FieldTreatment { field: field.to_owned(), strategy };
+        self.0.links.last_mut().expect("a link").clear.push(treatment);
         self
     }
 

@@ -103,6 +103,7 @@ pub async fn what_fits_is_no_drift(fixture: &Fixture) {
         field_type: FieldType::Other,
         stored: Stored::Native,
         zone: "UTC".to_owned(),
+        ignores_case: false,
     });
     let health = fixture.connector().check(&order_of(&fits)).await.expect("healthy");
     assert_eq!(health.drift.len(), 1);

@@ -106,6 +106,10 @@ async fn forty_things(fixture: &Fixture, dice: &mut Dice) -> BTreeMap<i64, Recor
             let value = found.map_or(Value::Null, |fields| fields[at].1.clone());
             record.insert(format!("parents.{name}"), value);
         }
+        let there = (1..=parents.len()).contains(&parent);
+        let key =
+            if there { Value::Integer(i64::try_from(parent).expect("small")) } else { Value::Null };
+        record.insert("parents.id".to_owned(), key);
         things.insert(id, record);
     }
     things
@@ -116,7 +120,7 @@ fn random_field(dice: &mut Dice) -> FieldRef {
 }
 
 fn random_predicate(dice: &mut Dice, depth: u64) -> Predicate {
-    let kinds = if depth == 0 { 5 } else { 9 };
+    let kinds = if depth == 0 { 5 } else { 10 };
     match dice.roll(kinds) {
         0 => {
             let field = random_field(dice);
@@ -155,6 +159,18 @@ fn random_predicate(dice: &mut Dice, depth: u64) -> Predicate {
         }
         5 | 6 => Predicate::Not(Box::new(random_predicate(dice, depth - 1))),
         7 => Predicate::All(some_predicates(dice, depth)),
+        8 => {
+            let field = FieldRef::own(dice.pick(&["x", "y"]));
+            let value = dice.pick(&constants(&field.field));
+            let comparison = dice.pick(&[Comparison::Equal, Comparison::LessOrEqual]);
+            let about = dice.pick(&[
+                Predicate::Always,
+                Predicate::Absent(field.clone()),
+                Predicate::Compare { field, comparison, value },
+            ]);
+            let about = if dice.roll(2) == 0 { about } else { Predicate::Not(Box::new(about)) };
+            Predicate::Linked { link: "parents".to_owned(), holds: Box::new(about) }
+        }
         _ => Predicate::Any(some_predicates(dice, depth)),
     }
 }
@@ -253,6 +269,14 @@ fn holds(predicate: &Predicate, record: &Record, reading: Reading) -> bool {
                 })
                 .peekable();
             present.peek().is_some() && present.all(|due| due)
+        }
+        Predicate::Linked { link, holds: about } => {
+            let of_parent = |(name, value): (&String, &Value)| {
+                let own = name.strip_prefix(&format!("{link}."))?;
+                Some((own.to_owned(), value.clone()))
+            };
+            let parent: Record = record.iter().filter_map(of_parent).collect();
+            parent["id"] != Value::Null && holds(about, &parent, reading)
         }
         Predicate::Listed { fields, list } => {
             let values: Vec<Value> =

@@ -8,6 +8,8 @@
 #[macro_use]
 mod roll;
 
+mod associations;
+mod capitals;
 mod catalogue;
 mod categories;
 mod dates;
@@ -29,6 +31,7 @@ mod resolution;
 mod restriction;
 mod resume;
 mod scope;
+mod shared;
 mod steering;
 mod strategies;
 mod together;
@@ -36,6 +39,26 @@ mod verification;
 
 conformance! {
     everywhere {
+        capitals::do_not_count_where_the_field_says_so,
+        capitals::in_the_way_of_an_index_are_told,
+        capitals::are_passed_over_through_an_index,
+        associations::a_shallow_link_is_emptied_when_its_parent_goes,
+        associations::a_kept_collection_loses_its_associations_too,
+        associations::a_held_record_keeps_the_parent_of_its_association,
+        associations::what_may_not_be_null_is_refused_or_takes_a_constant,
+        associations::a_link_of_several_fields_is_emptied_where_it_can_be,
+        associations::answers_stay_when_what_they_answer_goes,
+        associations::a_record_that_goes_anyway_is_counted_once,
+        shared::of_two_owners_one_goes_and_the_record_stays,
+        shared::with_the_last_owner_the_record_goes,
+        shared::both_owners_in_one_order_take_the_record_along,
+        shared::a_held_owner_or_record_keeps_what_is_shared,
+        shared::an_owner_that_is_kept_keeps_what_is_shared,
+        shared::a_shared_record_that_stays_keeps_its_last_owner,
+        shared::owners_may_be_joined_by_records_of_nothing_but_keys,
+        associations::what_refers_to_nobody_afterwards_is_found,
+        associations::stopped_after_every_chunk_it_counts_the_same,
+        associations::of_several_orders_each_goes_by_itself,
         catalogue::describes_tables_views_keys_and_references,
         catalogue::describes_what_references_do,
         catalogue::the_progress_table_is_not_described,

@@ -78,6 +78,7 @@ fn named(fixture: &Fixture, table: &str, fields: &[(&str, FieldType)]) -> crate:
             field_type: *field_type,
             stored: Stored::Native,
             zone: "UTC".to_owned(),
+            ignores_case: false,
         })
         .collect();
     draft

@@ -5,7 +5,7 @@ use quietus_connectors::{Answer, FieldType, Predicate, Question, Value};
 use crate::drafting::{draft, equal, field, list, listed, order, text};
 use crate::fixture::{Fixture, Kind};
 
-fn question(collection: &str, predicate: Predicate, fields: &[&str], most: u32) -> Question {
+pub fn question(collection: &str, predicate: Predicate, fields: &[&str], most: u32) -> Question {
     let collection = collection.to_owned();
     Question {
         collection,
@@ -16,7 +16,7 @@ fn question(collection: &str, predicate: Predicate, fields: &[&str], most: u32) 
 }
 
 /// The whole numbers of one field of an answer, in order.
-fn numbers(answer: &Answer, name: &str) -> Vec<i64> {
+pub fn numbers(answer: &Answer, name: &str) -> Vec<i64> {
     let mut found: Vec<i64> = answer
         .records
         .iter()
@@ -142,7 +142,7 @@ async fn crowd(fixture: &Fixture) {
 }
 
 /// What the server counted of the crowd: records read from the table without and with an index.
-async fn counted(fixture: &Fixture) -> Option<(u64, u64)> {
+pub async fn counted(fixture: &Fixture) -> Option<(u64, u64)> {
     let statement = match fixture.kind {
         Kind::Postgresql => {
             "SELECT seq_tup_read FROM pg_stat_user_tables WHERE relname = 'crowd'

@@ -38,7 +38,7 @@ impl JointProgress for Chunks {
     }
 }
 
-async fn together(connector: &dyn Connector, orders: &[Order]) -> Together {
+pub async fn together(connector: &dyn Connector, orders: &[Order]) -> Together {
     connector.execute_together(orders, &Chunks::most(u32::MAX)).await.expect("an answer")
 }
 

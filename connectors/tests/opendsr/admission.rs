@@ -2,8 +2,8 @@
 
 use jiff::Timestamp;
 use quietus_connectors::opendsr::intake::{
-    Admission, Complaint, IntakeRules, Submission, admit, expected_completion, mark_of, may_cancel,
-    read_submission,
+    Admission, CallbackHosts, Complaint, IntakeRules, Submission, admit, expected_completion,
+    mark_of, may_cancel, read_submission,
 };
 use quietus_connectors::opendsr::protocol::{
     Dialect, Format, IdentityType, Regulation, RequestStatus, RequestType, SupportedIdentity,
@@ -32,7 +32,10 @@ pub fn rules() -> IntakeRules {
             supported("controller_customer_id", Format::Raw),
         ],
         earliest_submission: "2026-01-01T00:00:00Z".parse().unwrap(),
-        callback_hosts: vec!["controller.example.org".to_owned()],
+        callback_hosts: CallbackHosts {
+            public: vec!["controller.example.org".to_owned()],
+            private: Vec::new(),
+        },
         most_callbacks: 2,
     }
 }
@@ -163,7 +166,7 @@ fn identities_are_usable_or_the_request_is_refused() {
     }
     // Well formed and not taken: it is skipped, unless nothing is left.
     let imei = identity("imei", "raw", "490154203237518");
-    assert_eq!(of(json!([imei])), one(FIELD, "missing"));
+    assert_eq!(of(json!([imei])), one(FIELD, "unsupported"));
     let mut body = request();
     body[FIELD].as_array_mut().unwrap().push(imei);
     let submission = read(Dialect::V2, &body).unwrap();
@@ -211,12 +214,20 @@ fn only_declared_public_addresses_are_called_back() {
     assert_eq!(with(FIELD, json!("https://controller.example.org/1")), one(FIELD, "invalid"));
     assert_eq!(with(FIELD, json!("absent")), []);
     let mut rules = rules();
-    rules.callback_hosts = vec!["127.0.0.1".to_owned(), "controller.example.org:8443".to_owned()];
+    rules.callback_hosts.public =
+        vec!["127.0.0.1".to_owned(), "controller.example.org:8443".to_owned()];
+    rules.callback_hosts.private =
+        vec!["10.0.0.7:9443".to_owned(), "hooks.internal:443".to_owned()];
     let check =
         |url| quietus_connectors::opendsr::intake::check_callback_url(url, &rules.callback_hosts);
     assert!(check("https://127.0.0.1/a").is_err(), "declared or not");
     assert!(check("https://controller.example.org:8443/a").is_ok());
     assert!(check("https://controller.example.org/a").is_err());
+    assert!(check("https://10.0.0.7:9443/a").is_ok(), "declared as private");
+    assert!(check("https://hooks.internal/a").is_ok());
+    for wrong in ["http://10.0.0.7:9443/a", "https://10.0.0.7/a", "https://10.0.0.8:9443/a"] {
+        assert!(check(wrong).is_err(), "{wrong}");
+    }
 }
 
 #[test]
@@ -280,10 +291,10 @@ fn the_same_request_again_is_told_from_another_one() {
     let mut changed = request();
     changed["submitted_time"] = json!("2026-11-20T08:30:01Z");
     let other = read(Dialect::V2, &changed).unwrap();
-    assert_eq!(admit(&first, None, false), Admission::New);
-    assert_eq!(admit(&first, Some(first.sha256), true), Admission::Again);
-    assert_eq!(admit(&other, Some(first.sha256), false), Admission::Duplicate);
-    assert_eq!(admit(&other, None, true), Admission::UnderWay);
+    assert_eq!(admit(first.sha256, None, false), Admission::New);
+    assert_eq!(admit(first.sha256, Some(first.sha256), true), Admission::Again);
+    assert_eq!(admit(other.sha256, Some(first.sha256), false), Admission::Duplicate);
+    assert_eq!(admit(other.sha256, None, true), Admission::UnderWay);
 }
 
 #[test]

@@ -64,7 +64,7 @@ impl Stage {
         let trust = Trust::only(self.authority.pem()).unwrap();
         let processors = [KnownProcessor {
             domain: DOMAIN,
-            certificates: &self.published,
+            certificates: Some(&self.published),
             fetched_now: self.fetched_now,
         }];
         let rules = CallbackRules {
@@ -262,7 +262,7 @@ async fn a_callback_ends_a_request_of_the_client_as_signed() {
     let certificates = client.certificates(false).await.unwrap();
     let trust = Trust::only(scene.authority.pem()).unwrap();
     let processors =
-        [KnownProcessor { domain: DOMAIN, certificates: &certificates, fetched_now: false }];
+        [KnownProcessor { domain: DOMAIN, certificates: Some(&certificates), fetched_now: false }];
     let rules = CallbackRules {
         processors: &processors,
         own_url: OWN_URL,

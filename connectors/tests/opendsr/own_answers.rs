@@ -58,7 +58,7 @@ async fn create(State(own): State<Arc<Own>>, bytes: axum::body::Bytes) -> Respon
     };
     let id = submission.request.id;
     let mut requests = own.requests.lock().unwrap();
-    match admit(&submission, requests.get(&id).map(|(_, sha256)| *sha256), false) {
+    match admit(submission.sha256, requests.get(&id).map(|(_, sha256)| *sha256), false) {
         Admission::New => {
             requests.insert(id, (RequestStatus::Pending, submission.sha256));
         }

@@ -55,6 +55,7 @@ impl Scene {
             private_hosts: vec![self.processor.address.to_string()],
             trust: Some(self.authority.pem().to_owned()),
             now: Arc::new(move || *clock.lock().unwrap()),
+            tokens: None,
         }
     }
 

@@ -11,7 +11,7 @@ use serde_json::json;
 use crate::exchange::{Answer, Exchange, Seen, World, erase, now};
 
 /// A definition that has one harmless request and this authentication.
-fn definition(authentication: &str) -> String {
+pub fn definition(authentication: &str) -> String {
     format!(
         r#"
 processor: 1

@@ -9,6 +9,7 @@ use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::Response;
+use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use quietus_connectors::{
     Connector, Direction, Fault, Identity, Order, Outcome, ProcessorSettings, Progress,
@@ -20,6 +21,8 @@ use serde_json::Value;
 #[derive(Debug, Clone, Default)]
 pub struct Seen {
     pub method: String,
+    /// Path and query as they came.
+    pub target: String,
     /// Decoded segments of the path.
     pub path: Vec<String>,
     pub query: BTreeMap<String, String>,
@@ -135,6 +138,9 @@ impl World {
 /// Plays a vendor.
 pub type Vendor = fn(&mut World, &Seen) -> Answer;
 
+/// Is shown every request before it is answered.
+pub type Witness = Arc<dyn Fn(Seen) -> BoxFuture<'static, ()> + Send + Sync>;
+
 /// A running exchange.
 #[derive(Clone)]
 pub struct Exchange {
@@ -142,14 +148,19 @@ pub struct Exchange {
     /// `127.0.0.1:port`.
     pub host: String,
     vendor: Vendor,
+    witness: Option<Witness>,
 }
 
 impl Exchange {
     pub async fn open(vendor: Vendor, kept: Vec<Kept>) -> Self {
+        Self::witnessed(vendor, kept, None).await
+    }
+
+    pub async fn witnessed(vendor: Vendor, kept: Vec<Kept>, witness: Option<Witness>) -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let host = listener.local_addr().unwrap().to_string();
         let world = Arc::new(Mutex::new(World { kept, ..World::default() }));
-        let exchange = Self { world, host, vendor };
+        let exchange = Self { world, host, vendor, witness };
         let router = axum::Router::new().fallback(answer).with_state(exchange.clone());
         tokio::spawn(async move { axum::serve(listener, router).await });
         exchange
@@ -180,6 +191,7 @@ pub fn settings(host: &str, definition: &str, parameters: &[(&str, &str)]) -> Pr
         private_hosts: vec![host.to_owned()],
         trust: None,
         now: Arc::new(now),
+        tokens: None,
     }
 }
 
@@ -200,11 +212,15 @@ async fn answer(
     let text = |value: &axum::http::HeaderValue| value.to_str().unwrap_or_default().to_owned();
     let seen = Seen {
         method: method.to_string(),
+        target: uri.path_and_query().map(ToString::to_string).unwrap_or_default(),
         path: uri.path().split('/').skip(1).map(decoded).collect(),
         query,
         headers: headers.iter().map(|(name, value)| (name.to_string(), text(value))).collect(),
         body: body.to_vec(),
     };
+    if let Some(witness) = &exchange.witness {
+        witness(seen.clone()).await;
+    }
     let answer = {
         let mut world = exchange.world();
         world.seen.push(seen.clone());

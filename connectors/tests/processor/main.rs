@@ -5,9 +5,12 @@
 
 mod credentials;
 mod definitions;
+mod described;
 mod exchange;
+mod fit;
 mod language;
 mod lifecycle;
 mod line;
 mod own;
+mod tokens;
 mod vendors;

@@ -176,6 +176,7 @@ pub fn field(name: &str, field_type: FieldType) -> MappedField {
         field_type,
         stored: Stored::Native,
         zone: "UTC".to_owned(),
+        ignores_case: false,
     }
 }
 

@@ -2,6 +2,7 @@
 //! evidence and the log, as plain facts. Changes nothing, asks no connected system, names no
 //! person and no secret.
 
+pub mod alarms;
 pub mod cases;
 pub mod certificates;
 pub mod documents;

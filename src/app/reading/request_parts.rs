@@ -34,7 +34,7 @@ pub struct SystemFacts {
 pub struct RequestJobFacts {
     /// Its identifier.
     pub id: Uuid,
-    /// `request`, or `retained` for what goes later.
+    /// `request`, `retained` for what goes later, or `upkeep` for what stays restricted.
     pub kind: &'static str,
     /// Where it stands.
     pub state: JobState,

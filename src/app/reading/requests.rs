@@ -7,13 +7,15 @@ use jiff::civil::Date;
 use serde::Serialize;
 use uuid::Uuid;
 
+use super::alarms::Pressing;
 use super::cases::CaseFacts;
 use super::request_parts::{KeptFacts, LetterFacts, NotCoveredFacts, SystemFacts};
 use super::{cut, page_size};
-use crate::app::request::{Decided, IdentityCheck, RequestRecord, Requester};
+use crate::app::opendsr::CallbackFacts;
+use crate::app::request::{Decided, Fee, IdentityCheck, RequestRecord, Requester, Verdict};
 use crate::app::{AppError, Quietus};
 use crate::domain::{AskedRight, CategoryName, RequestOutcome, RequestState};
-use crate::rights::Deadlines;
+use crate::rights::{Deadlines, StopReason};
 use crate::store::{Request, RequestFilter};
 
 /// Every state of a request, for messages.
@@ -26,6 +28,8 @@ pub struct RequestQuery {
     pub state: Option<String>,
     /// Only those that are not closed.
     pub open: bool,
+    /// Only those that press so; all of them are open, and the list begins at its beginning.
+    pub pressing: Option<Pressing>,
     /// Only those that follow after this one.
     pub before: Option<Uuid>,
     /// How many; 100 if not said.
@@ -37,8 +41,25 @@ pub struct RequestQuery {
 pub struct RequestList {
     /// Those that came last first.
     pub requests: Vec<RequestFacts>,
-    /// Give this as `before` to read on; absent at the end.
+    /// Give this as `before` to read on; absent at the end, and where there is a filter by how
+    /// requests press.
     pub next: Option<Uuid>,
+    /// There are more of them than this page shows.
+    pub more: bool,
+}
+
+impl Standing {
+    /// The word of the API.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::OnTime => "on_time",
+            Self::AtRisk => "at_risk",
+            Self::Late => "late",
+            Self::Overdue => "overdue",
+            Self::Answered => "answered",
+            Self::AnsweredLate => "answered_late",
+        }
+    }
 }
 
 /// How a request stands against its dates.
@@ -70,8 +91,10 @@ pub struct ClockFacts {
     /// The dates.
     #[serde(flatten)]
     pub deadlines: Deadlines,
-    /// Since when the clock stands, because the person was asked who they are.
+    /// Since when the clock stands, where the law has it so.
     pub stands_since: Option<Timestamp>,
+    /// Why it stands.
+    pub stands_for: Option<StopReason>,
     /// The time was prolonged.
     pub prolonged: bool,
 }
@@ -103,6 +126,10 @@ pub struct RequestFacts {
     pub refusal_proposed: Option<Decided>,
     pub ended: Option<Decided>,
     pub second_person: Option<String>,
+    pub fee: Option<Fee>,
+    pub verdict: Option<Verdict>,
+    pub follows: Option<Uuid>,
+    pub followed_by: Option<Uuid>,
     pub case_id: Option<Uuid>,
     pub closed_at: Option<Timestamp>,
     pub forgotten_at: Option<Timestamp>,
@@ -128,6 +155,8 @@ pub struct RequestPage {
     pub not_asked: Vec<String>,
     /// Letters that were written.
     pub letters: Vec<LetterFacts>,
+    /// Calls by which another controller, who brought the request, is told of its state.
+    pub callbacks: Vec<CallbackFacts>,
     /// The certificate in force.
     pub certificate: Option<Uuid>,
 }
@@ -151,6 +180,9 @@ impl Quietus {
             None => None,
         };
         let size = page_size(query.limit);
+        if let Some(pressing) = query.pressing {
+            return self.pressing_requests(pressing, size).await;
+        }
         let filter = RequestFilter {
             state: state.transpose()?,
             source: None,
@@ -161,7 +193,8 @@ impl Quietus {
         let mut found = self.store.list_requests(filter).await?;
         let next = cut(&mut found, size, |one| one.id);
         let requests = found.into_iter().map(|one| self.request_facts(one).map(|(facts, _)| facts));
-        Ok(RequestList { requests: requests.collect::<Result<_, _>>()?, next })
+        let more = next.is_some();
+        Ok(RequestList { requests: requests.collect::<Result<_, _>>()?, next, more })
     }
 
     /// One request as it stands in lists; `None` where there is none of this identifier.
@@ -197,6 +230,7 @@ impl Quietus {
             not_covered: super::request_parts::not_covered(&record, case.as_ref())?,
             not_asked: record.not_asked.into_iter().collect(),
             letters: letters.into_iter().map(Into::into).collect(),
+            callbacks: self.callback_facts(id).await?,
             certificate: certificate.map(|certificate| certificate.summary.id),
             case: case.as_ref().map(Into::into),
             facts,
@@ -213,7 +247,10 @@ impl Quietus {
         Ok(self.store.request(id).await?.is_some())
     }
 
-    fn request_facts(&self, stored: Request) -> Result<(RequestFacts, RequestRecord), AppError> {
+    pub(super) fn request_facts(
+        &self,
+        stored: Request,
+    ) -> Result<(RequestFacts, RequestRecord), AppError> {
         let record: RequestRecord = serde_json::from_value(stored.body.clone())
             .map_err(|error| AppError::Unreadable { what: "a request", why: error.to_string() })?;
         let clock = self.clock_facts(&stored, &record);
@@ -242,6 +279,10 @@ impl Quietus {
             refusal_proposed: record.refusal,
             ended: record.ended,
             second_person: record.second_person,
+            fee: record.fee,
+            verdict: record.verdict,
+            follows: record.follows,
+            followed_by: record.followed_by,
             case_id: stored.case_id,
             closed_at: stored.closed_at,
             forgotten_at: stored.forgotten_at,
@@ -251,9 +292,10 @@ impl Quietus {
 
     /// The dates as of now: while the clock stands they move on from day to day.
     fn clock_facts(&self, stored: &Request, record: &RequestRecord) -> ClockFacts {
-        let stands_since =
-            record.stops.iter().find(|stop| stop.until.is_none()).map(|stop| stop.from);
-        let counted = stands_since.filter(|_| stored.closed_at.is_none()).and_then(|_| {
+        let stands = record.stops.iter().find(|stop| stop.until.is_none());
+        let stands = stands.filter(|_| stored.closed_at.is_none());
+        let stands_since = stands.map(|stop| stop.from);
+        let counted = stands_since.and_then(|_| {
             let stops = &record.stops;
             self.count_deadlines(&record.regime, stored.received_at, stops, record.extended).ok()
         });
@@ -265,7 +307,8 @@ impl Quietus {
             standing: standing(&deadlines, today, stored.closed_at.map(day), begun),
             days_left: stored.closed_at.is_none().then(|| (deadlines.answer_by - today).get_days()),
             deadlines,
-            stands_since: stands_since.filter(|_| stored.closed_at.is_none()),
+            stands_since,
+            stands_for: stands.map(|stop| stop.because),
             prolonged: record.extension.is_some(),
         }
     }

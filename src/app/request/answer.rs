@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::fan_out::action_of;
 use super::letters::{OutcomeFacts, ToldRecipient};
-use super::record::{Move, OpenRequest};
+use super::record::{KeptByLaw, Move, OpenRequest};
 use crate::app::carry_out::Payload;
 use crate::app::{AppError, Quietus};
 use crate::domain::{
@@ -25,7 +25,18 @@ use crate::store::{Case, Job, JobKind, NewJob, RequestChange};
 /// Attempts of a dated job before a person is asked.
 const ATTEMPTS: u32 = 8;
 /// Records of one person that a dated job may change in a system.
-const MOST_RECORDS: u64 = 100_000;
+pub(super) const MOST_RECORDS: u64 = 100_000;
+
+/// Whether something of a request is left to do once a certificate is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum GoesOn {
+    /// A part of it is overdue: it is not answered.
+    Executing,
+    /// What is kept goes later, or a restriction is kept up.
+    Later,
+    /// Nothing.
+    No,
+}
 
 /// What of a certificate comes from the request behind its case.
 pub(crate) struct Asked {
@@ -34,6 +45,14 @@ pub(crate) struct Asked {
     pub(crate) action: SubjectAction,
     /// The bytes of the opening.
     pub(crate) opening: Vec<u8>,
+}
+
+impl Asked {
+    /// What minimums keep of the person in a system, and until when.
+    pub(crate) fn kept_in(&self, system: &SystemName) -> Vec<KeptByLaw> {
+        let kept = self.request.record.kept.iter();
+        kept.filter(|one| one.system == system.as_str()).cloned().collect()
+    }
 }
 
 impl Quietus {
@@ -49,7 +68,7 @@ impl Quietus {
             .collect();
         let opening = certificate::opening(&given, self.ids.random())
             .map_err(|error| AppError::Evidence(error.to_string()))?;
-        let action = action_of(request.stored.asked);
+        let action = action_of(&request);
         let class = match action {
             SubjectAction::Erase => CertificateClass::RightsRequest,
             SubjectAction::Restrict | SubjectAction::Lift => CertificateClass::Restriction,
@@ -57,7 +76,8 @@ impl Quietus {
         Ok(Some(Asked { request, class, action, opening }))
     }
 
-    /// A dated job for each system in which a minimum or a hold keeps something: it goes when the
+    /// What goes on after the answer: of a restriction its upkeep, and of an erasure a dated job for
+    /// each system in which a minimum or a hold keeps something: it goes when the
     /// date comes or the hold is released, with nobody's help.
     fn later_jobs(
         &self,
@@ -66,7 +86,7 @@ impl Quietus {
         jobs: &[Job],
     ) -> Result<Vec<NewJob>, AppError> {
         if asked.action != SubjectAction::Erase {
-            return Ok(Vec::new());
+            return self.upkeep_jobs(asked, statements, jobs);
         }
         let mut later = Vec::new();
         let systems: BTreeSet<&SystemName> = statements.iter().map(|one| &one.system.id).collect();
@@ -134,8 +154,15 @@ impl Quietus {
         jobs: &[Job],
     ) -> Result<(Vec<NewJob>, Option<RequestChange>), AppError> {
         let later = self.later_jobs(asked, statements, jobs)?;
-        let more = !later.is_empty() || jobs.iter().any(|job| !job.state.is_final());
-        let change = self.answered(asked, certificate, statements, more)?;
+        let overdue = |job: &Job| job.kind == JobKind::Request && !job.state.is_final();
+        let goes_on = if jobs.iter().any(overdue) {
+            GoesOn::Executing
+        } else if !later.is_empty() || jobs.iter().any(|job| !job.state.is_final()) {
+            GoesOn::Later
+        } else {
+            GoesOn::No
+        };
+        let change = self.answered(asked, certificate, statements, goes_on)?;
         Ok((later, Some(change)))
     }
 
@@ -144,22 +171,26 @@ impl Quietus {
         asked: &mut Asked,
         certificate: Uuid,
         statements: &[SystemStatement],
-        more_follows: bool,
+        goes_on: GoesOn,
     ) -> Result<RequestChange, AppError> {
         if let Some(person) = &mut asked.request.person {
             let opening = String::from_utf8_lossy(&asked.opening).into_owned();
             person.openings.insert(certificate, opening);
         }
         let request = &asked.request;
-        let outcome = outcome_of(statements);
+        let outcome = outcome_for(request, asked.action, statements);
         let undecided = request.stored.asked == AskedRight::Objection
-            && request.stored.state == RequestState::Executing;
+            && asked.action == SubjectAction::Restrict
+            && request.stored.state != RequestState::Closed;
+        if goes_on == GoesOn::Executing || request.record.verdict.is_some() {
+            return self.change_of(request, Move::stay(&request.stored));
+        }
         let mut next = if undecided {
             Move::to(&request.stored, RequestState::WithAPerson)
         } else {
             Move::closed(&request.stored, outcome)
         };
-        if !undecided && !more_follows {
+        if !undecided && goes_on == GoesOn::No {
             next.look_at = Some(self.forget_at());
         }
         self.change_of(request, next)
@@ -174,13 +205,17 @@ impl Quietus {
     ) -> Result<(), AppError> {
         let Some(stored) = self.store.request_of_case(case).await? else { return Ok(()) };
         let request = self.open_request(stored)?;
+        // The decision about an objection was told by itself.
+        if request.stored.state == RequestState::Executing || request.record.verdict.is_some() {
+            return Ok(());
+        }
         let facts = letter_facts(&request, certificate, statements);
         self.write_outcome_letter(&request, facts).await
     }
 
     /// When a person is forgotten whose request is answered and of whom nothing is left to do: the
     /// time in which the answer and its opening reach them.
-    fn forget_at(&self) -> Timestamp {
+    pub(super) fn forget_at(&self) -> Timestamp {
         let now = self.now();
         let period = RetentionPeriod::parse("P30D");
         period.map_or(now, |period| period.due_at(now, crate::domain::Rounding::None, &self.zone))
@@ -197,19 +232,23 @@ impl Quietus {
         Ok(())
     }
 
-    /// The opening of a certificate about a person.
+    /// The opening of a certificate about a person, with the request that it answers.
     ///
     /// # Errors
     /// Where the certificate is about nobody, or the person is forgotten.
-    pub async fn opening_of(&self, certificate: Uuid, case: Uuid) -> Result<Vec<u8>, AppError> {
+    pub(crate) async fn opening_of(
+        &self,
+        certificate: Uuid,
+        case: Uuid,
+    ) -> Result<(OpenRequest, Vec<u8>), AppError> {
         let stored = self.store.request_of_case(case).await?.ok_or_else(|| {
             AppError::Input(format!("certificate `{certificate}` is about no person"))
         })?;
         let request = self.open_request(stored)?;
-        let opening = request.person()?.openings.get(&certificate).cloned();
-        opening.map(String::into_bytes).ok_or_else(|| {
+        let opening = request.person()?.openings.get(&certificate).cloned().ok_or_else(|| {
             AppError::Input(format!("certificate `{certificate}` has no opening on record"))
-        })
+        })?;
+        Ok((request, opening.into_bytes()))
     }
 }
 
@@ -247,15 +286,10 @@ fn letter_facts(
                 || statement.collection.as_ref().map(ToString::to_string).unwrap_or_default(),
                 ToString::to_string,
             );
-            let law = request.record.kept.iter().filter(|law| {
-                law.system == statement.system.id.as_str()
-                    && statement.category.as_ref().is_some_and(|own| own.as_str() == law.category)
-            });
-            let until = law.filter_map(|law| law.until).max();
             let part = KeptPart {
                 what,
                 because: one.because.clone(),
-                until: until.map(|moment| moment.to_zoned(jiff::tz::TimeZone::UTC).date()),
+                until: one.until,
                 restricted: one.restricted,
             };
             if !kept.contains(&part) {
@@ -272,7 +306,7 @@ fn letter_facts(
         })
         .collect();
     OutcomeFacts {
-        outcome: outcome_of(statements),
+        outcome: outcome_for(request, action_of(request), statements),
         kept,
         third_parties,
         certificate: Some(certificate),
@@ -283,6 +317,19 @@ fn grade_of(word: &str) -> Option<Grade> {
     [Grade::Verified, Grade::Signed, Grade::Reported, Grade::Told]
         .into_iter()
         .find(|grade| grade.as_str() == word)
+}
+
+fn outcome_for(
+    request: &OpenRequest,
+    action: SubjectAction,
+    statements: &[SystemStatement],
+) -> RequestOutcome {
+    let outcome = outcome_of(statements);
+    let was_so_already = action != SubjectAction::Erase && request.record.found > 0;
+    if outcome == RequestOutcome::NotFound && was_so_already {
+        return RequestOutcome::Fulfilled;
+    }
+    outcome
 }
 
 /// How a request ended, by what its certificate says.

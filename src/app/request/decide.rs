@@ -3,7 +3,9 @@
 
 use uuid::Uuid;
 
+use super::fee::owes;
 use super::gate::expect_state;
+use super::objection::{Judgement, is_restricted_objection};
 use super::record::{Decided, Move, OpenRequest, is_carried_out};
 use crate::app::{Actor, AppError, Quietus};
 use crate::domain::{RequestOutcome, RequestState};
@@ -19,7 +21,7 @@ pub enum Refused {
 }
 
 /// States in which nothing has been carried out yet.
-const BEFORE: &[RequestState] = &[
+pub(super) const BEFORE: &[RequestState] = &[
     RequestState::IdentityPending,
     RequestState::CoolingOff,
     RequestState::Ready,
@@ -47,6 +49,11 @@ impl Quietus {
         }
         expect_state(&request, BEFORE)?;
         request.record.ended = Some(self.decided(actor, reason)?);
+        if is_restricted_objection(&request) {
+            // What it has restricted is lifted again, after a notice.
+            self.follow(&mut request, Judgement::taken_back(), actor, reason).await?;
+            return self.rights_request(id).await;
+        }
         let evidence = self.record_change(&request, "taken back", actor, Some(reason))?;
         let next = Move::closed(&request.stored, RequestOutcome::Cancelled);
         self.keep_request(&request, next, vec![evidence]).await?;
@@ -65,24 +72,39 @@ impl Quietus {
     ) -> Result<Refused, AppError> {
         let mut request = self.rights_request(id).await?;
         expect_state(&request, BEFORE)?;
-        let Some(proposal) = request.record.refusal.clone() else {
-            request.record.refusal = Some(self.decided(actor, reason)?);
-            let evidence = self.record_change(&request, "refusal proposed", actor, Some(reason))?;
-            self.keep_request(&request, Move::stay(&request.stored), vec![evidence]).await?;
+        not_restricted(&request)?;
+        if !self.second_agrees(&mut request, actor, reason).await? {
             return Ok(Refused::WaitsForSecond);
-        };
-        if proposal.by.eq_ignore_ascii_case(&actor.0) {
-            return Err(AppError::Input(format!(
-                "`{}` proposed to refuse request `{id}`: somebody else has to agree",
-                actor.0
-            )));
         }
-        request.record.second_person = Some(actor.0.clone());
-        request.record.ended = Some(self.decided(actor, reason)?);
         let evidence = self.record_change(&request, "refused", actor, Some(reason))?;
         let next = Move::closed(&request.stored, RequestOutcome::Refused);
         self.keep_request(&request, next, vec![evidence]).await?;
         Ok(Refused::Closed)
+    }
+
+    /// Whether a second person agrees to refuse what the first one proposed. The first one's
+    /// proposal is written down.
+    pub(super) async fn second_agrees(
+        &self,
+        request: &mut OpenRequest,
+        actor: &Actor,
+        reason: &str,
+    ) -> Result<bool, AppError> {
+        let Some(proposal) = request.record.refusal.clone() else {
+            request.record.refusal = Some(self.decided(actor, reason)?);
+            let evidence = self.record_change(request, "refusal proposed", actor, Some(reason))?;
+            self.keep_request(request, Move::stay(&request.stored), vec![evidence]).await?;
+            return Ok(false);
+        };
+        if proposal.by.eq_ignore_ascii_case(&actor.0) {
+            return Err(AppError::Input(format!(
+                "`{}` proposed to refuse request `{}`: somebody else has to agree",
+                actor.0, request.stored.id
+            )));
+        }
+        request.record.second_person = Some(actor.0.clone());
+        request.record.ended = Some(self.decided(actor, reason)?);
+        Ok(true)
     }
 
     /// Prolongs the time once, within the first period (GDPR article 12(3)). The person has to be
@@ -130,8 +152,7 @@ impl Quietus {
         self.rights_request(id).await
     }
 
-    /// A person has carried out what only a person can (access, rectification, portability), or
-    /// decided an objection.
+    /// A person has carried out what only a person can (access, rectification, portability).
     ///
     /// # Errors
     /// Where the request is not with a person.
@@ -143,6 +164,12 @@ impl Quietus {
     ) -> Result<OpenRequest, AppError> {
         let mut request = self.rights_request(id).await?;
         expect_state(&request, &[RequestState::WithAPerson])?;
+        not_restricted(&request)?;
+        if owes(&request) {
+            return Err(AppError::Input(format!(
+                "the fee of request `{id}` is neither paid nor waived: see `quietus request fee {id}`"
+            )));
+        }
         request.record.ended = Some(self.decided(actor, note)?);
         let outcome = if is_carried_out(request.stored.asked) {
             RequestOutcome::Fulfilled
@@ -154,10 +181,21 @@ impl Quietus {
         self.rights_request(id).await
     }
 
-    fn decided(&self, actor: &Actor, reason: &str) -> Result<Decided, AppError> {
+    pub(super) fn decided(&self, actor: &Actor, reason: &str) -> Result<Decided, AppError> {
         if reason.trim().is_empty() {
             return Err(AppError::Input("a decision needs a reason".to_owned()));
         }
         Ok(Decided { by: actor.0.clone(), reason: reason.to_owned(), at: self.now() })
     }
+}
+
+/// An objection that has restricted data is decided, so that they do not stay restricted for ever.
+pub(super) fn not_restricted(request: &OpenRequest) -> Result<(), AppError> {
+    if is_restricted_objection(request) {
+        let id = request.stored.id;
+        return Err(AppError::Input(format!(
+            "what request `{id}` objects to is restricted: decide it with `quietus request decide {id} --uphold` or `--reject`"
+        )));
+    }
+    Ok(())
 }

@@ -6,12 +6,13 @@ use serde_json::json;
 
 use super::case::PersonOpening;
 use super::find::{Found, Ground, Seeking};
+use super::objection::is_direct_marketing;
 use super::record::{Move, OpenRequest};
 use crate::app::fire::SCHEDULER;
 use crate::app::forecast::CountedPlan;
 use crate::app::{Actor, AppError, Quietus};
 use crate::domain::{AskedRight, RequestOutcome, RequestState};
-use crate::plan::{Person as Sought, PersonScope, scope_of};
+use crate::plan::{Person as Sought, PersonScope};
 use crate::store::{OpenedCase, Request};
 
 /// Requests looked at in one go.
@@ -34,6 +35,10 @@ impl Quietus {
         for stored in self.store.requests_to_look_at(self.now(), AT_ONCE).await? {
             let id = stored.id;
             match self.advance_request(stored).await {
+                Ok(Some(one)) if looks_at_others(&one.request) => {
+                    self.fan_out(std::mem::take(&mut ready)).await?;
+                    self.fan_out(vec![one]).await?;
+                }
                 Ok(found) => ready.extend(found),
                 Err(error) => cannot_go_on(id, &error),
             }
@@ -53,7 +58,9 @@ impl Quietus {
                 self.keep_request(&request, next, vec![evidence]).await?;
             }
             RequestState::Ready => {
-                if self.was_told_before_lifting(&mut request).await? {
+                if self.owes_nothing(&mut request).await?
+                    && self.was_told_before_lifting(&mut request).await?
+                {
                     let person = self.sought(&request)?;
                     let told_apart = request.record.told_apart;
                     return Ok(Some(Ready { request, seeking: Seeking { person, told_apart } }));
@@ -80,32 +87,57 @@ impl Quietus {
         let (mut requests, mut scopes) = (Vec::new(), Vec::new());
         for ((ready, sought), found) in ready.into_iter().zip(people).zip(found) {
             let mut request = ready.request;
-            request.record.not_asked = found.not_asked.keys().map(ToString::to_string).collect();
-            remember(&mut request, &sought.person, &found);
-            if found.doubts.is_empty() {
-                scopes.push(scope_for(&request, &sought.person, found.records.clone()));
-                requests.push(request);
-            } else if let Err(error) =
-                self.ask_a_person(&mut request, &found.doubts.join("; ")).await
-            {
-                cannot_go_on(request.stored.id, &error);
+            match self.scope_of_found(&mut request, &sought.person, &found).await {
+                Ok(Some(scope)) => {
+                    scopes.push(scope);
+                    requests.push((request, sought.person));
+                }
+                Ok(None) => {}
+                Err(error) => cannot_go_on(request.stored.id, &error),
             }
         }
         let counted = self.counted_plans_for(ground.moment, &scopes).await?;
-        for (mut request, counted) in requests.into_iter().zip(counted) {
-            if let Err(error) = self.begin(&mut request, counted).await {
+        for ((mut request, sought), counted) in requests.into_iter().zip(counted) {
+            if let Err(error) = self.begin(&mut request, &sought, counted).await {
                 cannot_go_on(request.stored.id, &error);
             }
         }
         Ok(())
     }
 
+    /// Takes down what was found; for whom to plan then, or `None` where somebody has to be asked.
+    async fn scope_of_found(
+        &self,
+        request: &mut OpenRequest,
+        sought: &Sought,
+        found: &Found,
+    ) -> Result<Option<PersonScope>, AppError> {
+        request.record.not_asked = found.not_asked.keys().map(ToString::to_string).collect();
+        request.record.found = found.counts.values().sum();
+        remember(request, sought, found);
+        if !found.doubts.is_empty() {
+            self.ask_a_person(request, &found.doubts.join("; ")).await?;
+            return Ok(None);
+        }
+        request.record.incomplete = !found.not_asked.is_empty();
+        self.keep_tags(request, sought).await?;
+        self.scope_for(request, sought, found.records.clone()).await.map(Some)
+    }
+
     /// Opens the case of a request for which was planned.
-    async fn begin(&self, request: &mut OpenRequest, counted: CountedPlan) -> Result<(), AppError> {
+    async fn begin(
+        &self,
+        request: &mut OpenRequest,
+        sought: &Sought,
+        counted: CountedPlan,
+    ) -> Result<(), AppError> {
         request.record.not_covered =
             counted.plan.left_out.iter().map(|one| one.system.to_string()).collect();
         if counted.plan.systems.is_empty() {
             return self.nobody_found(request).await;
+        }
+        if looks_at_others(request) {
+            self.end_upkeep(request, sought).await?;
         }
         self.open_person_case(request, counted).await
     }
@@ -190,8 +222,19 @@ fn cannot_go_on(request: uuid::Uuid, error: &AppError) {
     tracing::error!(%request, %error, "a request could not be carried on");
 }
 
-/// What systems are asked to do for a right. An objection restricts until it is decided.
-pub(crate) fn action_of(asked: AskedRight) -> SubjectAction {
+/// What becomes of it depends on what other requests of the same person have come to, so that the
+/// earlier ones have to be under way.
+fn looks_at_others(request: &OpenRequest) -> bool {
+    request.stored.asked == AskedRight::Lifting || request.record.follows.is_some()
+}
+
+/// What systems are asked to do for a request. An objection restricts until it is decided, unless it
+/// is to direct marketing.
+pub(crate) fn action_of(request: &OpenRequest) -> SubjectAction {
+    let asked = request.stored.asked;
+    if is_direct_marketing(asked, &request.record) {
+        return SubjectAction::Erase;
+    }
     match asked {
         AskedRight::Restriction | AskedRight::Objection => SubjectAction::Restrict,
         AskedRight::Lifting => SubjectAction::Lift,
@@ -222,13 +265,4 @@ pub(crate) fn remember(request: &mut OpenRequest, sought: &Sought, found: &Found
         // Keys of records whose own fields are gone by now must not be lost.
         kept.extend(keys.iter().cloned());
     }
-}
-
-pub(crate) fn scope_for(
-    request: &OpenRequest,
-    sought: &Sought,
-    records: crate::plan::RecordKeys,
-) -> PersonScope {
-    let persons = std::slice::from_ref(sought);
-    scope_of(action_of(request.stored.asked), persons, request.record.categories.clone(), records)
 }

@@ -13,8 +13,8 @@ use crate::app::{AppError, Quietus};
 use crate::datamap::DataMap;
 use crate::domain::SystemName;
 use crate::plan::{
-    Acting, Asking, KeptUntil, Lesson, Person as Sought, PlanInput, RecordKeys, learn, questions,
-    shares,
+    Acting, Asking, KeptUntil, Lesson, Person as Sought, PlanInput, RecordKeys, can_be_shared_out,
+    learn, questions, shares,
 };
 use crate::schedule::RuleSet;
 
@@ -155,7 +155,8 @@ impl Quietus {
         Ok(still_open)
     }
 
-    /// What one system answers about each of these people. Where an answer was cut off, or the
+    /// What one system answers about each of these people, asked one by one where answers about many
+    /// cannot be shared out. Where an answer was cut off, or the
     /// questions were refused, they are asked again about fewer, so that nobody is in anybody's way.
     async fn ask_about(
         &self,
@@ -166,7 +167,12 @@ impl Quietus {
         let nobody = || Fault::Unknown { message: "it was not asked".to_owned() };
         let mut answers: Vec<Result<Vec<Answer>, Fault>> =
             people.iter().map(|_| Err(nobody())).collect();
-        let mut waiting = vec![(0, people.len())];
+        let system = input.map.systems.get(name);
+        let mut waiting = if system.is_some_and(can_be_shared_out) {
+            vec![(0, people.len())]
+        } else {
+            (0..people.len()).map(|one| (one, one + 1)).collect()
+        };
         while let Some((start, end)) = waiting.pop() {
             let some = &people[start..end];
             if some.is_empty() {
@@ -204,6 +210,9 @@ impl Quietus {
         let asking =
             questions(input, name, people).map_err(|error| misconfigured(error.to_string()))?;
         let answers = self.ask(name, &asking).await?;
+        if people.len() == 1 {
+            return Ok(vec![answers]);
+        }
         shares(input, name, answers, people).map_err(|error| misconfigured(error.to_string()))
     }
 

@@ -9,7 +9,7 @@ use crate::app::recording::About;
 use crate::app::{Actor, AppError, Quietus};
 use crate::domain::{Assurance, RequestState};
 use crate::evidence::EvidenceKind;
-use crate::rights::ClockStop;
+use crate::rights::{ClockStop, StopReason};
 use crate::store::OutboxEntry;
 
 impl Quietus {
@@ -21,12 +21,17 @@ impl Quietus {
     pub async fn ask_identity(&self, id: Uuid, actor: &Actor) -> Result<OpenRequest, AppError> {
         let mut request = self.rights_request(id).await?;
         expect_state(&request, &[RequestState::IdentityPending])?;
-        if request.record.stops.iter().any(|stop| stop.until.is_none()) {
+        let of_identity = |stop: &&ClockStop| stop.because == StopReason::Identity;
+        if request.record.stops.iter().filter(of_identity).any(|stop| stop.until.is_none()) {
             return Err(AppError::Input(format!(
                 "the person of request `{id}` was asked already and has not answered"
             )));
         }
-        request.record.stops.push(ClockStop { from: self.now(), until: None });
+        request.record.stops.push(ClockStop {
+            from: self.now(),
+            until: None,
+            because: StopReason::Identity,
+        });
         self.count_again(&mut request)?;
         let evidence = self.record_change(&request, "identity asked for", actor, None)?;
         self.keep_request(&request, Move::stay(&request.stored), vec![evidence]).await?;
@@ -46,7 +51,8 @@ impl Quietus {
         let mut request = self.rights_request(id).await?;
         expect_state(&request, &[RequestState::IdentityPending])?;
         let now = self.now();
-        for stop in &mut request.record.stops {
+        let stops = request.record.stops.iter_mut();
+        for stop in stops.filter(|stop| stop.because == StopReason::Identity) {
             stop.until.get_or_insert(now);
         }
         request.record.check =

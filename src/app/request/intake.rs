@@ -6,14 +6,17 @@ use jiff::Timestamp;
 use serde_json::json;
 use uuid::Uuid;
 
+use super::objection::is_direct_marketing;
 use super::record::{IdentityCheck, OpenRequest, Person, RequestRecord, Requester, is_carried_out};
 use crate::app::recording::About;
 use crate::app::{Actor, AppError, Quietus};
 use crate::config::AssuranceNeeded;
-use crate::domain::{AskedRight, Assurance, CategoryName, Digest, RequestState, normalise};
+use crate::domain::{
+    AskedRight, Assurance, CategoryName, Digest, RequestState, RetentionPeriod, Rounding, normalise,
+};
 use crate::evidence::EvidenceKind;
 use crate::rights::{ClockStop, Deadlines, Extended, Promise, WorkingCalendar, deadlines};
-use crate::store::{NewRequest, TakenIn};
+use crate::store::{NewOpendsrRequest, NewRequest, OutboxEntry, TakenIn};
 
 /// The controller's own door, in contrast to those of others who bring requests.
 pub const OWN_DOOR: &str = "controller";
@@ -54,6 +57,14 @@ pub struct TakeIn {
     pub actor: Actor,
 }
 
+/// What a request of another controller brings along.
+pub(crate) struct OnBehalf {
+    /// What is written with it; when it is expected to be over is counted as it is taken in.
+    pub(crate) brought: NewOpendsrRequest,
+    /// How long it can be cancelled; `None` is not at all.
+    pub(crate) cooling_off: Option<RetentionPeriod>,
+}
+
 /// What became of it.
 #[derive(Debug, Clone)]
 pub enum Taken {
@@ -72,6 +83,15 @@ impl Quietus {
     /// Where it names nobody, an identity type that no system knows, an unknown law or category, a
     /// moment in the future, or another request under the same name.
     pub async fn take_in(&self, asked: TakeIn) -> Result<Taken, AppError> {
+        self.take_in_through(asked, None).await
+    }
+
+    /// Takes a request in that the person, or another controller on behalf of a person, brings.
+    pub(crate) async fn take_in_through(
+        &self,
+        asked: TakeIn,
+        on_behalf: Option<OnBehalf>,
+    ) -> Result<Taken, AppError> {
         let now = self.now();
         let received_at = asked.received_at.unwrap_or(now);
         if received_at > now {
@@ -83,6 +103,12 @@ impl Quietus {
         self.check_categories(asked.categories.as_ref())?;
         let regime = asked.regime.clone().unwrap_or_else(|| self.instance.requests.regime.clone());
         let record = self.first_record(&asked, &given, regime, received_at)?;
+        let record = self.with_cooling_off_of(on_behalf.as_ref(), record);
+        if is_direct_marketing(asked.asked, &record) && record.categories.is_none() {
+            return Err(AppError::Input(
+                "an objection to direct marketing erases what serves it: name the categories, such as `marketing.contact`".to_owned(),
+            ));
+        }
         let state = self.first_state(asked.asked, &record);
         let id = self.ids.new_id();
         let source = asked.source.unwrap_or_else(|| OWN_DOOR.to_owned());
@@ -114,7 +140,11 @@ impl Quietus {
             wrapped_key,
             tags: self.tags_of(&person),
         };
-        match self.store.take_in_request(new_request, now, vec![evidence]).await? {
+        let brought = on_behalf.map(|other| NewOpendsrRequest {
+            expected_at: self.expected_at(&record.deadlines),
+            ..other.brought
+        });
+        match self.put_on_record(new_request, brought, evidence).await? {
             TakenIn::New => {
                 self.wake.up();
                 self.write_due_letters(id).await;
@@ -129,6 +159,35 @@ impl Quietus {
                 "`{source}` has brought another request under the name `{external_id}`: a request is never changed afterwards; take it back and bring a new one"
             ))),
         }
+    }
+
+    async fn put_on_record(
+        &self,
+        request: NewRequest,
+        brought: Option<NewOpendsrRequest>,
+        evidence: OutboxEntry,
+    ) -> Result<TakenIn, AppError> {
+        let (now, evidence) = (self.now(), vec![evidence]);
+        Ok(match brought {
+            None => self.store.take_in_request(request, now, evidence).await?,
+            Some(brought) => {
+                self.store.take_in_opendsr_request(request, brought, now, evidence).await?
+            }
+        })
+    }
+
+    /// What another controller brings cools off as the desk has it.
+    fn with_cooling_off_of(
+        &self,
+        on_behalf: Option<&OnBehalf>,
+        mut record: RequestRecord,
+    ) -> RequestRecord {
+        if let (Some(other), Some(check)) = (on_behalf, &record.check) {
+            let until =
+                |period: RetentionPeriod| period.due_at(check.at, Rounding::None, &self.zone);
+            record.cooling_off_until = other.cooling_off.map(until);
+        }
+        record
     }
 
     /// Identities in the one form of their types; refuses types that no system knows.
@@ -222,8 +281,15 @@ impl Quietus {
             second_person: None,
             needs: None,
             told_apart: false,
+            fee: None,
+            alarmed_on: None,
+            verdict: None,
+            follows: None,
+            followed_by: None,
             not_covered: BTreeSet::new(),
             not_asked: BTreeSet::new(),
+            incomplete: false,
+            found: 0,
             kept: Vec::new(),
         })
         .map(|record| self.with_cooling_off(record))
@@ -279,7 +345,9 @@ impl Quietus {
             RequestState::IdentityPending
         } else if !is_carried_out(asked) {
             RequestState::WithAPerson
-        } else if record.cooling_off_until.is_some_and(|until| until > self.now()) {
+        } else if record.cooling_off_until.is_some_and(|until| until > self.now())
+            && !is_direct_marketing(asked, record)
+        {
             RequestState::CoolingOff
         } else {
             RequestState::Ready
@@ -287,16 +355,16 @@ impl Quietus {
     }
 
     /// Keyed digests by which a second request of the same person is seen.
-    fn tags_of(&self, person: &Person) -> Vec<Vec<u8>> {
-        person
-            .given
-            .iter()
-            .map(|identity| self.vault.tag(&format!("person {}", identity.kind), &identity.value))
-            .collect()
+    pub(super) fn tags_of(&self, person: &Person) -> Vec<Vec<u8>> {
+        person.given.iter().map(|identity| self.tag_of(identity)).collect()
+    }
+
+    pub(super) fn tag_of(&self, identity: &quietus_connectors::Identity) -> Vec<u8> {
+        self.vault.tag(&format!("person {}", identity.kind), &identity.value)
     }
 
     /// A keyed digest of all that was asked, by which the same request is known again.
-    fn content_digest(
+    pub(super) fn content_digest(
         &self,
         asked: AskedRight,
         person: &Person,
@@ -316,7 +384,7 @@ impl Quietus {
         Ok(Digest(bytes))
     }
 
-    fn record_request(
+    pub(super) fn record_request(
         &self,
         id: Uuid,
         asked: AskedRight,

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use uuid::Uuid;
 
+use super::objection::{Verdict, is_restricted_objection};
 use super::record::OpenRequest;
 use crate::app::fire::SCHEDULER;
 use crate::app::recording::About;
@@ -22,7 +23,9 @@ use crate::config::own_letter;
 use crate::datamap::third_party::MANUAL;
 use crate::domain::{AskedRight, Digest, RequestOutcome, RequestState, SystemName};
 use crate::evidence::EvidenceKind;
-use crate::rights::{Extended, Facts, KeptPart, LetterError, ToldParty, Written, built_in, write};
+use crate::rights::{
+    Extended, Facts, KeptPart, LetterError, StopReason, ToldParty, Written, built_in, write,
+};
 use crate::store::{Delivery, Letter, LetterKind, OutboxEntry, Request};
 
 /// Purpose under which a letter is sealed.
@@ -117,7 +120,7 @@ impl Quietus {
         }
         let certificate = outcome.certificate.map(|id| id.to_string());
         let facts = Facts {
-            outcome: Some(outcome.outcome.as_str().to_owned()),
+            outcome: Some(outcome_word(request, outcome.outcome).to_owned()),
             kept: outcome.kept,
             third_parties: told,
             certificate: certificate.clone(),
@@ -160,8 +163,11 @@ impl Quietus {
             reason: Some(reason.unwrap_or_default().to_owned()),
             ..facts()
         };
-        due.push(Due::to_person(LetterKind::Acknowledgement, "", facts()));
-        for number in 0..record.stops.len() {
+        if record.follows.is_none() {
+            due.push(Due::to_person(LetterKind::Acknowledgement, "", facts()));
+        }
+        let asked = record.stops.iter().filter(|stop| stop.because == StopReason::Identity);
+        for number in 0..asked.count() {
             due.push(Due::to_person(LetterKind::Identity, number.to_string(), facts()));
         }
         if let (Extended::Once, Some(decided)) = (record.extended, &record.extension) {
@@ -173,6 +179,11 @@ impl Quietus {
         if stored.asked == AskedRight::Lifting && carried_out_soon {
             let reason = record.ground.as_deref().unwrap_or(lifted_because(&record.language));
             due.push(Due::to_person(LetterKind::BeforeLifting, "", because(Some(reason))));
+        }
+        if let (Some(Verdict::Upheld), Some(decided)) = (record.verdict, &record.ended) {
+            let upheld =
+                Facts { outcome: Some("upheld".to_owned()), ..because(Some(&decided.reason)) };
+            due.push(Due::to_person(LetterKind::Outcome, "upheld", upheld));
         }
         match stored.outcome {
             Some(RequestOutcome::Refused) => {
@@ -325,6 +336,18 @@ impl Quietus {
 /// Whether we write to the person: another controller that brings a request does so itself.
 pub(super) fn writes_to_person(request: &OpenRequest) -> bool {
     request.record.channel != OPENDSR
+}
+
+/// The word by which the answer says how it stands: an objection that is not decided yet is not
+/// fulfilled, and a lifting ends no more than what the person's request has imposed.
+fn outcome_word(request: &OpenRequest, outcome: RequestOutcome) -> &'static str {
+    if is_restricted_objection(request) {
+        "restricted"
+    } else if request.stored.asked == AskedRight::Lifting && outcome == RequestOutcome::Fulfilled {
+        "lifted"
+    } else {
+        outcome.as_str()
+    }
 }
 
 /// Why a restriction ends, where nobody has said so, in the languages of the built-in templates.

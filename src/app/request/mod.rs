@@ -3,24 +3,33 @@
 //! A request is the second door into the corridor: once its person is found, it opens a case like
 //! a schedule does, and the same workers carry it out.
 
+mod alarm;
 mod answer;
 mod case;
+mod catch_up;
 mod decide;
 mod delivery;
 mod fan_out;
+mod fee;
 mod find;
 mod gate;
 mod intake;
 mod letters;
+mod objection;
 mod order;
 mod record;
+mod restriction;
+mod upkeep;
 
 pub(crate) use answer::{Asked, stated_request};
 pub use decide::Refused;
 pub use delivery::OpenLetter;
+pub use fee::{Charged, Fee, FeeEnd};
 pub(crate) use find::{Ground, Seeking};
+pub(crate) use intake::OnBehalf;
 pub use intake::{TakeIn, Taken};
 pub use letters::{OutcomeFacts, ToldRecipient};
+pub use objection::{Judged, Verdict};
 pub use record::{
     Decided, IdentityCheck, KeptByLaw, OpenRequest, Person, RequestRecord, Requester,
     is_carried_out,

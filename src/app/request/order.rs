@@ -4,16 +4,18 @@
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
-use quietus_connectors::{Fault, SubjectRequest};
+use quietus_connectors::{Fault, Identity, SubjectRequest};
 
-use super::fan_out::{action_of, remember, scope_for};
+use super::fan_out::{action_of, remember};
 use super::find::{Found, Ground, Seeking};
-use super::record::{Move, OpenRequest};
+use super::record::{Move, OpenRequest, RequestRecord};
 use crate::app::circumstances::Circumstances;
 use crate::app::opening::Pinned;
 use crate::app::{AppError, Quietus};
 use crate::domain::{CollectionName, SystemName};
-use crate::plan::{Acting, Person as Sought, PlanInput, RecordKeys, SystemPlan, compile};
+use crate::plan::{
+    Acting, Person as Sought, PlanInput, RecordKeys, StepStatus, SystemPlan, compile,
+};
 use crate::store::Case;
 
 /// Tries to write down what was learned, while other systems' parts write too.
@@ -24,12 +26,22 @@ pub(crate) struct PersonPart {
     pub(crate) plan: SystemPlan,
     /// For a third party: whom it is asked about.
     pub(crate) persons: Option<SubjectRequest>,
+    /// For a third party: why it cannot be asked, now that every system was.
+    pub(crate) unreached: Option<String>,
 }
 
 /// The request behind a case, and its person.
 pub(crate) struct Wanted {
     pub(crate) request: OpenRequest,
     pub(crate) seeking: Seeking,
+}
+
+impl Wanted {
+    /// Some system could not be asked yet, so that each of them has to be asked before one is given
+    /// an order: what it knows may lead there.
+    pub(crate) fn needs_all(&self) -> bool {
+        !self.request.record.not_asked.is_empty()
+    }
 }
 
 impl Quietus {
@@ -61,9 +73,10 @@ impl Quietus {
         let mut wanted = self.wanted_in(case).await?;
         let ground = Ground { map: pinned.map(), rules: pinned.rules(), moment };
         let third_party = ground.map.systems.get(system).and_then(|one| one.third_party.as_ref());
-        let found = if third_party.is_none() {
+        let all = wanted.needs_all();
+        let found = if third_party.is_none() || all {
             let people = std::slice::from_mut(&mut wanted.seeking);
-            self.find_people(ground, people, Some(system)).await?.pop()
+            self.find_people(ground, people, Some(system).filter(|_| !all)).await?.pop()
         } else {
             None
         };
@@ -74,7 +87,7 @@ impl Quietus {
     }
 
     /// Compiles one system's part of a request with what the system, if it is a database, knows of
-    /// the person now.
+    /// the person now; with what each of them knows, where that is needed.
     ///
     /// # Errors
     /// Where the system did not answer, or somebody has to say who is meant.
@@ -85,64 +98,111 @@ impl Quietus {
         (wanted, found): (Wanted, Option<Found>),
         circumstances: &Circumstances,
     ) -> Result<PersonPart, AppError> {
-        let Wanted { request, seeking: Seeking { person: sought, .. } } = wanted;
+        let all = wanted.needs_all();
+        let Wanted { mut request, seeking: Seeking { person: sought, .. } } = wanted;
         let mut records = remembered_keys(&request);
         if let Some(found) = found {
             certain(&found, system)?;
             for (place, keys) in &found.records {
                 records.entry(place.clone()).or_default().extend(keys.iter().cloned());
             }
+            if all {
+                request.record.not_asked =
+                    found.not_asked.keys().map(ToString::to_string).collect();
+            }
             self.keep_learned(&request, &sought, &found).await?;
         }
         let acting = Acting::Everything;
         let basis = ground.basis(&acting, &self.zone);
-        let scope = scope_for(&request, &sought, records);
+        let scope = self.scope_for(&request, &sought, records).await?;
         let input = PlanInput { persons: Some(&scope), ..circumstances.input(basis) };
         let plan = compile(&input, system).map_err(|error| AppError::Input(error.to_string()))?;
         let third_party = ground.map.systems.get(system).and_then(|one| one.third_party.as_ref());
         let persons = match third_party {
             None => None,
-            Some(party) => Some(self.subject_request(&request, &sought, &party.identities)?),
+            Some(party) => self.subject_request(&request, &sought, &party.identities),
         };
-        Ok(PersonPart { plan, persons })
+        let reached = if third_party.is_some() { persons.is_some() } else { is_reached(&plan) };
+        if !reached && scope.incomplete {
+            return Err(waits_for(system, &request.record.not_asked));
+        }
+        if request.record.incomplete {
+            self.keep_asked_by(&request, &sought, system).await?;
+        }
+        let unreached = match third_party {
+            Some(party) if !reached => Some(unreached(&party.identities)),
+            _ => None,
+        };
+        Ok(PersonPart { plan, persons, unreached })
     }
 
-    /// What a third party is asked.
+    /// What a third party is asked; `None` where nothing is known by which it can be.
     fn subject_request(
         &self,
         request: &OpenRequest,
         sought: &Sought,
         understood: &BTreeSet<String>,
-    ) -> Result<SubjectRequest, AppError> {
-        let subject = sought.subject(understood).ok_or_else(|| {
-            let kinds: Vec<&str> = understood.iter().map(String::as_str).collect();
-            let kinds = kinds.join("`, `");
-            AppError::Input(format!("it is asked by `{kinds}`, of which none is known"))
-        })?;
-        let answer_by = request.record.deadlines.answer_by;
-        let end = answer_by.at(23, 59, 59, 0).to_zoned(self.zone.clone());
-        Ok(SubjectRequest {
-            action: action_of(request.stored.asked),
+    ) -> Option<SubjectRequest> {
+        let subject = sought.subject(understood)?;
+        Some(SubjectRequest {
+            action: action_of(request),
             subjects: vec![subject],
             regime: request.record.regime.clone(),
             submitted_at: request.stored.received_at,
-            answer_by: end.ok().map(|zoned| zoned.timestamp()),
+            answer_by: self.end_of_time(&request.record),
         })
     }
 
-    /// Adds to the sealed part of a request what one of its systems has taught. Other parts of the
-    /// same request write at the same time, so it is read anew for each try.
+    /// The last moment at which the person can be answered in time.
+    pub(crate) fn end_of_time(&self, record: &RequestRecord) -> Option<Timestamp> {
+        let end = record.deadlines.answer_by.at(23, 59, 59, 0).to_zoned(self.zone.clone());
+        end.ok().map(|zoned| zoned.timestamp())
+    }
+
+    /// Adds to the sealed part of a request what its systems have taught, and to the open part what
+    /// could not be asked.
     async fn keep_learned(
         &self,
         request: &OpenRequest,
         sought: &Sought,
         found: &Found,
     ) -> Result<(), AppError> {
+        let not_asked = &request.record.not_asked;
+        self.keep_of_person(request, |request| {
+            remember(request, sought, found);
+            request.record.not_asked.clone_from(not_asked);
+        })
+        .await
+    }
+
+    /// Remembers by what a system is asked.
+    async fn keep_asked_by(
+        &self,
+        request: &OpenRequest,
+        sought: &Sought,
+        system: &SystemName,
+    ) -> Result<(), AppError> {
+        let asked_by: BTreeSet<Identity> = sought.identities().cloned().collect();
+        self.keep_of_person(request, |request| {
+            if let Some(person) = &mut request.person {
+                person.asked_by.insert(system.to_string(), asked_by.clone());
+            }
+        })
+        .await
+    }
+
+    /// Changes a request under way. Other parts of the same request write at the same time, so it
+    /// is read anew for each try.
+    async fn keep_of_person(
+        &self,
+        request: &OpenRequest,
+        change: impl Fn(&mut OpenRequest),
+    ) -> Result<(), AppError> {
         for _ in 0..MOST_TRIES {
             let mut request = self.rights_request(request.stored.id).await?;
-            let before = (request.person.clone(), request.record.kept.clone());
-            remember(&mut request, sought, found);
-            if (&request.person, &request.record.kept) == (&before.0, &before.1) {
+            let before = (request.person.clone(), request.record.clone());
+            change(&mut request);
+            if (&request.person, &request.record) == (&before.0, &before.1) {
                 return Ok(());
             }
             let change = self.change_of(&request, Move::stay(&request.stored))?;
@@ -166,6 +226,30 @@ fn certain(found: &Found, system: &SystemName) -> Result<(), AppError> {
     }
     let doubts = found.doubts.join("; ");
     Err(AppError::Input(format!("somebody has to say who is meant: {doubts}")))
+}
+
+/// Whether something known of the person leads to records of a database, or a hold stops them.
+fn is_reached(plan: &SystemPlan) -> bool {
+    plan.acts() || plan.steps.iter().any(|step| matches!(step.status, StepStatus::Held { .. }))
+}
+
+/// Nothing that is known leads here, and not everybody could be asked yet.
+fn waits_for(system: &SystemName, not_asked: &BTreeSet<String>) -> AppError {
+    let names: Vec<&str> = not_asked.iter().map(String::as_str).collect();
+    let message = format!(
+        "nothing that is known of the person leads here; it waits for what `{}` knows, which could not be asked yet",
+        names.join("`, `")
+    );
+    let fault = Fault::Transient { message, retry_after_ms: None };
+    AppError::System { system: system.to_string(), fault }
+}
+
+fn unreached(identities: &BTreeSet<String>) -> String {
+    let kinds: Vec<&str> = identities.iter().map(String::as_str).collect();
+    format!(
+        "no known identity reaches it: it is asked by `{}`, of which none is known",
+        kinds.join("`, `")
+    )
 }
 
 /// Keys of the person's records that were found before.

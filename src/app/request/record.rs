@@ -7,6 +7,8 @@ use quietus_connectors::{Identity, Value};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::fee::Fee;
+use super::objection::Verdict;
 use crate::app::vault::Vault;
 use crate::app::{AppError, Quietus};
 use crate::domain::{AskedRight, Assurance, CategoryName, RequestOutcome, RequestState};
@@ -108,12 +110,34 @@ pub struct RequestRecord {
     /// which a person has one.
     #[serde(default)]
     pub told_apart: bool,
+    /// A fee that it costs, or was proposed for it.
+    #[serde(default)]
+    pub fee: Option<Fee>,
+    /// The day on which the log was told last that it presses.
+    #[serde(default)]
+    pub alarmed_on: Option<jiff::civil::Date>,
+    /// How an objection was decided.
+    #[serde(default)]
+    pub verdict: Option<Verdict>,
+    /// The request whose decision this one carries out.
+    #[serde(default)]
+    pub follows: Option<Uuid>,
+    /// The request that carries out what was decided about this one.
+    #[serde(default)]
+    pub followed_by: Option<Uuid>,
     /// Systems that no known identity reaches, by name: they are not covered.
     #[serde(default)]
     pub not_covered: BTreeSet<String>,
     /// Systems that could not be asked yet what they know.
     #[serde(default)]
     pub not_asked: BTreeSet<String>,
+    /// When the case was opened, some system could not be asked what it knows: before the case is
+    /// certified, every system is asked again by all that is known by then.
+    #[serde(default)]
+    pub incomplete: bool,
+    /// How many records of the person were found when the case was opened.
+    #[serde(default)]
+    pub found: u64,
     /// What minimums keep of the person, and until when, as it was found.
     #[serde(default)]
     pub kept: Vec<KeptByLaw>,
@@ -174,6 +198,9 @@ pub struct Person {
     /// Keys of the person's records that nothing else names, by system and collection.
     #[serde(default)]
     pub records: BTreeMap<String, BTreeMap<String, BTreeSet<Vec<Value>>>>,
+    /// By what each system was asked last; only of a request that is incomplete.
+    #[serde(default)]
+    pub asked_by: BTreeMap<String, BTreeSet<Identity>>,
     /// Where letters go.
     #[serde(default)]
     pub contact: Option<String>,
@@ -327,6 +354,15 @@ impl Quietus {
         })
     }
 
+    /// A request that people close without a case has nothing left to do: its person is forgotten in
+    /// time. What a case closes is decided with its certificate.
+    fn forgetting(&self, request: &OpenRequest, next: Move) -> Move {
+        let closes = next.state == RequestState::Closed
+            && request.stored.state != RequestState::Closed
+            && next.case_id.is_none();
+        if closes { Move { look_at: Some(self.forget_at()), ..next } } else { next }
+    }
+
     /// Writes a change with its evidence.
     pub(super) async fn keep_request(
         &self,
@@ -334,7 +370,7 @@ impl Quietus {
         next: Move,
         evidence: Vec<OutboxEntry>,
     ) -> Result<(), AppError> {
-        let change = self.change_of(request, next)?;
+        let change = self.change_of(request, self.forgetting(request, next))?;
         if self.store.change_request(change, self.now(), evidence).await? {
             self.wake.up();
             self.write_due_letters(request.stored.id).await;

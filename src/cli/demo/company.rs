@@ -1,14 +1,20 @@
 //! The invented company: its files, its databases, and what must be true of them after a run.
 
+use std::fs::OpenOptions;
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use quietus_connectors::{Fault, sample};
 
+use super::marketing::Marketing;
 use crate::config;
 
-/// The ticket that is under a legal hold: long closed, so only the hold keeps it.
-pub const HELD_TICKET: &str = "61";
+/// What a legal hold covers in the support desk: a ticket, long closed, and its two messages. Only
+/// the hold keeps them.
+pub const HELD: &[(&str, &str)] =
+    &[("tickets", "40001"), ("messages", "80001"), ("messages", "80002")];
 
 /// An order of a German customer that is three to eight years old.
 pub const EXPLAINED_ORDER: &str = "A-0000099";
@@ -18,7 +24,8 @@ const LOGINS: &str = "120000";
 const ORDERS: &str = "100000";
 const TICKETS: &str = "40000";
 
-const DATABASES: &[(&str, &str)] = &[
+/// The databases and the scripts that make them.
+pub const DATABASES: &[(&str, &str)] = &[
     ("crm", include_str!("company/crm.sql")),
     ("billing", include_str!("company/billing.sql")),
     ("support", include_str!("company/support.sql")),
@@ -28,6 +35,7 @@ const FILES: &[(&str, &str)] = &[
     ("quietus.yaml", include_str!("company/quietus.yaml")),
     ("systems/crm.yaml", include_str!("company/systems/crm.yaml")),
     ("systems/billing.yaml", include_str!("company/systems/billing.yaml")),
+    ("systems/marketing.yaml", include_str!("company/systems/marketing.yaml")),
     ("systems/support.yaml", include_str!("company/systems/support.yaml")),
     ("schedules/telecom.yaml", include_str!("company/schedules/telecom.yaml")),
 ];
@@ -65,28 +73,26 @@ pub fn may_be_made(folder: &Path) -> Result<(), String> {
 }
 
 impl Company {
-    /// Writes files and databases.
+    /// Writes files and databases as of a moment, with the processor in the data map.
     ///
     /// # Errors
     /// Where the folder cannot be written.
-    pub async fn make(folder: &Path) -> Result<Self, String> {
-        let refuse = |error: std::io::Error| {
-            format!(
-                "`{}` cannot be written: {}; name another folder with `--dir`",
-                folder.display(),
-                config::why(&error)
-            )
-        };
+    pub async fn make(
+        folder: &Path,
+        moment: Timestamp,
+        marketing: &Marketing,
+    ) -> Result<Self, String> {
+        let address = marketing.address.to_string();
         for (name, text) in FILES {
-            let path = folder.join(name);
-            if let Some(parent) = path.parent() {
-                std::fs::create_dir_all(parent).map_err(refuse)?;
-            }
-            std::fs::write(path, text).map_err(refuse)?;
+            write(&folder.join(name), &text.replace("{address}", &address), 0o644)?;
         }
-        std::fs::create_dir_all(folder.join("data")).map_err(refuse)?;
-        let company = Self { folder: folder.to_owned() };
-        let today = today();
+        let authority = folder.join("certificates/example-marketing.pem");
+        write(&authority, &marketing.authority, 0o644)?;
+        write(&folder.join("secrets/example-marketing"), &marketing.token, 0o600)?;
+        let company = Self::in_folder(folder);
+        let data = folder.join("data");
+        std::fs::create_dir_all(&data).map_err(|error| refused(&data, &error))?;
+        let today = moment.strftime("%Y-%m-%dT00:00:00Z").to_string();
         for (name, script) in DATABASES {
             let script = script
                 .replace("{today}", &today)
@@ -99,6 +105,11 @@ impl Company {
                 .map_err(|fault| fault.to_string())?;
         }
         Ok(company)
+    }
+
+    /// The company as it lies in a folder.
+    pub fn in_folder(folder: &Path) -> Self {
+        Self { folder: folder.to_owned() }
     }
 
     /// The file of a database.
@@ -125,11 +136,12 @@ impl Company {
         Ok(all)
     }
 
-    /// What must be true after a run of everything.
-    pub fn claims() -> Vec<Claim> {
+    /// What must be true after a run of everything that is due at a moment.
+    pub fn claims(moment: Timestamp) -> Vec<Claim> {
+        let now = moment.strftime("%Y-%m-%d %H:%M:%S").to_string();
         let claim = |database, none, words, query: &str| Claim {
             database,
-            query: query.to_owned(),
+            query: query.replace("{now}", &now),
             none,
             words,
         };
@@ -138,7 +150,7 @@ impl Company {
                 "crm",
                 true,
                 "customers whose contract ended more than 91 days ago still have a name or an address",
-                "SELECT count(*) FROM customers WHERE contract_ended_at < datetime('now', '-91 days')
+                "SELECT count(*) FROM customers WHERE contract_ended_at < datetime('{now}', '-91 days')
                  AND (full_name <> '(erased)' OR street IS NOT NULL OR email NOT LIKE 'erased-%')",
             ),
             claim(
@@ -152,49 +164,59 @@ impl Company {
                 "crm",
                 true,
                 "logins older than six months (and two days for the calendar) are left",
-                "SELECT count(*) FROM logins WHERE logged_in_at < unixepoch('now', '-6 months', '-2 days')",
+                "SELECT count(*) FROM logins WHERE logged_in_at < unixepoch('{now}', '-6 months', '-2 days')",
             ),
             claim(
                 "billing",
                 true,
                 "orders completed more than 91 days ago still have a delivery address",
-                "SELECT count(*) FROM orders WHERE completed_at < datetime('now', '-91 days')
+                "SELECT count(*) FROM orders WHERE completed_at < datetime('{now}', '-91 days')
                  AND delivery_street IS NOT NULL",
             ),
             claim(
                 "billing",
                 false,
-                "German orders of three to eight years keep their invoice part, as the tax law wants",
+                "German orders of three to eight years keep their invoice part, as the tax law wants, restricted",
                 "SELECT count(*) FROM orders WHERE country = 'DE' AND invoice_name LIKE 'Invented%'
-                 AND delivery_street IS NULL
-                 AND completed_at BETWEEN datetime('now', '-8 years') AND datetime('now', '-3 years')",
+                 AND delivery_street IS NULL AND restricted_at IS NOT NULL
+                 AND completed_at BETWEEN datetime('{now}', '-8 years') AND datetime('{now}', '-3 years')",
             ),
             claim(
                 "billing",
                 true,
                 "Austrian orders older than three years (and a day) are left, or their payments",
                 "SELECT count(*) FROM orders LEFT JOIN payments USING (order_number)
-                 WHERE country = 'AT' AND completed_at < datetime('now', '-3 years', '-1 day')",
+                 WHERE country = 'AT' AND completed_at < datetime('{now}', '-3 years', '-1 day')",
             ),
             claim(
                 "support",
                 true,
                 "tickets closed more than two years ago are left, but for the held one",
-                "SELECT count(*) FROM tickets WHERE closed_at < datetime('now', '-2 years', '-1 day') AND id <> 61",
+                "SELECT count(*) FROM tickets WHERE closed_at < datetime('{now}', '-2 years', '-1 day') AND id <> 40001",
             ),
             claim(
                 "support",
                 false,
-                "the ticket under legal hold is kept whole",
-                "SELECT count(*) FROM tickets WHERE id = 61 AND contact_email IS NOT NULL",
+                "the ticket under legal hold is kept whole, with its messages",
+                "SELECT count(*) FROM tickets WHERE id = 40001 AND contact_email IS NOT NULL
+                 AND (SELECT count(*) FROM messages WHERE ticket_id = 40001) = 2",
             ),
         ]
     }
 }
 
-/// The first instant of the present day, in UTC, so that the sample always has something due.
-fn today() -> String {
-    use crate::domain::Clock as _;
-    let now: Timestamp = crate::telemetry::SystemClock.now();
-    format!("{}T00:00:00Z", now.strftime("%Y-%m-%d"))
+fn refused(path: &Path, error: &std::io::Error) -> String {
+    let why = config::why(error);
+    format!("`{}` cannot be written: {why}; name another folder with `--dir`", path.display())
+}
+
+/// Writes a file, and the folders that it is in.
+fn write(path: &Path, text: &str, mode: u32) -> Result<(), String> {
+    let refuse = |error: std::io::Error| refused(path, &error);
+    if let Some(parent) = path.parent() {
+        std::fs::create_dir_all(parent).map_err(refuse)?;
+    }
+    let mut options = OpenOptions::new();
+    let file = options.write(true).create(true).truncate(true).mode(mode).open(path);
+    file.and_then(|mut file| file.write_all(text.as_bytes())).map_err(refuse)
 }

@@ -30,10 +30,15 @@ const CLEARED: &[(&str, &str, &str, &str)] = &[
     ("support", "tickets", "support.contact", "contact_email IS NULL"),
 ];
 
+/// Tables whose records are restricted while a law keeps them.
+const RESTRICTED: &[(&str, &str)] =
+    &[("billing", "orders"), ("billing", "payments"), ("crm", "customers")];
+
 /// Counts at one moment.
 pub(super) struct Tally {
     records: BTreeMap<(&'static str, &'static str), u64>,
     cleared: BTreeMap<(&'static str, &'static str, &'static str), u64>,
+    restricted: BTreeMap<(&'static str, &'static str), u64>,
 }
 
 impl Tally {
@@ -42,7 +47,11 @@ impl Tally {
     /// # Errors
     /// Where a database cannot be read.
     pub(super) async fn take(company: &Company) -> Result<Self, Fault> {
-        let mut tally = Self { records: BTreeMap::new(), cleared: BTreeMap::new() };
+        let mut tally = Self {
+            records: BTreeMap::new(),
+            cleared: BTreeMap::new(),
+            restricted: BTreeMap::new(),
+        };
         for &(system, table) in TABLES {
             let query = format!("SELECT count(*) FROM {table}");
             let count = sample::count(&company.database(system), &query).await?;
@@ -52,6 +61,11 @@ impl Tally {
             let query = format!("SELECT count(*) FROM {table} WHERE {condition}");
             let count = sample::count(&company.database(system), &query).await?;
             tally.cleared.insert((system, table, category), count);
+        }
+        for &(system, table) in RESTRICTED {
+            let query = format!("SELECT count(*) FROM {table} WHERE restricted_at IS NOT NULL");
+            let count = sample::count(&company.database(system), &query).await?;
+            tally.restricted.insert((system, table), count);
         }
         Ok(tally)
     }
@@ -77,6 +91,12 @@ pub(super) fn compare(before: &Tally, after: &Tally, said: &Predicate) -> Result
             .map(|one| one.records.cleared.0)
             .sum();
         check(now - had, cleared, &format!("records of {system}.{table} cleared of {category}"))?;
+        compared += 1;
+    }
+    for (&(system, table), had) in &before.restricted {
+        let restricted = after.restricted[&(system, table)] - had;
+        let said = about(said, system, table).map(|one| one.records.restricted.0).max();
+        check(restricted, said.unwrap_or(0), &format!("records restricted of {system}.{table}"))?;
         compared += 1;
     }
     Ok(compared)

@@ -216,6 +216,9 @@ fn write_field(text: &mut String, field: &FieldSchema, structure: bool, reason: 
     );
     if let Some(identity) = guess.as_ref().and_then(|guess| guess.identity).filter(|_| identifies) {
         parts.push(format!("identity: {identity}"));
+        if identity == "email" && field_type == FieldType::Text {
+            parts.push("compare: ignore_case".to_owned());
+        }
         notes.push(format!("identifies a person as `{identity}`"));
     }
     if !field.nullable && !structure && !field.generated {

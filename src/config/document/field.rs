@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use super::system::SHORT_TYPE;
-use crate::config::leaf::{Count, StoredWord, TypeWord, Words, Zone};
+use crate::config::leaf::{CompareWord, Count, StoredWord, TypeWord, Words, Zone};
 use crate::config::problem::{At, instead};
 use crate::config::read::{List, Read, Reader, document};
 use crate::config::yaml::{Content, Node};
@@ -23,6 +23,9 @@ document! {
         optional exempt: Words,
         /// It identifies a person: `email`, `customer_id`, `msisdn`, …
         optional identity: Words,
+        /// Whether capitals count where it is compared with what a person is known by: `exact`, or
+        /// `ignore_case`, which wants an index on `lower(…)` or a collation that ends in `_ci`.
+        optional compare: CompareWord,
         /// What becomes of it when its category is erased and the record stays; `null` if left
         /// out.
         optional clear: ClearDocument,

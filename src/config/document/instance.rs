@@ -12,6 +12,7 @@ use crate::config::read::{Entries, List, Read, Reader, document, plain_document}
 use crate::config::yaml::Node;
 use crate::domain::Remark;
 
+use super::opendsr::OpendsrDocument;
 use super::requests::{IdentityDocument, RequestsDocument};
 
 document! {
@@ -44,6 +45,9 @@ document! {
         optional identities: Entries<IdentityDocument>,
         /// How requests of persons are dealt with.
         optional requests: RequestsDocument,
+        /// This instance as a processor that other controllers ask over OpenDSR; not at all if left
+        /// out.
+        optional opendsr: OpendsrDocument,
     }
 }
 

@@ -3,6 +3,7 @@
 
 pub mod field;
 pub mod instance;
+pub mod opendsr;
 pub mod pack;
 pub mod requests;
 pub mod system;

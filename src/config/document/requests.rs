@@ -40,6 +40,9 @@ document! {
         /// When the controller promises to answer; `P30D` if left out. The earlier of promise and
         /// law counts.
         optional answers_within: RetentionPeriod,
+        /// How often somebody's restriction is kept up: records of theirs that have appeared since
+        /// are restricted too, until it is lifted; every day (`P1D`) if left out.
+        optional restriction_upkeep: RetentionPeriod,
         /// How sure one has to be of who asks.
         optional assurance: AssuranceDocument,
         /// Days on which nobody works, beside Saturdays and Sundays: a list, or one list a country.

@@ -126,7 +126,8 @@ document! {
         /// Fields here, each with the field of the parent that it equals.
         required fields: Entries<Words>,
         /// `deep`: goes with its parent; `shallow`: only the association goes; `shared`: goes with
-        /// its last parent. `deep` if left out.
+        /// its last parent. `deep` if left out. When only the association goes its fields become
+        /// null, or what `clear` of the field says.
         optional kind: LinkWord,
     }
 }

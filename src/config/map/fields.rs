@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use quietus_connectors::{FieldType, Stored, Strategy};
+use quietus_connectors::{FieldType, LinkKind, Stored, Strategy};
 
 use super::{SystemDraft, strategy};
 use crate::config::document::system::type_name;
@@ -17,7 +17,7 @@ pub fn compile(draft: &mut SystemDraft<'_>, problems: &mut Vec<Problem>) {
         let document = &entry.value.value;
         let fields: BTreeMap<String, Field> = entries(document.fields.as_ref())
             .iter()
-            .filter_map(|entry| field(entry, &draft.zone, problems))
+            .filter_map(|entry| field((entry, document), &draft.zone, problems))
             .map(|field| (field.name.clone(), field))
             .collect();
         let key = key(document, problems);
@@ -58,7 +58,11 @@ fn key(document: &CollectionDocument, problems: &mut Vec<Problem>) -> Vec<String
     key
 }
 
-fn field(entry: &Entry<FieldDocument>, zone: &str, problems: &mut Vec<Problem>) -> Option<Field> {
+fn field(
+    (entry, collection): (&Entry<FieldDocument>, &CollectionDocument),
+    zone: &str,
+    problems: &mut Vec<Problem>,
+) -> Option<Field> {
     let document = &entry.value.value;
     let name = &entry.name.value;
     if document.gives("category") && document.gives("exempt") {
@@ -84,7 +88,8 @@ fn field(entry: &Entry<FieldDocument>, zone: &str, problems: &mut Vec<Problem>) 
         );
     }
     check_identity(document, name, field_type, problems);
-    let (clear, anonymise) = strategies(entry, field_type, problems);
+    let associates = is_association(collection, name);
+    let (clear, anonymise) = strategies((entry, associates), field_type, problems);
     Some(Field {
         name: name.clone(),
         field_type,
@@ -92,6 +97,7 @@ fn field(entry: &Entry<FieldDocument>, zone: &str, problems: &mut Vec<Problem>) 
         zone: document.zone.as_ref().map_or(zone, |zone| &zone.value.0).to_owned(),
         class,
         identity: document.identity.as_ref().map(|identity| identity.value.0.clone()),
+        ignores_case: document.compare.as_ref().is_some_and(|compare| compare.value.0),
         clear,
         anonymise,
     })
@@ -103,6 +109,14 @@ fn check_identity(
     field_type: FieldType,
     problems: &mut Vec<Problem>,
 ) {
+    if let Some(compare) = &document.compare
+        && (document.identity.is_none() || field_type != FieldType::Text)
+    {
+        problems.push(
+            Problem::error(&compare.place, "`compare` is for text fields with an `identity`")
+                .help("declare the identity that the field holds, or leave `compare` out"),
+        );
+    }
     let Some(identity) = &document.identity else { return };
     let fits = matches!(
         field_type,
@@ -117,15 +131,23 @@ fn check_identity(
     }
 }
 
+/// The field is of a link that is emptied when only the association goes.
+fn is_association(collection: &CollectionDocument, field: &str) -> bool {
+    entries(collection.links.as_ref()).iter().map(|link| &link.value.value).any(|link| {
+        link.kind.as_ref().is_some_and(|kind| kind.value.0 != LinkKind::Deep)
+            && entries(link.fields.as_ref()).iter().any(|pair| pair.name.value == field)
+    })
+}
+
 fn strategies(
-    entry: &Entry<FieldDocument>,
+    (entry, associates): (&Entry<FieldDocument>, bool),
     field_type: FieldType,
     problems: &mut Vec<Problem>,
 ) -> (Strategy, Option<Strategy>) {
     let document = &entry.value.value;
     let without_category = !document.gives("category");
     for place in [
-        document.clear.as_ref().map(|clear| &clear.place),
+        document.clear.as_ref().filter(|_| !associates).map(|clear| &clear.place),
         document.anonymise.as_ref().map(|anonymise| &anonymise.place),
     ]
     .into_iter()

@@ -76,7 +76,9 @@ fn compile_link(
         fits = false;
     }
     let of_key = fields.iter().filter(|(_, there)| parent.key.contains(there)).count();
-    if fits && of_key == fields.len() && of_key < parent.key.len() {
+    // A shared record may belong to each of several that join it, by a part of their key.
+    let shared = document.kind.as_ref().is_some_and(|kind| kind.value.0 == LinkKind::Shared);
+    if fits && !shared && of_key == fields.len() && of_key < parent.key.len() {
         problems.push(
             Problem::error(
                 &entry.name.place,
@@ -94,6 +96,7 @@ fn compile_link(
         fields,
         kind: document.kind.as_ref().map_or(LinkKind::Deep, |kind| kind.value.0),
         needed: false,
+        clear: Vec::new(),
     })
 }
 

@@ -1,14 +1,12 @@
 //! Third parties of the data map: what a file of each kind has to say, and what it may not.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 
-use super::SystemDraft;
 use crate::config::document::SystemDocument;
 use crate::config::problem::{At, Place, Problem};
 use crate::config::read::{entries, items};
 use crate::datamap::third_party::MANUAL;
-use crate::datamap::{Definition, ManualTask, SecretReference, ThirdParty};
+use crate::datamap::{ManualTask, SecretReference, ThirdParty};
 
 /// Entries of a file that only third parties have.
 const OF_THIRD_PARTIES: [&str; 5] = ["operator", "definition", "parameters", "persons", "task"];
@@ -40,6 +38,7 @@ pub(super) fn compile(at: &At<SystemDocument>, problems: &mut Vec<Problem>) -> O
         return None;
     }
     check_entries(at, kind, problems);
+    check_callback_url(at, kind, problems);
     let connection = document.connection.as_ref().map(|it| &it.value);
     let text = |entry: &Option<At<crate::config::leaf::Words>>| {
         entry.as_ref().map(|it| it.value.0.clone()).unwrap_or_default()
@@ -71,7 +70,9 @@ pub(super) fn compile(at: &At<SystemDocument>, problems: &mut Vec<Problem>) -> O
             .map(|it| it.value.0.clone())
             .collect(),
         definition: document.definition.as_ref().map(|it| it.value.0.clone()),
-        parameters: parameters(document, problems),
+        // Definitions are read after all systems.
+        definition_text: None,
+        parameters: parameters(document, kind, problems),
         categories: items(persons.and_then(|it| it.categories.as_ref()))
             .iter()
             .map(|it| it.value.clone())
@@ -139,53 +140,69 @@ fn check_entries(at: &At<SystemDocument>, kind: &str, problems: &mut Vec<Problem
 
 fn parameters(
     document: &SystemDocument,
+    kind: &str,
     problems: &mut Vec<Problem>,
 ) -> BTreeMap<String, SecretReference> {
     let mut found = BTreeMap::new();
     for entry in entries(document.parameters.as_ref()) {
         let (name, reference) = (&entry.name.value, &entry.value.value.0);
+        // What a definition declares is known for sure, and looked at with the definition.
         if let SecretReference::Plain(value) = reference
-            && looks_secret(name, value)
+            && kind != "processor"
+            && (is_secret_by_name(name) || is_secret_by_value(value))
         {
-            problems.push(
-                Problem::error(&entry.value.place, format!("the secret `{name}` stands here in plain"))
-                    .help("write `env:NAME`, or `file:PATH` of a file that only its owner may read; then change the secret, it has been in this file")
-                    .secret(),
-            );
+            problems.push(secret_in_plain(&entry.value.place, name));
         }
         found.insert(name.clone(), reference.clone());
     }
     found
 }
 
-/// Whether a parameter is a secret by its name, or by how its value begins.
-fn looks_secret(name: &str, value: &str) -> bool {
+/// Where a system that speaks OpenDSR calls us back, after scheme and host.
+const CALLBACKS: &str = "/opendsr/callbacks/";
+
+/// Reports an address to call back at which nobody would hear.
+fn check_callback_url(at: &At<SystemDocument>, kind: &str, problems: &mut Vec<Problem>) {
+    let system = at.value.system.as_ref().map(|it| it.value.as_str()).unwrap_or_default();
+    let given = entries(at.value.parameters.as_ref());
+    let Some(entry) = given.iter().find(|it| kind == "opendsr" && it.name.value == "callback_url")
+    else {
+        return;
+    };
+    let SecretReference::Plain(url) = &entry.value.value.0 else { return };
+    let host = url.strip_prefix("https://").and_then(|rest| rest.split_once('/'));
+    let heard = host.is_some_and(|(host, _)| {
+        !host.is_empty() && url.as_str() == format!("https://{host}{CALLBACKS}{system}")
+    });
+    if !heard {
+        problems.push(
+            Problem::error(&entry.value.place, "nobody would hear a callback at this address")
+                .help(format!("callbacks of this system are heard at `https://HOST{CALLBACKS}{system}`, HOST being where this instance is reached")),
+        );
+    }
+}
+
+/// A secret that stands in a file that everybody reads.
+pub(in crate::config) fn secret_in_plain(place: &Place, name: &str) -> Problem {
+    Problem::error(place, format!("the secret `{name}` stands here in plain"))
+        .help("write `env:NAME`, or `file:PATH` of a file that only its owner may read; then change the secret, it has been in this file")
+        .secret()
+}
+
+/// Whether a parameter sounds like a secret.
+pub(in crate::config) fn is_secret_by_name(name: &str) -> bool {
     let name = name.to_lowercase();
     let words = ["secret", "token", "password", "passphrase", "credential", "private", "signature"];
     let parts: Vec<&str> = name.split(['_', '-', '.']).collect();
-    let begins = ["bearer ", "basic ", "sk_", "rk_", "pat-", "xoxb-", "-----begin"];
     words.iter().any(|word| name.contains(word))
         || parts.contains(&"key")
         || name.ends_with("apikey")
-        || begins.iter().any(|begin| value.to_lowercase().starts_with(begin))
 }
 
-/// Reports definitions of one's own that are not there.
-pub(in crate::config) fn check_files(
-    drafts: &[SystemDraft<'_>],
-    folder: &Path,
-    problems: &mut Vec<Problem>,
-) {
-    for draft in drafts {
-        let Some(written) = &draft.document.definition else { continue };
-        if let Definition::File(path) = &written.value.0
-            && !folder.join(path).is_file()
-        {
-            let message = format!("there is no definition `{}`", path.display());
-            let help = "write the file, a path from the folder of quietus.yaml, or the name of a definition that comes with quietus";
-            problems.push(Problem::error(&written.place, message).help(help));
-        }
-    }
+/// Whether a value begins as secrets do.
+pub(in crate::config) fn is_secret_by_value(value: &str) -> bool {
+    let begins = ["bearer ", "basic ", "sk_", "rk_", "pat-", "xoxb-", "-----begin"];
+    begins.iter().any(|begin| value.to_lowercase().starts_with(begin))
 }
 
 /// Whether an address fits a third party.

@@ -215,6 +215,7 @@ pub(super) fn field(name: &str, field_type: FieldType, class: &str) -> Field {
         zone: "UTC".to_owned(),
         class,
         identity: None,
+        ignores_case: false,
         clear: Strategy::Null,
         anonymise: None,
     }
@@ -245,6 +246,7 @@ pub(super) fn link(name: &str, to: &str, field: &str) -> Link {
         fields: vec![(field.to_owned(), "id".to_owned())],
         kind: LinkKind::Deep,
         needed: false,
+        clear: Vec::new(),
     }
 }
 

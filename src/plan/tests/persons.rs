@@ -2,13 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use quietus_connectors::{
-    FieldType, LinkKind, Predicate, Record, Restriction, SubjectAction, Value,
-};
+use quietus_connectors::{FieldType, Predicate, Record, Restriction, SubjectAction, Value};
 
 use super::super::answer_name;
 use super::super::{
-    FindingKind, PersonScope, Plan, PlanInput, StepStatus, compile, evaluate, plan,
+    FindingKind, PersonScope, Plan, PlanInput, StaysRestricted, StepStatus, compile, evaluate, plan,
 };
 use super::fixture::*;
 use crate::datamap::{DataMap, SecretReference, System, ThirdParty};
@@ -24,6 +22,8 @@ pub(super) fn scope(action: SubjectAction, identities: &[(&str, &[&str])]) -> Pe
         identities: identities.iter().map(of).collect(),
         categories: None,
         records: BTreeMap::new(),
+        incomplete: false,
+        stays_restricted: Vec::new(),
     }
 }
 
@@ -234,27 +234,44 @@ fn restriction_and_its_end_change_nothing_else() {
 }
 
 #[test]
-fn shallow_and_shared_links_lead_to_nobody() {
-    for kind in [LinkKind::Shallow, LinkKind::Shared] {
-        let mut world = known_shop();
-        let shop = world.map.systems.get_mut(&system_name()).unwrap();
-        shop.collections.get_mut(&collection_name("orders")).unwrap().links[0].kind = kind;
-        let grace = scope(SubjectAction::Erase, &[("customer_id", &["1"])]);
-        let mut order = order_of_2020();
-        order.insert("customer.id".to_owned(), Value::Integer(1));
-        assert!(fate(&world, &grace, "orders", &order).untouched());
-        let compiled = compile(&for_persons(&world, &grace), &system_name()).unwrap();
-        let uncovered: BTreeSet<&str> = compiled
-            .findings
-            .iter()
-            .filter(|one| one.kind == FindingKind::NotCovered)
-            .map(|one| one.collection.as_str())
-            .collect();
-        assert_eq!(uncovered, BTreeSet::from(["lines", "orders"]));
-        assert!(
-            compiled.steps.iter().any(|one| matches!(one.status, StepStatus::NotCovered { .. }))
-        );
+fn lifting_leaves_what_the_law_or_another_request_keeps_restricted() {
+    let world = known_shop().at("2020-03-06T00:00:00Z");
+    let mut order = order_of_2020();
+    order.insert("customer.id".to_owned(), Value::Integer(1));
+    let customer = record(&[("id", Value::Integer(1)), ("email", text("grace@example.org"))]);
+    let lifted = |stays: &[StaysRestricted]| {
+        let mut grace = scope(SubjectAction::Lift, &[("customer_id", &["1"])]);
+        grace.stays_restricted = stays.to_vec();
+        let of = |name: &str, record: &Record| fate(&world, &grace, name, record).restricted;
+        (of("customers", &customer), of("orders", &order))
+    };
+    let some = |name: &str| Some(BTreeSet::from([category(name)]));
+    // Nothing but her own request has restricted it.
+    assert_eq!(lifted(&[]), (true, true));
+    // An erasure has left the invoice for its minimum; one of the address alone restricted nothing.
+    assert_eq!(lifted(&[StaysRestricted::ByErasure(None)]), (true, false));
+    assert_eq!(lifted(&[StaysRestricted::ByErasure(some("delivery"))]), (true, true));
+    // Another request of hers wants it restricted.
+    assert_eq!(lifted(&[StaysRestricted::ByRequest(None)]), (false, false));
+    assert_eq!(lifted(&[StaysRestricted::ByRequest(some("contact"))]), (false, true));
+    // Once the minimum is over, the erasure restricts nothing any more.
+    let later = known_shop().at("2029-01-01T00:00:00Z");
+    let mut grace = scope(SubjectAction::Lift, &[("customer_id", &["1"])]);
+    grace.stays_restricted = vec![StaysRestricted::ByErasure(None)];
+    assert!(fate(&later, &grace, "orders", &order).restricted);
+}
+
+#[test]
+fn lifting_leaves_what_a_rule_restricts() {
+    let mut world = known_shop().at("2029-01-01T00:00:00Z");
+    let mut order = order_of_2020();
+    order.insert("customer.id".to_owned(), Value::Integer(1));
+    let grace = scope(SubjectAction::Lift, &[("customer_id", &["1"])]);
+    assert!(fate(&world, &grace, "orders", &order).restricted);
+    for rule in &mut world.rules.rules {
+        rule.action = Action::Restrict;
     }
+    assert!(!fate(&world, &grace, "orders", &order).restricted);
 }
 
 fn mailer(map: &mut DataMap) -> SystemName {
@@ -265,6 +282,7 @@ fn mailer(map: &mut DataMap) -> SystemName {
         trust: None,
         private_hosts: Vec::new(),
         definition: None,
+        definition_text: None,
         parameters: BTreeMap::new(),
         categories: BTreeSet::from([category("contact")]),
         identities: BTreeSet::from(["email".to_owned()]),
@@ -306,6 +324,25 @@ fn third_parties_are_asked_only_for_persons_whom_they_know() {
     let phone = scope(SubjectAction::Erase, &[("msisdn", &["+4915123456789"])]);
     let planned = planned(&world, &phone);
     assert!(planned.systems.is_empty() && planned.left_out.len() == 2, "{:?}", planned.left_out);
+}
+
+/// A system that could not be asked may know what leads to the others.
+#[test]
+fn nobody_is_left_out_while_a_system_could_not_be_asked() {
+    let mut world = known_shop();
+    let mailer = mailer(&mut world.map);
+    let mut phone = scope(SubjectAction::Erase, &[("msisdn", &["+4915123456789"])]);
+    phone.incomplete = true;
+    let waits = planned(&world, &phone);
+    assert_eq!((waits.systems.len(), waits.left_out.len()), (2, 0), "{:?}", waits.left_out);
+    let part = waits.system(&mailer).and_then(|one| one.persons.clone()).expect("its part");
+    assert!(part.identities.is_empty() && !part.categories.is_empty(), "{part:?}");
+    let database = waits.systems.iter().find(|one| one.system != mailer).expect("the shop");
+    assert!(!database.acts(), "nothing is done before somebody is known there");
+    // What is not asked for is left out all the same.
+    phone.categories = Some(BTreeSet::from([category("invoice")]));
+    let narrow = planned(&world, &phone);
+    assert!(narrow.left_out.iter().any(|one| one.why.contains("none of the categories")));
 }
 
 #[test]

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use quietus_connectors::{Answer, FieldType, Record, SubjectAction, Value};
+use quietus_connectors::{Answer, FieldType, LinkKind, Record, SubjectAction, Value};
 
-use super::super::{Lesson, Person, answer_name, evaluate, learn, questions, scope_of, shares};
+use super::super::{
+    Lesson, Person, answer_name, can_be_shared_out, evaluate, learn, questions, scope_of, shares,
+};
 use super::fixture::*;
 use super::persons::known_shop;
 use crate::domain::{IdentityType, IdentityTypes, Normalisation};
@@ -113,6 +115,42 @@ fn an_address_leads_to_the_number_and_on_to_the_orders() {
     assert!(lesson.records.values().all(std::collections::BTreeSet::is_empty));
     assert!(scope.identities["email"].contains("Grace@Example.org"));
     assert!(!format!("{persons:?} {scope:?}").to_lowercase().contains("grace"));
+}
+
+#[test]
+fn a_shared_order_is_found_once_it_is_theirs_alone_and_teaches_nothing() {
+    let mut world = known_shop();
+    let shop = world.map.systems.get_mut(&system_name()).unwrap();
+    let orders = shop.collections.get_mut(&collection_name("orders")).unwrap();
+    let ticket = identity("ticket_no", field("ticket", FieldType::Integer, ""));
+    orders.fields.insert("ticket".to_owned(), ticket);
+    orders.fields.insert("payer_id".to_owned(), field("payer_id", FieldType::Integer, ""));
+    orders.links.push(link("payer", "customers", "payer_id"));
+    for link in &mut orders.links {
+        link.kind = quietus_connectors::LinkKind::Shared;
+    }
+    let order = |id: i64, payer: i64| {
+        let mut order = order(id, 1, "grace@example.org", "2025-02-01");
+        order.insert("payer.id".to_owned(), Value::Integer(payer));
+        order.insert("ticket".to_owned(), Value::Integer(70 + id));
+        order
+    };
+    let content: Content = vec![
+        ("customers", vec![customer(1, "grace@example.org"), customer(2, "alan@example.org")]),
+        ("orders", vec![order(7, 1), order(8, 2)]),
+    ];
+    let grace = || person("p1", &[("email", "grace@example.org")]);
+    let alan = || person("p2", &[("email", "alan@example.org")]);
+    let orders_of = |lesson: &Lesson, name: &str| {
+        lesson.found.get(&(name.to_owned(), collection_name("orders"))).copied()
+    };
+    let (lesson, _) = resolve(&world, &content, &mut [grace()]);
+    assert_eq!(orders_of(&lesson, "p1"), Some(1));
+    assert_eq!(lesson.kept[0].records, 1);
+    let mut both = [grace(), alan()];
+    let (lesson, _) = resolve(&world, &content, &mut both);
+    assert_eq!((orders_of(&lesson, "p1"), orders_of(&lesson, "p2")), (Some(2), Some(1)));
+    assert!(both.iter().flat_map(Person::identities).all(|one| one.kind != "ticket_no"));
 }
 
 #[test]
@@ -252,4 +290,59 @@ fn of_many_each_learns_what_would_be_learned_alone() {
     }
     let known = |person: &Person| person.identities().count();
     assert_eq!(together.iter().map(known).collect::<Vec<_>>(), [2, 3, 3, 2, 1]);
+}
+
+/// A record that the database has found without regard to capitals is known by its person, and
+/// teaches how it is written.
+#[test]
+fn capitals_do_not_hide_whose_a_record_is() {
+    let mut world = known_shop();
+    let ask = |world: &World| {
+        let mut persons = [person("p1", &[("email", "grace@example.org")])];
+        let answers = [Answer {
+            collection: "customers".to_owned(),
+            records: vec![customer(7, "GrAcE@Example.org"), customer(8, "grace@example.orG ")],
+            more: false,
+        }];
+        let lesson = learn(&world.input(), &types(), &system_name(), &answers, &mut persons);
+        let found = lesson.unwrap().found.values().sum::<u64>();
+        let kinds = persons[0].identities().filter(|one| one.kind == "customer_id").count();
+        let spelt = persons[0].known().any(|(_, all)| all.contains("GrAcE@Example.org"));
+        (found, kinds, spelt)
+    };
+    assert_eq!(ask(&world), (0, 0, false));
+    let shop = world.map.systems.get_mut(&system_name()).unwrap();
+    let customers = shop.collections.get_mut(&collection_name("customers")).unwrap();
+    customers.fields.get_mut("email").unwrap().ignores_case = true;
+    assert_eq!(ask(&world), (1, 1, true));
+}
+
+/// What the database has found without regard to capitals is in its person's share too.
+#[test]
+fn capitals_do_not_keep_a_record_out_of_its_share() {
+    let mut world = known_shop();
+    let shop = world.map.systems.get_mut(&system_name()).unwrap();
+    let customers = shop.collections.get_mut(&collection_name("customers")).unwrap();
+    customers.fields.get_mut("email").unwrap().ignores_case = true;
+    let persons = [
+        person("p1", &[("email", "grace@example.org")]),
+        person("p2", &[("email", "alan@example.org")]),
+    ];
+    let records = vec![customer(7, "GrAcE@Example.org"), customer(8, "ALAN@example.org")];
+    let collection = "customers".to_owned();
+    let answers = vec![Answer { collection, records: records.clone(), more: false }];
+    let shares = shares(&world.input(), &system_name(), answers, &persons).unwrap();
+    let found: Vec<&[Record]> = shares.iter().map(|share| share[0].records.as_slice()).collect();
+    assert_eq!(found, [&records[..1], &records[1..]]);
+}
+
+/// Whose a shared record is depends on all who share it, so such a system is asked one by one.
+#[test]
+fn shared_links_are_not_shared_out() {
+    let mut world = known_shop();
+    let shop = world.map.systems.get_mut(&system_name()).unwrap();
+    assert!(can_be_shared_out(shop));
+    let orders = shop.collections.get_mut(&collection_name("orders")).unwrap();
+    orders.links[0].kind = LinkKind::Shared;
+    assert!(!can_be_shared_out(shop));
 }

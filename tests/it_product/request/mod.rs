@@ -2,9 +2,20 @@
 //! minimum and a hold keep, done by hand where no interface is; and nobody else.
 
 mod confused;
+mod copy;
 mod crowd;
+mod deadlines;
 mod erased;
+mod estate;
 mod hands;
 mod kept;
+mod killed;
+mod lasting;
+mod late;
+mod lifting;
 mod many;
+mod objections;
+mod outage;
 mod person;
+mod shared;
+mod whole;

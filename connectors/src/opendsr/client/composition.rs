@@ -100,7 +100,7 @@ pub(super) fn compose(
 
 fn regulation_of(regime: &str) -> Option<Regulation> {
     match regime {
-        "gdpr" | "uk_gdpr" | "uk" => Some(Regulation::Gdpr),
+        "gdpr" | "uk-gdpr" => Some(Regulation::Gdpr),
         "ccpa" | "cpra" => Some(Regulation::Ccpa),
         _ => None,
     }

@@ -3,17 +3,19 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::composition::{asked, compose};
 use super::exchange::Exchange;
 use super::execution::{execute, follow};
+use super::reference::Reference;
 use super::request_id::request_id;
 use super::settings::ClientSettings;
 use crate::connector::{Connector, Progress};
 use crate::kinds::ProcessorSettings;
 use crate::opendsr::protocol::{Discovery, RequestType};
-use crate::opendsr::signature::SigningCertificates;
+use crate::opendsr::signature::{SigningCertificates, Trust};
 use crate::order::Order;
 use crate::receipt::{Counts, Fault, Health, Receipt, Verification};
 use crate::schema::{Capabilities, Schema};
@@ -35,6 +37,21 @@ impl Client {
     /// `Misconfigured` where they do not fit.
     pub fn new(settings: ProcessorSettings) -> Result<Self, Fault> {
         Ok(Self { exchange: Exchange::new(ClientSettings::read(settings)?) })
+    }
+
+    /// The processor's domain.
+    pub fn domain(&self) -> &str {
+        &self.exchange.settings.domain
+    }
+
+    /// Where the processor is asked to call us back.
+    pub fn callback_url(&self) -> Option<&str> {
+        self.exchange.settings.callback_url.as_deref()
+    }
+
+    /// Authorities that may vouch for the processor's certificate.
+    pub fn trust(&self) -> &Trust {
+        &self.exchange.settings.trust
     }
 
     /// The processor's certificate, for checking its callbacks; fetched anew if the one at hand
@@ -136,7 +153,7 @@ impl Connector for Client {
             settings.domain,
             Self::takes(&discovery),
         );
-        Ok(Health { product, drift: Vec::new(), missing_privileges: findings })
+        Ok(Health { product, missing_privileges: findings, ..Health::default() })
     }
 
     async fn describe(&self) -> Result<Schema, Fault> {
@@ -156,6 +173,10 @@ impl Connector for Client {
 
     async fn follow(&self, order: &Order, reference: &str) -> Result<Receipt, Fault> {
         follow(&self.exchange, order, reference).await
+    }
+
+    fn expected_at(&self, reference: &str) -> Option<Timestamp> {
+        Reference::read(reference).ok()?.expected_at()
     }
 
     async fn verify(&self, _order: &Order) -> Result<Verification, Fault> {

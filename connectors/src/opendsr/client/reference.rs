@@ -122,6 +122,12 @@ impl Reference {
         self.begin = place.unwrap_or(0);
     }
 
+    /// When the processor expects to have ended the first of those that are open.
+    pub fn expected_at(&self) -> Option<Timestamp> {
+        let open = self.requests.iter().filter(|one| !one.is_over());
+        open.filter_map(|one| one.expected_at).min()
+    }
+
     /// Requests that the processor should have ended by now.
     pub fn overdue(&self, now: Timestamp) -> impl Iterator<Item = &Undertaking> {
         self.requests.iter().filter(move |one| one.is_overdue(now))
@@ -259,9 +265,7 @@ impl Reference {
             let testimonies = self.testimonies();
             return Receipt::Done(Outcome { collections: Vec::new(), testimonies });
         }
-        let open = self.requests.iter().filter(|one| !one.is_over());
-        let expected = open.filter_map(|one| one.expected_at).min();
-        let mut wait = wait(now, expected);
+        let mut wait = wait(now, self.expected_at());
         if let Some(left) =
             answer_by.map(|at| at.duration_since(now)).filter(SignedDuration::is_positive)
         {

@@ -17,6 +17,9 @@ use crate::outbound::is_public;
 /// Clocks differ; a moment is in the future if it is later than this from now.
 const CLOCKS_DIFFER: SignedDuration = SignedDuration::from_mins(1);
 
+/// Shorter identities stand in addresses by chance.
+const SHORTEST_IDENTITY: usize = 4;
+
 /// A request names no more identities than this.
 const MOST_IDENTITIES: usize = 100;
 
@@ -31,10 +34,19 @@ pub struct IntakeRules {
     pub identities: Vec<SupportedIdentity>,
     /// Nobody asked before this.
     pub earliest_submission: Timestamp,
-    /// Hosts that may be called back, with the port where it is not 443.
-    pub callback_hosts: Vec<String>,
+    /// Hosts that may be called back.
+    pub callback_hosts: CallbackHosts,
     /// At most so many addresses to call back.
     pub most_callbacks: usize,
+}
+
+/// Hosts that a controller may want to be called at, over TLS.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CallbackHosts {
+    /// Hosts at a public address, with the port where it is not 443.
+    pub public: Vec<String>,
+    /// Hosts with their port that may be called although their address is private.
+    pub private: Vec<String>,
 }
 
 /// A request that is well formed.
@@ -77,7 +89,7 @@ pub fn read_submission(
     let submitted_at = reading.submitted_at(now);
     let extension = reading.extension();
     let (identities, skipped) = reading.identities(extension);
-    let callback_urls = reading.callback_urls();
+    let callback_urls = reading.callback_urls(&identities);
     let group = reading.group();
     let skips_waiting = extension
         .and_then(|own| own.get("skip_waiting_period"))
@@ -214,6 +226,7 @@ impl<'a> Reading<'a> {
             let SubjectIdentity { kind, format, .. } = identity;
             self.rules.identities.iter().any(|one| one.kind == *kind && one.format == *format)
         };
+        let given = !found.is_empty();
         let (mut identities, others): (Vec<_>, Vec<_>) = found.into_iter().partition(taken);
         identities.sort();
         identities.dedup();
@@ -221,7 +234,10 @@ impl<'a> Reading<'a> {
         skipped.sort();
         skipped.dedup();
         if identities.is_empty() && !self.reasons.iter().any(|one| one.field.contains(FIELD)) {
-            self.wrong(FIELD, "missing", "no identity of a type and format that is taken is given");
+            let reason = if given { "unsupported" } else { "missing" };
+            let message =
+                "no identity of a type and format that is taken is given: see `discovery`";
+            self.wrong(FIELD, reason, message);
         }
         (identities, skipped)
     }
@@ -285,7 +301,7 @@ impl<'a> Reading<'a> {
         }
     }
 
-    fn callback_urls(&mut self) -> Vec<String> {
+    fn callback_urls(&mut self, identities: &[SubjectIdentity]) -> Vec<String> {
         const FIELD: &str = "status_callback_urls";
         let Some(value) = self.document.get(FIELD) else { return Vec::new() };
         let Some(entries) = value.as_array() else {
@@ -304,6 +320,10 @@ impl<'a> Reading<'a> {
                 .ok_or("it is no text")
                 .and_then(|text| check_callback_url(text, &self.rules.callback_hosts));
             match checked {
+                Ok(url) if names_somebody(&url, identities) => {
+                    let why = "it holds what looks like an identity: call a request by its id";
+                    self.wrong(format!("{FIELD}[{index}]"), "names_a_person", why);
+                }
                 Ok(url) => urls.push(url),
                 Err(why) => self.wrong(format!("{FIELD}[{index}]"), "invalid", why),
             }
@@ -325,19 +345,28 @@ impl<'a> Reading<'a> {
     }
 }
 
-/// Checks an address that a controller wants to be called at: HTTPS, a declared host, no user, no
-/// address that is not public. That its name leads to no private address is checked when it is
-/// called.
+/// Checks an address that a controller wants to be called at: HTTPS, a declared host, no user, and
+/// no address that is not public unless it is declared as such. That its name leads to no private
+/// address is checked when it is called.
 ///
 /// # Errors
 /// Why it is not called, without the address.
-pub fn check_callback_url(text: &str, hosts: &[String]) -> Result<String, &'static str> {
+pub fn check_callback_url(text: &str, hosts: &CallbackHosts) -> Result<String, &'static str> {
     let url = Url::parse(text).map_err(|_| "it is no address")?;
     if url.scheme() != "https" {
         return Err("only https is called");
     }
     if !url.username().is_empty() || url.password().is_some() || url.fragment().is_some() {
         return Err("it holds a user or a fragment");
+    }
+    let host = url.host_str().unwrap_or_default();
+    let port = url.port_or_known_default().unwrap_or_default();
+    let with_port = format!("{host}:{port}");
+    let among = |list: &[String], shown: &str| {
+        list.iter().any(|allowed| allowed.eq_ignore_ascii_case(shown))
+    };
+    if among(&hosts.private, &with_port) {
+        return Ok(url.into());
     }
     let number = match url.host() {
         Some(Host::Ipv4(address)) => Some(address.into()),
@@ -347,16 +376,40 @@ pub fn check_callback_url(text: &str, hosts: &[String]) -> Result<String, &'stat
     if number.is_some_and(|address| !is_public(address)) {
         return Err("its address is not public");
     }
-    let host = url.host_str().unwrap_or_default();
-    let shown = match url.port() {
-        Some(port) => format!("{host}:{port}"),
-        None => host.to_owned(),
-    };
-    if hosts.iter().any(|allowed| allowed.eq_ignore_ascii_case(&shown)) {
+    let without_port = url.port().is_none() && among(&hosts.public, host);
+    if without_port || among(&hosts.public, &with_port) {
         Ok(url.into())
     } else {
         Err("its host is not among those that may be called")
     }
+}
+
+/// Whether an address holds an identity of the request, or a mail address: addresses are written
+/// down by every server on the way.
+fn names_somebody(url: &str, identities: &[SubjectIdentity]) -> bool {
+    // Encoded once more, it would still be there for whoever decodes it.
+    let plain = decoded(&decoded(&decoded(url))).to_lowercase();
+    let holds = |value: &str| value.len() >= SHORTEST_IDENTITY && plain.contains(value);
+    plain.contains('@') || identities.iter().any(|one| holds(&one.value.to_lowercase()))
+}
+
+/// An address with its `%` escapes undone.
+fn decoded(text: &str) -> String {
+    let bytes = text.as_bytes();
+    let mut plain = Vec::with_capacity(bytes.len());
+    let mut next = 0;
+    while next < bytes.len() {
+        let digits = bytes.get(next + 1..next + 3).and_then(|two| std::str::from_utf8(two).ok());
+        let code = digits.and_then(|two| u8::from_str_radix(two, 16).ok());
+        if let Some(code) = code.filter(|_| bytes[next] == b'%') {
+            plain.push(code);
+            next += 3;
+        } else {
+            plain.push(bytes[next]);
+            next += 1;
+        }
+    }
+    String::from_utf8_lossy(&plain).into_owned()
 }
 
 /// What a request means beside those of the same controller that are known.
@@ -372,15 +425,12 @@ pub enum Admission {
     UnderWay,
 }
 
-/// Decides about a request. `known_sha256` is the digest of the body that came under its id,
+/// Decides about a request by the digest of its body: plain, or keyed where digests are kept for
+/// longer than bodies. `known` is the digest of the body that came under its id before,
 /// `same_under_way` that another open request has the same mark ([`mark_of`]).
-pub fn admit(
-    submission: &Submission,
-    known_sha256: Option<[u8; 32]>,
-    same_under_way: bool,
-) -> Admission {
-    match known_sha256 {
-        Some(known) if known == submission.sha256 => Admission::Again,
+pub fn admit(digest: [u8; 32], known: Option<[u8; 32]>, same_under_way: bool) -> Admission {
+    match known {
+        Some(known) if known == digest => Admission::Again,
         Some(_) => Admission::Duplicate,
         None if same_under_way => Admission::UnderWay,
         None => Admission::New,

@@ -93,6 +93,15 @@ impl Answers<'_> {
         self.signed(200, &self.standing(standing))
     }
 
+    /// 200: how each request of a group stands, as a list.
+    ///
+    /// # Errors
+    /// Where our key cannot sign.
+    pub fn group(&self, standings: &[Standing]) -> Result<Answer, SignatureFault> {
+        let all = standings.iter().map(|standing| self.standing(standing)).collect();
+        self.signed(200, &Value::Array(all))
+    }
+
     /// 202: the request was cancelled.
     ///
     /// # Errors

@@ -14,8 +14,8 @@ use crate::subject::Proof;
 pub struct KnownProcessor<'a> {
     /// Its domain.
     pub domain: &'a str,
-    /// Its certificate, as it was fetched.
-    pub certificates: &'a SigningCertificates,
+    /// Its certificate, as it was fetched; `None` where it was not fetched yet.
+    pub certificates: Option<&'a SigningCertificates>,
     /// The certificate was fetched for this very callback, so fetching it again cannot help.
     pub fetched_now: bool,
 }
@@ -94,7 +94,7 @@ pub fn check_callback(
         return not_believed(401, "the domain is not that of a processor that may call");
     };
     let again = || CallbackVerdict::FetchCertificate { domain: processor.domain.to_owned() };
-    let certificates = processor.certificates;
+    let Some(certificates) = processor.certificates else { return again() };
     if let Err(fault) = certificates.check(rules.trust, processor.domain, rules.now) {
         if processor.fetched_now {
             return not_believed(401, &fault.to_string());

@@ -9,8 +9,8 @@ mod callback;
 mod complaint;
 
 pub use admission::{
-    Admission, IntakeRules, Submission, admit, check_callback_url, expected_completion, mark_of,
-    may_cancel, read_submission,
+    Admission, CallbackHosts, IntakeRules, Submission, admit, check_callback_url,
+    expected_completion, mark_of, may_cancel, read_submission,
 };
 pub use answers::{Answer, Answers, Standing};
 pub use callback::{

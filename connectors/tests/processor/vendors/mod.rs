@@ -1,6 +1,7 @@
 //! The ten vendors, as their documentation describes them: credentials, paths, queries, headers,
 //! bodies and status codes are checked, and whatever is not described is answered with 400.
 
+pub mod cases;
 pub mod customers;
 pub mod messages;
 

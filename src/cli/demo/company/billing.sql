@@ -13,13 +13,15 @@ CREATE TABLE orders (
     delivery_postal_code TEXT,
     invoice_name TEXT NOT NULL,
     net_amount NUMERIC NOT NULL,
-    tax_amount NUMERIC NOT NULL
+    tax_amount NUMERIC NOT NULL,
+    restricted_at TEXT
 ) WITHOUT ROWID;
 CREATE TABLE payments (
     order_number TEXT NOT NULL REFERENCES orders (order_number),
     payment_number INTEGER NOT NULL,
     account_holder TEXT,
     paid_amount NUMERIC NOT NULL,
+    restricted_at TEXT,
     PRIMARY KEY (order_number, payment_number)
 ) WITHOUT ROWID;
 
@@ -40,8 +42,19 @@ SELECT
     printf('%05d', 10000 + i * 7 % 89999),
     'Invented Person ' || (i * 11 % {customers} + 1),
     i % 300 + 9.90,
-    (i % 300 + 9.90) * 0.19
+    (i % 300 + 9.90) * 0.19,
+    NULL
 FROM n;
-INSERT INTO payments SELECT order_number, 1, invoice_name, net_amount + tax_amount
+-- Of Grace Example: a German order, whose invoice the tax law keeps, and an Austrian one.
+INSERT INTO orders VALUES
+    (
+        'G-0000001', 60001, 'DE', 'completed', strftime('%Y-%m-%dT%H:%M:%SZ', '{today}', '-20 days'),
+        'Grace Example', 'Invention Lane 7', 'Köln', '50667', 'Grace Example', 99.90, 18.98, NULL
+    ),
+    (
+        'G-0000002', 60001, 'AT', 'completed', strftime('%Y-%m-%dT%H:%M:%SZ', '{today}', '-60 days'),
+        'Grace Example', 'Invention Lane 7', 'Wien', '1010', 'Grace Example', 49.90, 9.98, NULL
+    );
+INSERT INTO payments SELECT order_number, 1, invoice_name, net_amount + tax_amount, NULL
 FROM orders WHERE status = 'completed';
 COMMIT;

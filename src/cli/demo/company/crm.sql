@@ -1,5 +1,5 @@
 -- Customer register of an invented telecom company. Everybody in it is invented.
--- {today} is replaced by the first instant of the present day, in UTC.
+-- {today} is replaced by the first instant of the day on which the story begins, in UTC.
 PRAGMA journal_mode = WAL;
 BEGIN;
 CREATE TABLE customers (
@@ -46,8 +46,14 @@ SELECT
     END,
     NULL
 FROM n;
+-- Grace Example, a customer to this day, who is going to ask for erasure.
+INSERT INTO customers VALUES (
+    60001, 'grace.example@mail.example', 'Grace Example', 'Invention Lane 7', 'Köln', 'DE', '1987-05-04',
+    strftime('%Y-%m-%dT%H:%M:%SZ', '{today}', '-900 days'), NULL, NULL
+);
 INSERT INTO devices SELECT id, 'SN-' || (id * 7919 % 1000003), 'Router ' || (id % 3 + 1)
 FROM customers WHERE id % 2 = 0;
+INSERT INTO devices VALUES (60001, 'SN-GRACE-1', 'Router 1');
 WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {logins})
 INSERT INTO logins
 SELECT
@@ -56,5 +62,8 @@ SELECT
     '203.0.113.' || (i % 250 + 1),
     unixepoch('{today}') - (i * 17 % 400) * 86400 - i % 86400
 FROM n;
+INSERT INTO logins VALUES
+    (120001, 60001, '203.0.113.254', unixepoch('{today}') - 5 * 86400),
+    (120002, 60001, '203.0.113.254', unixepoch('{today}') - 40 * 86400);
 CREATE INDEX logins_of_a_customer ON logins (customer_id);
 COMMIT;

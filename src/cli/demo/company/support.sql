@@ -27,6 +27,19 @@ SELECT
 FROM n;
 INSERT INTO messages SELECT id * 2 - 1, id, NULL, 'My router is offline, says invented person ' || customer_id
 FROM tickets;
+-- Of Grace Example: an old ticket that a lawsuit is about, and a new one.
+INSERT INTO tickets VALUES
+    (
+        40001, 60001, 'router', 'grace.example@mail.example',
+        strftime('%Y-%m-%dT%H:%M:%SZ', '{today}', '-800 days')
+    ),
+    (
+        40002, 60001, 'moving house', 'grace.example@mail.example',
+        strftime('%Y-%m-%dT%H:%M:%SZ', '{today}', '-30 days')
+    );
+INSERT INTO messages VALUES
+    (80001, 40001, NULL, 'The router has burnt my carpet, says Grace Example'),
+    (80003, 40002, NULL, 'I move to Invention Lane 7, says Grace Example');
 INSERT INTO messages SELECT id * 2, id, id * 2 - 1, 'Please switch it off and on again' FROM tickets;
 CREATE INDEX messages_of_a_ticket ON messages (ticket_id);
 CREATE INDEX answers_to_a_message ON messages (answers_id);

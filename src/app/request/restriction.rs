@@ -1,0 +1,115 @@
+//! What keeps data restricted beside the request whose restriction is lifted.
+//!
+//! A system has one flag and does not say who set it; the engine knows its own jobs. An erasure of
+//! the same person whose case still has something to do has restricted what minimums and holds keep,
+//! and a restriction that the person asked for outlives an objection that was rejected.
+
+use quietus_connectors::SubjectAction;
+
+use super::fan_out::action_of;
+use super::objection::is_restricted_objection;
+use super::record::OpenRequest;
+use crate::app::{AppError, Quietus};
+use crate::domain::{AskedRight, RequestOutcome, RequestState};
+use crate::plan::{Person as Sought, PersonScope, RecordKeys, StaysRestricted, scope_of};
+
+impl Quietus {
+    /// The scope of a plan for the person of a request.
+    ///
+    /// # Errors
+    /// Where the store is not there.
+    pub(super) async fn scope_for(
+        &self,
+        request: &OpenRequest,
+        sought: &Sought,
+        records: RecordKeys,
+    ) -> Result<PersonScope, AppError> {
+        let persons = std::slice::from_ref(sought);
+        let categories = request.record.categories.clone();
+        let mut scope = scope_of(action_of(request), persons, categories, records);
+        scope.incomplete = !request.record.not_asked.is_empty();
+        if scope.action == SubjectAction::Lift {
+            scope.stays_restricted = self.stays_restricted(request, sought).await?;
+        }
+        Ok(scope)
+    }
+
+    /// Keeps digests of what the person was found to be known by, where a person has one of it: so
+    /// that a later request is seen to be of the same person, whatever it names.
+    pub(super) async fn keep_tags(
+        &self,
+        request: &OpenRequest,
+        sought: &Sought,
+    ) -> Result<(), AppError> {
+        let tags = self.tags_of_found(request, sought);
+        Ok(self.store.add_request_tags(request.stored.id, tags).await?)
+    }
+
+    fn tags_of_found(&self, request: &OpenRequest, sought: &Sought) -> Vec<Vec<u8>> {
+        let given = request.person.as_ref().map(|person| &person.given);
+        let known = sought.identities().filter(|one| {
+            given.is_some_and(|given| given.contains(*one))
+                || self.instance.identities.of(&one.kind).one_per_person
+        });
+        known.map(|one| self.tag_of(one)).collect()
+    }
+
+    /// What keeps records of the person restricted beside this request.
+    async fn stays_restricted(
+        &self,
+        request: &OpenRequest,
+        sought: &Sought,
+    ) -> Result<Vec<StaysRestricted>, AppError> {
+        let mut others = Vec::new();
+        let tags = self.tags_of_found(request, sought);
+        for other in self.store.requests_of_person(tags).await? {
+            if other.id != request.stored.id {
+                others.push(self.open_request(other)?);
+            }
+        }
+        let mut stays = Vec::new();
+        for other in &others {
+            let categories = other.record.categories.clone();
+            if action_of(other) == SubjectAction::Erase {
+                if self.has_left_something(other).await? {
+                    stays.push(StaysRestricted::ByErasure(categories));
+                }
+            } else if outlives(request, other) && is_in_force(other, &others) {
+                stays.push(StaysRestricted::ByRequest(categories));
+            }
+        }
+        Ok(stays)
+    }
+
+    /// Whether something of an erasure is still to be done: what it left is restricted until then.
+    async fn has_left_something(&self, erasure: &OpenRequest) -> Result<bool, AppError> {
+        let Some(case) = erasure.stored.case_id else { return Ok(false) };
+        let jobs = self.store.jobs_of_case(case).await?;
+        Ok(jobs.iter().any(|job| !job.state.is_final()))
+    }
+}
+
+/// Whether a restriction stays when this one is lifted. A person who asks for the lifting means all
+/// that they have asked for; a decision about an objection means that objection.
+pub(super) fn outlives(lifting: &OpenRequest, other: &OpenRequest) -> bool {
+    lifting.record.follows.is_some_and(|objection| objection != other.stored.id)
+}
+
+/// Whether a request's own restriction is in force.
+fn is_in_force(other: &OpenRequest, all: &[OpenRequest]) -> bool {
+    let stored = &other.stored;
+    let lifted = all.iter().any(|later| {
+        later.stored.asked == AskedRight::Lifting
+            && later.record.follows.is_none()
+            && later.stored.case_id.is_some()
+            && later.stored.recorded_at > stored.recorded_at
+    });
+    let imposed = match (stored.asked, stored.state) {
+        (AskedRight::Restriction | AskedRight::Objection, RequestState::Executing) => true,
+        (AskedRight::Restriction, RequestState::Closed) => {
+            !matches!(stored.outcome, Some(RequestOutcome::Cancelled | RequestOutcome::Refused))
+        }
+        _ => is_restricted_objection(other),
+    };
+    imposed && stored.case_id.is_some() && !lifted
+}

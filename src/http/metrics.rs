@@ -1,0 +1,47 @@
+//! Numbers for Prometheus in its text form: open requests by right and law, those that press, and
+//! the age of the oldest. No label says anything of a person.
+
+use std::fmt::Write as _;
+
+use axum::extract::State;
+
+use super::Api;
+use super::answer::{Answer, bytes};
+use crate::app::reading::alarms::RequestGauge;
+
+/// Media type of the text form.
+const EXPOSITION: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// A metric: its name, what it says, and where its value comes from.
+type Metric = (&'static str, &'static str, fn(&RequestGauge) -> u64);
+
+const METRICS: [Metric; 4] = [
+    ("quietus_requests_open", "Requests of persons that are not answered yet.", |it| it.open),
+    (
+        "quietus_requests_at_risk",
+        "Open requests whose internal target or promise is over, or whose slowest third party can no longer be asked in time; overdue ones aside.",
+        |it| it.at_risk,
+    ),
+    ("quietus_requests_overdue", "Open requests whose last day by law is over.", |it| it.overdue),
+    (
+        "quietus_requests_oldest_age_seconds",
+        "Time since the oldest open request was received.",
+        |it| it.oldest_seconds,
+    ),
+];
+
+/// `GET /metrics`.
+pub async fn metrics(State(api): State<Api>) -> Answer {
+    let gauges = api.product.request_gauges().await?;
+    let mut text = String::new();
+    for (name, help, value) in METRICS {
+        // Writing into a text cannot fail.
+        writeln!(text, "# HELP {name} {help}\n# TYPE {name} gauge").unwrap_or_default();
+        for ((right, regime), gauge) in &gauges {
+            let value = value(gauge);
+            writeln!(text, "{name}{{right=\"{right}\",regime=\"{regime}\"}} {value}")
+                .unwrap_or_default();
+        }
+    }
+    Ok(bytes(EXPOSITION, text.into_bytes()))
+}

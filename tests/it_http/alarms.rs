@@ -1,0 +1,131 @@
+//! Deadline alarms: metrics in the text form of Prometheus, and a line of the log, for each request
+//! once a day.
+
+use serde_json::{Value, json};
+
+use super::house::{House, log};
+
+async fn access(house: &House, received_at: &str, number: u64) -> String {
+    let body = json!({
+        "right": "access",
+        "identities": [{"type": "customer_id", "value": number}],
+        "received_at": received_at,
+        "identity_check": {"assurance": "substantial", "method": "login"},
+    });
+    let brought = house.post("operator", "/v1/requests", &body).await.expect(201).json();
+    brought["id"].as_str().unwrap().to_owned()
+}
+
+fn sample(text: &str, name: &str, right: &str) -> u64 {
+    let line = format!("{name}{{right=\"{right}\",regime=\"gdpr\"}} ");
+    let found = text.lines().find_map(|one| one.strip_prefix(&line));
+    found.unwrap_or_else(|| panic!("no `{line}` in\n{text}")).parse().unwrap()
+}
+
+#[tokio::test]
+async fn metrics_count_what_is_open_what_presses_and_how_old_it_is() {
+    let house = House::open().await;
+    let empty = house.get("auditor", "/metrics").await.expect(200);
+    assert_eq!(empty.header("content-type"), "text/plain; version=0.0.4; charset=utf-8");
+    assert_eq!(sample(&empty.text(), "quietus_requests_open", "erasure"), 0);
+    // It is 23 November: a month is over, nearly over, and has hardly begun.
+    access(&house, "2026-10-01T09:00:00Z", 471_100_815).await;
+    access(&house, "2026-10-25T09:00:00Z", 2).await;
+    access(&house, "2026-11-22T12:00:00Z", 3).await;
+    let text = house.get("operator", "/metrics").await.expect(200).text();
+    let of = |name: &str| sample(&text, name, "access");
+    assert_eq!(of("quietus_requests_open"), 3);
+    assert_eq!(of("quietus_requests_at_risk"), 1);
+    assert_eq!(of("quietus_requests_overdue"), 1);
+    assert_eq!(of("quietus_requests_oldest_age_seconds"), 53 * 86_400 + 3 * 3_600);
+    assert_eq!(sample(&text, "quietus_requests_open", "erasure"), 0);
+    for line in text.lines().filter(|line| !line.starts_with('#')) {
+        assert!(line.starts_with("quietus_requests_"), "{line}");
+    }
+    for name in ["open", "at_risk", "overdue", "oldest_age_seconds"] {
+        let kind = format!("# TYPE quietus_requests_{name} gauge");
+        assert_eq!(text.matches(&kind).count(), 1, "{text}");
+    }
+    house.get("event-source", "/metrics").await.expect(403);
+    house.nothing_leaked();
+}
+
+fn told(id: &str) -> usize {
+    let log = String::from_utf8_lossy(&log().lock().unwrap()).into_owned();
+    log.lines().filter(|line| line.contains("a request presses") && line.contains(id)).count()
+}
+
+#[tokio::test]
+async fn the_log_is_told_once_a_day_of_what_presses() {
+    let house = House::open().await;
+    let overdue = access(&house, "2026-10-01T09:00:00Z", 471_100_815).await;
+    let fresh = access(&house, "2026-11-22T12:00:00Z", 3).await;
+    for _ in 0..3 {
+        house.product.warn_of_deadlines().await.unwrap();
+    }
+    assert_eq!((told(&overdue), told(&fresh)), (1, 0));
+    // Another replica looks at the same store on the same day.
+    let again = quietus::app::Quietus::open(quietus::app::Opening {
+        loaded: quietus::config::load(house.folder.path()).unwrap(),
+        process: quietus::config::Process::default(),
+        clock: house.product.clock.clone(),
+        ids: house.product.ids.clone(),
+    });
+    again.await.unwrap().warn_of_deadlines().await.unwrap();
+    assert_eq!(told(&overdue), 1);
+    let page = house.get("auditor", &format!("/v1/requests/{overdue}")).await.json();
+    assert_eq!(page["state"], "with_a_person");
+    house.nothing_leaked();
+}
+
+#[tokio::test]
+async fn lists_show_only_what_presses() {
+    let house = House::open().await;
+    let overdue = access(&house, "2026-10-01T09:00:00Z", 471_100_815).await;
+    let risky = access(&house, "2026-10-25T09:00:00Z", 2).await;
+    access(&house, "2026-11-22T12:00:00Z", 3).await;
+    let list = async |how: &str| -> Vec<Value> {
+        let path = format!("/v1/requests?pressing={how}");
+        let page = house.get("auditor", &path).await.expect(200).json();
+        page["requests"].as_array().unwrap().clone()
+    };
+    for (how, id) in [("overdue", &overdue), ("at_risk", &risky)] {
+        let found = list(how).await;
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert_eq!(found[0]["id"], id.as_str());
+        assert_eq!(found[0]["clock"]["standing"], how);
+    }
+    house.get("auditor", "/v1/requests?pressing=soon").await.expect(422);
+}
+
+#[tokio::test]
+async fn objections_and_fees_are_decided_by_two_persons() {
+    let house = House::open().await;
+    let id = access(&house, "2026-11-22T12:00:00Z", 3).await;
+    let path = |what: &str| format!("/v1/requests/{id}/{what}");
+    house
+        .post("operator", &path("decide"), &json!({"decision": "uphold", "reason": "r"}))
+        .await
+        .expect(409);
+    house
+        .post("operator", &path("decide"), &json!({"decision": "maybe", "reason": "r"}))
+        .await
+        .expect(422);
+    for wrong in [json!({}), json!({"amount": "5 EUR"}), json!({"ended": "forgotten"})] {
+        house.post("operator", &path("fee"), &wrong).await.expect(422);
+    }
+    let fee = json!({"amount": "5 EUR", "reason": "third copy, T-9"});
+    let proposed = house.post("operator", &path("fee"), &fee).await.expect(200).json();
+    assert_eq!(proposed["fee"]["agreed"], json!(null));
+    house.post("operator", &path("fee"), &fee).await.expect(409);
+    let agreed = house.post("approver", &path("fee"), &fee).await.expect(200).json();
+    assert_eq!(agreed["fee"]["agreed"]["by"], "second-person");
+    // The GDPR knows no stop of the clock for a fee.
+    assert_eq!(agreed["clock"]["legal_latest"], proposed["clock"]["legal_latest"]);
+    assert_eq!(agreed["clock"]["stands_for"], "fee");
+    let close = json!({"reason": "sent, T-10"});
+    house.post("operator", &path("close"), &close).await.expect(409);
+    house.post("operator", &path("fee"), &json!({"ended": "waived"})).await.expect(200);
+    house.post("operator", &path("close"), &close).await.expect(200);
+    house.nothing_leaked();
+}
