@@ -31,7 +31,7 @@ use crate::app::AppError;
 /// See everything once. `--dir` names the folder to make (`./quietus-demo`); it must be empty.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
-  quietus demo --dir /tmp/demo      takes well under a minute and needs nothing else")]
+  quietus demo --dir /tmp/demo      takes under a minute and needs nothing else")]
 pub struct Arguments {}
 
 /// Something that was told and is not true.
