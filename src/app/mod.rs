@@ -7,6 +7,7 @@ pub mod access;
 pub mod account;
 pub mod approve;
 mod associations;
+mod back_off;
 pub mod brought;
 mod by_hand;
 pub mod carry_out;

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use quietus_connectors::{Counts, Fault, RefusalKind, Verification};
 use serde_json::json;
 
+use super::back_off::BackOff;
 use super::carry_out::{Attempt, Ending};
 use super::open_case::PlanOnRecord;
 use super::progress::Done;
@@ -22,8 +23,8 @@ use crate::store::{
 
 /// First pause before another attempt.
 pub(super) const FIRST_PAUSE: Duration = Duration::from_secs(1);
-/// Longest pause before another attempt.
-const LONGEST_PAUSE: Duration = Duration::from_mins(5);
+/// Pauses before another attempt.
+const PAUSES: BackOff = BackOff { first: FIRST_PAUSE, longest: Duration::from_mins(5) };
 /// Rounds of an order whose verification finds survivors, before a person is asked.
 const MOST_ROUNDS: usize = 3;
 
@@ -175,7 +176,7 @@ impl Quietus {
         }
         let fault = attempt.expected.over(fault, self.now());
         let asked_for = asked_for.map_or(Duration::ZERO, Duration::from_millis);
-        let pause = self.pause_before(job.attempt).max(asked_for);
+        let pause = self.pause_after(PAUSES, job.attempt).max(asked_for);
         Settlement::Retry { available_at: self.after(pause), fault, free }
     }
 
@@ -213,7 +214,7 @@ impl Quietus {
         let settlement = if rounds >= MOST_ROUNDS {
             Settlement::Failed { fault }
         } else {
-            let pause = self.pause_before(u32::try_from(rounds).unwrap_or(u32::MAX));
+            let pause = self.pause_after(PAUSES, u32::try_from(rounds).unwrap_or(u32::MAX));
             Settlement::Retry { available_at: self.after(pause), fault, free: false }
         };
         Ending {
@@ -223,15 +224,6 @@ impl Quietus {
             verification: Some(verification),
             words,
         }
-    }
-
-    /// Doubles with each attempt; between half and the whole of it by chance, so that many jobs
-    /// do not come back at once.
-    fn pause_before(&self, attempt: u32) -> Duration {
-        let doubled = FIRST_PAUSE.saturating_mul(1_u32 << attempt.saturating_sub(1).min(16));
-        let whole = doubled.min(LONGEST_PAUSE);
-        let chance = u32::from(self.ids.random()[0]);
-        whole / 2 + whole / 2 * chance / 255
     }
 
     pub(super) fn after(&self, pause: Duration) -> Timestamp {

@@ -1,12 +1,15 @@
 //! The sweep: mails that nobody has settled are told as unknown, mails of tasks are written, and
 //! what is due goes out, no faster than the mail server is to be asked.
 
+use std::time::Duration;
+
 use jiff::{SignedDuration, Timestamp};
 use secrecy::ExposeSecret as _;
 use serde_json::json;
 
 use super::MOST_ATTEMPTS;
 use super::attempt::Attempted;
+use crate::app::back_off::BackOff;
 use crate::app::fire::SCHEDULER;
 use crate::app::{Actor, AppError, Quietus};
 use crate::config::{MailSettings, SecretError};
@@ -16,6 +19,8 @@ use crate::store::{Mail, MailAbout, MailOutcome};
 
 /// The time that a rate is counted over.
 const A_MINUTE: SignedDuration = SignedDuration::from_mins(1);
+/// Pauses between two attempts.
+const PAUSES: BackOff = BackOff { first: Duration::from_mins(2), longest: Duration::from_hours(6) };
 /// Why nobody knows what became of a mail whose process is gone.
 const LOST: &str = "the process ended before it knew whether the mail server had accepted it";
 
@@ -140,21 +145,10 @@ impl Quietus {
         }
         // Somebody may have allowed further ones: the pauses begin anew with them.
         let made = MOST_ATTEMPTS.saturating_sub(allowed - attempts);
-        let random = self.ids.random();
-        let pause = pause_after(made, u16::from_be_bytes([random[0], random[1]]));
+        let pause = self.pause_after(PAUSES, made);
         let next = self.now().checked_add(pause).unwrap_or(Timestamp::MAX);
         MailOutcome::Later(next, why.to_owned())
     }
-}
-
-/// The pause after so many attempts: it doubles from two minutes to six hours, and half of it is
-/// chance, so that mails that failed together do not come back together.
-fn pause_after(attempts: u32, chance: u16) -> SignedDuration {
-    const FIRST_S: i64 = 120;
-    const LONGEST_S: i64 = 6 * 3600;
-    let doubled = FIRST_S << attempts.saturating_sub(1).min(20);
-    let half = doubled.min(LONGEST_S) / 2;
-    SignedDuration::from_secs(half + half * i64::from(chance) / i64::from(u16::MAX))
 }
 
 #[cfg(test)]
@@ -163,7 +157,7 @@ mod tests {
 
     #[test]
     fn pauses_grow_and_have_a_bound() {
-        let seconds = |attempts: u32, chance: u16| pause_after(attempts, chance).as_secs();
+        let seconds = |attempts: u32, chance: u16| PAUSES.pause(attempts, chance).as_secs();
         assert_eq!((seconds(1, 0), seconds(1, u16::MAX)), (60, 120));
         assert_eq!((seconds(2, 0), seconds(2, u16::MAX)), (120, 240));
         assert_eq!((seconds(9, 0), seconds(9, u16::MAX)), (10_800, 21_600));

@@ -14,6 +14,7 @@ use uuid::Uuid;
 use super::desk::{Asking, Desk};
 use super::intake::ADDRESSES;
 use super::standing::{dialect_of, status_of};
+use crate::app::back_off::BackOff;
 use crate::app::{AppError, Quietus};
 use crate::store::{Callback, Called, OpendsrMove, OpendsrRequest};
 
@@ -25,10 +26,9 @@ const CALLS_AT_ONCE: u32 = 16;
 const MOST_ROUNDS: usize = 16;
 /// Attempts before a call is given up: with growing pauses, about a day.
 const MOST_ATTEMPTS: u32 = 15;
-/// First pause between two attempts.
-const FIRST_PAUSE: Duration = Duration::from_secs(10);
-/// Longest pause between two attempts.
-const LONGEST_PAUSE: Duration = Duration::from_hours(6);
+/// Pauses between two attempts.
+const PAUSES: BackOff =
+    BackOff { first: Duration::from_secs(10), longest: Duration::from_hours(6) };
 /// Nobody else makes a call that is being made; longer than a call may take.
 const BEING_MADE: Duration = Duration::from_mins(1);
 
@@ -140,7 +140,7 @@ impl Quietus {
             Fault::Transient { retry_after_ms: Some(wanted), .. } => Duration::from_millis(*wanted),
             _ => Duration::ZERO,
         };
-        let pause = pause_after(call.attempts, self.ids.random()[0]).max(asked_for);
+        let pause = self.pause_after(PAUSES, call.attempts).max(asked_for);
         Called::Later { next_at: self.after(pause), fault: words }
     }
 
@@ -177,24 +177,17 @@ impl Quietus {
     }
 }
 
-/// Between half and the whole of a pause that doubles with each attempt.
-fn pause_after(attempts: u32, chance: u8) -> Duration {
-    let doubled = FIRST_PAUSE.saturating_mul(1_u32 << attempts.saturating_sub(1).min(16));
-    let whole = doubled.min(LONGEST_PAUSE);
-    whole / 2 + whole / 2 * u32::from(chance) / 255
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn pauses_grow_vary_and_end() {
-        assert_eq!(pause_after(1, 0), Duration::from_secs(5));
-        assert_eq!(pause_after(1, 255), Duration::from_secs(10));
-        assert_eq!(pause_after(4, 255), Duration::from_secs(80));
-        assert_eq!(pause_after(u32::MAX, 255), LONGEST_PAUSE);
-        let all: Duration = (1..MOST_ATTEMPTS).map(|attempt| pause_after(attempt, 255)).sum();
+        assert_eq!(PAUSES.pause(1, 0), Duration::from_secs(5));
+        assert_eq!(PAUSES.pause(1, u16::MAX), Duration::from_secs(10));
+        assert_eq!(PAUSES.pause(4, u16::MAX), Duration::from_secs(80));
+        assert_eq!(PAUSES.pause(u32::MAX, u16::MAX), PAUSES.longest);
+        let all: Duration = (1..MOST_ATTEMPTS).map(|attempt| PAUSES.pause(attempt, u16::MAX)).sum();
         assert!((Duration::from_hours(20)..Duration::from_hours(30)).contains(&all), "{all:?}");
     }
 }
