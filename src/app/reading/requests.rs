@@ -257,8 +257,7 @@ impl Quietus {
         &self,
         stored: Request,
     ) -> Result<(RequestFacts, RequestRecord), AppError> {
-        let record: RequestRecord = serde_json::from_value(stored.body.clone())
-            .map_err(|error| AppError::Unreadable { what: "a request", why: error.to_string() })?;
+        let record = RequestRecord::of(&stored)?;
         let clock = self.clock_facts(&stored, &record);
         let kept = record.clone();
         let facts = RequestFacts {

@@ -132,10 +132,7 @@ impl Quietus {
             state,
             received_at,
             look_at: first_look(state, &record, now),
-            body: serde_json::to_value(&record).map_err(|error| AppError::Unreadable {
-                what: "a request",
-                why: error.to_string(),
-            })?,
+            body: record.stored()?,
             sealed: self.seal_person(&vault, &person)?,
             wrapped_key,
             tags: self.tags_of(&person),

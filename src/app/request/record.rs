@@ -161,6 +161,16 @@ pub struct KeptByLaw {
 }
 
 impl RequestRecord {
+    /// The open part of a stored request.
+    pub(crate) fn of(stored: &Request) -> Result<Self, AppError> {
+        serde_json::from_value(stored.body.clone()).map_err(|error| unreadable(&error))
+    }
+
+    /// As the store keeps it.
+    pub(super) fn stored(&self) -> Result<serde_json::Value, AppError> {
+        serde_json::to_value(self).map_err(|error| unreadable(&error))
+    }
+
     /// Writes down what was found to be kept; what is known already is brought up to date.
     pub(crate) fn note_kept(&mut self, found: &[KeptUntil]) {
         for one in found {
@@ -309,8 +319,7 @@ impl Quietus {
     /// # Errors
     /// Where one of them does not open.
     pub fn open_request(&self, stored: Request) -> Result<OpenRequest, AppError> {
-        let record = serde_json::from_value(stored.body.clone())
-            .map_err(|error| AppError::Unreadable { what: "a request", why: error.to_string() })?;
+        let record = RequestRecord::of(&stored)?;
         let person = match (self.request_vault(&stored)?, &stored.sealed) {
             (Some(vault), Some(sealed)) => Some(vault.open(PERSON_PURPOSE, sealed)?),
             _ => None,
@@ -346,10 +355,7 @@ impl Quietus {
             outcome: next.outcome,
             look_at: next.look_at,
             case_id: next.case_id,
-            body: serde_json::to_value(&request.record).map_err(|error| AppError::Unreadable {
-                what: "a request",
-                why: error.to_string(),
-            })?,
+            body: request.record.stored()?,
             sealed,
         })
     }
@@ -381,6 +387,10 @@ impl Quietus {
             request.stored.id
         )))
     }
+}
+
+fn unreadable(error: &serde_json::Error) -> AppError {
+    AppError::Unreadable { what: "a request", why: error.to_string() }
 }
 
 /// Whether the engine carries a right out by itself; the others are handed to a person.
