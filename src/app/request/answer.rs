@@ -22,10 +22,10 @@ use crate::evidence::statement::{KeptReason, StatementOutcome, SystemStatement};
 use crate::rights::KeptPart;
 use crate::store::{Case, Job, JobKind, NewJob, RequestChange};
 
-/// Attempts of a dated job before a person is asked.
+/// Attempts of a later job before a person is asked; those that end without its fault do not count.
 const ATTEMPTS: u32 = 8;
 /// Records of one person that a dated job may change in a system.
-pub(super) const MOST_RECORDS: u64 = 100_000;
+const MOST_RECORDS: u64 = 100_000;
 
 /// Whether something of a request is left to do once a certificate is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,37 +98,40 @@ impl Quietus {
             let kept: Vec<_> = of_system.flat_map(|one| &one.kept).collect();
             let by = |reason: KeptReason| kept.iter().filter(move |one| one.reason == reason);
             if by(KeptReason::StatutoryMinimum).next().is_some() && !waits(JobState::Scheduled) {
-                later.push(self.later_job(system, self.date_of(&asked.request, system), vec![])?);
+                let date = self.date_of(&asked.request, system);
+                later.push(self.later_job(JobKind::Retained, system, date, Some(date))?);
             }
             let mut matters: Vec<String> =
                 by(KeptReason::LegalHold).map(|one| one.because.clone()).collect();
             matters.sort_unstable();
             matters.dedup();
             if !matters.is_empty() && !waits(JobState::Held) {
-                later.push(self.later_job(system, self.now(), matters)?);
+                let now = self.now();
+                let job = self.later_job(JobKind::Retained, system, now, Some(now))?;
+                later.push(NewJob { held_by: matters, ..job });
             }
         }
         Ok(later)
     }
 
-    fn later_job(
+    /// A job of an answered case, carried out when its time comes; `moment` decides what a minimum
+    /// still keeps, that of the case where it is `None`.
+    pub(super) fn later_job(
         &self,
+        kind: JobKind,
         system: &SystemName,
-        date: Timestamp,
-        held_by: Vec<String>,
+        available_at: Timestamp,
+        moment: Option<Timestamp>,
     ) -> Result<NewJob, AppError> {
-        let payload = Payload::Person {
-            most_records: Some(MOST_RECORDS),
-            holds_version: 0,
-            moment: Some(date),
-        };
+        let payload =
+            Payload::Person { most_records: Some(MOST_RECORDS), holds_version: 0, moment };
         Ok(NewJob {
             id: self.ids.new_id(),
             system: system.clone(),
-            kind: JobKind::Retained,
+            kind,
             blocked: None,
-            held_by,
-            available_at: date,
+            held_by: Vec::new(),
+            available_at,
             attempts_allowed: ATTEMPTS,
             payload: serde_json::to_value(payload)
                 .map_err(|error| AppError::Unreadable { what: "a job", why: error.to_string() })?,

@@ -10,10 +10,9 @@ use jiff::Timestamp;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::answer::{Asked, MOST_RECORDS};
+use super::answer::Asked;
 use super::record::{Move, OpenRequest};
 use super::restriction::outlives;
-use crate::app::carry_out::Payload;
 use crate::app::fire::SCHEDULER;
 use crate::app::recording::About;
 use crate::app::{AppError, Quietus};
@@ -22,9 +21,6 @@ use crate::evidence::EvidenceKind;
 use crate::evidence::statement::SystemStatement;
 use crate::plan::Person as Sought;
 use crate::store::{Job, JobKind, NewJob};
-
-/// Attempts of a look before a person is asked; those that end without its fault do not count.
-const ATTEMPTS: u32 = 8;
 
 impl Quietus {
     /// When somebody's restriction is looked after next.
@@ -49,32 +45,12 @@ impl Quietus {
             own.any(|job| job.kind == JobKind::Upkeep && !job.state.is_final())
         };
         let at = self.next_upkeep();
-        let new = databases.into_iter().filter(|system| !waits(system)).map(|system| {
-            let payload = Payload::Person {
-                most_records: Some(MOST_RECORDS),
-                holds_version: 0,
-                moment: None,
-            };
-            let payload = serde_json::to_value(payload)
-                .map_err(|error| AppError::Unreadable { what: "a job", why: error.to_string() })?;
-            Ok(NewJob {
-                id: self.ids.new_id(),
-                system: system.clone(),
-                kind: JobKind::Upkeep,
-                blocked: None,
-                held_by: Vec::new(),
-                available_at: at,
-                attempts_allowed: ATTEMPTS,
-                payload,
-                total_estimate: None,
-            })
-        });
-        new.collect()
+        let missing = databases.into_iter().filter(|system| !waits(system));
+        missing.map(|system| self.later_job(JobKind::Upkeep, system, at, None)).collect()
     }
 
     /// The person's restrictions are lifted, or what an objection covered is erased: nobody keeps
-    /// them up any more. One that covers
-    /// categories that stay restricted goes on.
+    /// them up any more. One that covers categories that stay restricted goes on.
     pub(super) async fn end_upkeep(
         &self,
         lifting: &OpenRequest,
