@@ -7,7 +7,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use quietus_connectors::{Fault, Order, Together, alike};
+use quietus_connectors::{Fault, LinkKind, Order, Together, alike};
 use tokio_util::sync::CancellationToken;
 
 use super::carry_out::{Attempt, Payload};
@@ -18,6 +18,7 @@ use super::joint_watch::JointWatch;
 use super::prepare::{Compiled, Prepared, Ready, compiled_with, order_of, payload_of, system_of};
 use super::request::{Ground, Seeking};
 use super::{AppError, Quietus};
+use crate::datamap::System;
 use crate::plan::Acting;
 use crate::store::{
     Claim, ClaimedJob, JobKind, JointStep, StillMine, TOGETHER_AFTER_FAULT, Tenure,
@@ -63,12 +64,12 @@ impl Quietus {
     ) -> Result<Vec<ClaimedJob>, AppError> {
         let job = &claimed.job;
         let of_request = matches!(job.kind, JobKind::Request | JobKind::Retained);
-        let database = self.system(&job.system).is_ok_and(|system| system.third_party.is_none());
+        let joins = self.system(&job.system).is_ok_and(can_join);
         let left = job.attempts_allowed.saturating_sub(job.attempt);
         let fails = job.last_fault.is_some() && job.attempt > TOGETHER_AFTER_FAULT;
         if !of_request
             || fails
-            || !database
+            || !joins
             || job.reference.is_some()
             || job.cancel_requested.is_some()
             || left < FEWEST_ATTEMPTS_LEFT
@@ -349,6 +350,13 @@ impl Quietus {
         alone.extend(members);
         Ok(alone)
     }
+}
+
+/// A database whose orders can go together. Where associations are emptied or the last parent takes
+/// a record along, they cannot, and then several workers side by side are faster than one.
+fn can_join(system: &System) -> bool {
+    let mut links = system.collections.values().flat_map(|one| &one.links);
+    system.third_party.is_none() && links.all(|link| link.kind == LinkKind::Deep)
 }
 
 fn all_refused(attempts: &[&Attempt<'_>], why: &str) -> Vec<Result<Compiled, AppError>> {

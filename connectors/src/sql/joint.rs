@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::connector::Progress;
-use crate::order::{Order, PartitionPolicy, Restriction};
+use crate::order::{Order, Restriction};
 use crate::predicate::Predicate;
 use crate::receipt::{Fault, Outcome, Receipt};
 use crate::sql::SqlConnector;
@@ -187,9 +187,6 @@ fn cannot_be_told_apart(scene: &Scene<'_>) -> Result<Option<String>, Fault> {
     for position in scene.active() {
         let one = scene.instruction(position);
         let table = scene.table_of(position)?;
-        if one.partitions == PartitionPolicy::Drop && one.delete_when != Predicate::Never {
-            return Ok(Some(format!("partitions of `{}` go as a whole", one.collection)));
-        }
         let moved = matches!(one.restriction, Some(Restriction::Move { .. }));
         if moved && one.lift_when != Predicate::Never {
             return Ok(Some(format!("records come back to `{}`", one.collection)));

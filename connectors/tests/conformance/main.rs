@@ -198,6 +198,7 @@ conformance! {
     postgresql {
         partitions::only_a_partition_that_is_due_as_a_whole_is_dropped,
         partitions::without_leave_no_partition_is_dropped,
+        partitions::of_several_orders_records_go_and_partitions_stay,
         partitions::a_reference_keeps_the_partition,
         partitions::the_limit_of_records_holds_for_partitions,
         partitions::dropping_gives_way_to_a_reader,
