@@ -23,6 +23,7 @@ mod person_collection;
 mod probe;
 mod reach;
 mod resolution;
+mod shares;
 mod start;
 mod steering;
 mod step;
@@ -46,6 +47,7 @@ pub use person::{PersonScope, RecordKeys, StaysRestricted};
 pub use probe::ProbeName;
 pub use reach::answer_name;
 pub use resolution::{Ambiguity, Asking, Lesson, Person, learn, questions, scope_of};
+pub use shares::{can_be_shared_out, shares};
 pub use step::{HeldPart, LimitCitation, RuleCitation, StartCutoff, Step, StepStatus};
 pub use system_plan::{
     ExemptPart, LeftOut, MarkToMake, PersonsPart, Plan, PlanError, SystemPlan, compile, plan,

@@ -41,7 +41,9 @@ pub use certificates::{
     Certificate, CertificateFilter, CertificateState, CertificateSummary, NewCertificate, Topic,
     TopicKind,
 };
-pub use claims::{Claim, ClaimedJob, Progress, Start, Started, StillMine, Tenure};
+pub use claims::{
+    Claim, ClaimedJob, JointStep, Progress, Start, Started, StillMine, TOGETHER_AFTER_FAULT, Tenure,
+};
 pub use connection::{OpenOptions, Store};
 pub use documents::{Document, DocumentKind};
 pub use error::StoreError;

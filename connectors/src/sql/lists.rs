@@ -9,6 +9,7 @@ use crate::sql::connection::Session;
 use crate::sql::dialect::Dialect;
 use crate::sql::faults::misconfigured;
 use crate::sql::fragment::Fragment;
+use crate::sql::parts::PART;
 use crate::sql::scene::{ListTable, Scene};
 use crate::sql::values::Operand;
 use crate::value::{FieldType, Value};
@@ -143,6 +144,7 @@ fn statements(scene: &Scene<'_>, number: usize) -> Result<Statements, Fault> {
     let name = list_name(scene.dialect, number);
     let columns: Vec<String> = (0..entry.fields.len()).map(|index| format!("c{index}")).collect();
     let mut create = Vec::new();
+    let has_parts = scene.has_parts(entry.list);
     if scene.dialect == Dialect::Sqlite {
         // The same declared types give the same affinities.
         let quoted: Result<Vec<String>, Fault> = entry
@@ -151,10 +153,12 @@ fn statements(scene: &Scene<'_>, number: usize) -> Result<Statements, Fault> {
             .zip(&columns)
             .map(|(field, column)| Ok(format!("{} AS {column}", scene.dialect.quote(field)?)))
             .collect();
+        let mut quoted = quoted?;
+        quoted.extend(has_parts.then(|| format!("0 AS {PART}")));
         let from = scene.table(table).quoted(scene.dialect)?;
         create.push(format!(
             "CREATE TEMPORARY TABLE quietus_list_{number} AS SELECT {} FROM {from} WHERE 0",
-            quoted?.join(", ")
+            quoted.join(", ")
         ));
     } else {
         let mut definitions = Vec::new();
@@ -162,6 +166,7 @@ fn statements(scene: &Scene<'_>, number: usize) -> Result<Statements, Fault> {
             let kind = compiler.operand(&place, field, |operand| Ok(operand.list_type()))?;
             definitions.push(format!("{column} {kind}"));
         }
+        definitions.extend(has_parts.then(|| format!("{PART} INTEGER")));
         if scene.dialect == Dialect::MariaDb {
             let parts = index_parts(&compiler, &place, entry, &columns)?;
             definitions.push(format!("INDEX ({parts})"));
@@ -226,8 +231,9 @@ fn inserts(
         .lists
         .get(entry.list)
         .ok_or_else(|| misconfigured(format!("the order has no list number {}", entry.list)))?;
+    let owners = compiler.scene.parts.as_ref().and_then(|parts| parts.owners(entry.list));
     let mut rows = Vec::new();
-    for values in &list.entries {
+    for (number, values) in list.entries.iter().enumerate() {
         if values.len() != columns.len() {
             return Err(misconfigured("an entry of a list is not as long as its fields"));
         }
@@ -242,9 +248,15 @@ fn inserts(
                 })
                 .collect();
         }
-        rows.extend(forms.into_iter().map(|form| Fragment::join(form, ", ").within("(", ")")));
+        let part = owners.map(|owners| Fragment::raw(owners[number].to_string()));
+        rows.extend(forms.into_iter().map(|mut form| {
+            form.extend(part.clone());
+            Fragment::join(form, ", ").within("(", ")")
+        }));
     }
     let batch = (VALUES_IN_STATEMENT / columns.len().max(1)).max(1);
+    let mut columns = columns.to_vec();
+    columns.extend(owners.map(|_| PART.to_owned()));
     let head = format!("INSERT INTO {name} ({}) VALUES ", columns.join(", "));
     Ok(rows
         .chunks(batch)

@@ -13,6 +13,7 @@ use crate::sql::compile::{Compiler, Place};
 use crate::sql::dialect::Dialect;
 use crate::sql::faults::misconfigured;
 use crate::sql::fragment::Fragment;
+use crate::sql::parts::Parts;
 use crate::value::Stored;
 
 /// The order and the catalogue together.
@@ -25,6 +26,8 @@ pub(crate) struct Scene<'o> {
     /// Links that some predicate reads, by instruction and name.
     needed: BTreeSet<(usize, String)>,
     pub(crate) lists: Vec<ListTable>,
+    /// Of several orders as one: whose the entries of lists are.
+    pub(crate) parts: Option<Parts>,
     /// What refers to a table without an index that would find it, by the table's position.
     pub(crate) unindexed: Vec<(usize, Blocker)>,
 }
@@ -125,6 +128,7 @@ impl<'o> Scene<'o> {
             tables,
             needed: BTreeSet::new(),
             lists: Vec::new(),
+            parts: None,
             unindexed: Vec::new(),
         };
         for (position, instruction) in order.instructions.iter().enumerate() {
@@ -148,6 +152,11 @@ impl<'o> Scene<'o> {
             }
         }
         scene
+    }
+
+    /// Whose the entries of a list are is told.
+    pub(crate) fn has_parts(&self, list: usize) -> bool {
+        self.parts.as_ref().is_some_and(|parts| parts.owners(list).is_some())
     }
 
     /// Nothing finds the children of one parent, and their keys compare as the parent's do.

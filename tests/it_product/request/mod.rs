@@ -1,8 +1,10 @@
 //! Requests of persons: brought on the command line, found across systems, erased but for what a
 //! minimum and a hold keep, done by hand where no interface is; and nobody else.
 
+mod apart;
 mod confused;
 mod copy;
+mod crowd;
 mod deadlines;
 mod erased;
 mod estate;
@@ -12,6 +14,7 @@ mod killed;
 mod lasting;
 mod late;
 mod lifting;
+mod many;
 mod objections;
 mod outage;
 pub mod person;
