@@ -36,6 +36,7 @@ mod refusals;
 mod resolve;
 mod restrict;
 mod scene;
+mod settled;
 mod sqlite_moments;
 mod sqlite_numbers;
 mod steering;

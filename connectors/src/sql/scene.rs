@@ -13,6 +13,7 @@ use crate::sql::compile::{Compiler, Place};
 use crate::sql::dialect::Dialect;
 use crate::sql::faults::misconfigured;
 use crate::sql::fragment::Fragment;
+use crate::sql::settled::Settled;
 use crate::value::Stored;
 
 /// The order and the catalogue together.
@@ -27,6 +28,8 @@ pub(crate) struct Scene<'o> {
     pub(crate) lists: Vec<ListTable>,
     /// What refers to a table without an index that would find it, by the table's position.
     pub(crate) unindexed: Vec<(usize, Blocker)>,
+    /// What the transaction that is open has settled.
+    pub(crate) settled: Vec<Settled>,
 }
 
 /// A list of the order that is compared with certain fields of a collection.
@@ -126,6 +129,7 @@ impl<'o> Scene<'o> {
             needed: BTreeSet::new(),
             lists: Vec::new(),
             unindexed: Vec::new(),
+            settled: Vec::new(),
         };
         for (position, instruction) in order.instructions.iter().enumerate() {
             for link in instruction.links.iter().filter(|link| link.needed) {

@@ -31,6 +31,7 @@ mod resolution;
 mod restriction;
 mod resume;
 mod scope;
+mod settled;
 mod shared;
 mod steering;
 mod strategies;
@@ -117,6 +118,7 @@ conformance! {
         references::a_circle_of_references_is_settled,
         references::a_chain_of_collections_is_kept_from_its_lowest_link,
         people::starting_from_lists_changes_no_result,
+        settled::in_one_transaction_the_same_happens,
         people::stopped_and_dropped_everywhere_it_counts_the_same,
         people::a_record_that_comes_back_is_found,
         people::spellings_are_told_apart_through_a_link,
@@ -195,6 +197,7 @@ conformance! {
     }
     mariadb {
         legacy::a_day_of_zeros_is_never_due,
+        settled::who_has_another_address_by_then_is_left_alone,
         legacy::a_treatment_is_no_activity,
         legacy::an_entry_beyond_the_character_set_names_nobody,
     }

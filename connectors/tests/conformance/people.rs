@@ -19,7 +19,7 @@ use crate::logic::Dice;
 const ROUNDS: u64 = 8;
 
 /// People with orders, lines of orders, and comments that answer each other.
-async fn town(fixture: &Fixture, seed: u64, on_delete: &str) {
+pub async fn town(fixture: &Fixture, seed: u64, on_delete: &str) {
     fixture
         .sql(&format!(
             "CREATE TABLE people (id {{bigint}} PRIMARY KEY, email {{text}}, number {{bigint}});
@@ -75,7 +75,7 @@ async fn insert(fixture: &Fixture, table: &str, rows: &mut Vec<String>) {
 
 const TABLES: [&str; 4] = ["order_lines", "comments", "orders", "people"];
 
-async fn raze(fixture: &Fixture) {
+pub async fn raze(fixture: &Fixture) {
     for table in TABLES {
         fixture.verbatim(&format!("DROP TABLE {table}")).await;
     }
@@ -87,14 +87,14 @@ fn belongs(path: &str) -> Vec<Predicate> {
     vec![listed(&[&at("email")], 0), listed(&[&at("number")], 1), listed(&[&at("id")], 2)]
 }
 
-type Hide = fn(Predicate) -> Predicate;
+pub type Hide = fn(Predicate) -> Predicate;
 
-fn shown(predicate: Predicate) -> Predicate {
+pub fn shown(predicate: Predicate) -> Predicate {
     predicate
 }
 
 /// Means the same, and nothing can be told from its shape.
-fn hidden(predicate: Predicate) -> Predicate {
+pub fn hidden(predicate: Predicate) -> Predicate {
     match predicate {
         Predicate::Never => Predicate::Never,
         other => Predicate::Not(Box::new(Predicate::Not(Box::new(other)))),
@@ -102,7 +102,7 @@ fn hidden(predicate: Predicate) -> Predicate {
 }
 
 /// Some condition beside belonging to a person.
-fn besides(dice: &mut Dice) -> Predicate {
+pub fn besides(dice: &mut Dice) -> Predicate {
     match dice.roll(5) {
         0 => equal("kind", 1),
         1 => Predicate::Not(Box::new(equal("kind", 2))),
@@ -265,7 +265,7 @@ fn erasure(fixture: &Fixture) -> quietus_connectors::Order {
     order
 }
 
-async fn contents(fixture: &Fixture) -> Vec<Vec<TextRow>> {
+pub async fn contents(fixture: &Fixture) -> Vec<Vec<TextRow>> {
     let mut contents = Vec::new();
     for table in TABLES {
         contents.push(fixture.content(table).await);
