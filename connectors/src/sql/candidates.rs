@@ -5,8 +5,12 @@
 //! condition is asked again where something changes, so a key too many does no harm; `memberships`
 //! sees to it that there is none too few.
 
+use std::collections::BTreeMap;
+
+use crate::order::Link;
 use crate::predicate::Predicate;
 use crate::receipt::Fault;
+use crate::sql::catalogue::Column;
 use crate::sql::compile::{Compiler, Place, list_name};
 use crate::sql::connection::Session;
 use crate::sql::dialect::Dialect;
@@ -17,6 +21,7 @@ use crate::sql::parts::PART;
 use crate::sql::scene::{Keeping, Scene};
 use crate::sql::text_equality::Equality;
 use crate::sql::windows::Keys;
+use crate::value::FieldType;
 
 /// What the keys are wanted for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,6 +40,9 @@ enum Begins {
     AtTheList,
     AtRecords,
 }
+
+/// What has been gathered, by table and instruction; `None` where a table has to be walked.
+pub(crate) type Gathered = BTreeMap<(usize, usize), Option<Candidates>>;
 
 /// The keys of all records of one table that an instruction could mean.
 #[derive(Debug, Clone, Copy)]
@@ -107,12 +115,12 @@ impl Candidates {
     }
 
     /// Gathers the keys, outside of a transaction and after the lists; `None` where the table has
-    /// to be walked.
+    /// to be walked. Of what has been gathered before, the keys of parents lead to their children.
     pub(crate) async fn gather(
         session: &mut Session,
         scene: &Scene<'_>,
         (table, instruction): (usize, usize),
-        purpose: Purpose,
+        (purpose, before): (Purpose, &Gathered),
     ) -> Result<Option<Self>, Fault> {
         let Some(memberships) = memberships(scene, instruction, purpose) else { return Ok(None) };
         let changes = purpose == Purpose::Act && scene.dialect == Dialect::MariaDb;
@@ -129,7 +137,10 @@ impl Candidates {
             // Else reading would lock what it reads until the end of the statement.
             session.command("SET TRANSACTION ISOLATION LEVEL READ COMMITTED").await?;
         }
-        let filling = candidates.filling(scene, &memberships, purpose)?;
+        let filling = match candidates.following(scene, &memberships, before)? {
+            Some(filling) => filling,
+            None => candidates.filling(scene, &memberships, purpose)?,
+        };
         candidates.records = session.execute(&filling).await?;
         if scene.dialect == Dialect::Postgres {
             let name = candidates.name(scene.dialect);
@@ -158,6 +169,11 @@ impl Candidates {
 
     pub(crate) fn instruction(self) -> usize {
         self.instruction
+    }
+
+    /// The table and the instruction.
+    pub(crate) fn of(self) -> (usize, usize) {
+        (self.table, self.instruction)
     }
 
     fn bare_name(self) -> String {
@@ -205,10 +221,13 @@ impl Candidates {
         let compiler = Compiler::new(scene);
         let (from, place) = compiler.inner(self.table, Some(self.instruction))?;
         let (mut selected, mut names, mut parts) = (Vec::new(), Vec::new(), Vec::new());
+        // A record of two persons comes once for each of them.
+        let mut whole = !has_parts;
         for field in &fields {
             let quoted = dialect.quote(field)?;
             selected.push(format!("{} AS {quoted}", compiler.column(&place, field)?));
             parts.push(index_part(scene.table(self.table).column(field), &quoted));
+            whole &= parts.last() == Some(&quoted);
             names.push(quoted);
         }
         selected.extend(has_parts.then(|| format!("0 AS {PART}")));
@@ -220,8 +239,10 @@ impl Candidates {
                 ),
                 format!("CREATE INDEX ON pg_temp.{name} ({names})"),
             ],
+            // Each key comes once, and one tree is written faster than a table and its index.
             Dialect::MariaDb => vec![format!(
-                "CREATE TEMPORARY TABLE {name} (INDEX ({})) AS SELECT {selected} FROM {from} WHERE 1 = 0",
+                "CREATE TEMPORARY TABLE {name} ({} ({})) AS SELECT {selected} FROM {from} WHERE 1 = 0",
+                if whole { "PRIMARY KEY" } else { "INDEX" },
                 parts.join(", ")
             )],
             Dialect::Sqlite => vec![
@@ -252,6 +273,74 @@ impl Candidates {
         let name = self.name(scene.dialect);
         // A union keeps each key once.
         Ok(Fragment::join(branches, " UNION ").within(&format!("INSERT INTO {name} "), ""))
+    }
+
+    /// What fills it from the keys of the parents, where those are exactly the ones to which the
+    /// same list leads. MariaDB would else find the parents anew for each of their collections.
+    fn following(
+        self,
+        scene: &Scene<'_>,
+        found: &[Membership<'_>],
+        before: &Gathered,
+    ) -> Result<Option<Fragment>, Fault> {
+        let ([membership], Dialect::MariaDb, None) = (found, scene.dialect, &scene.parts) else {
+            return Ok(None);
+        };
+        let via = membership.fields.first().map(|field| field.via.as_slice());
+        let Some((first, rest)) = via.and_then(<[String]>::split_first) else { return Ok(None) };
+        let (link, to) = scene.link(self.instruction, first)?;
+        let Some(table) = scene.table_position(to) else { return Ok(None) };
+        let Some(Some(parent)) = before.get(&(table, to)) else { return Ok(None) };
+        let same = |theirs: &Membership<'_>| {
+            let pairs = theirs.fields.iter().zip(membership.fields);
+            theirs.list == membership.list
+                && theirs.fields.len() == membership.fields.len()
+                && pairs.into_iter().all(|(one, own)| one.via == rest && one.field == own.field)
+        };
+        let theirs = memberships(scene, to, Purpose::Act).unwrap_or_default();
+        if !matches!(theirs.as_slice(), [one] if same(one))
+            || !parent.is_named_by(scene, self, link)
+        {
+            return Ok(None);
+        }
+        let compiler = Compiler::new(scene);
+        let (from, place) = compiler.inner(self.table, Some(self.instruction))?;
+        let keys = Keys::of(&compiler, &place, self.instruction).names(&compiler, &place)?;
+        let mut equal = Vec::new();
+        for (own, other) in &link.fields {
+            let other = compiler.column(&parent.place(), other)?;
+            equal.push(format!("{} = {other}", compiler.column(&place, own)?));
+        }
+        Ok(Some(Fragment::raw(format!(
+            "INSERT INTO {} SELECT {} FROM {} AS {} STRAIGHT_JOIN {from} WHERE {}",
+            self.name(scene.dialect),
+            keys.join(", "),
+            parent.name(scene.dialect),
+            parent.place().prefix,
+            equal.join(" AND ")
+        ))))
+    }
+
+    /// The link of the children leads to these keys and nothing else, finds each child once, and
+    /// an index finds it.
+    fn is_named_by(self, scene: &Scene<'_>, children: Self, link: &Link) -> bool {
+        let Keys::Fields(keys) = Keys::of_table(scene, self.table, self.instruction) else {
+            return false;
+        };
+        let (own, table) = (scene.table(children.table), scene.table(self.table));
+        let plain = |column: &Column| {
+            matches!(column.class, FieldType::Integer | FieldType::Uuid)
+                && column.collation.is_none()
+        };
+        let fields: Vec<String> = link.fields.iter().map(|pair| pair.0.clone()).collect();
+        link.leads_to(&keys)
+            && own.indexed(&fields)
+            && link.fields.iter().all(|(here, there)| {
+                let columns = own.column(here).zip(table.column(there));
+                columns.is_some_and(|(here, there)| {
+                    plain(here) && plain(there) && here.class == there.class
+                })
+            })
     }
 
     /// The keys of records that ask whether they are on the list.

@@ -257,6 +257,11 @@ impl<'s, 'o> Compiler<'s, 'o> {
                 "the fields of one list are read through different links: read them through one",
             ));
         }
+        if equality == Equality::Exact
+            && let Some(settled) = self.settled(place, via, (fields, list))?
+        {
+            return Ok(settled);
+        }
         self.through(place, via, &|at| {
             let names: Vec<String> = fields.iter().map(|field| field.field.clone()).collect();
             let number = self.list_number(at, &names, list)?;
@@ -295,7 +300,7 @@ impl<'s, 'o> Compiler<'s, 'o> {
     }
 
     /// The condition at the end of a chain of links; false where a parent is missing.
-    fn through(
+    pub(crate) fn through(
         &self,
         place: &Place,
         via: &[String],

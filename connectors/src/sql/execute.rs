@@ -4,15 +4,13 @@
 //! the last commit was. A name that is no longer there begins from the front with the counts
 //! kept, which finds nothing twice.
 
-use std::collections::BTreeMap;
-
 use crate::connector::Progress;
 use crate::order::Order;
 use crate::predicate::Predicate;
 use crate::receipt::{CollectionOutcome, Fault, Outcome, Receipt, RefusalKind};
 use crate::sql::SqlConnector;
 use crate::sql::associations::asked;
-use crate::sql::candidates::Candidates;
+use crate::sql::candidates::{Candidates, Gathered};
 use crate::sql::catalogue::Catalogue;
 use crate::sql::compile::Compiler;
 use crate::sql::connection::Session;
@@ -87,7 +85,7 @@ pub(crate) async fn execute(
     }
     lists::load(&mut session, &scene).await?;
     let throttle = Throttle::new(&order.pace);
-    let (gathered, together) = (BTreeMap::new(), Together::default());
+    let (gathered, together) = (Gathered::new(), Together::default());
     let mut run = Run {
         session,
         scene,
@@ -127,6 +125,7 @@ impl Run<'_> {
     /// Takes every step that is left.
     pub(crate) async fn steps(&mut self) -> Result<Flow, Fault> {
         let steps = self.plan();
+        self.settle().await?;
         let start = steps.iter().position(|(name, _)| *name == self.position.step).unwrap_or(0);
         for (name, step) in steps.iter().skip(start) {
             if self.position.step != *name {
@@ -262,7 +261,7 @@ fn note_left(entry: &mut CollectionOutcome, names: &[String], counts: &[Cell]) {
 
 /// Collections to treat, those before their parents that reach them by a link. A hold may find its
 /// person by a parent's field, and one that comes while the order is under way must still find it.
-fn children_first(scene: &Scene<'_>) -> Vec<usize> {
+pub(crate) fn children_first(scene: &Scene<'_>) -> Vec<usize> {
     let active = scene.active();
     let children: Vec<Vec<usize>> = active
         .iter()
@@ -303,18 +302,25 @@ fn left_statement(
     names.sort();
     names.dedup();
     let mut columns = Vec::new();
+    // Asked once for all columns where it is a condition of each.
+    let once = one.held == Predicate::Never && !names.is_empty();
     for name in &names {
         let mut referring = Vec::new();
         for blocker in blockers.iter().filter(|one| scene.name_of_table(one.table) == *name) {
             referring.push(compiler.referred(place, blocker)?);
         }
-        let mut conditions = due(&compiler, place, instruction)?;
+        let mut conditions = if once { Vec::new() } else { due(&compiler, place, instruction)? };
         conditions.push(Fragment::any(referring));
         columns.push(scene.dialect.count_where(Fragment::all(conditions)));
     }
     columns.push(scene.dialect.count_where(held(&compiler, place, instruction)?));
     let statement = reading(&compiler, &stand, columns, candidates)?;
-    Ok((names, statement))
+    let conditions = if once { due(&compiler, place, instruction)? } else { Vec::new() };
+    if conditions.is_empty() {
+        return Ok((names, statement));
+    }
+    let joint = if candidates.is_some() { " AND " } else { " WHERE " };
+    Ok((names, statement.then(joint).and(Fragment::all(conditions))))
 }
 
 /// Held and otherwise due for anything.

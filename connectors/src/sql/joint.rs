@@ -114,7 +114,7 @@ pub(crate) async fn execute(
         position: Position::default(),
         done: Outcome::default(),
         throttle: Throttle::new(&order.pace),
-        gathered: BTreeMap::new(),
+        gathered: Gathered::new(),
         together: together::Together::default(),
         joint: Some(Joint { orders, done, chunks: 0 }),
     };

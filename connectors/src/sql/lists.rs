@@ -52,6 +52,13 @@ impl Operand<'_> {
         Ok(self.forms(value)?.into_iter().map(|form| self.listed_form(form)).collect())
     }
 
+    /// Most characters of the list's texts: what is longer than the field is on no list, and every
+    /// look into an index gets slower with the length of its key.
+    fn indexed_characters(&self) -> usize {
+        let own = self.column.length.and_then(|length| usize::try_from(length).ok());
+        own.map_or(INDEXED_CHARACTERS, |own| own.clamp(1, INDEXED_CHARACTERS))
+    }
+
     /// The type of the list's column.
     fn list_type(&self) -> String {
         match self.dialect {
@@ -64,9 +71,8 @@ impl Operand<'_> {
                         .collation
                         .clone()
                         .unwrap_or_else(|| ("utf8mb4".to_owned(), "utf8mb4_bin".to_owned()));
-                    format!(
-                        "VARCHAR({INDEXED_CHARACTERS}) CHARACTER SET {charset} COLLATE {collation}"
-                    )
+                    let most = self.indexed_characters();
+                    format!("VARCHAR({most}) CHARACTER SET {charset} COLLATE {collation}")
                 }
                 FieldType::Integer | FieldType::Boolean => {
                     if self.column.native.contains("unsigned") {
@@ -205,15 +211,23 @@ fn index_parts(
     }
     let mut long = Vec::new();
     for field in &entry.fields {
-        long.push(
-            compiler.operand(place, field, |operand| Ok(operand.list_type().starts_with("VAR")))?,
-        );
+        long.push(compiler.operand(place, field, |operand| {
+            let text = operand.list_type().starts_with("VAR");
+            Ok(text.then(|| match operand.column.class {
+                FieldType::Text => operand.indexed_characters(),
+                _ => INDEXED_CHARACTERS,
+            }))
+        })?);
     }
-    let share = INDEXED_CHARACTERS / long.iter().filter(|long| **long).count().max(1);
+    let share = INDEXED_CHARACTERS / long.iter().flatten().count().max(1);
     let parts: Vec<String> = columns
         .iter()
         .zip(long)
-        .map(|(column, long)| if long { format!("{column}({share})") } else { column.clone() })
+        .map(|(column, long)| match long {
+            // A part as long as its column would not be told from the whole of it.
+            Some(most) if most > share => format!("{column}({share})"),
+            _ => column.clone(),
+        })
         .collect();
     Ok(parts.join(", "))
 }

@@ -38,6 +38,7 @@ mod refusals;
 mod resolve;
 mod restrict;
 mod scene;
+mod settled;
 mod sqlite_moments;
 mod sqlite_numbers;
 mod standing;

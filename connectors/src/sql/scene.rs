@@ -14,6 +14,7 @@ use crate::sql::dialect::Dialect;
 use crate::sql::faults::misconfigured;
 use crate::sql::fragment::Fragment;
 use crate::sql::parts::Parts;
+use crate::sql::settled::Settled;
 use crate::value::Stored;
 
 /// The order and the catalogue together.
@@ -30,6 +31,8 @@ pub(crate) struct Scene<'o> {
     pub(crate) parts: Option<Parts>,
     /// What refers to a table without an index that would find it, by the table's position.
     pub(crate) unindexed: Vec<(usize, Blocker)>,
+    /// What the transaction that is open has settled.
+    pub(crate) settled: Vec<Settled>,
 }
 
 /// A list of the order that is compared with certain fields of a collection.
@@ -130,6 +133,7 @@ impl<'o> Scene<'o> {
             lists: Vec::new(),
             parts: None,
             unindexed: Vec::new(),
+            settled: Vec::new(),
         };
         for (position, instruction) in order.instructions.iter().enumerate() {
             for link in instruction.links.iter().filter(|link| link.needed) {

@@ -3,13 +3,12 @@
 //! A window is found by one look into the key's index and changed by one statement; no record
 //! travels. Each window is one transaction together with its line in the progress table.
 
-use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use crate::connector::{Direction, ProgressReport};
 use crate::order::Order;
 use crate::receipt::{CollectionOutcome, Fault, Outcome};
-use crate::sql::candidates::{Candidates, Purpose};
+use crate::sql::candidates::{Candidates, Gathered, Purpose};
 use crate::sql::compile::{Compiler, Place};
 use crate::sql::connection::Session;
 use crate::sql::dialect::{Dialect, KeyCompare};
@@ -50,7 +49,7 @@ pub(crate) struct Run<'r> {
     pub(crate) done: Outcome,
     pub(crate) throttle: Throttle,
     /// What was gathered in this attempt, by table and instruction.
-    pub(crate) gathered: BTreeMap<(usize, usize), Option<Candidates>>,
+    pub(crate) gathered: Gathered,
     pub(crate) together: Together,
     /// Of several orders as one: those orders.
     pub(crate) joint: Option<Joint<'r>>,
@@ -243,6 +242,7 @@ impl Run<'_> {
 
     /// Rolls back what is not committed, with its counts.
     pub(crate) async fn roll_back(&mut self) -> Result<(), Fault> {
+        self.scene.settled.clear();
         if let Some(before) = self.together.ends() {
             self.done = before;
         }
@@ -259,6 +259,7 @@ impl Run<'_> {
             Some(joint) => joint.save(&self.table, &mut self.session, &self.position).await?,
         }
         self.session.commit().await?;
+        self.scene.settled.clear();
         self.together.ends();
         Ok(())
     }
@@ -330,7 +331,8 @@ impl Run<'_> {
             return Ok(*known);
         }
         let at = (table, instruction);
-        let found = Candidates::gather(&mut self.session, &self.scene, at, Purpose::Act).await?;
+        let how = (Purpose::Act, &self.gathered);
+        let found = Candidates::gather(&mut self.session, &self.scene, at, how).await?;
         self.gathered.insert(at, found);
         Ok(found)
     }

@@ -32,6 +32,7 @@ mod resolution;
 mod restriction;
 mod resume;
 mod scope;
+mod settled;
 mod shared;
 mod steering;
 mod strategies;
@@ -127,6 +128,7 @@ conformance! {
         together::small_chunks_change_no_counts,
         together::several_people_are_erased_without_reading_the_tables,
         people::starting_from_lists_changes_no_result,
+        settled::in_one_transaction_the_same_happens,
         people::stopped_and_dropped_everywhere_it_counts_the_same,
         people::a_record_that_comes_back_is_found,
         people::spellings_are_told_apart_through_a_link,
@@ -206,6 +208,7 @@ conformance! {
     }
     mariadb {
         legacy::a_day_of_zeros_is_never_due,
+        settled::who_has_another_address_by_then_is_left_alone,
         legacy::a_treatment_is_no_activity,
         legacy::an_entry_beyond_the_character_set_names_nobody,
     }

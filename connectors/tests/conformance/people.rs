@@ -94,7 +94,7 @@ pub fn shown(predicate: Predicate) -> Predicate {
 }
 
 /// Means the same, and nothing can be told from its shape.
-fn hidden(predicate: Predicate) -> Predicate {
+pub fn hidden(predicate: Predicate) -> Predicate {
     match predicate {
         Predicate::Never => Predicate::Never,
         other => Predicate::Not(Box::new(Predicate::Not(Box::new(other)))),
@@ -102,7 +102,7 @@ fn hidden(predicate: Predicate) -> Predicate {
 }
 
 /// Some condition beside belonging to a person.
-fn besides(dice: &mut Dice) -> Predicate {
+pub fn besides(dice: &mut Dice) -> Predicate {
     match dice.roll(5) {
         0 => equal("kind", 1),
         1 => Predicate::Not(Box::new(equal("kind", 2))),
