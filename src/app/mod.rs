@@ -51,6 +51,7 @@ pub mod systems;
 pub mod task;
 mod testimony;
 pub mod vault;
+pub mod vendor_callbacks;
 pub mod waiting;
 pub mod wake;
 
@@ -101,6 +102,7 @@ pub struct Quietus {
     pub(crate) wake: wake::Wake,
     pub(crate) desk: OnceLock<Arc<opendsr::Desk>>,
     pub(crate) callers: opendsr::Callers,
+    pub(crate) listeners: vendor_callbacks::Listeners,
     /// When the deadlines of requests were looked at last.
     pub(crate) deadlines_looked_at: std::sync::Mutex<Option<Timestamp>>,
 }

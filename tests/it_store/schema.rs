@@ -107,6 +107,11 @@ const LANDED: &[(&str, &str, &str)] = &[
         "fb5ee91a797fcfaa6e3b44902bd8586d503486353017d0d04e7982021035e05e",
         "bcd00d9fb0e9b161883cf0b189baa0121e63468b1e033cb4e4b3dfdddbe12c9e",
     ),
+    (
+        "0009_callbacks_and_fees.sql",
+        "530fccb836815380e3f217fc10a4ffbedc3bb9ef8338f563b30d83304ea182e8",
+        "7cb05b26813f006dfc278a71bc906ee6f04a532315fccf35e8e9d670ce30eb35",
+    ),
 ];
 
 #[test]
