@@ -24,3 +24,11 @@ CREATE TABLE vendor_callbacks (
 CREATE INDEX vendor_callbacks_to_forget ON vendor_callbacks (remember_until);
 CREATE INDEX vendor_callbacks_by_name ON vendor_callbacks (system, name_tag)
     WHERE name_tag IS NOT NULL;
+
+-- A letter that tells of a fee (GDPR article 12(5)): a refusal to act before it is paid.
+ALTER TABLE letters ADD COLUMN is_fee BIGINT NOT NULL DEFAULT 0
+    CHECK (is_fee IN (0, 1) AND (is_fee = 0 OR kind = 'refusal'));
+
+CREATE TRIGGER letters_fee_no_rewriting BEFORE UPDATE ON letters
+    FOR EACH ROW WHEN (NEW.is_fee IS DISTINCT FROM OLD.is_fee)
+    EXECUTE FUNCTION refuse_change('a letter is append-only, except for its delivery');

@@ -19,6 +19,7 @@ const BUILT_IN: &[(&str, &str, &str)] = &[
     ("en", "extension", include_str!("letters/en/extension.txt")),
     ("en", "outcome", include_str!("letters/en/outcome.txt")),
     ("en", "refusal", include_str!("letters/en/refusal.txt")),
+    ("en", "fee", include_str!("letters/en/fee.txt")),
     ("en", "before_lifting", include_str!("letters/en/before_lifting.txt")),
     ("en", "cancelled", include_str!("letters/en/cancelled.txt")),
     ("en", "recipient", include_str!("letters/en/recipient.txt")),
@@ -27,6 +28,7 @@ const BUILT_IN: &[(&str, &str, &str)] = &[
     ("de", "extension", include_str!("letters/de/extension.txt")),
     ("de", "outcome", include_str!("letters/de/outcome.txt")),
     ("de", "refusal", include_str!("letters/de/refusal.txt")),
+    ("de", "fee", include_str!("letters/de/fee.txt")),
     ("de", "before_lifting", include_str!("letters/de/before_lifting.txt")),
     ("de", "cancelled", include_str!("letters/de/cancelled.txt")),
     ("de", "recipient", include_str!("letters/de/recipient.txt")),
@@ -35,6 +37,7 @@ const BUILT_IN: &[(&str, &str, &str)] = &[
     ("zh", "extension", include_str!("letters/zh/extension.txt")),
     ("zh", "outcome", include_str!("letters/zh/outcome.txt")),
     ("zh", "refusal", include_str!("letters/zh/refusal.txt")),
+    ("zh", "fee", include_str!("letters/zh/fee.txt")),
     ("zh", "before_lifting", include_str!("letters/zh/before_lifting.txt")),
     ("zh", "cancelled", include_str!("letters/zh/cancelled.txt")),
     ("zh", "recipient", include_str!("letters/zh/recipient.txt")),
@@ -103,6 +106,8 @@ pub struct Facts {
     pub outcome: Option<String>,
     /// Why, where a person decided; without personal data.
     pub reason: Option<String>,
+    /// What it costs, such as `12.50 EUR`, where a fee is asked for.
+    pub fee: Option<String>,
     /// What stays.
     pub kept: Vec<KeptPart>,
     /// Who was told.
@@ -219,6 +224,7 @@ mod tests {
             certificate: Some("0192-2".to_owned()),
             complaint: "the supervisory authority".to_owned(),
             law: "Regulation (EU) 2016/679".to_owned(),
+            fee: Some("12.50 EUR".to_owned()),
             categories: vec!["marketing.contact".to_owned()],
         }
     }
@@ -266,6 +272,30 @@ mod tests {
         let error = write("outcome", "fr", Some("Sujet\n\n{{ nobody }}"), &facts()).unwrap_err();
         assert!(error.to_string().starts_with("line 3 of the template `outcome`"), "{error}");
         let endless =
+    /// GDPR article 12(4) and (5): the reasons, where to complain, and that a court is open.
+    #[test]
+    fn a_refusal_and_a_fee_are_told_with_their_reason_and_what_can_be_done_against_them() {
+        for language in ["en", "de", "zh"] {
+            let refusal = write("refusal", language, None, &facts()).unwrap();
+            let fee = write("fee", language, None, &facts()).unwrap();
+            let court = match language {
+                "de" => "Rechtsweg",
+                "zh" => "法院",
+                _ => "go to court",
+            };
+            for text in [&refusal.text, &fee.text] {
+                for part in
+                    ["manifestly unfounded", "supervisory", "Regulation (EU) 2016/679", court]
+                {
+                    assert!(text.contains(part), "{language}: {part} in {text}");
+                }
+            }
+            assert!(fee.text.contains("12.50 EUR") && !refusal.text.contains("12.50"));
+            insta::assert_snapshot!(format!("refusal_{language}"), format!("{refusal:?}"));
+            insta::assert_snapshot!(format!("fee_{language}"), format!("{fee:?}"));
+        }
+    }
+
             "x\n{% for a in range(10000) %}{% for b in range(10000) %}{% endfor %}{% endfor %}";
         assert!(write("outcome", "fr", Some(endless), &facts()).is_err());
         assert!(write("outcome", "fr", Some("  "), &facts()).is_err());

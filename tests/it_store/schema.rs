@@ -109,8 +109,8 @@ const LANDED: &[(&str, &str, &str)] = &[
     ),
     (
         "0009_callbacks_and_fees.sql",
-        "530fccb836815380e3f217fc10a4ffbedc3bb9ef8338f563b30d83304ea182e8",
-        "7cb05b26813f006dfc278a71bc906ee6f04a532315fccf35e8e9d670ce30eb35",
+        "a2806f91dfdcd0a7ce180b0bdcc4d640f44cf01dc6d2357d257b866a635ae1a7",
+        "9933bf56e74acc632d46767586f5a1d204e53e651285b9edd289466a765f6340",
     ),
 ];
 

@@ -179,6 +179,11 @@ impl Quietus {
         if stored.asked == AskedRight::Lifting && carried_out_soon {
             let reason = record.ground.as_deref().unwrap_or(lifted_because(&record.language));
             due.push(Due::to_person(LetterKind::BeforeLifting, "", because(Some(reason))));
+        if let Some(fee) = record.fee.as_ref().filter(|fee| fee.is_owed()) {
+            let amount = Some(fee.amount.clone());
+            let facts = Facts { fee: amount, ..because(Some(&fee.proposed.reason)) };
+            due.push(Due::to_person(LetterKind::Fee, "", facts));
+        }
         }
         if let (Some(Verdict::Upheld), Some(decided)) = (record.verdict, &record.ended) {
             let upheld =
