@@ -8,9 +8,10 @@
 //! Nothing here names a secret, and a person only where somebody does a task for them.
 
 mod answer;
+mod answer_words;
 mod answers;
-mod cases;
 mod callbacks;
+mod cases;
 mod certificates;
 mod connection;
 mod documents;

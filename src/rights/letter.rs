@@ -162,11 +162,29 @@ pub fn write(
         Some(template) => (language, template),
         None => built_in(kind, language).ok_or_else(|| LetterError::NoTemplate(kind.to_owned()))?,
     };
+    let (subject, text) = fill(kind, template, facts)?;
+    Ok(Written {
+        subject,
+        text,
+        language: language.to_owned(),
+        template: Digest::of(template.as_bytes()),
+    })
+}
+
+/// Fills a template with facts; its first line is the subject, the rest the text.
+///
+/// # Errors
+/// Where it is broken or uses what is not there. `name` is how the error calls it.
+pub fn fill(
+    name: &str,
+    template: &str,
+    facts: &impl Serialize,
+) -> Result<(String, String), LetterError> {
     if template.trim().is_empty() || template.len() > LONGEST_TEMPLATE {
-        return Err(LetterError::Size(kind.to_owned()));
+        return Err(LetterError::Size(name.to_owned()));
     }
     let broken = |error: &minijinja::Error| LetterError::Template {
-        name: kind.to_owned(),
+        name: name.to_owned(),
         line: error.line().unwrap_or(1),
         why: error.kind().to_string(),
     };
@@ -188,12 +206,7 @@ pub fn write(
         .and_then(|template| template.render(Value::from(Serde(facts))))
         .map_err(|error| broken(&error))?;
     let (subject, text) = filled.split_once('\n').unwrap_or((&filled, ""));
-    Ok(Written {
-        subject: subject.trim().to_owned(),
-        text: text.trim().to_owned() + "\n",
-        language: language.to_owned(),
-        template: Digest::of(template.as_bytes()),
-    })
+    Ok((subject.trim().to_owned(), text.trim().to_owned() + "\n"))
 }
 
 #[cfg(test)]
@@ -211,6 +224,7 @@ mod tests {
             answer_by: Some(date(2026, 10, 1)),
             outcome: Some("partially_retained".to_owned()),
             reason: Some("the request is manifestly unfounded".to_owned()),
+            fee: Some("12.50 EUR".to_owned()),
             kept: vec![KeptPart {
                 what: "invoices".to_owned(),
                 because: "AO § 147(3)".to_owned(),
@@ -224,7 +238,6 @@ mod tests {
             certificate: Some("0192-2".to_owned()),
             complaint: "the supervisory authority".to_owned(),
             law: "Regulation (EU) 2016/679".to_owned(),
-            fee: Some("12.50 EUR".to_owned()),
             categories: vec!["marketing.contact".to_owned()],
         }
     }
@@ -259,19 +272,6 @@ mod tests {
         }
     }
 
-    #[test]
-    fn an_unknown_language_is_answered_in_english_and_a_region_in_its_language() {
-        assert_eq!(write("outcome", "tlh", None, &facts()).unwrap().language, "en");
-        assert_eq!(write("outcome", "de-AT", None, &facts()).unwrap().language, "de");
-    }
-
-    #[test]
-    fn a_template_of_the_controllers_own_is_used_and_its_faults_are_placed() {
-        let own = write("outcome", "fr", Some("Réponse\nBonjour de {{ controller }}"), &facts());
-        assert_eq!(own.unwrap().text, "Bonjour de Example Telecom\n");
-        let error = write("outcome", "fr", Some("Sujet\n\n{{ nobody }}"), &facts()).unwrap_err();
-        assert!(error.to_string().starts_with("line 3 of the template `outcome`"), "{error}");
-        let endless =
     /// GDPR article 12(4) and (5): the reasons, where to complain, and that a court is open.
     #[test]
     fn a_refusal_and_a_fee_are_told_with_their_reason_and_what_can_be_done_against_them() {
@@ -296,6 +296,19 @@ mod tests {
         }
     }
 
+    #[test]
+    fn an_unknown_language_is_answered_in_english_and_a_region_in_its_language() {
+        assert_eq!(write("outcome", "tlh", None, &facts()).unwrap().language, "en");
+        assert_eq!(write("outcome", "de-AT", None, &facts()).unwrap().language, "de");
+    }
+
+    #[test]
+    fn a_template_of_the_controllers_own_is_used_and_its_faults_are_placed() {
+        let own = write("outcome", "fr", Some("Réponse\nBonjour de {{ controller }}"), &facts());
+        assert_eq!(own.unwrap().text, "Bonjour de Example Telecom\n");
+        let error = write("outcome", "fr", Some("Sujet\n\n{{ nobody }}"), &facts()).unwrap_err();
+        assert!(error.to_string().starts_with("line 3 of the template `outcome`"), "{error}");
+        let endless =
             "x\n{% for a in range(10000) %}{% for b in range(10000) %}{% endfor %}{% endfor %}";
         assert!(write("outcome", "fr", Some(endless), &facts()).is_err());
         assert!(write("outcome", "fr", Some("  "), &facts()).is_err());

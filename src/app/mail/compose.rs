@@ -168,8 +168,10 @@ impl Quietus {
             link,
             identities,
         };
-        let (subject, text) = words::write(mail.about, purpose, &facts);
-        Ok(Composed { to, subject, text, language: "en".to_owned() })
+        let language = words::language_of(manual.language.as_deref());
+        let (subject, text) = words::write(language, (mail.about, purpose), &facts)
+            .map_err(|error| AppError::Unreadable { what: "a template", why: error.to_string() })?;
+        Ok(Composed { to, subject, text, language: language.to_owned() })
     }
 
     /// Whether an address is that of whoever said what became of a task.
