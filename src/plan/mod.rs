@@ -43,7 +43,7 @@ pub use input::{Acting, EventKeys, Marks, PlanInput};
 pub use kept_until::KeptUntil;
 pub use lists::{FilledLists, ListSource};
 pub use person::{PersonScope, RecordKeys, StaysRestricted};
-pub use probe::ProbeName;
+pub use probe::{ProbeName, StaysGround};
 pub use reach::answer_name;
 pub use resolution::{Ambiguity, Asking, Lesson, Person, learn, questions, scope_of};
 pub use step::{HeldPart, LimitCitation, RuleCitation, StartCutoff, Step, StepStatus};

@@ -357,7 +357,9 @@ pub(super) fn writes_to_person(request: &OpenRequest) -> bool {
 fn outcome_word(request: &OpenRequest, outcome: RequestOutcome) -> &'static str {
     if is_restricted_objection(request) {
         "restricted"
-    } else if request.stored.asked == AskedRight::Lifting && outcome == RequestOutcome::Fulfilled {
+    } else if request.stored.asked == AskedRight::Lifting
+        && matches!(outcome, RequestOutcome::Fulfilled | RequestOutcome::PartiallyRetained)
+    {
         "lifted"
     } else {
         outcome.as_str()
