@@ -92,6 +92,9 @@ impl Quietus {
         if let Some(why) = &compiled.unreached {
             return Ok(self.cannot_be_asked(attempt, why));
         }
+        if let Some(ready) = self.held_back(attempt, &compiled) {
+            return Ok(ready);
+        }
         let holds_version = compiled.holds_version;
         // What a hold keeps of a person is left for a later job, and the rest is answered.
         let is_request = matches!(payload_of(attempt)?, Payload::Person { .. });
@@ -196,6 +199,36 @@ impl Quietus {
             verification: None,
             words: why.to_owned(),
         }))
+    }
+
+    /// A legal hold keeps a third party from being asked to erase: the rest of the request is
+    /// answered, and what is held goes by a later job once it is released. Who was asked before is
+    /// asked after, for what is on its way cannot be called back.
+    fn held_back(&self, attempt: &Attempt<'_>, compiled: &Compiled) -> Option<Ready> {
+        compiled.ordered.held_back.as_ref()?;
+        let job = &attempt.claimed.job;
+        if job.reference.is_some() || !attempt.done.current.testimonies.is_empty() {
+            return None;
+        }
+        let words = "a legal hold keeps it from being asked";
+        let done = Done { ordered: Some(compiled.ordered.clone()), ..attempt.done.clone() };
+        let found = Verification {
+            method: "nobody was asked, because of a legal hold".to_owned(),
+            relied_upon: true,
+            ..Verification::default()
+        };
+        let on_record = VerificationOnRecord { at: self.now(), found, counted: None };
+        let settlement = Settlement::Completed {
+            done: serde_json::to_value(&done).unwrap_or_default(),
+            verification: serde_json::to_value(&on_record).unwrap_or_default(),
+        };
+        Some(Ready::Ended(Box::new(Ending {
+            settlement,
+            done,
+            order_key: String::new(),
+            verification: None,
+            words: words.to_owned(),
+        })))
     }
 
     async fn compile_job(

@@ -38,6 +38,7 @@ pub use explanation::{
 };
 pub use finding::{Finding, FindingKind};
 pub use forecast::{CollectionForecast, Forecast, Kept, KeptWhy, SystemForecast, forecast};
+pub use hold::third_party_holds;
 pub use hold_scope::concerns_system;
 pub use input::{Acting, EventKeys, Marks, PlanInput};
 pub use kept_until::KeptUntil;
