@@ -84,6 +84,9 @@ impl Quietus {
         if let Some(why) = &compiled.unreached {
             return Ok(self.cannot_be_asked(attempt, why));
         }
+        if let Some(ready) = self.held_back(attempt, &compiled) {
+            return Ok(ready);
+        }
         let holds_version = compiled.holds_version;
         // What a hold keeps of a person is left for a later job, and the rest is answered.
         let is_request = matches!(payload_of(attempt)?, Payload::Person { .. });
@@ -199,8 +202,13 @@ impl Quietus {
     /// fault of anybody, and it is named as not covered.
     fn cannot_be_asked(&self, attempt: &Attempt<'_>, why: &str) -> Ready {
         let done = Done { unreached: Some(why.to_owned()), ..attempt.done.clone() };
+        self.over_without_asking(done, "nobody was asked", why)
+    }
+
+    /// Nothing is to be done, and nobody can look: by the word of `method` alone.
+    fn over_without_asking(&self, done: Done, method: &str, words: &str) -> Ready {
         let found = Verification {
-            method: "nobody was asked".to_owned(),
+            method: method.to_owned(),
             relied_upon: true,
             ..Verification::default()
         };
@@ -214,8 +222,25 @@ impl Quietus {
             done,
             order_key: String::new(),
             verification: None,
-            words: why.to_owned(),
+            words: words.to_owned(),
         }))
+    }
+
+    /// A legal hold keeps a third party from being asked to erase: the rest of the request is
+    /// answered, and what is held goes by a later job once it is released. Who was asked before is
+    /// asked after, for what is on its way cannot be called back.
+    fn held_back(&self, attempt: &Attempt<'_>, compiled: &Compiled) -> Option<Ready> {
+        compiled.ordered.held_back.as_ref()?;
+        let job = &attempt.claimed.job;
+        if job.reference.is_some() || !attempt.done.current.testimonies.is_empty() {
+            return None;
+        }
+        let done = Done { ordered: Some(compiled.ordered.clone()), ..attempt.done.clone() };
+        Some(self.over_without_asking(
+            done,
+            "nobody was asked, because of a legal hold",
+            "a legal hold keeps it from being asked",
+        ))
     }
 
     pub(super) async fn compile_job(

@@ -66,6 +66,7 @@ impl Quietus {
             Settlement::Completed { .. } | Settlement::Postponed { .. }
         );
         let calls_back = self.note_who_calls_back(job, &ending.settlement).await?;
+        let vendor_calls = self.note_vendor_names(job, &ending.settlement).await?;
         let settled = self
             .store
             .settle(Settle {
@@ -81,6 +82,9 @@ impl Quietus {
         );
         if settled && calls_back {
             self.store.wake_told(job.id, attempt.claimed_at, self.now()).await?;
+        }
+        if settled && vendor_calls {
+            self.store.wake_heard(job.id, attempt.claimed_at, self.now()).await?;
         }
         self.wake.up();
         Ok(settled && over)

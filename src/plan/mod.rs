@@ -39,12 +39,13 @@ pub use explanation::{
 };
 pub use finding::{Finding, FindingKind};
 pub use forecast::{CollectionForecast, Forecast, Kept, KeptWhy, SystemForecast, forecast};
+pub use hold::third_party_holds;
 pub use hold_scope::concerns_system;
 pub use input::{Acting, EventKeys, Marks, PlanInput};
 pub use kept_until::KeptUntil;
 pub use lists::{FilledLists, ListSource};
 pub use person::{PersonScope, RecordKeys, StaysRestricted};
-pub use probe::ProbeName;
+pub use probe::{ProbeName, StaysGround};
 pub use reach::answer_name;
 pub use resolution::{Ambiguity, Asking, Lesson, Person, learn, questions, scope_of};
 pub use shares::{can_be_shared_out, shares};

@@ -32,6 +32,7 @@ pub mod schedules;
 pub mod settlement;
 pub mod statement;
 pub mod tasks;
+pub mod vendor_callbacks;
 
 pub use attempts::{Attempt, AttemptResult};
 pub use cases::{
@@ -67,6 +68,7 @@ pub use requests::{NewRequest, Request, RequestChange, RequestFilter, TakenIn};
 pub use schedules::{Disposition, Fire, FireBatch, NewFire, ScheduleCursor};
 pub use settlement::{Settle, Settlement};
 pub use tasks::{Task, TaskConfirmation, TaskReport, TaskResult, TaskState};
+pub use vendor_callbacks::{HeardVendor, VendorCallback};
 
 use statement::Sql;
 
@@ -96,6 +98,7 @@ pub fn statements() -> Vec<(&'static str, Sql)> {
         schedules::STATEMENTS,
         settlement::STATEMENTS,
         tasks::STATEMENTS,
+        vendor_callbacks::STATEMENTS,
     ]
     .concat()
 }

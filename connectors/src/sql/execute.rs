@@ -303,7 +303,7 @@ fn left_statement(
     names.dedup();
     let mut columns = Vec::new();
     // Asked once for all columns where it is a condition of each.
-    let once = one.held == Predicate::Never && !names.is_empty();
+    let once = one.held == Predicate::Never && !names.is_empty() && place.part.is_none();
     for name in &names {
         let mut referring = Vec::new();
         for blocker in blockers.iter().filter(|one| scene.name_of_table(one.table) == *name) {

@@ -9,6 +9,7 @@ mod deadlines;
 mod erased;
 mod estate;
 mod hands;
+mod held;
 mod kept;
 mod killed;
 mod lasting;
