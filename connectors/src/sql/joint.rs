@@ -5,7 +5,7 @@
 //! what was done for it. Nothing begins while a record is a candidate of two orders, and a chunk
 //! whose counts do not add up is rolled back.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use crate::connector::Progress;
 use crate::order::{Order, Restriction};
@@ -13,7 +13,7 @@ use crate::predicate::Predicate;
 use crate::receipt::{Fault, Outcome, Receipt};
 use crate::sql::SqlConnector;
 use crate::sql::associations::concerned;
-use crate::sql::candidates::{Candidates, Purpose};
+use crate::sql::candidates::{Candidates, Gathered, Purpose};
 use crate::sql::catalogue::Catalogue;
 use crate::sql::compile::Compiler;
 use crate::sql::connection::Session;
