@@ -104,7 +104,7 @@ impl Quietus {
         self.crash.reach(CrashPoint::Claimed);
         if !company.is_empty() {
             let claimed: Vec<ClaimedJob> = std::iter::once(claimed).chain(company).collect();
-            self.carry_out_together(&claimed, (worker, claimed_at), stop).await?;
+            Box::pin(self.carry_out_together(&claimed, (worker, claimed_at), stop)).await?;
             return Ok(Some(id));
         }
         let attempt = self.attempt_of(&claimed, (worker, claimed_at)).await?;

@@ -105,13 +105,13 @@ impl<'a> JointWatch<'a> {
         };
         let blind = self.blind.load(Ordering::Relaxed).then_some(Stopped::Blind);
         let why: Vec<Option<Stopped>> = why.into_iter().map(|one| one.or(blind)).collect();
-        let stops = why.iter().any(Option::is_some);
+        let one_asks = why.iter().any(Option::is_some);
         if let Ok(mut state) = self.state.lock()
-            && stops
+            && one_asks
         {
             state.stopped = why;
         }
-        if stops { Direction::Stop } else { Direction::Continue }
+        if one_asks { Direction::Stop } else { Direction::Continue }
     }
 
     /// A step for each job, with what it has done where that is news.

@@ -143,7 +143,7 @@ impl Quietus {
         let mut planned = Vec::with_capacity(wanted.len());
         let same = |one: &&Attempt<'_>, other: &&Attempt<'_>| ground_of(one) == ground_of(other);
         for group in groups_of(wanted, same) {
-            let compiled = match self.compile_together(&group).await {
+            let compiled = match Box::pin(self.compile_together(&group)).await {
                 Ok(compiled) => compiled,
                 Err(AppError::Store(error)) => return Err(error.into()),
                 Err(error) => {
@@ -170,7 +170,7 @@ impl Quietus {
             }
         }
         for group in groups_of(planned, |one, other| alike(&one.order, &other.order)) {
-            self.carry_out_group(group, joint).await?;
+            Box::pin(self.carry_out_group(group, joint)).await?;
         }
         Ok(())
     }

@@ -37,10 +37,7 @@ pub fn third_party_holds(
     persons: &PersonScope,
 ) -> Vec<Uuid> {
     let named = |identity: &String, value: &Value| {
-        let spelling = match fit(value, FieldType::Text) {
-            Some(Value::Text(text)) => text,
-            _ => return true,
-        };
+        let Some(Value::Text(spelling)) = fit(value, FieldType::Text) else { return true };
         match persons.identities.get(identity) {
             Some(known) => known.contains(&spelling),
             None => persons.incomplete,

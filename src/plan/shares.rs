@@ -33,7 +33,7 @@ pub fn can_be_shared_out(system: &System) -> bool {
 pub fn shares(
     input: &PlanInput<'_>,
     system: &SystemName,
-    answers: Vec<Answer>,
+    answers: &[Answer],
     persons: &[Person],
 ) -> Result<Vec<Vec<Answer>>, PlanError> {
     let unknown = || PlanError::UnknownSystem { system: system.clone() };

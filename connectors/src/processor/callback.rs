@@ -294,7 +294,7 @@ pub struct Listener {
 
 enum Proof {
     Hmac {
-        key: hmac::Key,
+        key: Box<hmac::Key>,
         header: String,
         prefix: String,
         over: Vec<Piece>,
@@ -344,7 +344,7 @@ impl Listener {
                 })?;
                 long_enough(&key).map_err(wrong)?;
                 Proof::Hmac {
-                    key: hmac::Key::new(hmac::HMAC_SHA256, &key),
+                    key: Box::new(hmac::Key::new(hmac::HMAC_SHA256, &key)),
                     header: header.clone(),
                     prefix: prefix.clone(),
                     over: template::parse(over).map_err(wrong)?,

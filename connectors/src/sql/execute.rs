@@ -303,19 +303,20 @@ fn left_statement(
     names.dedup();
     let mut columns = Vec::new();
     // Asked once for all columns where it is a condition of each.
-    let once = one.held == Predicate::Never && !names.is_empty() && place.part.is_none();
+    let is_shared = one.held == Predicate::Never && !names.is_empty() && place.part.is_none();
     for name in &names {
         let mut referring = Vec::new();
         for blocker in blockers.iter().filter(|one| scene.name_of_table(one.table) == *name) {
             referring.push(compiler.referred(place, blocker)?);
         }
-        let mut conditions = if once { Vec::new() } else { due(&compiler, place, instruction)? };
+        let mut conditions =
+            if is_shared { Vec::new() } else { due(&compiler, place, instruction)? };
         conditions.push(Fragment::any(referring));
         columns.push(scene.dialect.count_where(Fragment::all(conditions)));
     }
     columns.push(scene.dialect.count_where(held(&compiler, place, instruction)?));
     let statement = reading(&compiler, &stand, columns, candidates)?;
-    let conditions = if once { due(&compiler, place, instruction)? } else { Vec::new() };
+    let conditions = if is_shared { due(&compiler, place, instruction)? } else { Vec::new() };
     if conditions.is_empty() {
         return Ok((names, statement));
     }

@@ -34,6 +34,7 @@ mod parts;
 mod preview;
 mod progress_table;
 mod reference_watch;
+mod referred;
 mod refusals;
 mod resolve;
 mod restrict;

@@ -52,16 +52,16 @@ pub(crate) fn join(orders: &[Order]) -> Result<(Order, Parts), String> {
             continue;
         }
         let mut whole = KeyList { types: list.types.clone(), entries: Vec::new() };
-        let mut whose = Vec::new();
+        let mut owner_of_each = Vec::new();
         for (part, order) in orders.iter().enumerate() {
             whole.entries.extend(order.lists[index].entries.iter().cloned());
-            whose.resize(whole.entries.len(), part);
+            owner_of_each.resize(whole.entries.len(), part);
         }
         if whole.entries.len() > MOST_ENTRIES {
             return Err(format!("a list would have more than {MOST_ENTRIES} entries"));
         }
         lists.push(whole);
-        owners.push(Some(whose));
+        owners.push(Some(owner_of_each));
     }
     let order = Order { lists, most_records: None, ..first.clone() };
     Ok((order, Parts { count: orders.len(), owners }))

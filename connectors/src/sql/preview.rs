@@ -333,7 +333,7 @@ impl Wanted {
                 Count::Total => counted.total = number,
                 Count::Delete => counted.delete = number,
                 Count::Treat(category) => {
-                    *counted.treat.entry(category.clone()).or_default() += number
+                    *counted.treat.entry(category.clone()).or_default() += number;
                 }
                 Count::Restrict => counted.restrict = number,
                 Count::Lift => counted.lift = number,

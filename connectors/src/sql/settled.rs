@@ -134,16 +134,16 @@ impl Compiler<'_, '_> {
         let Some(one) = self.scene.settled.iter().find(same) else { return Ok(None) };
         let itself: Vec<(String, String)> =
             one.keys.iter().map(|key| (key.clone(), key.clone())).collect();
-        let Some((last, before)) = via.split_last() else {
+        let Some((nearest, before)) = via.split_last() else {
             return one.among(self, place, &itself).map(Some);
         };
         let condition = self.through(place, before, &|child| {
-            let (link, _) = self.scene.link(child.instruction.unwrap_or(usize::MAX), last)?;
+            let (link, _) = self.scene.link(child.instruction.unwrap_or(usize::MAX), nearest)?;
             if link.leads_to(&one.keys) {
                 // The key is that of a locked record, so the parent need not be read.
                 return one.among(self, child, &link.fields);
             }
-            self.through(child, std::slice::from_ref(last), &|parent| {
+            self.through(child, std::slice::from_ref(nearest), &|parent| {
                 one.among(self, parent, &itself)
             })
         })?;

@@ -137,8 +137,8 @@ impl Run<'_> {
             let (statements, telling) = self.statements(job, candidates, upper.as_deref())?;
             self.begin().await?;
             let changes = self.change(&statements, telling.as_ref(), watch).await?;
-            let changed = changes.all();
-            if let Some(flow) = self.beyond(changed, &changes.told) {
+            let records = changes.all();
+            if let Some(flow) = self.beyond(records, &changes.told) {
                 self.roll_back().await?;
                 return Ok(flow);
             }
@@ -153,7 +153,7 @@ impl Run<'_> {
             self.commit().await?;
             // Smaller windows would not make the look at other tables any shorter.
             let took = began.elapsed().saturating_sub(changes.looking);
-            let flow = self.report(job.instruction, changed, took).await?;
+            let flow = self.report(job.instruction, records, took).await?;
             if flow != Flow::Finished {
                 return Ok(flow);
             }

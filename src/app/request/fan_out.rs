@@ -83,7 +83,7 @@ impl Quietus {
         }
         let ground = Ground { map: &self.map, rules: &self.rules, moment: self.now() };
         let mut people: Vec<Seeking> = ready.iter().map(|one| one.seeking.clone()).collect();
-        let found = self.find_people(ground, &mut people, None).await?;
+        let found = Box::pin(self.find_people(ground, &mut people, None)).await?;
         let (mut requests, mut scopes) = (Vec::new(), Vec::new());
         for ((ready, sought), found) in ready.into_iter().zip(people).zip(found) {
             let mut request = ready.request;
@@ -96,9 +96,9 @@ impl Quietus {
                 Err(error) => cannot_go_on(request.stored.id, &error),
             }
         }
-        let counted = self.counted_plans_for(ground.moment, &scopes).await?;
+        let counted = Box::pin(self.counted_plans_for(ground.moment, &scopes)).await?;
         for ((mut request, sought), counted) in requests.into_iter().zip(counted) {
-            if let Err(error) = self.begin(&mut request, &sought, counted).await {
+            if let Err(error) = Box::pin(self.begin(&mut request, &sought, counted)).await {
                 cannot_go_on(request.stored.id, &error);
             }
         }

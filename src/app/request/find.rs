@@ -213,7 +213,7 @@ impl Quietus {
         if people.len() == 1 {
             return Ok(vec![answers]);
         }
-        shares(input, name, answers, people).map_err(|error| misconfigured(error.to_string()))
+        shares(input, name, &answers, people).map_err(|error| misconfigured(error.to_string()))
     }
 
     async fn ask(&self, name: &SystemName, asking: &Asking) -> Result<Vec<Answer>, Fault> {

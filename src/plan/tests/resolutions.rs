@@ -277,7 +277,7 @@ fn of_many_each_learns_what_would_be_learned_alone() {
     let mut alone = many;
     for round in 1..=3 {
         let all = answers(&world, &content, &together);
-        let shares = shares(&world.input(), &system_name(), all, &together).unwrap();
+        let shares = shares(&world.input(), &system_name(), &all, &together).unwrap();
         for (number, (share, person)) in shares.iter().zip(&mut together).enumerate() {
             let own = std::slice::from_mut(person);
             let lesson = learn(&world.input(), &types(), &system_name(), share, own).unwrap();
@@ -331,7 +331,7 @@ fn capitals_do_not_keep_a_record_out_of_its_share() {
     let records = vec![customer(7, "GrAcE@Example.org"), customer(8, "ALAN@example.org")];
     let collection = "customers".to_owned();
     let answers = vec![Answer { collection, records: records.clone(), more: false }];
-    let shares = shares(&world.input(), &system_name(), answers, &persons).unwrap();
+    let shares = shares(&world.input(), &system_name(), &answers, &persons).unwrap();
     let found: Vec<&[Record]> = shares.iter().map(|share| share[0].records.as_slice()).collect();
     assert_eq!(found, [&records[..1], &records[1..]]);
 }
