@@ -12,6 +12,7 @@ use serde_json::json;
 
 use super::opening::complain;
 use crate::config;
+use crate::evidence::anchor_folder::AnchorFolder;
 use crate::evidence::bundle::BUNDLE_BYTES;
 use crate::evidence::certificate::{MANIFEST_NAME, OPENING_NAME};
 use crate::evidence::export::{BUNDLE_NAME, ISSUER_KEY_NAME, TRUSTED_ROOT_NAME};
@@ -47,6 +48,10 @@ pub struct VerifyArguments {
     /// The manifest that was signed for; otherwise the one beside the certificate.
     #[arg(long, value_name = "FILE")]
     manifest: Option<PathBuf>,
+    /// The policy that you have from the issuer, which says which witnesses have to have signed;
+    /// otherwise the one beside the certificate.
+    #[arg(long, value_name = "FILE")]
+    policy: Option<PathBuf>,
     /// Fail unless the trusted root and the issuer's key are given: files that came along prove
     /// only that they agree with each other.
     #[arg(long)]
@@ -108,6 +113,7 @@ impl VerifyArguments {
             trusted_root: None,
             issuer_key: None,
             manifest: None,
+            policy: None,
             require_trust: false,
             format: Format::Human,
         }
@@ -143,12 +149,37 @@ fn check_files(
         Some(counts) => Some(counts),
         None => given_or_beside(None, folder, OPENING_NAME)?,
     };
+    let mut anchors = anchors_beside(folder)?;
+    let mut policy = Source::Beside;
+    if let Some(path) = &arguments.policy {
+        anchors.policy = Some(read(path)?);
+        policy = Source::Given;
+    }
     Ok(verify(&Material {
         bundle: &bundle,
         trusted_root: trusted_root.as_ref().map(|(bytes, source)| (bytes.as_slice(), *source)),
         issuer_key: issuer_key.as_ref().map(|(bytes, source)| (bytes.as_slice(), *source)),
         manifest: manifest.as_ref().map(|(bytes, _)| bytes.as_slice()),
+        anchors: anchors.files(policy),
     }))
+}
+
+/// Most files about anchors that are read from one folder.
+const MOST_ANCHOR_FILES: usize = 200;
+
+/// Time stamps and cosignatures that lie beside a certificate.
+fn anchors_beside(folder: &Path) -> Result<AnchorFolder, Unreadable> {
+    let here = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    let unreadable = |source| Unreadable { path: here.to_path_buf(), source };
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(here).map_err(unreadable)? {
+        let entry = entry.map_err(unreadable)?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if AnchorFolder::has_name(&name) && files.len() < MOST_ANCHOR_FILES {
+            files.push((name, read(&entry.path())?));
+        }
+    }
+    Ok(AnchorFolder::from_files(files))
 }
 
 fn given_or_beside(

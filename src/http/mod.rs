@@ -6,11 +6,12 @@
 //! `OpenDSR`: other controllers come with credentials of their own, third parties with a signature.
 //! Nothing here names a secret, and a person only where somebody does a task for them.
 
+mod anchor_metrics;
 mod answer;
 mod answers;
 mod cases;
 mod certificates;
-mod connection;
+pub(crate) mod connection;
 mod documents;
 mod events;
 mod gate;

@@ -107,6 +107,11 @@ const LANDED: &[(&str, &str, &str)] = &[
         "fb5ee91a797fcfaa6e3b44902bd8586d503486353017d0d04e7982021035e05e",
         "bcd00d9fb0e9b161883cf0b189baa0121e63468b1e033cb4e4b3dfdddbe12c9e",
     ),
+    (
+        "0008_anchors.sql",
+        "abf4a0c23a0627df432dfa42fd599e6df95204dab35bb102e505a7122cab0339",
+        "3656ce12811939c2f80b589d28d7bf4e7230d6a846b58b7de5fa33363629a292",
+    ),
 ];
 
 #[test]
