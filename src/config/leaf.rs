@@ -74,7 +74,7 @@ impl Read for Remark {
     }
 }
 
-// Their schemas are where they are.
+// The names bring their schemas along.
 macro_rules! named {
     ($($type:ty, $what:literal;)*) => {$(
         impl Read for $type {

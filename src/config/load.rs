@@ -22,6 +22,8 @@ use crate::datamap::DataMap;
 use crate::domain::Digest;
 use crate::schedule::RuleSet;
 
+pub use quietus_verify::folder::why;
+
 /// Name of the instance file.
 pub const INSTANCE_FILE: &str = "quietus.yaml";
 
@@ -344,20 +346,6 @@ pub fn read_bounded(path: &Path) -> std::io::Result<Vec<u8>> {
     let most = u64::try_from(yaml::MOST_BYTES).unwrap_or(u64::MAX);
     std::fs::File::open(path)?.take(most.saturating_add(1)).read_to_end(&mut bytes)?;
     Ok(bytes)
-}
-
-/// A fault of the file system in words, without its number.
-pub fn why(error: &std::io::Error) -> String {
-    match error.kind() {
-        std::io::ErrorKind::NotFound => "it is not there".to_owned(),
-        std::io::ErrorKind::PermissionDenied => "permission is denied".to_owned(),
-        std::io::ErrorKind::AlreadyExists => "something of this name is there".to_owned(),
-        std::io::ErrorKind::IsADirectory => "it is a folder".to_owned(),
-        std::io::ErrorKind::NotADirectory => "it is a file, or lies below one".to_owned(),
-        std::io::ErrorKind::InvalidInput => "it is a pipe or a device".to_owned(),
-        std::io::ErrorKind::InvalidData => "it is not UTF-8".to_owned(),
-        other => other.to_string(),
-    }
 }
 
 #[cfg(test)]

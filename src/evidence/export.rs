@@ -14,14 +14,7 @@ use super::sheet::sheet;
 use super::trusted_root::fingerprint;
 use super::verify::{Finding, Material, Source, verify};
 
-/// Name of the signed bundle.
-pub const BUNDLE_NAME: &str = "certificate.sigstore.json";
-
-/// Name of the trusted root.
-pub const TRUSTED_ROOT_NAME: &str = "trusted_root.json";
-
-/// Name of the issuer's public key.
-pub const ISSUER_KEY_NAME: &str = "issuer.pub.pem";
+pub use quietus_verify::folder::{BUNDLE_NAME, ISSUER_KEY_NAME, TRUSTED_ROOT_NAME};
 
 /// Name of the script that checks everything without a tool of ours.
 pub const SCRIPT_NAME: &str = "verify.sh";

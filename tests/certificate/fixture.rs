@@ -16,8 +16,8 @@ use quietus::evidence::statement::{
 use quietus::evidence::summary::systems_stated;
 use quietus::evidence::{
     Bundle, EvidenceKind, Frontier, Inclusion, IssuerKey, LogIdentity, LogKey, Predicate,
-    SystemStatement, TrustedLog, TrustedRoot, canonical, checkpoint, evidence_entry, hashedrekord,
-    merkle, summarise, tiles,
+    SystemStatement, TileId, TrustedLog, TrustedRoot, canonical, checkpoint, evidence_entry,
+    hashedrekord, merkle, summarise, tiles,
 };
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -195,12 +195,19 @@ pub fn predicate(statements: Vec<SystemStatement>) -> Predicate {
 }
 
 /// A certificate as it is handed out, with the keys behind it.
+#[derive(Clone)]
 pub struct Issued {
     pub bundle: Vec<u8>,
     pub trusted_root: Vec<u8>,
     pub issuer_key: Vec<u8>,
     pub manifest: Vec<u8>,
     pub read: Bundle,
+    pub log: LogIdentity,
+    /// The head that was signed when the log had half of its entries.
+    pub earlier: String,
+    /// That the log only grew since.
+    pub consistency: Vec<Digest>,
+    pub tiles: BTreeMap<TileId, Vec<u8>>,
 }
 
 /// Logs `before` evidence entries, the certificate and `after` more, and assembles the bundle.
@@ -240,7 +247,12 @@ pub fn issue_changed(
     let stored: BTreeMap<_, _> =
         appended.tiles.iter().map(|write| (write.tile, write.bytes.clone())).collect();
     let size = appended.frontier.size();
-    let path = tiles::inclusion_proof(before, size, |tile| stored.get(&tile).cloned());
+    let read_tile = |tile: TileId| stored.get(&tile).cloned();
+    let path = tiles::inclusion_proof(before, size, read_tile);
+    let half = size.div_ceil(2);
+    let root = tiles::root(half, read_tile).expect("stored tiles");
+    let earlier = checkpoint::sign(ORIGIN, half, root, &key).expect("signed");
+    let consistency = tiles::consistency_proof(half, size, read_tile).expect("stored tiles");
     let log = LogIdentity::new(ORIGIN, key.public()).expect("origin");
     let inclusion = Inclusion {
         index: before,
@@ -252,7 +264,7 @@ pub fn issue_changed(
     let read = Bundle::new(signed.envelope, signed.leaf, inclusion, &log);
     let root = TrustedRoot {
         logs: vec![TrustedLog {
-            log,
+            log: log.clone(),
             valid_from: Some(moment("2026-01-01T00:00:00Z")),
             valid_until: None,
         }],
@@ -264,5 +276,9 @@ pub fn issue_changed(
         issuer_key: issuer.public().to_pem().into_bytes(),
         manifest: signed.manifest,
         read,
+        log,
+        earlier,
+        consistency,
+        tiles: stored,
     }
 }

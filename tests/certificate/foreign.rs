@@ -17,11 +17,11 @@ use sigstore_verify::types::{Bundle, DerPublicKey};
 
 /// What a verifier is given; each part may have been tampered with.
 #[derive(Clone)]
-struct Parts {
-    bundle: Vec<u8>,
-    trusted_root: Vec<u8>,
-    issuer_key: Vec<u8>,
-    manifest: Vec<u8>,
+pub struct Parts {
+    pub bundle: Vec<u8>,
+    pub trusted_root: Vec<u8>,
+    pub issuer_key: Vec<u8>,
+    pub manifest: Vec<u8>,
 }
 
 impl From<&Issued> for Parts {
@@ -36,7 +36,7 @@ impl From<&Issued> for Parts {
 }
 
 impl Parts {
-    fn ours(&self) -> bool {
+    pub fn ours(&self) -> bool {
         verify(&Material {
             bundle: &self.bundle,
             trusted_root: Some((&self.trusted_root, Source::Given)),
@@ -47,7 +47,7 @@ impl Parts {
         .passed()
     }
 
-    fn sigstore(&self) -> Result<(), String> {
+    pub fn sigstore(&self) -> Result<(), String> {
         let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).map_err(|e| e.to_string());
         let bundle = Bundle::from_json(&text(&self.bundle)?).map_err(|e| e.to_string())?;
         let root = TrustedRoot::from_json(&text(&self.trusted_root)?).map_err(|e| e.to_string())?;
@@ -92,7 +92,7 @@ fn shell(folder: &Path, command: &str) -> Result<String, String> {
 }
 
 /// Whether openssl and jq are here; CI has both, and says so if they vanish.
-fn tools() -> bool {
+pub fn tools() -> bool {
     let here = shell(Path::new("."), "openssl version && jq --version").is_ok();
     assert!(here || option_env!("CI").is_none(), "openssl and jq are needed");
     here
@@ -119,14 +119,14 @@ fn all_three_accept_an_untouched_certificate_anywhere_in_the_log() {
     }
 }
 
-fn flip_base64(text: &str, place: usize) -> String {
+pub fn flip_base64(text: &str, place: usize) -> String {
     let mut bytes = STANDARD.decode(text).expect("base64");
     let place = place % bytes.len();
     bytes[place] ^= 1;
     STANDARD.encode(bytes)
 }
 
-const ENTRY: &str = "/verificationMaterial/tlogEntries/0";
+pub const ENTRY: &str = "/verificationMaterial/tlogEntries/0";
 
 /// Every part of a certificate, with one change in it.
 fn tampered(issued: &Issued) -> Vec<(&'static str, Parts)> {
@@ -165,7 +165,7 @@ fn tampered(issued: &Issued) -> Vec<(&'static str, Parts)> {
             "checkpoint root",
             edit(checkpoint.clone(), &|text| text.replace(&root, &flip_base64(&root, 7))),
         ),
-        ("checkpoint signature", edit(checkpoint.clone(), &flip_note_signature)),
+        ("checkpoint signature", edit(checkpoint.clone(), &|text| flip_note_signature(text, 30))),
         (
             "checkpoint of another log",
             edit(checkpoint, &|_| other.read.inclusion.checkpoint.clone()),
@@ -211,9 +211,9 @@ fn der(pem: &[u8]) -> String {
     text.lines().filter(|line| !line.starts_with('-')).collect()
 }
 
-fn flip_note_signature(note: &str) -> String {
+pub fn flip_note_signature(note: &str, place: usize) -> String {
     let (head, last) = note.trim_end().rsplit_once(' ').expect("a signature line");
-    format!("{head} {}\n", flip_base64(last, 30))
+    format!("{head} {}\n", flip_base64(last, place))
 }
 
 fn flip_root_key(parts: &mut Parts) {

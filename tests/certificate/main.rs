@@ -7,3 +7,4 @@ mod claims;
 mod fixture;
 mod foreign;
 mod log;
+mod matrix;

@@ -1,8 +1,9 @@
 //! Checks what Quietus certifies, and nothing else.
 //!
-//! Pure: bytes in, findings out; no clock, no I/O, no randomness, no private key. The product signs
-//! and assembles around these modules, so that there is one implementation of every format; but
-//! signatures are made by `aws-lc-rs` and checked here by `p256` and `ed25519-dalek`.
+//! Pure: bytes in, findings out; no clock, no randomness, no private key, and no I/O but in
+//! [`folder`], which reads the files that it is told to. The product signs and assembles around
+//! these modules, so that there is one implementation of every format; but signatures are made by
+//! `aws-lc-rs` and checked here by `p256` and `ed25519-dalek`.
 
 pub mod anchor_folder;
 pub mod anchors;
@@ -12,6 +13,7 @@ pub mod certificate;
 pub mod cosignature;
 pub mod digest;
 pub mod dsse;
+pub mod folder;
 pub mod hashedrekord;
 pub mod keys;
 pub mod manifest;
@@ -20,6 +22,7 @@ pub mod name;
 pub mod note;
 pub mod pem;
 pub mod policy;
+pub mod print;
 pub mod statement;
 pub mod summary;
 pub mod tiles;

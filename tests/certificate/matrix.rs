@@ -1,0 +1,314 @@
+//! Must-show: a certificate before verifiers that nobody here wrote, whole and with one byte changed
+//! in each of its parts. Each verifier accepts the whole one, and refuses every change in a part that
+//! it looks at; what it does with the other parts is printed and not judged.
+//!
+//! `sigstore-verify` and the exported script (`openssl`, `jq`) are always here. What comes from npm,
+//! PyPI and Debian is fetched by `tests/servers/foreign.sh`, which names the folder; our own
+//! standalone binary and WebAssembly are built by `tests/run`.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use quietus::evidence::dsse::key_name;
+use quietus::evidence::export::{BUNDLE_NAME, ISSUER_KEY_NAME, SCRIPT_NAME, TRUSTED_ROOT_NAME};
+use quietus::evidence::{IssuerPublicKey, export};
+use serde_json::Value;
+
+use super::fixture::{Issued, issue, with_exceptions};
+use super::foreign::{ENTRY, Parts, flip_base64, flip_note_signature, tools};
+
+/// Names of the parts, in the order of the columns.
+const PARTS: [&str; 10] = [
+    "payload",
+    "signature",
+    "leaf",
+    "path",
+    "checkpoint",
+    "log signature",
+    "subject file",
+    "earlier head",
+    "consistency",
+    "tile",
+];
+
+/// Which byte of a part is changed, modulo its length.
+const PLACES: [usize; 3] = [3, 101, 1_000_003];
+
+/// A verifier: its name, the parts that it looks at, and what it says about folders (`true` where it
+/// accepts); `None` where it is not here.
+struct Tool {
+    name: &'static str,
+    looks_at: &'static [&'static str],
+    accepts: fn(&[PathBuf]) -> Option<Vec<bool>>,
+}
+
+const WHOLE: &[&str] =
+    &["payload", "signature", "leaf", "path", "checkpoint", "log signature", "subject file"];
+
+const TOOLS: [Tool; 9] = [
+    Tool { name: "quietus verify (ours)", looks_at: WHOLE, accepts: ours },
+    Tool { name: "quietus-verify (ours)", looks_at: WHOLE, accepts: small },
+    Tool { name: "... as WebAssembly (ours)", looks_at: WHOLE, accepts: wasm },
+    Tool { name: "sigstore-verify (Rust)", looks_at: WHOLE, accepts: sigstore_rust },
+    Tool {
+        name: "@sigstore/verify (Node)",
+        looks_at: &["payload", "signature", "leaf", "path", "checkpoint", "log signature"],
+        accepts: sigstore_node,
+    },
+    Tool { name: "openssl and jq (sh)", looks_at: WHOLE, accepts: script },
+    Tool {
+        name: "sumdb note and tlog (Go)",
+        looks_at: &[
+            "leaf",
+            "path",
+            "checkpoint",
+            "log signature",
+            "earlier head",
+            "consistency",
+            "tile",
+        ],
+        accepts: tlog,
+    },
+    Tool {
+        name: "securesystemslib (Python)",
+        looks_at: &["payload", "signature"],
+        accepts: securesystemslib,
+    },
+    Tool {
+        name: "rfc8785 (Python)",
+        looks_at: &["payload", "signature", "leaf", "subject file"],
+        accepts: rfc8785,
+    },
+];
+
+/// The files of a folder by name.
+type Folder = BTreeMap<String, Vec<u8>>;
+
+/// What a verifier of others may want: the export, and the log around the certificate.
+fn whole(issued: &Issued) -> Folder {
+    let mut folder = export::export(&issued.bundle, &issued.trusted_root, &issued.issuer_key, None)
+        .expect("sound");
+    let pem = std::str::from_utf8(&issued.issuer_key).expect("text");
+    let name = key_name(&IssuerPublicKey::from_pem(pem).expect("a key"));
+    folder.insert("key_name.json".to_owned(), format!("\"{name}\"\n").into_bytes());
+    folder.insert("log.vkey".to_owned(), format!("{}\n", issued.log.verifier_key()).into_bytes());
+    folder.insert("earlier.checkpoint".to_owned(), issued.earlier.clone().into_bytes());
+    let lines: String = issued.consistency.iter().fold(String::new(), |mut lines, hash| {
+        writeln!(lines, "{}", base64_of(&hash.0)).expect("memory");
+        lines
+    });
+    folder.insert("consistency".to_owned(), lines.into_bytes());
+    for (tile, bytes) in &issued.tiles {
+        let width = u64::try_from(bytes.len() / 32).expect("small");
+        folder.insert(tile.path(width), bytes.clone());
+    }
+    folder
+}
+
+fn base64_of(bytes: &[u8]) -> String {
+    use base64::Engine as _;
+    base64::engine::general_purpose::STANDARD.encode(bytes)
+}
+
+/// Changes a text of the bundle.
+fn edit(folder: &mut Folder, pointer: &str, change: impl FnOnce(&str) -> String) {
+    let bundle = folder.get_mut(BUNDLE_NAME).expect("a bundle");
+    let mut value: Value = serde_json::from_slice(bundle).expect("json");
+    let field = value.pointer_mut(pointer).expect("a field");
+    *field = Value::String(change(field.as_str().expect("text")));
+    *bundle = serde_json::to_vec(&value).expect("json");
+}
+
+/// Changes one byte of the text above a note's empty line.
+fn flip_note_text(note: &str, place: usize) -> String {
+    let length = note.find("\n\n").expect("an empty line");
+    let mut bytes = note.as_bytes().to_vec();
+    bytes[place % length] ^= 1;
+    String::from_utf8(bytes).expect("ASCII stays ASCII")
+}
+
+/// The folder with one byte of a part changed.
+fn changed(whole: &Folder, part: &str, place: usize) -> Folder {
+    let mut folder = whole.clone();
+    let checkpoint = format!("{ENTRY}/inclusionProof/checkpoint/envelope");
+    let mut flip_file = |name: &str| {
+        let bytes = folder.get_mut(name).expect("a file");
+        let length = bytes.len();
+        bytes[place % length] ^= 1;
+    };
+    match part {
+        "payload" => edit(&mut folder, "/dsseEnvelope/payload", |text| flip_base64(text, place)),
+        "signature" => {
+            edit(&mut folder, "/dsseEnvelope/signatures/0/sig", |text| flip_base64(text, place));
+        }
+        "leaf" => edit(&mut folder, &format!("{ENTRY}/canonicalizedBody"), |text| {
+            flip_base64(text, place)
+        }),
+        "path" => {
+            let hash = format!("{ENTRY}/inclusionProof/hashes/{}", place % 3);
+            edit(&mut folder, &hash, |text| flip_base64(text, place));
+        }
+        "checkpoint" => edit(&mut folder, &checkpoint, |note| flip_note_text(note, place)),
+        "log signature" => edit(&mut folder, &checkpoint, |note| flip_note_signature(note, place)),
+        "subject file" => flip_file("manifest.json"),
+        "earlier head" => flip_file("earlier.checkpoint"),
+        "consistency" => {
+            let text = String::from_utf8(folder["consistency"].clone()).expect("text");
+            let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+            let line = place % lines.len();
+            lines[line] = flip_base64(&lines[line], place);
+            folder.insert("consistency".to_owned(), (lines.join("\n") + "\n").into_bytes());
+        }
+        // That of the certificate's own leaf, whose index is 300.
+        "tile" => flip_file("tile/0/001"),
+        other => panic!("there is no part `{other}`"),
+    }
+    folder
+}
+
+fn write(folder: &Folder, path: &Path) {
+    for (name, bytes) in folder {
+        let file = path.join(name);
+        std::fs::create_dir_all(file.parent().expect("a folder")).expect("made");
+        std::fs::write(file, bytes).expect("written");
+    }
+}
+
+fn parts(folder: &Path) -> Parts {
+    let read = |name: &str| std::fs::read(folder.join(name)).expect("a file");
+    Parts {
+        bundle: read(BUNDLE_NAME),
+        trusted_root: read(TRUSTED_ROOT_NAME),
+        issuer_key: read(ISSUER_KEY_NAME),
+        manifest: read("manifest.json"),
+    }
+}
+
+fn ours(folders: &[PathBuf]) -> Option<Vec<bool>> {
+    Some(folders.iter().map(|folder| parts(folder).ours()).collect())
+}
+
+/// The standalone binary as people get it.
+fn small(folders: &[PathBuf]) -> Option<Vec<bool>> {
+    let binary = std::env::var_os("QUIETUS_TEST_SMALL")?;
+    let run = |folder: &PathBuf| {
+        let mut command = Command::new(&binary);
+        command.arg(folder).arg("--trust").arg(folder).arg("--require-trust");
+        let output = command.output().expect("the program runs");
+        let code = output.status.code();
+        assert!(matches!(code, Some(0 | 1)), "{code:?}");
+        code == Some(0)
+    };
+    Some(folders.iter().map(run).collect())
+}
+
+/// The same in another engine, as pages call it.
+fn wasm(folders: &[PathBuf]) -> Option<Vec<bool>> {
+    let module = std::env::var_os("QUIETUS_TEST_WASM")?;
+    Some(told(Command::new("node").arg(program("wasm.mjs")).arg(module), folders))
+}
+
+fn sigstore_rust(folders: &[PathBuf]) -> Option<Vec<bool>> {
+    Some(folders.iter().map(|folder| parts(folder).sigstore().is_ok()).collect())
+}
+
+fn script(folders: &[PathBuf]) -> Option<Vec<bool>> {
+    let run = |folder: &PathBuf| {
+        let output = Command::new("sh").arg(SCRIPT_NAME).current_dir(folder).output();
+        output.expect("a shell").status.success()
+    };
+    tools().then(|| folders.iter().map(run).collect())
+}
+
+/// The folder with the verifiers that were fetched.
+fn fetched(name: &str) -> Option<PathBuf> {
+    let path = PathBuf::from(std::env::var_os("QUIETUS_TEST_FOREIGN")?).join(name);
+    path.exists().then_some(path)
+}
+
+/// One of our small programs around a verifier, in `tests/foreign`.
+fn program(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/foreign").join(name)
+}
+
+fn sigstore_node(folders: &[PathBuf]) -> Option<Vec<bool>> {
+    let packages = fetched("npm/node_modules")?;
+    let packages = packages.parent().expect("a folder");
+    Some(told(Command::new("node").arg(program("sigstore.mjs")).arg(packages), folders))
+}
+
+fn tlog(folders: &[PathBuf]) -> Option<Vec<bool>> {
+    Some(told(&mut Command::new(fetched("tlog")?), folders))
+}
+
+fn securesystemslib(folders: &[PathBuf]) -> Option<Vec<bool>> {
+    Some(told(Command::new(fetched("venv/bin/python")?).arg(program("dsse.py")), folders))
+}
+
+fn rfc8785(folders: &[PathBuf]) -> Option<Vec<bool>> {
+    Some(told(Command::new(fetched("venv/bin/python")?).arg(program("canonical.py")), folders))
+}
+
+/// What a program says about each folder, a line each; anything else is neither.
+fn told(command: &mut Command, folders: &[PathBuf]) -> Vec<bool> {
+    let output = command.args(folders).output().expect("the program runs");
+    let said = String::from_utf8(output.stdout).expect("text");
+    let complaints = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(said.lines().count(), folders.len(), "{said}{complaints}");
+    let answer = |(line, folder): (&str, &PathBuf)| {
+        let (path, answer) = line.split_once('\t').expect("a tab");
+        assert_eq!(Path::new(path), folder, "{said}");
+        assert!(answer == "accepted" || answer.starts_with("refused: "), "{said}");
+        answer == "accepted"
+    };
+    said.lines().zip(folders).map(answer).collect()
+}
+
+#[test]
+fn every_verifier_refuses_a_change_in_whatever_it_looks_at() {
+    let issued = issue(with_exceptions(), 300, 337);
+    let whole = whole(&issued);
+    let place = tempfile::tempdir().expect("a folder");
+    let mut folders = vec![place.path().join("whole")];
+    write(&whole, &folders[0]);
+    for part in PARTS {
+        for (turn, at) in PLACES.into_iter().enumerate() {
+            let folder = place.path().join(format!("{part} {turn}"));
+            write(&changed(&whole, part, at), &folder);
+            folders.push(folder);
+        }
+    }
+    let mut table = format!("\n{:<26}", "changed, and refused by");
+    for part in PARTS {
+        write!(table, "  {part:>13}").expect("memory");
+    }
+    let mut wrong = Vec::new();
+    for tool in &TOOLS {
+        write!(table, "\n{:<26}", tool.name).expect("memory");
+        let Some(accepted) = (tool.accepts)(&folders) else {
+            table.push_str("  not here");
+            continue;
+        };
+        if !accepted[0] {
+            wrong.push(format!("{} refuses what nobody changed", tool.name));
+        }
+        for (part, accepted) in PARTS.iter().zip(accepted[1..].chunks(PLACES.len())) {
+            let refused = accepted.iter().filter(|&&accepted| !accepted).count();
+            let looks = tool.looks_at.contains(part);
+            let cell = match (refused, looks) {
+                (0, false) => "-".to_owned(),
+                _ => format!("{refused} of {}", PLACES.len()),
+            };
+            write!(table, "  {cell:>13}").expect("memory");
+            if looks && refused < PLACES.len() {
+                wrong.push(format!("{} accepts a changed {part}", tool.name));
+            }
+        }
+    }
+    // Past the harness, which keeps what tests print to itself: this is for whoever reads the run.
+    writeln!(std::io::stderr(), "{table}\n").expect("standard error");
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}

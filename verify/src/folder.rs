@@ -1,0 +1,159 @@
+//! An exported folder and its files: the only module here that reads anything, and what it is told to.
+
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+
+use crate::anchor_folder::{AnchorFolder, POLICY_NAME};
+use crate::bundle::BUNDLE_BYTES;
+use crate::certificate::{MANIFEST_NAME, OPENING_NAME};
+use crate::verify::{Material, Source, Verdict, verify};
+
+/// Name of the signed bundle.
+pub const BUNDLE_NAME: &str = "certificate.sigstore.json";
+
+/// Name of the trusted root.
+pub const TRUSTED_ROOT_NAME: &str = "trusted_root.json";
+
+/// Name of the issuer's public key.
+pub const ISSUER_KEY_NAME: &str = "issuer.pub.pem";
+
+/// A file that could not be read.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "`{}` cannot be read: {}; name an exported folder or its `certificate.sigstore.json`",
+    .path.display(),
+    why(source)
+)]
+pub struct Unreadable {
+    path: PathBuf,
+    source: io::Error,
+}
+
+/// A fault of the file system in words, without its number.
+pub fn why(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound => "it is not there".to_owned(),
+        io::ErrorKind::PermissionDenied => "permission is denied".to_owned(),
+        io::ErrorKind::AlreadyExists => "something of this name is there".to_owned(),
+        io::ErrorKind::IsADirectory => "it is a folder".to_owned(),
+        io::ErrorKind::NotADirectory => "it is a file, or lies below one".to_owned(),
+        io::ErrorKind::InvalidInput => "it is a pipe or a device".to_owned(),
+        io::ErrorKind::InvalidData => "it is not UTF-8".to_owned(),
+        other => other.to_string(),
+    }
+}
+
+/// Which files are checked. What is not named is looked for beside the certificate.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Files {
+    /// The bundle, or the folder that it lies in under its usual name.
+    pub path: PathBuf,
+    /// The trusted root that the verifying person has from the issuer.
+    pub trusted_root: Option<PathBuf>,
+    /// The issuer's key that the verifying person has from the issuer.
+    pub issuer_key: Option<PathBuf>,
+    /// A folder from the issuer with both under their usual names, where they are not named alone.
+    pub trust: Option<PathBuf>,
+    /// The file that the certificate is about.
+    pub subject: Option<PathBuf>,
+    /// The policy that the verifying person has from the issuer: which witnesses have to have
+    /// signed.
+    pub policy: Option<PathBuf>,
+}
+
+impl Files {
+    /// Everything as it lies in the folder of the certificate.
+    pub fn beside(path: &Path) -> Self {
+        Self { path: path.to_owned(), ..Self::default() }
+    }
+
+    /// Reads the files and verifies the certificate.
+    ///
+    /// # Errors
+    /// Where a file cannot be read.
+    pub fn verify(&self) -> Result<Verdict, Unreadable> {
+        if self.path.is_dir() {
+            return self.verify_bundle(&self.path, &self.path.join(BUNDLE_NAME));
+        }
+        self.verify_bundle(self.path.parent().unwrap_or(Path::new("")), &self.path)
+    }
+
+    /// Verifies this bundle beside the files of a folder.
+    ///
+    /// # Errors
+    /// Where a file cannot be read.
+    pub fn verify_bundle(&self, folder: &Path, bundle: &Path) -> Result<Verdict, Unreadable> {
+        let bundle = read(bundle)?;
+        let trusted = |given: &Option<PathBuf>, name: &str| {
+            let from_folder = self.trust.as_ref().map(|trust| trust.join(name));
+            given_or_beside(given.clone().or(from_folder).as_ref(), folder, name)
+        };
+        let trusted_root = trusted(&self.trusted_root, TRUSTED_ROOT_NAME)?;
+        let issuer_key = trusted(&self.issuer_key, ISSUER_KEY_NAME)?;
+        let subject = match given_or_beside(self.subject.as_ref(), folder, MANIFEST_NAME)? {
+            Some(counts) => Some(counts),
+            None => given_or_beside(None, folder, OPENING_NAME)?,
+        };
+        let mut anchors = anchors_beside(folder)?;
+        let from_folder = self.trust.as_ref().map(|trust| trust.join(POLICY_NAME));
+        let given = self.policy.clone().or(from_folder.filter(|path| path.exists()));
+        let policy = if let Some(path) = given {
+            anchors.policy = Some(read(&path)?);
+            Source::Given
+        } else {
+            Source::Beside
+        };
+        Ok(verify(&Material {
+            bundle: &bundle,
+            trusted_root: trusted_root.as_ref().map(|(bytes, source)| (bytes.as_slice(), *source)),
+            issuer_key: issuer_key.as_ref().map(|(bytes, source)| (bytes.as_slice(), *source)),
+            manifest: subject.as_ref().map(|(bytes, _)| bytes.as_slice()),
+            anchors: anchors.files(policy),
+        }))
+    }
+}
+
+/// Most files about anchors that are read from one folder.
+const MOST_ANCHOR_FILES: usize = 200;
+
+/// Time stamps and cosignatures that lie beside a certificate.
+fn anchors_beside(folder: &Path) -> Result<AnchorFolder, Unreadable> {
+    let here = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    let unreadable = |source| Unreadable { path: here.to_path_buf(), source };
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(here).map_err(unreadable)? {
+        let entry = entry.map_err(unreadable)?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if AnchorFolder::has_name(&name) && files.len() < MOST_ANCHOR_FILES {
+            files.push((name, read(&entry.path())?));
+        }
+    }
+    Ok(AnchorFolder::from_files(files))
+}
+
+fn given_or_beside(
+    given: Option<&PathBuf>,
+    folder: &Path,
+    name: &str,
+) -> Result<Option<(Vec<u8>, Source)>, Unreadable> {
+    if let Some(path) = given {
+        return Ok(Some((read(path)?, Source::Given)));
+    }
+    match read(&folder.join(name)) {
+        Ok(bytes) => Ok(Some((bytes, Source::Beside))),
+        Err(error) if error.source.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Reads a file, but never more than a bundle may have.
+fn read(path: &Path) -> Result<Vec<u8>, Unreadable> {
+    let unreadable = |source| Unreadable { path: path.to_path_buf(), source };
+    let limit = u64::try_from(BUNDLE_BYTES).unwrap_or(u64::MAX);
+    let mut bytes = Vec::new();
+    File::open(path)
+        .and_then(|file| file.take(limit.saturating_add(1)).read_to_end(&mut bytes))
+        .map_err(unreadable)?;
+    Ok(bytes)
+}

@@ -1,0 +1,77 @@
+//! What a verdict says: lines for people, JSON for programs; the same from every binary.
+
+use std::io::{self, Write};
+
+use serde_json::json;
+
+use crate::verify::{Anchor, Finding, Verdict, printable};
+
+/// How words stand out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ink {
+    /// They do not.
+    Plain,
+    /// By ANSI colours.
+    Colours,
+}
+
+/// The code that begins a finding's colour, and the one that ends it.
+fn colour(finding: Finding, ink: Ink) -> (&'static str, &'static str) {
+    let begin = match (ink, finding) {
+        (Ink::Plain, _) => return ("", ""),
+        (Ink::Colours, Finding::Pass) => "\u{1b}[1m\u{1b}[32m",
+        (Ink::Colours, Finding::Fail) => "\u{1b}[1m\u{1b}[31m",
+        (Ink::Colours, Finding::NotChecked) => "\u{1b}[1m\u{1b}[33m",
+    };
+    (begin, "\u{1b}[0m")
+}
+
+/// Prints each step, how many there were of each finding, and what the certificate claims.
+///
+/// # Errors
+/// Where it cannot be written.
+pub fn steps(verdict: &Verdict, ink: Ink, out: &mut dyn Write) -> io::Result<()> {
+    for step in &verdict.steps {
+        let (begin, end) = colour(step.finding, ink);
+        let word = step.finding.as_str();
+        writeln!(out, "{begin}{word:<11}{end}  {:<12}  {}", step.name, step.sentence)?;
+    }
+    let count = |wanted| verdict.steps.iter().filter(|step| step.finding == wanted).count();
+    writeln!(
+        out,
+        "\n{} passed, {} failed, {} not checked",
+        count(Finding::Pass),
+        count(Finding::Fail),
+        count(Finding::NotChecked)
+    )?;
+    match &verdict.certificate {
+        Some(certificate) if verdict.passed() => writeln!(
+            out,
+            "certificate {} of {} claims `{}` as of {}",
+            certificate.predicate.certificate_id,
+            printable(&certificate.predicate.issuer.name),
+            certificate.predicate.summary.overall.as_str(),
+            certificate.predicate.as_of
+        )?,
+        _ => return writeln!(out, "do not rely on this certificate"),
+    }
+    match verdict.anchor.warning() {
+        Some(warning) => writeln!(out, "{warning}"),
+        None => Ok(()),
+    }
+}
+
+/// The verdict as JSON over several lines, without a line feed at its end.
+pub fn json(verdict: &Verdict) -> String {
+    let claim = verdict.certificate.as_ref().filter(|_| verdict.passed());
+    let answer = json!({
+        "passed": verdict.passed(),
+        "anchored": verdict.anchor == Anchor::Both,
+        "comparedWith": verdict.anchor,
+        "steps": verdict.steps,
+        "certificateId": claim.map(|one| one.predicate.certificate_id),
+        "overall": claim.map(|one| one.predicate.summary.overall),
+        "asOf": claim.map(|one| one.predicate.as_of),
+    });
+    format!("{answer:#}")
+}
