@@ -19,6 +19,7 @@ pub mod store;
 pub mod app;
 pub mod http;
 pub mod ticker;
+pub mod witness;
 pub mod worker;
 
 pub mod cli;

@@ -41,6 +41,9 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("worker", &["app", "domain"]),
     ("ticker", &["app", "domain"]),
     ("http", &["app", "domain"]),
+    // A process of its own on somebody else's machine: it knows no instance. Of `http` it has the
+    // bounded connections.
+    ("witness", &["domain", "evidence", "config", "http"]),
 ];
 
 /// Words that only some rooms may use: what a word gives access to, and who has it.

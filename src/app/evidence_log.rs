@@ -16,7 +16,7 @@ use crate::evidence::certificate::CertificateClass;
 use crate::evidence::dsse::{Envelope, WireEnvelope};
 use crate::evidence::verify::{Finding, Material, Source, verify};
 use crate::evidence::{checkpoint, merkle, tiles};
-use crate::store::{Certificate, Checkpoint, Head};
+use crate::store::{Certificate, Checkpoint, Head, Leaf};
 
 /// Entries moved into the log at once.
 const BATCH: u32 = 2_000;
@@ -139,6 +139,18 @@ impl Quietus {
         };
         let covering = self.store.checkpoint_covering(&leaf.log_id, leaf.index).await?;
         let Some(checkpoint) = covering else { return Ok(None) };
+        self.bundle_in(certificate, leaf, checkpoint, Vec::new()).await.map(Some)
+    }
+
+    /// The bundle of a certificate whose leaf is in the tree of this head, with these time stamps
+    /// over its signature.
+    pub(super) async fn bundle_in(
+        &self,
+        certificate: &Certificate,
+        leaf: Leaf,
+        checkpoint: Checkpoint,
+        time_stamps: Vec<Vec<u8>>,
+    ) -> Result<Vec<u8>, AppError> {
         let needed = tiles::tiles_of_inclusion(leaf.index, checkpoint.size);
         let stored = self.store.tiles(&leaf.log_id, &needed).await?;
         let path =
@@ -158,14 +170,16 @@ impl Quietus {
             checkpoint: note,
         };
         let log = self.keys.identity_of(&leaf.log_id)?;
-        let bundle = Bundle::new(envelope, leaf.body, inclusion, &log).to_json();
-        self.check_bundle(certificate, &bundle)?;
-        Ok(Some(bundle))
+        let mut bundle = Bundle::new(envelope, leaf.body, inclusion, &log);
+        bundle.time_stamps = time_stamps;
+        let bundle = bundle.to_json();
+        self.check_bundle(certificate, &bundle).await?;
+        Ok(bundle)
     }
 
     /// Whether an auditor would accept it. What is stored is what is exported, for ever.
-    fn check_bundle(&self, certificate: &Certificate, bundle: &[u8]) -> Result<(), AppError> {
-        let root = self.keys.trusted_root()?;
+    async fn check_bundle(&self, certificate: &Certificate, bundle: &[u8]) -> Result<(), AppError> {
+        let root = self.trusted_root().await?;
         let issuer = self.keys.issuer.public().to_pem();
         let verdict = verify(&Material {
             bundle,
@@ -174,6 +188,7 @@ impl Quietus {
             // A person's opening is not here: it is sealed with the request.
             manifest: (certificate.summary.class == CertificateClass::ScheduledDisposal.as_str())
                 .then_some(certificate.manifest.as_slice()),
+            ..Material::default()
         });
         let failed = verdict.steps.iter().filter(|step| step.finding == Finding::Fail);
         let why: Vec<&str> = failed.map(|step| step.sentence.as_str()).collect();

@@ -11,6 +11,8 @@ use uuid::Uuid;
 use super::recording::About;
 use super::request::OpenRequest;
 use super::{Actor, AppError, Quietus};
+use crate::evidence::anchor_folder::AnchorFolder;
+use crate::evidence::bundle::Bundle;
 use crate::evidence::{EvidenceKind, export};
 use crate::store::Certificate;
 
@@ -24,7 +26,7 @@ impl Quietus {
     /// Where there is no such certificate, its bundle is not ready, or it does not verify.
     pub async fn export_certificate(&self, id: Uuid) -> Result<Folder, AppError> {
         let certificate = self.certificate_to_export(id).await?;
-        self.folder_of(certificate, None)
+        self.folder_of(certificate, None).await
     }
 
     /// The folder that the person receives: with the opening by which they can show that the
@@ -67,7 +69,7 @@ impl Quietus {
     async fn folder_for_person(&self, id: Uuid) -> Result<(OpenRequest, Folder), AppError> {
         let certificate = self.certificate_to_export(id).await?;
         let (request, opening) = self.opening_of(id, certificate.summary.case_id).await?;
-        let folder = self.folder_of(certificate, Some(&opening))?;
+        let folder = self.folder_of(certificate, Some(&opening)).await?;
         Ok((request, folder))
     }
 
@@ -100,7 +102,7 @@ impl Quietus {
         })
     }
 
-    fn folder_of(
+    async fn folder_of(
         &self,
         certificate: Certificate,
         opening: Option<&[u8]>,
@@ -111,9 +113,15 @@ impl Quietus {
                 certificate.summary.id
             ))
         })?;
-        let root = self.keys.trusted_root()?;
+        let root = self.trusted_root().await?;
         let issuer = self.keys.issuer.public().to_pem();
-        export::export(&bundle, &root, issuer.as_bytes(), opening)
+        let read =
+            Bundle::from_json(&bundle).map_err(|error| AppError::Evidence(error.to_string()))?;
+        let anchors = match self.store.leaf_of(certificate.summary.entry_id).await? {
+            Some(leaf) => self.anchor_folder(&leaf.log_id, &read).await?,
+            None => AnchorFolder::default(),
+        };
+        export::export_anchored(&bundle, &root, issuer.as_bytes(), opening, &anchors)
             .map_err(|error| AppError::Evidence(error.to_string()))
     }
 }

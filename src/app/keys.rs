@@ -15,8 +15,10 @@ use super::recording::DETAIL_PURPOSE;
 use super::vault::Vault;
 use crate::config::{Instance, KeyError, read_key, write_key};
 use crate::domain::Digest;
+use crate::evidence::cosignature::CosignatureKind;
+use crate::evidence::cosigning::CosigningKey;
 use crate::evidence::dsse::{WireEnvelope, key_name};
-use crate::evidence::trusted_root::{TrustedLog, TrustedRoot};
+use crate::evidence::trusted_root::{TrustedAuthority, TrustedLog, TrustedRoot};
 use crate::evidence::{IssuerKey, LogIdentity, LogKey, note};
 use crate::store::{CertificateFilter, Head, LogState, Store};
 
@@ -24,6 +26,8 @@ use crate::store::{CertificateFilter, Head, LogState, Store};
 const ISSUER: &str = "issuer.pem";
 /// Signs checkpoints: Ed25519.
 const LOG: &str = "log.pem";
+/// Signs checkpoints a second time: ML-DSA-44.
+const LOG_SECOND: &str = "log-ml-dsa-44.pem";
 /// Seals what identifies people: 32 random bytes in Base64.
 const VAULT: &str = "vault.key";
 
@@ -31,6 +35,8 @@ const VAULT: &str = "vault.key";
 pub(crate) struct Keys {
     pub(crate) issuer: IssuerKey,
     pub(crate) log: LogKey,
+    /// Signs checkpoints a second time, in a way that a quantum computer does not break.
+    pub(crate) second: Option<CosigningKey>,
     pub(crate) origin: String,
     pub(crate) log_id: String,
     pub(crate) producer: String,
@@ -127,11 +133,13 @@ impl Keys {
         if let Some(sealed) = sealed.and_then(|detail| detail.sealed) {
             vault.open::<String>(DETAIL_PURPOSE, &sealed)?;
         }
-        let producer = format!("quietus-{}", &Digest::of(&issuer.public().to_spki()).short()[..8]);
         let origin = origin_of(instance, &logs)?;
+        let second = second_key(instance, store, &logs, &origin).await?;
+        let producer = format!("quietus-{}", &Digest::of(&issuer.public().to_spki()).short()[..8]);
         let mut keys = Self {
             issuer,
             log,
+            second,
             log_id: origin.clone(),
             origin,
             producer,
@@ -197,12 +205,38 @@ impl Keys {
         LogIdentity::new(log_id, self.log.public()).map_err(corrupt)
     }
 
-    /// What an auditor checks certificates with: the keys of all logs.
-    pub(crate) fn trusted_root(&self) -> Result<Vec<u8>, AppError> {
+    /// What an auditor checks certificates with: the keys of all logs, and these authorities.
+    pub(crate) fn trusted_root(
+        &self,
+        authorities: Vec<TrustedAuthority>,
+    ) -> Result<Vec<u8>, AppError> {
         let logs = [self.identity()?].into_iter().chain(self.earlier.iter().cloned());
         let logs = logs.map(|log| TrustedLog { log, valid_from: None, valid_until: None });
-        Ok(TrustedRoot { logs: logs.collect() }.to_json())
+        Ok(TrustedRoot { logs: logs.collect(), authorities }.to_json())
     }
+}
+
+/// The log's second key, under the log's own name; `None` where nobody wants one.
+async fn second_key(
+    instance: &Instance,
+    store: &Store,
+    logs: &[Head],
+    origin: &str,
+) -> Result<Option<CosigningKey>, AppError> {
+    const KIND: CosignatureKind = CosignatureKind::MlDsa44;
+    if !instance.post_quantum {
+        return Ok(None);
+    }
+    let mut signed = None;
+    for log in logs {
+        if store.has_cosigned(&log.log_id, &log.origin).await? {
+            signed = Some("heads of the evidence log that were signed with it");
+        }
+    }
+    let text = read_or_make(&instance.keys, LOG_SECOND, signed, || {
+        CosigningKey::generate(KIND, origin).and_then(|key| key.to_pem()).map_err(refuse)
+    })?;
+    CosigningKey::from_pem(KIND, origin, &text).map(Some).map_err(refuse)
 }
 
 fn new_vault_secret() -> Result<SecretString, AppError> {

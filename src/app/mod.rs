@@ -5,6 +5,7 @@
 
 pub mod access;
 pub mod account;
+pub mod anchor;
 pub mod approve;
 mod associations;
 mod back_off;
@@ -97,6 +98,8 @@ pub struct Quietus {
     /// Renewed tokens that the store did not take yet.
     pub(crate) unwritten_tokens: kept_tokens::Unwritten,
     pub(crate) keys: Keys,
+    /// What this process knows of those who vouch for the log.
+    pub(crate) anchoring: anchor::Anchoring,
     pub(crate) zone: TimeZone,
     pub(crate) map_document: Document,
     pub(crate) rules_document: Document,

@@ -151,6 +151,7 @@ impl Quietus {
             vault: Arc::new(vault),
             unwritten_tokens: super::kept_tokens::Unwritten::default(),
             keys,
+            anchoring: super::anchor::Anchoring::default(),
             zone,
             lease: process.lease.unwrap_or(Duration::from_mins(1)),
             crash: CrashPlan { point: process.crash_point },

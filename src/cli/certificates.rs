@@ -12,8 +12,9 @@ use super::remark::actor;
 use crate::app::{Actor, AppError, Quietus};
 use crate::config;
 use crate::domain::Remark;
+use crate::evidence::anchor_folder::AnchorFolder;
 use crate::evidence::certificate::{MANIFEST_NAME, OPENING_NAME};
-use crate::store::CertificateFilter;
+use crate::store::{CertificateFilter, CertificateState};
 
 /// List, show and export certificates.
 #[derive(Debug, Args)]
@@ -125,7 +126,21 @@ async fn show(product: &Quietus, text: &str) -> Result<(), AppError> {
     let files = product.export_certificate(found.id).await?;
     let printed = files.get("certificate.txt").cloned().unwrap_or_default();
     say(String::from_utf8_lossy(&printed));
+    say(state_in_words(found.state));
     Ok(())
+}
+
+/// How far a certificate has come, and what that means for whoever relies on it.
+fn state_in_words(state: CertificateState) -> &'static str {
+    match state {
+        CertificateState::Signed => "state: signed; it is not in the log yet",
+        CertificateState::Logged => {
+            "state: logged; nobody else vouches for when, and that everybody is shown this log"
+        }
+        CertificateState::Anchored => {
+            "state: anchored; `quietus verify` on an export says who vouches for what"
+        }
+    }
 }
 
 /// Writes the auditor's folder, or the person's where somebody hands it out.
@@ -192,6 +207,13 @@ pub fn write_files(files: BTreeMap<String, Vec<u8>>, to: &Path) -> Result<Vec<St
         AppError::Input(format!("`{}` cannot be written: {why}; name another folder", to.display()))
     };
     std::fs::create_dir_all(to).map_err(refuse)?;
+    for entry in std::fs::read_dir(to).map_err(refuse)?.flatten() {
+        // What somebody vouched for in an earlier export may be more than in this one.
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if AnchorFolder::has_name(&name) && !files.contains_key(&name) {
+            std::fs::remove_file(entry.path()).map_err(refuse)?;
+        }
+    }
     let names_a_person = files.contains_key(OPENING_NAME);
     for (name, bytes) in &files {
         let path = to.join(name);

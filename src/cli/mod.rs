@@ -3,6 +3,7 @@
 //! Exit codes: 0 all is well, 1 something is not done or not verified, 2 the input is wrong and
 //! nothing was changed.
 
+pub mod anchors;
 pub mod cases;
 pub mod certificates;
 pub mod check;
@@ -31,6 +32,7 @@ pub mod run;
 pub mod schema;
 pub mod tasks;
 pub mod verify;
+pub mod witness;
 
 use std::path::PathBuf;
 
@@ -155,6 +157,10 @@ pub enum Command {
     Mail(mail::Arguments),
     /// Check a certificate offline, step by step.
     Verify(verify::VerifyArguments),
+    /// See who vouches for the evidence log, and ask them now.
+    Anchor(anchors::Arguments),
+    /// Sign heads of other people's logs that continue what was signed before.
+    Witness(witness::Arguments),
 }
 
 /// Carries out one command line and says how it ended.
@@ -224,6 +230,8 @@ async fn dispatch(arguments: &Arguments) -> u8 {
         Command::Letter(inner) => letters::run(inner, folder).await,
         Command::Mail(inner) => mail::run(inner, folder).await,
         Command::Verify(inner) => verify::run(inner, &mut out),
+        Command::Anchor(inner) => anchors::run(inner, folder).await,
+        Command::Witness(inner) => witness::run(inner).await,
     }
 }
 

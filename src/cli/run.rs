@@ -106,7 +106,22 @@ async fn once(product: &Arc<Quietus>, arguments: &RunArguments) -> Result<u8, Ap
         }
     }
     let code = run_rules(product, arguments, moment, &acting, takes_over).await?;
-    Ok(worst.max(code).max(send_mails(product).await?))
+    let mailed = send_mails(product).await?;
+    anchor(product).await?;
+    Ok(worst.max(code).max(mailed))
+}
+
+/// Has others vouch for what was done. Whoever does not answer is named; nothing is undone by it,
+/// and the next run asks again.
+async fn anchor(product: &Quietus) -> Result<(), AppError> {
+    let tally = Box::pin(product.advance_anchors()).await?;
+    for (name, fault) in &tally.faults {
+        say(format!("{WARN}`{name}` does not vouch for the log{WARN:#}: {fault}"));
+    }
+    if tally.anchored > 0 {
+        say(format!("{} certificate(s) anchored", tally.anchored));
+    }
+    Ok(())
 }
 
 /// Sends what is due by e-mail, and says what came of it.
@@ -354,6 +369,7 @@ async fn serve(product: &Arc<Quietus>) -> u8 {
     worker::start(product, product.instance.workers, &stop, &tasks);
     worker::start_telling(product, &stop, &tasks);
     worker::start_mail(product, &stop, &tasks);
+    worker::start_anchors(product, &stop, &tasks);
     say(format!(
         "{STRONG}quietus{STRONG:#} serves {} with {} worker(s); stop it with Ctrl-C",
         server.address(),

@@ -46,6 +46,10 @@ pub struct VerifyArguments {
     /// The manifest or opening that was signed for; otherwise the one beside the certificate.
     #[arg(long, value_name = "FILE", visible_alias = "opening")]
     manifest: Option<PathBuf>,
+    /// The policy that you have from the issuer, which says which witnesses have to have signed;
+    /// otherwise the one of `--trust`, or beside the certificate.
+    #[arg(long, value_name = "FILE")]
+    policy: Option<PathBuf>,
     /// Fail unless the trusted root and the issuer's key are given: files that came along prove
     /// only that they agree with each other.
     #[arg(long)]
@@ -95,6 +99,7 @@ impl VerifyArguments {
             issuer_key: self.issuer_key.clone(),
             trust: self.trust.clone(),
             subject: self.manifest.clone(),
+            policy: self.policy.clone(),
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
+use super::anchors::{self, AnchorSettings};
 use super::document::InstanceDocument;
 use super::document::instance::{ControllerDocument, TokenDocument};
 use super::mail::{self, MailSettings};
@@ -38,6 +39,10 @@ pub struct Instance {
     pub evidence_origin: String,
     /// Whether the file names the log, and not the controller's name.
     pub evidence_origin_given: bool,
+    /// The log signs its heads a second time, in a way that a quantum computer does not break.
+    pub post_quantum: bool,
+    /// Who vouches for the evidence log.
+    pub anchors: AnchorSettings,
     /// Orders that are carried out side by side, from 1 to 64.
     pub workers: u32,
     /// Who may approve; empty is anybody with an approver's token.
@@ -132,14 +137,18 @@ pub fn compile(
     let workers = document.workers.as_ref().map_or(4, |workers| workers.value.0.min(MOST_WORKERS));
     let controller = compile_controller(&document.controller.as_ref()?.value)?;
     let evidence = document.evidence.as_ref().and_then(|it| it.value.origin.as_ref());
+    let twice = document.evidence.as_ref().and_then(|it| it.value.post_quantum.as_ref());
     let log = document.log.as_ref().and_then(|log| log.value.format.as_ref());
     let requests = requests::settings(document, &controller.country);
     let mail = mail::settings(document, problems);
     let opendsr = opendsr::compile(document, &folder, problems);
+    let anchors = anchors::compile(document, &folder, problems);
     Some(Instance {
         evidence_origin: evidence
             .map_or_else(|| origin_of(&controller), |origin| origin.value.0.clone()),
         evidence_origin_given: evidence.is_some(),
+        post_quantum: twice.is_none_or(|it| it.value.0),
+        anchors,
         controller,
         store: document.store.as_ref().map_or_else(
             || SecretReference::Plain("sqlite:quietus.db".to_owned()),

@@ -3,6 +3,7 @@
 //! [`load`] reads `quietus.yaml`, the data map and the rule packs of a folder, tells everything
 //! that is wrong with them at once, and never touches a connected system or a secret.
 
+pub mod anchors;
 pub mod document;
 pub mod instance;
 pub mod keys;
@@ -25,6 +26,7 @@ mod definitions;
 mod letters;
 mod load;
 
+pub use anchors::{AnchorSettings, AuthoritySettings, WitnessSettings};
 pub use instance::{Controller, Instance, LogFormat, Token, TokenRole};
 pub use keys::{KeyError, read_key, write_key, write_private};
 pub use letters::own_letter;

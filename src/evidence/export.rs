@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use super::anchor_folder::AnchorFolder;
 use super::certificate::{Certificate, CertificateClass, MANIFEST_NAME, OPENING_NAME};
 use super::manifest;
 use super::print_html::print_html;
@@ -53,11 +54,26 @@ pub fn export(
     issuer_key: &[u8],
     opening: Option<&[u8]>,
 ) -> Result<BTreeMap<String, Vec<u8>>, ExportError> {
+    export_anchored(bundle, trusted_root, issuer_key, opening, &AnchorFolder::default())
+}
+
+/// The same, with what others vouch for.
+///
+/// # Errors
+/// Where the certificate does not verify against these files.
+pub fn export_anchored(
+    bundle: &[u8],
+    trusted_root: &[u8],
+    issuer_key: &[u8],
+    opening: Option<&[u8]>,
+    anchors: &AnchorFolder,
+) -> Result<BTreeMap<String, Vec<u8>>, ExportError> {
     let verdict = verify(&Material {
         bundle,
         trusted_root: Some((trusted_root, Source::Beside)),
         issuer_key: Some((issuer_key, Source::Beside)),
         manifest: opening,
+        anchors: anchors.files(Source::Beside),
     });
     let failed = verdict.steps.iter().filter(|step| step.finding == Finding::Fail);
     let sentences: Vec<String> = failed.map(|step| step.sentence.clone()).collect();
@@ -91,14 +107,57 @@ pub fn export(
         .replace("@SUBJECT_FILE@", subject_file)
         .replace("@MANIFEST_SHA256@", &subject_of(certificate))
         .replace("@TRUSTED_ROOT_SHA256@", &fingerprint(trusted_root).to_string())
-        .replace("@ISSUER_KEY_SHA256@", &fingerprint(issuer_key).to_string());
+        .replace("@ISSUER_KEY_SHA256@", &fingerprint(issuer_key).to_string())
+        + &about_anchors(anchors);
+    let instructions = without_lacks(instructions, anchors);
     let mut folder: BTreeMap<String, Vec<u8>> =
         files.into_iter().map(|(name, bytes)| (name.to_owned(), bytes.to_vec())).collect();
     folder.insert(SCRIPT_NAME.to_owned(), SCRIPT.into());
     folder.insert("VERIFY.txt".to_owned(), instructions.into());
     folder.insert("certificate.txt".to_owned(), print_text(&sheet).into());
     folder.insert("certificate.html".to_owned(), page.into());
+    folder.extend(anchors.to_files());
     Ok(folder)
+}
+
+/// Takes out what is said of others who do not vouch, where they do.
+fn without_lacks(instructions: String, anchors: &AnchorFolder) -> String {
+    let stamped = !anchors.stamps().is_empty();
+    let witnessed = anchors.policy.as_ref().is_some_and(|policy| {
+        String::from_utf8_lossy(policy).lines().any(|line| line.starts_with("witness "))
+    });
+    let lacks = |line: &str| {
+        stamped && line.starts_with("  When it was claimed:")
+            || witnessed && line.starts_with("  That everybody is shown the same log:")
+    };
+    instructions.lines().filter(|line| !lacks(line)).map(|line| format!("{line}\n")).collect()
+}
+
+/// How others check what others vouch for; nothing where nobody does.
+fn about_anchors(anchors: &AnchorFolder) -> String {
+    let stamps = anchors.stamps();
+    if stamps.is_empty() && anchors.proof.is_none() {
+        return String::new();
+    }
+    let mut text = String::from(
+        "\nWhat others vouch for\n\n\
+         The head `before` was stamped while the log did not hold this certificate yet, `after` once\n\
+         it did: it came into the log between these moments. Compare the certificates of the\n\
+         authorities with those that they publish themselves. A certificate that has expired since\n\
+         counts as of the moment that the time stamp names.\n\n",
+    );
+    for (head, file, authority, at) in stamps {
+        text.push_str(&format!(
+            "    openssl ts -verify -data anchor-{head}.text -in {file} -partial_chain -CAfile anchor-authority.{authority}.pem -attime {}\n",
+            at.as_second()
+        ));
+    }
+    text.push_str(
+        "\n`certificate.tlog-proof` holds the place of the certificate and the head with the signatures\n\
+         of witnesses, `policy.tlog` their keys and how many of them are enough: forms of C2SP\n\
+         (c2sp.org/tlog-proof, tlog-cosignature and tlog-policy), which other tools read.\n",
+    );
+    text
 }
 
 /// Digest of the file that the certificate is about.

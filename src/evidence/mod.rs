@@ -10,6 +10,7 @@
 //! their names; this room signs, assembles and prints.
 
 pub mod checkpoint;
+pub mod cosigning;
 pub mod export;
 pub mod keys;
 pub mod leaf;
@@ -19,8 +20,9 @@ pub mod sheet;
 pub mod signing;
 
 pub use quietus_verify::{
-    bundle, canonical, certificate, dsse, hashedrekord, manifest, merkle, note, pem, statement,
-    summary, tiles, trusted_root, verify,
+    anchor_folder, anchors, bundle, canonical, certificate, cosignature, dsse, hashedrekord,
+    manifest, merkle, note, pem, policy, statement, summary, tiles, time_stamp, tlog_proof,
+    trusted_root, verify, witnessing,
 };
 
 pub use bundle::{Bundle, Inclusion};

@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 
 use axum::extract::State;
 
-use super::Api;
 use super::answer::{Answer, bytes};
+use super::{Api, anchor_metrics};
 use crate::app::reading::alarms::RequestGauge;
 
 /// Media type of the text form.
@@ -43,5 +43,6 @@ pub async fn metrics(State(api): State<Api>) -> Answer {
                 .unwrap_or_default();
         }
     }
+    text += &anchor_metrics::exposition(&api.product.anchor_report().await?, api.product.now());
     Ok(bytes(EXPOSITION, text.into_bytes()))
 }

@@ -7,13 +7,14 @@
 //! and for callbacks of vendors, who come with what a definition says.
 //! Nothing here names a secret, and a person only where somebody does a task for them.
 
+mod anchor_metrics;
 mod answer;
 mod answer_words;
 mod answers;
 mod callbacks;
 mod cases;
 mod certificates;
-mod connection;
+pub(crate) mod connection;
 mod documents;
 mod events;
 mod gate;

@@ -22,6 +22,8 @@ words! {
         Signed = "signed",
         /// In the log, with its proof.
         Logged = "logged",
+        /// Others vouch for when it was in the log, and that everybody is shown this log.
+        Anchored = "anchored",
     }
 
     /// By what a certificate is found.
@@ -137,7 +139,9 @@ pub struct CertificateFilter {
 macro_rules! certificate_columns {
     ($rest:literal) => {
         concat!(
-            "SELECT id, case_id, class, state, overall, issued_at, entry_id, statement, envelope,
+            "SELECT id, case_id, class,
+                 CASE WHEN anchored_at IS NULL THEN state ELSE 'anchored' END AS state,
+                 overall, issued_at, entry_id, statement, envelope,
                  manifest, bundle, superseded_by FROM certificates ",
             $rest
         )
@@ -158,6 +162,15 @@ const TOPIC: Sql = Sql::both(
 );
 const SET_BUNDLE: Sql =
     Sql::both("UPDATE certificates SET state = 'logged', bundle = $2 WHERE id = $1");
+// The newest first: whoever has just been given one waits for it.
+const TO_ANCHOR: Sql = Sql::both(certificate_columns!(
+    "WHERE anchored_at IS NULL AND bundle IS NOT NULL AND (issued_at, id) < ($1, $2)
+     ORDER BY issued_at DESC, id DESC LIMIT $3"
+));
+const ANCHOR: Sql = Sql::both(
+    "UPDATE certificates SET bundle = $2, anchored_at = $3
+     WHERE id = $1 AND anchored_at IS NULL AND bundle IS NOT NULL",
+);
 const BY_ID: Sql = Sql::both(certificate_columns!("WHERE id = $1"));
 const OF_CASE: Sql =
     Sql::both(certificate_columns!("WHERE case_id = $1 AND superseded_by IS NULL"));
@@ -167,7 +180,9 @@ const TO_BUNDLE: Sql = Sql::both(certificate_columns!(
      ORDER BY issued_at, id LIMIT $1"
 ));
 const LIST: Sql = Sql::both(
-    "SELECT id, case_id, class, state, overall, issued_at, entry_id, superseded_by
+    "SELECT id, case_id, class,
+         CASE WHEN anchored_at IS NULL THEN state ELSE 'anchored' END AS state,
+         overall, issued_at, entry_id, superseded_by
      FROM certificates
      WHERE (CAST($1 AS TEXT) IS NULL OR EXISTS (SELECT 1 FROM certificate_topics AS topics
              WHERE topics.certificate_id = certificates.id AND topics.kind = 'system'
@@ -190,6 +205,8 @@ pub(super) const STATEMENTS: &[(&str, Sql)] = &[
     ("certificates::INSERT", INSERT),
     ("certificates::TOPIC", TOPIC),
     ("certificates::SET_BUNDLE", SET_BUNDLE),
+    ("certificates::TO_ANCHOR", TO_ANCHOR),
+    ("certificates::ANCHOR", ANCHOR),
     ("certificates::BY_ID", BY_ID),
     ("certificates::OF_CASE", OF_CASE),
     ("certificates::TO_BUNDLE", TO_BUNDLE),
@@ -281,6 +298,27 @@ impl Store {
     /// certificate.
     pub async fn set_bundle(&self, id: Uuid, bundle: Vec<u8>) -> Result<bool, StoreError> {
         Ok(self.write(SET_BUNDLE, args![id, bundle]).await? == 1)
+    }
+
+    /// Certificates in the log for which nobody vouches yet, newest first; only those that come
+    /// after `before` in this order. At most 1000.
+    pub async fn certificates_to_anchor(
+        &self,
+        before: (Timestamp, Uuid),
+        limit: u32,
+    ) -> Result<Vec<Certificate>, StoreError> {
+        let values = args![before.0, before.1, limit.min(1000)];
+        self.read(TO_ANCHOR, values).await?.iter().map(from_row).collect()
+    }
+
+    /// Gives a certificate the bundle that others vouch for; `false` where it has one already.
+    pub async fn anchor_certificate(
+        &self,
+        id: Uuid,
+        bundle: Vec<u8>,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        Ok(self.write(ANCHOR, args![id, bundle, now]).await? == 1)
     }
 
     /// The certificate with this identifier.

@@ -5,6 +5,7 @@
 //! written to the evidence outbox in the same transaction. No transaction stays open while
 //! somebody else is called.
 
+pub mod anchors;
 pub mod attempts;
 pub mod cases;
 pub mod certificates;
@@ -34,6 +35,7 @@ pub mod statement;
 pub mod tasks;
 pub mod vendor_callbacks;
 
+pub use anchors::{Anchored, Cosignature, NewTimeStamp, Stamped, StampedHead, TimeStampRow};
 pub use attempts::{Attempt, AttemptResult};
 pub use cases::{
     Approval, Case, CaseCause, CaseFilter, Decision, NewCase, OpenedCase, PlannedDocument,
@@ -75,6 +77,7 @@ use statement::Sql;
 /// Every statement of the store, each with its name; a test prepares all of them.
 pub fn statements() -> Vec<(&'static str, Sql)> {
     [
+        anchors::STATEMENTS,
         attempts::STATEMENTS,
         cases::STATEMENTS,
         certificates::STATEMENTS,

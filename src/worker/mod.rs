@@ -3,8 +3,8 @@
 //!
 //! A second loop hears the bell: it opens due cases, carries requests on, certifies finished cases
 //! and moves evidence into the log. A third one tells other controllers how their requests stand,
-//! and a fourth one sends mail, each by itself, so that whoever does not answer keeps nothing else
-//! waiting.
+//! a fourth one sends mail, and a fifth one asks those who vouch for the log, each by itself, so that
+//! whoever does not answer keeps nothing else waiting.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,6 +18,8 @@ use crate::app::{AppError, Quietus};
 const LONGEST_REST: Duration = Duration::from_secs(2);
 /// Time between two sweeps of the mails.
 const BETWEEN_SWEEPS: Duration = Duration::from_secs(2);
+/// Time between two looks at those who vouch for the log.
+const BETWEEN_LOOKS: Duration = Duration::from_secs(5);
 /// Time to the next sweep where a secret cannot be read or the store is not there.
 const AFTER_AN_ERROR: Duration = Duration::from_secs(30);
 /// Pause after the store was not there.
@@ -49,6 +51,31 @@ pub fn start_mail(product: &Arc<Quietus>, stop: &CancellationToken, tasks: &Task
                     report("mails could not be sent", &error);
                     AFTER_AN_ERROR
                 }
+            };
+            pause(rest, &stop).await;
+        }
+    });
+}
+
+/// Asks those who vouch for the log until `stop`, in a loop of its own: an authority or a witness
+/// that does not answer keeps nothing else waiting.
+pub fn start_anchors(product: &Arc<Quietus>, stop: &CancellationToken, tasks: &TaskTracker) {
+    if !product.has_anchors() {
+        return;
+    }
+    let (product, stop) = (Arc::clone(product), stop.clone());
+    tasks.spawn(async move {
+        while !stop.is_cancelled() {
+            let rest = tokio::select! {
+                looked = product.advance_anchors() => match looked {
+                    Ok(_) => BETWEEN_LOOKS,
+                    Err(error) => {
+                        report("the log could not be anchored", &error);
+                        AFTER_AN_ERROR
+                    }
+                },
+                // A question that is cut off is asked again.
+                () = stop.cancelled() => return,
             };
             pause(rest, &stop).await;
         }

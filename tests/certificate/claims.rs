@@ -41,6 +41,7 @@ fn check(issued: &Issued) -> Verdict {
         trusted_root: Some((&issued.trusted_root, Source::Given)),
         issuer_key: Some((&issued.issuer_key, Source::Given)),
         manifest: Some(&issued.manifest),
+        ..Material::default()
     })
 }
 
@@ -151,6 +152,7 @@ fn an_entry_is_not_said_to_be_in_a_log_whose_head_nobody_signed() {
         trusted_root: Some((&other.trusted_root, Source::Given)),
         issuer_key: Some((&issued.issuer_key, Source::Given)),
         manifest: None,
+        ..Material::default()
     });
     assert_eq!(verdict.finding("trusted-root"), Some(Finding::Fail));
     assert_eq!(verdict.finding("inclusion"), Some(Finding::NotChecked));
@@ -245,6 +247,7 @@ fn files_that_came_with_the_certificate_vouch_for_nothing() {
         trusted_root: Some((&issued.trusted_root, Source::Beside)),
         issuer_key: None,
         manifest: None,
+        ..Material::default()
     });
     assert!(verdict.passed());
     for step in ["trusted-root", "issuer-key", "manifest", "time", "witnesses", "status"] {
@@ -385,6 +388,7 @@ proptest! {
             trusted_root: Some((&bytes, Source::Given)),
             issuer_key: Some((&bytes, Source::Beside)),
             manifest: Some(&bytes),
+            ..Material::default()
         });
         prop_assert!(!verdict.passed());
     }
@@ -421,6 +425,7 @@ proptest! {
             trusted_root: Some((&files[1], Source::Given)),
             issuer_key: Some((&files[2], Source::Given)),
             manifest: Some(&files[3]),
+            ..Material::default()
         });
         // What passes must mean the same: white space, and parts of the trusted root that name
         // neither the log nor its key, such as the scheme of its address.

@@ -268,6 +268,7 @@ pub fn issue_changed(
             valid_from: Some(moment("2026-01-01T00:00:00Z")),
             valid_until: None,
         }],
+        authorities: Vec::new(),
     };
     Issued {
         bundle: read.to_json(),

@@ -42,6 +42,7 @@ impl Parts {
             trusted_root: Some((&self.trusted_root, Source::Given)),
             issuer_key: Some((&self.issuer_key, Source::Given)),
             manifest: Some(&self.manifest),
+            ..Material::default()
         })
         .passed()
     }
@@ -328,6 +329,7 @@ fn each_changed_part_fails_in_its_own_step() {
             trusted_root: Some((&parts.trusted_root, Source::Given)),
             issuer_key: Some((&parts.issuer_key, Source::Given)),
             manifest: Some(&parts.manifest),
+            ..Material::default()
         });
         assert_eq!(verdict.finding(step), Some(Finding::Fail), "{part}: {:#?}", verdict.steps);
     }

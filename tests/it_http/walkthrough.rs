@@ -50,6 +50,7 @@ async fn an_auditor_reads_and_verifies_what_was_done() {
         trusted_root: Some((&files["trusted_root.json"], Source::Given)),
         issuer_key: Some((&files["issuer.pub.pem"], Source::Given)),
         manifest: Some(&manifest.body),
+        ..Material::default()
     };
     let verdict = verify(&material);
     assert!(verdict.passed(), "{:?}", verdict.steps);

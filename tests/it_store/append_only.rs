@@ -3,9 +3,10 @@
 use quietus::domain::{CaseOutcome, CaseState, ScheduleName, SystemName};
 use quietus::store::{
     Approval, Checkpoint, Decision, HoldKey, JobFault, NewCase, NewCertificate, NewHold, NewLog,
-    NewPause, OutboxEntry, PauseScope, Settle, Settlement, Topic, TopicKind,
+    NewPause, OutboxEntry, PauseScope, Settle, Settlement, Stamped, Topic, TopicKind,
 };
 
+use crate::anchors;
 use crate::stage::{Stage, at, entry, new_case, new_id, scheduled_case, tenure};
 
 on_both! {
@@ -58,7 +59,11 @@ async fn fill(stage: &Stage) {
         note: b"note".to_vec(),
         signed_at: at(16),
     };
+    let about = Stamped::Head { log_id: "2026".to_owned(), size: batch.size };
     store.store_checkpoint(checkpoint).await.unwrap();
+    store.keep_time_stamp(anchors::stamp(about, "notary", 16), at(16)).await.unwrap();
+    let signed = anchors::line(batch.size, "w.example+00000001", 16);
+    store.keep_cosignatures(vec![signed]).await.unwrap();
     store
         .record_evidence(vec![OutboxEntry { detail: None, ..entry(None, None) }], at(17))
         .await
@@ -114,6 +119,9 @@ async fn triggers_refuse(stage: Stage) {
         "UPDATE jobs SET done = '{}'".to_owned(),
         "UPDATE jobs SET verification = '{}'".to_owned(),
         format!("UPDATE logs SET frontier = {bytes}"),
+        format!("UPDATE time_stamps SET answer = {bytes}"),
+        "UPDATE time_stamp_chains SET certificates = 'other'".to_owned(),
+        "UPDATE log_cosignatures SET line = 'other'".to_owned(),
     ];
     let tables = [
         "schedule_fires",
@@ -131,6 +139,9 @@ async fn triggers_refuse(stage: Stage) {
         "holds",
         "pauses",
         "evidence_outbox",
+        "time_stamps",
+        "time_stamp_chains",
+        "log_cosignatures",
     ];
     for table in tables {
         assert!(stage.rows(table).await > 0, "`{table}` is empty: the test would prove nothing");
@@ -166,6 +177,9 @@ const REPLACEABLE: &[(&str, [&str; 2], [&str; 2])] = &[
     ("holds", ["id", "randomblob(16)"], ["reason", "'other'"]),
     ("pauses", ["id", "randomblob(16)"], ["reason", "'other'"]),
     ("evidence_outbox", ["entry_id", "randomblob(16)"], ["body", "x'00'"]),
+    ("time_stamps", ["id", "randomblob(16)"], ["answer", "x'00'"]),
+    ("time_stamp_chains", ["digest", "randomblob(32)"], ["certificates", "'other'"]),
+    ("log_cosignatures", ["signed_at", "signed_at + 1"], ["line", "'other'"]),
 ];
 
 /// SQLite replaces rows without asking the triggers that refuse to delete them.

@@ -16,7 +16,7 @@ on_both! {
     certificates_are_found,
 }
 
-fn certificate(case: Uuid, second: i64, rule: &str) -> NewCertificate {
+pub fn certificate(case: Uuid, second: i64, rule: &str) -> NewCertificate {
     let topic = |kind, name: &str| Topic { kind, name: name.to_owned() };
     NewCertificate {
         id: new_id(),
@@ -36,13 +36,13 @@ fn certificate(case: Uuid, second: i64, rule: &str) -> NewCertificate {
     }
 }
 
-async fn settle(stage: &Stage, second: i64, settlement: Settlement) {
+pub async fn settle(stage: &Stage, second: i64, settlement: Settlement) {
     let tenure = tenure(&stage.claim_one("worker", second).await);
     let settle = Settle { tenure, settlement, now: at(second), evidence: Vec::new() };
     assert!(stage.store.settle(settle).await.unwrap());
 }
 
-fn completed() -> Settlement {
+pub fn completed() -> Settlement {
     Settlement::Completed { done: json!({}), verification: json!({}) }
 }
 

@@ -112,6 +112,11 @@ const LANDED: &[(&str, &str, &str)] = &[
         "a2806f91dfdcd0a7ce180b0bdcc4d640f44cf01dc6d2357d257b866a635ae1a7",
         "9933bf56e74acc632d46767586f5a1d204e53e651285b9edd289466a765f6340",
     ),
+    (
+        "0009_anchors.sql",
+        "abf4a0c23a0627df432dfa42fd599e6df95204dab35bb102e505a7122cab0339",
+        "3656ce12811939c2f80b589d28d7bf4e7230d6a846b58b7de5fa33363629a292",
+    ),
 ];
 
 #[test]

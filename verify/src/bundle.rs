@@ -1,8 +1,7 @@
 //! Sigstore Bundle v0.3: envelope, log entry, inclusion proof and checkpoint in one JSON file.
 //!
 //! Reading is strict: unknown fields, a second entry or a number in another spelling refuse the
-//! bundle, so that no byte of it can change unnoticed. Time stamps have their place and are read;
-//! none is made yet.
+//! bundle, so that no byte of it can change unnoticed. Time stamps are over the signature.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -52,20 +51,18 @@ pub struct Bundle {
     pub inclusion: Inclusion,
     /// Hint at the issuer's key; proves nothing.
     pub key_hint: String,
-    /// Number of RFC 3161 time stamps that came with it.
-    pub time_stamps: usize,
+    /// Answers of time-stamp authorities (RFC 3161) about the signature of the envelope.
+    pub time_stamps: Vec<Vec<u8>>,
 }
 
 impl Bundle {
     /// Puts a bundle together.
     pub fn new(envelope: Envelope, leaf: Vec<u8>, inclusion: Inclusion, log: &LogIdentity) -> Self {
         let key_hint = envelope.key_id.clone();
-        Self { envelope, leaf, log_id: log.full_id(), inclusion, key_hint, time_stamps: 0 }
+        Self { envelope, leaf, log_id: log.full_id(), inclusion, key_hint, time_stamps: Vec::new() }
     }
 
     /// Writes the bundle as one line of JSON with a line feed.
-    ///
-    /// Time stamps are not written: none is made yet.
     pub fn to_json(&self) -> Vec<u8> {
         let index = self.inclusion.index.to_string();
         let wire = Wire {
@@ -94,7 +91,13 @@ impl Bundle {
                     },
                     canonicalized_body: STANDARD.encode(&self.leaf),
                 }],
-                timestamp_verification_data: TimeStamps { rfc3161_timestamps: Vec::new() },
+                timestamp_verification_data: TimeStamps {
+                    rfc3161_timestamps: self
+                        .time_stamps
+                        .iter()
+                        .map(|one| TimeStamp { signed_timestamp: STANDARD.encode(one) })
+                        .collect(),
+                },
             },
             dsse_envelope: WireEnvelope::from(&self.envelope),
         };
@@ -159,7 +162,10 @@ impl Bundle {
                 .verification_material
                 .timestamp_verification_data
                 .rfc3161_timestamps
-                .len(),
+                .iter()
+                .map(|one| STANDARD.decode(&one.signed_timestamp).ok())
+                .collect::<Option<_>>()
+                .ok_or_else(|| refuse("a time stamp is not base64"))?,
         })
     }
 }

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
+use crate::anchor_folder::{AnchorFolder, POLICY_NAME};
 use crate::bundle::BUNDLE_BYTES;
 use crate::certificate::{MANIFEST_NAME, OPENING_NAME};
 use crate::verify::{Material, Source, Verdict, verify};
@@ -56,6 +57,9 @@ pub struct Files {
     pub trust: Option<PathBuf>,
     /// The file that the certificate is about.
     pub subject: Option<PathBuf>,
+    /// The policy that the verifying person has from the issuer: which witnesses have to have
+    /// signed.
+    pub policy: Option<PathBuf>,
 }
 
 impl Files {
@@ -91,13 +95,41 @@ impl Files {
             Some(counts) => Some(counts),
             None => given_or_beside(None, folder, OPENING_NAME)?,
         };
+        let mut anchors = anchors_beside(folder)?;
+        let from_folder = self.trust.as_ref().map(|trust| trust.join(POLICY_NAME));
+        let given = self.policy.clone().or(from_folder.filter(|path| path.exists()));
+        let policy = if let Some(path) = given {
+            anchors.policy = Some(read(&path)?);
+            Source::Given
+        } else {
+            Source::Beside
+        };
         Ok(verify(&Material {
             bundle: &bundle,
             trusted_root: trusted_root.as_ref().map(|(bytes, source)| (bytes.as_slice(), *source)),
             issuer_key: issuer_key.as_ref().map(|(bytes, source)| (bytes.as_slice(), *source)),
             manifest: subject.as_ref().map(|(bytes, _)| bytes.as_slice()),
+            anchors: anchors.files(policy),
         }))
     }
+}
+
+/// Most files about anchors that are read from one folder.
+const MOST_ANCHOR_FILES: usize = 200;
+
+/// Time stamps and cosignatures that lie beside a certificate.
+fn anchors_beside(folder: &Path) -> Result<AnchorFolder, Unreadable> {
+    let here = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    let unreadable = |source| Unreadable { path: here.to_path_buf(), source };
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(here).map_err(unreadable)? {
+        let entry = entry.map_err(unreadable)?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if AnchorFolder::has_name(&name) && files.len() < MOST_ANCHOR_FILES {
+            files.push((name, read(&entry.path())?));
+        }
+    }
+    Ok(AnchorFolder::from_files(files))
 }
 
 fn given_or_beside(

@@ -5,9 +5,12 @@
 //! these modules, so that there is one implementation of every format; but signatures are made by
 //! `aws-lc-rs` and checked here by `p256` and `ed25519-dalek`.
 
+pub mod anchor_folder;
+pub mod anchors;
 pub mod bundle;
 pub mod canonical;
 pub mod certificate;
+pub mod cosignature;
 pub mod digest;
 pub mod dsse;
 pub mod folder;
@@ -18,12 +21,16 @@ pub mod merkle;
 pub mod name;
 pub mod note;
 pub mod pem;
+pub mod policy;
 pub mod print;
 pub mod statement;
 pub mod summary;
 pub mod tiles;
+pub mod time_stamp;
+pub mod tlog_proof;
 pub mod trusted_root;
 pub mod verify;
+pub mod witnessing;
 
 #[cfg(test)]
 mod test_keys;

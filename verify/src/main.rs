@@ -30,6 +30,8 @@ usage: quietus-verify FILE_OR_FOLDER [options]
   --trust FOLDER         a folder from the issuer with both: `trusted_root.json`, `issuer.pub.pem`
   --manifest FILE        the manifest that was signed for; otherwise the one beside the certificate
   --opening FILE         the opening that says whom the certificate is about, likewise
+  --policy FILE          the policy that you have from the issuer: which witnesses have to have
+                         signed; otherwise that of `--trust`, or beside the certificate
   --require-trust        fail unless the trusted root and the issuer's key are given: files that
                          came along prove only that they agree with each other
   --json                 for programs
@@ -78,6 +80,7 @@ fn read(arguments: std::env::ArgsOs) -> Result<Line, String> {
             Long("trusted-root") => &mut files.trusted_root,
             Long("issuer-key") => &mut files.issuer_key,
             Long("trust") => &mut files.trust,
+            Long("policy") => &mut files.policy,
             Long("manifest" | "opening") => &mut files.subject,
             Value(value) if path.is_none() => {
                 path = Some(value.into());

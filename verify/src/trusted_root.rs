@@ -1,4 +1,5 @@
-//! Sigstore `TrustedRoot`: which logs a verifier trusts, with which keys and since when.
+//! Sigstore `TrustedRoot`: which logs and time-stamp authorities a verifier trusts, with which keys
+//! and since when.
 //!
 //! A trusted root proves nothing about itself. Whoever relies on one compares its fingerprint with
 //! one received on another way: in a contract, on paper, from the operator's own pages.
@@ -11,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::digest::Digest;
 use crate::keys::LogPublicKey;
 use crate::note::LogIdentity;
+use crate::time_stamp::TimeStampAuthority;
 
 /// Media type of `TrustedRoot` v0.1, in the spelling that all stock verifiers read.
 pub const MEDIA_TYPE: &str = "application/vnd.dev.sigstore.trustedroot+json;version=0.1";
@@ -36,11 +38,22 @@ pub struct TrustedLog {
     pub valid_until: Option<Timestamp>,
 }
 
-/// Logs that a verifier trusts.
+/// A time-stamp authority and its certificates.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TrustedAuthority {
+    /// Where it is asked.
+    pub url: String,
+    /// Its certificates, its own first.
+    pub authority: TimeStampAuthority,
+}
+
+/// Logs and time-stamp authorities that a verifier trusts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TrustedRoot {
     /// At least one.
     pub logs: Vec<TrustedLog>,
+    /// Perhaps none.
+    pub authorities: Vec<TrustedAuthority>,
 }
 
 impl TrustedRoot {
@@ -51,7 +64,7 @@ impl TrustedRoot {
             tlogs: self.logs.iter().map(WireLog::from).collect(),
             certificate_authorities: Vec::new(),
             ctlogs: Vec::new(),
-            timestamp_authorities: Vec::new(),
+            timestamp_authorities: self.authorities.iter().map(WireAuthority::from).collect(),
         };
         // Texts only: there is nothing that could not be written.
         let mut bytes = serde_json::to_vec_pretty(&wire).unwrap_or_default();
@@ -80,7 +93,13 @@ impl TrustedRoot {
         if logs.is_empty() {
             return Err(refuse("it names no log with an Ed25519 key"));
         }
-        Ok(Self { logs })
+        let authorities = wire
+            .timestamp_authorities
+            .iter()
+            .map(WireAuthority::read)
+            .collect::<Option<_>>()
+            .ok_or_else(|| refuse("the certificates of a time-stamp authority cannot be read"))?;
+        Ok(Self { logs, authorities })
     }
 
     /// The log with this identifier.
@@ -104,7 +123,71 @@ struct Wire {
     #[serde(default)]
     ctlogs: Vec<serde_json::Value>,
     #[serde(default)]
-    timestamp_authorities: Vec<serde_json::Value>,
+    timestamp_authorities: Vec<WireAuthority>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct WireAuthority {
+    subject: WireSubject,
+    uri: String,
+    cert_chain: WireChain,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    valid_for: Option<WireRange>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct WireSubject {
+    #[serde(default)]
+    organization: String,
+    #[serde(default)]
+    common_name: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct WireChain {
+    certificates: Vec<WireCertificate>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct WireCertificate {
+    raw_bytes: String,
+}
+
+impl From<&TrustedAuthority> for WireAuthority {
+    fn from(trusted: &TrustedAuthority) -> Self {
+        let certificates = trusted.authority.certificates().iter();
+        let validity = trusted.authority.validity();
+        Self {
+            subject: WireSubject {
+                organization: String::new(),
+                common_name: trusted.authority.common_name().unwrap_or_default(),
+            },
+            uri: trusted.url.clone(),
+            cert_chain: WireChain {
+                certificates: certificates
+                    .map(|one| WireCertificate { raw_bytes: STANDARD.encode(one) })
+                    .collect(),
+            },
+            valid_for: validity
+                .map(|(start, end)| WireRange { start: Some(start), end: Some(end) }),
+        }
+    }
+}
+
+impl WireAuthority {
+    fn read(&self) -> Option<TrustedAuthority> {
+        let certificates = self
+            .cert_chain
+            .certificates
+            .iter()
+            .map(|one| STANDARD.decode(&one.raw_bytes).ok())
+            .collect::<Option<_>>()?;
+        let authority = TimeStampAuthority::new(certificates)?;
+        Some(TrustedAuthority { url: self.uri.clone(), authority })
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -196,6 +279,7 @@ mod tests {
                 valid_from: Some("2026-01-01T00:00:00Z".parse().expect("moment")),
                 valid_until: None,
             }],
+            authorities: Vec::new(),
         };
         let json = root.to_json();
         assert_eq!(TrustedRoot::from_json(&json), Ok(root.clone()));

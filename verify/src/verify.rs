@@ -6,6 +6,7 @@
 
 use serde::Serialize;
 
+use crate::anchors::{self, AnchorFiles, Ground};
 use crate::bundle::Bundle;
 use crate::certificate::{
     Certificate, CertificateClass, MANIFEST_NAME, PREDICATE_TYPE, STATEMENT_TYPE,
@@ -145,6 +146,8 @@ pub struct Material<'a> {
     /// The file that the certificate is about: `manifest.json`, or a person's
     /// `subject-opening.json`.
     pub manifest: Option<&'a [u8]>,
+    /// Time stamps and cosignatures that came along.
+    pub anchors: AnchorFiles<'a>,
 }
 
 #[derive(Default)]
@@ -189,13 +192,21 @@ pub fn verify(material: &Material<'_>) -> Verdict {
             steps.skip(name, "There is no key to check it with.");
         }
     }
+    let root = material.trusted_root.and_then(|(bytes, _)| TrustedRoot::from_json(bytes).ok());
     let log = trusted_log(&mut steps, material, &bundle);
-    if checkpoint(&mut steps, &bundle, log.as_ref(), certificate.as_ref()) {
+    let holds = checkpoint(&mut steps, &bundle, log.as_ref(), certificate.as_ref());
+    if holds {
         inclusion(&mut steps, &bundle);
     } else {
         steps.skip("inclusion", "The head that the proof leads to is not one that is trusted.");
     }
-    unanchored(&mut steps, &bundle);
+    steps.0.extend(anchors::steps(&Ground {
+        bundle: &bundle,
+        certificate: certificate.as_ref(),
+        log: log.as_ref().filter(|_| holds).map(|trusted| &trusted.log),
+        root: root.as_ref(),
+        files: material.anchors,
+    }));
     if let Some(certificate) = &certificate {
         subject(&mut steps, certificate, material.manifest);
         statements(&mut steps, certificate);
@@ -396,20 +407,6 @@ fn inclusion(steps: &mut Steps, bundle: &Bundle) {
         ),
         Err(error) => steps.fail("inclusion", sentence(&error.to_string())),
     }
-}
-
-/// The steps whose matter no certificate carries yet.
-fn unanchored(steps: &mut Steps, bundle: &Bundle) {
-    let time = if bundle.time_stamps == 0 {
-        "No time stamp of another party: the moments on the certificate are the issuer's own."
-    } else {
-        "The time stamps that came with it are not read by this version."
-    };
-    steps.skip("time", time);
-    steps.skip(
-        "witnesses",
-        "No witness signed the checkpoint: that everybody is shown the same log is not proven.",
-    );
 }
 
 fn subject(steps: &mut Steps, certificate: &Certificate, file: Option<&[u8]>) {

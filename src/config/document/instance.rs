@@ -12,9 +12,10 @@ use crate::config::read::{Entries, List, Read, Reader, document, plain_document}
 use crate::config::yaml::Node;
 use crate::domain::Remark;
 
+use super::anchors::AnchorsDocument;
 use super::mail::MailDocument;
 use super::opendsr::OpendsrDocument;
-use super::requests::{IdentityDocument, RequestsDocument};
+use super::requests::{IdentityDocument, RequestsDocument, YesNo};
 
 document! {
     /// An instance of Quietus: who runs it, where it keeps its own data, who may speak to it.
@@ -38,6 +39,8 @@ document! {
         optional log: LogDocument,
         /// The evidence log.
         optional evidence: EvidenceDocument,
+        /// Who vouches for the evidence log; nobody if left out.
+        optional anchors: AnchorsDocument,
         /// Orders that are carried out side by side, at most 64; 4 if left out.
         optional workers: Count,
         /// Names of the people who may approve; anybody with an approver's token if left out.
@@ -92,6 +95,9 @@ document! {
         /// Name of the log in its checkpoints, such as `erasure.example.com/evidence/2026`; made
         /// of the controller's name if left out. It must not change while the log lives.
         optional origin: Origin,
+        /// The log signs its heads a second time with ML-DSA-44, which a quantum computer does not
+        /// break; it does if left out.
+        optional post_quantum: YesNo,
     }
 }
 
