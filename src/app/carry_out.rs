@@ -108,7 +108,7 @@ impl Quietus {
             return Ok(Some(id));
         }
         let attempt = self.attempt_of(&claimed, (worker, claimed_at)).await?;
-        let ending = self.attempt(&attempt, stop).await?;
+        let ending = Box::pin(self.attempt(&attempt, stop)).await?;
         self.settle_attempt(&attempt, ending).await?;
         self.crash.reach(CrashPoint::Settled);
         Ok(Some(id))

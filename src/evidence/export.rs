@@ -109,7 +109,7 @@ pub fn export_anchored(
         .replace("@TRUSTED_ROOT_SHA256@", &fingerprint(trusted_root).to_string())
         .replace("@ISSUER_KEY_SHA256@", &fingerprint(issuer_key).to_string())
         + &about_anchors(anchors);
-    let instructions = without_lacks(instructions, anchors);
+    let instructions = without_lacks(&instructions, anchors);
     let mut folder: BTreeMap<String, Vec<u8>> =
         files.into_iter().map(|(name, bytes)| (name.to_owned(), bytes.to_vec())).collect();
     folder.insert(SCRIPT_NAME.to_owned(), SCRIPT.into());
@@ -121,7 +121,7 @@ pub fn export_anchored(
 }
 
 /// Takes out what is said of others who do not vouch, where they do.
-fn without_lacks(instructions: String, anchors: &AnchorFolder) -> String {
+fn without_lacks(instructions: &str, anchors: &AnchorFolder) -> String {
     let stamped = !anchors.stamps().is_empty();
     let witnessed = anchors.policy.as_ref().is_some_and(|policy| {
         String::from_utf8_lossy(policy).lines().any(|line| line.starts_with("witness "))
@@ -130,7 +130,7 @@ fn without_lacks(instructions: String, anchors: &AnchorFolder) -> String {
         stamped && line.starts_with("  When it was claimed:")
             || witnessed && line.starts_with("  That everybody is shown the same log:")
     };
-    instructions.lines().filter(|line| !lacks(line)).map(|line| format!("{line}\n")).collect()
+    instructions.split_inclusive('\n').filter(|line| !lacks(line)).collect()
 }
 
 /// How others check what others vouch for; nothing where nobody does.
@@ -147,10 +147,10 @@ fn about_anchors(anchors: &AnchorFolder) -> String {
          counts as of the moment that the time stamp names.\n\n",
     );
     for (head, file, authority, at) in stamps {
-        text.push_str(&format!(
+        text += &format!(
             "    openssl ts -verify -data anchor-{head}.text -in {file} -partial_chain -CAfile anchor-authority.{authority}.pem -attime {}\n",
             at.as_second()
-        ));
+        );
     }
     text.push_str(
         "\n`certificate.tlog-proof` holds the place of the certificate and the head with the signatures\n\

@@ -199,7 +199,8 @@ pub fn trust(folder: &Path, key: &str) -> Result<bool, WitnessError> {
     if !text.is_empty() && !text.ends_with('\n') {
         text.push('\n');
     }
-    text.push_str(&format!("{}\n", key.trim()));
+    text += key.trim();
+    text.push('\n');
     seen::write_whole(folder, LOGS, &text).map_err(folder_error(&folder.join(LOGS)))?;
     Ok(true)
 }

@@ -3,7 +3,7 @@
 //! it looks at; what it does with the other parts is printed and not judged.
 //!
 //! `sigstore-verify` and the exported script (`openssl`, `jq`) are always here. What comes from npm,
-//! PyPI and Debian is fetched by `tests/servers/foreign.sh`, which names the folder; our own
+//! `PyPI` and Debian is fetched by `tests/servers/foreign.sh`, which names the folder; our own
 //! standalone binary and WebAssembly are built by `tests/run`.
 
 use std::collections::BTreeMap;
@@ -187,6 +187,7 @@ fn parts(folder: &Path) -> Parts {
     }
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "one of the verifiers, some of which may be missing")]
 fn ours(folders: &[PathBuf]) -> Option<Vec<bool>> {
     Some(folders.iter().map(|folder| parts(folder).ours()).collect())
 }
@@ -211,6 +212,7 @@ fn wasm(folders: &[PathBuf]) -> Option<Vec<bool>> {
     Some(told(Command::new("node").arg(program("wasm.mjs")).arg(module), folders))
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "one of the verifiers, some of which may be missing")]
 fn sigstore_rust(folders: &[PathBuf]) -> Option<Vec<bool>> {
     Some(folders.iter().map(|folder| parts(folder).sigstore().is_ok()).collect())
 }

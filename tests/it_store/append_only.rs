@@ -87,11 +87,10 @@ async fn fill(stage: &Stage) {
     assert!(store.pause(pause, at(19), Vec::new()).await.unwrap());
 }
 
-async fn triggers_refuse(stage: Stage) {
-    fill(&stage).await;
-    let sqlite = stage.store.kind() == "sqlite";
+/// Changes of what stands for good.
+fn changes(sqlite: bool) -> Vec<String> {
     let bytes = if sqlite { "x'00'" } else { "'\\x00'" };
-    let mut attempts = vec![
+    vec![
         "UPDATE schedule_fires SET disposition = 'missed'".to_owned(),
         "UPDATE log_leaves SET idx = idx + 100".to_owned(),
         format!("UPDATE log_leaves SET body = {bytes}"),
@@ -122,7 +121,13 @@ async fn triggers_refuse(stage: Stage) {
         format!("UPDATE time_stamps SET answer = {bytes}"),
         "UPDATE time_stamp_chains SET certificates = 'other'".to_owned(),
         "UPDATE log_cosignatures SET line = 'other'".to_owned(),
-    ];
+    ]
+}
+
+async fn triggers_refuse(stage: Stage) {
+    fill(&stage).await;
+    let sqlite = stage.store.kind() == "sqlite";
+    let mut attempts = changes(sqlite);
     let tables = [
         "schedule_fires",
         "log_leaves",

@@ -140,8 +140,11 @@ impl AnchorFolder {
                     match part {
                         "checkpoint" => head.checkpoint = bytes,
                         "consistency" => head.growth = bytes,
-                        _ if part.ends_with(".tsr") => head.stamps.push(bytes),
-                        _ => {}
+                        _ => {
+                            if part.strip_suffix(".tsr").is_some() {
+                                head.stamps.push(bytes);
+                            }
+                        }
                     }
                 }
             }
@@ -182,8 +185,8 @@ mod tests {
         assert_eq!(read.files(Source::Beside).after.map(|head| head.stamps.len()), Some(2));
         // Names and chains are for instructions and for tools of others; nothing is checked by them.
         for (one, other) in [(&mut read.before, &folder.before), (&mut read.after, &folder.after)] {
-            let names = other.as_ref().map(|head| head.names.clone());
-            one.as_mut().expect("head").names = names.expect("head");
+            let written = other.as_ref().map(|head| head.names.clone());
+            one.as_mut().expect("head").names = written.expect("head");
         }
         read.chains.clone_from(&folder.chains);
         assert_eq!(read, folder);

@@ -160,7 +160,7 @@ fn bracket(ground: &Ground<'_>) -> Result<TimeBracket, Ended> {
     }
     let mut sound = None;
     for stamp in stamps(ground, own, signature, "the signature")? {
-        bracket.not_after = earlier(bracket.not_after, stamp.latest());
+        bracket.not_after = Some(earlier(bracket.not_after, stamp.latest()));
         sound = sound.max(Some(stamp.sound_until));
     }
     if let Some(head) = ground.files.before {
@@ -179,7 +179,7 @@ fn bracket(ground: &Ground<'_>) -> Result<TimeBracket, Ended> {
             return fail(format!("The head `{name}` does not hold the entry yet."));
         }
         for stamp in stamps {
-            bracket.not_after = earlier(bracket.not_after, stamp.latest());
+            bracket.not_after = Some(earlier(bracket.not_after, stamp.latest()));
             sound = sound.max(Some(stamp.sound_until));
         }
     }
@@ -192,8 +192,8 @@ fn bracket(ground: &Ground<'_>) -> Result<TimeBracket, Ended> {
     }
 }
 
-fn earlier(one: Option<Timestamp>, other: Timestamp) -> Option<Timestamp> {
-    Some(one.map_or(other, |one| one.min(other)))
+fn earlier(one: Option<Timestamp>, other: Timestamp) -> Timestamp {
+    one.map_or(other, |one| one.min(other))
 }
 
 /// The time stamps over these bytes that hold. One of an authority that is not trusted says
@@ -368,7 +368,7 @@ fn witnesses(ground: &Ground<'_>, policy: Option<&Policy>) -> Result<String, End
         match witness.cosigner.verify(&note) {
             Ok(Some(moment)) => {
                 signed.insert(witness.name.as_str());
-                oldest = earlier(oldest, moment);
+                oldest = Some(earlier(oldest, moment));
             }
             Ok(None) => {}
             Err(_) => {

@@ -128,12 +128,13 @@ pub fn judge(
     }
     let own =
         note.signatures.iter().filter(|one| one.name == log.origin() && one.key_id == log.key_id());
-    let signatures = own
+    let lines: Vec<String> = own
         .map(|one| {
             let bytes = [one.key_id.as_slice(), &one.signature].concat();
             format!("\u{2014} {} {}\n", one.name, STANDARD.encode(bytes))
         })
         .collect();
+    let signatures = lines.concat();
     Judgement::Sign(Box::new(SeenHead { head, text: note.text, signatures }))
 }
 

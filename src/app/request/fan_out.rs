@@ -36,14 +36,14 @@ impl Quietus {
             let id = stored.id;
             match self.advance_request(stored).await {
                 Ok(Some(one)) if looks_at_others(&one.request) => {
-                    self.fan_out(std::mem::take(&mut ready)).await?;
-                    self.fan_out(vec![one]).await?;
+                    Box::pin(self.fan_out(std::mem::take(&mut ready))).await?;
+                    Box::pin(self.fan_out(vec![one])).await?;
                 }
                 Ok(found) => ready.extend(found),
                 Err(error) => cannot_go_on(id, &error),
             }
         }
-        self.fan_out(ready).await
+        Box::pin(self.fan_out(ready)).await
     }
 
     /// Carries one request a step on; gives it back where its person has to be sought.

@@ -232,11 +232,11 @@ fn check_signature(token: &Token<'_>, signer: &Certificate<'_>) -> Result<(), Ti
         return Err(TimeStampError::Certificate("is not the one that the signature names"));
     }
     // What is signed is the SET, not the implicit tag that stands in its place.
-    let mut signed = token.attributes.whole.to_vec();
-    if let Some(first) = signed.first_mut() {
+    let mut message = token.attributes.whole.to_vec();
+    if let Some(first) = message.first_mut() {
         *first = SET;
     }
-    if verifies(token.algorithm, signer.key, &signed, token.signature) {
+    if verifies(token.algorithm, signer.key, &message, token.signature) {
         Ok(())
     } else {
         Err(wrong)

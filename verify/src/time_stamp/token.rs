@@ -129,8 +129,8 @@ fn token_of(token: Element<'_>) -> Option<Token<'_>> {
         None => Vec::new(),
     };
     let signers = signers.is(SET)?.inside()?;
-    let [signer] = signers.as_slice() else { return None };
-    signed_by(*signer, content, certificates)
+    let [only] = signers.as_slice() else { return None };
+    signed_by(*only, content, certificates)
 }
 
 fn signed_by<'a>(
