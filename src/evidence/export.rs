@@ -146,12 +146,16 @@ fn about_anchors(anchors: &AnchorFolder) -> String {
          authorities with those that they publish themselves. A certificate that has expired since\n\
          counts as of the moment that the time stamp names.\n\n",
     );
-    for (head, file, authority, at) in stamps {
-        text += &format!(
-            "    openssl ts -verify -data anchor-{head}.text -in {file} -partial_chain -CAfile anchor-authority.{authority}.pem -attime {}\n",
-            at.as_second()
-        );
-    }
+    let commands: Vec<String> = stamps
+        .into_iter()
+        .map(|(head, file, authority, at)| {
+            format!(
+                "    openssl ts -verify -data anchor-{head}.text -in {file} -partial_chain -CAfile anchor-authority.{authority}.pem -attime {}\n",
+                at.as_second()
+            )
+        })
+        .collect();
+    text += &commands.concat();
     text.push_str(
         "\n`certificate.tlog-proof` holds the place of the certificate and the head with the signatures\n\
          of witnesses, `policy.tlog` their keys and how many of them are enough: forms of C2SP\n\
