@@ -310,11 +310,11 @@ async fn a_hold_and_a_cancellation_in_the_middle_stop_what_is_left() {
     assert!(left.contains(&(last - 10).to_string()), "what was called off stays: {left:?}");
     let after = belongings(&company).await;
     for person in (1..=asking).filter(|one| *one != AMBIGUOUS && *one != asking - 1) {
-        let held = i64::from(person == asking);
-        assert_eq!(after.tickets.get(&person).copied().unwrap_or(0), held, "person {person}");
+        let kept = i64::from(person == asking);
+        assert_eq!(after.tickets.get(&person).copied().unwrap_or(0), kept, "person {person}");
         let case = case_of(&product, requests[&person]).await.unwrap();
         let (_, deleted) = certified(&product, case.id).await;
-        assert_eq!(deleted["tickets"], before.tickets[&person] - held, "person {person}");
+        assert_eq!(deleted["tickets"], before.tickets[&person] - kept, "person {person}");
         assert_eq!(
             deleted["orders"] + after.orders.get(&person).copied().unwrap_or(0),
             before.orders[&person]
