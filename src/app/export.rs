@@ -24,7 +24,7 @@ impl Quietus {
     /// Where there is no such certificate, its bundle is not ready, or it does not verify.
     pub async fn export_certificate(&self, id: Uuid) -> Result<Folder, AppError> {
         let certificate = self.certificate_to_export(id).await?;
-        self.folder_of(certificate, None)
+        self.folder_of(certificate, None).await
     }
 
     /// The folder that the person receives: with the opening by which they can show that the
@@ -67,7 +67,7 @@ impl Quietus {
     async fn folder_for_person(&self, id: Uuid) -> Result<(OpenRequest, Folder), AppError> {
         let certificate = self.certificate_to_export(id).await?;
         let (request, opening) = self.opening_of(id, certificate.summary.case_id).await?;
-        let folder = self.folder_of(certificate, Some(&opening))?;
+        let folder = self.folder_of(certificate, Some(&opening)).await?;
         Ok((request, folder))
     }
 
@@ -100,7 +100,7 @@ impl Quietus {
         })
     }
 
-    fn folder_of(
+    async fn folder_of(
         &self,
         certificate: Certificate,
         opening: Option<&[u8]>,
@@ -111,7 +111,7 @@ impl Quietus {
                 certificate.summary.id
             ))
         })?;
-        let root = self.keys.trusted_root()?;
+        let root = self.keys.trusted_root(&self.store).await?;
         let issuer = self.keys.issuer.public().to_pem();
         export::export(&bundle, &root, issuer.as_bytes(), opening)
             .map_err(|error| AppError::Evidence(error.to_string()))

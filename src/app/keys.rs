@@ -16,9 +16,10 @@ use super::vault::Vault;
 use crate::config::{Instance, KeyError, read_key, write_key};
 use crate::domain::Digest;
 use crate::evidence::dsse::{WireEnvelope, key_name};
+use crate::evidence::origin::LogName;
 use crate::evidence::trusted_root::{TrustedLog, TrustedRoot};
-use crate::evidence::{IssuerKey, LogIdentity, LogKey, note};
-use crate::store::{CertificateFilter, Head, LogState, Store};
+use crate::evidence::{IssuerKey, LogIdentity, LogKey, LogPublicKey, note};
+use crate::store::{CertificateFilter, Checkpoint, Head, LogState, Store};
 
 /// Signs certificates: ECDSA P-256.
 const ISSUER: &str = "issuer.pem";
@@ -31,13 +32,9 @@ const VAULT: &str = "vault.key";
 pub(crate) struct Keys {
     pub(crate) issuer: IssuerKey,
     pub(crate) log: LogKey,
-    pub(crate) origin: String,
-    pub(crate) log_id: String,
     pub(crate) producer: String,
     /// Where the keys are, and what was signed last.
     pub(crate) folder: PathBuf,
-    /// Earlier logs of the store, of the same key.
-    earlier: Vec<LogIdentity>,
 }
 
 fn refuse(error: impl std::fmt::Display) -> AppError {
@@ -79,23 +76,26 @@ fn read_or_make(
     Ok(SecretString::from(text.to_owned()))
 }
 
-/// The name of the log: what the store's log is called, or what the instance calls a new one.
-fn origin_of(instance: &Instance, logs: &[Head]) -> Result<String, AppError> {
+/// Whether the logs of the store may be called what the instance file calls them.
+fn check_origin(instance: &Instance, logs: &[Head]) -> Result<(), AppError> {
     let wanted = &instance.evidence_origin;
-    if logs.iter().any(|log| log.origin == *wanted) {
-        return Ok(wanted.clone());
+    // Without a name in the file, the controller may have another name now: the logs keep theirs.
+    if !instance.evidence_origin_given || logs.iter().any(|log| log.origin == *wanted) {
+        return Ok(());
     }
-    let Some(open) = logs.iter().rev().find(|log| log.state == LogState::Open) else {
-        return Ok(wanted.clone());
-    };
-    if instance.evidence_origin_given {
-        return Err(AppError::Secret(format!(
-            "the evidence log of this store is called `{}`, and `quietus.yaml` says `{wanted}`: write `evidence: {{origin: {}}}`",
-            open.origin, open.origin
-        )));
+    let Some(newest) = newest(logs) else { return Ok(()) };
+    let (base, wanted_base) = (LogName::of(&newest.origin).base, LogName::of(wanted).base);
+    if base == wanted_base {
+        return Ok(());
     }
-    // The controller has another name now, and the log keeps its own.
-    Ok(open.origin.clone())
+    Err(AppError::Secret(format!(
+        "the evidence log of this store is called `{base}`, and `quietus.yaml` says `{wanted_base}`: write `evidence: {{origin: {base}}}`"
+    )))
+}
+
+/// The log that is in use, or was last.
+pub(crate) fn newest(logs: &[Head]) -> Option<&Head> {
+    logs.iter().max_by_key(|log| (log.state == LogState::Open, LogName::of(&log.origin)))
 }
 
 impl Keys {
@@ -128,17 +128,11 @@ impl Keys {
             vault.open::<String>(DETAIL_PURPOSE, &sealed)?;
         }
         let producer = format!("quietus-{}", &Digest::of(&issuer.public().to_spki()).short()[..8]);
-        let origin = origin_of(instance, &logs)?;
-        let mut keys = Self {
-            issuer,
-            log,
-            log_id: origin.clone(),
-            origin,
-            producer,
-            folder: folder.to_owned(),
-            earlier: Vec::new(),
-        };
-        keys.identity()?;
+        check_origin(instance, &logs)?;
+        let keys = Self { issuer, log, producer, folder: folder.to_owned() };
+        // With the year that will stand behind it.
+        let longest = LogName::of(&instance.evidence_origin).next(9_999, &[]).origin();
+        LogIdentity::new(&longest, keys.log.public()).map_err(corrupt)?;
         keys.check_issuer(store).await?;
         keys.check_logs(store, &logs).await?;
         Ok((keys, vault))
@@ -159,49 +153,68 @@ impl Keys {
         )))
     }
 
-    /// Whether this key signed the heads of the logs. A log before the one in use may have had
-    /// another key; it is then left out of the trusted root.
-    async fn check_logs(&mut self, store: &Store, logs: &[Head]) -> Result<(), AppError> {
-        for log in logs {
-            let Some(latest) = store.latest_checkpoint(&log.log_id).await? else { continue };
-            let identity = LogIdentity::new(&log.origin, self.log.public()).map_err(corrupt)?;
-            let text = std::str::from_utf8(&latest.note).unwrap_or_default();
-            let head = note::verify_checkpoint(text, &identity);
-            let fits = head.is_ok_and(|head| (head.size, head.root) == (latest.size, latest.root));
-            if log.log_id == self.log_id {
-                if !fits {
-                    return Err(AppError::Secret(format!(
-                        "the latest head of the evidence log does not verify with the key `{}`: restore the key, or the store, from your copy",
-                        self.folder.join(LOG).display()
-                    )));
-                }
-            } else if fits {
-                self.earlier.push(identity);
-            } else {
-                tracing::warn!(
-                    log = log.origin,
-                    "another key signed this log: its certificates cannot be exported"
-                );
-            }
+    /// Whether this key signs the log in use. Earlier logs may have had other keys.
+    async fn check_logs(&self, store: &Store, logs: &[Head]) -> Result<(), AppError> {
+        let Some(log) = newest(logs) else { return Ok(()) };
+        let mut fits = log.verifier_key.is_none_or(|key| key == self.log.public().0);
+        if let Some(latest) = store.latest_checkpoint(&log.log_id).await? {
+            fits = fits && self.signed(log, &latest);
         }
-        Ok(())
+        if fits {
+            return Ok(());
+        }
+        Err(AppError::Secret(format!(
+            "the latest head of the evidence log does not verify with the key `{}`: restore the key, or the store, from your copy",
+            self.folder.join(LOG).display()
+        )))
     }
 
-    /// The name and public key of the log in use.
-    pub(crate) fn identity(&self) -> Result<LogIdentity, AppError> {
-        LogIdentity::new(&self.origin, self.log.public()).map_err(corrupt)
+    /// Whether the key of a log signed a head of it.
+    fn signed(&self, log: &Head, checkpoint: &Checkpoint) -> bool {
+        let text = std::str::from_utf8(&checkpoint.note).unwrap_or_default();
+        let head = self.identity_of(log).map(|log| note::verify_checkpoint(text, &log));
+        let wanted = (checkpoint.size, checkpoint.root);
+        matches!(head, Ok(Ok(head)) if (head.size, head.root) == wanted)
     }
 
-    /// The name and public key of this log of the store.
-    pub(crate) fn identity_of(&self, log_id: &str) -> Result<LogIdentity, AppError> {
-        LogIdentity::new(log_id, self.log.public()).map_err(corrupt)
+    /// The name and public key of a log of the store. Logs from before keys were kept with them are
+    /// taken to have the key in use.
+    pub(crate) fn identity_of(&self, log: &Head) -> Result<LogIdentity, AppError> {
+        let key = log.verifier_key.map_or(self.log.public(), LogPublicKey);
+        LogIdentity::new(&log.origin, key).map_err(corrupt)
     }
 
-    /// What an auditor checks certificates with: the keys of all logs.
-    pub(crate) fn trusted_root(&self) -> Result<Vec<u8>, AppError> {
-        let logs = [self.identity()?].into_iter().chain(self.earlier.iter().cloned());
-        let logs = logs.map(|log| TrustedLog { log, valid_from: None, valid_until: None });
-        Ok(TrustedRoot { logs: logs.collect() }.to_json())
+    /// The name and public key of the log of this name, which the store may not know.
+    pub(crate) fn identity_among(
+        &self,
+        logs: &[Head],
+        origin: &str,
+    ) -> Result<LogIdentity, AppError> {
+        match logs.iter().find(|log| log.origin == origin) {
+            Some(log) => self.identity_of(log),
+            None => LogIdentity::new(origin, self.log.public()).map_err(corrupt),
+        }
+    }
+
+    /// What an auditor checks certificates with: the keys of all logs of the store, the newest
+    /// first.
+    pub(crate) async fn trusted_root(&self, store: &Store) -> Result<Vec<u8>, AppError> {
+        let mut heads = store.logs().await?;
+        heads.sort_by_key(|log| std::cmp::Reverse(LogName::of(&log.origin)));
+        let mut logs = Vec::new();
+        for head in &heads {
+            let latest = store.latest_checkpoint(&head.log_id).await?;
+            if latest.is_some_and(|latest| !self.signed(head, &latest)) {
+                tracing::warn!(
+                    log = head.origin,
+                    "an unknown key signed this log: its certificates cannot be exported"
+                );
+                continue;
+            }
+            let log = self.identity_of(head)?;
+            logs.push(TrustedLog { log, valid_from: None, valid_until: None });
+        }
+        Ok(TrustedRoot { logs }.to_json())
     }
 }
 

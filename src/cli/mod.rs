@@ -3,6 +3,7 @@
 //! Exit codes: 0 all is well, 1 something is not done or not verified, 2 the input is wrong and
 //! nothing was changed.
 
+pub mod audits;
 pub mod cases;
 pub mod certificates;
 pub mod check;
@@ -16,6 +17,7 @@ pub mod explain_text;
 pub mod holds;
 pub mod init;
 pub mod letters;
+pub mod logs;
 pub mod mail;
 pub mod opening;
 pub mod pauses;
@@ -153,6 +155,11 @@ pub enum Command {
     Letter(letters::Arguments),
     /// Try the mail server, list what has not gone out, and send it again.
     Mail(mail::Arguments),
+    /// Look at the evidence log, export it, and go on after a fault.
+    #[command(name = "log")]
+    Log(logs::Arguments),
+    /// Count the evidence log anew, draw a sample of it, find certificates.
+    Audit(audits::Arguments),
     /// Check a certificate offline, step by step.
     Verify(verify::VerifyArguments),
 }
@@ -223,6 +230,8 @@ async fn dispatch(arguments: &Arguments) -> u8 {
         Command::Task(inner) => tasks::run(inner, folder).await,
         Command::Letter(inner) => letters::run(inner, folder).await,
         Command::Mail(inner) => mail::run(inner, folder).await,
+        Command::Log(inner) => logs::run(inner, folder).await,
+        Command::Audit(inner) => audits::run(inner, folder).await,
         Command::Verify(inner) => verify::run(inner, &mut out),
     }
 }

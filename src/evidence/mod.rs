@@ -10,23 +10,27 @@
 //! their names; this room signs, assembles and prints.
 
 pub mod checkpoint;
+pub mod entries;
 pub mod export;
 pub mod keys;
 pub mod leaf;
+pub mod numbers;
 pub mod print_html;
 pub mod print_text;
+pub mod replay;
+pub mod sample;
 pub mod sheet;
 pub mod signing;
 
 pub use quietus_verify::{
-    bundle, canonical, certificate, dsse, hashedrekord, manifest, merkle, note, pem, statement,
-    summary, tiles, trusted_root, verify,
+    bundle, canonical, certificate, dsse, hashedrekord, manifest, merkle, note, origin, pem,
+    statement, summary, tiles, trusted_root, verify,
 };
 
 pub use bundle::{Bundle, Inclusion};
 pub use certificate::{Certificate, Predicate};
 pub use keys::{IssuerKey, LogKey};
-pub use leaf::{Entry, EvidenceKind, evidence_entry};
+pub use leaf::{Entry, EvidenceKind, evidence_entry, numbered_entry};
 pub use merkle::Frontier;
 pub use note::{Checkpoint, LogIdentity};
 pub use quietus_verify::keys::{IssuerPublicKey, LogPublicKey};

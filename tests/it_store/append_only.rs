@@ -48,8 +48,13 @@ async fn fill(stage: &Stage) {
         evidence: Vec::new(),
     };
     assert!(store.insert_certificate(certificate).await.unwrap());
-    let log = NewLog { log_id: "2026".to_owned(), origin: "example.com/2026".to_owned() };
+    let log = NewLog {
+        log_id: "2026".to_owned(),
+        origin: "example.com/2026".to_owned(),
+        ..NewLog::default()
+    };
     store.create_log(log, at(0)).await.unwrap();
+    store.begin_producers("quietus-test", at(0)).await.unwrap();
     let batch = store.sequence("2026", 9, at(15), &mut |_| {}).await.unwrap().unwrap();
     let checkpoint = Checkpoint {
         log_id: "2026".to_owned(),
@@ -114,6 +119,9 @@ async fn triggers_refuse(stage: Stage) {
         "UPDATE jobs SET done = '{}'".to_owned(),
         "UPDATE jobs SET verification = '{}'".to_owned(),
         format!("UPDATE logs SET frontier = {bytes}"),
+        "UPDATE logs SET created_at = 1".to_owned(),
+        "UPDATE evidence_producers SET entries = entries - 1".to_owned(),
+        "UPDATE evidence_producers SET name = 'other'".to_owned(),
     ];
     let tables = [
         "schedule_fires",
@@ -131,6 +139,7 @@ async fn triggers_refuse(stage: Stage) {
         "holds",
         "pauses",
         "evidence_outbox",
+        "evidence_producers",
     ];
     for table in tables {
         assert!(stage.rows(table).await > 0, "`{table}` is empty: the test would prove nothing");
@@ -166,6 +175,7 @@ const REPLACEABLE: &[(&str, [&str; 2], [&str; 2])] = &[
     ("holds", ["id", "randomblob(16)"], ["reason", "'other'"]),
     ("pauses", ["id", "randomblob(16)"], ["reason", "'other'"]),
     ("evidence_outbox", ["entry_id", "randomblob(16)"], ["body", "x'00'"]),
+    ("evidence_producers", ["name", "'other'"], ["entries", "entries + 1"]),
 ];
 
 /// SQLite replaces rows without asking the triggers that refuse to delete them.

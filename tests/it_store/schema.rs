@@ -107,6 +107,11 @@ const LANDED: &[(&str, &str, &str)] = &[
         "fb5ee91a797fcfaa6e3b44902bd8586d503486353017d0d04e7982021035e05e",
         "bcd00d9fb0e9b161883cf0b189baa0121e63468b1e033cb4e4b3dfdddbe12c9e",
     ),
+    (
+        "0008_log_chain.sql",
+        "23f3d2715bd48d0ddccf74e933cf77235dc687b3003d979f923a6ea5eb7f73d4",
+        "89c407a36ab5d9865788d7de82bcb50174520a966ca78507cb3013237fd2dcd5",
+    ),
 ];
 
 #[test]

@@ -15,6 +15,7 @@ pub mod manifest;
 pub mod merkle;
 pub mod name;
 pub mod note;
+pub mod origin;
 pub mod pem;
 pub mod statement;
 pub mod summary;
