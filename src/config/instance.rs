@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use super::document::InstanceDocument;
-use super::document::instance::{ControllerDocument, TokenDocument};
+use super::document::instance::{ControllerDocument, Host, TokenDocument};
 use super::mail::{self, MailSettings};
 use super::opendsr::{self, OpendsrSettings};
 use super::problem::{At, Problem};
@@ -12,6 +12,7 @@ use super::read::items;
 use super::requests::{self, RequestSettings};
 use crate::datamap::SecretReference;
 use crate::domain::IdentityTypes;
+use crate::evidence::print::Language;
 
 /// An instance of Quietus.
 #[derive(Debug, Clone)]
@@ -38,6 +39,10 @@ pub struct Instance {
     pub evidence_origin: String,
     /// Whether the file names the log, and not the controller's name.
     pub evidence_origin_given: bool,
+    /// Language of printed certificates that no request gives one.
+    pub certificate_language: Language,
+    /// Host of the link on printed certificates.
+    pub certificate_host: Option<String>,
     /// Orders that are carried out side by side, from 1 to 64.
     pub workers: u32,
     /// Who may approve; empty is anybody with an approver's token.
@@ -131,7 +136,10 @@ pub fn compile(
     }
     let workers = document.workers.as_ref().map_or(4, |workers| workers.value.0.min(MOST_WORKERS));
     let controller = compile_controller(&document.controller.as_ref()?.value)?;
-    let evidence = document.evidence.as_ref().and_then(|it| it.value.origin.as_ref());
+    let printed = document.evidence.as_ref().map(|it| &it.value);
+    let evidence = printed.and_then(|it| it.origin.as_ref());
+    let host = printed.and_then(|it| it.host.as_ref()).map(|host| host.value.0.clone());
+    let language = printed.and_then(|it| it.language.as_ref()).map(|word| word.value.0);
     let log = document.log.as_ref().and_then(|log| log.value.format.as_ref());
     let requests = requests::settings(document, &controller.country);
     let mail = mail::settings(document, problems);
@@ -140,6 +148,8 @@ pub fn compile(
         evidence_origin: evidence
             .map_or_else(|| origin_of(&controller), |origin| origin.value.0.clone()),
         evidence_origin_given: evidence.is_some(),
+        certificate_language: language.unwrap_or(Language::English),
+        certificate_host: host.or_else(|| host_of(&evidence?.value.0)),
         controller,
         store: document.store.as_ref().map_or_else(
             || SecretReference::Plain("sqlite:quietus.db".to_owned()),
@@ -167,6 +177,12 @@ fn compile_controller(document: &ControllerDocument) -> Option<Controller> {
         zone: document.zone.as_ref()?.value.0.clone(),
         country: document.country.as_ref()?.value.0.clone(),
     })
+}
+
+/// The host that the name of a log begins with; `None` where that is not the name of one.
+fn host_of(origin: &str) -> Option<String> {
+    let first = origin.split('/').next().filter(|first| first.contains('.'))?;
+    Host::parse(first).map(|host| host.0)
 }
 
 /// Letters that the name of a log may have instead of their own.

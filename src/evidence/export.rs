@@ -5,11 +5,15 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
+
 use super::certificate::{Certificate, CertificateClass, MANIFEST_NAME, OPENING_NAME};
 use super::manifest;
-use super::print_html::print_html;
-use super::print_text::print_text;
-use super::sheet::sheet;
+use super::print::Printing;
+use super::print::html::print_html;
+use super::print::pdf::{Attachment, AttachmentKind, PdfError, print_pdf};
+use super::print::sheet::{Sheet, sheet};
+use super::print::text::print_text;
 use super::trusted_root::fingerprint;
 use super::verify::{Finding, Material, Source, verify};
 
@@ -24,6 +28,18 @@ pub const ISSUER_KEY_NAME: &str = "issuer.pub.pem";
 
 /// Name of the script that checks everything without a tool of ours.
 pub const SCRIPT_NAME: &str = "verify.sh";
+
+/// Name of the instructions.
+const INSTRUCTIONS_NAME: &str = "VERIFY.txt";
+
+/// Name of the certificate as text.
+pub const TEXT_NAME: &str = "certificate.txt";
+
+/// Name of the certificate as a page.
+pub const PAGE_NAME: &str = "certificate.html";
+
+/// Name of the certificate as PDF.
+pub const PDF_NAME: &str = "certificate.pdf";
 
 const SCRIPT: &str = include_str!("templates/verify.sh");
 const INSTRUCTIONS: &str = include_str!("templates/VERIFY.txt");
@@ -47,6 +63,9 @@ pub enum ExportError {
     /// The page could not be printed.
     #[error("the page could not be printed")]
     Page(#[source] askama::Error),
+    /// The PDF could not be printed.
+    #[error("the PDF could not be printed")]
+    Pdf(#[source] PdfError),
 }
 
 /// The files of the folder by name. A certificate about a person gets its opening only in the copy
@@ -59,6 +78,7 @@ pub fn export(
     trusted_root: &[u8],
     issuer_key: &[u8],
     opening: Option<&[u8]>,
+    printing: &Printing,
 ) -> Result<BTreeMap<String, Vec<u8>>, ExportError> {
     let verdict = verify(&Material {
         bundle,
@@ -74,7 +94,7 @@ pub fn export(
         return Err(ExportError::Refused(sentences));
     };
     let manifest = manifest::manifest(&certificate.predicate).unwrap_or_default();
-    let sheet = sheet(certificate, read, trusted_root, issuer_key);
+    let sheet = sheet(certificate, read, (trusted_root, issuer_key), printing);
     let mut files: Vec<(&'static str, &[u8])> = vec![
         (BUNDLE_NAME, bundle),
         (TRUSTED_ROOT_NAME, trusted_root),
@@ -85,8 +105,6 @@ pub fn export(
     } else if let Some(opening) = opening {
         files.insert(1, (OPENING_NAME, opening));
     }
-    let id = certificate.predicate.certificate_id.to_string();
-    let page = print_html(&id, &sheet, &files).map_err(ExportError::Page)?;
     let (subject_file, subject_line, whom) = match (certificate.predicate.class, opening) {
         (CertificateClass::ScheduledDisposal, _) => (MANIFEST_NAME, COUNTS_LINE, ""),
         (_, None) => (OPENING_NAME, OPENING_LINE, ""),
@@ -99,13 +117,55 @@ pub fn export(
         .replace("@MANIFEST_SHA256@", &subject_of(certificate))
         .replace("@TRUSTED_ROOT_SHA256@", &fingerprint(trusted_root).to_string())
         .replace("@ISSUER_KEY_SHA256@", &fingerprint(issuer_key).to_string());
-    let mut folder: BTreeMap<String, Vec<u8>> =
-        files.into_iter().map(|(name, bytes)| (name.to_owned(), bytes.to_vec())).collect();
+    let made = certificate.predicate.issued_at;
+    let mut folder = printed(&sheet, printing, &files, (&instructions, made))?;
+    folder.extend(files.into_iter().map(|(name, bytes)| (name.to_owned(), bytes.to_vec())));
     folder.insert(SCRIPT_NAME.to_owned(), SCRIPT.into());
-    folder.insert("VERIFY.txt".to_owned(), instructions.into());
-    folder.insert("certificate.txt".to_owned(), print_text(&sheet).into());
-    folder.insert("certificate.html".to_owned(), page.into());
+    folder.insert(INSTRUCTIONS_NAME.to_owned(), instructions.into());
     Ok(folder)
+}
+
+/// The printed forms that are wanted, by name.
+fn printed(
+    sheet: &Sheet,
+    printing: &Printing,
+    files: &[(&'static str, &[u8])],
+    (instructions, made): (&str, Timestamp),
+) -> Result<BTreeMap<String, Vec<u8>>, ExportError> {
+    let mut folder = BTreeMap::new();
+    if printing.forms.has(TEXT_NAME) {
+        folder.insert(TEXT_NAME.to_owned(), print_text(sheet, printing).into());
+    }
+    if printing.forms.has(PAGE_NAME) {
+        let page = print_html(sheet, printing, files).map_err(ExportError::Page)?;
+        folder.insert(PAGE_NAME.to_owned(), page.into());
+    }
+    if printing.forms.has(PDF_NAME) {
+        let attached = attachments(files, instructions);
+        let pdf = print_pdf(sheet, printing, &attached, made).map_err(ExportError::Pdf)?;
+        folder.insert(PDF_NAME.to_owned(), pdf);
+    }
+    Ok(folder)
+}
+
+/// The signed files, and how to check them, as they are attached to the PDF.
+fn attachments<'a>(
+    files: &[(&'static str, &'a [u8])],
+    instructions: &'a str,
+) -> Vec<Attachment<'a>> {
+    let kind = |name: &str| match name {
+        BUNDLE_NAME => AttachmentKind::Source,
+        MANIFEST_NAME | OPENING_NAME => AttachmentKind::Data,
+        _ => AttachmentKind::Supplement,
+    };
+    let signed = files.iter().map(|&(name, bytes)| Attachment { name, bytes, kind: kind(name) });
+    let help = [(SCRIPT_NAME, SCRIPT), (INSTRUCTIONS_NAME, instructions)];
+    let help = help.into_iter().map(|(name, text)| Attachment {
+        name,
+        bytes: text.as_bytes(),
+        kind: AttachmentKind::Supplement,
+    });
+    signed.chain(help).collect()
 }
 
 /// Digest of the file that the certificate is about.

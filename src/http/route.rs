@@ -94,6 +94,7 @@ const DOORS: &[Door] = &[
     reads("/v1/certificates/{id}/bundle", READERS, || get(certificates::bundle)),
     reads("/v1/certificates/{id}/text", READERS, || get(certificates::text)),
     reads("/v1/certificates/{id}/html", READERS, || get(certificates::html)),
+    reads("/v1/certificates/{id}/pdf", READERS, || get(certificates::pdf)),
     reads("/v1/certificates/{id}/export", READERS, || get(certificates::folder)),
     reads("/v1/certificates/{id}/export/{file}", READERS, || get(certificates::exported)),
     reads("/v1/certificates/{id}/export-for-person", DECIDERS, || {

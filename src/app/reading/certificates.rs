@@ -9,7 +9,10 @@ use uuid::Uuid;
 use super::{Lookup, cut, page_size};
 use crate::app::{AppError, Quietus};
 use crate::domain::Digest;
+use crate::evidence::print::html;
 use crate::store::{CertificateFilter, CertificateSummary};
+
+pub use crate::evidence::print::Language;
 
 /// Longest text that is searched for, in bytes.
 const LONGEST_TEXT: usize = 200;
@@ -90,6 +93,12 @@ pub enum CertificatePart {
     Manifest,
     /// Signature and proofs.
     Bundle,
+}
+
+/// The content security policy of the page of every certificate: its own script and style, nothing
+/// else.
+pub fn page_policy() -> String {
+    html::policy()
 }
 
 impl From<CertificateSummary> for CertificateFacts {
@@ -227,9 +236,30 @@ impl Quietus {
     pub async fn read_certificate_folder(
         &self,
         id: Uuid,
+        language: Option<Language>,
     ) -> Result<Lookup<BTreeMap<String, Vec<u8>>>, AppError> {
         match self.read_certificate_part(id, CertificatePart::Bundle).await? {
-            Lookup::Here(_) => Ok(Lookup::Here(self.export_certificate(id).await?)),
+            Lookup::Here(_) => Ok(Lookup::Here(self.export_certificate(id, language).await?)),
+            Lookup::NotYet => Ok(Lookup::NotYet),
+            Lookup::Missing => Ok(Lookup::Missing),
+        }
+    }
+
+    /// One file of the folder that an auditor receives.
+    ///
+    /// # Errors
+    /// As `read_certificate_folder`.
+    pub async fn read_certificate_file(
+        &self,
+        id: Uuid,
+        name: &str,
+        language: Option<Language>,
+    ) -> Result<Lookup<Vec<u8>>, AppError> {
+        match self.read_certificate_part(id, CertificatePart::Bundle).await? {
+            Lookup::Here(_) => Ok(match self.export_file(id, name, language).await? {
+                Some(content) => Lookup::Here(content),
+                None => Lookup::Missing,
+            }),
             Lookup::NotYet => Ok(Lookup::NotYet),
             Lookup::Missing => Ok(Lookup::Missing),
         }
