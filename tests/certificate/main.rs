@@ -7,3 +7,7 @@ mod claims;
 mod fixture;
 mod foreign;
 mod log;
+mod page;
+mod paper;
+mod printed;
+mod samples;
