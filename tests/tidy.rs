@@ -10,15 +10,15 @@ use std::path::{Path, PathBuf};
 /// Lines in a file of ours.
 const MOST_LINES_IN_A_FILE: usize = 500;
 
-/// Which rooms a room may name. `connectors` is the contract's crate. A room may always name
-/// itself.
+/// Which rooms a room may name. `connectors` is the contract's crate, `verify` the one that checks
+/// evidence. A room may always name itself.
 const MAY_USE: &[(&str, &[&str])] = &[
-    ("domain", &["connectors"]),
+    ("domain", &["connectors", "verify"]),
     ("schedule", &["domain", "connectors"]),
     ("datamap", &["domain", "connectors"]),
     ("plan", &["domain", "schedule", "datamap", "connectors"]),
     ("rights", &["domain"]),
-    ("evidence", &["domain"]),
+    ("evidence", &["domain", "verify"]),
     ("store", &["domain", "evidence"]),
     // A room of its own, because connectors speak to systems that hold data, by an order; this
     // speaks to whoever is told of it, and knows no order.
@@ -78,7 +78,7 @@ fn rust_files(folder: &Path, found: &mut Vec<PathBuf>) {
 /// Path below the root, with `/`, and the text, of each Rust file of the repository.
 fn sources() -> Vec<(String, String)> {
     let mut files = Vec::new();
-    for folder in ["src", "connectors", "tests"] {
+    for folder in ["src", "connectors", "verify", "tests"] {
         rust_files(&root().join(folder), &mut files);
     }
     files.sort();
@@ -126,16 +126,22 @@ fn rooms_use_only_what_the_import_table_allows() {
             if line.contains("quietus_connectors") && !allowed.contains(&"connectors") {
                 problems.push(format!("{name}:{number}: `{room}` may not use the connectors"));
             }
+            // The other rooms see its words through `domain` and `evidence`.
+            if line.contains("quietus_verify") && !allowed.contains(&"verify") {
+                problems.push(format!("{name}:{number}: `{room}` may not use the verifier"));
+            }
         }
     }
     complain(&problems);
 }
 
 #[test]
-fn connectors_do_not_know_the_product() {
-    let manifest =
-        fs::read_to_string(root().join("connectors/Cargo.toml")).expect("readable manifest");
-    assert!(!manifest.contains("quietus = "), "the connectors crate must not depend on quietus");
+fn connectors_and_the_verifier_do_not_know_the_product() {
+    for member in ["connectors", "verify"] {
+        let manifest = root().join(member).join("Cargo.toml");
+        let manifest = fs::read_to_string(manifest).expect("readable manifest");
+        assert!(!manifest.contains("quietus = "), "`{member}` must not depend on quietus");
+    }
 }
 
 #[test]

@@ -19,10 +19,11 @@ use super::{AppError, Quietus};
 use crate::domain::{CaseOutcome, Digest, JobState, LegalHold, SystemName};
 use crate::evidence::EvidenceKind;
 use crate::evidence::certificate::{
-    self, CertificateClass, Issuer, IssuerRole, Predicate, STANDING_LIMITS, Scope,
-    SignedCertificate, SubjectFile, Supersedes, Tool, Trigger,
+    self, CertificateClass, Issuer, IssuerRole, Predicate, STANDING_LIMITS, Scope, Supersedes,
+    Tool, Trigger,
 };
 use crate::evidence::dsse::WireEnvelope;
+use crate::evidence::signing::{self, SignedCertificate, SubjectFile};
 use crate::evidence::statement::{Count, EvidenceReference, SystemStatement};
 use crate::evidence::summary::{self, Overall};
 use crate::store::{
@@ -106,7 +107,7 @@ impl Quietus {
         let about = asked
             .as_ref()
             .map_or(SubjectFile::Counts, |asked| SubjectFile::Opening(&asked.opening));
-        let signed = certificate::sign(predicate, about, &self.keys.issuer)
+        let signed = signing::sign(predicate, about, &self.keys.issuer)
             .map_err(|error| AppError::Evidence(error.to_string()))?;
         let outcome = outcome_of(case, overall);
         let closed = self.record(

@@ -15,7 +15,7 @@ use crate::evidence::bundle::{Bundle, Inclusion};
 use crate::evidence::certificate::CertificateClass;
 use crate::evidence::dsse::{Envelope, WireEnvelope};
 use crate::evidence::verify::{Finding, Material, Source, verify};
-use crate::evidence::{merkle, note, tiles};
+use crate::evidence::{checkpoint, merkle, tiles};
 use crate::store::{Certificate, Checkpoint, Head};
 
 /// Entries moved into the log at once.
@@ -56,7 +56,7 @@ impl Quietus {
             return Ok(());
         }
         self.check_head(&head, latest.as_ref()).await?;
-        let note = note::checkpoint(&head.origin, head.size, head.root, &self.keys.log)
+        let note = checkpoint::sign(&head.origin, head.size, head.root, &self.keys.log)
             .map_err(|error| AppError::Evidence(error.to_string()))?;
         // Before anybody can see it: what is not remembered here could be denied later.
         signed_head::write(&self.keys.folder, &note)?;

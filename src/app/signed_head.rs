@@ -70,7 +70,7 @@ fn tempfile_in(folder: &Path) -> std::io::Result<(PathBuf, std::fs::File)> {
 mod tests {
     use super::*;
     use crate::domain::Digest;
-    use crate::evidence::LogKey;
+    use crate::evidence::{LogKey, checkpoint};
 
     #[test]
     fn a_head_is_read_back_and_only_from_its_own_log() {
@@ -80,7 +80,7 @@ mod tests {
         assert_eq!(read(folder.path(), &log).unwrap(), None);
         for size in [7, 9] {
             let root = Digest([3; 32]);
-            let note = note::checkpoint("example.com/a", size, root, &key).unwrap();
+            let note = checkpoint::sign("example.com/a", size, root, &key).unwrap();
             write(folder.path(), &note).unwrap();
             let head = read(folder.path(), &log).unwrap().unwrap();
             assert_eq!((head.size, head.root), (size, root));

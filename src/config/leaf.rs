@@ -74,13 +74,9 @@ impl Read for Remark {
     }
 }
 
+// Their schemas are where they are.
 macro_rules! named {
-    ($($type:ty, $name:literal, $what:literal;)*) => {$(
-        leaf!($type, $name, {
-            "type": "string",
-            "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$",
-        });
-
+    ($($type:ty, $what:literal;)*) => {$(
         impl Read for $type {
             fn read(node: &Node, reader: &mut Reader) -> Option<Self> {
                 let text = reader.text(node, $what)?;
@@ -101,11 +97,11 @@ macro_rules! named {
 }
 
 named! {
-    SystemName, "SystemName", "the name of a system";
-    CollectionName, "CollectionName", "the name of a collection";
-    CategoryName, "CategoryName", "the name of a category";
-    RuleName, "RuleName", "the name of a rule";
-    ScheduleName, "ScheduleName", "the name of a schedule";
+    SystemName, "the name of a system";
+    CollectionName, "the name of a collection";
+    CategoryName, "the name of a category";
+    RuleName, "the name of a rule";
+    ScheduleName, "the name of a schedule";
 }
 
 leaf!(RetentionPeriod, "Period", {

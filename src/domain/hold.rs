@@ -8,7 +8,7 @@ use quietus_connectors::Value;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::name::{CategoryName, CollectionName, SystemName};
+use super::{CategoryName, CollectionName, SystemName};
 
 /// One legal hold.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

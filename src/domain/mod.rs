@@ -2,10 +2,8 @@
 
 pub mod assurance;
 pub mod clock;
-pub mod digest;
 pub mod hold;
 pub mod identity;
-pub mod name;
 pub mod period;
 pub mod phone;
 pub mod remark;
@@ -13,13 +11,15 @@ pub mod state;
 
 pub use assurance::Assurance;
 pub use clock::{Clock, Ids};
-pub use digest::Digest;
 pub use hold::{HoldScope, LegalHold};
 pub use identity::{
     IdentityError, IdentityType, IdentityTypes, Normalisation, candidates, normalise,
 };
-pub use name::{CategoryName, CollectionName, NameError, RuleName, ScheduleName, SystemName};
 pub use period::{PeriodError, RetentionPeriod, Rounding};
 pub use phone::Numbering;
+pub use quietus_verify::digest::Digest;
+pub use quietus_verify::name::{
+    CategoryName, CollectionName, NameError, RuleName, ScheduleName, SystemName,
+};
 pub use remark::{Remark, RemarkError};
 pub use state::{AskedRight, CaseOutcome, CaseState, JobState, RequestOutcome, RequestState};

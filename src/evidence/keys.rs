@@ -1,26 +1,19 @@
 //! Signing keys: Ed25519 signs the log's checkpoints, ECDSA P-256 signs certificates.
 //!
 //! Private keys leave this module only as PKCS#8 version 1 inside a secret: OpenSSL 3.0 refuses
-//! version 2 for Ed25519. Keys are never printed. Public keys travel as SPKI (DER or PEM).
+//! version 2 for Ed25519. Keys are never printed. Public keys, which check what these sign by another
+//! implementation, are the verifier's.
 
 use std::fmt;
 
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_ASN1, ECDSA_P256_SHA256_ASN1_SIGNING, ED25519, EcdsaKeyPair, Ed25519KeyPair,
-    KeyPair as _, UnparsedPublicKey,
+    ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _,
 };
+use quietus_verify::keys::{IssuerPublicKey, LogPublicKey};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::pem;
-use crate::domain::Digest;
-
-const ED25519_SPKI: &[u8] =
-    &[0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
-const P256_SPKI: &[u8] = &[
-    0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a,
-    0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00,
-];
 
 /// Why a key cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -87,32 +80,6 @@ impl fmt::Debug for LogKey {
     }
 }
 
-/// Public key of a log: 32 bytes of Ed25519.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct LogPublicKey(pub [u8; 32]);
-
-impl LogPublicKey {
-    /// `SubjectPublicKeyInfo`, DER.
-    pub fn to_spki(self) -> Vec<u8> {
-        [ED25519_SPKI, &self.0].concat()
-    }
-
-    /// Reads `SubjectPublicKeyInfo`; only the one encoding that [`LogPublicKey::to_spki`] writes.
-    pub fn from_spki(der: &[u8]) -> Option<Self> {
-        Some(Self(der.strip_prefix(ED25519_SPKI)?.try_into().ok()?))
-    }
-
-    /// `SubjectPublicKeyInfo`, PEM.
-    pub fn to_pem(self) -> String {
-        pem::encode("PUBLIC KEY", &self.to_spki())
-    }
-
-    /// Whether the signature is by this key over this message.
-    pub fn verifies(self, message: &[u8], signature: &[u8]) -> bool {
-        UnparsedPublicKey::new(&ED25519, self.0).verify(message, signature).is_ok()
-    }
-}
-
 /// Key of the issuer: signs certificates.
 pub struct IssuerKey {
     pair: EcdsaKeyPair,
@@ -171,43 +138,6 @@ impl IssuerKey {
 impl fmt::Debug for IssuerKey {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("IssuerKey(private)")
-    }
-}
-
-/// Public key of an issuer: an uncompressed point of P-256.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct IssuerPublicKey(pub [u8; 65]);
-
-impl IssuerPublicKey {
-    /// `SubjectPublicKeyInfo`, DER.
-    pub fn to_spki(&self) -> Vec<u8> {
-        [P256_SPKI, &self.0].concat()
-    }
-
-    /// Reads `SubjectPublicKeyInfo`; only the one encoding that [`IssuerPublicKey::to_spki`] writes.
-    pub fn from_spki(der: &[u8]) -> Option<Self> {
-        let point: [u8; 65] = der.strip_prefix(P256_SPKI)?.try_into().ok()?;
-        (point[0] == 4).then_some(Self(point))
-    }
-
-    /// `SubjectPublicKeyInfo`, PEM.
-    pub fn to_pem(&self) -> String {
-        pem::encode("PUBLIC KEY", &self.to_spki())
-    }
-
-    /// Reads PEM.
-    pub fn from_pem(text: &str) -> Option<Self> {
-        Self::from_spki(&pem::decode("PUBLIC KEY", text)?)
-    }
-
-    /// Name of the key: SHA-256 of its `SubjectPublicKeyInfo`.
-    pub fn id(&self) -> Digest {
-        Digest::of(&self.to_spki())
-    }
-
-    /// Whether the DER signature is by this key over this message.
-    pub fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
-        UnparsedPublicKey::new(&ECDSA_P256_SHA256_ASN1, self.0).verify(message, signature).is_ok()
     }
 }
 

@@ -5,32 +5,30 @@
 //! C2SP tiles and checkpoints, in-toto, DSSE and Sigstore Bundle v0.3, so that tools which nobody
 //! here wrote can verify everything. The log proves what was claimed and in which order, not that
 //! records are gone; verification and receipts, named on each certificate, speak for that.
+//!
+//! Whatever it takes to check proofs is the `quietus-verify` crate, whose modules appear here under
+//! their names; this room signs, assembles and prints.
 
-pub mod bundle;
-pub mod canonical;
-pub mod certificate;
-pub mod dsse;
+pub mod checkpoint;
 pub mod export;
-pub mod hashedrekord;
 pub mod keys;
 pub mod leaf;
-pub mod manifest;
-pub mod merkle;
-pub mod note;
-pub mod pem;
 pub mod print;
-pub mod statement;
-pub mod summary;
-pub mod tiles;
-pub mod trusted_root;
-pub mod verify;
+pub mod signing;
+
+pub use quietus_verify::{
+    bundle, canonical, certificate, dsse, hashedrekord, manifest, merkle, note, pem, statement,
+    summary, tiles, trusted_root, verify,
+};
 
 pub use bundle::{Bundle, Inclusion};
-pub use certificate::{Certificate, Predicate, SignedCertificate};
-pub use keys::{IssuerKey, IssuerPublicKey, LogKey, LogPublicKey};
+pub use certificate::{Certificate, Predicate};
+pub use keys::{IssuerKey, LogKey};
 pub use leaf::{Entry, EvidenceKind, evidence_entry};
 pub use merkle::Frontier;
 pub use note::{Checkpoint, LogIdentity};
+pub use quietus_verify::keys::{IssuerPublicKey, LogPublicKey};
+pub use signing::SignedCertificate;
 pub use statement::SystemStatement;
 pub use summary::{Overall, Summary, summarise};
 pub use tiles::{Appended, TileId, TileWrite};

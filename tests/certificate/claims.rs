@@ -9,8 +9,8 @@ use clap::Parser;
 use proptest::prelude::*;
 use quietus::cli::verify::{VerifyArguments, run};
 use quietus::domain::Digest;
-use quietus::evidence::certificate::{CertificateError, SubjectFile, sign};
 use quietus::evidence::export::{ExportError, export};
+use quietus::evidence::signing::{CertificateError, SubjectFile, sign};
 use quietus::evidence::statement::{
     Count, KeptReason, StatedFailure, StatedKept, StatedRecords, StatementOutcome,
     VerificationFinding, VerificationType,

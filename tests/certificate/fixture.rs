@@ -5,11 +5,10 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use quietus::domain::{CategoryName, CollectionName, Digest, RuleName, ScheduleName, SystemName};
 use quietus::evidence::certificate::{
-    CertificateClass, Issuer, IssuerRole, NotCovered, STANDING_LIMITS, Scope, SubjectFile, Tool,
-    Trigger, nonce, sign,
+    CertificateClass, Issuer, IssuerRole, NotCovered, STANDING_LIMITS, Scope, Tool, Trigger, nonce,
 };
-use quietus::evidence::dsse::Envelope;
 use quietus::evidence::print::{Language, Printing};
+use quietus::evidence::signing::{SubjectFile, seal, sign};
 use quietus::evidence::statement::{
     CertifiedAction, Count, EvidenceReference, KeptReason, RemovalGrade, StatedCutOff,
     StatedFailure, StatedKept, StatedMethod, StatedRecords, StatedRule, StatedSystem,
@@ -18,8 +17,8 @@ use quietus::evidence::statement::{
 use quietus::evidence::summary::systems_stated;
 use quietus::evidence::{
     Bundle, EvidenceKind, Frontier, Inclusion, IssuerKey, LogIdentity, LogKey, Predicate,
-    SystemStatement, TrustedLog, TrustedRoot, canonical, evidence_entry, hashedrekord, merkle,
-    note, summarise, tiles,
+    SystemStatement, TrustedLog, TrustedRoot, canonical, checkpoint, evidence_entry, hashedrekord,
+    merkle, summarise, tiles,
 };
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -239,7 +238,7 @@ pub fn issue_about(
     change(&mut statement);
     let payload = canonical::to_bytes(&statement).expect("json");
     if payload != signed.envelope.payload {
-        signed.envelope = Envelope::sign(payload, &issuer).expect("signed");
+        signed.envelope = seal(payload, &issuer).expect("signed");
         signed.leaf = hashedrekord::leaf(&signed.envelope, &issuer.public());
     }
     let other = |number: u64| {
@@ -264,7 +263,7 @@ pub fn issue_about(
         size,
         root: appended.root,
         path: path.expect("stored tiles"),
-        checkpoint: note::checkpoint(ORIGIN, size, appended.root, &key).expect("signed"),
+        checkpoint: checkpoint::sign(ORIGIN, size, appended.root, &key).expect("signed"),
     };
     let read = Bundle::new(signed.envelope, signed.leaf, inclusion, &log);
     let root = TrustedRoot {

@@ -369,7 +369,7 @@ fn openssl_reads_our_keys_and_checks_our_checkpoints() {
     let log = quietus::evidence::LogKey::generate().expect("key");
     let issuer = quietus::evidence::IssuerKey::generate().expect("key");
     let root = quietus::domain::Digest::of(b"root");
-    let note = quietus::evidence::note::checkpoint("log.example.com/2026", 42, root, &log);
+    let note = quietus::evidence::checkpoint::sign("log.example.com/2026", 42, root, &log);
     let write = |name: &str, text: &str| {
         std::fs::write(folder.path().join(name), text).expect("written");
     };

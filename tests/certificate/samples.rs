@@ -3,11 +3,10 @@
 use jiff::civil::date;
 use jiff::tz::TimeZone;
 use quietus::domain::Digest;
-use quietus::evidence::certificate::{
-    CertificateClass, NotCovered, Pending, SubjectFile, Supersedes, opening,
-};
+use quietus::evidence::certificate::{CertificateClass, NotCovered, Pending, Supersedes};
 use quietus::evidence::export::export;
 use quietus::evidence::print::{Language, Printing};
+use quietus::evidence::signing::{SubjectFile, opening};
 use quietus::evidence::statement::{
     CertifiedAction, Count, KeptReason, RemovalGrade, StatedFailure, StatedKept, StatedRecipient,
     StatedRecords, StatedVerification, StatementOutcome, SystemKind, VerificationFinding,

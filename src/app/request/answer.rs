@@ -17,7 +17,8 @@ use crate::app::{AppError, Quietus};
 use crate::domain::{
     AskedRight, JobState, RequestOutcome, RequestState, RetentionPeriod, SystemName,
 };
-use crate::evidence::certificate::{self, CertificateClass};
+use crate::evidence::certificate::CertificateClass;
+use crate::evidence::signing;
 use crate::evidence::statement::{KeptReason, StatementOutcome, SystemStatement};
 use crate::rights::KeptPart;
 use crate::store::{Case, Job, JobKind, NewJob, RequestChange};
@@ -66,7 +67,7 @@ impl Quietus {
             .iter()
             .map(|identity| (identity.kind.clone(), identity.value.clone()))
             .collect();
-        let opening = certificate::opening(&given, self.ids.random())
+        let opening = signing::opening(&given, self.ids.random())
             .map_err(|error| AppError::Evidence(error.to_string()))?;
         let action = action_of(&request);
         let class = match action {

@@ -8,8 +8,8 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::certificate::{Predicate, Scope};
-use super::statement::{StatementOutcome, SystemStatement, VerificationFinding, VerificationType};
+use crate::certificate::{Predicate, Scope};
+use crate::statement::{StatementOutcome, SystemStatement, VerificationFinding, VerificationType};
 
 /// What the certificate claims as a whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

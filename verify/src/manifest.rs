@@ -7,12 +7,13 @@
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::canonical;
-use super::certificate::Predicate;
-use super::statement::{
+use crate::canonical;
+use crate::certificate::Predicate;
+use crate::digest::Digest;
+use crate::name::{CategoryName, CollectionName, RuleName, SystemName};
+use crate::statement::{
     StatedCutOff, StatedKept, StatedRecords, StatementOutcome, SystemStatement, VerificationFinding,
 };
-use crate::domain::{CategoryName, CollectionName, Digest, RuleName, SystemName};
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]

@@ -8,7 +8,8 @@ use jiff::civil::Date;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use uuid::Uuid;
 
-use crate::domain::{CategoryName, CollectionName, Digest, RuleName, SystemName};
+use crate::digest::Digest;
+use crate::name::{CategoryName, CollectionName, RuleName, SystemName};
 
 /// A number of records, written as text.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]

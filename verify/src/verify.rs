@@ -6,14 +6,14 @@
 
 use serde::Serialize;
 
-use super::bundle::Bundle;
-use super::certificate::{
+use crate::bundle::Bundle;
+use crate::certificate::{
     Certificate, CertificateClass, MANIFEST_NAME, PREDICATE_TYPE, STATEMENT_TYPE,
 };
-use super::keys::IssuerPublicKey;
-use super::trusted_root::{TrustedLog, TrustedRoot, fingerprint};
-use super::{hashedrekord, manifest, merkle, note, summary};
-use crate::domain::Digest;
+use crate::digest::Digest;
+use crate::keys::IssuerPublicKey;
+use crate::trusted_root::{TrustedLog, TrustedRoot, fingerprint};
+use crate::{hashedrekord, manifest, merkle, note, summary};
 
 /// What one step found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -271,7 +271,7 @@ fn issuer_key(
 fn signature(steps: &mut Steps, bundle: &Bundle, key: &IssuerPublicKey) -> Option<Certificate> {
     const NAME: &str = "signature";
     let envelope = &bundle.envelope;
-    let expected = super::dsse::key_name(key);
+    let expected = crate::dsse::key_name(key);
     if envelope.key_id != expected || bundle.key_hint != expected {
         steps.fail(NAME, "The certificate names another key than the one it was verified with.");
         return None;

@@ -7,7 +7,7 @@
 
 use sha2::{Digest as _, Sha256};
 
-use crate::domain::Digest;
+use crate::digest::Digest;
 
 /// Why a tree, proof or stored frontier was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

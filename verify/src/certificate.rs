@@ -1,8 +1,8 @@
 //! The certificate: an in-toto statement about one case, signed by the issuer and logged.
 //!
-//! It holds no personal data. It is signed only when it is sound: its summary is the one that its
-//! statements amount to, and every system in scope is stated. A certificate is never changed; a
-//! later one supersedes it.
+//! It holds no personal data. It is sound only when its summary is the one that its statements
+//! amount to, and every system in scope is stated. A certificate is never changed; a later one
+//! supersedes it.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -10,12 +10,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::dsse::Envelope;
-use super::keys::{IssuerKey, KeyError};
-use super::statement::{Count, SystemStatement};
-use super::summary::{self, Summary};
-use super::{canonical, hashedrekord, manifest};
-use crate::domain::{CategoryName, CollectionName, Digest, ScheduleName, SystemName};
+use crate::digest::Digest;
+use crate::name::{CategoryName, CollectionName, ScheduleName, SystemName};
+use crate::statement::{Count, SystemStatement};
+use crate::summary::Summary;
 
 /// Type of the in-toto statement.
 pub const STATEMENT_TYPE: &str = "https://in-toto.io/Statement/v1";
@@ -36,20 +34,6 @@ pub const STANDING_LIMITS: &[&str] = &[
     "Backups, caches, search indexes and exports are covered only where a statement names them.",
     "The log proves what was claimed and in which order; it cannot prove that a record is gone.",
 ];
-
-/// Why a certificate is not issued.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum CertificateError {
-    /// It claims what it may not.
-    #[error("the certificate is not sound: {}", .0.join("; "))]
-    Unsound(Vec<String>),
-    /// It cannot be written canonically.
-    #[error("the certificate cannot be written as canonical JSON")]
-    Unwritable,
-    /// The key could not sign.
-    #[error("the certificate could not be signed")]
-    Unsigned(#[source] KeyError),
-}
 
 /// What the certificate is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -261,84 +245,4 @@ pub struct Subject {
 pub struct SubjectDigest {
     /// SHA-256 of the file.
     pub sha256: Digest,
-}
-
-/// A signed certificate and the log entry that makes it count. It is handed out only with the
-/// proof that the entry is in the log.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SignedCertificate {
-    /// The envelope.
-    pub envelope: Envelope,
-    /// The leaf to be appended to the log.
-    pub leaf: Vec<u8>,
-    /// The manifest, exported beside it.
-    pub manifest: Vec<u8>,
-}
-
-/// What a certificate is about.
-#[derive(Debug, Clone, Copy)]
-pub enum SubjectFile<'a> {
-    /// Its own counts: a scheduled disposal.
-    Counts,
-    /// A person, by the bytes of their opening.
-    Opening(&'a [u8]),
-}
-
-/// Signs a certificate.
-///
-/// # Errors
-/// Where it claims what it may not, its subject does not fit its class, or it cannot be written or
-/// signed.
-pub fn sign(
-    predicate: Predicate,
-    about: SubjectFile<'_>,
-    key: &IssuerKey,
-) -> Result<SignedCertificate, CertificateError> {
-    let mut problems = summary::violations(&predicate);
-    let of_counts = matches!(about, SubjectFile::Counts);
-    if of_counts != (predicate.class == CertificateClass::ScheduledDisposal) {
-        problems
-            .push(format!("its subject is not that of the class `{}`", predicate.class.as_str()));
-    }
-    if !problems.is_empty() {
-        return Err(CertificateError::Unsound(problems));
-    }
-    let manifest = manifest::manifest(&predicate).ok_or(CertificateError::Unwritable)?;
-    let (name, digest) = match about {
-        SubjectFile::Counts => (MANIFEST_NAME, Digest::of(&manifest)),
-        SubjectFile::Opening(opening) => (OPENING_NAME, Digest::of(opening)),
-    };
-    let certificate = Certificate {
-        statement_type: STATEMENT_TYPE.to_owned(),
-        subject: vec![Subject { name: name.to_owned(), digest: SubjectDigest { sha256: digest } }],
-        predicate_type: PREDICATE_TYPE.to_owned(),
-        predicate,
-    };
-    let payload = canonical::to_bytes(&certificate).ok_or(CertificateError::Unwritable)?;
-    let envelope = Envelope::sign(payload, key).map_err(CertificateError::Unsigned)?;
-    let leaf = hashedrekord::leaf(&envelope, &key.public());
-    Ok(SignedCertificate { envelope, leaf, manifest })
-}
-
-/// The opening of a certificate about a person: who holds it can show whom the certificate is
-/// about, and nobody else can guess it, because of the 256 random bits in it.
-///
-/// `sha256sum` of these bytes is the certificate's subject.
-///
-/// # Errors
-/// Where it cannot be written canonically.
-pub fn opening(
-    identifiers: &std::collections::BTreeSet<(String, String)>,
-    random: [u8; 32],
-) -> Result<Vec<u8>, CertificateError> {
-    let identifiers: Vec<_> = identifiers
-        .iter()
-        .map(|(kind, value)| serde_json::json!({ "type": kind, "value": value }))
-        .collect();
-    let opening = serde_json::json!({
-        "v": 1,
-        "nonce": nonce(random),
-        "identifiers": identifiers,
-    });
-    canonical::to_bytes(&opening).ok_or(CertificateError::Unwritable)
 }

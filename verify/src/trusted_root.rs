@@ -8,9 +8,9 @@ use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::keys::LogPublicKey;
-use super::note::LogIdentity;
-use crate::domain::Digest;
+use crate::digest::Digest;
+use crate::keys::LogPublicKey;
+use crate::note::LogIdentity;
 
 /// Media type of `TrustedRoot` v0.1, in the spelling that all stock verifiers read.
 pub const MEDIA_TYPE: &str = "application/vnd.dev.sigstore.trustedroot+json;version=0.1";
@@ -184,11 +184,11 @@ impl WireLog {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::evidence::keys::LogKey;
+    use crate::test_keys::LogKey;
 
     #[test]
     fn a_trusted_root_survives_and_a_changed_key_is_refused() {
-        let key = LogKey::generate().expect("key").public();
+        let key = LogKey::new(1).public();
         let log = LogIdentity::new("erasure.example.com/evidence/2026", key).expect("origin");
         let root = TrustedRoot {
             logs: vec![TrustedLog {
@@ -200,7 +200,7 @@ mod tests {
         let json = root.to_json();
         assert_eq!(TrustedRoot::from_json(&json), Ok(root.clone()));
         assert_eq!(root.log(&log.full_id()).map(|one| &one.log), Some(&log));
-        let other = LogKey::generate().expect("key").public();
+        let other = LogKey::new(2).public();
         let swapped = String::from_utf8(json)
             .expect("text")
             .replace(&STANDARD.encode(key.to_spki()), &STANDARD.encode(other.to_spki()));

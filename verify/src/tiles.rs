@@ -13,8 +13,8 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::merkle::{self, Frontier, MerkleError, node_hash};
-use crate::domain::Digest;
+use crate::digest::Digest;
+use crate::merkle::{self, Frontier, MerkleError, node_hash};
 
 /// Levels of the tree in one tile.
 pub const HEIGHT: u8 = 8;
@@ -203,7 +203,7 @@ fn named(prove: impl Fn(&dyn Fn(u8, u64) -> Option<Digest>) -> bool) -> BTreeSet
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::evidence::merkle::leaf_hash;
+    use crate::merkle::leaf_hash;
 
     #[derive(Default)]
     struct Stored {

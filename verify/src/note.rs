@@ -8,8 +8,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest as _, Sha256};
 
-use super::keys::{LogKey, LogPublicKey};
-use crate::domain::Digest;
+use crate::digest::Digest;
+use crate::keys::LogPublicKey;
 
 /// Signature type of plain Ed25519 in a signed note.
 const ED25519_TYPE: u8 = 0x01;
@@ -216,20 +216,10 @@ impl Checkpoint {
     }
 }
 
-/// Signs the head of a log. The note is released only after the size and root are committed.
-///
-/// # Errors
-/// Where the origin may not stand in a note.
-pub fn checkpoint(
-    origin: &str,
-    size: u64,
-    root: Digest,
-    key: &LogKey,
-) -> Result<String, NoteError> {
-    let log = LogIdentity::new(origin, key.public())?;
-    let text = Checkpoint { origin: origin.to_owned(), size, root }.text();
-    let signature = [log.key_id().as_slice(), &key.sign(text.as_bytes())].concat();
-    Ok(format!("{text}\n\u{2014} {origin} {}\n", STANDARD.encode(signature)))
+/// Puts a note together: the text, and this log's signature over it.
+pub fn signed_note(text: &str, log: &LogIdentity, signature: &[u8]) -> String {
+    let line = STANDARD.encode([log.key_id().as_slice(), signature].concat());
+    format!("{text}\n\u{2014} {} {line}\n", log.origin)
 }
 
 /// Verifies a checkpoint of this log: form, origin and signature.
@@ -249,14 +239,21 @@ pub fn verify_checkpoint(note: &str, log: &LogIdentity) -> Result<Checkpoint, No
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::test_keys::LogKey;
 
     const ORIGIN: &str = "erasure.example.com/evidence/2026";
 
+    fn checkpoint(size: u64, root: Digest, key: &LogKey) -> String {
+        let log = LogIdentity::new(ORIGIN, key.public()).expect("origin");
+        let text = Checkpoint { origin: ORIGIN.to_owned(), size, root }.text();
+        signed_note(&text, &log, &key.sign(text.as_bytes()))
+    }
+
     #[test]
     fn a_checkpoint_survives_and_every_changed_byte_is_refused() {
-        let key = LogKey::generate().expect("key");
+        let key = LogKey::new(1);
         let log = LogIdentity::new(ORIGIN, key.public()).expect("origin");
-        let note = checkpoint(ORIGIN, 7, Digest::of(b"root"), &key).expect("signed");
+        let note = checkpoint(7, Digest::of(b"root"), &key);
         let read = verify_checkpoint(&note, &log).expect("verified");
         assert_eq!((read.size, read.root), (7, Digest::of(b"root")));
         for place in 0..note.len() {
@@ -270,11 +267,11 @@ mod tests {
 
     #[test]
     fn unknown_signatures_are_ignored_but_not_enough() {
-        let (key, other) = (LogKey::generate().expect("key"), LogKey::generate().expect("key"));
+        let (key, other) = (LogKey::new(1), LogKey::new(2));
         let log = LogIdentity::new(ORIGIN, key.public()).expect("origin");
         let root = Digest::of(b"root");
-        let mine = checkpoint(ORIGIN, 7, root, &key).expect("signed");
-        let theirs = checkpoint(ORIGIN, 7, root, &other).expect("signed");
+        let mine = checkpoint(7, root, &key);
+        let theirs = checkpoint(7, root, &other);
         let their_line = theirs.rsplit("\n\n").next().expect("line");
         assert!(verify_checkpoint(&format!("{mine}{their_line}"), &log).is_ok());
         assert_eq!(verify_checkpoint(&theirs, &log), Err(NoteError::NotSigned(ORIGIN.to_owned())));
@@ -282,7 +279,7 @@ mod tests {
 
     #[test]
     fn origins_that_stock_verifiers_misread_are_refused() {
-        let key = LogKey::generate().expect("key").public();
+        let key = LogKey::new(1).public();
         for origin in ["", "https://example.com/log", "a b", "a+b", "a(b", "a/", "\u{e4}.example"] {
             assert!(LogIdentity::new(origin, key).is_err(), "{origin}");
         }

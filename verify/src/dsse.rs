@@ -5,8 +5,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
-use super::keys::{IssuerKey, IssuerPublicKey, KeyError};
-use crate::domain::Digest;
+use crate::digest::Digest;
+use crate::keys::IssuerPublicKey;
 
 /// Payload type of an in-toto statement; the only one that certificates use.
 pub const PAYLOAD_TYPE: &str = "application/vnd.in-toto+json";
@@ -34,15 +34,6 @@ pub struct Envelope {
 }
 
 impl Envelope {
-    /// Signs an in-toto statement.
-    ///
-    /// # Errors
-    /// Where the cryptographic library refuses.
-    pub fn sign(payload: Vec<u8>, key: &IssuerKey) -> Result<Self, KeyError> {
-        let signature = key.sign(&pre_authentication_encoding(PAYLOAD_TYPE, &payload))?;
-        Ok(Self { payload, signature, key_id: key_name(&key.public()) })
-    }
-
     /// The bytes that the signature speaks for.
     pub fn signed_bytes(&self) -> Vec<u8> {
         pre_authentication_encoding(PAYLOAD_TYPE, &self.payload)
@@ -117,6 +108,7 @@ impl TryFrom<WireEnvelope> for Envelope {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::test_keys::IssuerKey;
 
     #[test]
     fn the_encoding_is_that_of_the_specification() {
@@ -128,8 +120,8 @@ mod tests {
 
     #[test]
     fn an_envelope_survives_its_wire_form_and_other_forms_are_refused() {
-        let key = IssuerKey::generate().expect("key");
-        let envelope = Envelope::sign(b"{}".to_vec(), &key).expect("signed");
+        let key = IssuerKey::new(1);
+        let envelope = key.seal(b"{}");
         assert!(key.public().verifies(&envelope.signed_bytes(), &envelope.signature));
         let wire = WireEnvelope::from(&envelope);
         assert_eq!(Envelope::try_from(wire.clone()), Ok(envelope));

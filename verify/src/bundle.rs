@@ -8,10 +8,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
-use super::dsse::{Envelope, WireEnvelope};
-use super::hashedrekord;
-use super::note::LogIdentity;
-use crate::domain::Digest;
+use crate::digest::Digest;
+use crate::dsse::{Envelope, WireEnvelope};
+use crate::hashedrekord;
+use crate::note::LogIdentity;
 
 /// Media type of Bundle v0.3.
 pub const MEDIA_TYPE: &str = "application/vnd.dev.sigstore.bundle.v0.3+json";
