@@ -7,7 +7,8 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 
 use krilla::text::{Font, GlyphId, KrillaGlyph};
-use rustybuzz::UnicodeBuffer;
+use rustybuzz::ttf_parser::Tag;
+use rustybuzz::{Feature, UnicodeBuffer};
 
 use super::super::Language;
 
@@ -164,7 +165,9 @@ fn shape(face: &Face<'_>, text: String) -> Run {
     buffer.push_str(&text);
     buffer.set_direction(rustybuzz::Direction::LeftToRight);
     buffer.guess_segment_properties();
-    let shaped = rustybuzz::shape(&face.shaper, &[], buffer);
+    // Names such as `order.billing` are easier to read where no letter stands over the next.
+    let features = [b"kern", b"liga"].map(|name| Feature::new(Tag::from_bytes(name), 0, ..));
+    let shaped = rustybuzz::shape(&face.shaper, &features, buffer);
     let (infos, positions) = (shaped.glyph_infos(), shaped.glyph_positions());
     let mut glyphs = Vec::with_capacity(infos.len());
     let mut width = 0.0;

@@ -59,7 +59,7 @@ pub(super) const WORDS: Words = Words {
     point_done_all: "Alle {count} Angaben unten melden Erledigung, und jede wurde durch eine zweite Prüfung bestätigt.",
     point_done_some: "{done} von {count} Angaben unten melden Erledigung und wurden durch eine zweite Prüfung bestätigt.",
     point_done_none: "Keine der {count} Angaben unten wurde durch eine zweite Prüfung bestätigt.",
-    point_not_found: "{count} davon fanden nichts Fälliges.",
+    point_not_found: "Nichts Fälliges fanden davon: {count}.",
     point_kept: "Was bleibt, warum und bis wann",
     point_kept_none: "Nichts Fälliges bleibt.",
     point_promised: "Was andere nur zugesagt haben",
