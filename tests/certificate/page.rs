@@ -3,11 +3,10 @@
 
 use std::process::Command;
 
+use super::fixture::{complete, issue};
+use super::samples::{Printed, printed};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use quietus::evidence::print::{LANGUAGES, Language};
-
-use super::samples::{Sample, samples};
 
 /// The browser; `None` where there is none, which is said aloud.
 fn browser() -> Option<&'static str> {
@@ -44,8 +43,8 @@ fn finding(dom: &str) -> &str {
     rest.split_once('"').expect("a finding").0
 }
 
-fn page(sample: &Sample, language: Language) -> String {
-    String::from_utf8(sample.folder(language)["certificate.html"].clone()).expect("text")
+fn page(one: &Printed) -> String {
+    String::from_utf8(one.files["certificate.html"].clone()).expect("text")
 }
 
 /// The page with an embedded file replaced by a changed one.
@@ -72,31 +71,29 @@ fn with_value(text: &str, key: &str) -> String {
 #[test]
 fn a_good_page_says_pass_in_every_language() {
     let Some(browser) = browser() else { return };
-    for sample in samples() {
-        for language in LANGUAGES {
-            let dom = opened(browser, &page(&sample, language), &[]);
-            assert_eq!(finding(&dom), "PASS", "{} {language:?}: {dom}", sample.name);
-            let open = dom.matches("class=\"unchecked\"").count();
-            assert_eq!(open, 4, "keys, time, status and witnesses are not checked: {dom}");
-            assert_eq!(dom.matches("class=\"pass\"").count(), 7, "{dom}");
-        }
+    for one in printed() {
+        let dom = opened(browser, &page(one), &[]);
+        assert_eq!(finding(&dom), "PASS", "{}: {dom}", one.sample.name);
+        let open = dom.matches("class=\"unchecked\"").count();
+        assert_eq!(open, 4, "keys, time, status and witnesses are not checked: {dom}");
+        assert_eq!(dom.matches("class=\"pass\"").count(), 7, "{dom}");
     }
 }
 
 #[test]
 fn a_page_with_any_changed_part_says_fail() {
     let Some(browser) = browser() else { return };
-    let sample = samples().swap_remove(0);
-    let good = page(&sample, Language::English);
+    let good = page(&printed()[0]);
     let bundle = "certificate.sigstore.json";
     let changed = ["payload", "sig", "canonicalizedBody", "rootHash", "treeSize"];
     for key in changed {
         let page = with_file(&good, bundle, |text| with_value(&text, key));
         assert_eq!(finding(&opened(browser, &page, &[])), "FAIL", "{key} was changed");
     }
-    let other = &samples()[0].issued;
+    let issued = &printed()[0].sample.issued;
+    let other = issue(complete(), 2, 1);
     let path = with_file(&good, bundle, |text| {
-        let hash = STANDARD.encode(sample.issued.read.inclusion.path[0].0);
+        let hash = STANDARD.encode(issued.read.inclusion.path[0].0);
         text.replacen(&hash, &STANDARD.encode([0_u8; 32]), 1)
     });
     let head =
@@ -136,8 +133,7 @@ fn text_of(bytes: &[u8]) -> String {
 #[test]
 fn a_page_whose_script_was_changed_does_not_run_it() {
     let Some(browser) = browser() else { return };
-    let sample = samples().swap_remove(0);
-    let good = page(&sample, Language::English);
+    let good = page(&printed()[0]);
     let forged = good.replacen("'use strict';", "'use strict'; /* mine */", 1);
     assert_ne!(forged, good);
     let dom = opened(browser, &forged, &[]);
@@ -150,16 +146,14 @@ fn a_page_whose_script_was_changed_does_not_run_it() {
 
 #[test]
 fn a_page_names_its_script_and_lets_nothing_else_in() {
-    for sample in samples() {
-        for language in LANGUAGES {
-            let page = page(&sample, language);
-            let policy = page.split_once("Content-Security-Policy\" content=\"").expect("a policy");
-            let policy = policy.1.split_once('"').expect("a policy").0;
-            assert!(policy.starts_with("default-src 'none'; script-src 'sha256-"), "{policy}");
-            assert!(!policy.contains("unsafe") && !policy.contains("http"), "{policy}");
-            assert!(!page.contains(" style=") && !page.contains(" onclick="), "inline code");
-            let tag = format!("<html lang=\"{}\">", language.tag());
-            assert!(page.contains(&tag) && page.contains("<h1>"), "{tag}");
-        }
+    for one in printed() {
+        let page = page(one);
+        let policy = page.split_once("Content-Security-Policy\" content=\"").expect("a policy");
+        let policy = policy.1.split_once('"').expect("a policy").0;
+        assert!(policy.starts_with("default-src 'none'; script-src 'sha256-"), "{policy}");
+        assert!(!policy.contains("unsafe") && !policy.contains("http"), "{policy}");
+        assert!(!page.contains(" style=") && !page.contains(" onclick="), "inline code");
+        let tag = format!("<html lang=\"{}\">", one.language.tag());
+        assert!(page.contains(&tag) && page.contains("<h1>"), "{tag}");
     }
 }

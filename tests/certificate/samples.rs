@@ -5,7 +5,7 @@ use jiff::tz::TimeZone;
 use quietus::domain::Digest;
 use quietus::evidence::certificate::{CertificateClass, NotCovered, Pending, Supersedes};
 use quietus::evidence::export::export;
-use quietus::evidence::print::{Language, Printing};
+use quietus::evidence::print::{LANGUAGES, Language, Printing};
 use quietus::evidence::signing::{SubjectFile, opening};
 use quietus::evidence::statement::{
     CertifiedAction, Count, KeptReason, RemovalGrade, StatedFailure, StatedKept, StatedRecipient,
@@ -15,6 +15,7 @@ use quietus::evidence::statement::{
 use quietus::evidence::{Predicate, SystemStatement};
 use serde_json::json;
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 use uuid::Uuid;
 
 use super::fixture::{Issued, issue_about, moment, predicate, statement};
@@ -41,8 +42,33 @@ impl Sample {
     }
 }
 
+/// What a sample is exported as, in one language.
+pub struct Printed {
+    pub sample: &'static Sample,
+    pub language: Language,
+    pub files: BTreeMap<String, Vec<u8>>,
+}
+
+/// All four in all languages; made once, because fonts are slow to read in tests.
+pub fn printed() -> &'static [Printed] {
+    static PRINTED: OnceLock<Vec<Printed>> = OnceLock::new();
+    PRINTED.get_or_init(|| {
+        let each = |sample: &'static Sample| {
+            let print =
+                move |language| Printed { sample, language, files: sample.folder(language) };
+            LANGUAGES.into_iter().map(print)
+        };
+        samples().iter().flat_map(each).collect()
+    })
+}
+
 /// All four.
-pub fn samples() -> Vec<Sample> {
+pub fn samples() -> &'static [Sample] {
+    static SAMPLES: OnceLock<Vec<Sample>> = OnceLock::new();
+    SAMPLES.get_or_init(make)
+}
+
+fn make() -> Vec<Sample> {
     let counts = |name, superseded_by| Sample {
         name,
         issued: issue_about(disposal(), SubjectFile::Counts, (40, 25), |_| {}),
