@@ -7,6 +7,7 @@ use crate::order::{Order, RecordKey};
 use crate::receipt::{Counts, Fault, Health, Outcome, Receipt, Verification};
 use crate::schema::{Capabilities, Schema};
 use crate::subject::{Answer, Question};
+use crate::together::{JointProgress, Together};
 use crate::value::Record;
 
 /// One connected system.
@@ -72,6 +73,44 @@ pub trait Connector: Send + Sync {
     /// The product has settled the order: whatever the connector keeps in the system to resume it
     /// may go.
     async fn forget(&self, order_key: &str) -> Result<(), Fault>;
+
+    /// `preview` of several orders that are alike, each with its own counts; no effect. Kinds that
+    /// gain nothing by it are asked one by one.
+    async fn preview_together(&self, orders: &[Order]) -> Result<Vec<Counts>, Fault> {
+        let mut counts = Vec::with_capacity(orders.len());
+        for order in orders {
+            counts.push(self.preview(order).await?);
+        }
+        Ok(counts)
+    }
+
+    /// One attempt at several orders that are alike. Idempotent under the key of each, also where
+    /// an earlier attempt was by itself or in other company.
+    async fn execute_together(
+        &self,
+        _orders: &[Order],
+        _progress: &dyn JointProgress,
+    ) -> Result<Together, Fault> {
+        let why = "this kind of system carries orders out one by one".to_owned();
+        Ok(Together::Apart { which: Vec::new(), why })
+    }
+
+    /// `verify` of several orders that are alike, each with its own finding; no effect.
+    async fn verify_together(&self, orders: &[Order]) -> Result<Vec<Verification>, Fault> {
+        let mut found = Vec::with_capacity(orders.len());
+        for order in orders {
+            found.push(self.verify(order).await?);
+        }
+        Ok(found)
+    }
+
+    /// `forget` of several orders.
+    async fn forget_all(&self, order_keys: &[String]) -> Result<(), Fault> {
+        for key in order_keys {
+            self.forget(key).await?;
+        }
+        Ok(())
+    }
 }
 
 /// What the engine is told after each committed chunk, and what it answers.

@@ -16,6 +16,7 @@ pub mod sample;
 pub mod schema;
 pub mod sql;
 pub mod subject;
+pub mod together;
 pub mod tokens;
 pub mod value;
 
@@ -37,5 +38,6 @@ pub use subject::{
     Answer, Grade, Identity, Proof, Question, Subject, SubjectAction, SubjectRequest,
     SubjectResult, Testimony,
 };
+pub use together::{JointProgress, Together, alike};
 pub use tokens::{TokenKeeper, Tokens};
 pub use value::{FieldType, Record, Stored, Value};

@@ -29,6 +29,18 @@ pub struct Ordered {
     /// What legal holds kept out of it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub held: Vec<HeldBy>,
+    /// Of a third party: the matters whose holds kept it from being asked to erase.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held_back: Option<HeldBack>,
+}
+
+/// Holds that keep a third party from being asked to erase.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeldBack {
+    /// The matters.
+    pub matters: BTreeSet<String>,
+    /// When somebody looks at the first of the holds again.
+    pub review_on: Option<Date>,
 }
 
 /// A part of a collection and the matters whose holds cover it, or some records of it.
@@ -72,6 +84,7 @@ impl Ordered {
                 .flat_map(|one| asked_of(one).into_iter().chain(associations_of(one, compiled)))
                 .collect(),
             held: held_by(compiled, holds),
+            held_back: held_back(compiled, holds),
         }
     }
 
@@ -171,6 +184,16 @@ fn associations_of(instruction: &Instruction, compiled: &SystemPlan) -> Vec<Look
         category: Some(link.association()),
     };
     loose.map(part).collect()
+}
+
+fn held_back(plan: &SystemPlan, holds: &[LegalHold]) -> Option<HeldBack> {
+    let persons = plan.persons.as_ref().filter(|one| !one.held.is_empty())?;
+    let holds: Vec<&LegalHold> =
+        holds.iter().filter(|hold| persons.held.contains(&hold.id)).collect();
+    Some(HeldBack {
+        matters: holds.iter().map(|hold| hold.matter.clone()).collect(),
+        review_on: holds.iter().filter_map(|hold| hold.review_on).min(),
+    })
 }
 
 fn held_by(plan: &SystemPlan, holds: &[LegalHold]) -> Vec<HeldBy> {

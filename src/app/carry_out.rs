@@ -4,7 +4,7 @@
 //! The moment, the rules and the data map are those that the case pinned; holds, pauses and
 //! revoked events are those of now, so an attempt never does more than its plan.
 
-use quietus_connectors::{Connector, Fault, Order, Receipt, Verification};
+use quietus_connectors::{Connector, Counts, Fault, Order, Receipt, Verification};
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -60,6 +60,12 @@ pub(crate) struct Ending {
     pub(crate) words: String,
 }
 
+/// A second look that found nothing left.
+pub(super) struct Look {
+    pub(super) at: jiff::Timestamp,
+    pub(super) found: Verification,
+}
+
 /// An attempt under way.
 pub(crate) struct Attempt<'a> {
     pub(crate) claimed: &'a ClaimedJob,
@@ -72,7 +78,8 @@ pub(crate) struct Attempt<'a> {
 }
 
 impl Quietus {
-    /// Claims and carries out at most one job; its identifier, or `None` where none is available.
+    /// Claims and carries out one job, with all that can go together with it; its identifier, or
+    /// `None` where none is available.
     ///
     /// # Errors
     /// Where the store is not there. Faults of a connected system are not errors: they are
@@ -92,9 +99,29 @@ impl Quietus {
         let Some(claimed) = self.store.claim(claim).await?.into_iter().next() else {
             return Ok(None);
         };
-        self.crash.reach(CrashPoint::Claimed);
         let id = claimed.job.id;
-        let tenure = Tenure { job: id, worker: worker.to_owned(), attempt: claimed.job.attempt };
+        let company = self.claim_company(&claimed, worker).await?;
+        self.crash.reach(CrashPoint::Claimed);
+        if !company.is_empty() {
+            let claimed: Vec<ClaimedJob> = std::iter::once(claimed).chain(company).collect();
+            self.carry_out_together(&claimed, (worker, claimed_at), stop).await?;
+            return Ok(Some(id));
+        }
+        let attempt = self.attempt_of(&claimed, (worker, claimed_at)).await?;
+        let ending = self.attempt(&attempt, stop).await?;
+        self.settle_attempt(&attempt, ending).await?;
+        self.crash.reach(CrashPoint::Settled);
+        Ok(Some(id))
+    }
+
+    /// The attempt that a worker has just claimed.
+    pub(super) async fn attempt_of<'a>(
+        &self,
+        claimed: &'a ClaimedJob,
+        (worker, claimed_at): (&str, jiff::Timestamp),
+    ) -> Result<Attempt<'a>, AppError> {
+        let job = claimed.job.id;
+        let tenure = Tenure { job, worker: worker.to_owned(), attempt: claimed.job.attempt };
         let case = self.store.case(claimed.job.case_id).await?.ok_or_else(|| {
             AppError::Unreadable { what: "a job", why: "its case is missing".to_owned() }
         })?;
@@ -105,11 +132,7 @@ impl Quietus {
             None => Done::default(),
         };
         let expected = self.expected(&claimed.job).await?;
-        let attempt = Attempt { claimed: &claimed, case, tenure, done, expected, claimed_at };
-        let ending = self.attempt(&attempt, stop).await?;
-        self.settle_attempt(&attempt, ending).await?;
-        self.crash.reach(CrashPoint::Settled);
-        Ok(Some(id))
+        Ok(Attempt { claimed, case, tenure, done, expected, claimed_at })
     }
 
     /// Until when a lease taken now runs.
@@ -128,6 +151,16 @@ impl Quietus {
             Ready::Ended(ending) => return Ok(*ending),
         };
         self.crash.reach(CrashPoint::Started);
+        Ok(self.carry_on(attempt, &prepared, stop).await)
+    }
+
+    /// Carries out an order whose intent is on record.
+    pub(super) async fn carry_on(
+        &self,
+        attempt: &Attempt<'_>,
+        prepared: &Prepared,
+        stop: &CancellationToken,
+    ) -> Ending {
         let watch = Watch {
             product: self,
             tenure: attempt.tenure.clone(),
@@ -142,16 +175,16 @@ impl Quietus {
         };
         // The second look may take as long as the order: the lease is kept over both.
         let mut ending = tokio::select! {
-            ending = self.send_and_look_again(attempt, &prepared, &watch) => ending,
+            ending = self.send_and_look_again(attempt, prepared, &watch) => ending,
             () = watch.keep_lease() => {
                 let message = "another attempt has taken over".to_owned();
                 let fault = Fault::Unknown { message };
                 self.ending_of_fault(attempt, &prepared.order.key, &fault, watch.done())
             }
         };
-        ending.order_key = prepared.order.key;
+        ending.order_key.clone_from(&prepared.order.key);
         self.crash.reach(CrashPoint::Verified);
-        Ok(ending)
+        ending
     }
 
     async fn send_and_look_again(
@@ -182,12 +215,12 @@ impl Quietus {
     }
 
     /// Verifies over another connection by another query.
-    async fn look_again(
+    pub(super) async fn look_again(
         &self,
         attempt: &Attempt<'_>,
         order: &Order,
         connector: &dyn Connector,
-        mut done: Done,
+        done: Done,
     ) -> Ending {
         let verification = match connector.verify(order).await {
             Ok(verification) => verification,
@@ -196,9 +229,21 @@ impl Quietus {
         if !verification.survivors.is_empty() {
             return self.ending_of_survivors(attempt, verification, done);
         }
-        let at = self.now();
+        let look = Look { at: self.now(), found: verification };
         // What stays is counted as it is now, not as it was when the case was planned.
-        let counted = match connector.preview(order).await {
+        let counted = connector.preview(order).await;
+        self.ending_of_look(attempt, order, (look, counted), done)
+    }
+
+    /// Nothing survived, and this is what was counted after it.
+    pub(super) fn ending_of_look(
+        &self,
+        attempt: &Attempt<'_>,
+        order: &Order,
+        (Look { at, found: verification }, counted): (Look, Result<Counts, Fault>),
+        mut done: Done,
+    ) -> Ending {
+        let counted = match counted {
             Ok(counted) => Some(counted),
             Err(fault) if attempt.claimed.job.attempt < attempt.claimed.job.attempts_allowed => {
                 return self.ending_of_fault(attempt, &order.key, &fault, done);
@@ -244,7 +289,7 @@ impl Quietus {
         let (settlement, words) = match receipt {
             Receipt::Stopped(outcome) => {
                 done.current = outcome;
-                self.settlement_of_stop(attempt, watch)
+                self.settlement_of_stop(attempt, watch.stopped())
             }
             Receipt::Refused { kind, reasons, done: outcome } => {
                 done.current = outcome;
@@ -289,9 +334,13 @@ impl Quietus {
         (Settlement::Waiting { ask_at, reference, overdue: said }, words)
     }
 
-    fn settlement_of_stop(&self, attempt: &Attempt<'_>, watch: &Watch<'_>) -> (Settlement, String) {
+    pub(super) fn settlement_of_stop(
+        &self,
+        attempt: &Attempt<'_>,
+        stopped: Option<Stopped>,
+    ) -> (Settlement, String) {
         let now = Settlement::Released { available_at: self.now() };
-        match watch.stopped() {
+        match stopped {
             Some(Stopped::Cancelled) => (Settlement::Cancelled, "called off".to_owned()),
             Some(Stopped::Holds) => (now, "stopped to read legal holds again".to_owned()),
             Some(Stopped::Pauses) => (now, "stopped to read pauses again".to_owned()),

@@ -121,7 +121,7 @@ impl Quietus {
         holds.iter().map(|hold| self.unseal_hold(hold)).collect()
     }
 
-    pub(super) fn unseal_hold(&self, hold: &Hold) -> Result<LegalHold, AppError> {
+    pub(crate) fn unseal_hold(&self, hold: &Hold) -> Result<LegalHold, AppError> {
         let mut scope: HoldScope = serde_json::from_value(hold.scope.clone())
             .map_err(|error| AppError::Unreadable { what: "a hold", why: error.to_string() })?;
         if let Some(sealed) = &hold.sealed {

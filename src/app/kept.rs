@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use jiff::civil::Date;
-use quietus_connectors::Restriction;
+use quietus_connectors::{Restriction, SubjectAction};
 
 use super::account::probed;
 use super::done::RESTRICTION;
@@ -13,7 +13,7 @@ use super::second_look::Part;
 use super::statement::SystemAccount;
 use crate::domain::{CategoryName, CollectionName};
 use crate::evidence::statement::{Count, KeptReason, StatedKept};
-use crate::plan::{LimitCitation, ProbeName, StepStatus};
+use crate::plan::{LimitCitation, ProbeName, StaysGround, Step, StepStatus};
 use crate::schedule::LimitKind;
 
 impl SystemAccount<'_> {
@@ -22,6 +22,9 @@ impl SystemAccount<'_> {
         let (Some(first), Some(category)) = (part.steps.first(), part.category) else {
             return Vec::new();
         };
+        if self.asked == Some(SubjectAction::Lift) {
+            return self.stays_restricted(part.collection, category, first);
+        }
         let (before, after) =
             (self.counted_before(part.collection), self.counted_after(part.collection));
         let moved = self.outcome(part.collection).is_some_and(|one| one.restricted > 0)
@@ -61,6 +64,54 @@ impl SystemAccount<'_> {
         let held = count(&ProbeName::Held(name.clone())) + count(&ProbeName::HeldWhole(name));
         kept.extend(self.held(part, held));
         kept
+    }
+
+    /// What stays restricted although a person's restriction is lifted, and why.
+    fn stays_restricted(
+        &self,
+        collection: &CollectionName,
+        category: &CategoryName,
+        step: &Step,
+    ) -> Vec<StatedKept> {
+        let minimums = step.limits.iter().filter(|limit| limit.kind == LimitKind::Minimum);
+        let minimums = minimums.map(|limit| {
+            let because = format!("{}: {} ({})", limit.name, limit.citation, limit.jurisdiction);
+            let ground = StaysGround::Minimum(limit.name.to_string());
+            (ground, KeptReason::StatutoryMinimum, because)
+        });
+        let words = |text: &str| text.to_owned();
+        let others = [
+            (
+                StaysGround::Request,
+                KeptReason::StillRestricted,
+                words("another request of the person restricts it"),
+            ),
+            (
+                StaysGround::Hold,
+                KeptReason::LegalHold,
+                words("a legal hold keeps what an erasure of the person has left"),
+            ),
+            (
+                StaysGround::Rule,
+                KeptReason::StillRestricted,
+                words("a retention rule restricts it by now"),
+            ),
+        ];
+        let counted = self.counted_after(collection).or_else(|| self.counted_before(collection));
+        let Some(counted) = counted else { return Vec::new() };
+        let stated = minimums.chain(others).map(|(ground, reason, because)| {
+            let category = category.to_string();
+            let records = probed(counted, &ProbeName::StaysRestricted { category, ground });
+            StatedKept {
+                reason,
+                records: Count(records),
+                because,
+                until: None,
+                review_on: None,
+                restricted: true,
+            }
+        });
+        stated.filter(|one| one.records.0 > 0).collect()
     }
 
     /// The day on which a minimum has ended for the last of the person's records.

@@ -24,6 +24,8 @@ mod export;
 pub mod fire;
 pub mod forecast;
 pub mod hold;
+mod joint_ending;
+mod joint_watch;
 mod kept;
 mod kept_tokens;
 pub mod keys;
@@ -50,7 +52,9 @@ mod superseded;
 pub mod systems;
 pub mod task;
 mod testimony;
+mod together;
 pub mod vault;
+pub mod vendor_callbacks;
 pub mod waiting;
 pub mod wake;
 
@@ -101,6 +105,7 @@ pub struct Quietus {
     pub(crate) wake: wake::Wake,
     pub(crate) desk: OnceLock<Arc<opendsr::Desk>>,
     pub(crate) callers: opendsr::Callers,
+    pub(crate) listeners: vendor_callbacks::Listeners,
     /// When the deadlines of requests were looked at last.
     pub(crate) deadlines_looked_at: std::sync::Mutex<Option<Timestamp>>,
 }

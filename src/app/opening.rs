@@ -157,6 +157,7 @@ impl Quietus {
             wake: Wake::default(),
             desk: OnceLock::new(),
             callers: super::opendsr::Callers::default(),
+            listeners: super::vendor_callbacks::Listeners::default(),
             deadlines_looked_at: std::sync::Mutex::default(),
         });
         product.begin_log().await?;

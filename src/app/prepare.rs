@@ -41,9 +41,9 @@ pub(super) struct Prepared {
 }
 
 /// An order compiled with the holds of a moment.
-struct Compiled {
-    plan: SystemPlan,
-    ordered: Ordered,
+pub(super) struct Compiled {
+    pub(super) plan: SystemPlan,
+    pub(super) ordered: Ordered,
     /// Those that speak of its system.
     holds: Vec<LegalHold>,
     holds_version: u64,
@@ -68,19 +68,11 @@ impl Quietus {
     /// Compiles the order, records the intent and checks that nothing stands in the way.
     pub(super) async fn prepare(&self, attempt: &Attempt<'_>) -> Result<Ready, AppError> {
         let job = &attempt.claimed.job;
-        if job.cancel_requested.is_some() {
-            return Ok(ended(attempt, Settlement::Cancelled, "called off before it began"));
-        }
         let timetable = self.timetable_of(&attempt.case);
-        if let Some(opens_at) = timetable.as_ref().and_then(|one| one.opens_at(self.now())) {
-            let settlement = Settlement::Released { available_at: opens_at };
-            return Ok(ended(attempt, settlement, "outside of the schedule's window"));
+        if let Some(ready) = self.not_now(attempt, timetable.as_ref()) {
+            return Ok(ready);
         }
-        if let Some(fault) = too_many_lost(attempt) {
-            return Ok(self.faulted(attempt, "", &fault));
-        }
-        let name = SystemName::parse(&job.system)
-            .map_err(|error| AppError::Unreadable { what: "a job", why: error.to_string() })?;
+        let name = system_of(attempt)?;
         let pinned = match self.pinned(&attempt.case).await {
             Ok(pinned) => pinned,
             Err(error) => return self.stopped_by(attempt, error),
@@ -91,6 +83,9 @@ impl Quietus {
         };
         if let Some(why) = &compiled.unreached {
             return Ok(self.cannot_be_asked(attempt, why));
+        }
+        if let Some(ready) = self.held_back(attempt, &compiled) {
+            return Ok(ready);
         }
         let holds_version = compiled.holds_version;
         // What a hold keeps of a person is left for a later job, and the rest is answered.
@@ -125,8 +120,36 @@ impl Quietus {
         }
     }
 
+    /// Why nothing is to be done before anything was asked; `None` where the job may go on.
+    pub(super) fn not_now(
+        &self,
+        attempt: &Attempt<'_>,
+        timetable: Option<&Timetable>,
+    ) -> Option<Ready> {
+        if attempt.claimed.job.cancel_requested.is_some() {
+            return Some(ended(attempt, Settlement::Cancelled, "called off before it began"));
+        }
+        if let Some(opens_at) = timetable.and_then(|one| one.opens_at(self.now())) {
+            let settlement = Settlement::Released { available_at: opens_at };
+            return Some(ended(attempt, settlement, "outside of the schedule's window"));
+        }
+        too_many_lost(attempt).map(|fault| self.faulted(attempt, "", &fault))
+    }
+
+    /// A fault of compiling is one of the attempt.
+    pub(super) fn compiled_or_ended(
+        &self,
+        attempt: &Attempt<'_>,
+        compiled: Result<Compiled, AppError>,
+    ) -> Result<Result<Compiled, Box<Ready>>, AppError> {
+        match compiled {
+            Ok(compiled) => Ok(Ok(compiled)),
+            Err(error) => Ok(Err(Box::new(self.stopped_by(attempt, error)?))),
+        }
+    }
+
     /// Records the intent while holds and pauses are read again in the same transaction.
-    async fn start(
+    pub(super) async fn start(
         &self,
         attempt: &Attempt<'_>,
         order: &Order,
@@ -179,8 +202,13 @@ impl Quietus {
     /// fault of anybody, and it is named as not covered.
     fn cannot_be_asked(&self, attempt: &Attempt<'_>, why: &str) -> Ready {
         let done = Done { unreached: Some(why.to_owned()), ..attempt.done.clone() };
+        self.over_without_asking(done, "nobody was asked", why)
+    }
+
+    /// Nothing is to be done, and nobody can look: by the word of `method` alone.
+    fn over_without_asking(&self, done: Done, method: &str, words: &str) -> Ready {
         let found = Verification {
-            method: "nobody was asked".to_owned(),
+            method: method.to_owned(),
             relied_upon: true,
             ..Verification::default()
         };
@@ -194,11 +222,28 @@ impl Quietus {
             done,
             order_key: String::new(),
             verification: None,
-            words: why.to_owned(),
+            words: words.to_owned(),
         }))
     }
 
-    async fn compile_job(
+    /// A legal hold keeps a third party from being asked to erase: the rest of the request is
+    /// answered, and what is held goes by a later job once it is released. Who was asked before is
+    /// asked after, for what is on its way cannot be called back.
+    fn held_back(&self, attempt: &Attempt<'_>, compiled: &Compiled) -> Option<Ready> {
+        compiled.ordered.held_back.as_ref()?;
+        let job = &attempt.claimed.job;
+        if job.reference.is_some() || !attempt.done.current.testimonies.is_empty() {
+            return None;
+        }
+        let done = Done { ordered: Some(compiled.ordered.clone()), ..attempt.done.clone() };
+        Some(self.over_without_asking(
+            done,
+            "nobody was asked, because of a legal hold",
+            "a legal hold keeps it from being asked",
+        ))
+    }
+
+    pub(super) async fn compile_job(
         &self,
         attempt: &Attempt<'_>,
         pinned: &Pinned<'_>,
@@ -208,9 +253,10 @@ impl Quietus {
             Payload::First { schedules, .. } => schedules,
             Payload::Person { moment, .. } => {
                 let moment = moment.unwrap_or(attempt.case.moment);
-                let part = self.compile_person_part(&attempt.case, pinned, system, moment).await?;
+                let (part, circumstances) =
+                    self.compile_person_part(&attempt.case, pinned, system, moment).await?;
                 let map = pinned.map();
-                let compiled = compiled_with(attempt, map, part.plan, part.circumstances)?;
+                let compiled = compiled_with(attempt, map, part.plan, &circumstances)?;
                 let (persons, unreached) = (part.persons, part.unreached);
                 return Ok(Compiled { persons, unreached, ..compiled });
             }
@@ -227,7 +273,7 @@ impl Quietus {
         let circumstances = self.circumstances(basis).await?;
         let plan = compile(&circumstances.input(basis), system)
             .map_err(|error| AppError::Input(error.to_string()))?;
-        compiled_with(attempt, pinned.map(), plan, circumstances)
+        compiled_with(attempt, pinned.map(), plan, &circumstances)
     }
 
     /// Since when there is something that was not counted: a hold that was released after the case
@@ -276,18 +322,25 @@ impl Quietus {
     }
 }
 
-fn compiled_with(
+pub(super) fn compiled_with(
     attempt: &Attempt<'_>,
     map: &DataMap,
     plan: SystemPlan,
-    circumstances: Circumstances,
+    circumstances: &Circumstances,
 ) -> Result<Compiled, AppError> {
-    let Circumstances { mut holds, holds_version, pauses_version, .. } = circumstances;
-    holds.retain(|hold| concerns_system(map, hold, &plan.system));
+    let &Circumstances { holds_version, pauses_version, .. } = circumstances;
+    let concerned =
+        circumstances.holds.iter().filter(|one| concerns_system(map, one, &plan.system));
+    let holds: Vec<LegalHold> = concerned.cloned().collect();
     let on_record = PlanOnRecord::of(&attempt.case)?;
     let ordered = Ordered::of(on_record.plan.system(&plan.system), &plan, &holds);
     let (persons, unreached) = (None, None);
     Ok(Compiled { plan, ordered, holds, holds_version, pauses_version, persons, unreached })
+}
+
+pub(super) fn system_of(attempt: &Attempt<'_>) -> Result<SystemName, AppError> {
+    SystemName::parse(&attempt.claimed.job.system)
+        .map_err(|error| AppError::Unreadable { what: "a job", why: error.to_string() })
 }
 
 fn too_many_lost(attempt: &Attempt<'_>) -> Option<Fault> {
@@ -297,7 +350,7 @@ fn too_many_lost(attempt: &Attempt<'_>) -> Option<Fault> {
     })
 }
 
-fn order_of(attempt: &Attempt<'_>, compiled: &Compiled) -> Result<Order, AppError> {
+pub(super) fn order_of(attempt: &Attempt<'_>, compiled: &Compiled) -> Result<Order, AppError> {
     let job = &attempt.claimed.job;
     let key = format!("{}-{}", job.id.simple(), attempt.done.rounds.len() + 1);
     let mut order = compiled
@@ -315,7 +368,7 @@ fn order_of(attempt: &Attempt<'_>, compiled: &Compiled) -> Result<Order, AppErro
     Ok(order)
 }
 
-fn payload_of(attempt: &Attempt<'_>) -> Result<Payload, AppError> {
+pub(super) fn payload_of(attempt: &Attempt<'_>) -> Result<Payload, AppError> {
     serde_json::from_value(attempt.claimed.job.payload.clone())
         .map_err(|error| AppError::Unreadable { what: "a job", why: error.to_string() })
 }

@@ -35,13 +35,28 @@ impl Quietus {
         ending: Ending,
     ) -> Result<(), AppError> {
         let job = &attempt.claimed.job;
+        let rounds = ending.done.rounds.len() + 1;
+        if self.settle_and_remember(attempt, ending).await? {
+            self.forget(&job.system, job.id, rounds).await;
+        }
+        Ok(())
+    }
+
+    /// Settles an attempt; whether its order is over by it. What the connector kept to resume it is
+    /// still there.
+    pub(super) async fn settle_and_remember(
+        &self,
+        attempt: &Attempt<'_>,
+        ending: Ending,
+    ) -> Result<bool, AppError> {
+        let job = &attempt.claimed.job;
         if ending.done != attempt.done {
             let done = serde_json::to_value(&ending.done).unwrap_or_default();
             let saved =
                 Saved { tenure: attempt.tenure.clone(), done, lease_until: self.lease_until() };
             if self.store.save_progress(saved).await?.is_none() {
                 tracing::warn!(job = %job.id, "another attempt has taken over");
-                return Ok(());
+                return Ok(false);
             }
         }
         let evidence = self.evidence_of(attempt, &ending)?;
@@ -51,6 +66,7 @@ impl Quietus {
             Settlement::Completed { .. } | Settlement::Postponed { .. }
         );
         let calls_back = self.note_who_calls_back(job, &ending.settlement).await?;
+        let vendor_calls = self.note_vendor_names(job, &ending.settlement).await?;
         let settled = self
             .store
             .settle(Settle {
@@ -67,18 +83,17 @@ impl Quietus {
         if settled && calls_back {
             self.store.wake_told(job.id, attempt.claimed_at, self.now()).await?;
         }
-        if settled && over {
-            self.forget(&job.system, job.id, ending.done.rounds.len() + 1).await;
+        if settled && vendor_calls {
+            self.store.wake_heard(job.id, attempt.claimed_at, self.now()).await?;
         }
         self.wake.up();
-        Ok(())
+        Ok(settled && over)
     }
 
     /// Lets the connector drop what it kept to resume. That it could not is no fault of the job.
     pub(super) async fn forget(&self, system: &str, job: uuid::Uuid, rounds: usize) {
         let Ok(connector) = self.system(system).and_then(|one| self.connect(one)) else { return };
-        for round in 1..=rounds {
-            let key = format!("{}-{round}", job.simple());
+        for key in order_keys(job, rounds) {
             if let Err(fault) = connector.forget(&key).await {
                 tracing::warn!(%fault, system, "progress kept in the system could not be dropped");
             }
@@ -230,6 +245,11 @@ impl Quietus {
         let now = self.now();
         now.checked_add(pause).unwrap_or(now)
     }
+}
+
+/// The keys of a job's orders, one for each round.
+pub(super) fn order_keys(job: uuid::Uuid, rounds: usize) -> impl Iterator<Item = String> {
+    (1..=rounds).map(move |round| format!("{}-{round}", job.simple()))
 }
 
 /// What the job's system counted when the case was planned.

@@ -112,7 +112,7 @@ impl Quietus {
             .map_err(|fault| AppError::System { system: system.name.to_string(), fault })
     }
 
-    fn processor_settings(
+    pub(super) fn processor_settings(
         &self,
         system: &System,
         third_party: &ThirdParty,

@@ -7,9 +7,9 @@ use super::statement::SystemAccount;
 use crate::datamap::ThirdParty;
 use crate::domain::{Digest, JobState};
 use crate::evidence::statement::{
-    CertifiedAction, RemovalGrade, StatedFailure, StatedMethod, StatedRecipient, StatedRecords,
-    StatedSystem, StatedVerification, StatementOutcome, SystemKind, SystemStatement,
-    VerificationFinding, VerificationType,
+    CertifiedAction, Count, KeptReason, RemovalGrade, StatedFailure, StatedKept, StatedMethod,
+    StatedRecipient, StatedRecords, StatedSystem, StatedVerification, StatementOutcome, SystemKind,
+    SystemStatement, VerificationFinding, VerificationType,
 };
 use crate::schedule::Action;
 
@@ -21,7 +21,11 @@ impl SystemAccount<'_> {
         asked: SubjectAction,
     ) -> SystemStatement {
         let testimonies = self.said.as_slice();
-        let (outcome, failure) = self.outcome_of(testimonies);
+        let held = self.held_back(testimonies);
+        let (outcome, failure) = match held {
+            Some(_) => (StatementOutcome::Retained, None),
+            None => self.outcome_of(testimonies),
+        };
         let weakest = testimonies.iter().map(|one| one.grade).max();
         let done = matches!(
             outcome,
@@ -53,8 +57,11 @@ impl SystemAccount<'_> {
                 technique: self.capabilities.erasure_grade.clone(),
                 tool: format!("quietus {} {}", self.capabilities.kind, env!("CARGO_PKG_VERSION")),
             },
-            records: StatedRecords::default(),
-            kept: Vec::new(),
+            records: StatedRecords {
+                matched: Count(u64::from(held.is_some())),
+                ..StatedRecords::default()
+            },
+            kept: held.into_iter().collect(),
             staying_fields: Vec::new(),
             verification: self.look_at_third_party(weakest.filter(|_| done)),
             started_at: self.started_at,
@@ -65,6 +72,25 @@ impl SystemAccount<'_> {
             recipient: Some(self.recipient(party, testimonies, weakest)),
             evidence: self.evidence.clone(),
         }
+    }
+
+    /// What a legal hold keeps there, where it was not asked because of it. Nothing was counted, so
+    /// the person stands for one record.
+    fn held_back(&self, said: &[Testimony]) -> Option<StatedKept> {
+        let held = self.ordered.held_back.as_ref();
+        let held = held.filter(|_| said.is_empty() && self.is_completed())?;
+        let matters: Vec<&str> = held.matters.iter().map(String::as_str).collect();
+        Some(StatedKept {
+            reason: KeptReason::LegalHold,
+            records: Count(1),
+            because: match matters.as_slice() {
+                [matter] => format!("matter {matter}"),
+                several => format!("one or more of the matters {}", several.join(", ")),
+            },
+            until: None,
+            review_on: held.review_on,
+            restricted: false,
+        })
     }
 
     fn outcome_of(&self, said: &[Testimony]) -> (StatementOutcome, Option<StatedFailure>) {

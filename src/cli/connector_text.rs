@@ -34,6 +34,9 @@ impl Described {
             row(name, residue);
             name = "";
         }
+        if let Some(callback) = &definition.callback {
+            row("calls back", &callback.in_words());
+        }
         let mut name = "parameters";
         for (key, parameter) in &definition.parameters {
             row(name, &format!("{key}{}", remarks(parameter)));
@@ -86,6 +89,12 @@ definition: {}
         for (key, parameter) in &definition.parameters {
             let about = &parameter.about;
             let line = match &parameter.default {
+                _ if definition.only_for_callbacks(key) => {
+                    let variable = format!("{}_{key}", definition.name).to_uppercase();
+                    format!(
+                        "  # {about}; left out, nothing that the vendor calls is heard. It calls\n  # https://HOST/v1/callbacks/{name}, HOST being where this instance is reached\n  # {key}: env:{variable}\n"
+                    )
+                }
                 _ if parameter.secret => {
                     let variable = format!("{}_{key}", definition.name).to_uppercase();
                     format!("  # {about}\n  {key}: env:{variable}\n")
@@ -164,6 +173,11 @@ definition: {}
             "erasureGrade": definition.erasure_grade,
             "residues": definition.residues,
             "parameters": parameters,
+            "callback": definition.callback.as_ref().map(|one| json!({
+                "knownBy": one.in_words(),
+                "reference": one.reference,
+                "address": format!("/v1/callbacks/{}", definition.name),
+            })),
         })
     }
 }

@@ -1,6 +1,8 @@
 //! Tests of `connector list` and `connector show`: what people read, and that what they are given
 //! to start from is understood.
 
+use serde_json::Value;
+
 use super::*;
 
 fn all() -> Vec<Described> {
@@ -44,4 +46,46 @@ fn own_definitions_are_shown_and_names_that_are_not_known_are_told() {
     std::fs::write(folder.path().join("own.yaml"), text.replacen("vendor:", "vender:", 1)).unwrap();
     let broken = described("./own.yaml", folder.path()).map(|_| ()).unwrap_err();
     assert!(broken.contains("line ") && broken.contains("vender"), "{broken}");
+}
+
+#[test]
+fn a_vendor_that_calls_back_is_shown_with_where_it_calls_and_what_it_proves() {
+    let text = library::definition("segment").unwrap();
+    let text = text.replacen(
+        "parameters:\n",
+        "parameters:\n  hook: { about: the secret of callbacks, secret: true }\n",
+        1,
+    );
+    let proof = "callback:
+  authentication:
+    hmac:
+      key: \"{hook}\"
+      header: X-Signature
+      over: \"{timestamp}.{body}\"
+      encoding: hex
+      timestamp: { header: X-Sent-At, tolerance_seconds: 300 }
+  reference: /data/regulateId
+";
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("own.yaml"), format!("{text}{proof}")).unwrap();
+    let own = described("./own.yaml", folder.path()).unwrap();
+    let summary = own.summary();
+    for part in
+        ["calls back  known by a signature in `X-Signature`", "300 seconds", "hook (secret)"]
+    {
+        assert!(summary.contains(part), "`{part}` in\n{summary}");
+    }
+    let example = own.example();
+    for part in ["https://HOST/v1/callbacks/segment", "# hook: env:SEGMENT_HOOK", "left out"] {
+        assert!(example.contains(part), "`{part}` in\n{example}");
+    }
+    assert_eq!(own.json()["callback"]["reference"], "/data/regulateId");
+    assert_eq!(described("segment", folder.path()).unwrap().json()["callback"], Value::Null);
+    let simple = "callback:
+  authentication: { header: { name: X-Token, value: \"{hook}\" } }
+  reference: /data/regulateId
+";
+    std::fs::write(folder.path().join("own.yaml"), format!("{text}{simple}")).unwrap();
+    let own = described("./own.yaml", folder.path()).unwrap();
+    assert!(own.summary().contains("known by a secret in `X-Token`"), "{}", own.summary());
 }

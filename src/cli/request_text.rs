@@ -13,9 +13,12 @@ use crate::app::opendsr::CallbackFacts;
 use crate::app::reading::request_parts::{KeptFacts, LetterFacts, RequestJobFacts};
 use crate::app::reading::requests::{ClockFacts, RequestFacts, RequestPage, Standing};
 use crate::app::request::{Decided, FeeEnd, Requester, Verdict};
-use crate::domain::{AskedRight, Assurance, CategoryName, JobState, RequestState};
+use crate::domain::{AskedRight, Assurance, CategoryName, JobState, RequestOutcome, RequestState};
 use crate::plan::KeptWhy;
 use crate::rights::StopReason;
+
+/// An objection was upheld, and what it covers is not erased after all.
+const STAYS_RESTRICTED: &str = "what it would have erased stays restricted, because the objection was upheld: the person ends that with `quietus request new --right lifting`";
 
 /// The whole page.
 pub fn page_text(page: &RequestPage, zone: &TimeZone) -> String {
@@ -149,6 +152,11 @@ fn head(text: &mut String, page: &RequestPage, zone: &TimeZone) {
     }
     if let Some(other) = facts.follows {
         line(text, 1, &format!("carries out what was decided about request {other}"));
+        let given_up =
+            matches!(facts.outcome, Some(RequestOutcome::Cancelled | RequestOutcome::Refused));
+        if given_up && facts.asked == AskedRight::Erasure {
+            line(text, 1, STAYS_RESTRICTED);
+        }
     }
     if let Some(other) = facts.followed_by {
         line(text, 1, &format!("request {other} carries the decision out"));

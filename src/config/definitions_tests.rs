@@ -137,6 +137,10 @@ fn a_definition_of_ones_own_is_told_like_every_other_file() {
         let told = loaded(OWN, &changed_to(DESK, from, to)).map(|_| ()).unwrap_err();
         assert!(told.contains(expected), "expected `{expected}` in:\n{told}");
     }
+    let callback =
+        "callback:\n  authentication: { header: { name: X, value: y } }\n  reference: /id\n";
+    let told = loaded(OWN, &format!("{DESK}{callback}")).map(|_| ()).unwrap_err();
+    assert!(told.contains("desk.yaml:26:1: error: `callback` would wake nobody"), "{told}");
     // Everything at once.
     let broken = changed_to(DESK, "https://desk.example/docs", "nowhere");
     let broken = changed_to(&broken, "GET /me", "GET me");

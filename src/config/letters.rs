@@ -64,7 +64,7 @@ pub(super) fn check(folder: &Path, problems: &mut Problems) {
 fn check_file(path: &Path, shown: &str, language: &str, problems: &mut Problems) {
     let kind = file_name(path);
     let Some(kind) = kind.strip_suffix(".txt").filter(|kind| built_in(kind, "en").is_some()) else {
-        let help = "there are `acknowledgement.txt`, `identity.txt`, `extension.txt`, `outcome.txt`, `refusal.txt`, `before_lifting.txt`, `cancelled.txt` and `recipient.txt`";
+        let help = "there are `acknowledgement.txt`, `identity.txt`, `extension.txt`, `outcome.txt`, `refusal.txt`, `fee.txt`, `before_lifting.txt`, `cancelled.txt` and `recipient.txt`";
         refuse(problems, shown, "there is no letter of this kind", help);
         return;
     };
@@ -127,6 +127,7 @@ fn everything() -> Facts {
         answer_by: Some(day),
         outcome: Some("partially_retained".to_owned()),
         reason: Some("a reason".to_owned()),
+        fee: Some("12.50 EUR".to_owned()),
         kept: vec![KeptPart {
             what: "invoices".to_owned(),
             because: "a law".to_owned(),

@@ -354,6 +354,7 @@ fn what_is_wrong_with_mail_is_told() {
     for (from, to, expected) in [
         ("operator:", "mail: archive@company.example\noperator:", "never stands in the data map"),
         ("operator:", "language: German, please\noperator:", "`German, please` is no language"),
+        ("  due_in:", "  language: German, please\n  due_in:", "`German, please` is no language"),
         ("  due_in:", "  mail: ben@company.example\n  due_in:", "never stands in the data map"),
         ("  due_in:", "  confirmer: ben example\n  due_in:", "who does a task cannot confirm it"),
     ] {

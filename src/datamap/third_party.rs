@@ -65,6 +65,9 @@ pub struct ManualTask {
     pub assignee: String,
     /// Where the assignee's address is found, where the instance file does not say so.
     pub mail: Option<SecretReference>,
+    /// Language in which whoever works on it is written to, such as `de`; English where it is not
+    /// said.
+    pub language: Option<String>,
     /// Who confirms it, where that is settled.
     pub confirmer: Option<String>,
 }

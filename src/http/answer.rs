@@ -84,6 +84,15 @@ impl Refusal {
         .later(seconds)
     }
 
+    /// A callback that nobody we know has signed.
+    pub fn unproven_callback() -> Self {
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            "the callback does not prove where it comes from",
+            "send what was agreed: the signature or the secret, and a time stamp of now",
+        )
+    }
+
     /// The role may not do this.
     pub fn wrong_role(roles: &[TokenRole]) -> Self {
         let words: Vec<String> =

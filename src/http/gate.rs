@@ -188,7 +188,9 @@ pub async fn admit(State(api): State<Api>, mut request: Request, next: Next) -> 
         (Entry::Controller, Some(desk)) => {
             return admit_controller(&api, desk, request, next).await;
         }
-        (Entry::Signature, _) => return bounded(&api.gate.callbacks, next.run(request)).await,
+        (Entry::Signature | Entry::Vendor, _) => {
+            return bounded(&api.gate.callbacks, next.run(request)).await;
+        }
         (Entry::Link, _) => return bounded(&api.gate.visitors, next.run(request)).await,
         _ => {}
     }

@@ -3,11 +3,14 @@
 //!
 //! [`route`] is the one table of doors, with the roles that each is open to; a test walks it.
 //! Nothing but `/health` and the page behind the link of a mail is served without a token, but for
-//! `OpenDSR`: other controllers come with credentials of their own, third parties with a signature.
+//! `OpenDSR`: other controllers come with credentials of their own, third parties with a signature;
+//! and for callbacks of vendors, who come with what a definition says.
 //! Nothing here names a secret, and a person only where somebody does a task for them.
 
 mod answer;
+mod answer_words;
 mod answers;
+mod callbacks;
 mod cases;
 mod certificates;
 mod connection;

@@ -10,10 +10,11 @@ use axum::routing::{MethodRouter, delete, get, post};
 use super::answer::{Refusal, wrong_method};
 use super::intake::LARGEST_BODY;
 use super::{
-    Api, answers, cases, certificates, documents, events, gate, health, holds, log, metrics,
-    observe, opendsr, requests, tasks,
+    Api, answers, callbacks, cases, certificates, documents, events, gate, health, holds, log,
+    metrics, observe, opendsr, requests, tasks,
 };
 use crate::app::access::TokenRole;
+use crate::app::vendor_callbacks::LARGEST_CALLBACK;
 use TokenRole::{Approver, Auditor, Author, EventSource, Operator};
 
 /// Who reads.
@@ -43,6 +44,9 @@ pub enum Entry {
     /// A signature over the body, which the handler checks; there where a third party of the data
     /// map calls back.
     Signature,
+    /// What a definition says that a vendor shows, which the handler checks; there where one of the
+    /// data map calls back.
+    Vendor,
 }
 
 /// One address with one method.
@@ -182,6 +186,12 @@ const DOORS: &[Door] = &[
     controllers("DELETE", "/opengdpr_requests/{id}", || delete(opendsr::cancel)),
     Door {
         method: "POST",
+        path: "/v1/callbacks/{system}",
+        entry: Entry::Vendor,
+        make: || post(callbacks::called_back).layer(DefaultBodyLimit::max(LARGEST_CALLBACK)),
+    },
+    Door {
+        method: "POST",
         path: "/opendsr/callbacks/{system}",
         entry: Entry::Signature,
         make: || post(opendsr::called_back).layer(DefaultBodyLimit::max(opendsr::LARGEST_CALLBACK)),
@@ -203,6 +213,7 @@ impl Door {
             Entry::Anybody | Entry::Link | Entry::Token(_) => true,
             Entry::Published | Entry::Controller => api.desk.is_some(),
             Entry::Signature => api.product.hears_callbacks(),
+            Entry::Vendor => api.product.hears_vendors(),
         }
     }
 }

@@ -262,6 +262,7 @@ fn reason(name: &ProbeName, steps: &[&Step]) -> Option<(CategoryName, KeptWhy)> 
         ProbeName::Due(_)
         | ProbeName::DueBy(_)
         | ProbeName::HeldWhole(_)
+        | ProbeName::StaysRestricted { .. }
         | ProbeName::Restricted { .. } => None,
         ProbeName::NotYet(category) => {
             let started_after = started_after(category, steps);

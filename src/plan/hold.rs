@@ -13,9 +13,10 @@ use super::finding::{Finding, FindingKind};
 use super::hold_scope::ReadScope;
 use super::input::PlanInput;
 use super::lists::{ListBook, ListSource, fit};
+use super::person::PersonScope;
 use super::reach::Place;
-use crate::datamap::FieldClass;
-use crate::domain::{CategoryName, LegalHold};
+use crate::datamap::{DataMap, FieldClass};
+use crate::domain::{CategoryName, LegalHold, SystemName};
 
 /// Records of a collection that some holds cover.
 pub(super) struct Cover {
@@ -23,6 +24,34 @@ pub(super) struct Cover {
     pub(super) category: Option<CategoryName>,
     pub(super) holds: Vec<Uuid>,
     pub(super) records: Predicate,
+}
+
+/// Holds that keep what a third party has of persons. It can only be asked for a person as a whole,
+/// so a hold on one category of theirs keeps all of it. Of a person whom the hold names, everything
+/// that is known counts, whatever this third party is asked by; who is known by nothing of that type
+/// once every system was asked is somebody else.
+pub fn third_party_holds(
+    map: &DataMap,
+    holds: &[LegalHold],
+    system: &SystemName,
+    persons: &PersonScope,
+) -> Vec<Uuid> {
+    let named = |identity: &String, value: &Value| {
+        let spelling = match fit(value, FieldType::Text) {
+            Some(Value::Text(text)) => text,
+            _ => return true,
+        };
+        match persons.identities.get(identity) {
+            Some(known) => known.contains(&spelling),
+            None => persons.incomplete,
+        }
+    };
+    let covers = |hold: &&LegalHold| {
+        hold.released_at.is_none()
+            && ReadScope::read(map, &hold.scope).covers_third_party(map, system)
+            && hold.scope.subject.as_ref().is_none_or(|(identity, value)| named(identity, value))
+    };
+    holds.iter().filter(covers).map(|hold| hold.id).collect()
 }
 
 /// What tells the records of a hold apart.

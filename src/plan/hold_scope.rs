@@ -7,7 +7,7 @@
 use quietus_connectors::LinkKind;
 
 use super::reach::Place;
-use crate::datamap::{Collection, DataMap, System};
+use crate::datamap::{Collection, DataMap, System, ThirdParty};
 use crate::domain::{CategoryName, CollectionName, HoldScope, LegalHold, SystemName};
 
 /// A hold's scope with the names that the data map has.
@@ -42,7 +42,8 @@ impl<'h> ReadScope<'h> {
             }
         }
         if let Some(category) = &scope.category {
-            if read.collections(map).any(|(_, one)| one.categories().contains(category)) {
+            let mapped = read.collections(map).any(|(_, one)| one.categories().contains(category));
+            if mapped || read.third_parties(map).any(|(_, one)| one.categories.contains(category)) {
                 read.category = Some(category);
             } else {
                 read.lost.push(format!("category `{category}`"));
@@ -60,6 +61,27 @@ impl<'h> ReadScope<'h> {
             system.collections.values().map(move |collection| (system, collection))
         });
         all.filter(|(system, collection)| self.names(system, collection))
+    }
+
+    /// Third parties that the names read so far speak of. They have no collections: one that is
+    /// named and is somewhere else is not theirs, and neither is a record of it.
+    fn third_parties<'m>(
+        &self,
+        map: &'m DataMap,
+    ) -> impl Iterator<Item = (&'m System, &'m ThirdParty)> {
+        let all = map.systems.values();
+        let all = all.filter_map(|system| Some((system, system.third_party.as_ref()?)));
+        all.filter(|(system, _)| {
+            self.collection.is_none() && self.system.is_none_or(|name| *name == system.name)
+        })
+    }
+
+    /// Whether the hold speaks of what this third party holds.
+    pub(super) fn covers_third_party(&self, map: &DataMap, system: &SystemName) -> bool {
+        self.third_parties(map).any(|(one, party)| {
+            one.name == *system
+                && self.category.is_none_or(|category| party.categories.contains(category))
+        })
     }
 
     fn names(&self, system: &System, collection: &Collection) -> bool {
@@ -82,7 +104,8 @@ impl<'h> ReadScope<'h> {
 /// Whether a hold in force speaks of anything in a system.
 pub fn concerns_system(map: &DataMap, hold: &LegalHold, system: &SystemName) -> bool {
     let scope = ReadScope::read(map, &hold.scope);
-    let system = map.systems.get(system);
+    let mapped = map.systems.get(system);
     hold.released_at.is_none()
-        && system.is_some_and(|system| Place::all(system).any(|place| scope.covers(place)))
+        && (scope.covers_third_party(map, system)
+            || mapped.is_some_and(|system| Place::all(system).any(|place| scope.covers(place))))
 }

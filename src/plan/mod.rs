@@ -23,6 +23,7 @@ mod person_collection;
 mod probe;
 mod reach;
 mod resolution;
+mod shares;
 mod start;
 mod steering;
 mod step;
@@ -38,14 +39,16 @@ pub use explanation::{
 };
 pub use finding::{Finding, FindingKind};
 pub use forecast::{CollectionForecast, Forecast, Kept, KeptWhy, SystemForecast, forecast};
+pub use hold::third_party_holds;
 pub use hold_scope::concerns_system;
 pub use input::{Acting, EventKeys, Marks, PlanInput};
 pub use kept_until::KeptUntil;
 pub use lists::{FilledLists, ListSource};
 pub use person::{PersonScope, RecordKeys, StaysRestricted};
-pub use probe::ProbeName;
+pub use probe::{ProbeName, StaysGround};
 pub use reach::answer_name;
 pub use resolution::{Ambiguity, Asking, Lesson, Person, learn, questions, scope_of};
+pub use shares::{can_be_shared_out, shares};
 pub use step::{HeldPart, LimitCitation, RuleCitation, StartCutoff, Step, StepStatus};
 pub use system_plan::{
     ExemptPart, LeftOut, MarkToMake, PersonsPart, Plan, PlanError, SystemPlan, compile, plan,

@@ -14,7 +14,7 @@ use super::category::CategoryReading;
 use super::collection::{CategoryFields, CollectionPlan, CollectionReading, bare_instruction};
 use super::finding::{Finding, FindingKind};
 use super::person::{Belonging, PersonScope, StaysRestricted, is_among};
-use super::probe::ProbeName;
+use super::probe::{ProbeName, StaysGround};
 use super::steering::Steering;
 use super::step::{Step, StepStatus};
 use crate::domain::CategoryName;
@@ -70,6 +70,7 @@ impl<'a> PersonCollection<'a> {
             }
             SubjectAction::Lift if can_be_restricted => {
                 instruction.lift_when = self.lift_when();
+                instruction.probes = self.stays_restricted();
             }
             SubjectAction::Restrict | SubjectAction::Lift => {}
         }
@@ -96,6 +97,52 @@ impl<'a> PersonCollection<'a> {
             }
         }
         Predicate::all(parts)
+    }
+
+    /// Counts of what stays restricted although it is asked for, each record under one ground.
+    fn stays_restricted(&self) -> Vec<Probe> {
+        let belongs = Predicate::all([self.asked_records(), self.reading.held().negate()]);
+        let mut grounds: Vec<(StaysGround, Predicate)> = Vec::new();
+        if self.reading.categories.iter().any(|one| self.scope.stays_by_request(one.category)) {
+            grounds.push((StaysGround::Request, Predicate::Always));
+        } else {
+            let left_by_erasure = self.scope.stays_restricted.iter().any(|one| match one {
+                StaysRestricted::ByErasure(categories) => self.goes_under(categories.as_ref()),
+                StaysRestricted::ByRequest(_) => false,
+            });
+            if left_by_erasure {
+                grounds.extend(self.grounds_of_law());
+            }
+            grounds.push((StaysGround::Rule, self.reading.restrict_when()));
+        }
+        let mut probes = Vec::new();
+        let mut before = Predicate::Never;
+        for (ground, keeps) in grounds {
+            let predicate =
+                Predicate::all([belongs.clone(), keeps.clone(), before.clone().negate()]);
+            before = Predicate::any([before, keeps]);
+            if predicate == Predicate::Never {
+                continue;
+            }
+            let asked = self.reading.categories.iter().map(|one| one.category);
+            for category in asked.filter(|one| self.scope.asks_for(one)) {
+                let category = category.to_string();
+                let name = ProbeName::StaysRestricted { category, ground: ground.clone() };
+                probes.push(Probe { name: name.to_string(), predicate: predicate.clone() });
+            }
+        }
+        probes
+    }
+
+    /// Each minimum, and then holds on a category, with the records that it keeps.
+    fn grounds_of_law(&self) -> Vec<(StaysGround, Predicate)> {
+        let categories = || self.reading.categories.iter();
+        let minimums = categories().flat_map(|one| &one.minimums).map(|minimum| {
+            let name = minimum.limit.name.to_string();
+            (StaysGround::Minimum(name), minimum.over().negate())
+        });
+        let held = categories().map(|one| self.reading.category_held(one.category));
+        minimums.chain([(StaysGround::Hold, Predicate::any(held))]).collect()
     }
 
     /// An erasure of these categories means the record as a whole.

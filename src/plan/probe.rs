@@ -35,6 +35,13 @@ pub enum ProbeName {
         /// The minimum.
         limit: String,
     },
+    /// Records that stay restricted when a person's restriction is lifted, and what keeps them so.
+    StaysRestricted {
+        /// The category.
+        category: String,
+        /// What keeps them so.
+        ground: StaysGround,
+    },
     /// Records that would be due and of which a hold covers this category alone.
     Held(String),
     /// Records that would be due in this category and that a hold covers as a whole.
@@ -45,6 +52,42 @@ pub enum ProbeName {
     Conflict(String),
     /// Records whose maximum has passed and which no rule makes due; the name of the maximum.
     PastMaximum(String),
+}
+
+/// What keeps records restricted when a person's restriction is lifted. A record that has several
+/// grounds is counted under the first of them.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum StaysGround {
+    /// Another request of the person.
+    Request,
+    /// A minimum, by its name, keeps what an erasure would have taken.
+    Minimum(String),
+    /// A legal hold keeps what an erasure would have taken.
+    Hold,
+    /// A retention rule restricts them by now.
+    Rule,
+}
+
+impl StaysGround {
+    fn parse(text: &str) -> Option<Self> {
+        match text {
+            "request" => Some(Self::Request),
+            "hold" => Some(Self::Hold),
+            "rule" => Some(Self::Rule),
+            _ => text.strip_prefix("minimum:").map(|limit| Self::Minimum(limit.to_owned())),
+        }
+    }
+}
+
+impl std::fmt::Display for StaysGround {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Request => formatter.write_str("request"),
+            Self::Minimum(limit) => write!(formatter, "minimum:{limit}"),
+            Self::Hold => formatter.write_str("hold"),
+            Self::Rule => formatter.write_str("rule"),
+        }
+    }
 }
 
 impl ProbeName {
@@ -65,6 +108,11 @@ impl ProbeName {
             "restricted" => {
                 let (category, limit) = rest.split_once(':')?;
                 Some(Self::Restricted { category: category.to_owned(), limit: limit.to_owned() })
+            }
+            "stays-restricted" => {
+                let (category, ground) = rest.split_once(':')?;
+                let ground = StaysGround::parse(ground)?;
+                Some(Self::StaysRestricted { category: category.to_owned(), ground })
             }
             "paused" => Some(Self::Paused(rest)),
             "held" => Some(Self::Held(rest)),
@@ -87,6 +135,9 @@ impl std::fmt::Display for ProbeName {
             Self::Minimum { category, limit } => write!(formatter, "minimum:{category}:{limit}"),
             Self::Restricted { category, limit } => {
                 write!(formatter, "restricted:{category}:{limit}")
+            }
+            Self::StaysRestricted { category, ground } => {
+                write!(formatter, "stays-restricted:{category}:{ground}")
             }
             Self::Held(category) => write!(formatter, "held:{category}"),
             Self::HeldWhole(category) => write!(formatter, "held-whole:{category}"),

@@ -274,13 +274,13 @@ pub fn learn(
 type PersonsByValue = BTreeMap<Value, BTreeSet<usize>>;
 
 /// Whose a record is, by the values of the fields that reach it.
-struct Owners<'a> {
+pub(super) struct Owners<'a> {
     /// Each reaching field with the name of its answer and the persons of each value.
     fields: Vec<(&'a Field, String, PersonsByValue)>,
 }
 
 impl<'a> Owners<'a> {
-    fn read(reached: Vec<ReachField<'a>>, persons: &[Person]) -> Self {
+    pub(super) fn read(reached: Vec<ReachField<'a>>, persons: &[Person]) -> Self {
         let fields = reached.into_iter().map(|one| {
             let values = values_of(persons, one.identity, one.field);
             (one.field, answer_name(&one.reference), values)
@@ -288,7 +288,7 @@ impl<'a> Owners<'a> {
         Self { fields: fields.collect() }
     }
 
-    fn of(&self, record: &Record) -> Vec<usize> {
+    pub(super) fn of(&self, record: &Record) -> Vec<usize> {
         let mut owners = BTreeSet::new();
         for (field, name, values) in &self.fields {
             let found = record.get(name).and_then(|value| values.get(&compared(value, field)));

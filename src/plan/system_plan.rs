@@ -3,11 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use quietus_connectors::{Instruction, Order, Pace};
+use quietus_connectors::{Instruction, Order, Pace, SubjectAction};
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use super::collection::CollectionReading;
 use super::finding::Finding;
+use super::hold::third_party_holds;
 use super::input::PlanInput;
 use super::lists::{FilledLists, ListBook, ListSource};
 use super::pause;
@@ -58,6 +60,9 @@ pub struct PersonsPart {
     /// Identity types that it understands and of which some are known; none where a system that
     /// could not be asked yet may know one.
     pub identities: BTreeSet<String>,
+    /// Holds that keep it from being asked to erase.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub held: Vec<Uuid>,
 }
 
 impl Plan {
@@ -301,6 +306,10 @@ fn persons_part(input: &PlanInput<'_>, system: &System) -> Option<PersonsPart> {
     let part = PersonsPart {
         categories: held.cloned().collect(),
         identities: third_party.identities.iter().filter(known).cloned().collect(),
+        held: match scope.action {
+            SubjectAction::Erase => third_party_holds(input.map, input.holds, &system.name, scope),
+            SubjectAction::Restrict | SubjectAction::Lift => Vec::new(),
+        },
     };
     let reached = !part.identities.is_empty() || scope.incomplete;
     (!part.categories.is_empty() && reached).then_some(part)

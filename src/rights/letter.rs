@@ -19,6 +19,7 @@ const BUILT_IN: &[(&str, &str, &str)] = &[
     ("en", "extension", include_str!("letters/en/extension.txt")),
     ("en", "outcome", include_str!("letters/en/outcome.txt")),
     ("en", "refusal", include_str!("letters/en/refusal.txt")),
+    ("en", "fee", include_str!("letters/en/fee.txt")),
     ("en", "before_lifting", include_str!("letters/en/before_lifting.txt")),
     ("en", "cancelled", include_str!("letters/en/cancelled.txt")),
     ("en", "recipient", include_str!("letters/en/recipient.txt")),
@@ -27,6 +28,7 @@ const BUILT_IN: &[(&str, &str, &str)] = &[
     ("de", "extension", include_str!("letters/de/extension.txt")),
     ("de", "outcome", include_str!("letters/de/outcome.txt")),
     ("de", "refusal", include_str!("letters/de/refusal.txt")),
+    ("de", "fee", include_str!("letters/de/fee.txt")),
     ("de", "before_lifting", include_str!("letters/de/before_lifting.txt")),
     ("de", "cancelled", include_str!("letters/de/cancelled.txt")),
     ("de", "recipient", include_str!("letters/de/recipient.txt")),
@@ -35,6 +37,7 @@ const BUILT_IN: &[(&str, &str, &str)] = &[
     ("zh", "extension", include_str!("letters/zh/extension.txt")),
     ("zh", "outcome", include_str!("letters/zh/outcome.txt")),
     ("zh", "refusal", include_str!("letters/zh/refusal.txt")),
+    ("zh", "fee", include_str!("letters/zh/fee.txt")),
     ("zh", "before_lifting", include_str!("letters/zh/before_lifting.txt")),
     ("zh", "cancelled", include_str!("letters/zh/cancelled.txt")),
     ("zh", "recipient", include_str!("letters/zh/recipient.txt")),
@@ -103,6 +106,8 @@ pub struct Facts {
     pub outcome: Option<String>,
     /// Why, where a person decided; without personal data.
     pub reason: Option<String>,
+    /// What it costs, such as `12.50 EUR`, where a fee is asked for.
+    pub fee: Option<String>,
     /// What stays.
     pub kept: Vec<KeptPart>,
     /// Who was told.
@@ -157,11 +162,29 @@ pub fn write(
         Some(template) => (language, template),
         None => built_in(kind, language).ok_or_else(|| LetterError::NoTemplate(kind.to_owned()))?,
     };
+    let (subject, text) = fill(kind, template, facts)?;
+    Ok(Written {
+        subject,
+        text,
+        language: language.to_owned(),
+        template: Digest::of(template.as_bytes()),
+    })
+}
+
+/// Fills a template with facts; its first line is the subject, the rest the text.
+///
+/// # Errors
+/// Where it is broken or uses what is not there. `name` is how the error calls it.
+pub fn fill(
+    name: &str,
+    template: &str,
+    facts: &impl Serialize,
+) -> Result<(String, String), LetterError> {
     if template.trim().is_empty() || template.len() > LONGEST_TEMPLATE {
-        return Err(LetterError::Size(kind.to_owned()));
+        return Err(LetterError::Size(name.to_owned()));
     }
     let broken = |error: &minijinja::Error| LetterError::Template {
-        name: kind.to_owned(),
+        name: name.to_owned(),
         line: error.line().unwrap_or(1),
         why: error.kind().to_string(),
     };
@@ -183,12 +206,7 @@ pub fn write(
         .and_then(|template| template.render(Value::from(Serde(facts))))
         .map_err(|error| broken(&error))?;
     let (subject, text) = filled.split_once('\n').unwrap_or((&filled, ""));
-    Ok(Written {
-        subject: subject.trim().to_owned(),
-        text: text.trim().to_owned() + "\n",
-        language: language.to_owned(),
-        template: Digest::of(template.as_bytes()),
-    })
+    Ok((subject.trim().to_owned(), text.trim().to_owned() + "\n"))
 }
 
 #[cfg(test)]
@@ -206,6 +224,7 @@ mod tests {
             answer_by: Some(date(2026, 10, 1)),
             outcome: Some("partially_retained".to_owned()),
             reason: Some("the request is manifestly unfounded".to_owned()),
+            fee: Some("12.50 EUR".to_owned()),
             kept: vec![KeptPart {
                 what: "invoices".to_owned(),
                 because: "AO § 147(3)".to_owned(),
@@ -250,6 +269,30 @@ mod tests {
             {
                 assert!(text.contains(part), "{language}: {part} in {text}");
             }
+        }
+    }
+
+    /// GDPR article 12(4) and (5): the reasons, where to complain, and that a court is open.
+    #[test]
+    fn a_refusal_and_a_fee_are_told_with_their_reason_and_what_can_be_done_against_them() {
+        for language in ["en", "de", "zh"] {
+            let refusal = write("refusal", language, None, &facts()).unwrap();
+            let fee = write("fee", language, None, &facts()).unwrap();
+            let court = match language {
+                "de" => "Rechtsweg",
+                "zh" => "法院",
+                _ => "go to court",
+            };
+            for text in [&refusal.text, &fee.text] {
+                for part in
+                    ["manifestly unfounded", "supervisory", "Regulation (EU) 2016/679", court]
+                {
+                    assert!(text.contains(part), "{language}: {part} in {text}");
+                }
+            }
+            assert!(fee.text.contains("12.50 EUR") && !refusal.text.contains("12.50"));
+            insta::assert_snapshot!(format!("refusal_{language}"), format!("{refusal:?}"));
+            insta::assert_snapshot!(format!("fee_{language}"), format!("{fee:?}"));
         }
     }
 

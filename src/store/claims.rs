@@ -24,7 +24,7 @@ pub struct Claim {
     pub now: Timestamp,
     /// Until when they are wanted.
     pub lease_until: Timestamp,
-    /// How many; at most 100.
+    /// How many; `claim` takes at most 100 and `claim_company` at most 1000.
     pub limit: u32,
 }
 
@@ -87,6 +87,15 @@ pub struct Progress {
     pub lease_until: Timestamp,
 }
 
+/// What a job of several that are carried out together reports.
+#[derive(Debug, Clone)]
+pub struct JointStep {
+    /// Which attempt.
+    pub tenure: Tenure,
+    /// What is done, where that is news.
+    pub done: Option<Value>,
+}
+
 /// The job is still the caller's, and this is what it has to respect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StillMine {
@@ -112,6 +121,33 @@ const CANDIDATES: Sql = Sql::fork(
     "SELECT id, state, attempt FROM jobs
      WHERE ((state IN ('scheduled', 'available', 'waiting') AND available_at <= $1)
             OR (state = 'running' AND lease_until < $1))
+       AND NOT EXISTS (SELECT 1 FROM pauses WHERE resumed_at IS NULL AND (scope = 'everything'
+           OR (scope = 'system' AND name = jobs.system)
+           OR (scope = 'case' AND name = replace(CAST(jobs.case_id AS TEXT), '-', ''))))
+     ORDER BY available_at, id LIMIT $2 FOR UPDATE SKIP LOCKED",
+);
+/// The attempt from which on a job that has failed goes alone, because some failures do not count
+/// against it and could keep others for as long as it fails.
+pub const TOGETHER_AFTER_FAULT: u32 = 3;
+
+// Parts of requests in one system that were not tried too often yet.
+const COMPANY: Sql = Sql::fork(
+    "SELECT id, case_id, state, attempt FROM jobs
+     WHERE ((state IN ('scheduled', 'available') AND available_at <= $1)
+            OR (state = 'running' AND lease_until < $1))
+       AND system = $3 AND kind IN ('request', 'retained') AND reference IS NULL
+       AND cancel_requested_at IS NULL AND attempts_allowed - attempt > $4
+       AND (last_fault_kind IS NULL OR attempt < $5)
+       AND NOT EXISTS (SELECT 1 FROM pauses WHERE resumed_at IS NULL AND (scope = 'everything'
+           OR (scope = 'system' AND name = jobs.system)
+           OR (scope = 'case' AND name = lower(hex(jobs.case_id)))))
+     ORDER BY available_at, id LIMIT $2",
+    "SELECT id, case_id, state, attempt FROM jobs
+     WHERE ((state IN ('scheduled', 'available') AND available_at <= $1)
+            OR (state = 'running' AND lease_until < $1))
+       AND system = $3 AND kind IN ('request', 'retained') AND reference IS NULL
+       AND cancel_requested_at IS NULL AND attempts_allowed - attempt > $4
+       AND (last_fault_kind IS NULL OR attempt < $5)
        AND NOT EXISTS (SELECT 1 FROM pauses WHERE resumed_at IS NULL AND (scope = 'everything'
            OR (scope = 'system' AND name = jobs.system)
            OR (scope = 'case' AND name = replace(CAST(jobs.case_id AS TEXT), '-', ''))))
@@ -152,6 +188,7 @@ const PAUSED: Sql = Sql::fork(
 
 pub(super) const STATEMENTS: &[(&str, Sql)] = &[
     ("claims::CANDIDATES", CANDIDATES),
+    ("claims::COMPANY", COMPANY),
     ("claims::TAKE", TAKE),
     ("claims::TAKEN", TAKEN),
     ("claims::APPROVED", APPROVED),
@@ -251,6 +288,53 @@ impl Store {
         }
         tx.commit().await?;
         Ok(claimed)
+    }
+
+    /// Claims the oldest parts of requests in one system that could be carried out together. Of
+    /// each, more than `attempts_left` attempts must be left before this one.
+    pub async fn claim_company(
+        &self,
+        claim: Claim,
+        system: &str,
+        attempts_left: u32,
+    ) -> Result<Vec<ClaimedJob>, StoreError> {
+        let mut tx = self.begin().await?;
+        let mut claimed = Vec::new();
+        let values =
+            args![claim.now, claim.limit.min(1000), system, attempts_left, TOGETHER_AFTER_FAULT];
+        let mut candidates = Vec::new();
+        for candidate in tx.read(COMPANY, values).await? {
+            candidates.push((candidate.get::<Uuid>("case_id")?, candidate));
+        }
+        // Cases may be opened again: everybody in the same order, so that nobody waits for each other.
+        candidates.sort_by_key(|(case, _)| *case);
+        for (_, candidate) in candidates {
+            claimed.extend(take(&mut tx, &claim, &candidate).await?);
+        }
+        tx.commit().await?;
+        Ok(claimed)
+    }
+
+    /// `save_progress` or `heartbeat` for several jobs that one worker carries out together, in
+    /// one transaction; the order of the answer is that of the steps.
+    pub async fn save_joint_progress(
+        &self,
+        steps: Vec<JointStep>,
+        lease_until: Timestamp,
+    ) -> Result<Vec<Option<StillMine>>, StoreError> {
+        let mut tx = self.begin().await?;
+        let mut asked = Vec::with_capacity(steps.len());
+        for step in &steps {
+            asked.push(extend(&mut tx, &step.tenure, lease_until, step.done.as_ref()).await?);
+        }
+        let versions = versions(&mut tx, Turn::Pass).await?;
+        tx.commit().await?;
+        let mine = |cancel_requested| StillMine {
+            holds_version: versions.holds,
+            pauses_version: versions.pauses,
+            cancel_requested,
+        };
+        Ok(asked.into_iter().map(|asked| asked.map(mine)).collect())
     }
 
     /// Marks an attempt as started and records its intent; reads holds and pauses in the same

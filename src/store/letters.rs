@@ -23,6 +23,8 @@ words! {
         Outcome = "outcome",
         /// It is refused, why, and where to complain (GDPR article 12(4)).
         Refusal = "refusal",
+        /// It is dealt with only for a fee, why, and where to complain (GDPR article 12(5)).
+        Fee = "fee",
         /// A restriction is about to be lifted (GDPR article 18(3)).
         BeforeLifting = "before_lifting",
         /// The request was taken back.
@@ -78,6 +80,15 @@ impl Letter {
     }
 }
 
+/// The word and the mark by which a kind stands in the store. A fee came later than the table, whose
+/// words cannot grow in SQLite; it stands there as a refusal to act before something is paid.
+fn stored(kind: LetterKind) -> (&'static str, bool) {
+    match kind {
+        LetterKind::Fee => (LetterKind::Refusal.as_str(), true),
+        other => (other.as_str(), false),
+    }
+}
+
 impl std::fmt::Debug for Letter {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(formatter, "Letter({}, {} to {})", self.id, self.kind, self.recipient)
@@ -86,14 +97,14 @@ impl std::fmt::Debug for Letter {
 
 const WRITE: Sql = Sql::both(
     "INSERT INTO letters (id, request_id, kind, recipient, language, template_digest, sealed,
-         written_at)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING",
+         written_at, is_fee)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING",
 );
 macro_rules! letter_columns {
     ($rest:literal) => {
         concat!(
-            "SELECT id, request_id, kind, recipient, language, template_digest, sealed, written_at,
-             delivered_at, delivered_by, delivery, reason FROM letters ",
+            "SELECT id, request_id, kind, is_fee, recipient, language, template_digest, sealed,
+             written_at, delivered_at, delivered_by, delivery, reason FROM letters ",
             $rest
         )
     };
@@ -120,10 +131,12 @@ fn from_row(row: &Row) -> Result<Letter, StoreError> {
         (Some(by), Some(delivery), Some(at)) => Some((by, delivery, at)),
         _ => None,
     };
+    let is_fee: i64 = row.get("is_fee")?;
+    let kind = row.word("kind", LetterKind::parse)?;
     Ok(Letter {
         id: row.get("id")?,
         request_id: row.get("request_id")?,
-        kind: row.word("kind", LetterKind::parse)?,
+        kind: if is_fee == 1 { LetterKind::Fee } else { kind },
         recipient: row.get("recipient")?,
         language: row.get("language")?,
         template_digest: row.digest("template_digest")?,
@@ -163,15 +176,17 @@ impl Store {
     ) -> Result<bool, StoreError> {
         let mut tx = self.begin().await?;
         let written_at = letter.written_at;
+        let (kind, is_fee) = stored(letter.kind);
         let values = args![
             letter.id,
             letter.request_id,
-            letter.kind.as_str(),
+            kind,
             letter.recipient,
             letter.language,
             letter.template_digest,
             letter.sealed,
             written_at,
+            i64::from(is_fee),
         ];
         if tx.execute(WRITE, values).await? == 0 {
             tx.rollback().await?;

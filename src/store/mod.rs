@@ -32,6 +32,7 @@ pub mod schedules;
 pub mod settlement;
 pub mod statement;
 pub mod tasks;
+pub mod vendor_callbacks;
 
 pub use attempts::{Attempt, AttemptResult};
 pub use cases::{
@@ -41,7 +42,9 @@ pub use certificates::{
     Certificate, CertificateFilter, CertificateState, CertificateSummary, NewCertificate, Topic,
     TopicKind,
 };
-pub use claims::{Claim, ClaimedJob, Progress, Start, Started, StillMine, Tenure};
+pub use claims::{
+    Claim, ClaimedJob, JointStep, Progress, Start, Started, StillMine, TOGETHER_AFTER_FAULT, Tenure,
+};
 pub use connection::{OpenOptions, Store};
 pub use documents::{Document, DocumentKind};
 pub use error::StoreError;
@@ -65,6 +68,7 @@ pub use requests::{NewRequest, Request, RequestChange, RequestFilter, TakenIn};
 pub use schedules::{Disposition, Fire, FireBatch, NewFire, ScheduleCursor};
 pub use settlement::{Settle, Settlement};
 pub use tasks::{Task, TaskConfirmation, TaskReport, TaskResult, TaskState};
+pub use vendor_callbacks::{HeardVendor, VendorCallback};
 
 use statement::Sql;
 
@@ -94,6 +98,7 @@ pub fn statements() -> Vec<(&'static str, Sql)> {
         schedules::STATEMENTS,
         settlement::STATEMENTS,
         tasks::STATEMENTS,
+        vendor_callbacks::STATEMENTS,
     ]
     .concat()
 }

@@ -54,17 +54,18 @@ fn body(door: &Door) -> Option<Value> {
     }
 }
 
-/// Doors with an entry of their own; `opendsr` has tests of them.
-fn is_of_opendsr(door: &Door) -> bool {
-    matches!(door.entry, Entry::Published | Entry::Controller | Entry::Signature)
+/// Doors with an entry of their own, which `opendsr` and `callbacks` have tests of: they are there
+/// only where the instance declares somebody who comes through them.
+fn is_for_others(door: &Door) -> bool {
+    matches!(door.entry, Entry::Published | Entry::Controller | Entry::Signature | Entry::Vendor)
 }
 
 #[tokio::test]
-async fn where_nobody_declared_opendsr_there_is_none_of_it() {
+async fn where_nobody_declared_others_there_is_no_door_for_them() {
     let house = House::open().await;
     let unknown = house.send(house.request("GET", "/admin")).await.expect(401).body;
     let mut asked = 0;
-    for door in doors().iter().filter(|door| is_of_opendsr(door)) {
+    for door in doors().iter().filter(|door| is_for_others(door)) {
         let address = address(door).replace("{system}", "crm");
         let nobody = house.send(house.request(door.method, &address)).await.expect(401);
         assert_eq!(nobody.body, unknown, "{address}");
@@ -156,8 +157,8 @@ async fn without_a_token_nothing_is_served_but_what_is_open() {
         assert!(answer.header("www-authenticate").starts_with("Bearer"), "{}", door.path);
         asked += 1;
     }
-    let of_opendsr = doors().iter().filter(|door| is_of_opendsr(door)).count();
-    assert_eq!(asked, doors().len() - OPEN.len() - of_opendsr);
+    let for_others = doors().iter().filter(|door| is_for_others(door)).count();
+    assert_eq!(asked, doors().len() - OPEN.len() - for_others);
     // What is not there looks the same, so that nothing can be probed.
     let known = house.send(house.request("GET", "/v1/cases")).await.body;
     for (method, path) in [

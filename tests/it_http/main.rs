@@ -6,6 +6,7 @@
 mod alarms;
 mod at_once;
 mod bodies;
+mod callbacks;
 mod copies;
 mod doors;
 mod house;

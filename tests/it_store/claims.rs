@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use quietus::domain::JobState;
 use quietus::store::{
-    AttemptResult, Claim, Progress, Settle, Settlement, Start, Started, StillMine,
+    AttemptResult, Claim, ClaimedJob, JobKind, JointStep, OpenedCase, Progress, Settle, Settlement,
+    Start, Started, StillMine,
 };
 use serde_json::json;
 use uuid::Uuid;
@@ -19,6 +20,7 @@ on_both! {
     progress_comes_back_as_it_was_saved,
     intent_and_start_are_one,
     a_waiting_job_is_asked_after_in_time,
+    parts_of_requests_are_claimed_in_company,
 }
 
 async fn no_job_is_claimed_twice(stage: Stage) {
@@ -162,4 +164,67 @@ async fn a_waiting_job_is_asked_after_in_time(stage: Stage) {
     let again = stage.claim_one("worker", 700).await;
     assert_eq!(again.job.reference.as_deref(), Some("ticket-9"));
     assert_eq!((again.job.attempt, again.job.attempts_allowed, again.lost_attempt), (2, 6, None));
+}
+
+/// Parts of requests, and one sweep, all of one system.
+async fn parts_of_requests(stage: &Stage, many: u32) -> Vec<Uuid> {
+    let mut case = crate::stage::new_case(0);
+    for number in 0..=many {
+        let mut job = crate::stage::new_job("crm");
+        job.attempts_allowed = 8;
+        if number < many {
+            job.kind = JobKind::Request;
+        }
+        case.jobs.push(job);
+    }
+    let mut elsewhere = crate::stage::new_job("desk");
+    elsewhere.kind = JobKind::Request;
+    elsewhere.attempts_allowed = 8;
+    case.jobs.push(elsewhere);
+    let ids = case.jobs.iter().map(|job| job.id).collect();
+    assert_eq!(stage.store.open_case(case, at(0)).await.unwrap(), OpenedCase::Opened);
+    ids
+}
+
+async fn parts_of_requests_are_claimed_in_company(stage: Stage) {
+    let ids = parts_of_requests(&stage, 4).await;
+    let store = &stage.store;
+    store.cancel_job(ids[3], "mira", at(1), Vec::new()).await.unwrap();
+    let first = stage.claim_one("worker", 5).await;
+    assert_eq!(first.job.id, ids[0]);
+    let company = store.claim_company(claim("worker", 5, 100), "crm", 5).await.unwrap();
+    let found: Vec<Uuid> = company.iter().map(|one| one.job.id).collect();
+    assert_eq!(found, ids[1..3], "no sweep, no other system, nothing that was called off");
+
+    // One of them is called off, another is lost to somebody else.
+    assert!(store.cancel_job(ids[1], "mira", at(6), Vec::new()).await.unwrap());
+    let step = |one: &ClaimedJob, done| JointStep { tenure: tenure(one), done };
+    let all = vec![step(&first, Some(json!({"rows": 1}))), step(&company[0], None)];
+    let seen = store.save_joint_progress(all, at(120)).await.unwrap();
+    let asked: Vec<bool> = seen.iter().map(|one| one.unwrap().cancel_requested).collect();
+    assert_eq!(asked, [false, true]);
+    let late = store.claim_company(claim("another", 70, 100), "crm", 5).await.unwrap();
+    assert_eq!(late.iter().map(|one| one.job.id).collect::<Vec<_>>(), [ids[2]]);
+    assert_eq!(late[0].lost_attempt, Some(1));
+    let both = vec![step(&company[1], Some(json!({"rows": 9}))), step(&first, None)];
+    let seen = store.save_joint_progress(both, at(180)).await.unwrap();
+    assert!(seen[0].is_none() && seen[1].is_some(), "{seen:?}");
+    let job = store.job(ids[2]).await.unwrap().unwrap();
+    assert_eq!((job.done, job.lease.unwrap().1), (None, at(130)));
+    let job = store.job(ids[0]).await.unwrap().unwrap();
+    assert_eq!((job.done, job.lease.unwrap().1), (Some(json!({"rows": 1})), at(180)));
+
+    // What was lost again and again goes alone.
+    let mut second = 1_000;
+    for _ in 0..2 {
+        let again = store.claim_company(claim("worker", second, 100), "crm", 5).await.unwrap();
+        second += 1_000;
+        if !again.iter().any(|one| one.job.id == ids[2]) {
+            break;
+        }
+    }
+    let again = store.claim_company(claim("worker", second, 100), "crm", 5).await.unwrap();
+    assert!(!again.iter().any(|one| one.job.id == ids[2]));
+    let alone = store.claim(claim("worker", second, 100)).await.unwrap();
+    assert!(alone.iter().any(|one| one.job.id == ids[2]));
 }

@@ -41,3 +41,4 @@ mod schedules;
 mod schema;
 mod settlement;
 mod tasks;
+mod vendor_callbacks;

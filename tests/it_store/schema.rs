@@ -107,6 +107,11 @@ const LANDED: &[(&str, &str, &str)] = &[
         "fb5ee91a797fcfaa6e3b44902bd8586d503486353017d0d04e7982021035e05e",
         "bcd00d9fb0e9b161883cf0b189baa0121e63468b1e033cb4e4b3dfdddbe12c9e",
     ),
+    (
+        "0008_callbacks_and_fees.sql",
+        "a2806f91dfdcd0a7ce180b0bdcc4d640f44cf01dc6d2357d257b866a635ae1a7",
+        "9933bf56e74acc632d46767586f5a1d204e53e651285b9edd289466a765f6340",
+    ),
 ];
 
 #[test]

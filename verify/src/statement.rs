@@ -149,6 +149,8 @@ words! {
         StatutoryMinimum = "statutory-minimum",
         /// Something that is kept refers to it.
         Referenced = "referenced",
+        /// It stays restricted for a reason of its own, when a person's restriction is lifted.
+        StillRestricted = "still-restricted",
     }
 }
 

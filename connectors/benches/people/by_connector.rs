@@ -29,7 +29,10 @@ pub(crate) async fn work(part: &str, kind: &str, url: &str, subjects: &[String])
         progress_table: "quietus_progress".to_owned(),
     };
     let connector: Box<dyn Connector> = open(kind, settings).expect("good settings");
-    let order = order(kind, subjects);
+    let mut order = order(kind, subjects);
+    if part == "first" {
+        "first".clone_into(&mut order.key);
+    }
     let sent = statements::count();
     let started = Instant::now();
     let changed = match part {

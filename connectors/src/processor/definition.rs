@@ -9,6 +9,7 @@ use std::fmt::Display;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::callback::Callback;
 use super::shape::Shape;
 
 /// Most bytes of a definition.
@@ -54,6 +55,8 @@ pub struct Definition {
     pub check: Request,
     /// What can be asked.
     pub actions: Actions,
+    /// How the vendor calls back.
+    pub callback: Option<Callback>,
 }
 
 /// Something that the user fills in.

@@ -176,6 +176,7 @@ pub(super) fn of_parameters(
             None => parameter.default.as_deref(),
         };
         let (part, message) = match value {
+            None if definition.only_for_callbacks(name) => continue,
             None => (Part::Missing(name.clone()), format!("the parameter `{name}` is missing")),
             Some(value) if parameter.fits(value) => continue,
             Some(_) => {

@@ -83,6 +83,12 @@ impl Undertaking {
     }
 }
 
+/// The vendor's names for what is under way, from the reference that a receipt gave; empty where it
+/// is none of ours.
+pub fn names_under_way(reference: &str) -> Vec<String> {
+    Undertaking::read(reference).map(|one| one.jobs.into_keys().collect()).unwrap_or_default()
+}
+
 /// What a job has come to.
 enum Come {
     /// With the definition's words, perhaps none.

@@ -7,6 +7,7 @@
 
 mod answers;
 mod authentication;
+pub mod callback;
 mod carrying_out;
 mod definition;
 mod exchange;
@@ -61,23 +62,9 @@ impl Processor {
     /// # Errors
     /// `Misconfigured` where one of them does not fit.
     pub fn open(settings: ProcessorSettings) -> Result<Self, Fault> {
-        let system = settings.system.clone();
-        let wrong = |message: String| Fault::Misconfigured {
-            message: format!("system `{system}`: {message}"),
-        };
-        let text = settings.definition.as_deref().unwrap_or_default();
-        let text = match library::definition(text.trim()) {
-            Some(text) => text,
-            None if text.trim().is_empty() => {
-                return Err(wrong(format!(
-                    "it has no definition: name one of `{}` or write your own",
-                    library::names().join("`, `")
-                )));
-            }
-            None => text,
-        };
-        let definition = Definition::read(text)
-            .map_err(|why| wrong(format!("its definition cannot be used: {why}")))?;
+        let definition = definition_of(&settings)?;
+        // A secret of callbacks that cannot be used is told here, not when somebody calls.
+        callback::Listener::of(&settings, &definition)?;
         let exchange = Exchange::new(&settings, &definition)?;
         Ok(Self { system: settings.system, definition, exchange, now: settings.now })
     }
@@ -95,6 +82,25 @@ impl Processor {
     fn collection(order: &Order) -> Option<String> {
         order.instructions.first().map(|instruction| instruction.collection.clone())
     }
+}
+
+/// The definition of a system: one that comes with the product, or a text of the user's own.
+fn definition_of(settings: &ProcessorSettings) -> Result<Definition, Fault> {
+    let wrong = |message: String| Fault::Misconfigured {
+        message: format!("system `{}`: {message}", settings.system),
+    };
+    let text = settings.definition.as_deref().unwrap_or_default();
+    let text = match library::definition(text.trim()) {
+        Some(text) => text,
+        None if text.trim().is_empty() => {
+            return Err(wrong(format!(
+                "it has no definition: name one of `{}` or write your own",
+                library::names().join("`, `")
+            )));
+        }
+        None => text,
+    };
+    Definition::read(text).map_err(|why| wrong(format!("its definition cannot be used: {why}")))
 }
 
 /// The persons of an order.

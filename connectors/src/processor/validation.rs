@@ -79,6 +79,7 @@ pub(super) fn validate(definition: &Definition) -> Vec<Flaw> {
     for flaw in actions(definition, &of_order, parts.as_ref()) {
         note(Err(flaw));
     }
+    note(super::callback::validate(definition));
     flaws
 }
 
@@ -411,6 +412,35 @@ fn templated(place: &str, text: &str, allowed: &Names) -> Result<(), Flaw> {
         }
     }
     Ok(())
+}
+
+/// Every text of a definition that may use parameters, but for those about callbacks.
+pub(super) fn texts(definition: &Definition) -> Vec<String> {
+    fn in_json(document: &Value, found: &mut Vec<String>) {
+        match document {
+            Value::String(text) => found.push(text.clone()),
+            Value::Array(items) => items.iter().for_each(|item| in_json(item, found)),
+            Value::Object(entries) => entries.values().for_each(|value| in_json(value, found)),
+            _ => {}
+        }
+    }
+    let mut found = vec![definition.base.clone()];
+    found.extend(definition.hosts.iter().chain(definition.headers.values()).cloned());
+    found.extend(texts_of(&definition.authentication).into_iter().cloned());
+    let actions = &definition.actions;
+    let actions = [&actions.erase, &actions.restrict, &actions.lift].into_iter().flatten();
+    let of_actions = actions
+        .flat_map(|one| one.steps.iter().chain(&one.verify).chain(&one.ask).chain(&one.follow));
+    let of_identities = definition.identities.iter().flat_map(|rule| &rule.resolve);
+    for request in of_actions.chain(of_identities).chain([&definition.check]) {
+        found.push(request.send.clone());
+        let entries = request.query.values().chain(request.headers.values());
+        found.extend(entries.chain(request.form.iter().flat_map(|form| form.values())).cloned());
+        if let Some(document) = &request.json {
+            in_json(document, &mut found);
+        }
+    }
+    found
 }
 
 fn texts_of(authentication: &Authentication) -> Vec<&String> {

@@ -191,6 +191,18 @@ pub(crate) fn asked<'o>(scene: &Scene<'o>) -> Vec<Association<'o>> {
     found
 }
 
+/// Something has to be emptied, or looked for, because a parent by a link that is not deep may go.
+pub(crate) fn concerned(scene: &Scene<'_>) -> bool {
+    let left_by_its_parent = |link: &Link| {
+        let parent = scene.instruction_of(&link.to).map(|to| scene.instruction(to));
+        link.kind != LinkKind::Deep
+            && !link.needed
+            && parent.is_some_and(|parent| parent.delete_when != Predicate::Never)
+    };
+    !asked(scene).is_empty()
+        || scene.order.instructions.iter().flat_map(|one| &one.links).any(left_by_its_parent)
+}
+
 /// Reasons for which associations with parents that the order may delete cannot be emptied.
 pub(crate) fn refusals(scene: &Scene<'_>, reasons: &mut Vec<String>) {
     for one in asked(scene).into_iter().filter(|one| one.leads_to_one) {

@@ -5,17 +5,23 @@
 //! condition is asked again where something changes, so a key too many does no harm; `memberships`
 //! sees to it that there is none too few.
 
+use std::collections::BTreeMap;
+
+use crate::order::Link;
 use crate::predicate::Predicate;
 use crate::receipt::Fault;
+use crate::sql::catalogue::Column;
 use crate::sql::compile::{Compiler, Place, list_name};
 use crate::sql::connection::Session;
 use crate::sql::dialect::Dialect;
 use crate::sql::fragment::Fragment;
 use crate::sql::gathered_keys::index_part;
 use crate::sql::memberships::{Membership, acting, fields_of, memberships};
+use crate::sql::parts::PART;
 use crate::sql::scene::{Keeping, Scene};
 use crate::sql::text_equality::Equality;
 use crate::sql::windows::Keys;
+use crate::value::FieldType;
 
 /// What the keys are wanted for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,6 +34,16 @@ pub(crate) enum Purpose {
     Verify,
 }
 
+/// From which end lists and records are joined.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Begins {
+    AtTheList,
+    AtRecords,
+}
+
+/// What has been gathered, by table and instruction; `None` where a table has to be walked.
+pub(crate) type Gathered = BTreeMap<(usize, usize), Option<Candidates>>;
+
 /// The keys of all records of one table that an instruction could mean.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Candidates {
@@ -35,52 +51,6 @@ pub(crate) struct Candidates {
     instruction: usize,
     /// How many there are.
     pub(crate) records: u64,
-}
-
-/// How a table stands in a statement: alone, or behind the keys of its candidates.
-#[derive(Debug)]
-pub(crate) struct Standing {
-    /// What follows `FROM`.
-    pub(crate) from: String,
-    /// MariaDB: the table from which is deleted, where it is not the only one.
-    among: Option<String>,
-}
-
-impl Standing {
-    /// The head of a deletion; conditions follow.
-    pub(crate) fn deletion(&self) -> String {
-        match &self.among {
-            Some(table) => format!("DELETE {table} FROM {} WHERE ", self.from),
-            None => format!("DELETE FROM {} WHERE ", self.from),
-        }
-    }
-
-    /// The head of a change; assignments follow.
-    pub(crate) fn update(&self) -> String {
-        format!("UPDATE {} SET ", self.from)
-    }
-}
-
-/// The table of a statement, alone or with its candidates.
-pub(crate) fn standing(
-    compiler: &Compiler<'_, '_>,
-    (table, instruction): (usize, usize),
-    candidates: Option<Candidates>,
-) -> Result<(Standing, Place), Fault> {
-    let (from, place) = compiler.main(table, Some(instruction))?;
-    let standing = match candidates {
-        // A subquery would make MariaDB read the whole table for a deletion or a change.
-        Some(candidates) if compiler.dialect() == Dialect::MariaDb => Standing {
-            from: format!(
-                "{} AS {} STRAIGHT_JOIN {from}",
-                candidates.name(compiler.dialect()),
-                candidates.place().prefix
-            ),
-            among: Some(place.prefix.clone()),
-        },
-        _ => Standing { from, among: None },
-    };
-    Ok((standing, place))
 }
 
 /// The key tells records apart and can stand in a table of its own.
@@ -128,13 +98,29 @@ fn reads_itself(scene: &Scene<'_>, table: usize, instruction: usize) -> bool {
 }
 
 impl Candidates {
+    /// Whether the keys can be gathered; of several orders as one also where nothing is to be
+    /// found, because nothing is done.
+    pub(crate) fn can_be_gathered(
+        scene: &Scene<'_>,
+        (table, instruction): (usize, usize),
+        purpose: Purpose,
+    ) -> bool {
+        let one = scene.instruction(instruction);
+        let counts = purpose == Purpose::Preview && !one.probes.is_empty();
+        let idle = !counts && acting(one).all(|one| *one == Predicate::Never);
+        let changes = purpose == Purpose::Act && scene.dialect == Dialect::MariaDb;
+        idle || memberships(scene, instruction, purpose).is_some()
+            && has_plain_key(scene, table, instruction)
+            && !(changes && reads_itself(scene, table, instruction))
+    }
+
     /// Gathers the keys, outside of a transaction and after the lists; `None` where the table has
-    /// to be walked.
+    /// to be walked. Of what has been gathered before, the keys of parents lead to their children.
     pub(crate) async fn gather(
         session: &mut Session,
         scene: &Scene<'_>,
         (table, instruction): (usize, usize),
-        purpose: Purpose,
+        (purpose, before): (Purpose, &Gathered),
     ) -> Result<Option<Self>, Fault> {
         let Some(memberships) = memberships(scene, instruction, purpose) else { return Ok(None) };
         let changes = purpose == Purpose::Act && scene.dialect == Dialect::MariaDb;
@@ -151,13 +137,43 @@ impl Candidates {
             // Else reading would lock what it reads until the end of the statement.
             session.command("SET TRANSACTION ISOLATION LEVEL READ COMMITTED").await?;
         }
-        let filling = candidates.filling(scene, &memberships, purpose)?;
+        let filling = match candidates.following(scene, &memberships, before)? {
+            Some(filling) => filling,
+            None => candidates.filling(scene, &memberships, purpose)?,
+        };
         candidates.records = session.execute(&filling).await?;
         if scene.dialect == Dialect::Postgres {
             let name = candidates.name(scene.dialect);
             session.execute(&Fragment::raw(format!("ANALYZE {name}"))).await?;
         }
         Ok(Some(candidates))
+    }
+
+    /// Of several orders as one: the parts that have a candidate in common with another part.
+    pub(crate) async fn in_common(
+        self,
+        session: &mut Session,
+        scene: &Scene<'_>,
+    ) -> Result<Vec<usize>, Fault> {
+        let compiler = Compiler::new(scene);
+        let here = self.place();
+        let keys = Keys::of(&compiler, &here, self.instruction).names(&compiler, &here)?.join(", ");
+        let row = if keys.contains(", ") { format!("({keys})") } else { keys.clone() };
+        let from = format!("{} AS {}", self.name(scene.dialect), here.prefix);
+        let statement = Fragment::raw(format!(
+            "SELECT DISTINCT {PART} FROM {from} WHERE {row} IN (SELECT {keys} FROM {from} GROUP BY {keys} HAVING COUNT(*) > 1)"
+        ));
+        let found = session.fetch(&statement).await?;
+        Ok(found.iter().filter_map(|row| usize::try_from(row.first()?.count()).ok()).collect())
+    }
+
+    pub(crate) fn instruction(self) -> usize {
+        self.instruction
+    }
+
+    /// The table and the instruction.
+    pub(crate) fn of(self) -> (usize, usize) {
+        (self.table, self.instruction)
     }
 
     fn bare_name(self) -> String {
@@ -178,13 +194,22 @@ impl Candidates {
             prefix: "quietus_candidate".to_owned(),
             table: self.table,
             instruction: Some(self.instruction),
+            part: None,
         }
     }
 
     /// What makes the table of the keys, empty.
     fn definition(self, scene: &Scene<'_>) -> Result<Vec<String>, Fault> {
         let (dialect, name) = (scene.dialect, self.bare_name());
+        let has_parts = scene.parts.is_some();
         let fields = match Keys::of_table(scene, self.table, self.instruction) {
+            Keys::RowNumber(row) if has_parts => {
+                // A column of this name stands before its own row number.
+                return Ok(vec![
+                    format!("CREATE TEMPORARY TABLE {name} ({row} INTEGER, {PART} INTEGER)"),
+                    format!("CREATE INDEX temp.{name}_index ON {name} ({row})"),
+                ]);
+            }
             Keys::RowNumber(_) => {
                 // Its own row number is the one of the record.
                 return Ok(vec![format!(
@@ -196,12 +221,16 @@ impl Candidates {
         let compiler = Compiler::new(scene);
         let (from, place) = compiler.inner(self.table, Some(self.instruction))?;
         let (mut selected, mut names, mut parts) = (Vec::new(), Vec::new(), Vec::new());
+        // A record of two persons comes once for each of them.
+        let mut whole = !has_parts;
         for field in &fields {
             let quoted = dialect.quote(field)?;
             selected.push(format!("{} AS {quoted}", compiler.column(&place, field)?));
             parts.push(index_part(scene.table(self.table).column(field), &quoted));
+            whole &= parts.last() == Some(&quoted);
             names.push(quoted);
         }
+        selected.extend(has_parts.then(|| format!("0 AS {PART}")));
         let (selected, names) = (selected.join(", "), names.join(", "));
         Ok(match dialect {
             Dialect::Postgres => vec![
@@ -210,8 +239,10 @@ impl Candidates {
                 ),
                 format!("CREATE INDEX ON pg_temp.{name} ({names})"),
             ],
+            // Each key comes once, and one tree is written faster than a table and its index.
             Dialect::MariaDb => vec![format!(
-                "CREATE TEMPORARY TABLE {name} (INDEX ({})) AS SELECT {selected} FROM {from} WHERE 1 = 0",
+                "CREATE TEMPORARY TABLE {name} ({} ({})) AS SELECT {selected} FROM {from} WHERE 1 = 0",
+                if whole { "PRIMARY KEY" } else { "INDEX" },
                 parts.join(", ")
             )],
             Dialect::Sqlite => vec![
@@ -232,6 +263,9 @@ impl Candidates {
         let mut branches = Vec::new();
         for membership in memberships {
             branches.push(match purpose {
+                Purpose::Verify if scene.parts.is_some() => {
+                    self.joined(&compiler, membership, Begins::AtRecords)?
+                }
                 Purpose::Verify => self.asked(&compiler, membership)?,
                 Purpose::Act | Purpose::Preview => self.followed(&compiler, membership)?,
             });
@@ -239,6 +273,74 @@ impl Candidates {
         let name = self.name(scene.dialect);
         // A union keeps each key once.
         Ok(Fragment::join(branches, " UNION ").within(&format!("INSERT INTO {name} "), ""))
+    }
+
+    /// What fills it from the keys of the parents, where those are exactly the ones to which the
+    /// same list leads. MariaDB would else find the parents anew for each of their collections.
+    fn following(
+        self,
+        scene: &Scene<'_>,
+        found: &[Membership<'_>],
+        before: &Gathered,
+    ) -> Result<Option<Fragment>, Fault> {
+        let ([membership], Dialect::MariaDb, None) = (found, scene.dialect, &scene.parts) else {
+            return Ok(None);
+        };
+        let via = membership.fields.first().map(|field| field.via.as_slice());
+        let Some((first, rest)) = via.and_then(<[String]>::split_first) else { return Ok(None) };
+        let (link, to) = scene.link(self.instruction, first)?;
+        let Some(table) = scene.table_position(to) else { return Ok(None) };
+        let Some(Some(parent)) = before.get(&(table, to)) else { return Ok(None) };
+        let same = |theirs: &Membership<'_>| {
+            let pairs = theirs.fields.iter().zip(membership.fields);
+            theirs.list == membership.list
+                && theirs.fields.len() == membership.fields.len()
+                && pairs.into_iter().all(|(one, own)| one.via == rest && one.field == own.field)
+        };
+        let theirs = memberships(scene, to, Purpose::Act).unwrap_or_default();
+        if !matches!(theirs.as_slice(), [one] if same(one))
+            || !parent.is_named_by(scene, self, link)
+        {
+            return Ok(None);
+        }
+        let compiler = Compiler::new(scene);
+        let (from, place) = compiler.inner(self.table, Some(self.instruction))?;
+        let keys = Keys::of(&compiler, &place, self.instruction).names(&compiler, &place)?;
+        let mut equal = Vec::new();
+        for (own, other) in &link.fields {
+            let other = compiler.column(&parent.place(), other)?;
+            equal.push(format!("{} = {other}", compiler.column(&place, own)?));
+        }
+        Ok(Some(Fragment::raw(format!(
+            "INSERT INTO {} SELECT {} FROM {} AS {} STRAIGHT_JOIN {from} WHERE {}",
+            self.name(scene.dialect),
+            keys.join(", "),
+            parent.name(scene.dialect),
+            parent.place().prefix,
+            equal.join(" AND ")
+        ))))
+    }
+
+    /// The link of the children leads to these keys and nothing else, finds each child once, and
+    /// an index finds it.
+    fn is_named_by(self, scene: &Scene<'_>, children: Self, link: &Link) -> bool {
+        let Keys::Fields(keys) = Keys::of_table(scene, self.table, self.instruction) else {
+            return false;
+        };
+        let (own, table) = (scene.table(children.table), scene.table(self.table));
+        let plain = |column: &Column| {
+            matches!(column.class, FieldType::Integer | FieldType::Uuid)
+                && column.collation.is_none()
+        };
+        let fields: Vec<String> = link.fields.iter().map(|pair| pair.0.clone()).collect();
+        link.leads_to(&keys)
+            && own.indexed(&fields)
+            && link.fields.iter().all(|(here, there)| {
+                let columns = own.column(here).zip(table.column(there));
+                columns.is_some_and(|(here, there)| {
+                    plain(here) && plain(there) && here.class == there.class
+                })
+            })
     }
 
     /// The keys of records that ask whether they are on the list.
@@ -265,6 +367,15 @@ impl Candidates {
         self,
         compiler: &Compiler<'_, '_>,
         membership: &Membership<'_>,
+    ) -> Result<Fragment, Fault> {
+        self.joined(compiler, membership, Begins::AtTheList)
+    }
+
+    fn joined(
+        self,
+        compiler: &Compiler<'_, '_>,
+        membership: &Membership<'_>,
+        begins: Begins,
     ) -> Result<Fragment, Fault> {
         let (scene, dialect) = (compiler.scene, compiler.dialect());
         let (from, place) = compiler.inner(self.table, Some(self.instruction))?;
@@ -304,15 +415,19 @@ impl Candidates {
         tables.push(format!("{} AS {alias}", list_name(dialect, number)));
         // PostgreSQL chooses for itself. The others are told: from the list, unless every entry
         // would read the whole table; then each record asks.
+        let has_parts = scene.has_parts(membership.list);
         let join = match dialect {
             Dialect::Postgres => ", ",
-            _ if !indexed => return self.asked(compiler, membership),
+            _ if !indexed && !has_parts => return self.asked(compiler, membership),
             Dialect::MariaDb => " STRAIGHT_JOIN ",
             Dialect::Sqlite => " CROSS JOIN ",
         };
-        tables.reverse();
+        if indexed && begins == Begins::AtTheList {
+            tables.reverse();
+        }
+        let part = if has_parts { format!(", {alias}.{PART}") } else { String::new() };
         Ok(Fragment::raw(format!(
-            "SELECT DISTINCT {} FROM {} WHERE {}",
+            "SELECT DISTINCT {}{part} FROM {} WHERE {}",
             keys.join(", "),
             tables.join(join),
             conditions.join(" AND ")
@@ -379,31 +494,4 @@ fn among(
     }
     let inner = among(compiler, &parent, rest, membership)?;
     Ok(format!("{} IN (SELECT {} FROM {from} WHERE {inner})", row(&own), others.join(", ")))
-}
-
-/// A statement that reads aggregates of a table, of its candidates where there are some.
-pub(crate) fn reading(
-    compiler: &Compiler<'_, '_>,
-    (standing, place): &(Standing, Place),
-    columns: Vec<Fragment>,
-    candidates: Option<Candidates>,
-) -> Result<Fragment, Fault> {
-    let statement =
-        Fragment::join(columns, ", ").within("SELECT ", &format!(" FROM {}", standing.from));
-    let Some(candidates) = candidates else { return Ok(statement) };
-    let bounds = candidates.bounds(compiler, place, Vec::new())?;
-    Ok(statement.then(" WHERE ").and(Fragment::all(bounds)))
-}
-
-/// The number of all records of a table, as a column of [`reading`].
-pub(crate) fn total(
-    compiler: &Compiler<'_, '_>,
-    place: &Place,
-    candidates: Option<Candidates>,
-) -> Result<Fragment, Fault> {
-    if candidates.is_none() {
-        return Ok(Fragment::raw("COUNT(*)"));
-    }
-    let (from, _) = compiler.inner(place.table, place.instruction)?;
-    Ok(Fragment::raw(format!("(SELECT COUNT(*) FROM {from})")))
 }

@@ -8,7 +8,6 @@
 use std::time::Instant;
 
 use crate::receipt::Fault;
-use crate::sql::candidates::standing;
 use crate::sql::compile::{Compiler, Place};
 use crate::sql::delete::due;
 use crate::sql::dialect::Dialect;
@@ -17,6 +16,7 @@ use crate::sql::fragment::Fragment;
 use crate::sql::gathered_keys::{GatheredKeys, Share, index_parts};
 use crate::sql::order_of_deletion::{Group, components};
 use crate::sql::scene::Blocker;
+use crate::sql::standing::standing;
 use crate::sql::windows::{Flow, Keys, Run};
 
 impl Run<'_> {

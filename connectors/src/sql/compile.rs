@@ -14,6 +14,7 @@ use crate::sql::dialect::Dialect;
 use crate::sql::faults::misconfigured;
 use crate::sql::fragment::Fragment;
 use crate::sql::gathered_keys::{GatheredKeys, Share};
+use crate::sql::parts::PART;
 use crate::sql::scene::{Blocker, ListTable, Scene};
 use crate::sql::text_equality::{Equality, Reading};
 use crate::sql::values::{Operand, opposite};
@@ -26,6 +27,8 @@ pub(crate) struct Place {
     pub(crate) prefix: String,
     pub(crate) table: usize,
     pub(crate) instruction: Option<usize>,
+    /// Of several orders as one: whose record this is. Where it is not told, lists are read for all.
+    pub(crate) part: Option<String>,
 }
 
 /// Writes conditions; hands out names that are unique within one statement.
@@ -52,10 +55,10 @@ impl<'s, 'o> Compiler<'s, 'o> {
     ) -> Result<(String, Place), Fault> {
         let quoted = self.scene.table(table).quoted(self.dialect())?;
         if self.dialect() == Dialect::MariaDb {
-            return Ok((quoted.clone(), Place { prefix: quoted, table, instruction }));
+            return Ok((quoted.clone(), Place { prefix: quoted, table, instruction, part: None }));
         }
         let prefix = "quietus_0".to_owned();
-        Ok((format!("{quoted} AS {prefix}"), Place { prefix, table, instruction }))
+        Ok((format!("{quoted} AS {prefix}"), Place { prefix, table, instruction, part: None }))
     }
 
     /// A name that no other table of the statement has.
@@ -72,7 +75,7 @@ impl<'s, 'o> Compiler<'s, 'o> {
     ) -> Result<(String, Place), Fault> {
         let quoted = self.scene.table(table).quoted(self.dialect())?;
         let prefix = self.alias();
-        Ok((format!("{quoted} AS {prefix}"), Place { prefix, table, instruction }))
+        Ok((format!("{quoted} AS {prefix}"), Place { prefix, table, instruction, part: None }))
     }
 
     /// A column of a place.
@@ -254,6 +257,11 @@ impl<'s, 'o> Compiler<'s, 'o> {
                 "the fields of one list are read through different links: read them through one",
             ));
         }
+        if equality == Equality::Exact
+            && let Some(settled) = self.settled(place, via, (fields, list))?
+        {
+            return Ok(settled);
+        }
         self.through(place, via, &|at| {
             let names: Vec<String> = fields.iter().map(|field| field.field.clone()).collect();
             let number = self.list_number(at, &names, list)?;
@@ -265,6 +273,8 @@ impl<'s, 'o> Compiler<'s, 'o> {
                     self.operand(at, name, |operand| Ok(operand.list_equality(&column, equality)))?,
                 ));
             }
+            let part = at.part.as_ref().filter(|_| self.scene.has_parts(list));
+            equal.extend(part.map(|part| Fragment::raw(format!("{alias}.{PART} = {part}"))));
             Ok(Fragment::all(equal).within(
                 &format!(
                     "EXISTS (SELECT 1 FROM {} AS {alias} WHERE ",
@@ -290,7 +300,7 @@ impl<'s, 'o> Compiler<'s, 'o> {
     }
 
     /// The condition at the end of a chain of links; false where a parent is missing.
-    fn through(
+    pub(crate) fn through(
         &self,
         place: &Place,
         via: &[String],
@@ -301,7 +311,8 @@ impl<'s, 'o> Compiler<'s, 'o> {
             misconfigured(format!("link `{first}` is read from a table that is not mapped"))
         })?;
         let (link, to) = self.scene.link(instruction, first)?;
-        let (from, parent) = self.inner(self.scene.table_of(to)?, Some(to))?;
+        let (from, mut parent) = self.inner(self.scene.table_of(to)?, Some(to))?;
+        parent.part.clone_from(&place.part);
         let mut conditions = Vec::new();
         for (own, other) in &link.fields {
             conditions.push(Fragment::raw(format!(

@@ -6,13 +6,13 @@
 
 use crate::predicate::Predicate;
 use crate::receipt::Fault;
-use crate::sql::candidates::Standing;
 use crate::sql::compile::{Compiler, Place};
 use crate::sql::dialect::Dialect;
 use crate::sql::dissociation::Dissociation;
 use crate::sql::fragment::Fragment;
 use crate::sql::order_of_deletion::Group;
 use crate::sql::reference_watch::Removal;
+use crate::sql::standing::Standing;
 use crate::sql::windows::{Flow, Job, Run, Statements};
 
 /// After so many passes the rest is deleted by its closed set, however deep references run.
@@ -59,7 +59,11 @@ impl Run<'_> {
                 return Ok(Flow::Finished);
             }
             if self.position.moved == 0 || self.position.pass >= MOST_PASSES {
-                return self.delete_circles(group).await;
+                return if self.joint.is_some() {
+                    self.leave_circles(group).await
+                } else {
+                    self.delete_circles(group).await
+                };
             }
             self.position.pass += 1;
             self.position.member = 0;
@@ -107,7 +111,8 @@ impl Run<'_> {
                 };
                 statements.emptyings = dissociation.emptyings(scene, &goes_too)?;
             }
-            statements.counted.push(Fragment::raw(standing.deletion()).and(condition));
+            statements.counted.push(Fragment::raw(standing.deletion()).and(condition.clone()));
+            statements.condition = condition;
             Ok(statements)
         };
         self.windows(&Job {

@@ -4,29 +4,29 @@
 //! the last commit was. A name that is no longer there begins from the front with the counts
 //! kept, which finds nothing twice.
 
-use std::collections::BTreeMap;
-
 use crate::connector::Progress;
 use crate::order::Order;
 use crate::predicate::Predicate;
-use crate::receipt::{Fault, Outcome, Receipt, RefusalKind};
+use crate::receipt::{CollectionOutcome, Fault, Outcome, Receipt, RefusalKind};
 use crate::sql::SqlConnector;
 use crate::sql::associations::asked;
-use crate::sql::candidates::{Candidates, reading, standing};
+use crate::sql::candidates::{Candidates, Gathered};
 use crate::sql::catalogue::Catalogue;
 use crate::sql::compile::Compiler;
 use crate::sql::connection::Session;
 use crate::sql::delete::due;
 use crate::sql::dissociation::count_dangling;
 use crate::sql::faults::{misconfigured, within};
-use crate::sql::fragment::Fragment;
+use crate::sql::fragment::{Cell, Fragment};
+use crate::sql::joint::Told;
 use crate::sql::order_of_deletion::{Group, components, groups};
 use crate::sql::progress_table::{FINISHED, ProgressTable};
 use crate::sql::restrict::Way;
 use crate::sql::scene::Scene;
+use crate::sql::standing::{reading, standing_to_read};
 use crate::sql::throttle::Throttle;
 use crate::sql::together::Together;
-use crate::sql::windows::{Flow, Run};
+use crate::sql::windows::{Flow, Run, entry_of};
 use crate::sql::{drift, gathered_keys, lists, refusals};
 
 /// One step of an order.
@@ -85,26 +85,33 @@ pub(crate) async fn execute(
     }
     lists::load(&mut session, &scene).await?;
     let throttle = Throttle::new(&order.pace);
-    let (gathered, together) = (BTreeMap::new(), Together::default());
+    let (gathered, together) = (Gathered::new(), Together::default());
     let mut run = Run {
         session,
         scene,
         order,
-        progress,
+        progress: Told::One(progress),
         table,
         position,
         done,
         throttle,
         gathered,
         together,
+        joint: None,
     };
-    let answer = match run.join_steps().await {
+    let flow = match run.join_steps().await {
         Ok(()) => run.steps().await,
         Err(fault) => Err(fault),
     };
-    let Run { session, .. } = run;
+    let Run { session, done, .. } = run;
     session.close().await;
-    answer
+    Ok(match flow? {
+        Flow::Finished => Receipt::Done(done),
+        Flow::Stopped => Receipt::Stopped(done),
+        Flow::Refused(reason) | Flow::Apart(_, reason) => {
+            Receipt::Refused { kind: RefusalKind::OverLimit, reasons: vec![reason], done }
+        }
+    })
 }
 
 /// The key of the round before: of one undertaking they end in `-1`, `-2` and so on.
@@ -115,8 +122,10 @@ fn earlier_round(key: &str) -> Option<String> {
 }
 
 impl Run<'_> {
-    async fn steps(&mut self) -> Result<Receipt, Fault> {
+    /// Takes every step that is left.
+    pub(crate) async fn steps(&mut self) -> Result<Flow, Fault> {
         let steps = self.plan();
+        self.settle().await?;
         let start = steps.iter().position(|(name, _)| *name == self.position.step).unwrap_or(0);
         for (name, step) in steps.iter().skip(start) {
             if self.position.step != *name {
@@ -124,20 +133,13 @@ impl Run<'_> {
             }
             match self.step(step).await? {
                 Flow::Finished => {}
-                Flow::Stopped => return Ok(Receipt::Stopped(self.done.clone())),
-                Flow::Refused(reason) => {
-                    return Ok(Receipt::Refused {
-                        kind: RefusalKind::OverLimit,
-                        reasons: vec![reason],
-                        done: self.done.clone(),
-                    });
-                }
+                other => return Ok(other),
             }
         }
         self.position = self.position.at_step(FINISHED);
         self.begin().await?;
         self.commit().await?;
-        Ok(Receipt::Done(self.done.clone()))
+        Ok(Flow::Finished)
     }
 
     /// All steps in their order; makes an entry for each collection that something is done to.
@@ -146,6 +148,10 @@ impl Run<'_> {
         let active = self.scene.active();
         for &member in groups.iter().flat_map(|group| &group.members).chain(&active) {
             self.entry(member);
+            let collection = &self.order.instructions[member].collection;
+            for done in self.joint.iter_mut().flat_map(|joint| &mut joint.done) {
+                entry_of(done, collection);
+            }
         }
         for one in asked(&self.scene) {
             self.entry(one.instruction);
@@ -155,7 +161,9 @@ impl Run<'_> {
         };
         let mut steps = Vec::new();
         for group in groups {
-            for &member in &group.members {
+            // Whose the records of a partition are is not told, so of several orders as one they go in
+            // chunks.
+            for &member in group.members.iter().filter(|_| self.joint.is_none()) {
                 steps.push((name("drop", member), Step::Drop(member)));
             }
             steps.push((name("delete", group.members[0]), Step::Delete(group)));
@@ -197,37 +205,63 @@ impl Run<'_> {
         }
     }
 
+    fn forget_left(&mut self, instruction: usize) {
+        let collection = &self.order.instructions[instruction].collection;
+        let parts = self.joint.iter_mut().flat_map(|joint| &mut joint.done);
+        for done in std::iter::once(&mut self.done).chain(parts) {
+            let entry = entry_of(done, collection);
+            entry.referenced.clear();
+            entry.held = 0;
+        }
+    }
+
     /// Counts what is due and stays: referred to, or held. The next commit takes the counts along.
     async fn count_left(&mut self, instruction: usize) -> Result<Flow, Fault> {
+        // What an earlier attempt counted may have gone since, or be held no longer.
+        self.forget_left(instruction);
         if !can_be_left(&self.scene, instruction)? {
             return Ok(Flow::Finished);
         }
         let table = self.scene.table_of(instruction)?;
         let candidates = self.candidates(table, instruction).await?;
-        if candidates.is_some_and(|one| one.records == 0) {
-            let entry = self.entry(instruction);
-            entry.referenced.clear();
-            entry.held = 0;
+        // Of several orders as one, without candidates nothing is done to these records for anybody.
+        if candidates.map_or(self.joint.is_some(), |one| one.records == 0) {
             return Ok(Flow::Finished);
         }
         let (names, statement) = left_statement(&self.scene, instruction, candidates)?;
         gathered_keys::gather(&mut self.session, &self.scene, table).await?;
-        let counts = self.session.fetch_one(&statement).await?;
-        let entry = self.entry(instruction);
-        entry.referenced.clear();
-        for (name, count) in names.into_iter().zip(&counts) {
-            if count.count() > 0 {
-                entry.referenced.insert(name, count.count());
+        let rows = self.session.fetch(&statement).await?;
+        let Some(joint) = &mut self.joint else {
+            if let Some(counts) = rows.first() {
+                note_left(self.entry(instruction), &names, counts);
+            }
+            return Ok(Flow::Finished);
+        };
+        let collection = &self.order.instructions[instruction].collection;
+        for row in &rows {
+            let Some((part, counts)) = row.split_last() else { continue };
+            let part = usize::try_from(part.count()).unwrap_or(usize::MAX);
+            if let Some(done) = joint.done.get_mut(part) {
+                note_left(entry_of(done, collection), &names, counts);
             }
         }
-        entry.held = counts.last().map_or(0, crate::sql::fragment::Cell::count);
         Ok(Flow::Finished)
     }
 }
 
+/// Notes what is due and stays: by what refers to it, and at the end what is held.
+fn note_left(entry: &mut CollectionOutcome, names: &[String], counts: &[Cell]) {
+    for (name, count) in names.iter().zip(counts) {
+        if count.count() > 0 {
+            entry.referenced.insert(name.clone(), count.count());
+        }
+    }
+    entry.held = counts.last().map_or(0, Cell::count);
+}
+
 /// Collections to treat, those before their parents that reach them by a link. A hold may find its
 /// person by a parent's field, and one that comes while the order is under way must still find it.
-fn children_first(scene: &Scene<'_>) -> Vec<usize> {
+pub(crate) fn children_first(scene: &Scene<'_>) -> Vec<usize> {
     let active = scene.active();
     let children: Vec<Vec<usize>> = active
         .iter()
@@ -261,25 +295,32 @@ fn left_statement(
     let blockers =
         if one.delete_when == Predicate::Never { Vec::new() } else { scene.blockers(table) };
     let compiler = Compiler::new(scene);
-    let stand = standing(&compiler, (table, instruction), candidates)?;
+    let stand = standing_to_read(&compiler, (table, instruction), candidates)?;
     let place = &stand.1;
     let mut names: Vec<String> =
         blockers.iter().map(|one| scene.name_of_table(one.table)).collect();
     names.sort();
     names.dedup();
     let mut columns = Vec::new();
+    // Asked once for all columns where it is a condition of each.
+    let once = one.held == Predicate::Never && !names.is_empty() && place.part.is_none();
     for name in &names {
         let mut referring = Vec::new();
         for blocker in blockers.iter().filter(|one| scene.name_of_table(one.table) == *name) {
             referring.push(compiler.referred(place, blocker)?);
         }
-        let mut conditions = due(&compiler, place, instruction)?;
+        let mut conditions = if once { Vec::new() } else { due(&compiler, place, instruction)? };
         conditions.push(Fragment::any(referring));
         columns.push(scene.dialect.count_where(Fragment::all(conditions)));
     }
     columns.push(scene.dialect.count_where(held(&compiler, place, instruction)?));
     let statement = reading(&compiler, &stand, columns, candidates)?;
-    Ok((names, statement))
+    let conditions = if once { due(&compiler, place, instruction)? } else { Vec::new() };
+    if conditions.is_empty() {
+        return Ok((names, statement));
+    }
+    let joint = if candidates.is_some() { " AND " } else { " WHERE " };
+    Ok((names, statement.then(joint).and(Fragment::all(conditions))))
 }
 
 /// Held and otherwise due for anything.
@@ -298,13 +339,13 @@ pub(crate) fn held(
     Ok(Fragment::all(vec![compiler.held(place, &one.held)?, compiler.holds(place, &any)?]))
 }
 
-/// Removes what is kept of an order; nothing where the table was never made.
-pub(crate) async fn forget(connector: &SqlConnector, key: &str) -> Result<(), Fault> {
+/// Removes what is kept of orders; nothing where the table was never made.
+pub(crate) async fn forget(connector: &SqlConnector, keys: &[String]) -> Result<(), Fault> {
     let mut session: Session = connector.target.open(&crate::order::Pace::default()).await?;
     let catalogue = Catalogue::read(&mut session).await?;
     if catalogue.find(&connector.progress_table).is_some() {
         let table = ProgressTable::new(session.dialect(), &connector.progress_table)?;
-        table.forget(&mut session, key).await?;
+        table.forget(&mut session, keys).await?;
     }
     session.close().await;
     Ok(())

@@ -9,6 +9,7 @@ use crate::sql::connection::Session;
 use crate::sql::dialect::Dialect;
 use crate::sql::faults::misconfigured;
 use crate::sql::fragment::Fragment;
+use crate::sql::parts::PART;
 use crate::sql::scene::{ListTable, Scene};
 use crate::sql::values::Operand;
 use crate::value::{FieldType, Value};
@@ -51,6 +52,13 @@ impl Operand<'_> {
         Ok(self.forms(value)?.into_iter().map(|form| self.listed_form(form)).collect())
     }
 
+    /// Most characters of the list's texts: what is longer than the field is on no list, and every
+    /// look into an index gets slower with the length of its key.
+    fn indexed_characters(&self) -> usize {
+        let own = self.column.length.and_then(|length| usize::try_from(length).ok());
+        own.map_or(INDEXED_CHARACTERS, |own| own.clamp(1, INDEXED_CHARACTERS))
+    }
+
     /// The type of the list's column.
     fn list_type(&self) -> String {
         match self.dialect {
@@ -63,9 +71,8 @@ impl Operand<'_> {
                         .collation
                         .clone()
                         .unwrap_or_else(|| ("utf8mb4".to_owned(), "utf8mb4_bin".to_owned()));
-                    format!(
-                        "VARCHAR({INDEXED_CHARACTERS}) CHARACTER SET {charset} COLLATE {collation}"
-                    )
+                    let most = self.indexed_characters();
+                    format!("VARCHAR({most}) CHARACTER SET {charset} COLLATE {collation}")
                 }
                 FieldType::Integer | FieldType::Boolean => {
                     if self.column.native.contains("unsigned") {
@@ -143,6 +150,7 @@ fn statements(scene: &Scene<'_>, number: usize) -> Result<Statements, Fault> {
     let name = list_name(scene.dialect, number);
     let columns: Vec<String> = (0..entry.fields.len()).map(|index| format!("c{index}")).collect();
     let mut create = Vec::new();
+    let has_parts = scene.has_parts(entry.list);
     if scene.dialect == Dialect::Sqlite {
         // The same declared types give the same affinities.
         let quoted: Result<Vec<String>, Fault> = entry
@@ -151,10 +159,12 @@ fn statements(scene: &Scene<'_>, number: usize) -> Result<Statements, Fault> {
             .zip(&columns)
             .map(|(field, column)| Ok(format!("{} AS {column}", scene.dialect.quote(field)?)))
             .collect();
+        let mut quoted = quoted?;
+        quoted.extend(has_parts.then(|| format!("0 AS {PART}")));
         let from = scene.table(table).quoted(scene.dialect)?;
         create.push(format!(
             "CREATE TEMPORARY TABLE quietus_list_{number} AS SELECT {} FROM {from} WHERE 0",
-            quoted?.join(", ")
+            quoted.join(", ")
         ));
     } else {
         let mut definitions = Vec::new();
@@ -162,6 +172,7 @@ fn statements(scene: &Scene<'_>, number: usize) -> Result<Statements, Fault> {
             let kind = compiler.operand(&place, field, |operand| Ok(operand.list_type()))?;
             definitions.push(format!("{column} {kind}"));
         }
+        definitions.extend(has_parts.then(|| format!("{PART} INTEGER")));
         if scene.dialect == Dialect::MariaDb {
             let parts = index_parts(&compiler, &place, entry, &columns)?;
             definitions.push(format!("INDEX ({parts})"));
@@ -200,15 +211,23 @@ fn index_parts(
     }
     let mut long = Vec::new();
     for field in &entry.fields {
-        long.push(
-            compiler.operand(place, field, |operand| Ok(operand.list_type().starts_with("VAR")))?,
-        );
+        long.push(compiler.operand(place, field, |operand| {
+            let text = operand.list_type().starts_with("VAR");
+            Ok(text.then(|| match operand.column.class {
+                FieldType::Text => operand.indexed_characters(),
+                _ => INDEXED_CHARACTERS,
+            }))
+        })?);
     }
-    let share = INDEXED_CHARACTERS / long.iter().filter(|long| **long).count().max(1);
+    let share = INDEXED_CHARACTERS / long.iter().flatten().count().max(1);
     let parts: Vec<String> = columns
         .iter()
         .zip(long)
-        .map(|(column, long)| if long { format!("{column}({share})") } else { column.clone() })
+        .map(|(column, long)| match long {
+            // A part as long as its column would not be told from the whole of it.
+            Some(most) if most > share => format!("{column}({share})"),
+            _ => column.clone(),
+        })
         .collect();
     Ok(parts.join(", "))
 }
@@ -226,8 +245,9 @@ fn inserts(
         .lists
         .get(entry.list)
         .ok_or_else(|| misconfigured(format!("the order has no list number {}", entry.list)))?;
+    let owners = compiler.scene.parts.as_ref().and_then(|parts| parts.owners(entry.list));
     let mut rows = Vec::new();
-    for values in &list.entries {
+    for (number, values) in list.entries.iter().enumerate() {
         if values.len() != columns.len() {
             return Err(misconfigured("an entry of a list is not as long as its fields"));
         }
@@ -242,9 +262,15 @@ fn inserts(
                 })
                 .collect();
         }
-        rows.extend(forms.into_iter().map(|form| Fragment::join(form, ", ").within("(", ")")));
+        let part = owners.map(|owners| Fragment::raw(owners[number].to_string()));
+        rows.extend(forms.into_iter().map(|mut form| {
+            form.extend(part.clone());
+            Fragment::join(form, ", ").within("(", ")")
+        }));
     }
     let batch = (VALUES_IN_STATEMENT / columns.len().max(1)).max(1);
+    let mut columns = columns.to_vec();
+    columns.extend(owners.map(|_| PART.to_owned()));
     let head = format!("INSERT INTO {name} ({}) VALUES ", columns.join(", "));
     Ok(rows
         .chunks(batch)

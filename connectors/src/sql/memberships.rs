@@ -6,6 +6,7 @@
 use crate::order::{Instruction, Order, Probe};
 use crate::predicate::{FieldRef, Predicate};
 use crate::sql::candidates::Purpose;
+use crate::sql::parts::Parts;
 use crate::sql::scene::Scene;
 
 /// A list that a record must be on.
@@ -17,18 +18,27 @@ pub(crate) struct Membership<'p> {
 
 /// The lists of which a record is on at least one wherever the predicate holds for it; `None`
 /// where that is not certain.
-fn implied<'p>(predicate: &'p Predicate, order: &Order) -> Option<Vec<Membership<'p>>> {
+fn implied<'p>(
+    predicate: &'p Predicate,
+    order: &Order,
+    parts: Option<&Parts>,
+) -> Option<Vec<Membership<'p>>> {
     match predicate {
         Predicate::Never => Some(Vec::new()),
         Predicate::Listed { fields, list } => {
             let first = fields.first()?;
+            // Of several orders as one, only their own lists say whose a record is.
+            if parts.is_some_and(|parts| parts.owners(*list).is_none()) {
+                let empty = order.lists.get(*list).is_some_and(|list| list.entries.is_empty());
+                return empty.then(Vec::new);
+            }
             let one_way = fields.iter().all(|field| field.via == first.via);
             one_way.then(|| vec![Membership { fields, list: *list }])
         }
-        Predicate::Any(parts) => {
+        Predicate::Any(branches) => {
             let mut together = Vec::new();
-            for part in parts {
-                for one in implied(part, order)? {
+            for part in branches {
+                for one in implied(part, order, parts)? {
                     if !together.contains(&one) {
                         together.push(one);
                     }
@@ -37,14 +47,15 @@ fn implied<'p>(predicate: &'p Predicate, order: &Order) -> Option<Vec<Membership
             Some(together)
         }
         // Each part that answers would do; the one with the fewest entries leads to the fewest.
-        Predicate::All(parts) => {
-            parts.iter().filter_map(|part| implied(part, order)).min_by_key(|memberships| {
+        Predicate::All(branches) => branches
+            .iter()
+            .filter_map(|part| implied(part, order, parts))
+            .min_by_key(|memberships| {
                 let entries = |one: &Membership<'_>| {
                     order.lists.get(one.list).map_or(0, |list| list.entries.len())
                 };
                 memberships.iter().map(entries).sum::<usize>()
-            })
-        }
+            }),
         Predicate::Always
         | Predicate::Not(_)
         | Predicate::Compare { .. }
@@ -72,7 +83,7 @@ pub(crate) fn memberships<'o>(
     let probes: &[Probe] = if purpose == Purpose::Preview { &one.probes } else { &[] };
     let mut found = Vec::new();
     for predicate in acting(one).chain(probes.iter().map(|probe| &probe.predicate)) {
-        for membership in implied(predicate, scene.order)? {
+        for membership in implied(predicate, scene.order, scene.parts.as_ref())? {
             if !found.contains(&membership) {
                 found.push(membership);
             }
@@ -142,7 +153,7 @@ mod tests {
     }
 
     fn lists(predicate: &Predicate) -> Option<Vec<usize>> {
-        let found = implied(predicate, &order())?;
+        let found = implied(predicate, &order(), None)?;
         Some(found.iter().map(|one| one.list).collect())
     }
 

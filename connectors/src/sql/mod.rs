@@ -24,11 +24,13 @@ mod forms;
 mod fragment;
 mod gathered_keys;
 mod inspect;
+mod joint;
 mod lists;
 mod mariadb_moments;
 mod memberships;
 mod order_of_deletion;
 mod partitions;
+mod parts;
 mod preview;
 mod progress_table;
 mod reference_watch;
@@ -36,8 +38,10 @@ mod refusals;
 mod resolve;
 mod restrict;
 mod scene;
+mod settled;
 mod sqlite_moments;
 mod sqlite_numbers;
+mod standing;
 mod steering;
 mod strategy;
 mod text_equality;
@@ -61,6 +65,7 @@ use crate::sql::connection::Target;
 use crate::sql::dialect::Dialect;
 use crate::sql::faults::misconfigured;
 use crate::subject::{Answer, Question};
+use crate::together::{JointProgress, Together};
 use crate::value::Record;
 
 /// Opens a SQL connector.
@@ -154,6 +159,26 @@ impl Connector for SqlConnector {
     }
 
     async fn forget(&self, order_key: &str) -> Result<(), Fault> {
-        execute::forget(self, order_key).await
+        execute::forget(self, std::slice::from_ref(&order_key.to_owned())).await
+    }
+
+    async fn preview_together(&self, orders: &[Order]) -> Result<Vec<Counts>, Fault> {
+        preview::preview_together(self, orders).await
+    }
+
+    async fn execute_together(
+        &self,
+        orders: &[Order],
+        progress: &dyn JointProgress,
+    ) -> Result<Together, Fault> {
+        joint::execute(self, orders, progress).await
+    }
+
+    async fn verify_together(&self, orders: &[Order]) -> Result<Vec<Verification>, Fault> {
+        verify::verify_together(self, orders).await
+    }
+
+    async fn forget_all(&self, order_keys: &[String]) -> Result<(), Fault> {
+        execute::forget(self, order_keys).await
     }
 }

@@ -115,8 +115,12 @@ impl Run<'_> {
         };
         let statement = {
             let compiler = Compiler::new(&self.scene);
-            let place =
-                Place { prefix: "quietus_end".to_owned(), table, instruction: Some(instruction) };
+            let place = Place {
+                prefix: "quietus_end".to_owned(),
+                table,
+                instruction: Some(instruction),
+                part: None,
+            };
             let (column, _) = self.scene.field(table, Some(instruction), field)?;
             let quoted = Dialect::Postgres.quote(field)?;
             // The end itself is outside of the range; the last day inside is the one before.
@@ -140,7 +144,8 @@ impl Run<'_> {
     ) -> Result<(Fragment, Fragment), Fault> {
         let compiler = Compiler::new(&self.scene);
         let prefix = "quietus_0".to_owned();
-        let place = Place { prefix: prefix.clone(), table, instruction: Some(instruction) };
+        let place =
+            Place { prefix: prefix.clone(), table, instruction: Some(instruction), part: None };
         let mut conditions = due(&compiler, &place, instruction)?;
         conditions.extend(compiler.unreferred(&place)?);
         let stays = Fragment::all(conditions).negate();

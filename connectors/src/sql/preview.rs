@@ -8,8 +8,8 @@ use crate::order::{Order, Restriction};
 use crate::predicate::Predicate;
 use crate::receipt::{Counts, Drift, Fault, ProbeCount};
 use crate::sql::SqlConnector;
-use crate::sql::associations::{Association, asked, pending};
-use crate::sql::candidates::{Candidates, Purpose, reading, standing, total};
+use crate::sql::associations::{Association, asked, concerned, pending};
+use crate::sql::candidates::{Candidates, Gathered, Purpose};
 use crate::sql::catalogue::Catalogue;
 use crate::sql::compile::Compiler;
 use crate::sql::connection::Session;
@@ -20,20 +20,68 @@ use crate::sql::faults::misconfigured;
 use crate::sql::fragment::{Cell, Fragment};
 use crate::sql::restrict::{self, Way};
 use crate::sql::scene::Scene;
+use crate::sql::standing::{reading, standing, standing_to_read, total, whole};
 use crate::sql::treat;
-use crate::sql::{drift, gathered_keys, lists, refusals};
+use crate::sql::{drift, gathered_keys, lists, parts, refusals};
 
 /// Counts what `execute` would do.
 pub(crate) async fn preview(connector: &SqlConnector, order: &Order) -> Result<Counts, Fault> {
     let mut session = connector.target.open(&order.pace).await?;
     let scene = Scene::new(session.dialect(), order, Catalogue::read(&mut session).await?);
-    let answer = counts(&mut session, &scene).await;
+    let answer = counts(&mut session, &scene, 1).await;
     session.close().await;
-    answer
+    answer.map(|mut counts| counts.pop().unwrap_or_default())
 }
 
-async fn counts(session: &mut Session, scene: &Scene<'_>) -> Result<Counts, Fault> {
-    let mut counts = Counts {
+/// Counts what `execute` would do for each of several orders that are alike.
+pub(crate) async fn preview_together(
+    connector: &SqlConnector,
+    orders: &[Order],
+) -> Result<Vec<Counts>, Fault> {
+    if let ([_, _, ..], Ok((order, parts))) = (orders, parts::join(orders)) {
+        let many = parts.count;
+        let mut session = connector.target.open(&order.pace).await?;
+        let mut scene = Scene::new(session.dialect(), &order, Catalogue::read(&mut session).await?);
+        scene.parts = Some(parts);
+        let answer = if can_be_told_apart(&scene) {
+            Some(counts(&mut session, &scene, many).await)
+        } else {
+            None
+        };
+        session.close().await;
+        if let Some(answer) = answer {
+            return answer;
+        }
+    }
+    let mut counts = Vec::with_capacity(orders.len());
+    for order in orders {
+        counts.push(preview(connector, order).await?);
+    }
+    Ok(counts)
+}
+
+/// Every record that is counted is a candidate, so that whose it is can be told; of associations it
+/// cannot.
+fn can_be_told_apart(scene: &Scene<'_>) -> bool {
+    !concerned(scene)
+        && (0..scene.order.instructions.len()).all(|position| {
+            let Some(table) = scene.table_position(position) else { return true };
+            let one = scene.instruction(position);
+            if one.keep && one.probes.is_empty() {
+                return true;
+            }
+            let moved = matches!(one.restriction, Some(Restriction::Move { .. }));
+            !(moved && one.lift_when != Predicate::Never)
+                && Candidates::can_be_gathered(scene, (table, position), Purpose::Preview)
+        })
+}
+
+async fn counts(
+    session: &mut Session,
+    scene: &Scene<'_>,
+    parts: usize,
+) -> Result<Vec<Counts>, Fault> {
+    let counts = Counts {
         collections: Vec::new(),
         drift: drift::find(scene),
         refusals: refusals::find(scene),
@@ -45,6 +93,7 @@ async fn counts(session: &mut Session, scene: &Scene<'_>) -> Result<Counts, Faul
     if countable {
         lists::load(session, scene).await?;
     }
+    let mut all = vec![counts; parts];
     let mut gathering = Gathering::default();
     let mut gathered = Vec::new();
     for position in 0..scene.order.instructions.len() {
@@ -58,9 +107,11 @@ async fn counts(session: &mut Session, scene: &Scene<'_>) -> Result<Counts, Faul
             None
         };
         let counted = match wanted {
-            None => blank,
+            None => vec![blank; parts],
             // A strategy that does not fit is among the refusals already.
-            Some(Err(Fault::Misconfigured { .. })) if !counts.refusals.is_empty() => blank,
+            Some(Err(Fault::Misconfigured { .. })) if !all[0].refusals.is_empty() => {
+                vec![blank; parts]
+            }
             Some(Err(fault)) => return Err(fault),
             Some(Ok((wanted, statement))) => {
                 gathering.carry_out(session, scene).await?;
@@ -68,18 +119,21 @@ async fn counts(session: &mut Session, scene: &Scene<'_>) -> Result<Counts, Faul
                 {
                     gathered_keys::gather(session, scene, scene.table_of(position)?).await?;
                 }
-                let row = session.fetch_one(&statement).await?;
-                let mut counted = wanted.read(blank, &row);
+                let mut counted =
+                    wanted.ask(session, scene, &statement, vec![blank; parts]).await?;
                 if let Some((table, statement)) = moved_back(scene, position)? {
                     gathered_keys::gather(session, scene, table).await?;
-                    counted.lift = session.count(&statement).await?;
+                    counted[0].lift = session.count(&statement).await?;
                 }
                 counted
             }
         };
-        counts.collections.push(counted);
+        for (counts, counted) in all.iter_mut().zip(counted) {
+            counts.collections.push(counted);
+        }
     }
-    if countable && counts.refusals.is_empty() {
+    // Several orders as one have no associations to count.
+    if countable && parts == 1 && all[0].refusals.is_empty() {
         for one in asked(scene) {
             let parent = scene.instruction_for_table(one.parent);
             let candidates = parent.and_then(|parent| gathered.get(parent).copied().flatten());
@@ -88,11 +142,11 @@ async fn counts(session: &mut Session, scene: &Scene<'_>) -> Result<Counts, Faul
             };
             gathering.carry_out(session, scene).await?;
             let count = session.count(&statement).await?;
-            let counted = &mut counts.collections[one.instruction];
+            let counted = &mut all[0].collections[one.instruction];
             *counted.treat.entry(one.link.association()).or_default() += count;
         }
     }
-    Ok(counts)
+    Ok(all)
 }
 
 /// Counts records that stay and whose parents by an association go.
@@ -137,7 +191,7 @@ async fn candidates(
     position: usize,
 ) -> Result<Option<Candidates>, Fault> {
     let at = (scene.table_of(position)?, position);
-    Candidates::gather(session, scene, at, Purpose::Preview).await
+    Candidates::gather(session, scene, at, (Purpose::Preview, &Gathered::new())).await
 }
 
 /// Counts records in the other table of a restriction that would come back.
@@ -170,8 +224,11 @@ enum Count {
 }
 
 struct Wanted {
+    position: usize,
     counts: Vec<Count>,
     at_most: bool,
+    /// Of several orders as one: there are candidates, so that whose a record is can be told.
+    by_part: bool,
 }
 
 impl Wanted {
@@ -182,7 +239,7 @@ impl Wanted {
     ) -> Result<(Self, Fragment), Fault> {
         let one = scene.instruction(position);
         let compiler = Compiler::new(scene);
-        let stand = standing(&compiler, (scene.table_of(position)?, position), candidates)?;
+        let stand = standing_to_read(&compiler, (scene.table_of(position)?, position), candidates)?;
         let place = &stand.1;
         let mut deletable = Deletable::new(&compiler, gathering);
         let mut counts = vec![Count::Total];
@@ -229,28 +286,64 @@ impl Wanted {
         for probe in &one.probes {
             add(Count::Probe(probe.name.clone()), compiler.holds(place, &probe.predicate)?);
         }
-        let at_most = deletable.at_most;
+        let (at_most, by_part) = (deletable.at_most, place.part.is_some());
         let statement = reading(&compiler, &stand, columns, candidates)?;
-        Ok((Self { counts, at_most }, deletable.with(statement)))
+        Ok((Self { position, counts, at_most, by_part }, deletable.with(statement)))
     }
 
-    fn read(self, mut counted: ProbeCount, row: &[Cell]) -> ProbeCount {
+    /// Counts for each part; the rest of them have no candidates here.
+    async fn ask(
+        &self,
+        session: &mut Session,
+        scene: &Scene<'_>,
+        statement: &Fragment,
+        mut counted: Vec<ProbeCount>,
+    ) -> Result<Vec<ProbeCount>, Fault> {
+        if scene.parts.is_none() {
+            let row = session.fetch_one(statement).await?;
+            return Ok(counted.into_iter().map(|blank| self.read(blank, &row)).collect());
+        }
+        let at = (scene.table_of(self.position)?, self.position);
+        let whole = whole(&Compiler::new(scene), at)?;
+        let all = session.count(&whole).await?;
+        let none = vec![Cell::Integer(0); self.counts.len()];
+        for one in &mut counted {
+            *one = self.read(std::mem::take(one), &none);
+        }
+        // Without candidates there is no part to tell, and nothing that could happen.
+        let rows = if self.by_part { session.fetch(statement).await? } else { Vec::new() };
+        for row in &rows {
+            let Some((part, counts)) = row.split_last() else { continue };
+            let part = usize::try_from(part.count()).unwrap_or(usize::MAX);
+            if let Some(one) = counted.get_mut(part) {
+                *one = self.read(std::mem::take(one), counts);
+            }
+        }
+        for one in &mut counted {
+            one.total = all;
+        }
+        Ok(counted)
+    }
+
+    fn read(&self, mut counted: ProbeCount, row: &[Cell]) -> ProbeCount {
         counted.at_most = self.at_most;
-        for (count, cell) in self.counts.into_iter().zip(row) {
+        for (count, cell) in self.counts.iter().zip(row) {
             let number = cell.count();
             match count {
                 Count::Total => counted.total = number,
                 Count::Delete => counted.delete = number,
-                Count::Treat(category) => *counted.treat.entry(category).or_default() += number,
+                Count::Treat(category) => {
+                    *counted.treat.entry(category.clone()).or_default() += number
+                }
                 Count::Restrict => counted.restrict = number,
                 Count::Lift => counted.lift = number,
                 Count::Referenced(name) if number > 0 => {
-                    counted.referenced.insert(name, number);
+                    counted.referenced.insert(name.clone(), number);
                 }
                 Count::Referenced(_) => {}
                 Count::Held => counted.held = number,
                 Count::Probe(name) => {
-                    counted.probes.insert(name, number);
+                    counted.probes.insert(name.clone(), number);
                 }
             }
         }

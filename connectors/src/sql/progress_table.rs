@@ -47,6 +47,13 @@ impl Position {
 /// Name of the position at which nothing is left to do.
 pub(crate) const FINISHED: &str = "finished";
 
+/// Name of the position of an order that is carried out together with others. By itself it begins
+/// from the front, with the counts kept.
+pub(crate) const TOGETHER: &str = "together";
+
+/// Keys that one statement names.
+const KEYS_IN_STATEMENT: usize = 1_000;
+
 /// The table's name, quoted.
 pub(crate) struct ProgressTable {
     quoted: String,
@@ -115,19 +122,7 @@ impl ProgressTable {
                 .and(Fragment::text_value(key)),
             )
             .await?;
-        let Some(row) = rows.first() else { return Ok(None) };
-        let attempt = match row[0] {
-            Cell::Integer(attempt) => attempt,
-            _ => 0,
-        };
-        let position = serde_json::from_str(&row[1].text());
-        let done = serde_json::from_str(&row[2].text());
-        match (position, done) {
-            (Ok(position), Ok(done)) => Ok(Some((attempt, position, done))),
-            _ => Err(rejected(format!(
-                "the progress of order `{key}` in the progress table cannot be read: it was written by another version"
-            ))),
-        }
+        rows.first().map(|row| standing(key, row)).transpose()
     }
 
     /// Makes this attempt the current one and reads where the order stands.
@@ -137,7 +132,7 @@ impl ProgressTable {
         order: &Order,
     ) -> Result<(Position, Outcome), Fault> {
         session.begin().await?;
-        session.execute(&self.insertion(order)?).await?;
+        session.execute(&self.insertion(std::slice::from_ref(order))?).await?;
         session
             .execute(
                 &Fragment::raw(format!("UPDATE {} SET {} = ", self.quoted, self.column("attempt")))
@@ -154,28 +149,126 @@ impl ProgressTable {
             Some((attempt, position, done)) if attempt == i64::from(order.attempt) => {
                 Ok((position, done))
             }
-            _ => Err(rejected(format!(
-                "attempt {} of order `{}` is fenced: a later attempt has begun",
-                order.attempt, order.key
-            ))),
+            _ => Err(fenced(order)),
         }
     }
 
-    fn insertion(&self, order: &Order) -> Result<Fragment, Fault> {
+    fn insertion(&self, orders: &[Order]) -> Result<Fragment, Fault> {
         let head =
             if self.dialect == Dialect::MariaDb { "INSERT IGNORE INTO" } else { "INSERT INTO" };
         let tail = if self.dialect == Dialect::MariaDb { ")" } else { ") ON CONFLICT DO NOTHING" };
         let columns = ["order_key", "attempt", "cursor", "done", "updated_at"];
         let columns: Vec<String> = columns.iter().map(|name| self.column(name)).collect();
-        let cells = vec![
-            Fragment::text_value(order.key.as_str()),
-            Fragment::value(Cell::Integer(i64::from(order.attempt))),
-            Fragment::text_value(json(&Position::default())?),
-            Fragment::text_value(json(&Outcome::default())?),
-            Fragment::text_value(order.moment.to_string()),
-        ];
-        Ok(Fragment::join(cells, ", ")
+        let mut rows = Vec::with_capacity(orders.len());
+        for order in orders {
+            let cells = vec![
+                Fragment::text_value(order.key.as_str()),
+                Fragment::value(Cell::Integer(i64::from(order.attempt))),
+                Fragment::text_value(json(&Position::default())?),
+                Fragment::text_value(json(&Outcome::default())?),
+                Fragment::text_value(order.moment.to_string()),
+            ];
+            rows.push(Fragment::join(cells, ", "));
+        }
+        Ok(Fragment::join(rows, "), (")
             .within(&format!("{head} {} ({}) VALUES (", self.quoted, columns.join(", ")), tail))
+    }
+
+    /// One value for each order, by its key.
+    fn by_key(&self, orders: &[Order], values: Vec<Fragment>) -> Fragment {
+        let mut cases = Fragment::raw(format!("CASE {}", self.column("order_key")));
+        for (order, value) in orders.iter().zip(values) {
+            cases = cases
+                .then(" WHEN ")
+                .and(Fragment::text_value(order.key.as_str()))
+                .then(" THEN ")
+                .and(value);
+        }
+        cases.then(" END")
+    }
+
+    fn attempts(&self, orders: &[Order]) -> Fragment {
+        let attempt = |order: &Order| Fragment::value(Cell::Integer(i64::from(order.attempt)));
+        self.by_key(orders, orders.iter().map(attempt).collect())
+    }
+
+    fn of_keys(&self, keys: impl Iterator<Item = String>) -> Fragment {
+        let keys = keys.map(Fragment::text_value).collect();
+        Fragment::join(keys, ", ").within(&format!("{} IN (", self.column("order_key")), ")")
+    }
+
+    fn of_orders(&self, orders: &[Order]) -> Fragment {
+        self.of_keys(orders.iter().map(|order| order.key.clone()))
+    }
+
+    /// Makes these attempts the current ones and reads where each order stands.
+    pub(crate) async fn take_over_together(
+        &self,
+        session: &mut Session,
+        orders: &[Order],
+    ) -> Result<Vec<(Position, Outcome)>, Fault> {
+        session.begin().await?;
+        session.execute(&self.insertion(orders)?).await?;
+        let attempt = self.column("attempt");
+        let update = Fragment::raw(format!("UPDATE {} SET {attempt} = ", self.quoted))
+            .and(self.attempts(orders))
+            .then(" WHERE ")
+            .and(self.of_orders(orders))
+            .then(&format!(" AND {attempt} <= "))
+            .and(self.attempts(orders));
+        session.execute(&update).await?;
+        let columns = ["order_key", "attempt", "cursor", "done"].map(|name| self.column(name));
+        let head = format!("SELECT {} FROM {} WHERE ", columns.join(", "), self.quoted);
+        let rows = session.fetch(&Fragment::raw(head).and(self.of_orders(orders))).await?;
+        session.commit().await?;
+        let mut found = Vec::with_capacity(orders.len());
+        for order in orders {
+            let row = rows.iter().find(|row| row[0].text() == order.key);
+            let (attempt, position, done) = match row {
+                Some(row) => standing(&order.key, &row[1..])?,
+                None => (0, Position::default(), Outcome::default()),
+            };
+            if attempt != i64::from(order.attempt) {
+                return Err(fenced(order));
+            }
+            found.push((position, done));
+        }
+        Ok(found)
+    }
+
+    /// Writes what each order has done, inside the transaction of the chunk.
+    ///
+    /// # Errors
+    /// `Unknown` where a later attempt has taken one of them over; nothing stays of the chunk.
+    pub(crate) async fn save_together(
+        &self,
+        session: &mut Session,
+        orders: &[Order],
+        position: &Position,
+        done: &[Outcome],
+    ) -> Result<(), Fault> {
+        let mut outcomes = Vec::with_capacity(done.len());
+        for one in done {
+            outcomes.push(Fragment::text_value(json(one)?));
+        }
+        let moment = orders.first().map(|order| order.moment.to_string()).unwrap_or_default();
+        let statement =
+            Fragment::raw(format!("UPDATE {} SET {} = ", self.quoted, self.column("cursor")))
+                .and(Fragment::text_value(json(position)?))
+                .then(&format!(", {} = ", self.column("done")))
+                .and(self.by_key(orders, outcomes))
+                .then(&format!(", {} = ", self.column("updated_at")))
+                .and(Fragment::text_value(moment))
+                .then(" WHERE ")
+                .and(self.of_orders(orders))
+                .then(&format!(" AND {} = ", self.column("attempt")))
+                .and(self.attempts(orders));
+        if session.execute(&statement).await? == orders.len() as u64 {
+            return Ok(());
+        }
+        session.rollback().await?;
+        let message = "a later attempt has taken over one of the orders that are carried out together, and this chunk was rolled back";
+        Err(Fault::Unknown { message: message.to_owned() })
     }
 
     /// Writes where the order stands, inside the transaction of the chunk.
@@ -212,20 +305,37 @@ impl ProgressTable {
         })
     }
 
-    /// Removes what is known of an order.
-    pub(crate) async fn forget(&self, session: &mut Session, key: &str) -> Result<(), Fault> {
-        session
-            .execute(
-                &Fragment::raw(format!(
-                    "DELETE FROM {} WHERE {} = ",
-                    self.quoted,
-                    self.column("order_key")
-                ))
-                .and(Fragment::text_value(key)),
-            )
-            .await?;
+    /// Removes what is known of orders.
+    pub(crate) async fn forget(&self, session: &mut Session, keys: &[String]) -> Result<(), Fault> {
+        for keys in keys.chunks(KEYS_IN_STATEMENT) {
+            let head = Fragment::raw(format!("DELETE FROM {} WHERE ", self.quoted));
+            session.execute(&head.and(self.of_keys(keys.iter().cloned()))).await?;
+        }
         Ok(())
     }
+}
+
+/// The attempt, the position and the outcome of a row.
+fn standing(key: &str, row: &[Cell]) -> Result<(i64, Position, Outcome), Fault> {
+    let attempt = match row[0] {
+        Cell::Integer(attempt) => attempt,
+        _ => 0,
+    };
+    let position = serde_json::from_str(&row[1].text());
+    let done = serde_json::from_str(&row[2].text());
+    match (position, done) {
+        (Ok(position), Ok(done)) => Ok((attempt, position, done)),
+        _ => Err(rejected(format!(
+            "the progress of order `{key}` in the progress table cannot be read: it was written by another version"
+        ))),
+    }
+}
+
+fn fenced(order: &Order) -> Fault {
+    rejected(format!(
+        "attempt {} of order `{}` is fenced: a later attempt has begun",
+        order.attempt, order.key
+    ))
 }
 
 fn json<T: Serialize>(value: &T) -> Result<String, Fault> {

@@ -4,13 +4,13 @@
 use crate::order::Restriction;
 use crate::predicate::Predicate;
 use crate::receipt::Fault;
-use crate::sql::candidates::Standing;
 use crate::sql::compile::{Compiler, Place};
 use crate::sql::delete::unheld;
 use crate::sql::dialect::Dialect;
 use crate::sql::faults::misconfigured;
 use crate::sql::fragment::Fragment;
 use crate::sql::reference_watch::Removal;
+use crate::sql::standing::Standing;
 use crate::sql::treat::clocks_kept;
 use crate::sql::windows::{Flow, Job, Run, Statements};
 use crate::value::{FieldType, Value};
@@ -141,10 +141,11 @@ impl Run<'_> {
             let mut assignments =
                 vec![flag_value(compiler, place, field, way)?.within(&format!("{name} = "), "")];
             assignments.extend(clocks_kept(compiler, place, &[field])?);
+            let condition = Fragment::all(conditions);
             let statement = Fragment::join(assignments, ", ")
                 .within(&standing.update(), " WHERE ")
-                .and(Fragment::all(conditions));
-            Ok(Statements { counted: vec![statement], ..Statements::default() })
+                .and(condition.clone());
+            Ok(Statements { counted: vec![statement], condition, ..Statements::default() })
         };
         self.restriction_windows(instruction, table, way, &write).await
     }
@@ -175,7 +176,7 @@ impl Run<'_> {
             let target = compiler.scene.table(to).quoted(compiler.dialect())?;
             let counted = if compiler.dialect() == Dialect::Postgres {
                 // One statement, so that what is inserted is exactly what is deleted.
-                vec![condition.within(
+                vec![condition.clone().within(
                     &format!("WITH quietus_moved AS ({}", standing.deletion()),
                     &format!(" RETURNING {selected}) INSERT INTO {target} ({names}) SELECT {names} FROM quietus_moved"),
                 )]
@@ -188,10 +189,10 @@ impl Run<'_> {
                         ),
                         "",
                     ),
-                    condition.within(&standing.deletion(), ""),
+                    condition.clone().within(&standing.deletion(), ""),
                 ]
             };
-            Ok(Statements { counted, ..Statements::default() })
+            Ok(Statements { counted, condition, ..Statements::default() })
         };
         self.restriction_windows(instruction, from_table, way, &write).await
     }

@@ -13,6 +13,8 @@ use crate::sql::compile::{Compiler, Place};
 use crate::sql::dialect::Dialect;
 use crate::sql::faults::misconfigured;
 use crate::sql::fragment::Fragment;
+use crate::sql::parts::Parts;
+use crate::sql::settled::Settled;
 use crate::value::Stored;
 
 /// The order and the catalogue together.
@@ -25,8 +27,12 @@ pub(crate) struct Scene<'o> {
     /// Links that some predicate reads, by instruction and name.
     needed: BTreeSet<(usize, String)>,
     pub(crate) lists: Vec<ListTable>,
+    /// Of several orders as one: whose the entries of lists are.
+    pub(crate) parts: Option<Parts>,
     /// What refers to a table without an index that would find it, by the table's position.
     pub(crate) unindexed: Vec<(usize, Blocker)>,
+    /// What the transaction that is open has settled.
+    pub(crate) settled: Vec<Settled>,
 }
 
 /// A list of the order that is compared with certain fields of a collection.
@@ -125,7 +131,9 @@ impl<'o> Scene<'o> {
             tables,
             needed: BTreeSet::new(),
             lists: Vec::new(),
+            parts: None,
             unindexed: Vec::new(),
+            settled: Vec::new(),
         };
         for (position, instruction) in order.instructions.iter().enumerate() {
             for link in instruction.links.iter().filter(|link| link.needed) {
@@ -148,6 +156,11 @@ impl<'o> Scene<'o> {
             }
         }
         scene
+    }
+
+    /// Whose the entries of a list are is told.
+    pub(crate) fn has_parts(&self, list: usize) -> bool {
+        self.parts.as_ref().is_some_and(|parts| parts.owners(list).is_some())
     }
 
     /// Nothing finds the children of one parent, and their keys compare as the parent's do.

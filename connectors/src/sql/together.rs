@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use crate::order::{Pace, PartitionPolicy, Restriction};
 use crate::predicate::Predicate;
 use crate::receipt::{Fault, Outcome};
+use crate::sql::execute::children_first;
 use crate::sql::memberships::acting;
 use crate::sql::order_of_deletion::groups;
 use crate::sql::windows::Run;
@@ -42,6 +43,11 @@ impl Together {
         self.open.take().map(|open| open.before)
     }
 
+    /// Steps share transactions.
+    pub(crate) fn shared(&self) -> bool {
+        self.shared
+    }
+
     /// The next window belongs into the same transaction.
     pub(crate) fn goes_on(&self, pace: &Pace) -> bool {
         let most = Duration::from_millis(pace.target_chunk_ms);
@@ -60,7 +66,9 @@ impl Run<'_> {
             return Ok(());
         }
         let mut records = 0;
-        for one in self.scene.active() {
+        let mut parents_first = children_first(&self.scene);
+        parents_first.reverse();
+        for one in parents_first {
             let nothing = acting(self.scene.instruction(one)).all(|it| *it == Predicate::Never);
             let found = self.candidates(self.scene.table_of(one)?, one).await?;
             match found {

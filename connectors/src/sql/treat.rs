@@ -6,11 +6,11 @@
 use crate::order::Treatment;
 use crate::predicate::Predicate;
 use crate::receipt::Fault;
-use crate::sql::candidates::Standing;
 use crate::sql::compile::{Compiler, Place};
 use crate::sql::delete::unheld;
 use crate::sql::fragment::Fragment;
 use crate::sql::reference_watch::Removal;
+use crate::sql::standing::Standing;
 use crate::sql::strategy;
 use crate::sql::windows::{Flow, Job, Run, Statements};
 
@@ -93,10 +93,11 @@ impl Run<'_> {
             assignments.extend(clocks_kept(compiler, place, &written)?);
             let mut conditions = bounds;
             conditions.extend(due(compiler, place, treatment, &one.held)?);
+            let condition = Fragment::all(conditions);
             let statement = Fragment::join(assignments, ", ")
                 .within(&standing.update(), " WHERE ")
-                .and(Fragment::all(conditions));
-            Ok(Statements { counted: vec![statement], ..Statements::default() })
+                .and(condition.clone());
+            Ok(Statements { counted: vec![statement], condition, ..Statements::default() })
         };
         let category = treatment.category.clone();
         self.windows(&Job {

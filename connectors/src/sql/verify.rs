@@ -7,18 +7,20 @@ use crate::order::{LinkKind, Order, Restriction};
 use crate::predicate::Predicate;
 use crate::receipt::{Drift, Fault, LookedAt, Survivor, Verification};
 use crate::sql::SqlConnector;
-use crate::sql::candidates::{Candidates, Purpose, reading, standing, total};
+use crate::sql::associations::concerned;
+use crate::sql::candidates::{Candidates, Gathered, Purpose};
 use crate::sql::catalogue::Catalogue;
 use crate::sql::compile::{Compiler, Place};
 use crate::sql::connection::Session;
 use crate::sql::dissociation::count_dangling;
 use crate::sql::faults::misconfigured;
-use crate::sql::fragment::Fragment;
+use crate::sql::fragment::{Cell, Fragment};
 use crate::sql::progress_table::ProgressTable;
 use crate::sql::restrict::{self, Way};
 use crate::sql::scene::Scene;
+use crate::sql::standing::{reading, standing_to_read, total, whole};
 use crate::sql::treat;
-use crate::sql::{drift, gathered_keys, lists};
+use crate::sql::{drift, gathered_keys, lists, parts};
 
 /// The name under which records that should be restricted and are not are reported.
 const RESTRICTION: &str = "restriction";
@@ -31,22 +33,61 @@ const BY_LISTS: &str = "; where everything that the order does presupposes that 
     list (of identities or keys), the records that the lists name were found again, by another \
     query than before, and only they were counted in this way";
 
-const ASSOCIATIONS: &str = "; associations with parents that went were looked for as records that     refer to a parent that is not there, beyond those that did so before; where a foreign key     guards them there can be none";
+const ASSOCIATIONS: &str = "; associations with parents that went were looked for as records that \
+    refer to a parent that is not there, beyond those that did so before; where a foreign key \
+    guards them there can be none";
 
 /// Looks for survivors.
 pub(crate) async fn verify(connector: &SqlConnector, order: &Order) -> Result<Verification, Fault> {
     let mut session = connector.target.open(&order.pace).await?;
     let scene = Scene::new(session.dialect(), order, Catalogue::read(&mut session).await?);
-    let answer = look(&mut session, &scene, &connector.progress_table).await;
+    let answer = look(&mut session, &scene, (&connector.progress_table, 1)).await;
     session.close().await;
-    answer
+    answer.map(|mut found| found.pop().unwrap_or_default())
+}
+
+/// Looks for the survivors of each of several orders that are alike.
+pub(crate) async fn verify_together(
+    connector: &SqlConnector,
+    orders: &[Order],
+) -> Result<Vec<Verification>, Fault> {
+    if let ([_, _, ..], Ok((order, parts))) = (orders, parts::join(orders)) {
+        let many = parts.count;
+        let mut session = connector.target.open(&order.pace).await?;
+        let mut scene = Scene::new(session.dialect(), &order, Catalogue::read(&mut session).await?);
+        scene.parts = Some(parts);
+        let answer = if can_be_told_apart(&scene) {
+            Some(look(&mut session, &scene, (&connector.progress_table, many)).await)
+        } else {
+            None
+        };
+        session.close().await;
+        if let Some(answer) = answer {
+            return answer;
+        }
+    }
+    let mut found = Vec::with_capacity(orders.len());
+    for order in orders {
+        found.push(verify(connector, order).await?);
+    }
+    Ok(found)
+}
+
+/// Every record that could have survived is a candidate, so that whose it is can be told; of
+/// associations it cannot.
+fn can_be_told_apart(scene: &Scene<'_>) -> bool {
+    !concerned(scene)
+        && scene.active().into_iter().all(|position| {
+            let Some(table) = scene.table_position(position) else { return true };
+            Candidates::can_be_gathered(scene, (table, position), Purpose::Verify)
+        })
 }
 
 async fn look(
     session: &mut Session,
     scene: &Scene<'_>,
-    progress_table: &str,
-) -> Result<Verification, Fault> {
+    (progress_table, parts): (&str, usize),
+) -> Result<Vec<Verification>, Fault> {
     let gone: Vec<String> = drift::find(scene)
         .iter()
         .filter(|one| !matches!(one, Drift::FieldUnmapped { .. } | Drift::KeyChanged { .. }))
@@ -59,7 +100,7 @@ async fn look(
         )));
     }
     lists::load(session, scene).await?;
-    let mut verification = Verification::default();
+    let mut all = vec![Verification::default(); parts];
     let mut by_lists = false;
     for position in 0..scene.order.instructions.len() {
         let collection = &scene.instruction(position).collection;
@@ -68,38 +109,79 @@ async fn look(
         let candidates = if scene.instruction(position).keep {
             None
         } else {
-            Candidates::gather(session, scene, at, Purpose::Verify).await?
+            Candidates::gather(session, scene, at, (Purpose::Verify, &Gathered::new())).await?
         };
         by_lists |= candidates.is_some();
         let (categories, statement) = statement(scene, position, candidates)?;
         gathered_keys::gather(session, scene, table).await?;
-        let row = session.fetch_one(&statement).await?;
-        verification.left.insert(collection.clone(), row[0].count());
-        let looked_through = row[1].count();
-        for (category, rightly) in categories.into_iter().zip(&row[2..]) {
-            let looked_at = LookedAt { collection: collection.clone(), category: category.clone() };
-            // Several treatments of one category are one answer.
-            if !verification.looked_at.contains(&looked_at) {
-                verification.looked_at.push(looked_at);
-            }
-            let records = looked_through.saturating_sub(rightly.count());
-            if records > 0 {
-                verification.survivors.push(Survivor {
-                    collection: collection.clone(),
-                    category,
-                    records,
-                });
+        let statement = Some(&statement).filter(|_| scene.parts.is_none() || candidates.is_some());
+        let rows = rows(session, scene, (position, parts), statement).await?;
+        for (verification, row) in all.iter_mut().zip(rows) {
+            note(verification, collection, &categories, &row);
+        }
+    }
+    for verification in &mut all {
+        METHOD.clone_into(&mut verification.method);
+        if by_lists {
+            verification.method.push_str(BY_LISTS);
+        }
+    }
+    // Several orders as one have no associations to look at.
+    if let [verification] = all.as_mut_slice()
+        && look_at_associations(session, scene, progress_table, verification).await?
+    {
+        verification.method.push_str(ASSOCIATIONS);
+    }
+    Ok(all)
+}
+
+/// The counts of each part; a part without a row has no candidates, so nothing of it is left.
+async fn rows(
+    session: &mut Session,
+    scene: &Scene<'_>,
+    (position, parts): (usize, usize),
+    statement: Option<&Fragment>,
+) -> Result<Vec<Vec<Cell>>, Fault> {
+    if let Some(statement) = statement.filter(|_| scene.parts.is_none()) {
+        return Ok(vec![session.fetch_one(statement).await?]);
+    }
+    let whole = whole(&Compiler::new(scene), (scene.table_of(position)?, position))?;
+    let left = session.fetch_one(&whole).await?;
+    let mut rows = vec![left.clone(); parts];
+    if let Some(statement) = statement {
+        for mut row in session.fetch(statement).await? {
+            let part = row.pop().map_or(u64::MAX, |part| part.count());
+            if let Some(one) = usize::try_from(part).ok().and_then(|part| rows.get_mut(part)) {
+                row.splice(..1, left.iter().cloned());
+                *one = row;
             }
         }
     }
-    METHOD.clone_into(&mut verification.method);
-    if by_lists {
-        verification.method.push_str(BY_LISTS);
+    Ok(rows)
+}
+
+fn note(
+    verification: &mut Verification,
+    collection: &str,
+    categories: &[Option<String>],
+    row: &[Cell],
+) {
+    let number = |index: usize| row.get(index).map_or(0, Cell::count);
+    verification.left.insert(collection.to_owned(), number(0));
+    let looked_through = number(1);
+    for (index, category) in categories.iter().enumerate() {
+        let looked_at = LookedAt { collection: collection.to_owned(), category: category.clone() };
+        // Several treatments of one category are one answer.
+        if !verification.looked_at.contains(&looked_at) {
+            verification.looked_at.push(looked_at);
+        }
+        let records = looked_through.saturating_sub(number(index + 2));
+        if records > 0 {
+            let collection = collection.to_owned();
+            let category = category.clone();
+            verification.survivors.push(Survivor { collection, category, records });
+        }
     }
-    if look_at_associations(session, scene, progress_table, &mut verification).await? {
-        verification.method.push_str(ASSOCIATIONS);
-    }
-    Ok(verification)
 }
 
 /// Looks for records that refer to a parent that is gone; whether there was any link to look at.
@@ -154,7 +236,7 @@ fn statement(
 ) -> Result<(Vec<Option<String>>, Fragment), Fault> {
     let one = scene.instruction(position);
     let compiler = Compiler::new(scene);
-    let stand = standing(&compiler, (scene.table_of(position)?, position), candidates)?;
+    let stand = standing_to_read(&compiler, (scene.table_of(position)?, position), candidates)?;
     let place = &stand.1;
     let mut categories = Vec::new();
     let mut columns = vec![total(&compiler, place, candidates)?, Fragment::raw("COUNT(*)")];

@@ -3,23 +3,25 @@
 //! A window is found by one look into the key's index and changed by one statement; no record
 //! travels. Each window is one transaction together with its line in the progress table.
 
-use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use crate::connector::{Direction, Progress, ProgressReport};
+use crate::connector::{Direction, ProgressReport};
 use crate::order::Order;
 use crate::receipt::{CollectionOutcome, Fault, Outcome};
-use crate::sql::candidates::{Candidates, Purpose, Standing, standing};
+use crate::sql::candidates::{Candidates, Gathered, Purpose};
 use crate::sql::compile::{Compiler, Place};
 use crate::sql::connection::Session;
 use crate::sql::dialect::{Dialect, KeyCompare};
 use crate::sql::dissociation::Emptying;
 use crate::sql::faults::transient;
 use crate::sql::fragment::{Cell, Fragment};
+use crate::sql::joint::{Joint, Told};
+use crate::sql::parts;
 use crate::sql::progress_table::{Position, ProgressTable};
 use crate::sql::reference_watch::{ReferenceWatch, Removal};
 use crate::sql::refusals::window_key;
 use crate::sql::scene::Scene;
+use crate::sql::standing::{Standing, standing};
 use crate::sql::throttle::Throttle;
 use crate::sql::together::Together;
 
@@ -32,6 +34,8 @@ pub(crate) enum Flow {
     Stopped,
     /// Going on would touch more records than the order allows.
     Refused(String),
+    /// Some of several orders have to be carried out by themselves, and why.
+    Apart(Vec<usize>, String),
 }
 
 /// One attempt at an order.
@@ -39,17 +43,20 @@ pub(crate) struct Run<'r> {
     pub(crate) session: Session,
     pub(crate) scene: Scene<'r>,
     pub(crate) order: &'r Order,
-    pub(crate) progress: &'r dyn Progress,
+    pub(crate) progress: Told<'r>,
     pub(crate) table: ProgressTable,
     pub(crate) position: Position,
     pub(crate) done: Outcome,
     pub(crate) throttle: Throttle,
     /// What was gathered in this attempt, by table and instruction.
-    pub(crate) gathered: BTreeMap<(usize, usize), Option<Candidates>>,
+    pub(crate) gathered: Gathered,
     pub(crate) together: Together,
+    /// Of several orders as one: those orders.
+    pub(crate) joint: Option<Joint<'r>>,
 }
 
-/// Statements of one window. All of `counted` must change the same number of records.
+/// Statements of one window. All of `counted` must change the same number of records, those of
+/// which `condition` holds.
 #[derive(Debug, Default)]
 pub(crate) struct Statements {
     pub(crate) before: Vec<Fragment>,
@@ -57,12 +64,15 @@ pub(crate) struct Statements {
     pub(crate) going: Vec<Fragment>,
     pub(crate) emptyings: Vec<Emptying>,
     pub(crate) counted: Vec<Fragment>,
+    pub(crate) condition: Fragment,
 }
 
 /// What one window has changed.
 #[derive(Debug, Default)]
 struct Changed {
     records: u64,
+    /// Of several orders as one: how many records of each part.
+    told: Vec<(usize, u64)>,
     /// Associations emptied: the instruction, the name and how many.
     emptied: Vec<(usize, String, u64)>,
     /// How long looking at other tables took.
@@ -98,6 +108,9 @@ impl Run<'_> {
             return Ok(Flow::Finished);
         }
         let candidates = self.candidates(job.table, job.instruction).await?;
+        if candidates.is_none() && self.joint.is_some() {
+            return Ok(Flow::Apart(Vec::new(), "whose records are cannot be told".to_owned()));
+        }
         if candidates.is_some_and(|one| one.records == 0) {
             self.position.complete = true;
             return Ok(Flow::Finished);
@@ -121,17 +134,17 @@ impl Run<'_> {
         while !self.position.complete {
             let began = Instant::now();
             let upper = self.upper(job, candidates).await?;
-            let statements = self.statements(job, candidates, upper.as_deref())?;
+            let (statements, telling) = self.statements(job, candidates, upper.as_deref())?;
             self.begin().await?;
-            let window = self.change(&statements, watch).await?;
-            let changed = window.all();
-            if let Some(reason) = self.too_many(changed) {
+            let changes = self.change(&statements, telling.as_ref(), watch).await?;
+            let changed = changes.all();
+            if let Some(flow) = self.beyond(changed, &changes.told) {
                 self.roll_back().await?;
-                return Ok(Flow::Refused(reason));
+                return Ok(flow);
             }
-            (job.record)(self.entry(job.instruction), window.records);
-            self.note_emptied(window.emptied);
-            self.position.moved += window.records;
+            self.record(job, changes.records, &changes.told);
+            self.note_emptied(changes.emptied);
+            self.position.moved += changes.records;
             self.position.complete = upper.is_none();
             self.position.after = upper;
             if self.together.goes_on(&self.order.pace) {
@@ -139,7 +152,7 @@ impl Run<'_> {
             }
             self.commit().await?;
             // Smaller windows would not make the look at other tables any shorter.
-            let took = began.elapsed().saturating_sub(window.looking);
+            let took = began.elapsed().saturating_sub(changes.looking);
             let flow = self.report(job.instruction, changed, took).await?;
             if flow != Flow::Finished {
                 return Ok(flow);
@@ -151,12 +164,17 @@ impl Run<'_> {
     async fn change(
         &mut self,
         statements: &Statements,
+        telling: Option<&Fragment>,
         watch: &mut ReferenceWatch,
     ) -> Result<Changed, Fault> {
         for statement in &statements.before {
             self.session.execute(statement).await?;
         }
         let looking = watch.look_again(&mut self.session, &self.scene).await?;
+        let told = match telling {
+            Some(telling) => self.tell(telling).await?,
+            None => Vec::new(),
+        };
         let emptied = self.empty(&statements.going, &statements.emptyings).await?;
         let mut changed = None;
         for statement in &statements.counted {
@@ -168,7 +186,13 @@ impl Run<'_> {
             }
             changed = Some(count);
         }
-        Ok(Changed { records: changed.unwrap_or(0), emptied, looking })
+        let records = changed.unwrap_or(0);
+        if telling.is_some() && told.iter().map(|one| one.1).sum::<u64>() != records {
+            return Err(transient(
+                "records changed while it was told whose they are; the chunk is rolled back",
+            ));
+        }
+        Ok(Changed { records, told, emptied, looking })
     }
 
     /// Empties associations inside the transaction that is open.
@@ -191,7 +215,7 @@ impl Run<'_> {
         Ok(emptied)
     }
 
-    /// Adds associations to the counts of their collections.
+    /// Adds associations to the counts of their collections; several orders as one have none.
     pub(crate) fn note_emptied(&mut self, emptied: Vec<(usize, String, u64)>) {
         for (instruction, name, count) in emptied {
             *self.entry(instruction).treated.entry(name).or_default() += count;
@@ -218,6 +242,7 @@ impl Run<'_> {
 
     /// Rolls back what is not committed, with its counts.
     pub(crate) async fn roll_back(&mut self) -> Result<(), Fault> {
+        self.scene.settled.clear();
         if let Some(before) = self.together.ends() {
             self.done = before;
         }
@@ -226,8 +251,15 @@ impl Run<'_> {
 
     /// Writes the position and commits it with what was changed.
     pub(crate) async fn commit(&mut self) -> Result<(), Fault> {
-        self.table.save(&mut self.session, self.order, &self.position, &self.done).await?;
+        match &mut self.joint {
+            None => {
+                let Self { table, session, order, position, done, .. } = self;
+                table.save(session, order, position, done).await?;
+            }
+            Some(joint) => joint.save(&self.table, &mut self.session, &self.position).await?,
+        }
         self.session.commit().await?;
+        self.scene.settled.clear();
         self.together.ends();
         Ok(())
     }
@@ -240,14 +272,18 @@ impl Run<'_> {
         took: Duration,
     ) -> Result<Flow, Fault> {
         self.throttle.note(changed, took);
-        let direction = self
-            .progress
-            .committed(ProgressReport {
-                collection: &self.order.instructions[instruction].collection,
-                done: &self.done,
-                records_per_second: self.throttle.records_per_second(),
-            })
-            .await;
+        let direction = match (self.progress, &self.joint) {
+            (Told::Together(progress), Some(joint)) => progress.committed(&joint.done).await,
+            (Told::Together(_), None) => Direction::Stop,
+            (Told::One(progress), _) => {
+                let report = ProgressReport {
+                    collection: &self.order.instructions[instruction].collection,
+                    done: &self.done,
+                    records_per_second: self.throttle.records_per_second(),
+                };
+                progress.committed(report).await
+            }
+        };
         if direction == Direction::Stop {
             return Ok(Flow::Stopped);
         }
@@ -257,16 +293,30 @@ impl Run<'_> {
 
     /// The counts of a collection.
     pub(crate) fn entry(&mut self, instruction: usize) -> &mut CollectionOutcome {
-        let name = &self.order.instructions[instruction].collection;
-        let found = self.done.collections.iter().position(|one| one.collection == *name);
-        let index = found.unwrap_or_else(|| {
-            self.done.collections.push(CollectionOutcome {
-                collection: name.clone(),
-                ..CollectionOutcome::default()
-            });
-            self.done.collections.len() - 1
-        });
-        &mut self.done.collections[index]
+        entry_of(&mut self.done, &self.order.instructions[instruction].collection)
+    }
+
+    /// Counts what a window has changed.
+    fn record(&mut self, job: &Job<'_>, changed: u64, told: &[(usize, u64)]) {
+        let collection = &self.order.instructions[job.instruction].collection;
+        match &mut self.joint {
+            None => (job.record)(entry_of(&mut self.done, collection), changed),
+            Some(joint) => {
+                for &(part, changed) in told {
+                    if let Some(done) = joint.done.get_mut(part) {
+                        (job.record)(entry_of(done, collection), changed);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Why a window that changes so much must not stay.
+    fn beyond(&self, changed: u64, told: &[(usize, u64)]) -> Option<Flow> {
+        match &self.joint {
+            None => self.too_many(changed).map(Flow::Refused),
+            Some(joint) => joint.beyond(told),
+        }
     }
 
     /// The keys that the order could mean in a table, gathered once an attempt; `None` where the
@@ -281,7 +331,8 @@ impl Run<'_> {
             return Ok(*known);
         }
         let at = (table, instruction);
-        let found = Candidates::gather(&mut self.session, &self.scene, at, Purpose::Act).await?;
+        let how = (Purpose::Act, &self.gathered);
+        let found = Candidates::gather(&mut self.session, &self.scene, at, how).await?;
         self.gathered.insert(at, found);
         Ok(found)
     }
@@ -333,7 +384,7 @@ impl Run<'_> {
         job: &Job<'_>,
         candidates: Option<Candidates>,
         upper: Option<&[Cell]>,
-    ) -> Result<Statements, Fault> {
+    ) -> Result<(Statements, Option<Fragment>), Fault> {
         let compiler = Compiler::new(&self.scene);
         let (standing, place) = standing(&compiler, (job.table, job.instruction), candidates)?;
         let cut = candidates.map_or_else(|| place.clone(), Candidates::place);
@@ -348,8 +399,24 @@ impl Run<'_> {
         if let Some(candidates) = candidates {
             bounds = candidates.bounds(&compiler, &place, bounds)?;
         }
-        (job.write)(&compiler, &standing, &place, bounds)
+        let statements = (job.write)(&compiler, &standing, &place, bounds)?;
+        let condition = &statements.condition;
+        let telling = place.part.as_ref().map(|part| {
+            parts::telling(compiler.dialect(), &standing, (&place, part), condition.clone())
+        });
+        Ok((statements, telling))
     }
+}
+
+/// The counts of a collection in an outcome.
+pub(crate) fn entry_of<'d>(done: &'d mut Outcome, collection: &str) -> &'d mut CollectionOutcome {
+    let found = done.collections.iter().position(|one| one.collection == collection);
+    let index = found.unwrap_or_else(|| {
+        let collection = collection.to_owned();
+        done.collections.push(CollectionOutcome { collection, ..CollectionOutcome::default() });
+        done.collections.len() - 1
+    });
+    &mut done.collections[index]
 }
 
 /// The key by which a table is cut into windows.

@@ -1,12 +1,15 @@
 //! Shallow links: the association goes with the parent, and the record stays.
 
-use quietus_connectors::{Connector, LinkKind, LookedAt, Order, Receipt, Value, Verification};
+use quietus_connectors::{
+    Connector, FieldType, LinkKind, LookedAt, Order, Receipt, Together, Value, Verification,
+};
 
 use crate::drafting::{
-    CUTOFF, Draft, StopAfter, attempt, deleted, done, done_as_previewed, draft, due, equal, of,
-    order, referenced, refused, renamed, treated,
+    CUTOFF, Draft, StopAfter, attempt, deleted, done, done_as_previewed, draft, due, equal, list,
+    listed, of, order, referenced, refused, renamed, treated,
 };
 use crate::fixture::Fixture;
+use crate::together::together;
 
 const CUSTOMERS: &str = "customers: id integer, left_at timestamp";
 const TICKETS: &str = "tickets: id integer, customer_id integer, body text";
@@ -282,4 +285,37 @@ pub async fn stopped_after_every_chunk_it_counts_the_same(fixture: &Fixture) {
     assert_eq!(of(&outcome, "tickets"), of(&undisturbed, "tickets"));
     assert_eq!(of(&outcome, "customers"), of(&undisturbed, "customers"));
     clean(&*fixture.connector(), &stopped, ("tickets", CUSTOMER)).await;
+}
+
+/// Whose associations are emptied is not told of several orders as one, so nothing is done together.
+pub async fn of_several_orders_each_goes_by_itself(fixture: &Fixture) {
+    desk(fixture, &reference("")).await;
+    let leaving = |key: &str, customer: i64| {
+        let customers = draft(fixture, CUSTOMERS).delete(listed(&["id"], 0));
+        let mut order = order(key, [customers, tickets(fixture)]);
+        order.lists = vec![list(&[FieldType::Integer], vec![vec![Value::Integer(customer)]])];
+        order
+    };
+    let orders = [leaving("several-a", 1), leaving("several-b", 2)];
+    let connector = fixture.connector();
+    let answer = together(&*connector, &orders).await;
+    assert!(matches!(&answer, Together::Apart { which, .. } if which.is_empty()), "{answer:?}");
+    assert_eq!(fixture.ids("customers").await, [1, 2, 3], "nothing was changed");
+    let links = column(fixture, "tickets", "customer_id").await;
+    assert_eq!(links, ["1", "1", "2", "3", "NULL"], "nothing was changed");
+
+    let counted = connector.preview_together(&orders).await.expect("counts");
+    for (order, counts) in orders.iter().zip(counted) {
+        assert_eq!(counts, connector.preview(order).await.expect("counts"));
+    }
+    for (order, tickets) in orders.iter().zip([2, 1]) {
+        let outcome = done(&*connector, order).await;
+        assert_eq!(deleted(&outcome, "customers"), 1);
+        assert_eq!(treated(&outcome, "tickets", CUSTOMER), tickets);
+    }
+    let found = connector.verify_together(&orders).await.expect("verifications");
+    assert_eq!(found.len(), 2);
+    for one in found {
+        assert!(one.survivors.is_empty() && looked_at(&one, ("tickets", CUSTOMER)), "{one:?}");
+    }
 }

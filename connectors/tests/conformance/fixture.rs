@@ -341,6 +341,15 @@ impl OpenTransaction {
         }
         .expect("rolled back");
     }
+
+    pub async fn commit(self) {
+        match self {
+            Self::Postgresql(transaction) => transaction.commit().await,
+            Self::Mariadb(transaction) => transaction.commit().await,
+            Self::Sqlite(transaction) => transaction.commit().await,
+        }
+        .expect("committed");
+    }
 }
 
 /// Settings of a connector to a URL.

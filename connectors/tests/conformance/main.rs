@@ -17,6 +17,7 @@ mod discretion;
 mod drafting;
 mod drift;
 mod fixture;
+mod held_of_several;
 mod keys;
 mod legacy;
 mod links;
@@ -31,9 +32,11 @@ mod resolution;
 mod restriction;
 mod resume;
 mod scope;
+mod settled;
 mod shared;
 mod steering;
 mod strategies;
+mod together;
 mod verification;
 
 conformance! {
@@ -57,6 +60,7 @@ conformance! {
         shared::owners_may_be_joined_by_records_of_nothing_but_keys,
         associations::what_refers_to_nobody_afterwards_is_found,
         associations::stopped_after_every_chunk_it_counts_the_same,
+        associations::of_several_orders_each_goes_by_itself,
         catalogue::describes_tables_views_keys_and_references,
         catalogue::describes_what_references_do,
         catalogue::the_progress_table_is_not_described,
@@ -116,7 +120,15 @@ conformance! {
         references::a_self_reference_goes_from_the_leaves,
         references::a_circle_of_references_is_settled,
         references::a_chain_of_collections_is_kept_from_its_lowest_link,
+        together::several_orders_do_what_one_for_all_does,
+        together::each_of_several_orders_gets_its_own_counts,
+        together::orders_go_on_in_other_company,
+        together::what_cannot_be_told_apart_is_left_to_each,
+        held_of_several::each_is_told_what_a_hold_keeps_while_it_does,
+        together::small_chunks_change_no_counts,
+        together::several_people_are_erased_without_reading_the_tables,
         people::starting_from_lists_changes_no_result,
+        settled::in_one_transaction_the_same_happens,
         people::stopped_and_dropped_everywhere_it_counts_the_same,
         people::a_record_that_comes_back_is_found,
         people::spellings_are_told_apart_through_a_link,
@@ -188,6 +200,7 @@ conformance! {
     postgresql {
         partitions::only_a_partition_that_is_due_as_a_whole_is_dropped,
         partitions::without_leave_no_partition_is_dropped,
+        partitions::of_several_orders_records_go_and_partitions_stay,
         partitions::a_reference_keeps_the_partition,
         partitions::the_limit_of_records_holds_for_partitions,
         partitions::dropping_gives_way_to_a_reader,
@@ -195,6 +208,7 @@ conformance! {
     }
     mariadb {
         legacy::a_day_of_zeros_is_never_due,
+        settled::who_has_another_address_by_then_is_left_alone,
         legacy::a_treatment_is_no_activity,
         legacy::an_entry_beyond_the_character_set_names_nobody,
     }

@@ -1,11 +1,12 @@
 //! Partitions of PostgreSQL: one goes as a whole only if every record in it may go.
 
-use quietus_connectors::{Order, Receipt};
+use quietus_connectors::{FieldType, Order, Predicate, Receipt, Together, Value};
 
 use crate::drafting::{
-    CUTOFF, Onward, deleted, done, done_as_previewed, draft, due, equal, of, order,
+    CUTOFF, Onward, deleted, done, done_as_previewed, draft, due, equal, list, listed, of, order,
 };
 use crate::fixture::Fixture;
+use crate::together::together;
 
 /// Events of some months, an empty partition of the future, and one for all the rest.
 async fn events(fixture: &Fixture) {
@@ -66,6 +67,31 @@ pub async fn only_a_partition_that_is_due_as_a_whole_is_dropped(fixture: &Fixtur
         0
     );
     assert_eq!(fixture.ids("events").await, [12, 25, 31, 32, 33, 34, 35]);
+}
+
+/// Whose the records of a partition are is not told.
+pub async fn of_several_orders_records_go_and_partitions_stay(fixture: &Fixture) {
+    events(fixture).await;
+    let orders = [("several-a", 1..=3), ("several-b", 4..=5)].map(|(key, ids)| {
+        let mut order = sweep(fixture, key);
+        let due = order.instructions[0].delete_when.clone();
+        order.instructions[0].delete_when = Predicate::all([due, listed(&["id"], 0)]);
+        let ids = ids.map(|id| vec![Value::Integer(id)]).collect();
+        order.lists = vec![list(&[FieldType::Integer], ids)];
+        order
+    });
+    let answer = together(&*fixture.connector(), &orders).await;
+    let Together::Receipts(receipts) = &answer else { panic!("{answer:?}") };
+    let told = receipts.iter().map(|receipt| match receipt {
+        Receipt::Done(outcome) => {
+            let dropped = of(outcome, "events").partitions_dropped;
+            (deleted(outcome, "events"), dropped)
+        }
+        other => panic!("{other:?}"),
+    });
+    assert_eq!(told.collect::<Vec<_>>(), [(3, 0), (2, 0)]);
+    assert_eq!(partitions(fixture).await.len(), 6);
+    assert_eq!(fixture.ids("events").await.first(), Some(&11));
 }
 
 pub async fn without_leave_no_partition_is_dropped(fixture: &Fixture) {

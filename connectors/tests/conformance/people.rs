@@ -19,7 +19,7 @@ use crate::logic::Dice;
 const ROUNDS: u64 = 8;
 
 /// People with orders, lines of orders, and comments that answer each other.
-async fn town(fixture: &Fixture, seed: u64, on_delete: &str) {
+pub async fn town(fixture: &Fixture, seed: u64, on_delete: &str) {
     fixture
         .sql(&format!(
             "CREATE TABLE people (id {{bigint}} PRIMARY KEY, email {{text}}, number {{bigint}});
@@ -68,14 +68,14 @@ async fn town(fixture: &Fixture, seed: u64, on_delete: &str) {
     insert(fixture, "comments", &mut rows).await;
 }
 
-async fn insert(fixture: &Fixture, table: &str, rows: &mut Vec<String>) {
+pub async fn insert(fixture: &Fixture, table: &str, rows: &mut Vec<String>) {
     fixture.verbatim(&format!("INSERT INTO {table} VALUES {}", rows.join(", "))).await;
     rows.clear();
 }
 
-const TABLES: [&str; 4] = ["order_lines", "comments", "orders", "people"];
+pub const TABLES: [&str; 4] = ["order_lines", "comments", "orders", "people"];
 
-async fn raze(fixture: &Fixture) {
+pub async fn raze(fixture: &Fixture) {
     for table in TABLES {
         fixture.verbatim(&format!("DROP TABLE {table}")).await;
     }
@@ -87,14 +87,14 @@ fn belongs(path: &str) -> Vec<Predicate> {
     vec![listed(&[&at("email")], 0), listed(&[&at("number")], 1), listed(&[&at("id")], 2)]
 }
 
-type Hide = fn(Predicate) -> Predicate;
+pub type Hide = fn(Predicate) -> Predicate;
 
-fn shown(predicate: Predicate) -> Predicate {
+pub fn shown(predicate: Predicate) -> Predicate {
     predicate
 }
 
 /// Means the same, and nothing can be told from its shape.
-fn hidden(predicate: Predicate) -> Predicate {
+pub fn hidden(predicate: Predicate) -> Predicate {
     match predicate {
         Predicate::Never => Predicate::Never,
         other => Predicate::Not(Box::new(Predicate::Not(Box::new(other)))),
@@ -102,7 +102,7 @@ fn hidden(predicate: Predicate) -> Predicate {
 }
 
 /// Some condition beside belonging to a person.
-fn besides(dice: &mut Dice) -> Predicate {
+pub fn besides(dice: &mut Dice) -> Predicate {
     match dice.roll(5) {
         0 => equal("kind", 1),
         1 => Predicate::Not(Box::new(equal("kind", 2))),
@@ -166,7 +166,12 @@ fn drafts(fixture: &Fixture, dice: &mut Dice, hide: Hide) -> [Draft; 4] {
     [people, orders, lines, comments]
 }
 
-fn random_order(fixture: &Fixture, key: &str, seed: u64, hide: Hide) -> quietus_connectors::Order {
+pub fn random_order(
+    fixture: &Fixture,
+    key: &str,
+    seed: u64,
+    hide: Hide,
+) -> quietus_connectors::Order {
     let mut dice = Dice(seed);
     let numbers = |many: u64, sides: u64, dice: &mut Dice| -> Vec<Vec<Value>> {
         let number = |dice: &mut Dice| i64::try_from(dice.roll(sides)).expect("a small number");
@@ -230,7 +235,7 @@ pub async fn starting_from_lists_changes_no_result(fixture: &Fixture) {
 }
 
 /// Everybody's: four people in ten, with all that is theirs.
-fn erasure(fixture: &Fixture) -> quietus_connectors::Order {
+pub fn erasure(fixture: &Fixture) -> quietus_connectors::Order {
     let whose = |path: &str| Predicate::any(belongs(path));
     let mut order = order(
         "erasure",
@@ -265,7 +270,7 @@ fn erasure(fixture: &Fixture) -> quietus_connectors::Order {
     order
 }
 
-async fn contents(fixture: &Fixture) -> Vec<Vec<TextRow>> {
+pub async fn contents(fixture: &Fixture) -> Vec<Vec<TextRow>> {
     let mut contents = Vec::new();
     for table in TABLES {
         contents.push(fixture.content(table).await);
@@ -326,8 +331,8 @@ pub async fn a_record_that_comes_back_is_found(fixture: &Fixture) {
     assert!(verification.method.contains("found again"), "{}", verification.method);
 }
 
-/// One person among many costs what the person has and not what the table has.
-pub async fn one_person_is_erased_without_reading_the_table(fixture: &Fixture) {
+/// Twenty thousand people, of whom each fourth of them has four visits.
+pub async fn crowd(fixture: &Fixture) {
     fixture
         .sql(
             "CREATE TABLE crowd (id {bigint} PRIMARY KEY, email {text}, name {text});
@@ -350,6 +355,14 @@ pub async fn one_person_is_erased_without_reading_the_table(fixture: &Fixture) {
         Kind::Sqlite => "ANALYZE",
     };
     fixture.verbatim(analyse).await;
+    if fixture.kind == Kind::Mariadb {
+        fixture.verbatim("SET GLOBAL userstat = 1").await;
+    }
+}
+
+/// One person among many costs what the person has and not what the table has.
+pub async fn one_person_is_erased_without_reading_the_table(fixture: &Fixture) {
+    crowd(fixture).await;
     let mut order = order(
         "one",
         [
@@ -366,9 +379,6 @@ pub async fn one_person_is_erased_without_reading_the_table(fixture: &Fixture) {
         &[FieldType::Text],
         vec![vec![text("p12@example.org")], vec![text("p4000@example.org")]],
     )];
-    if fixture.kind == Kind::Mariadb {
-        fixture.verbatim("SET GLOBAL userstat = 1").await;
-    }
     let before = read_in_order(fixture).await;
     let outcome = done(&*fixture.connector(), &order).await;
     assert_eq!(crate::drafting::deleted(&outcome, "crowd"), 1);
@@ -381,7 +391,7 @@ pub async fn one_person_is_erased_without_reading_the_table(fixture: &Fixture) {
 }
 
 /// Records that the server read without an index (MariaDB: at all).
-async fn read_in_order(fixture: &Fixture) -> u64 {
+pub async fn read_in_order(fixture: &Fixture) -> u64 {
     match fixture.kind {
         Kind::Postgresql => {
             fixture

@@ -10,9 +10,10 @@ use aws_lc_rs::signature::{
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use rcgen::{
-    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, PKCS_ECDSA_P384_SHA384, PKCS_ED25519, PKCS_RSA_SHA256,
-    date_time_ymd,
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, DnType,
+    ExtendedKeyUsagePurpose, IsCa, Issuer, KeyIdMethod, KeyPair, KeyUsagePurpose,
+    PKCS_ECDSA_P256_SHA256, PKCS_ECDSA_P384_SHA384, PKCS_ED25519, PKCS_RSA_SHA256,
+    RevokedCertParams, SerialNumber, date_time_ymd,
 };
 use rustls::pki_types::PrivatePkcs8KeyDer;
 
@@ -86,6 +87,28 @@ impl Authority {
     /// What a client trusts.
     pub fn pem(&self) -> &str {
         &self.root_pem
+    }
+
+    /// The authority's list of what it has revoked: these.
+    pub fn revoked(&self, identities: &[&Identity]) -> String {
+        let serial = |identity: &&Identity| {
+            let (_, pem) = x509_parser::pem::parse_x509_pem(identity.bundle.as_bytes()).unwrap();
+            RevokedCertParams {
+                serial_number: SerialNumber::from_slice(pem.parse_x509().unwrap().raw_serial()),
+                revocation_time: date_time_ymd(2026, 6, 1),
+                reason_code: None,
+                invalidity_date: None,
+            }
+        };
+        let list = CertificateRevocationListParams {
+            this_update: date_time_ymd(2026, 6, 1),
+            next_update: date_time_ymd(2026, 7, 1),
+            crl_number: SerialNumber::from(1_u64),
+            issuing_distribution_point: None,
+            revoked_certs: identities.iter().map(serial).collect(),
+            key_identifier_method: KeyIdMethod::Sha256,
+        };
+        list.signed_by(&self.intermediate).unwrap().pem().unwrap()
     }
 
     pub fn issue(&self, issue: &Issue<'_>) -> Identity {

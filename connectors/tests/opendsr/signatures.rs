@@ -88,6 +88,29 @@ fn a_certificate_is_for_a_domain_and_a_time_and_leads_to_an_authority() {
     assert_eq!(check(&added, DOMAIN, NOW), Ok(()));
 }
 
+/// Lists stand beside the authorities that are trusted. One that is late names what it named, one
+/// that another authority has signed names nothing, and without any nothing is known.
+#[test]
+fn a_certificate_that_its_authority_has_revoked_vouches_for_nobody() {
+    let authority = Authority::new("Authority");
+    let (good, bad) = (issued(&authority, Hand::P256), issued(&authority, Hand::P256));
+    let check = |identity: &Identity, lists: &[String]| {
+        let trust = format!("{}{}", authority.pem(), lists.concat());
+        let trust = Trust::only(&trust)?;
+        read(identity).check(&trust, DOMAIN, now())
+    };
+    let list = authority.revoked(&[&bad]);
+    assert_eq!(check(&bad, &[]), Ok(()));
+    assert_eq!(check(&good, &[list.clone()]), Ok(()));
+    assert_eq!(check(&bad, &[list.clone()]), Err(CertificateFault::Revoked));
+    let both = [authority.revoked(&[]), list];
+    assert_eq!(check(&bad, &both), Err(CertificateFault::Revoked), "no list hides another one");
+    let other = Authority::new("Other").revoked(&[&bad]);
+    assert_eq!(check(&bad, &[other]), Ok(()), "nobody revokes what others have issued");
+    let broken = "-----BEGIN X509 CRL-----\nAAAA\n-----END X509 CRL-----\n".to_owned();
+    assert_eq!(check(&good, &[broken]), Err(CertificateFault::List));
+}
+
 #[test]
 fn the_leaf_comes_first_and_nothing_else_is_read() {
     let authority = Authority::new("A");

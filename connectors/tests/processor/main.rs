@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may stop where its own exchange fails")]
 
+mod callbacks;
 mod credentials;
 mod definitions;
 mod described;

@@ -9,9 +9,9 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::link::{Link, form, is_form};
+use super::words::{asked_in, language_of};
 use crate::app::task::{SaidOfTask, Way, is_pending, same_person};
 use crate::app::{Actor, AppError, Quietus};
-use crate::domain::AskedRight;
 use crate::store::{Mail, MailAbout, StoreError, Task, TaskState};
 
 pub use super::link::Purpose;
@@ -27,7 +27,7 @@ pub enum LinkError {
     Expired,
     /// What it was for has been done, or is not wanted any more.
     #[error("nothing is left to do with this link: {0}")]
-    Over(&'static str),
+    Over(WhyOver),
     /// The form was open for too long, or comes from another page.
     #[error("the form is too old: open the link of the mail again; nothing was changed")]
     Form,
@@ -37,6 +37,26 @@ pub enum LinkError {
     /// The store or a key does not do its part.
     #[error(transparent)]
     App(#[from] AppError),
+}
+
+/// Why nothing is left to do with a link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum WhyOver {
+    /// Nobody wants it any more.
+    #[error("the task was called off")]
+    CalledOff,
+    /// It has an answer.
+    #[error("somebody has said what became of the task")]
+    Said,
+    /// It has none that could be confirmed.
+    #[error("nobody has said yet what became of the task")]
+    NotSaid,
+    /// It has been confirmed.
+    #[error("the task is confirmed")]
+    Confirmed,
+    /// Whoever holds the link gave the answer.
+    #[error("whoever said it cannot confirm it")]
+    SamePerson,
 }
 
 impl From<StoreError> for LinkError {
@@ -59,8 +79,10 @@ pub struct LinkPage {
     pub operator: String,
     /// What to do, in words.
     pub instructions: String,
-    /// What the person asked.
-    pub asked: AskedRight,
+    /// What the person asked, in the language of the page.
+    pub asked: &'static str,
+    /// The language of whoever works on the task: `en`, `de` or `zh`.
+    pub language: &'static str,
     /// Who holds the link.
     pub holder: String,
     /// The controller.
@@ -145,6 +167,18 @@ impl Quietus {
         })
     }
 
+    /// The language of whoever a link was sent to; English where the link is none of ours.
+    pub async fn language_behind_link(&self, token: &str) -> &'static str {
+        let found = async {
+            let link = Link::read(token, &self.vault)?;
+            let mail = self.store.mail(link.mail).await.ok()??;
+            let task = self.store.task(mail.job_id?).await.ok()??;
+            let (_, third_party) = self.third_party_of(&task.system).ok()?;
+            third_party.task.as_ref()?.language.clone()
+        };
+        language_of(found.await.as_deref())
+    }
+
     fn check_form(&self, token: &str, given: &str) -> Result<(), LinkError> {
         if is_form(given, token, &self.vault, self.now()) { Ok(()) } else { Err(LinkError::Form) }
     }
@@ -166,7 +200,7 @@ impl Quietus {
     }
 
     async fn still_for(&self, purpose: Purpose, mail: &Mail, task: &Task) -> Result<(), LinkError> {
-        let called_off = LinkError::Over("the task was called off");
+        let called_off = LinkError::Over(WhyOver::CalledOff);
         if task.state == TaskState::CalledOff {
             return Err(called_off);
         }
@@ -177,17 +211,17 @@ impl Quietus {
         match (purpose, task.state) {
             (Purpose::Doing, TaskState::Open) | (Purpose::Confirming, TaskState::Done) => {}
             (Purpose::Doing, _) => {
-                return Err(LinkError::Over("somebody has said what became of the task"));
+                return Err(LinkError::Over(WhyOver::Said));
             }
             (Purpose::Confirming, TaskState::Open) => {
-                return Err(LinkError::Over("nobody has said yet what became of the task"));
+                return Err(LinkError::Over(WhyOver::NotSaid));
             }
-            (Purpose::Confirming, _) => return Err(LinkError::Over("the task is confirmed")),
+            (Purpose::Confirming, _) => return Err(LinkError::Over(WhyOver::Confirmed)),
         }
         let said_it = |by: &str| same_person(by, &mail.recipient);
         let same = task.done.as_ref().is_some_and(|(by, _)| said_it(by));
         if purpose == Purpose::Confirming && same {
-            return Err(LinkError::Over("whoever said it cannot confirm it"));
+            return Err(LinkError::Over(WhyOver::SamePerson));
         }
         Ok(())
     }
@@ -198,13 +232,16 @@ impl Quietus {
         let instructions = third_party.task.as_ref().map(|task| task.instructions.clone());
         let request = self.store.request_of_case(task.case_id).await?;
         let request = request.ok_or_else(|| missing_request(task.job_id))?;
+        let language = third_party.task.as_ref().and_then(|task| task.language.as_deref());
+        let language = language_of(language);
         Ok(LinkPage {
             purpose: link.purpose,
             overdue: task.due_at <= self.now(),
             due: task.due_at.to_zoned(self.zone.clone()).strftime("%Y-%m-%d %H:%M %Z").to_string(),
             operator: third_party.operator.clone(),
             instructions: instructions.unwrap_or_default(),
-            asked: request.asked,
+            asked: asked_in(language, request.asked),
+            language,
             holder: mail.recipient,
             controller: self.instance.controller.name.clone(),
             form: form(token, &self.vault, self.now()),

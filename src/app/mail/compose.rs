@@ -8,13 +8,13 @@ use uuid::Uuid;
 
 use super::link::{Link, Purpose};
 use super::words::{self, TaskFacts};
-use crate::app::request::letter_text;
+use crate::app::request::{Fee, letter_text};
 use crate::app::task::{is_pending, same_person};
 use crate::app::{Actor, AppError, Quietus};
 use crate::config::MailSettings;
 use crate::datamap::{SecretReference, ThirdParty};
 use crate::mail::Address;
-use crate::store::{Mail, MailAbout, StoreError, Task, TaskState};
+use crate::store::{LetterKind, Mail, MailAbout, StoreError, Task, TaskState};
 
 /// A link is good for so long after a task is due, or after its mail was written.
 const LINK_LASTS: SignedDuration = SignedDuration::from_hours(14 * 24);
@@ -75,6 +75,11 @@ impl Quietus {
         let (None, Some(person)) = (&letter.delivered, &request.person) else {
             return Err(NotComposed::NotWanted);
         };
+        // A fee that was waived or paid meanwhile is not asked for.
+        if letter.kind == LetterKind::Fee && !request.record.fee.as_ref().is_some_and(Fee::is_owed)
+        {
+            return Err(NotComposed::NotWanted);
+        }
         let Some((subject, text)) = letter_text(self, &request, &letter)? else {
             return Err(NotComposed::NotWanted);
         };
@@ -163,8 +168,10 @@ impl Quietus {
             link,
             identities,
         };
-        let (subject, text) = words::write(mail.about, purpose, &facts);
-        Ok(Composed { to, subject, text, language: "en".to_owned() })
+        let language = words::language_of(manual.language.as_deref());
+        let (subject, text) = words::write(language, (mail.about, purpose), &facts)
+            .map_err(|error| AppError::Unreadable { what: "a template", why: error.to_string() })?;
+        Ok(Composed { to, subject, text, language: language.to_owned() })
     }
 
     /// Whether an address is that of whoever said what became of a task.

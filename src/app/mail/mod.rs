@@ -15,7 +15,7 @@ pub mod send;
 mod task_mails;
 mod words;
 
-pub use answer::{LinkAnswer, LinkError, LinkPage};
+pub use answer::{LinkAnswer, LinkError, LinkPage, WhyOver};
 pub use send::MailTally;
 
 /// Attempts before somebody gives a mail by hand.

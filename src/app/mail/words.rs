@@ -1,13 +1,20 @@
-//! The words of mails about tasks: what to do, by when, and the link. They name the person only
-//! where the instance says so.
-
-use std::fmt::Write as _;
+//! The words of mails about tasks: what to do, by when, and the link, in the language of whoever
+//! works on the task. They name the person only where the instance says so.
 
 use quietus_connectors::Identity;
+use serde::Serialize;
 
 use super::link::Purpose;
 use crate::domain::AskedRight;
+use crate::rights::{LetterError, fill};
 use crate::store::{MailAbout, Task};
+
+/// Languages in which tasks are written, each with its template. The first one stands in for others.
+const TEMPLATES: [(&str, &str); 3] = [
+    ("en", include_str!("task/en.txt")),
+    ("de", include_str!("task/de.txt")),
+    ("zh", include_str!("task/zh.txt")),
+];
 
 /// What a mail of a task is written from. It may name a person, and does not print.
 pub(super) struct TaskFacts<'a> {
@@ -25,77 +32,165 @@ pub(super) struct TaskFacts<'a> {
     pub(super) identities: Vec<Identity>,
 }
 
-/// Subject and text of a mail.
-pub(super) fn write(
+/// The same as the template names it.
+#[derive(Serialize)]
+struct Filling<'a> {
     about: MailAbout,
-    purpose: Option<Purpose>,
+    purpose: Option<&'static str>,
+    controller: &'a str,
+    system: &'a str,
+    owner: &'a str,
+    operator: &'a str,
+    instructions: &'a str,
+    asked: Option<&'static str>,
+    task: String,
+    assignee: &'a str,
+    said_by: Option<&'a str>,
+    due: &'a str,
+    overdue: bool,
+    to: &'a str,
+    link: Option<&'a str>,
+    identities: &'a [Identity],
+}
+
+/// The language among ours that is meant by one such as `de-AT`; English where there is none.
+pub(super) fn language_of(wanted: Option<&str>) -> &'static str {
+    let short = wanted.and_then(|wanted| wanted.split(['-', '_']).next()).unwrap_or_default();
+    let found = TEMPLATES.iter().find(|(language, _)| language.eq_ignore_ascii_case(short));
+    found.map_or(TEMPLATES[0].0, |(language, _)| *language)
+}
+
+/// Subject and text of a mail, in one of our languages.
+///
+/// # Errors
+/// Where the template cannot be filled.
+pub(super) fn write(
+    language: &str,
+    (about, purpose): (MailAbout, Option<Purpose>),
     facts: &TaskFacts<'_>,
-) -> (String, String) {
-    let (system, due) = (facts.system, &facts.due);
-    let overdue = if facts.overdue { "overdue" } else { "due soon" };
-    let subject = match about {
-        MailAbout::Task | MailAbout::Letter => format!("Task: {system}, by {due}"),
-        MailAbout::Confirmation => format!("Please confirm a task: {system}, by {due}"),
-        MailAbout::Reminder => format!("Task {overdue}: {system}, by {due}"),
-        MailAbout::Escalation => format!("Task overdue: {system}, was due {due}"),
+) -> Result<(String, String), LetterError> {
+    let found = TEMPLATES.iter().find(|(one, _)| *one == language);
+    let (_, template) = found.unwrap_or(&TEMPLATES[0]);
+    let filling = Filling {
+        about,
+        purpose: purpose.map(|purpose| match purpose {
+            Purpose::Doing => "doing",
+            Purpose::Confirming => "confirming",
+        }),
+        controller: facts.controller,
+        system: facts.system,
+        owner: facts.owner,
+        operator: facts.operator,
+        instructions: facts.instructions,
+        asked: facts.asked.map(|asked| asked_in(language, asked)),
+        task: facts.task.job_id.to_string(),
+        assignee: &facts.task.assignee,
+        said_by: facts.task.done.as_ref().map(|(by, _)| by.as_str()),
+        due: &facts.due,
+        overdue: facts.overdue,
+        to: facts.to,
+        link: facts.link.as_deref(),
+        identities: &facts.identities,
     };
-    let mut text = format!("Hello {},\n\n", facts.to);
-    let opening = opening(about, purpose, facts);
-    let lines = [
-        opening,
-        String::new(),
-        format!("Where:    {} ({system})", facts.operator),
-        format!("To do:    {}", facts.instructions),
-        format!("Due:      {due}{}", if facts.overdue { ", overdue" } else { "" }),
-        format!("Task:     {}", facts.task.job_id),
-    ];
-    // Writing to a text does not fail.
-    writeln!(text, "{}", lines.join("\n")).unwrap_or_default();
-    if let Some(asked) = facts.asked {
-        writeln!(text, "Asked:    {asked}").unwrap_or_default();
-    }
-    for identity in &facts.identities {
-        writeln!(text, "Whom:     {} {}", identity.kind, identity.value).unwrap_or_default();
-    }
-    writeln!(text, "\n{}", closing(purpose, facts)).unwrap_or_default();
-    writeln!(text, "\n{}", facts.controller).unwrap_or_default();
-    (subject, text)
+    fill("task", template, &filling)
 }
 
-fn opening(about: MailAbout, purpose: Option<Purpose>, facts: &TaskFacts<'_>) -> String {
-    let said_by = facts.task.done.as_ref().map_or("somebody", |(by, _)| by.as_str());
-    match (about, purpose) {
-        (MailAbout::Escalation, _) => format!(
-            "a task in a system that you answer for ({}) is overdue. It is with {}{}.",
-            facts.owner,
-            facts.task.assignee,
-            if facts.task.done.is_some() { ", done and not confirmed" } else { "" },
-        ),
-        (_, Some(Purpose::Confirming)) => {
-            format!("{said_by} has said what became of a task. A second person has to confirm it.")
-        }
-        (MailAbout::Reminder, _) => "this reminds you of a task that only you can do.".to_owned(),
-        _ => "a person has asked for something that only you can do.".to_owned(),
+/// What a person asks for, as whoever works on a task reads it.
+pub(super) fn asked_in(language: &str, asked: AskedRight) -> &'static str {
+    let of = |en, de, zh| match language {
+        "de" => de,
+        "zh" => zh,
+        _ => en,
+    };
+    match asked {
+        AskedRight::Erasure => of("erasure", "Löschung", "删除"),
+        AskedRight::Restriction => of("restriction", "Einschränkung der Verarbeitung", "限制处理"),
+        AskedRight::Lifting => of("lifting", "Aufhebung der Einschränkung", "解除限制"),
+        AskedRight::Objection => of("objection", "Widerspruch", "反对"),
+        AskedRight::Access => of("access", "Auskunft", "查阅"),
+        AskedRight::Rectification => of("rectification", "Berichtigung", "更正"),
+        AskedRight::Portability => of("portability", "Datenübertragbarkeit", "转移"),
     }
 }
 
-fn closing(purpose: Option<Purpose>, facts: &TaskFacts<'_>) -> String {
-    let job = facts.task.job_id;
-    match (purpose, &facts.link) {
-        (None, _) => {
-            format!("`quietus task list` shows it, and `quietus task show {job}` whom it is about.")
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::store::{TaskResult, TaskState};
+
+    fn task(done: bool) -> Task {
+        let at: Timestamp = "2027-01-04T12:00:00Z".parse().unwrap();
+        Task {
+            job_id: Uuid::from_u128(0x0198 << 96),
+            case_id: Uuid::from_u128(0x0199 << 96),
+            system: "archive".to_owned(),
+            assignee: "Ben Example".to_owned(),
+            opened_at: at,
+            due_at: at,
+            reminded_at: None,
+            state: if done { TaskState::Done } else { TaskState::Open },
+            done: done.then(|| ("Ben Example".to_owned(), at)),
+            result: done.then_some(TaskResult::Done),
+            evidence_sha256: None,
+            note: None,
+            confirmed: None,
         }
-        (Some(Purpose::Doing), Some(link)) => format!(
-            "Whom it is about and where to say what became of it:\n{link}\n\nThe link is for you alone and is good for one answer. Do not pass it on."
-        ),
-        (Some(Purpose::Confirming), Some(link)) => format!(
-            "Where to look at it and to confirm it:\n{link}\n\nThe link is for you alone and is good for one answer. Do not pass it on."
-        ),
-        (Some(Purpose::Doing), None) => format!(
-            "`quietus task show {job}` says whom it is about, `quietus task done {job}` what became of it."
-        ),
-        (Some(Purpose::Confirming), None) => {
-            format!("Confirm it with `quietus task confirm {job}`.")
+    }
+
+    fn written(language: &str, about: MailAbout, purpose: Option<Purpose>) -> String {
+        let task = task(purpose == Some(Purpose::Confirming));
+        let doing = purpose == Some(Purpose::Doing);
+        let facts = TaskFacts {
+            controller: "Example Company",
+            system: "archive",
+            owner: "Clara Example",
+            operator: "Example Archive",
+            instructions: "Take the file out of shelf 3 and shred it",
+            asked: Some(AskedRight::Erasure),
+            task: &task,
+            due: "2027-01-14 13:00 CET".to_owned(),
+            overdue: about == MailAbout::Escalation,
+            to: "Ben Example",
+            link: purpose.map(|_| "https://quietus.example/v1/tasks/answer/AAAA".to_owned()),
+            identities: if doing {
+                vec![Identity { kind: "customer_id".to_owned(), value: "4711".to_owned() }]
+            } else {
+                Vec::new()
+            },
+        };
+        let (subject, text) = write(language, (about, purpose), &facts).unwrap();
+        format!("{subject}\n\n{text}")
+    }
+
+    #[test]
+    fn every_mail_of_a_task_is_written_in_every_language() {
+        for (language, _) in TEMPLATES {
+            let all = [
+                written(language, MailAbout::Task, Some(Purpose::Doing)),
+                written(language, MailAbout::Confirmation, Some(Purpose::Confirming)),
+                written(language, MailAbout::Reminder, Some(Purpose::Doing)),
+                written(language, MailAbout::Escalation, None),
+            ];
+            for one in &all {
+                for part in ["2027-01-14 13:00 CET", "Example Archive", "shelf 3", "00000198"] {
+                    assert!(one.contains(part), "`{part}` in {language}: {one}");
+                }
+                assert!(!one.contains("none") && !one.contains("{{"), "{one}");
+            }
+            assert!(all[0].contains("4711") && all[0].contains("/answer/AAAA"));
+            assert!(!all[3].contains("/answer/"));
+            insta::assert_snapshot!(format!("task_{language}"), all.join("\n-----\n\n"));
         }
+    }
+
+    #[test]
+    fn a_region_is_written_to_in_its_language_and_others_in_english() {
+        assert_eq!(language_of(Some("de-AT")), "de");
+        assert_eq!(language_of(Some("ZH_hant")), "zh");
+        assert_eq!(language_of(Some("tlh")), "en");
+        assert_eq!(language_of(None), "en");
     }
 }

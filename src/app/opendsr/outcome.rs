@@ -127,7 +127,7 @@ fn retained(request: &OpenRequest, statements: &[SystemStatement]) -> Vec<Retain
                     add(name.clone(), kept.because.clone(), until);
                 }
                 KeptReason::LegalHold => add(name.clone(), "legal hold".to_owned(), None),
-                KeptReason::Referenced => {
+                KeptReason::Referenced | KeptReason::StillRestricted => {
                     add(name.clone(), kept.because.clone(), kept.until);
                 }
             }

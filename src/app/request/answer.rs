@@ -214,7 +214,10 @@ impl Quietus {
             return Ok(());
         }
         let facts = letter_facts(&request, certificate, statements);
-        self.write_outcome_letter(&request, facts).await
+        self.write_outcome_letter(&request, facts).await?;
+        // Who was kept from being told by a hold that was released since is told now.
+        self.write_due_letters(request.stored.id).await;
+        Ok(())
     }
 
     /// When a person is forgotten whose request is answered and of whom nothing is left to do: the
@@ -286,10 +289,10 @@ fn letter_facts(
     let mut kept: Vec<KeptPart> = Vec::new();
     for statement in statements {
         for one in &statement.kept {
-            let what = statement.category.as_ref().map_or_else(
-                || statement.collection.as_ref().map(ToString::to_string).unwrap_or_default(),
-                ToString::to_string,
-            );
+            let collection = statement.collection.as_ref().map(ToString::to_string);
+            let what = statement.category.as_ref().map(ToString::to_string).or(collection);
+            let party = statement.recipient.as_ref().map(|party| party.name.clone());
+            let what = what.or(party).unwrap_or_default();
             let part = KeptPart {
                 what,
                 because: one.because.clone(),
@@ -303,7 +306,7 @@ fn letter_facts(
     }
     let third_parties = statements
         .iter()
-        .filter(|one| one.recipient.is_some())
+        .filter(|one| one.recipient.is_some() && one.outcome != StatementOutcome::Retained)
         .map(|one| ToldRecipient {
             system: one.system.id.clone(),
             grade: one.recipient.as_ref().and_then(|party| grade_of(party.grade.as_deref()?)),

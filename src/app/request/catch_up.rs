@@ -8,7 +8,7 @@ use quietus_connectors::Identity;
 use serde_json::json;
 
 use super::fan_out::remember;
-use super::find::Ground;
+use super::find::{Ground, Seeking};
 use super::record::{Move, OpenRequest, Person};
 use crate::app::fire::SCHEDULER;
 use crate::app::open_case::PlanOnRecord;
@@ -36,9 +36,12 @@ impl Quietus {
         }
         let pinned = self.pinned(case).await?;
         let ground = Ground { map: pinned.map(), rules: pinned.rules(), moment: case.moment };
-        let mut sought = self.sought(&request)?;
-        let apart = request.record.told_apart;
-        let found = self.find_person(ground, &mut sought, None, apart).await?;
+        let told_apart = request.record.told_apart;
+        let mut people = [Seeking { person: self.sought(&request)?, told_apart }];
+        let Some(found) = self.find_people(ground, &mut people, None).await?.pop() else {
+            return Ok(true);
+        };
+        let [Seeking { person: sought, .. }] = people;
         if !found.not_asked.is_empty() {
             return Ok(true);
         }

@@ -5,18 +5,24 @@ use quietus_connectors::SubjectAction;
 use serde_json::json;
 
 use super::case::PersonOpening;
-use super::find::{Found, Ground};
+use super::find::{Found, Ground, Seeking};
 use super::objection::is_direct_marketing;
 use super::record::{Move, OpenRequest};
 use crate::app::fire::SCHEDULER;
 use crate::app::forecast::CountedPlan;
 use crate::app::{Actor, AppError, Quietus};
 use crate::domain::{AskedRight, RequestOutcome, RequestState};
-use crate::plan::Person as Sought;
+use crate::plan::{Person as Sought, PersonScope};
 use crate::store::{OpenedCase, Request};
 
 /// Requests looked at in one go.
-const AT_ONCE: u32 = 100;
+const AT_ONCE: u32 = 250;
+
+/// A request whose person is sought.
+struct Ready {
+    request: OpenRequest,
+    seeking: Seeking,
+}
 
 impl Quietus {
     /// Carries every request one step on whose time has come: the end of the cooling-off, and the
@@ -25,16 +31,23 @@ impl Quietus {
     /// # Errors
     /// Where the store is not there.
     pub async fn advance_requests(&self) -> Result<(), AppError> {
+        let mut ready = Vec::new();
         for stored in self.store.requests_to_look_at(self.now(), AT_ONCE).await? {
             let id = stored.id;
-            if let Err(error) = self.advance_request(stored).await {
-                tracing::error!(request = %id, %error, "a request could not be carried on");
+            match self.advance_request(stored).await {
+                Ok(Some(one)) if looks_at_others(&one.request) => {
+                    self.fan_out(std::mem::take(&mut ready)).await?;
+                    self.fan_out(vec![one]).await?;
+                }
+                Ok(found) => ready.extend(found),
+                Err(error) => cannot_go_on(id, &error),
             }
         }
-        Ok(())
+        self.fan_out(ready).await
     }
 
-    async fn advance_request(&self, stored: Request) -> Result<(), AppError> {
+    /// Carries one request a step on; gives it back where its person has to be sought.
+    async fn advance_request(&self, stored: Request) -> Result<Option<Ready>, AppError> {
         let mut request = self.open_request(stored)?;
         match request.stored.state {
             RequestState::CoolingOff => {
@@ -42,41 +55,89 @@ impl Quietus {
                 next.look_at = Some(self.now());
                 let engine = Actor(SCHEDULER.to_owned());
                 let evidence = self.record_change(&request, "cooling-off over", &engine, None)?;
-                self.keep_request(&request, next, vec![evidence]).await
+                self.keep_request(&request, next, vec![evidence]).await?;
             }
-            RequestState::Ready => self.fan_out(&mut request).await,
-            RequestState::Closed => self.forget_answered(&request).await,
+            RequestState::Ready => {
+                if self.owes_nothing(&mut request).await?
+                    && self.was_told_before_lifting(&mut request).await?
+                {
+                    let person = self.sought(&request)?;
+                    let told_apart = request.record.told_apart;
+                    return Ok(Some(Ready { request, seeking: Seeking { person, told_apart } }));
+                }
+            }
+            RequestState::Closed => self.forget_answered(&request).await?,
             _ => {
                 let next = Move { look_at: None, ..Move::stay(&request.stored) };
-                self.keep_request(&request, next, Vec::new()).await
+                self.keep_request(&request, next, Vec::new()).await?;
             }
         }
+        Ok(None)
     }
 
-    async fn fan_out(&self, request: &mut OpenRequest) -> Result<(), AppError> {
-        if !self.owes_nothing(request).await? || !self.was_told_before_lifting(request).await? {
+    /// Finds the people of all these requests, plans and counts for them, and opens their cases:
+    /// as of one moment, so that what is asked of a system can be asked together.
+    async fn fan_out(&self, ready: Vec<Ready>) -> Result<(), AppError> {
+        if ready.is_empty() {
             return Ok(());
         }
-        let mut sought = self.sought(request)?;
         let ground = Ground { map: &self.map, rules: &self.rules, moment: self.now() };
-        let found = self.find_person(ground, &mut sought, None, request.record.told_apart).await?;
+        let mut people: Vec<Seeking> = ready.iter().map(|one| one.seeking.clone()).collect();
+        let found = self.find_people(ground, &mut people, None).await?;
+        let (mut requests, mut scopes) = (Vec::new(), Vec::new());
+        for ((ready, sought), found) in ready.into_iter().zip(people).zip(found) {
+            let mut request = ready.request;
+            match self.scope_of_found(&mut request, &sought.person, &found).await {
+                Ok(Some(scope)) => {
+                    scopes.push(scope);
+                    requests.push((request, sought.person));
+                }
+                Ok(None) => {}
+                Err(error) => cannot_go_on(request.stored.id, &error),
+            }
+        }
+        let counted = self.counted_plans_for(ground.moment, &scopes).await?;
+        for ((mut request, sought), counted) in requests.into_iter().zip(counted) {
+            if let Err(error) = self.begin(&mut request, &sought, counted).await {
+                cannot_go_on(request.stored.id, &error);
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes down what was found; for whom to plan then, or `None` where somebody has to be asked.
+    async fn scope_of_found(
+        &self,
+        request: &mut OpenRequest,
+        sought: &Sought,
+        found: &Found,
+    ) -> Result<Option<PersonScope>, AppError> {
         request.record.not_asked = found.not_asked.keys().map(ToString::to_string).collect();
         request.record.found = found.counts.values().sum();
-        remember(request, &sought, &found);
+        remember(request, sought, found);
         if !found.doubts.is_empty() {
-            return self.ask_a_person(request, &found.doubts.join("; ")).await;
+            self.ask_a_person(request, &found.doubts.join("; ")).await?;
+            return Ok(None);
         }
         request.record.incomplete = !found.not_asked.is_empty();
-        self.keep_tags(request, &sought).await?;
-        let scope = self.scope_for(request, &sought, found.records.clone()).await?;
-        let counted = self.counted_plan_for(ground.moment, &scope).await?;
+        self.keep_tags(request, sought).await?;
+        self.scope_for(request, sought, found.records.clone()).await.map(Some)
+    }
+
+    /// Opens the case of a request for which was planned.
+    async fn begin(
+        &self,
+        request: &mut OpenRequest,
+        sought: &Sought,
+        counted: CountedPlan,
+    ) -> Result<(), AppError> {
         request.record.not_covered =
             counted.plan.left_out.iter().map(|one| one.system.to_string()).collect();
         if counted.plan.systems.is_empty() {
             return self.nobody_found(request).await;
         }
-        if request.stored.asked == AskedRight::Lifting || request.record.follows.is_some() {
-            self.end_upkeep(request, &sought).await?;
+        if looks_at_others(request) {
+            self.end_upkeep(request, sought).await?;
         }
         self.open_person_case(request, counted).await
     }
@@ -154,6 +215,17 @@ impl Quietus {
         }
         Ok(sought)
     }
+}
+
+/// One that cannot go on does not keep the others.
+fn cannot_go_on(request: uuid::Uuid, error: &AppError) {
+    tracing::error!(%request, %error, "a request could not be carried on");
+}
+
+/// What becomes of it depends on what other requests of the same person have come to, so that the
+/// earlier ones have to be under way.
+fn looks_at_others(request: &OpenRequest) -> bool {
+    request.stored.asked == AskedRight::Lifting || request.record.follows.is_some()
 }
 
 /// What systems are asked to do for a request. An objection restricts until it is decided, unless it

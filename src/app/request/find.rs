@@ -1,5 +1,6 @@
-//! Finding a person in every system, to a fixed point, before anything is erased: what one system
-//! knows (a customer's number) is what the next one is asked by.
+//! Finding people in every system, to a fixed point, before anything is erased: what one system
+//! knows (a customer's number) is what the next one is asked by. A system is asked about many at
+//! once, and each learns from their own share of the answers.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,7 +13,8 @@ use crate::app::{AppError, Quietus};
 use crate::datamap::DataMap;
 use crate::domain::SystemName;
 use crate::plan::{
-    Acting, Asking, KeptUntil, Lesson, Person as Sought, RecordKeys, learn, questions,
+    Acting, Asking, KeptUntil, Lesson, Person as Sought, PlanInput, RecordKeys, can_be_shared_out,
+    learn, questions, shares,
 };
 use crate::schedule::RuleSet;
 
@@ -56,70 +58,162 @@ pub(crate) struct Found {
     pub(crate) doubts: Vec<String>,
 }
 
+/// Somebody who is sought.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Seeking {
+    /// Everything they are known by.
+    pub(crate) person: Sought,
+    /// They were told apart from others: only identities are followed of which a person has one.
+    pub(crate) told_apart: bool,
+}
+
 impl Quietus {
-    /// Asks the systems of `only` (all databases where it is `None`) what they know of a person,
-    /// again and again until none of them teaches anything new. Of somebody who was told apart from
-    /// others only identities are followed of which a person has one.
+    /// Asks the systems of `only` (all databases where it is `None`) what they know of these
+    /// people, again and again until none of them teaches anything new. Each system is asked about
+    /// all of them at once, and what it answers is told apart: of each is learned what would be
+    /// learned alone. The order of the answer is that of the people.
     ///
     /// # Errors
     /// Where the store is not there. A system that does not answer is named in the result.
-    pub(crate) async fn find_person(
+    pub(crate) async fn find_people(
         &self,
         ground: Ground<'_>,
-        sought: &mut Sought,
+        people: &mut [Seeking],
         only: Option<&SystemName>,
-        told_apart: bool,
-    ) -> Result<Found, AppError> {
+    ) -> Result<Vec<Found>, AppError> {
         let acting = Acting::Everything;
         let basis = ground.basis(&acting, &self.zone);
         let circumstances = self.circumstances(basis).await?;
         let input = circumstances.input(basis);
-        let mut found = Found::default();
+        let mut found: Vec<Found> = people.iter().map(|_| Found::default()).collect();
+        let mut open: Vec<usize> = (0..people.len()).collect();
         for _ in 0..MOST_ROUNDS {
-            let systems: Vec<&SystemName> = ground
-                .map
-                .systems
-                .values()
-                .filter(|system| system.third_party.is_none())
-                .map(|system| &system.name)
-                .filter(|name| only.is_none_or(|one| one == *name))
-                .filter(|name| !found.not_asked.contains_key(*name))
-                .collect();
-            let mut round = Vec::new();
-            for name in systems {
-                let asking = questions(&input, name, std::slice::from_ref(sought))
-                    .map_err(|error| AppError::Input(error.to_string()))?;
-                round.push(async move { (name, self.ask(name, &asking).await) });
-            }
-            let before = sought.clone();
-            let mut lessons = Vec::new();
-            for (name, answers) in futures_util::future::join_all(round).await {
-                match answers {
-                    Ok(answers) => {
-                        let people = std::slice::from_mut(sought);
-                        let lesson =
-                            learn(&input, &self.instance.identities, name, &answers, people)
-                                .map_err(|error| AppError::Input(error.to_string()))?;
-                        lessons.push((name.clone(), lesson));
-                    }
-                    Err(fault) => {
-                        found.not_asked.insert(name.clone(), fault);
-                    }
-                }
-            }
-            if told_apart {
-                let types = &self.instance.identities;
-                sought.retain(|identity| types.of(&identity.kind).one_per_person);
-            }
-            if *sought == before {
-                found.take(lessons);
+            open = self.find_once(&input, people, (&open, only), &mut found).await?;
+            if open.is_empty() {
                 return Ok(found);
             }
         }
-        found.doubts.push(format!(
-            "after {MOST_ROUNDS} rounds of questions systems still named further identities"
-        ));
+        for one in open {
+            found[one].doubts.push(format!(
+                "after {MOST_ROUNDS} rounds of questions systems still named further identities"
+            ));
+        }
         Ok(found)
+    }
+
+    /// One round of questions; those of whom something new was learned.
+    async fn find_once(
+        &self,
+        input: &PlanInput<'_>,
+        people: &mut [Seeking],
+        (open, only): (&[usize], Option<&SystemName>),
+        found: &mut [Found],
+    ) -> Result<Vec<usize>, AppError> {
+        let before: Vec<Sought> = open.iter().map(|&one| people[one].person.clone()).collect();
+        let databases = input.map.systems.values().filter(|system| system.third_party.is_none());
+        let names =
+            databases.map(|one| &one.name).filter(|name| only.is_none_or(|one| one == *name));
+        let round = names.map(|name| {
+            // Whoever could not be asked about there before is not asked about again.
+            let asked: Vec<usize> = (0..open.len())
+                .filter(|&at| !found[open[at]].not_asked.contains_key(name))
+                .collect();
+            let sought: Vec<Sought> = asked.iter().map(|&at| before[at].clone()).collect();
+            async move { (name, asked, self.ask_about(input, name, &sought).await) }
+        });
+        let answered = futures_util::future::join_all(round).await;
+        let mut lessons: Vec<Vec<(SystemName, Lesson)>> = vec![Vec::new(); open.len()];
+        for (name, asked, answers) in answered {
+            for (at, answer) in asked.into_iter().zip(answers) {
+                match answer {
+                    Ok(answers) => {
+                        let person = std::slice::from_mut(&mut people[open[at]].person);
+                        let lesson =
+                            learn(input, &self.instance.identities, name, &answers, person)
+                                .map_err(|error| AppError::Input(error.to_string()))?;
+                        lessons[at].push((name.clone(), lesson));
+                    }
+                    Err(fault) => {
+                        found[open[at]].not_asked.insert(name.clone(), fault);
+                    }
+                }
+            }
+        }
+        let mut still_open = Vec::new();
+        for ((&one, before), lessons) in open.iter().zip(before).zip(lessons) {
+            let Seeking { person, told_apart } = &mut people[one];
+            if *told_apart {
+                let types = &self.instance.identities;
+                person.retain(|identity| types.of(&identity.kind).one_per_person);
+            }
+            if *person == before {
+                found[one].take(lessons);
+            } else {
+                still_open.push(one);
+            }
+        }
+        Ok(still_open)
+    }
+
+    /// What one system answers about each of these people, asked one by one where answers about many
+    /// cannot be shared out. Where an answer was cut off, or the questions were refused, they are
+    /// asked again about fewer, so that nobody is in anybody's way.
+    async fn ask_about(
+        &self,
+        input: &PlanInput<'_>,
+        name: &SystemName,
+        people: &[Sought],
+    ) -> Vec<Result<Vec<Answer>, Fault>> {
+        let nobody = || Fault::Unknown { message: "it was not asked".to_owned() };
+        let mut answers: Vec<Result<Vec<Answer>, Fault>> =
+            people.iter().map(|_| Err(nobody())).collect();
+        let system = input.map.systems.get(name);
+        let mut waiting = if system.is_some_and(can_be_shared_out) {
+            vec![(0, people.len())]
+        } else {
+            (0..people.len()).map(|one| (one, one + 1)).collect()
+        };
+        while let Some((start, end)) = waiting.pop() {
+            let some = &people[start..end];
+            if some.is_empty() {
+                continue;
+            }
+            let told = self.ask_at_once(input, name, some).await;
+            let unclear = match &told {
+                Ok(shares) => shares.iter().flatten().any(|answer| answer.more),
+                Err(fault) => matches!(fault, Fault::Misconfigured { .. } | Fault::Rejected { .. }),
+            };
+            if unclear && some.len() > 1 {
+                let middle = start + some.len() / 2;
+                waiting.extend([(start, middle), (middle, end)]);
+                continue;
+            }
+            match told {
+                Ok(shares) => {
+                    for (answer, share) in answers[start..end].iter_mut().zip(shares) {
+                        *answer = Ok(share);
+                    }
+                }
+                Err(fault) => answers[start..end].fill(Err(fault)),
+            }
+        }
+        answers
+    }
+
+    async fn ask_at_once(
+        &self,
+        input: &PlanInput<'_>,
+        name: &SystemName,
+        people: &[Sought],
+    ) -> Result<Vec<Vec<Answer>>, Fault> {
+        let misconfigured = |message: String| Fault::Misconfigured { message };
+        let asking =
+            questions(input, name, people).map_err(|error| misconfigured(error.to_string()))?;
+        let answers = self.ask(name, &asking).await?;
+        if people.len() == 1 {
+            return Ok(vec![answers]);
+        }
+        shares(input, name, answers, people).map_err(|error| misconfigured(error.to_string()))
     }
 
     async fn ask(&self, name: &SystemName, asking: &Asking) -> Result<Vec<Answer>, Fault> {

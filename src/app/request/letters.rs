@@ -9,11 +9,12 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
-use quietus_connectors::Grade;
+use quietus_connectors::{Grade, SubjectAction};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use uuid::Uuid;
 
+use super::fan_out::action_of;
 use super::objection::{Verdict, is_restricted_objection};
 use super::record::OpenRequest;
 use crate::app::fire::SCHEDULER;
@@ -23,6 +24,7 @@ use crate::config::own_letter;
 use crate::datamap::third_party::MANUAL;
 use crate::domain::{AskedRight, Digest, RequestOutcome, RequestState, SystemName};
 use crate::evidence::EvidenceKind;
+use crate::plan::{RecordKeys, third_party_holds};
 use crate::rights::{
     Extended, Facts, KeptPart, LetterError, StopReason, ToldParty, Written, built_in, write,
 };
@@ -142,7 +144,10 @@ impl Quietus {
         let request = self.rights_request(request).await?;
         let written = self.store.letters_of_request(request.stored.id).await?;
         let written: BTreeSet<Uuid> = written.iter().map(|letter| letter.id).collect();
-        for due in self.due_letters(&request) {
+        let mut all = self.due_letters(&request);
+        let held = self.held_third_parties(&request).await?;
+        all.retain(|due| due.kind != LetterKind::Recipient || !held.contains(&due.recipient));
+        for due in all {
             if !written.contains(&due.id(request.stored.id)) {
                 self.write_letter(&request, &due).await?;
             }
@@ -174,6 +179,11 @@ impl Quietus {
             let facts = because(Some(&decided.reason));
             due.push(Due::to_person(LetterKind::Extension, "", facts));
         }
+        if let Some(fee) = record.fee.as_ref().filter(|fee| fee.is_owed()) {
+            let amount = Some(fee.amount.clone());
+            let facts = Facts { fee: amount, ..because(Some(&fee.proposed.reason)) };
+            due.push(Due::to_person(LetterKind::Fee, "", facts));
+        }
         let carried_out_soon =
             matches!(stored.state, RequestState::CoolingOff | RequestState::Ready);
         if stored.asked == AskedRight::Lifting && carried_out_soon {
@@ -201,6 +211,27 @@ impl Quietus {
             _ => {}
         }
         due
+    }
+
+    /// Third parties that a legal hold keeps from being told to erase: they are told once it is
+    /// released.
+    async fn held_third_parties(
+        &self,
+        request: &OpenRequest,
+    ) -> Result<BTreeSet<String>, AppError> {
+        let erases = action_of(request) == SubjectAction::Erase && request.person.is_some();
+        let (_, holds) = self.store.holds_in_force().await?;
+        if !erases || holds.is_empty() {
+            return Ok(BTreeSet::new());
+        }
+        let holds: Vec<_> =
+            holds.iter().map(|hold| self.unseal_hold(hold)).collect::<Result<_, _>>()?;
+        let sought = self.sought(request)?;
+        let scope = self.scope_for(request, &sought, RecordKeys::new()).await?;
+        let third_parties = self.map.systems.values().filter(|one| one.third_party.is_some());
+        let held = third_parties
+            .filter(|one| !third_party_holds(&self.map, &holds, &one.name, &scope).is_empty());
+        Ok(held.map(|one| one.name.to_string()).collect())
     }
 
     /// Notices to the third parties that hold what was asked for, once it is carried out.
@@ -352,7 +383,9 @@ pub(super) fn writes_to_person(request: &OpenRequest) -> bool {
 fn outcome_word(request: &OpenRequest, outcome: RequestOutcome) -> &'static str {
     if is_restricted_objection(request) {
         "restricted"
-    } else if request.stored.asked == AskedRight::Lifting && outcome == RequestOutcome::Fulfilled {
+    } else if request.stored.asked == AskedRight::Lifting
+        && matches!(outcome, RequestOutcome::Fulfilled | RequestOutcome::PartiallyRetained)
+    {
         "lifted"
     } else {
         outcome.as_str()

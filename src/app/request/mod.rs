@@ -26,6 +26,7 @@ pub use decide::Refused;
 pub use delivery::OpenLetter;
 pub(crate) use delivery::letter_text;
 pub use fee::{Charged, Fee, FeeEnd};
+pub(crate) use find::{Ground, Seeking};
 pub(crate) use intake::OnBehalf;
 pub use intake::{TakeIn, Taken};
 pub use letters::{OutcomeFacts, ToldRecipient};

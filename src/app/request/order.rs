@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use quietus_connectors::{Fault, Identity, SubjectRequest};
 
 use super::fan_out::{action_of, remember};
-use super::find::{Found, Ground};
+use super::find::{Found, Ground, Seeking};
 use super::record::{Move, OpenRequest, RequestRecord};
 use crate::app::circumstances::Circumstances;
 use crate::app::opening::Pinned;
@@ -24,14 +24,41 @@ const MOST_TRIES: usize = 8;
 /// A compiled part of a request.
 pub(crate) struct PersonPart {
     pub(crate) plan: SystemPlan,
-    pub(crate) circumstances: Circumstances,
     /// For a third party: whom it is asked about.
     pub(crate) persons: Option<SubjectRequest>,
     /// For a third party: why it cannot be asked, now that every system was.
     pub(crate) unreached: Option<String>,
 }
 
+/// The request behind a case, and its person.
+pub(crate) struct Wanted {
+    pub(crate) request: OpenRequest,
+    pub(crate) seeking: Seeking,
+}
+
+impl Wanted {
+    /// Some system could not be asked yet, so that each of them has to be asked before one is given
+    /// an order: what it knows may lead there.
+    pub(crate) fn needs_all(&self) -> bool {
+        !self.request.record.not_asked.is_empty()
+    }
+}
+
 impl Quietus {
+    /// Who is meant in a case.
+    ///
+    /// # Errors
+    /// Where the person is forgotten.
+    pub(crate) async fn wanted_in(&self, case: &Case) -> Result<Wanted, AppError> {
+        let stored = self.store.request_of_case(case.id).await?.ok_or_else(|| {
+            AppError::Unreadable { what: "a case", why: "its request is missing".to_owned() }
+        })?;
+        let request = self.open_request(stored)?;
+        let person = self.sought(&request)?;
+        let told_apart = request.record.told_apart;
+        Ok(Wanted { request, seeking: Seeking { person, told_apart } })
+    }
+
     /// Compiles one system's part of a request as of a moment.
     ///
     /// # Errors
@@ -42,20 +69,40 @@ impl Quietus {
         pinned: &Pinned<'_>,
         system: &SystemName,
         moment: Timestamp,
-    ) -> Result<PersonPart, AppError> {
-        let stored = self.store.request_of_case(case.id).await?.ok_or_else(|| {
-            AppError::Unreadable { what: "a case", why: "its request is missing".to_owned() }
-        })?;
-        let mut request = self.open_request(stored)?;
-        let mut sought = self.sought(&request)?;
+    ) -> Result<(PersonPart, Circumstances), AppError> {
+        let mut wanted = self.wanted_in(case).await?;
         let ground = Ground { map: pinned.map(), rules: pinned.rules(), moment };
         let third_party = ground.map.systems.get(system).and_then(|one| one.third_party.as_ref());
+        let all = wanted.needs_all();
+        let found = if third_party.is_none() || all {
+            let people = std::slice::from_mut(&mut wanted.seeking);
+            self.find_people(ground, people, Some(system).filter(|_| !all)).await?.pop()
+        } else {
+            None
+        };
+        let acting = Acting::Everything;
+        let circumstances = self.circumstances(ground.basis(&acting, &self.zone)).await?;
+        let part = self.compile_found(ground, system, (wanted, found), &circumstances).await?;
+        Ok((part, circumstances))
+    }
+
+    /// Compiles one system's part of a request with what the system, if it is a database, knows of
+    /// the person now; with what each of them knows, where that is needed.
+    ///
+    /// # Errors
+    /// Where the system did not answer, or somebody has to say who is meant.
+    pub(crate) async fn compile_found(
+        &self,
+        ground: Ground<'_>,
+        system: &SystemName,
+        (wanted, found): (Wanted, Option<Found>),
+        circumstances: &Circumstances,
+    ) -> Result<PersonPart, AppError> {
+        let all = wanted.needs_all();
+        let Wanted { mut request, seeking: Seeking { person: sought, .. } } = wanted;
         let mut records = remembered_keys(&request);
-        // Where a system could not be asked yet, what it knows may lead here.
-        let all = !request.record.not_asked.is_empty();
-        if third_party.is_none() || all {
-            let only = Some(system).filter(|_| !all);
-            let found = self.find_in(ground, &mut sought, (system, only), &request).await?;
+        if let Some(found) = found {
+            certain(&found, system)?;
             for (place, keys) in &found.records {
                 records.entry(place.clone()).or_default().extend(keys.iter().cloned());
             }
@@ -67,10 +114,10 @@ impl Quietus {
         }
         let acting = Acting::Everything;
         let basis = ground.basis(&acting, &self.zone);
-        let circumstances = self.circumstances(basis).await?;
         let scope = self.scope_for(&request, &sought, records).await?;
         let input = PlanInput { persons: Some(&scope), ..circumstances.input(basis) };
         let plan = compile(&input, system).map_err(|error| AppError::Input(error.to_string()))?;
+        let third_party = ground.map.systems.get(system).and_then(|one| one.third_party.as_ref());
         let persons = match third_party {
             None => None,
             Some(party) => self.subject_request(&request, &sought, &party.identities),
@@ -86,27 +133,7 @@ impl Quietus {
             Some(party) if !reached => Some(unreached(&party.identities)),
             _ => None,
         };
-        Ok(PersonPart { plan, circumstances, persons, unreached })
-    }
-
-    /// What one database, or each of them, knows of the person now; `system` has to answer.
-    async fn find_in(
-        &self,
-        ground: Ground<'_>,
-        sought: &mut Sought,
-        (system, only): (&SystemName, Option<&SystemName>),
-        request: &OpenRequest,
-    ) -> Result<Found, AppError> {
-        let apart = request.record.told_apart;
-        let found = self.find_person(ground, sought, only, apart).await?;
-        if let Some(fault) = found.not_asked.get(system) {
-            return Err(AppError::System { system: system.to_string(), fault: fault.clone() });
-        }
-        if found.doubts.is_empty() {
-            return Ok(found);
-        }
-        let doubts = found.doubts.join("; ");
-        Err(AppError::Input(format!("somebody has to say who is meant: {doubts}")))
+        Ok(PersonPart { plan, persons, unreached })
     }
 
     /// What a third party is asked; `None` where nothing is known by which it can be.
@@ -187,6 +214,18 @@ impl Quietus {
         let fault = Fault::Transient { message, retry_after_ms: None };
         Err(AppError::System { system: "the store".to_owned(), fault })
     }
+}
+
+/// The system answered, and nobody else can be meant.
+fn certain(found: &Found, system: &SystemName) -> Result<(), AppError> {
+    if let Some(fault) = found.not_asked.get(system) {
+        return Err(AppError::System { system: system.to_string(), fault: fault.clone() });
+    }
+    if found.doubts.is_empty() {
+        return Ok(());
+    }
+    let doubts = found.doubts.join("; ");
+    Err(AppError::Input(format!("somebody has to say who is meant: {doubts}")))
 }
 
 /// Whether something known of the person leads to records of a database, or a hold stops them.

@@ -3,11 +3,16 @@
 //! A system has one flag and does not say who set it; the engine knows its own jobs. An erasure of
 //! the same person whose case still has something to do has restricted what minimums and holds keep,
 //! and a restriction that the person asked for outlives an objection that was rejected.
+//!
+//! An objection that was upheld ends the use of what it covers for good (GDPR article 21(1)), and
+//! what follows erases it. Where that erasure is taken back or refused, what it would have erased
+//! stays restricted: no other ground allows to use it again, and erasing against the person's will
+//! is not the way out either (article 18(1)(b)). The person ends it, by asking for a lifting.
 
 use quietus_connectors::SubjectAction;
 
 use super::fan_out::action_of;
-use super::objection::is_restricted_objection;
+use super::objection::{Verdict, is_restricted_objection};
 use super::record::OpenRequest;
 use crate::app::{AppError, Quietus};
 use crate::domain::{AskedRight, RequestOutcome, RequestState};
@@ -74,11 +79,24 @@ impl Quietus {
                 if self.has_left_something(other).await? {
                     stays.push(StaysRestricted::ByErasure(categories));
                 }
-            } else if outlives(request, other) && is_in_force(other, &others) {
+            } else if outlives(request, other)
+                && (is_in_force(other, &others)
+                    || !is_lifted(other, &others) && self.is_upheld_and_not_erased(other).await?)
+            {
                 stays.push(StaysRestricted::ByRequest(categories));
             }
         }
         Ok(stays)
+    }
+
+    /// Whether an objection was upheld and what it covers was not erased: the request that should do
+    /// so was taken back or refused, or has not begun.
+    async fn is_upheld_and_not_erased(&self, objection: &OpenRequest) -> Result<bool, AppError> {
+        let by = objection.record.followed_by;
+        let Some(by) = by.filter(|_| objection.record.verdict == Some(Verdict::Upheld)) else {
+            return Ok(false);
+        };
+        Ok(self.store.request(by).await?.is_some_and(|erasure| erasure.case_id.is_none()))
     }
 
     /// Whether something of an erasure is still to be done: what it left is restricted until then.
@@ -98,12 +116,6 @@ pub(super) fn outlives(lifting: &OpenRequest, other: &OpenRequest) -> bool {
 /// Whether a request's own restriction is in force.
 fn is_in_force(other: &OpenRequest, all: &[OpenRequest]) -> bool {
     let stored = &other.stored;
-    let lifted = all.iter().any(|later| {
-        later.stored.asked == AskedRight::Lifting
-            && later.record.follows.is_none()
-            && later.stored.case_id.is_some()
-            && later.stored.recorded_at > stored.recorded_at
-    });
     let imposed = match (stored.asked, stored.state) {
         (AskedRight::Restriction | AskedRight::Objection, RequestState::Executing) => true,
         (AskedRight::Restriction, RequestState::Closed) => {
@@ -111,5 +123,15 @@ fn is_in_force(other: &OpenRequest, all: &[OpenRequest]) -> bool {
         }
         _ => is_restricted_objection(other),
     };
-    imposed && stored.case_id.is_some() && !lifted
+    imposed && stored.case_id.is_some() && !is_lifted(other, all)
+}
+
+/// Whether the person has asked for a lifting of everything since.
+fn is_lifted(other: &OpenRequest, all: &[OpenRequest]) -> bool {
+    all.iter().any(|later| {
+        later.stored.asked == AskedRight::Lifting
+            && later.record.follows.is_none()
+            && later.stored.case_id.is_some()
+            && later.stored.recorded_at > other.stored.recorded_at
+    })
 }

@@ -36,6 +36,9 @@ document! {
         /// Where the address of who does it is found, `env:NAME` or `file:PATH`, where the task
         /// goes out by e-mail and the instance file does not name it under `mail`.
         optional mail: AddressAt,
+        /// Language of the mails about it and of the page behind their links: `en`, `de` or `zh`;
+        /// English if left out.
+        optional language: Language,
         /// Who confirms it, and is somebody else; whoever owns the system if left out.
         optional confirmer: Words,
     }

@@ -52,6 +52,7 @@ pub(super) fn compile(at: &At<SystemDocument>, problems: &mut Vec<Problem>) -> O
             due_in: it.value.due_in.as_ref()?.value,
             assignee: it.value.assignee.as_ref()?.value.0.clone(),
             mail: it.value.mail.as_ref().map(|it| it.value.0.clone()),
+            language: it.value.language.as_ref().map(|it| it.value.0.clone()),
             confirmer: confirmer(&it.value, problems),
         })
     });

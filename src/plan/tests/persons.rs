@@ -6,11 +6,12 @@ use quietus_connectors::{FieldType, Predicate, Record, Restriction, SubjectActio
 
 use super::super::answer_name;
 use super::super::{
-    FindingKind, PersonScope, Plan, PlanInput, StaysRestricted, StepStatus, compile, evaluate, plan,
+    FindingKind, PersonScope, Plan, PlanInput, StaysRestricted, StepStatus, compile,
+    concerns_system, evaluate, plan, third_party_holds,
 };
 use super::fixture::*;
 use crate::datamap::{DataMap, SecretReference, System, ThirdParty};
-use crate::domain::{HoldScope, SystemName};
+use crate::domain::{HoldScope, LegalHold, SystemName};
 use crate::schedule::Action;
 
 pub(super) fn scope(action: SubjectAction, identities: &[(&str, &[&str])]) -> PersonScope {
@@ -376,4 +377,79 @@ fn a_number_is_no_other_number() {
     assert!(fate(&world, &site, "customers", &customer).untouched());
     let zeros = scope(SubjectAction::Erase, &[("customer_id", &["01", "001"])]);
     assert!(fate(&world, &zeros, "customers", &customer).untouched());
+}
+
+/// A third party can only be asked for a person as a whole, so whatever a hold covers of theirs
+/// keeps all of it; a hold that names somebody or something else keeps nothing there.
+#[test]
+fn a_hold_keeps_a_third_party_from_being_asked_to_erase() {
+    let mut world = known_shop();
+    let mailer = mailer(&mut world.map);
+    let other = SystemName::parse("letters").unwrap();
+    let mut second = world.map.systems[&mailer].clone();
+    second.name = other.clone();
+    second.third_party.as_mut().unwrap().categories = BTreeSet::from([category("delivery")]);
+    world.map.systems.insert(other.clone(), second);
+    let of = |map: &DataMap, persons: &PersonScope, scope: HoldScope| {
+        third_party_holds(map, &[hold(1, scope)], &mailer, persons).len() == 1
+    };
+    let known = [("email", &["grace@example.org"][..]), ("customer_id", &["1"])];
+    let mut grace = scope(SubjectAction::Erase, &known);
+    let named = |identity: &str, value: Value| HoldScope {
+        subject: Some((identity.to_owned(), value)),
+        ..HoldScope::default()
+    };
+    let place =
+        |system: Option<&SystemName>, collection: Option<&str>, held: Option<&str>| HoldScope {
+            system: system.cloned(),
+            collection: collection.map(collection_name),
+            category: held.map(category),
+            ..HoldScope::default()
+        };
+    let gone = SystemName::parse("gone").unwrap();
+    for covers in [
+        HoldScope::default(),
+        place(Some(&mailer), None, None),
+        place(Some(&mailer), None, Some("contact")),
+        place(None, None, Some("contact")),
+        // Names that the data map does not have cover whatever might be meant.
+        place(Some(&gone), None, None),
+        place(Some(&mailer), Some("readers"), None),
+        place(None, None, Some("dreams")),
+        // By a number that the third party never hears of.
+        named("customer_id", Value::Integer(1)),
+        named("email", Value::Text("grace@example.org".to_owned())),
+    ] {
+        assert!(of(&world.map, &grace, covers.clone()), "{covers:?}");
+        let hold = hold(1, covers);
+        assert!(concerns_system(&world.map, &hold, &mailer));
+        let released = LegalHold { released_at: Some(hold.placed_at), ..hold };
+        assert!(!concerns_system(&world.map, &released, &mailer));
+        assert!(third_party_holds(&world.map, &[released], &mailer, &grace).is_empty());
+    }
+    for covers_not in [
+        place(Some(&other), None, None),
+        place(Some(&system_name()), None, None),
+        place(None, Some("orders"), None),
+        place(None, None, Some("delivery")),
+        named("customer_id", Value::Integer(2)),
+        named("email", Value::Text("alan@example.org".to_owned())),
+        named("msisdn", Value::Text("+4915123456789".to_owned())),
+    ] {
+        assert!(!of(&world.map, &grace, covers_not.clone()), "{covers_not:?}");
+    }
+    // As long as not everybody was asked, it may be theirs.
+    grace.incomplete = true;
+    assert!(of(&world.map, &grace, named("msisdn", Value::Text("+4915123456789".to_owned()))));
+    grace.incomplete = false;
+    // A hold keeps from erasing, and neither from restricting nor from lifting.
+    world.holds = vec![hold(1, HoldScope::default())];
+    for (action, held) in
+        [(SubjectAction::Erase, 1), (SubjectAction::Restrict, 0), (SubjectAction::Lift, 0)]
+    {
+        grace.action = action;
+        let planned = planned(&world, &grace);
+        let part = planned.system(&mailer).and_then(|one| one.persons.clone()).unwrap();
+        assert_eq!(part.held.len(), held, "{action:?}");
+    }
 }

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use quietus_connectors::{Answer, FieldType, Record, SubjectAction, Value};
+use quietus_connectors::{Answer, FieldType, LinkKind, Record, SubjectAction, Value};
 
-use super::super::{Lesson, Person, answer_name, evaluate, learn, questions, scope_of};
+use super::super::{
+    Lesson, Person, answer_name, can_be_shared_out, evaluate, learn, questions, scope_of, shares,
+};
 use super::fixture::*;
 use super::persons::known_shop;
 use crate::domain::{IdentityType, IdentityTypes, Normalisation};
@@ -33,28 +35,33 @@ fn person(reference: &str, identities: &[(&str, &str)]) -> Person {
 /// Collections with their records, as a system would answer.
 type Content = Vec<(&'static str, Vec<Record>)>;
 
+/// What a system with this content answers about these people.
+fn answers(world: &World, content: &Content, persons: &[Person]) -> Vec<Answer> {
+    let asking = questions(&world.input(), &system_name(), persons).unwrap();
+    let answer = |question: &quietus_connectors::Question| {
+        let all = content.iter().find(|(name, _)| *name == question.collection);
+        let all = all.map(|(_, records)| records.as_slice()).unwrap_or_default();
+        let belongs = |record: &&Record| {
+            let value_of = |field: &quietus_connectors::FieldRef| {
+                record.get(&answer_name(field)).cloned().unwrap_or(Value::Null)
+            };
+            evaluate(&question.predicate, &value_of, &asking.order.lists)
+        };
+        let asked: Vec<String> = question.fields.iter().map(answer_name).collect();
+        let only_asked = |record: &Record| -> Record {
+            let value = |name: &String| record.get(name).cloned().unwrap_or(Value::Null);
+            asked.iter().map(|name| (name.clone(), value(name))).collect()
+        };
+        let records = all.iter().filter(belongs).map(only_asked).collect();
+        Answer { collection: question.collection.clone(), records, more: false }
+    };
+    asking.questions.iter().map(answer).collect()
+}
+
 /// Asks until nothing is new, as the use cases do.
 fn resolve(world: &World, content: &Content, persons: &mut [Person]) -> (Lesson, u32) {
     for round in 1..=10 {
-        let asking = questions(&world.input(), &system_name(), persons).unwrap();
-        let answer = |question: &quietus_connectors::Question| {
-            let all = content.iter().find(|(name, _)| *name == question.collection);
-            let all = all.map(|(_, records)| records.as_slice()).unwrap_or_default();
-            let belongs = |record: &&Record| {
-                let value_of = |field: &quietus_connectors::FieldRef| {
-                    record.get(&answer_name(field)).cloned().unwrap_or(Value::Null)
-                };
-                evaluate(&question.predicate, &value_of, &asking.order.lists)
-            };
-            let asked: Vec<String> = question.fields.iter().map(answer_name).collect();
-            let only_asked = |record: &Record| -> Record {
-                let value = |name: &String| record.get(name).cloned().unwrap_or(Value::Null);
-                asked.iter().map(|name| (name.clone(), value(name))).collect()
-            };
-            let records = all.iter().filter(belongs).map(only_asked).collect();
-            Answer { collection: question.collection.clone(), records, more: false }
-        };
-        let answers: Vec<Answer> = asking.questions.iter().map(answer).collect();
+        let answers = answers(world, content, persons);
         let lesson = learn(&world.input(), &types(), &system_name(), &answers, persons).unwrap();
         if !lesson.news {
             return (lesson, round);
@@ -235,6 +242,56 @@ fn without_a_start_a_minimum_has_no_end() {
     assert!(lesson.kept.is_empty());
 }
 
+/// Strangers, two who share an address, one who ordered under another's address, and nobody.
+#[test]
+fn of_many_each_learns_what_would_be_learned_alone() {
+    let world = known_shop();
+    let content: Content = vec![
+        (
+            "customers",
+            vec![
+                customer(1, "grace@example.org"),
+                customer(2, "home@example.org"),
+                customer(3, "home@example.org"),
+                customer(4, "alan@example.org"),
+            ],
+        ),
+        (
+            "orders",
+            vec![
+                order(7, 1, "grace@example.org", "2024-02-29"),
+                order(8, 2, "home@example.org", "2025-02-01"),
+                order(9, 4, "grace@example.org", "2025-02-01"),
+                order(10, 3, "home@example.org", "2012-02-01"),
+            ],
+        ),
+    ];
+    let many = [
+        person("p1", &[("email", "grace@example.org")]),
+        person("p1", &[("customer_id", "2")]),
+        person("p1", &[("email", "home@example.org")]),
+        person("p1", &[("customer_id", "4")]),
+        person("p1", &[("ticket_no", "nothing")]),
+    ];
+    let mut together = many.clone();
+    let mut alone = many;
+    for round in 1..=3 {
+        let all = answers(&world, &content, &together);
+        let shares = shares(&world.input(), &system_name(), all, &together).unwrap();
+        for (number, (share, person)) in shares.iter().zip(&mut together).enumerate() {
+            let own = std::slice::from_mut(person);
+            let lesson = learn(&world.input(), &types(), &system_name(), share, own).unwrap();
+            let one = std::slice::from_mut(&mut alone[number]);
+            let answers = answers(&world, &content, one);
+            let expected = learn(&world.input(), &types(), &system_name(), &answers, one).unwrap();
+            assert_eq!(lesson, expected, "round {round}, person {number}");
+        }
+        assert_eq!(together, alone);
+    }
+    let known = |person: &Person| person.identities().count();
+    assert_eq!(together.iter().map(known).collect::<Vec<_>>(), [2, 3, 3, 2, 1]);
+}
+
 /// A record that the database has found without regard to capitals is known by its person, and
 /// teaches how it is written.
 #[test]
@@ -258,4 +315,34 @@ fn capitals_do_not_hide_whose_a_record_is() {
     let customers = shop.collections.get_mut(&collection_name("customers")).unwrap();
     customers.fields.get_mut("email").unwrap().ignores_case = true;
     assert_eq!(ask(&world), (1, 1, true));
+}
+
+/// What the database has found without regard to capitals is in its person's share too.
+#[test]
+fn capitals_do_not_keep_a_record_out_of_its_share() {
+    let mut world = known_shop();
+    let shop = world.map.systems.get_mut(&system_name()).unwrap();
+    let customers = shop.collections.get_mut(&collection_name("customers")).unwrap();
+    customers.fields.get_mut("email").unwrap().ignores_case = true;
+    let persons = [
+        person("p1", &[("email", "grace@example.org")]),
+        person("p2", &[("email", "alan@example.org")]),
+    ];
+    let records = vec![customer(7, "GrAcE@Example.org"), customer(8, "ALAN@example.org")];
+    let collection = "customers".to_owned();
+    let answers = vec![Answer { collection, records: records.clone(), more: false }];
+    let shares = shares(&world.input(), &system_name(), answers, &persons).unwrap();
+    let found: Vec<&[Record]> = shares.iter().map(|share| share[0].records.as_slice()).collect();
+    assert_eq!(found, [&records[..1], &records[1..]]);
+}
+
+/// Whose a shared record is depends on all who share it, so such a system is asked one by one.
+#[test]
+fn shared_links_are_not_shared_out() {
+    let mut world = known_shop();
+    let shop = world.map.systems.get_mut(&system_name()).unwrap();
+    assert!(can_be_shared_out(shop));
+    let orders = shop.collections.get_mut(&collection_name("orders")).unwrap();
+    orders.links[0].kind = LinkKind::Shared;
+    assert!(!can_be_shared_out(shop));
 }

@@ -3,7 +3,7 @@
 
 mod authority;
 mod callers;
-mod company;
+pub mod company;
 mod desk;
 mod erased;
 mod front;

@@ -50,6 +50,59 @@ async fn a_letter_arrives_in_german_and_nobody_is_named_anywhere_else() {
     assert_eq!(person::in_the_store(&house.company, &[&grace]), Vec::<String>::new());
 }
 
+/// A fee, and later a refusal, come with the decision, in the person's language, with the reason and
+/// what can be done against it (GDPR article 12(4) and (5)).
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_fee_and_a_refusal_are_told_by_letter() {
+    let house = House::open(maildir::port(), "").await;
+    let grace = house.address("grace");
+    let request = house.bring("erasure", "de", &grace).await;
+    let decide = async |what: &[&str], by: &str, code| {
+        let all = [&["request"][..], what, &["--reason", "third time, T-9", "--by", by]].concat();
+        house.company.quietus(&all).await.expect(code)
+    };
+    let fee = ["fee", &request, "--amount", "12.50 EUR"];
+    let about = |word: &str| {
+        let mails = house.received("grace").into_iter();
+        mails.filter(|one| one.subject().contains(word)).collect::<Vec<_>>()
+    };
+    decide(&fee, "Ada Example", 1).await;
+    decide(&fee, "Clara Example", 0).await;
+    house.company.quietus(&["run", "--once"]).await;
+    let told = about("Entgelt");
+    assert_eq!(told.len(), 1);
+    for part in ["12.50 EUR", "third time, T-9", "beschweren", "Rechtsweg", "2016/679"] {
+        assert!(told[0].text.contains(part), "`{part}` in {}", told[0].text);
+    }
+    // It is not paid, and two persons refuse.
+    decide(&["refuse", &request], "Ada Example", 1).await;
+    decide(&["refuse", &request], "Clara Example", 0).await;
+    house.company.quietus(&["run", "--once"]).await;
+    let told = about("abgelehnt");
+    assert_eq!((told.len(), about("Entgelt").len()), (1, 1));
+    for part in ["third time, T-9", "beschweren", "Rechtsweg", "2016/679"] {
+        assert!(told[0].text.contains(part), "`{part}` in {}", told[0].text);
+    }
+}
+
+/// A fee that nobody asks for any more is not asked for by a mail that was late.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_fee_that_was_waived_in_time_is_not_asked_for() {
+    let house = House::open(maildir::port(), "").await;
+    let request = house.bring("erasure", "en", &house.address("grace")).await;
+    let fee = ["request", "fee", &request];
+    let amount = ["--amount", "12.50 EUR", "--reason", "third time, T-9", "--by"];
+    for (by, code) in [("Ada Example", 1), ("Clara Example", 0)] {
+        house.company.quietus(&[&fee[..], &amount, &[by]].concat()).await.expect(code);
+    }
+    let waived = [&fee[..], &["--waived", "--by", "Ada Example"]].concat();
+    house.company.quietus(&waived).await.expect(0);
+    house.company.quietus(&["run", "--once"]).await;
+    let mails = house.received("grace");
+    assert!(mails.iter().all(|one| !one.subject().contains("fee")), "{mails:?}");
+    assert!(house.mails().await.contains(&"letter person called_off 0".to_owned()));
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_written_before_or_has_no_address_stays_with_a_person() {
     let house = House::open(maildir::port(), "").await;

@@ -145,6 +145,51 @@ async fn a_task_goes_by_mail_is_done_behind_its_link_and_confirmed_by_another() 
     house.names_nobody("");
 }
 
+/// Whoever works on a task reads it in their language: the mail, the page and what it answers.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_task_and_its_page_are_in_the_language_of_whoever_works_on_it() {
+    for (language, subject, page_says, asks, over) in [
+        (
+            "de-AT",
+            "Aufgabe: archive, bis ",
+            "Eine Aufgabe für Sie",
+            "geben Sie an",
+            "gilt nicht mehr",
+        ),
+        ("zh", "任务：archive，截止 ", "您有一项任务", "请说明处理结果", "该链接已失效"),
+    ] {
+        let house = House::open(maildir::port(), "").await;
+        let archive = house.company.read("systems/archive.yaml");
+        let archive = archive.replace("  due_in:", &format!("  language: {language}\n  due_in:"));
+        house.company.write("systems/archive.yaml", &archive);
+        let replica = Replica::open(&house, NOON).await;
+        replica.bring(AskedRight::Erasure, Some(&house.address("grace"))).await;
+        replica.work().await;
+        let mail = house.received("ben").remove(0);
+        assert!(mail.subject().starts_with(subject), "{}", mail.subject());
+        assert_eq!(mail.header("Content-Language"), &language[..2]);
+        assert!(!mail.text.contains("Where:") && mail.text.contains("shelf 3"), "{}", mail.text);
+        let token = mail.token();
+        let page = replica.get(&token).await.expect(200);
+        assert!(page.text.contains(&format!("<html lang=\"{}\">", &language[..2])));
+        assert!(page.text.contains(page_says) && !page.text.contains("What became"));
+        let form = page.form();
+        let nothing = [("form", form.as_str()), ("act", "answer")];
+        assert!(replica.post(&token, &nothing).await.expect(422).text.contains(asks));
+        answered(&replica, &token).await;
+        assert!(replica.get(&token).await.expect(410).text.contains(over));
+        // The second person is written to in the same language.
+        replica.work().await;
+        let mail = house.received("ada").remove(0);
+        assert_eq!(mail.header("Content-Language"), &language[..2]);
+        let token = mail.token();
+        let form = replica.get(&token).await.expect(200).form();
+        let confirm = [("form", form.as_str()), ("act", "confirm")];
+        replica.post(&token, &confirm).await.expect(200);
+        house.names_nobody("");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn links_that_are_altered_old_or_for_somebody_else_are_refused() {
     let (house, replica) = opened("").await;

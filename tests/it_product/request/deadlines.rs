@@ -57,12 +57,16 @@ async fn a_fee_needs_two_persons_and_nothing_goes_on_before_it_is_paid() {
     };
     fee("twelve pounds", "Ada Example").await.expect(2);
     fee("12.50 GBP", "Ada Example").await.expect(1);
+    let letters = company.quietus(&["request", "show", &id]).await.expect(0).out;
+    assert!(!letters.contains("fee to person"), "one person has decided nothing: {letters}");
     fee("12.50 GBP", "ada example").await.expect(2);
     fee("13 GBP", "Grace Example").await.expect(2);
     let owed = fee("12.50 GBP", "Grace Example").await.expect(0);
     assert!(owed.out.contains("the fee is not paid"), "{}", owed.out);
     assert!(owed.out.contains("a fee was agreed to on"), "{}", owed.out);
     fee("12.50 GBP", "Joan Example").await.expect(2);
+    let letters = company.quietus(&["request", "show", &id]).await.expect(0).out;
+    assert_eq!(letters.matches("fee to person").count(), 1, "told with the decision: {letters}");
     let before = person::everything(&company).await;
     company.quietus(&["run", "--once"]).await.expect(0);
     assert_eq!(person::everything(&company).await, before, "nobody has paid");

@@ -1,17 +1,21 @@
 //! Requests of persons: brought on the command line, found across systems, erased but for what a
 //! minimum and a hold keep, done by hand where no interface is; and nobody else.
 
+mod apart;
 mod confused;
 mod copy;
+mod crowd;
 mod deadlines;
 mod erased;
 mod estate;
 mod hands;
+mod held;
 mod kept;
 mod killed;
 mod lasting;
 mod late;
 mod lifting;
+mod many;
 mod objections;
 mod outage;
 pub mod person;

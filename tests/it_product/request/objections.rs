@@ -142,3 +142,39 @@ async fn direct_marketing_ends_at_once_and_nothing_is_weighed() {
     assert!(page.out.contains("is closed"), "{}", page.out);
     decide(&company, &id, "--reject", &ADA).await.expect(2);
 }
+
+/// What was objected to with success is used for nothing, also where the person does not want it
+/// erased after all (GDPR articles 18(1)(b) and 21(1)): it stays restricted, whatever becomes of
+/// other objections, until the person asks for the end of it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn upheld_and_not_erased_it_stays_restricted_until_the_person_ends_it() {
+    let company = person::company("").await;
+    let id = objected(&company).await;
+    decide(&company, &id, "--uphold", &ADA).await.expect(0);
+    let erasure = follower(&company, &id).await;
+    let back = ["request", "cancel", &erasure, "--reason", "taken back by telephone, T-131"];
+    company.quietus(&back).await.expect(0);
+    let page = company.quietus(&["request", "show", &erasure]).await.expect(0).out;
+    assert!(page.contains("stays restricted") && page.contains("--right lifting"), "{page}");
+    run(&company).await;
+    let restricted = "2|alan@mail.example|Alan Example|1";
+    assert_eq!(person::customers(&company).await[1], restricted);
+
+    // Another objection of his is rejected: its own restriction ends, and not the one before.
+    let second = person::brought(&company, "objection", "email=alan@mail.example\n").await;
+    run(&company).await;
+    decide(&company, &second, "--reject", &ADA).await.expect(1);
+    decide(&company, &second, "--reject", &GRACE).await.expect(0);
+    let lifting = follower(&company, &second).await;
+    run(&company).await;
+    delivered(&company, &lifting, "lifting").await;
+    run(&company).await;
+    assert_eq!(person::customers(&company).await[1], restricted, "the first was right");
+
+    // He himself may end it.
+    let all = person::brought(&company, "lifting", "customer_id=2\n").await;
+    run(&company).await;
+    delivered(&company, &all, "lifting").await;
+    run(&company).await.expect(0);
+    assert_eq!(person::customers(&company).await[1], "2|alan@mail.example|Alan Example|0");
+}

@@ -45,7 +45,7 @@ const DESK: &str = "collections:
     starting_points: {collection: opened_at}
 ";
 
-const PACK: &str = "pack: rules
+pub const PACK: &str = "pack: rules
 version: '1'
 owner: Ada Example
 categories:

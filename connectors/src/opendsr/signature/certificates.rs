@@ -15,7 +15,10 @@ use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STAN
 use jiff::Timestamp;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use webpki::{EndEntityCert, ExtendedKeyUsageValidator, KeyPurposeIdIter};
+use webpki::{
+    CertRevocationList, EndEntityCert, ExpirationPolicy, ExtendedKeyUsageValidator,
+    KeyPurposeIdIter, RevocationCheckDepth, RevocationOptionsBuilder, UnknownStatusPolicy,
+};
 use x509_parser::oid_registry::{OID_EC_P256, OID_KEY_TYPE_EC_PUBLIC_KEY, OID_PKCS1_RSAENCRYPTION};
 use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 use x509_parser::public_key::PublicKey;
@@ -106,20 +109,38 @@ impl SigningCertificates {
         let leaf =
             EndEntityCert::try_from(&self.chain[0]).map_err(|_| CertificateFault::Unreadable)?;
         let seconds = u64::try_from(now.as_second()).map_err(|_| CertificateFault::NotYet)?;
-        leaf.verify_for_usage(
-            webpki::ALL_VERIFICATION_ALGS,
-            trust.anchors(),
-            &self.chain[1..],
-            UnixTime::since_unix_epoch(Duration::from_secs(seconds)),
-            AnyUsage,
-            None,
-            None,
-        )
-        .map_err(|error| match error {
-            webpki::Error::CertExpired { .. } => CertificateFault::Expired,
-            webpki::Error::CertNotValidYet { .. } => CertificateFault::NotYet,
-            _ => CertificateFault::Untrusted,
-        })?;
+        // Each list by itself, so that an older one beside a newer one hides nothing.
+        let lists: Vec<[&CertRevocationList<'static>; 1]> =
+            trust.revoked().map(|list| [list]).collect();
+        let verify = |revocation| {
+            let verified = leaf.verify_for_usage(
+                webpki::ALL_VERIFICATION_ALGS,
+                trust.anchors(),
+                &self.chain[1..],
+                UnixTime::since_unix_epoch(Duration::from_secs(seconds)),
+                AnyUsage,
+                revocation,
+                None,
+            );
+            verified.map(|_| ()).map_err(|error| match error {
+                webpki::Error::CertRevoked => CertificateFault::Revoked,
+                webpki::Error::CertExpired { .. } => CertificateFault::Expired,
+                webpki::Error::CertNotValidYet { .. } => CertificateFault::NotYet,
+                _ => CertificateFault::Untrusted,
+            })
+        };
+        verify(None)?;
+        // A list that is late still names what was revoked before; an authority without one has
+        // revoked nothing that we know.
+        for list in &lists {
+            let options = RevocationOptionsBuilder::new(list);
+            let options = options.map_err(|_| CertificateFault::List)?;
+            let options = options
+                .with_depth(RevocationCheckDepth::Chain)
+                .with_status_policy(UnknownStatusPolicy::Allow)
+                .with_expiration_policy(ExpirationPolicy::Ignore);
+            verify(Some(options.build()))?;
+        }
         let other = || CertificateFault::OtherDomain { domain: domain.to_owned() };
         let name = ServerName::try_from(domain).map_err(|_| other())?;
         leaf.verify_is_valid_for_subject_name(&name).map_err(|_| other())

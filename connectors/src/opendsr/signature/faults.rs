@@ -14,6 +14,12 @@ pub enum CertificateFault {
     /// It does not lead to an authority that is trusted.
     #[error("the certificate does not lead to an authority that is trusted")]
     Untrusted,
+    /// A list of revoked certificates that cannot be read.
+    #[error("a list of revoked certificates cannot be read: it has to be a CRL as PEM")]
+    List,
+    /// Its authority has revoked it.
+    #[error("the certificate is revoked by its authority")]
+    Revoked,
     /// Its time has not come.
     #[error("the certificate is not valid yet")]
     NotYet,

@@ -1,10 +1,15 @@
-//! The authorities that may vouch for a processor's certificate.
+//! The authorities that may vouch for a processor's certificate, and what they have revoked.
+//!
+//! Lists of revoked certificates (RFC 5280) stand in the same PEM as the authorities that are added.
+//! None is fetched: where a list lies is said by the very certificate that is in doubt.
 
 use std::fmt;
+use std::sync::Arc;
 
 use rustls::RootCertStore;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, TrustAnchor};
+use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, TrustAnchor};
+use webpki::{CertRevocationList, OwnedCertRevocationList};
 
 use super::faults::CertificateFault;
 use crate::outbound::machine_roots;
@@ -13,11 +18,13 @@ use crate::outbound::machine_roots;
 #[derive(Clone)]
 pub struct Trust {
     anchors: Vec<TrustAnchor<'static>>,
+    /// What their lists say is revoked. Whoever has no list here has revoked nothing that we know.
+    revoked: Vec<Arc<CertRevocationList<'static>>>,
 }
 
 impl fmt::Debug for Trust {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "<{} authorities>", self.anchors.len())
+        write!(formatter, "<{} authorities, {} lists>", self.anchors.len(), self.revoked.len())
     }
 }
 
@@ -28,10 +35,12 @@ impl Trust {
     /// `Unreadable` where what is added holds no certificate or one that is none.
     pub fn of_the_machine(added: Option<&str>) -> Result<Self, CertificateFault> {
         let mut roots = machine_roots().clone();
+        let mut revoked = Vec::new();
         if let Some(added) = added {
             add(&mut roots, added)?;
+            revoked = lists(added)?;
         }
-        Ok(Self { anchors: roots.roots })
+        Ok(Self { anchors: roots.roots, revoked })
     }
 
     /// Only those that are given as PEM.
@@ -41,7 +50,11 @@ impl Trust {
     pub fn only(pem: &str) -> Result<Self, CertificateFault> {
         let mut roots = RootCertStore::empty();
         add(&mut roots, pem)?;
-        Ok(Self { anchors: roots.roots })
+        Ok(Self { anchors: roots.roots, revoked: lists(pem)? })
+    }
+
+    pub(super) fn revoked(&self) -> impl Iterator<Item = &CertRevocationList<'static>> {
+        self.revoked.iter().map(Arc::as_ref)
     }
 
     pub(super) fn anchors(&self) -> &[TrustAnchor<'static>] {
@@ -56,4 +69,13 @@ fn add(roots: &mut RootCertStore, pem: &str) -> Result<(), CertificateFault> {
         roots.add(certificate).map_err(|_| CertificateFault::Unreadable)?;
     }
     if roots.len() == before { Err(CertificateFault::Unreadable) } else { Ok(()) }
+}
+
+fn lists(pem: &str) -> Result<Vec<Arc<CertRevocationList<'static>>>, CertificateFault> {
+    let read = |list: Result<CertificateRevocationListDer<'_>, _>| {
+        let list = list.map_err(|_: rustls::pki_types::pem::Error| CertificateFault::List)?;
+        let list = OwnedCertRevocationList::from_der(&list).map_err(|_| CertificateFault::List)?;
+        Ok(Arc::new(CertRevocationList::from(list)))
+    };
+    CertificateRevocationListDer::pem_slice_iter(pem.as_bytes()).map(read).collect()
 }

@@ -1,0 +1,148 @@
+//! What the engine does after every committed chunk of several orders: save how far each has come,
+//! renew the leases, and stop all of them where a hold, a pause, a cancellation of one or the end of
+//! the process asks for it. Those that were only stopped along go on at once.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use async_trait::async_trait;
+use quietus_connectors::{Direction, JointProgress, Outcome};
+use tokio_util::sync::CancellationToken;
+
+use super::Quietus;
+use super::crash::CrashPoint;
+use super::done::Done;
+use super::progress::Stopped;
+use super::together::Member;
+use crate::store::{JointStep, StillMine, StoreError, Tenure};
+
+/// One of several jobs under way.
+struct Watched {
+    tenure: Tenure,
+    started: StillMine,
+    /// What earlier attempts have done.
+    before: Done,
+}
+
+/// The engine's side of several attempts that are carried out together.
+pub(super) struct JointWatch<'a> {
+    product: &'a Quietus,
+    watched: Vec<Watched>,
+    stop: &'a CancellationToken,
+    blind: &'a AtomicBool,
+    state: Mutex<State>,
+}
+
+/// What changes while the orders are carried out.
+#[derive(Default)]
+struct State {
+    current: Vec<Outcome>,
+    /// Why they were stopped, by job; `None` for all of them until one is.
+    stopped: Vec<Option<Stopped>>,
+}
+
+impl<'a> JointWatch<'a> {
+    pub(super) fn new(
+        product: &'a Quietus,
+        members: &[Member<'_>],
+        (stop, blind): (&'a CancellationToken, &'a AtomicBool),
+    ) -> Self {
+        let watched = members.iter().map(|member| Watched {
+            tenure: member.attempt.tenure.clone(),
+            started: member.started,
+            before: member.done.clone(),
+        });
+        let current = members.iter().map(|member| member.done.current.clone()).collect();
+        let state = State { current, stopped: vec![None; members.len()] };
+        Self { product, watched: watched.collect(), stop, blind, state: Mutex::new(state) }
+    }
+
+    /// What each has done, as far as it is known.
+    pub(super) fn current(&self) -> Vec<Outcome> {
+        self.state.lock().map(|state| state.current.clone()).unwrap_or_default()
+    }
+
+    /// Why a job was stopped. One that was stopped for the sake of another has no reason of its own.
+    pub(super) fn stopped(&self, number: usize) -> Option<Stopped> {
+        self.state.lock().ok().and_then(|state| state.stopped.get(number).copied().flatten())
+    }
+
+    /// Nothing has come since the intents were recorded.
+    pub(super) async fn may_go_on(&self) -> bool {
+        self.step(None).await == Direction::Continue
+    }
+
+    fn asks_to_stop(&self, seen: StillMine, started: StillMine) -> Option<Stopped> {
+        if seen.cancel_requested {
+            return Some(Stopped::Cancelled);
+        }
+        if seen.holds_version != started.holds_version {
+            return Some(Stopped::Holds);
+        }
+        if seen.pauses_version != started.pauses_version {
+            return Some(Stopped::Pauses);
+        }
+        self.stop.is_cancelled().then_some(Stopped::Shutdown)
+    }
+
+    /// Saves what is news and asks whether all may go on.
+    async fn step(&self, done: Option<&[Outcome]>) -> Direction {
+        let steps = self.steps(done);
+        let why: Vec<Option<Stopped>> = match self.save(steps).await {
+            Ok(seen) => {
+                let asked = |(seen, watched): (Option<StillMine>, &Watched)| match seen {
+                    Some(seen) => self.asks_to_stop(seen, watched.started),
+                    None => Some(Stopped::NotMine),
+                };
+                seen.into_iter().zip(&self.watched).map(asked).collect()
+            }
+            Err(error) => {
+                // The chunk is committed and counted in the system; the store learns of it when
+                // the next attempt reads it back.
+                tracing::warn!(%error, "progress could not be saved; the orders stop");
+                vec![Some(Stopped::Blind); self.watched.len()]
+            }
+        };
+        let blind = self.blind.load(Ordering::Relaxed).then_some(Stopped::Blind);
+        let why: Vec<Option<Stopped>> = why.into_iter().map(|one| one.or(blind)).collect();
+        let stops = why.iter().any(Option::is_some);
+        if let Ok(mut state) = self.state.lock()
+            && stops
+        {
+            state.stopped = why;
+        }
+        if stops { Direction::Stop } else { Direction::Continue }
+    }
+
+    /// A step for each job, with what it has done where that is news.
+    fn steps(&self, done: Option<&[Outcome]>) -> Vec<JointStep> {
+        let known = self.current();
+        let step = |(number, watched): (usize, &Watched)| {
+            let news = done.and_then(|done| done.get(number));
+            let news = news.filter(|news| known.get(number) != Some(*news));
+            let done = news.map(|current| {
+                let done = Done { current: current.clone(), ..watched.before.clone() };
+                serde_json::to_value(done.without_matters()).unwrap_or_default()
+            });
+            JointStep { tenure: watched.tenure.clone(), done }
+        };
+        self.watched.iter().enumerate().map(step).collect()
+    }
+
+    async fn save(&self, steps: Vec<JointStep>) -> Result<Vec<Option<StillMine>>, StoreError> {
+        self.product.store.save_joint_progress(steps, self.product.lease_until()).await
+    }
+}
+
+#[async_trait]
+impl JointProgress for JointWatch<'_> {
+    async fn committed(&self, done: &[Outcome]) -> Direction {
+        self.product.crash.reach(CrashPoint::ChunkCommitted);
+        let direction = self.step(Some(done)).await;
+        if let Ok(mut state) = self.state.lock() {
+            state.current = done.to_vec();
+        }
+        self.product.crash.reach(CrashPoint::ProgressSaved);
+        direction
+    }
+}
