@@ -51,7 +51,7 @@ fn corrupt(error: impl std::fmt::Display) -> AppError {
 /// Reads a key. Where it is missing and `signed_with_it` says what the store holds, that is an error;
 /// otherwise it is made. Of two processes that make it at once, one wins and both read the
 /// winner's.
-fn read_or_make(
+pub(super) fn read_or_make(
     folder: &Path,
     name: &str,
     signed_with_it: Option<&str>,
@@ -109,7 +109,7 @@ impl Keys {
         store: &Store,
     ) -> Result<(Self, Vault), AppError> {
         let logs = store.logs().await?;
-        let sealed = store.first_detail_of_no_case().await?;
+        let sealed = store.first_detail_of_vault().await?;
         let signed = (!logs.is_empty()).then_some("an evidence log that was signed with it");
         let kept = (signed.is_some() || sealed.is_some())
             .then_some("what was sealed with it and stays unreadable without it");
@@ -123,7 +123,7 @@ impl Keys {
         let secret = read_or_make(folder, VAULT, kept, new_vault_secret)?;
         let issuer = IssuerKey::from_pem(&issuer).map_err(refuse)?;
         let log = LogKey::from_pem(&log).map_err(refuse)?;
-        let vault = Vault::new(&*vault_secret(&secret)?)?;
+        let vault = Vault::new(&*vault_secret(&secret, VAULT)?)?;
         if let Some(sealed) = sealed.and_then(|detail| detail.sealed) {
             vault.open::<String>(DETAIL_PURPOSE, &sealed)?;
         }
@@ -205,21 +205,26 @@ impl Keys {
     }
 }
 
-fn new_vault_secret() -> Result<SecretString, AppError> {
+/// A new secret of a vault or an epoch: 32 random bytes in Base64.
+pub(super) fn new_vault_secret() -> Result<SecretString, AppError> {
     let mut bytes = Zeroizing::new([0_u8; 32]);
     rand::fill(bytes.as_mut_slice())
         .map_err(|_| AppError::Secret("the system gives no random bytes".to_owned()))?;
     Ok(SecretString::from(STANDARD.encode(*bytes)))
 }
 
-fn vault_secret(text: &SecretString) -> Result<Zeroizing<[u8; 32]>, AppError> {
+/// Reads the secret of a vault or an epoch out of its file `name`.
+pub(super) fn vault_secret(
+    text: &SecretString,
+    name: &str,
+) -> Result<Zeroizing<[u8; 32]>, AppError> {
     let bytes = STANDARD
         .decode(text.expose_secret().trim())
         .ok()
         .and_then(|bytes| <[u8; 32]>::try_from(bytes).ok())
         .ok_or_else(|| {
             AppError::Secret(format!(
-                "`{VAULT}` in the keys folder is not what was written there: restore it from your copy, or everything sealed with it stays unreadable"
+                "`{name}` in the keys folder is not what was written there: restore it from your copy, or everything sealed with it stays unreadable"
             ))
         })?;
     Ok(Zeroizing::new(bytes))

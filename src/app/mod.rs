@@ -17,6 +17,7 @@ pub mod circumstances;
 mod coverage;
 pub mod crash;
 pub mod done;
+mod epochs;
 pub mod event;
 pub mod evidence_log;
 pub mod explain;
@@ -26,6 +27,7 @@ pub mod forecast;
 pub mod hold;
 mod kept;
 mod kept_tokens;
+pub mod key_care;
 pub mod keys;
 pub mod mail;
 mod marking;
@@ -44,6 +46,7 @@ pub mod request;
 pub mod retry;
 mod second_look;
 pub mod settle;
+pub mod shred;
 mod signed_head;
 pub mod statement;
 mod superseded;
@@ -68,6 +71,7 @@ use crate::schedule::RuleSet;
 use crate::store::{Document, Store, StoreError};
 
 use self::crash::CrashPlan;
+use self::epochs::Epochs;
 use self::keys::Keys;
 use self::vault::{Vault, VaultError};
 
@@ -90,6 +94,7 @@ pub struct Quietus {
     /// Where identifiers come from.
     pub ids: Arc<dyn Ids>,
     pub(crate) vault: Arc<Vault>,
+    pub(crate) epochs: Arc<Epochs>,
     /// Renewed tokens that the store did not take yet.
     pub(crate) unwritten_tokens: kept_tokens::Unwritten,
     pub(crate) keys: Keys,
@@ -103,6 +108,8 @@ pub struct Quietus {
     pub(crate) callers: opendsr::Callers,
     /// When the deadlines of requests were looked at last.
     pub(crate) deadlines_looked_at: std::sync::Mutex<Option<Timestamp>>,
+    /// When epochs and old evidence were looked at last.
+    pub(crate) house_kept_at: std::sync::Mutex<Option<Timestamp>>,
 }
 
 /// Why a use case could not be carried out. No message holds personal data.

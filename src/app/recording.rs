@@ -1,10 +1,13 @@
-//! Evidence entries: a salted detail, sealed, and the leaf that commits to it.
+//! Evidence entries: a salted detail, sealed under the key of its case, and the leaf that commits to
+//! it. What is said of the instance itself (its log, rules, keys, holds and pauses, and what was
+//! shredded) is sealed with the vault's secret and stays.
 
 use std::sync::Arc;
 
 use serde_json::Value;
 use uuid::Uuid;
 
+use super::epochs::Epochs;
 use super::vault::Vault;
 use super::{AppError, Quietus};
 use crate::domain::{Clock, Ids};
@@ -23,10 +26,35 @@ pub struct About {
 /// Purpose under which details are sealed.
 pub(super) const DETAIL_PURPOSE: &str = "evidence detail";
 
+/// Whether an entry is about the instance, so that its detail outlives every case.
+fn stays(kind: EvidenceKind) -> bool {
+    use EvidenceKind as Kind;
+    matches!(
+        kind,
+        Kind::LogOpened
+            | Kind::LogClosed
+            | Kind::RulesPublished
+            | Kind::MapPublished
+            | Kind::Rehearsed
+            | Kind::Paused
+            | Kind::Resumed
+            | Kind::HoldPlaced
+            | Kind::HoldReleased
+            | Kind::KeyAdded
+            | Kind::KeyRetired
+            | Kind::KeyCompromised
+            | Kind::CertificateStatus
+            | Kind::ProducerHeartbeat
+            | Kind::EvidenceShredded
+            | Kind::AnchorTsa
+    )
+}
+
 /// What an entry is made with; for what outlives a borrow of the product.
 #[derive(Clone)]
 pub(crate) struct Recorder {
     vault: Arc<Vault>,
+    epochs: Arc<Epochs>,
     ids: Arc<dyn Ids>,
     clock: Arc<dyn Clock>,
     producer: String,
@@ -45,14 +73,21 @@ impl Recorder {
                 .map_err(|error| AppError::Evidence(error.to_string()))?;
         let text = String::from_utf8(entry.detail_bytes)
             .map_err(|_| AppError::Evidence("a detail is not text".to_owned()))?;
-        let sealed = self.vault.seal(DETAIL_PURPOSE, &text, self.ids.random())?;
+        let random = self.ids.random();
+        let (sealed, key) = if stays(kind) {
+            (self.vault.seal(DETAIL_PURPOSE, &text, random)?, None)
+        } else {
+            let now = self.clock.now();
+            let (key, vault) = self.epochs.key_for(about.case, self.ids.as_ref(), now)?;
+            (vault.seal(DETAIL_PURPOSE, &text, random)?, Some(key))
+        };
         Ok(OutboxEntry {
             entry_id: self.ids.new_id(),
             case_id: about.case,
             job_id: about.job,
             kind: kind.as_str().to_owned(),
             body: entry.body,
-            detail: Some(SealedDetail { sha256: entry.detail_sha256, sealed }),
+            detail: Some(SealedDetail { sha256: entry.detail_sha256, sealed, key }),
         })
     }
 }
@@ -72,18 +107,24 @@ impl Quietus {
     pub(crate) fn recorder(&self) -> Recorder {
         Recorder {
             vault: Arc::clone(&self.vault),
+            epochs: Arc::clone(&self.epochs),
             ids: Arc::clone(&self.ids),
             clock: Arc::clone(&self.clock),
             producer: self.keys.producer.clone(),
         }
     }
 
-    /// The exact bytes of a detail, whose SHA-256 stands in the leaf; `None` once shredded.
+    /// The exact bytes of a detail, whose SHA-256 stands in the leaf; `None` once shredded, or once
+    /// the key of its month is gone.
     ///
     /// # Errors
     /// Where it does not open.
     pub fn open_detail(&self, detail: &Detail) -> Result<Option<String>, AppError> {
         let Some(sealed) = &detail.sealed else { return Ok(None) };
-        Ok(Some(self.vault.open(DETAIL_PURPOSE, sealed)?))
+        let Some(key) = &detail.key else {
+            return Ok(Some(self.vault.open(DETAIL_PURPOSE, sealed)?));
+        };
+        let Some(vault) = self.epochs.vault_of(key)? else { return Ok(None) };
+        Ok(Some(vault.open(DETAIL_PURPOSE, sealed)?))
     }
 }

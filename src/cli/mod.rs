@@ -12,9 +12,11 @@ pub mod datamap;
 pub mod demo;
 pub mod draft;
 pub mod events;
+pub mod evidence;
 pub mod explain_text;
 pub mod holds;
 pub mod init;
+pub mod keys;
 pub mod letters;
 pub mod mail;
 pub mod opening;
@@ -153,6 +155,10 @@ pub enum Command {
     Letter(letters::Arguments),
     /// Try the mail server, list what has not gone out, and send it again.
     Mail(mail::Arguments),
+    /// Shred what evidence means, once its time is over.
+    Evidence(evidence::Arguments),
+    /// List the keys of this instance, and destroy those of earlier months.
+    Keys(keys::Arguments),
     /// Check a certificate offline, step by step.
     Verify(verify::VerifyArguments),
 }
@@ -223,6 +229,8 @@ async fn dispatch(arguments: &Arguments) -> u8 {
         Command::Task(inner) => tasks::run(inner, folder).await,
         Command::Letter(inner) => letters::run(inner, folder).await,
         Command::Mail(inner) => mail::run(inner, folder).await,
+        Command::Evidence(inner) => evidence::run(inner, folder).await,
+        Command::Keys(inner) => keys::run(inner, folder).await,
         Command::Verify(inner) => verify::run(inner, &mut out),
     }
 }

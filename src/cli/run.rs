@@ -106,6 +106,7 @@ async fn once(product: &Arc<Quietus>, arguments: &RunArguments) -> Result<u8, Ap
         }
     }
     let code = run_rules(product, arguments, moment, &acting, takes_over).await?;
+    product.keep_house().await?;
     Ok(worst.max(code).max(send_mails(product).await?))
 }
 

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use super::document::InstanceDocument;
 use super::document::instance::{ControllerDocument, TokenDocument};
+use super::evidence::{self, EvidenceSettings};
 use super::mail::{self, MailSettings};
 use super::opendsr::{self, OpendsrSettings};
 use super::problem::{At, Problem};
@@ -38,6 +39,8 @@ pub struct Instance {
     pub evidence_origin: String,
     /// Whether the file names the log, and not the controller's name.
     pub evidence_origin_given: bool,
+    /// How long evidence can be read.
+    pub evidence: EvidenceSettings,
     /// Orders that are carried out side by side, from 1 to 64.
     pub workers: u32,
     /// Who may approve; empty is anybody with an approver's token.
@@ -131,15 +134,16 @@ pub fn compile(
     }
     let workers = document.workers.as_ref().map_or(4, |workers| workers.value.0.min(MOST_WORKERS));
     let controller = compile_controller(&document.controller.as_ref()?.value)?;
-    let evidence = document.evidence.as_ref().and_then(|it| it.value.origin.as_ref());
+    let origin = document.evidence.as_ref().and_then(|it| it.value.origin.as_ref());
     let log = document.log.as_ref().and_then(|log| log.value.format.as_ref());
     let requests = requests::settings(document, &controller.country);
     let mail = mail::settings(document, problems);
     let opendsr = opendsr::compile(document, &folder, problems);
     Some(Instance {
-        evidence_origin: evidence
+        evidence_origin: origin
             .map_or_else(|| origin_of(&controller), |origin| origin.value.0.clone()),
-        evidence_origin_given: evidence.is_some(),
+        evidence_origin_given: origin.is_some(),
+        evidence: evidence::settings(document),
         controller,
         store: document.store.as_ref().map_or_else(
             || SecretReference::Plain("sqlite:quietus.db".to_owned()),

@@ -4,6 +4,7 @@
 //! that is wrong with them at once, and never touches a connected system or a secret.
 
 pub mod document;
+pub mod evidence;
 pub mod instance;
 pub mod keys;
 pub mod leaf;
@@ -26,7 +27,7 @@ mod letters;
 mod load;
 
 pub use instance::{Controller, Instance, LogFormat, Token, TokenRole};
-pub use keys::{KeyError, read_key, write_key, write_private};
+pub use keys::{KeyError, destroy_key, read_key, write_key, write_private};
 pub use letters::own_letter;
 pub use load::{INSTANCE_FILE, Loaded, compile, load, read_bounded, why};
 pub use mail::MailSettings;

@@ -3,6 +3,7 @@
 pub mod assurance;
 pub mod clock;
 pub mod digest;
+pub mod epoch;
 pub mod hold;
 pub mod identity;
 pub mod name;
@@ -14,6 +15,7 @@ pub mod state;
 pub use assurance::Assurance;
 pub use clock::{Clock, Ids};
 pub use digest::Digest;
+pub use epoch::EpochName;
 pub use hold::{HoldScope, LegalHold};
 pub use identity::{
     IdentityError, IdentityType, IdentityTypes, Normalisation, candidates, normalise,

@@ -10,6 +10,7 @@ pub mod cases;
 pub mod certificates;
 pub mod claims;
 pub mod connection;
+pub mod data_keys;
 pub mod documents;
 pub mod error;
 pub mod events;
@@ -17,6 +18,7 @@ pub mod evidence;
 pub mod gauges;
 pub mod holds;
 pub mod jobs;
+pub mod key_epochs;
 pub mod leases;
 pub mod letters;
 pub mod log;
@@ -43,6 +45,7 @@ pub use certificates::{
 };
 pub use claims::{Claim, ClaimedJob, Progress, Start, Started, StillMine, Tenure};
 pub use connection::{OpenOptions, Store};
+pub use data_keys::{DataKey, DetailKey, OldDetails, Shredded};
 pub use documents::{Document, DocumentKind};
 pub use error::StoreError;
 pub use events::{EventInForce, EventPage, NewEvent, Recorded};
@@ -50,6 +53,7 @@ pub use evidence::{Detail, OutboxEntry, SealedDetail};
 pub use gauges::Gauges;
 pub use holds::{Hold, HoldFilter, HoldKey, NewHold};
 pub use jobs::{BlockedReason, Job, JobFault, JobKind, NewJob};
+pub use key_epochs::{KeyEpoch, RequestKey};
 pub use leases::Lead;
 pub use letters::{Delivery, Letter, LetterKind};
 pub use log::{Checkpoint, Head, Leaf, LogState, NewLog, SequencedBatch, Tile};
@@ -75,12 +79,14 @@ pub fn statements() -> Vec<(&'static str, Sql)> {
         cases::STATEMENTS,
         certificates::STATEMENTS,
         claims::STATEMENTS,
+        data_keys::STATEMENTS,
         documents::STATEMENTS,
         events::STATEMENTS,
         evidence::STATEMENTS,
         gauges::STATEMENTS,
         holds::STATEMENTS,
         jobs::STATEMENTS,
+        key_epochs::STATEMENTS,
         leases::STATEMENTS,
         letters::STATEMENTS,
         log::STATEMENTS,

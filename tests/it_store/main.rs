@@ -30,6 +30,7 @@ mod cases;
 mod certificates;
 mod claims;
 mod connection;
+mod data_keys;
 mod holds;
 mod letters;
 mod log;

@@ -107,6 +107,11 @@ const LANDED: &[(&str, &str, &str)] = &[
         "fb5ee91a797fcfaa6e3b44902bd8586d503486353017d0d04e7982021035e05e",
         "bcd00d9fb0e9b161883cf0b189baa0121e63468b1e033cb4e4b3dfdddbe12c9e",
     ),
+    (
+        "0008_data_keys.sql",
+        "0063e410d24bd9b7a4cf1a4670be72fd6fa3b05aa7485781174bcddeb5fa2a61",
+        "f0b998b6dcd9ed263f6e84b762391154a28417d50a1ee31ea01704bd38b4b739",
+    ),
 ];
 
 #[test]

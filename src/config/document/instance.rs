@@ -10,7 +10,7 @@ use crate::config::leaf::{Count, Reference, Words, Zone, leaf, words};
 use crate::config::problem::instead;
 use crate::config::read::{Entries, List, Read, Reader, document, plain_document};
 use crate::config::yaml::Node;
-use crate::domain::Remark;
+use crate::domain::{Remark, RetentionPeriod};
 
 use super::mail::MailDocument;
 use super::opendsr::OpendsrDocument;
@@ -92,6 +92,12 @@ document! {
         /// Name of the log in its checkpoints, such as `erasure.example.com/evidence/2026`; made
         /// of the controller's name if left out. It must not change while the log lives.
         optional origin: Origin,
+        /// How long after the end of a case it can be read what its evidence means; `P5Y` if left
+        /// out. Then its keys are destroyed; certificates and proofs go on verifying.
+        optional details_for: RetentionPeriod,
+        /// How long copies of the database are kept; `P35D` if left out. The key of a month is
+        /// destroyed so long after nothing needs it any more.
+        optional copies_for: RetentionPeriod,
     }
 }
 
