@@ -159,14 +159,19 @@ impl Quietus {
         };
         let log = self.keys.identity_of(&leaf.log_id)?;
         let bundle = Bundle::new(envelope, leaf.body, inclusion, &log).to_json();
-        self.check_bundle(certificate, &bundle)?;
+        let issuer = self.issuer_of(&certificate.envelope).await?;
+        self.check_bundle(certificate, &bundle, &issuer)?;
         Ok(Some(bundle))
     }
 
     /// Whether an auditor would accept it. What is stored is what is exported, for ever.
-    fn check_bundle(&self, certificate: &Certificate, bundle: &[u8]) -> Result<(), AppError> {
+    fn check_bundle(
+        &self,
+        certificate: &Certificate,
+        bundle: &[u8],
+        issuer: &str,
+    ) -> Result<(), AppError> {
         let root = self.keys.trusted_root()?;
-        let issuer = self.keys.issuer.public().to_pem();
         let verdict = verify(&Material {
             bundle,
             trusted_root: Some((&root, Source::Given)),

@@ -24,7 +24,8 @@ impl Quietus {
     /// Where there is no such certificate, its bundle is not ready, or it does not verify.
     pub async fn export_certificate(&self, id: Uuid) -> Result<Folder, AppError> {
         let certificate = self.certificate_to_export(id).await?;
-        self.folder_of(certificate, None)
+        let issuer = self.issuer_of(&certificate.envelope).await?;
+        self.folder_of(certificate, &issuer, None)
     }
 
     /// The folder that the person receives: with the opening by which they can show that the
@@ -67,7 +68,8 @@ impl Quietus {
     async fn folder_for_person(&self, id: Uuid) -> Result<(OpenRequest, Folder), AppError> {
         let certificate = self.certificate_to_export(id).await?;
         let (request, opening) = self.opening_of(id, certificate.summary.case_id).await?;
-        let folder = self.folder_of(certificate, Some(&opening))?;
+        let issuer = self.issuer_of(&certificate.envelope).await?;
+        let folder = self.folder_of(certificate, &issuer, Some(&opening))?;
         Ok((request, folder))
     }
 
@@ -103,6 +105,7 @@ impl Quietus {
     fn folder_of(
         &self,
         certificate: Certificate,
+        issuer: &str,
         opening: Option<&[u8]>,
     ) -> Result<Folder, AppError> {
         let bundle = certificate.bundle.ok_or_else(|| {
@@ -112,7 +115,6 @@ impl Quietus {
             ))
         })?;
         let root = self.keys.trusted_root()?;
-        let issuer = self.keys.issuer.public().to_pem();
         export::export(&bundle, &root, issuer.as_bytes(), opening)
             .map_err(|error| AppError::Evidence(error.to_string()))
     }

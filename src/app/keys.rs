@@ -10,9 +10,10 @@ use std::path::{Path, PathBuf};
 use secrecy::{ExposeSecret, SecretString};
 use zeroize::Zeroizing;
 
-use super::AppError;
+use super::issuer::{self, ISSUER, IssuerInUse};
 use super::recording::DETAIL_PURPOSE;
 use super::vault::Vault;
+use super::{AppError, signer};
 use crate::config::{Instance, KeyError, read_key, write_key};
 use crate::domain::Digest;
 use crate::evidence::dsse::{WireEnvelope, key_name};
@@ -20,8 +21,6 @@ use crate::evidence::trusted_root::{TrustedLog, TrustedRoot};
 use crate::evidence::{IssuerKey, LogIdentity, LogKey, note};
 use crate::store::{CertificateFilter, Head, LogState, Store};
 
-/// Signs certificates: ECDSA P-256.
-const ISSUER: &str = "issuer.pem";
 /// Signs checkpoints: Ed25519.
 const LOG: &str = "log.pem";
 /// Seals what identifies people: 32 random bytes in Base64.
@@ -29,7 +28,7 @@ const VAULT: &str = "vault.key";
 
 /// Keys in use.
 pub(crate) struct Keys {
-    pub(crate) issuer: IssuerKey,
+    pub(crate) issuer: IssuerInUse,
     pub(crate) log: LogKey,
     pub(crate) origin: String,
     pub(crate) log_id: String,
@@ -114,14 +113,20 @@ impl Keys {
         let kept = (signed.is_some() || sealed.is_some())
             .then_some("what was sealed with it and stays unreadable without it");
         let folder = instance.keys.as_path();
-        let issuer = read_or_make(folder, ISSUER, signed, || {
-            IssuerKey::generate().and_then(|key| key.to_pem()).map_err(refuse)
-        })?;
+        issuer::finish_rotation(folder, store).await?;
+        let issuer = match &instance.signers.issuer {
+            Some(elsewhere) => signer::issuer_of(elsewhere)?,
+            None => {
+                let pem = read_or_make(folder, ISSUER, signed, || {
+                    IssuerKey::generate().and_then(|key| key.to_pem()).map_err(refuse)
+                })?;
+                IssuerKey::from_pem(&pem).map_err(refuse)?
+            }
+        };
         let log = read_or_make(folder, LOG, signed, || {
             LogKey::generate().and_then(|key| key.to_pem()).map_err(refuse)
         })?;
         let secret = read_or_make(folder, VAULT, kept, new_vault_secret)?;
-        let issuer = IssuerKey::from_pem(&issuer).map_err(refuse)?;
         let log = LogKey::from_pem(&log).map_err(refuse)?;
         let vault = Vault::new(&*vault_secret(&secret, VAULT)?)?;
         if let Some(sealed) = sealed.and_then(|detail| detail.sealed) {
@@ -130,7 +135,7 @@ impl Keys {
         let producer = format!("quietus-{}", &Digest::of(&issuer.public().to_spki()).short()[..8]);
         let origin = origin_of(instance, &logs)?;
         let mut keys = Self {
-            issuer,
+            issuer: IssuerInUse::new(issuer),
             log,
             log_id: origin.clone(),
             origin,
@@ -139,24 +144,37 @@ impl Keys {
             earlier: Vec::new(),
         };
         keys.identity()?;
-        keys.check_issuer(store).await?;
+        keys.check_issuer(instance, store).await?;
         keys.check_logs(store, &logs).await?;
         Ok((keys, vault))
     }
 
-    /// Whether the newest certificate was signed with this issuer's key.
-    async fn check_issuer(&self, store: &Store) -> Result<(), AppError> {
+    /// Whether this issuer's key is the one in use, or, in a store that does not know of any yet,
+    /// signed the newest certificate. A signer elsewhere may have a new one, which is put in place
+    /// by `quietus keys rotate issuer`; until then nothing is signed.
+    async fn check_issuer(&self, instance: &Instance, store: &Store) -> Result<(), AppError> {
+        let id = self.issuer.key().public().id();
+        if let Some(in_use) = store.issuer_in_use().await? {
+            if in_use.id == id || instance.signers.issuer.is_some() {
+                return Ok(());
+            }
+            return Err(self.another_issuer());
+        }
         let filter = CertificateFilter { limit: 1, ..CertificateFilter::default() };
         let Some(newest) = store.list_certificates(filter).await?.pop() else { return Ok(()) };
         let Some(newest) = store.certificate(newest.id).await? else { return Ok(()) };
         let wire: WireEnvelope = serde_json::from_slice(&newest.envelope).map_err(corrupt)?;
-        if wire.key_id() == Some(key_name(&self.issuer.public()).as_str()) {
+        if wire.key_id() == Some(key_name(&self.issuer.key().public()).as_str()) {
             return Ok(());
         }
-        Err(AppError::Secret(format!(
+        Err(self.another_issuer())
+    }
+
+    fn another_issuer(&self) -> AppError {
+        AppError::Secret(format!(
             "the key `{}` is another than the one that signed the certificates of this store: restore it from your copy",
             self.folder.join(ISSUER).display()
-        )))
+        ))
     }
 
     /// Whether this key signed the heads of the logs. A log before the one in use may have had

@@ -164,6 +164,7 @@ impl Quietus {
         });
         product.begin_log().await?;
         product.keep_epoch().await?;
+        product.register_issuer().await?;
         product.publish_documents().await?;
         Ok(product)
     }
@@ -180,7 +181,7 @@ impl Quietus {
             &json!({
                 "origin": self.keys.origin,
                 "verifierKey": self.keys.identity()?.verifier_key(),
-                "issuerKeySha256": Digest::of(&self.keys.issuer.public().to_spki()),
+                "issuerKeySha256": Digest::of(&self.keys.issuer.key().public().to_spki()),
             }),
         )?;
         self.store.record_evidence(vec![opened], self.now()).await?;

@@ -1,11 +1,11 @@
-//! `quietus keys`: list keys, end epochs.
+//! `quietus keys`: list keys, put new ones in place, end epochs.
 
 use std::path::Path;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use jiff::Timestamp;
 
-use super::opening::{GOOD, number, say, with_product};
+use super::opening::{GOOD, number, read_moment, say, with_product};
 use super::plan_text::new_table;
 use super::remark::actor;
 use super::{FINE, NOT_DONE};
@@ -18,6 +18,7 @@ use crate::store::KeyEpoch;
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   quietus keys list
+  quietus keys rotate issuer --reason \"yearly\"
   quietus keys destroy-epoch 2026-10")]
 pub struct Arguments {
     /// What to do.
@@ -32,6 +33,44 @@ pub enum Command {
     #[command(after_help = "Example:
   quietus keys list")]
     List,
+    /// Put a new key in the place of one that signs.
+    #[command(after_help = "Example:
+  quietus keys rotate issuer --reason \"yearly\" --by \"Ada Example\"
+
+Certificates are signed with the new key from then on. What the earlier one has signed verifies and is
+handed out as before, with its own public key; its private key is destroyed. With a signer elsewhere
+(`signers` in `quietus.yaml`) give it the new key first; this command then puts it in place.")]
+    Rotate {
+        /// Which key.
+        #[arg(value_enum)]
+        key: Rotatable,
+        /// Why, as it stands in evidence.
+        #[arg(long, value_name = "WHY", default_value = "its time is over")]
+        reason: Remark,
+        /// Who does it, as it stands in evidence.
+        #[arg(long, value_name = "NAME", default_value = "operator", env = "QUIETUS_BY")]
+        by: Remark,
+    },
+    /// Put on record that a key may have been in other hands.
+    #[command(after_help = "Example:
+  quietus keys compromise 3f9a2c --since 2027-01-15 --reason \"a stolen machine\"
+
+A key in use is replaced first: `quietus keys rotate issuer`. What was signed before that moment stands;
+what was signed since is only as good as its place in the log.")]
+    Compromise {
+        /// The beginning of the key's digest, as `quietus keys list` shows it.
+        #[arg(value_name = "DIGEST")]
+        key: String,
+        /// Since when: a day or an instant.
+        #[arg(long, value_name = "DAY OR INSTANT")]
+        since: String,
+        /// Why, as it stands in evidence.
+        #[arg(long, value_name = "WHY")]
+        reason: Remark,
+        /// Who says so, as it stands in evidence.
+        #[arg(long, value_name = "NAME", default_value = "operator", env = "QUIETUS_BY")]
+        by: Remark,
+    },
     /// Destroy the key of a month: what was shredded is then gone from every copy of the database.
     #[command(after_help = "Examples:
   quietus keys destroy-epoch 2026-10
@@ -54,6 +93,13 @@ Copies of the keys folder are yours to destroy.")]
     },
 }
 
+/// A key that signs and can be replaced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Rotatable {
+    /// Signs certificates.
+    Issuer,
+}
+
 fn read_epoch(text: &str) -> Result<EpochName, &'static str> {
     EpochName::parse(text).ok_or("write a month, such as `2026-10`")
 }
@@ -62,6 +108,24 @@ fn read_epoch(text: &str) -> Result<EpochName, &'static str> {
 pub async fn run(arguments: &Arguments, folder: &Path) -> u8 {
     with_product(folder, async |product| match &arguments.command {
         Command::List => list(product).await,
+        Command::Rotate { key: Rotatable::Issuer, reason, by } => {
+            let rotated = product.rotate_issuer(reason.as_str(), &actor(by)).await?;
+            product.advance_log().await?;
+            say(format!(
+                "{GOOD}rotated{GOOD:#}: {} signs certificates from now on, {} no longer; auditors need the new public key too",
+                rotated.to.short(),
+                rotated.from.short()
+            ));
+            Ok(FINE)
+        }
+        Command::Compromise { key, since, reason, by } => {
+            let since = read_moment(since, product.zone())?;
+            let said = (reason.as_str(), &actor(by));
+            let key = product.compromise_issuer(key, since, said).await?;
+            product.advance_log().await?;
+            say(format!("on record: {} may have been in other hands since {since}", key.id.short()));
+            Ok(FINE)
+        }
         Command::DestroyEpoch { epoch, early, by } => {
             let ended = product.end_epoch(epoch, *early, &actor(by)).await?;
             product.advance_log().await?;
@@ -93,6 +157,17 @@ fn day(moment: Timestamp) -> String {
 }
 
 async fn list(product: &Quietus) -> Result<u8, AppError> {
+    let mut table = new_table(&["issuer", "from", "until", "state"]);
+    for key in product.store.issuer_keys().await? {
+        let state = match (key.compromised_since, key.retired_at) {
+            (Some(since), _) => format!("compromised since {since}"),
+            (None, Some(_)) => "retired".to_owned(),
+            (None, None) => "in use".to_owned(),
+        };
+        let until = key.retired_at.map(day).unwrap_or_default();
+        table.add_row([key.id.to_string(), day(key.added_at), until, state]);
+    }
+    say(table);
     let mut table = new_table(&["epoch", "begun", "wraps", "state"]);
     for epoch in product.store.key_epochs().await? {
         let wraps = format!(

@@ -11,6 +11,7 @@ use super::opendsr::{self, OpendsrSettings};
 use super::problem::{At, Problem};
 use super::read::items;
 use super::requests::{self, RequestSettings};
+use super::signers::{self, SignersSettings};
 use crate::datamap::SecretReference;
 use crate::domain::IdentityTypes;
 
@@ -41,6 +42,8 @@ pub struct Instance {
     pub evidence_origin_given: bool,
     /// How long evidence can be read.
     pub evidence: EvidenceSettings,
+    /// Who signs instead of files of the keys folder.
+    pub signers: SignersSettings,
     /// Orders that are carried out side by side, from 1 to 64.
     pub workers: u32,
     /// Who may approve; empty is anybody with an approver's token.
@@ -138,6 +141,7 @@ pub fn compile(
     let log = document.log.as_ref().and_then(|log| log.value.format.as_ref());
     let requests = requests::settings(document, &controller.country);
     let mail = mail::settings(document, problems);
+    let signers = signers::compile(document, &folder, problems);
     let opendsr = opendsr::compile(document, &folder, problems);
     Some(Instance {
         evidence_origin: origin
@@ -156,6 +160,7 @@ pub fn compile(
         folder,
         tokens,
         log_format: log.map_or_else(LogFormat::default, |format| format.value.0),
+        signers,
         workers: u32::try_from(workers).unwrap_or(u32::MAX),
         people: items(document.people.as_ref()).iter().map(|it| it.value.to_string()).collect(),
         identities: IdentityTypes::default(),

@@ -134,6 +134,17 @@ pub fn destroy_key(folder: &Path, name: &str) -> Result<(), KeyError> {
     std::fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(fault)
 }
 
+/// Gives a key file another name, in one step, and waits until that is on disk.
+///
+/// # Errors
+/// Where the file system refuses.
+pub fn rename_key(folder: &Path, from: &str, to: &str) -> Result<(), KeyError> {
+    let (from, path) = (path_of(folder, from)?, path_of(folder, to)?);
+    let fault = |source: std::io::Error| KeyError::Io { path: path.clone(), source };
+    std::fs::rename(&from, &path).map_err(fault)?;
+    std::fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(fault)
+}
+
 /// Writes a file that names somebody, readable for its owner only; what was there is replaced.
 ///
 /// # Errors

@@ -19,6 +19,7 @@ pub mod requests;
 pub mod rules;
 pub mod schema;
 pub mod secret;
+pub mod signers;
 pub mod yaml;
 
 mod complete;
@@ -27,7 +28,7 @@ mod letters;
 mod load;
 
 pub use instance::{Controller, Instance, LogFormat, Token, TokenRole};
-pub use keys::{KeyError, destroy_key, read_key, write_key, write_private};
+pub use keys::{KeyError, destroy_key, read_key, rename_key, write_key, write_private};
 pub use letters::own_letter;
 pub use load::{INSTANCE_FILE, Loaded, compile, load, read_bounded, why};
 pub use mail::MailSettings;
@@ -36,3 +37,4 @@ pub use problem::{Place, Problem, Problems, Severity};
 pub use process::Process;
 pub use requests::{AssuranceNeeded, RequestSettings};
 pub use secret::{KnownController, KnownToken, SecretError, controllers, tokens};
+pub use signers::{SignerInput, SignerSettings};

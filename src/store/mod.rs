@@ -32,6 +32,7 @@ pub mod renewed_tokens;
 pub mod requests;
 pub mod schedules;
 pub mod settlement;
+pub mod signing_keys;
 pub mod statement;
 pub mod tasks;
 
@@ -68,6 +69,7 @@ pub use pauses::{NewPause, Pause, PauseScope};
 pub use requests::{NewRequest, Request, RequestChange, RequestFilter, TakenIn};
 pub use schedules::{Disposition, Fire, FireBatch, NewFire, ScheduleCursor};
 pub use settlement::{Settle, Settlement};
+pub use signing_keys::SigningKey;
 pub use tasks::{Task, TaskConfirmation, TaskReport, TaskResult, TaskState};
 
 use statement::Sql;
@@ -99,6 +101,7 @@ pub fn statements() -> Vec<(&'static str, Sql)> {
         requests::STATEMENTS,
         schedules::STATEMENTS,
         settlement::STATEMENTS,
+        signing_keys::STATEMENTS,
         tasks::STATEMENTS,
     ]
     .concat()

@@ -41,4 +41,5 @@ mod requests;
 mod schedules;
 mod schema;
 mod settlement;
+mod signing_keys;
 mod tasks;

@@ -112,6 +112,11 @@ const LANDED: &[(&str, &str, &str)] = &[
         "0063e410d24bd9b7a4cf1a4670be72fd6fa3b05aa7485781174bcddeb5fa2a61",
         "f0b998b6dcd9ed263f6e84b762391154a28417d50a1ee31ea01704bd38b4b739",
     ),
+    (
+        "0009_signing_keys.sql",
+        "a90c997070c051960c4de21dd3d5c12872080071ebbf76bee551bad43be5874a",
+        "0dd1b7941aab19537a005fe5880377c82dc04c3d0d5dd3f268ba4a348540d8b1",
+    ),
 ];
 
 #[test]

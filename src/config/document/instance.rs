@@ -15,6 +15,7 @@ use crate::domain::{Remark, RetentionPeriod};
 use super::mail::MailDocument;
 use super::opendsr::OpendsrDocument;
 use super::requests::{IdentityDocument, RequestsDocument};
+use super::signers::SignersDocument;
 
 document! {
     /// An instance of Quietus: who runs it, where it keeps its own data, who may speak to it.
@@ -38,6 +39,8 @@ document! {
         optional log: LogDocument,
         /// The evidence log.
         optional evidence: EvidenceDocument,
+        /// Commands that sign with keys that this machine does not hold.
+        optional signers: SignersDocument,
         /// Orders that are carried out side by side, at most 64; 4 if left out.
         optional workers: Count,
         /// Names of the people who may approve; anybody with an approver's token if left out.

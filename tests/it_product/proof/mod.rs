@@ -1,5 +1,7 @@
 //! The instance's keys and its log cannot be swapped, lost or rewritten without a word.
 
+mod issuers;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
