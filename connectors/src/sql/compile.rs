@@ -14,6 +14,7 @@ use crate::sql::dialect::Dialect;
 use crate::sql::faults::misconfigured;
 use crate::sql::fragment::Fragment;
 use crate::sql::gathered_keys::{GatheredKeys, Share};
+use crate::sql::memberships::likeliest_first;
 use crate::sql::scene::{Blocker, ListTable, Scene};
 use crate::sql::text_equality::{Equality, Reading};
 use crate::sql::values::{Operand, opposite};
@@ -371,7 +372,7 @@ impl<'s, 'o> Compiler<'s, 'o> {
     /// Nothing that keeps the record at `place` refers to it.
     pub(crate) fn unreferred(&self, place: &Place) -> Result<Vec<Fragment>, Fault> {
         let mut conditions = Vec::new();
-        for blocker in self.scene.blockers(place.table) {
+        for blocker in likeliest_first(self.scene, place.table) {
             conditions.push(self.referred(place, &blocker)?.within("NOT ", ""));
         }
         Ok(conditions)

@@ -20,6 +20,7 @@ mod dissociation;
 mod drift;
 mod execute;
 mod faults;
+mod following;
 mod forms;
 mod fragment;
 mod gathered_keys;

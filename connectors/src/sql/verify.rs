@@ -7,7 +7,7 @@ use crate::order::{LinkKind, Order, Restriction};
 use crate::predicate::Predicate;
 use crate::receipt::{Drift, Fault, LookedAt, Survivor, Verification};
 use crate::sql::SqlConnector;
-use crate::sql::candidates::{Candidates, Gathered, Purpose, reading, standing, total};
+use crate::sql::candidates::{Candidates, Purpose, reading, standing, total};
 use crate::sql::catalogue::Catalogue;
 use crate::sql::compile::{Compiler, Place};
 use crate::sql::connection::Session;
@@ -68,7 +68,7 @@ async fn look(
         let candidates = if scene.instruction(position).keep {
             None
         } else {
-            Candidates::gather(session, scene, at, (Purpose::Verify, &Gathered::new())).await?
+            Candidates::gather(session, scene, at, (Purpose::Verify, None)).await?
         };
         by_lists |= candidates.is_some();
         let (categories, statement) = statement(scene, position, candidates)?;
