@@ -141,8 +141,9 @@ fn about_anchors(anchors: &AnchorFolder) -> String {
     }
     let mut text = String::from(
         "\nWhat others vouch for\n\n\
-         The head `before` was stamped while the log did not hold this certificate yet, `after` once\n\
-         it did: it came into the log between these moments. Compare the certificates of the\n\
+         The head `after` was stamped once it held this certificate: it was in the log by then.\n\
+         `before` is the last stamped head without it; that the log had not grown by then is the\n\
+         issuer's word. Compare the certificates of the\n\
          authorities with those that they publish themselves. A certificate that has expired since\n\
          counts as of the moment that the time stamp names.\n\n",
     );

@@ -1,8 +1,10 @@
 //! What others vouch for: the time bracket of a certificate, and the witnesses of its checkpoint.
 //!
-//! Two anchored heads around an entry bound its time from both sides. `after` holds the entry, so the
-//! entry was there when that head was stamped; `before` does not, so the entry came later. What a
-//! certificate claims has to lie between them. The log's own clock is never believed.
+//! A stamped head that holds the entry proves that the entry was there by then. The last stamped head
+//! without it, `before`, says when the log had not come so far; that it had not grown by then is the
+//! issuer's word, because an old head can be stamped at any later time. What a certificate claims has
+//! to lie between the two, and a claim outside of them contradicts what the issuer shows. The log's
+//! own clock is never believed.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::bundle::Bundle;
 use crate::certificate::Certificate;
-use crate::cosignature::Cosigner;
+use crate::cosignature::{CosignatureKind, Cosigner};
 use crate::merkle;
 use crate::note::{self, Checkpoint, LogIdentity, Note};
 use crate::policy::Policy;
@@ -66,13 +68,16 @@ pub(crate) struct Ground<'a> {
     pub files: AnchorFiles<'a>,
 }
 
-/// The bounds that time stamps prove.
+/// The bounds that time stamps give.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct TimeBracket {
-    /// The entry was not in the log yet at this moment.
+    /// The head `before`, without the entry, existed at this moment; that the log had not grown by
+    /// then is the issuer's word.
     pub not_before: Option<Timestamp>,
+    /// The signature existed at this moment, so nothing that it claims can be later.
+    pub signed_by: Option<Timestamp>,
     /// The entry was in the log at this moment.
-    pub not_after: Option<Timestamp>,
+    pub logged_by: Option<Timestamp>,
     /// Until when what proves it is thought to be sound.
     pub sound_until: Option<Timestamp>,
 }
@@ -119,22 +124,28 @@ fn time(ground: &Ground<'_>) -> Result<String, Ended> {
     };
     claims_within(certificate, ground, bracket)?;
     let at = |moment: Timestamp| moment.strftime("%Y-%m-%d %H:%M:%SZ").to_string();
-    match (bracket.not_before, bracket.not_after) {
-        (Some(from), Some(until)) => Ok(format!(
-            "Other parties bear witness that it came into the log between {} and {}, and the \
-             moments that it claims fit.",
-            at(from),
+    let before = match bracket.not_before {
+        Some(from) => format!(
+            " The last head without it that was stamped is of {}; that the log had not grown by then \
+             is the issuer's word.",
+            at(from)
+        ),
+        None => " That it was not there much earlier is not proven.".to_owned(),
+    };
+    match (bracket.logged_by, bracket.signed_by) {
+        (Some(until), _) => Ok(format!(
+            "Other parties bear witness that it was in the log at {}, and the moments that it claims \
+             fit.{before}",
             at(until)
         )),
         (None, Some(until)) => Ok(format!(
-            "Other parties bear witness that it was there at {}, and the moments that it claims \
-             fit; that it was not there much earlier is not proven.",
+            "Other parties bear witness that it was signed at {}, and the moments that it claims fit; \
+             by when it was in the log is not proven.{before}",
             at(until)
         )),
-        (Some(from), None) => not_checked(format!(
-            "It was not in the log yet at {}; by when it was is not proven.",
-            at(from)
-        )),
+        (None, None) if bracket.not_before.is_some() => {
+            not_checked(format!("By when it was in the log is not proven.{before}"))
+        }
         (None, None) => not_checked(
             "No time stamp of another party: the moments on the certificate are the issuer's own.",
         ),
@@ -160,7 +171,7 @@ fn bracket(ground: &Ground<'_>) -> Result<TimeBracket, Ended> {
     }
     let mut sound = None;
     for stamp in stamps(ground, own, signature, "the signature")? {
-        bracket.not_after = Some(earlier(bracket.not_after, stamp.latest()));
+        bracket.signed_by = Some(earlier(bracket.signed_by, stamp.latest()));
         sound = sound.max(Some(stamp.sound_until));
     }
     if let Some(head) = ground.files.before {
@@ -168,8 +179,9 @@ fn bracket(ground: &Ground<'_>) -> Result<TimeBracket, Ended> {
         if size > ground.bundle.inclusion.index {
             return fail("The head `before` holds the entry already.");
         }
+        // The first of them: later ones of the same head say nothing more.
         for stamp in stamps {
-            bracket.not_before = bracket.not_before.max(Some(stamp.earliest()));
+            bracket.not_before = Some(earlier(bracket.not_before, stamp.earliest()));
         }
     }
     for (head, name) in [(ground.files.after, "after"), (ground.files.renewed, "renewed")] {
@@ -179,12 +191,13 @@ fn bracket(ground: &Ground<'_>) -> Result<TimeBracket, Ended> {
             return fail(format!("The head `{name}` does not hold the entry yet."));
         }
         for stamp in stamps {
-            bracket.not_after = Some(earlier(bracket.not_after, stamp.latest()));
+            bracket.logged_by = Some(earlier(bracket.logged_by, stamp.latest()));
             sound = sound.max(Some(stamp.sound_until));
         }
     }
     bracket.sound_until = sound;
-    match (bracket.not_before, bracket.not_after) {
+    let late = bracket.logged_by.and_then(|until| until.checked_add(CLOCK_SKEW).ok());
+    match (bracket.not_before, late) {
         (Some(from), Some(until)) if from > until => {
             fail("The time stamps contradict each other: the later head was stamped first.")
         }
@@ -270,7 +283,8 @@ fn claims_within(
     ground: &Ground<'_>,
     bracket: TimeBracket,
 ) -> Result<(), Ended> {
-    let late = bracket.not_after.and_then(|until| until.checked_add(CLOCK_SKEW).ok());
+    let existed = [bracket.signed_by, bracket.logged_by].into_iter().flatten().min();
+    let late = existed.and_then(|until| until.checked_add(CLOCK_SKEW).ok());
     let early = bracket.not_before.and_then(|from| from.checked_sub(LOGGING_DELAY).ok());
     let issued = certificate.predicate.issued_at;
     if early.is_some_and(|early| issued < early) {
@@ -301,8 +315,8 @@ fn claims_within(
     for (what, moment) in claims {
         if late.is_some_and(|late| moment > late) {
             return fail(format!(
-                "It claims {what} at {moment}, which is later than {}, when it was in the log.",
-                bracket.not_after.unwrap_or_default()
+                "It claims {what} at {moment}, which is later than {}, when it was there already.",
+                existed.unwrap_or_default()
             ));
         }
     }
@@ -333,6 +347,12 @@ fn policy(ground: &Ground<'_>) -> Result<ReadPolicy, Ended> {
         )),
     };
     Ok((policy, said))
+}
+
+/// Whether the policy was given, and did not come along with the certificate: whoever makes up a log
+/// makes up its witnesses too.
+fn is_given(ground: &Ground<'_>) -> bool {
+    matches!(ground.files.policy, Some((_, Source::Given)))
 }
 
 const UNWITNESSED: &str = "Unwitnessed: no witness signed the checkpoint, and that everybody is \
@@ -377,9 +397,8 @@ fn witnesses(ground: &Ground<'_>, policy: Option<&Policy>) -> Result<String, End
         }
     }
     if signed.is_empty() {
-        let given = matches!(ground.files.policy, Some((_, Source::Given)));
         return match &policy.quorum {
-            Some(quorum) if given => {
+            Some(quorum) if is_given(ground) => {
                 fail(format!("{UNWITNESSED} The policy that was given asks for `{quorum}`."))
             }
             _ => not_checked(UNWITNESSED),
@@ -398,7 +417,11 @@ fn witnesses(ground: &Ground<'_>, policy: Option<&Policy>) -> Result<String, End
         ))
     );
     match &policy.quorum {
-        Some(_) => Ok(format!("{said}: the policy's quorum is met.")),
+        Some(_) if is_given(ground) => Ok(format!("{said}: the policy's quorum is met.")),
+        Some(_) => not_checked(format!(
+            "{said}: that meets the quorum of the policy that came with the certificate. Who names \
+             the witnesses there has to be asked elsewhere."
+        )),
         None => not_checked(format!("{said}; the policy asks for nobody.")),
     }
 }
@@ -408,15 +431,18 @@ fn post_quantum(ground: &Ground<'_>, policy: Option<&Policy>) -> Result<String, 
     const NONE: &str = "No second signature of the log that a quantum computer would not break.";
     let Some(log) = ground.log else { return not_checked(NONE) };
     let own = policy.and_then(|policy| {
-        let mut keys = policy.logs.iter().filter(|key| key.name == log.origin());
-        keys.find_map(|key| Cosigner::parse(&key.to_string()).ok())
+        let keys = policy.logs.iter().filter(|key| key.name == log.origin());
+        let read = |key: &crate::cosignature::VerifierKey| Cosigner::parse(&key.to_string()).ok();
+        keys.filter_map(read).find(|key| key.kind() == CosignatureKind::MlDsa44)
     });
     let (Some(own), Some(_)) = (own, ground.files.proof) else { return not_checked(NONE) };
+    let said = format!(
+        "The log signed its head a second time ({}), which a quantum computer does not break",
+        own.kind().as_str()
+    );
     match own.verify(&witnessed_note(ground)?) {
-        Ok(Some(_)) => Ok(format!(
-            "The log signed its head a second time ({}), which a quantum computer does not break.",
-            own.kind().as_str()
-        )),
+        Ok(Some(_)) if is_given(ground) => Ok(format!("{said}.")),
+        Ok(Some(_)) => not_checked(format!("{said}, by a key that came with the certificate.")),
         Ok(None) => not_checked(NONE),
         Err(_) => fail("The second signature of the log is wrong."),
     }

@@ -128,7 +128,9 @@ pub fn judge(
     }
     let own =
         note.signatures.iter().filter(|one| one.name == log.origin() && one.key_id == log.key_id());
+    // One line, however often it was sent: what is kept has to be read back.
     let lines: Vec<String> = own
+        .take(1)
         .map(|one| {
             let bytes = [one.key_id.as_slice(), &one.signature].concat();
             format!("\u{2014} {} {}\n", one.name, STANDARD.encode(bytes))
@@ -253,6 +255,17 @@ mod tests {
         assert_eq!(Growth::parse(b""), None);
         let many = format!("old 1\n{}\nx", format!("{}\n", STANDARD.encode([0; 32])).repeat(64));
         assert_eq!(Growth::parse(many.as_bytes()), None);
+    }
+
+    /// What a witness keeps it has to be able to read again, however often a line was sent.
+    #[test]
+    fn a_line_that_is_sent_again_and_again_is_kept_once() {
+        let log = log(9, 0);
+        let mut question = log.question(3, 9);
+        let line = question.note.lines().last().expect("a signature").to_owned() + "\n";
+        question.note += &line.repeat(90);
+        let Judgement::Sign(head) = log.judged(&question, 3) else { panic!("refused") };
+        assert_eq!(head.signatures, line);
     }
 
     /// Signatures of others that come along are not passed on as the log's.

@@ -1,12 +1,15 @@
 //! What others vouch for, as it is handed out with a certificate.
 
+use std::cmp::Reverse;
+use std::collections::BTreeSet;
+
 use super::super::{AppError, Quietus};
 use crate::evidence::anchor_folder::{AnchorFolder, HeadFiles};
 use crate::evidence::bundle::Bundle;
 use crate::evidence::tlog_proof::TlogProof;
 use crate::evidence::witnessing::Growth;
 use crate::evidence::{merkle, tiles};
-use crate::store::Checkpoint;
+use crate::store::{Checkpoint, TimeStampRow};
 
 impl Quietus {
     /// The heads before and after a certificate that others have stamped, the proof with the
@@ -76,7 +79,7 @@ impl Quietus {
         let (old, new) = (size.min(own_size), size.max(own_size));
         let path = self.path_between(log_id, old, new).await.map_err(AppError::Evidence)?;
         let later = if size > own_size { note.clone() } else { own_note.to_owned() };
-        let stamps = self.store.time_stamps_of_head(log_id, size).await?;
+        let stamps = telling(self.store.time_stamps_of_head(log_id, size).await?);
         Ok(Some(HeadFiles {
             checkpoint: note.into_bytes(),
             growth: Growth { old, path, note: later }.to_text().into_bytes(),
@@ -113,5 +116,45 @@ impl Quietus {
         let stored = self.store.tiles(&head.log_id, &needed).await?;
         let refuse = |error: merkle::MerkleError| AppError::Evidence(error.to_string());
         tiles::inclusion_proof(index, head.size, |tile| stored.get(&tile).cloned()).map_err(refuse)
+    }
+}
+
+/// Of the time stamps of one head, the first and the soundest of each authority: a head that stands
+/// still is stamped anew again and again, and a verifier looks at few.
+fn telling(stamps: Vec<TimeStampRow>) -> Vec<TimeStampRow> {
+    let authorities: BTreeSet<&str> = stamps.iter().map(|one| one.authority.as_str()).collect();
+    let mut wanted = BTreeSet::new();
+    for authority in authorities {
+        let theirs = || {
+            stamps.iter().enumerate().filter(move |(_, one)| one.authority.as_str() == authority)
+        };
+        let first = theirs().min_by_key(|(_, one)| one.stamped_at);
+        let soundest = theirs().max_by_key(|(_, one)| (one.sound_until, Reverse(one.stamped_at)));
+        wanted.extend(first.into_iter().chain(soundest).map(|(number, _)| number));
+    }
+    let numbered = stamps.into_iter().enumerate();
+    numbered.filter(|(number, _)| wanted.contains(number)).map(|(_, stamp)| stamp).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jiff::Timestamp;
+
+    #[test]
+    fn of_many_time_stamps_those_that_tell_something_are_handed_out() {
+        let stamp = |authority: &str, at: i64, until: i64| TimeStampRow {
+            authority: authority.to_owned(),
+            answer: Vec::new(),
+            stamped_at: Timestamp::from_second(at).unwrap(),
+            sound_until: Timestamp::from_second(until).unwrap(),
+        };
+        let daily = (1..=90).map(|day| stamp("notary", day, 1_000));
+        let told =
+            telling(daily.chain([stamp("notary", 91, 2_000), stamp("other", 7, 9)]).collect());
+        let told: Vec<(String, i64)> =
+            told.into_iter().map(|one| (one.authority, one.stamped_at.as_second())).collect();
+        let wanted = [("notary", 1), ("notary", 91), ("other", 7)];
+        assert_eq!(told, wanted.map(|(authority, at)| (authority.to_owned(), at)));
     }
 }

@@ -126,12 +126,16 @@ impl Quietus {
         Ok(None)
     }
 
-    /// A head with all signatures under it.
+    /// A head with the first signature of each who signed it: who signs the same head hourly would
+    /// else make a note that nobody reads any more.
     pub(super) async fn cosigned_note(&self, head: &Checkpoint) -> Result<String, AppError> {
         let mut note = String::from_utf8(head.note.clone())
             .map_err(|_| AppError::Evidence("a checkpoint is not text".to_owned()))?;
+        let mut signed = BTreeSet::new();
         for one in self.store.cosignatures(&head.log_id, head.size).await? {
-            note.push_str(&one.line);
+            if signed.insert(one.cosigner) {
+                note.push_str(&one.line);
+            }
         }
         Ok(note)
     }

@@ -22,6 +22,10 @@ async fn a_quorum_of_witnesses_anchors_a_certificate() {
     assert!(said.contains("`one.1`, `one.2`, `two.1`, `two.2`"), "{said}");
     assert_eq!(step(&company, "policy", true).await.0, "PASS");
     assert_eq!(step(&company, "policy", false).await.0, "NOT CHECKED");
+    // Whoever makes up a log makes up its witnesses too.
+    let (found, said) = step(&company, "witnesses", false).await;
+    assert_eq!(found, "NOT CHECKED", "{said}");
+    assert!(said.contains("policy that came with the certificate"), "{said}");
     let (found, said) = step(&company, "post-quantum", true).await;
     assert_eq!(found, "PASS", "{said}");
     company.quietus(&["anchor", "list"]).await.expect(0);
@@ -67,7 +71,8 @@ async fn without_a_witness_it_is_said_so() {
     assert_eq!(found, "NOT CHECKED");
     assert!(said.starts_with("Unwitnessed"), "{said}");
     // The log's own second signature needs nobody else.
-    assert_eq!(step(&company, "post-quantum", false).await.0, "PASS");
+    assert_eq!(step(&company, "post-quantum", true).await.0, "PASS");
+    assert_eq!(step(&company, "post-quantum", false).await.0, "NOT CHECKED");
     let listed = company.quietus(&["anchor", "list"]).await.expect(0);
     assert!(listed.out.contains("nobody vouches for the log"), "{}", listed.out);
     // Once it has signed, its key is missed and never made anew.
