@@ -97,10 +97,11 @@ impl Quietus {
         for one in claimed {
             match self.attempt_of(one, worker).await {
                 Ok(attempt) => attempts.push(attempt),
-                Err(AppError::Unreadable { what, why }) => {
-                    tracing::error!(job = %one.job.id, what, why, "a job cannot be read");
+                Err(AppError::Store(error)) => return Err(error.into()),
+                // It is in nobody else's way; its lease ends.
+                Err(error) => {
+                    tracing::error!(job = %one.job.id, %error, "a job cannot be read");
                 }
-                Err(error) => return Err(error),
             }
         }
         let tenures: Vec<Tenure> = attempts.iter().map(|one| one.tenure.clone()).collect();

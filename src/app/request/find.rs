@@ -194,7 +194,16 @@ impl Quietus {
                         *answer = Ok(share);
                     }
                 }
-                Err(fault) => answers[start..end].fill(Err(fault)),
+                Err(fault) => {
+                    answers[start..end].fill(Err(fault.clone()));
+                    // Who is not there for some is not there for the others, and the wait for each
+                    // of them would keep all requests waiting.
+                    if matches!(fault, Fault::Transient { .. } | Fault::Unknown { .. }) {
+                        for (start, end) in waiting.drain(..) {
+                            answers[start..end].fill(Err(fault.clone()));
+                        }
+                    }
+                }
             }
         }
         answers
