@@ -10,8 +10,10 @@ use quietus_verify::folder::{Files, Unreadable};
 use quietus_verify::print::{self, Ink};
 
 use super::opening::complain;
+use crate::domain::Clock as _;
 use crate::evidence::export::BUNDLE_NAME;
 use crate::evidence::verify::{Anchor, Verdict};
+use crate::telemetry::SystemClock;
 
 /// Nothing failed.
 const PASSED: u8 = 0;
@@ -50,6 +52,10 @@ pub struct VerifyArguments {
     /// otherwise the one of `--trust`, or beside the certificate.
     #[arg(long, value_name = "FILE")]
     policy: Option<PathBuf>,
+    /// The newest status list that you have got from the issuer (`GET /v1/status/…`); otherwise the
+    /// one beside the certificate. Without a fresh one the certificate's status is unknown.
+    #[arg(long, value_name = "FILE")]
+    status: Option<PathBuf>,
     /// Fail unless the trusted root and the issuer's key are given: files that came along prove
     /// only that they agree with each other.
     #[arg(long)]
@@ -100,6 +106,8 @@ impl VerifyArguments {
             trust: self.trust.clone(),
             subject: self.manifest.clone(),
             policy: self.policy.clone(),
+            status: self.status.clone(),
+            now: Some(SystemClock.now()),
         }
     }
 }

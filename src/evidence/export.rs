@@ -11,6 +11,7 @@ use super::manifest;
 use super::print_html::print_html;
 use super::print_text::print_text;
 use super::sheet::sheet;
+use super::status::StatusFiles;
 use super::trusted_root::fingerprint;
 use super::verify::{Finding, Material, Source, verify};
 
@@ -74,6 +75,8 @@ pub fn export_anchored(
         issuer_key: Some((issuer_key, Source::Beside)),
         manifest: opening,
         anchors: anchors.files(Source::Beside),
+        // What has been superseded may be handed out too; the folder says so.
+        status: StatusFiles::default(),
     });
     let failed = verdict.steps.iter().filter(|step| step.finding == Finding::Fail);
     let sentences: Vec<String> = failed.map(|step| step.sentence.clone()).collect();

@@ -21,8 +21,8 @@ pub mod signing;
 
 pub use quietus_verify::{
     anchor_folder, anchors, bundle, canonical, certificate, cosignature, dsse, hashedrekord,
-    manifest, merkle, note, pem, policy, statement, summary, tiles, time_stamp, tlog_proof,
-    trusted_root, verify, witnessing,
+    manifest, merkle, note, pem, policy, statement, status, status_list, summary, tiles,
+    time_stamp, tlog_proof, trusted_root, verify, witnessing,
 };
 
 pub use bundle::{Bundle, Inclusion};

@@ -8,6 +8,7 @@ use super::certificate::{
 };
 use super::dsse::{Envelope, PAYLOAD_TYPE, key_name, pre_authentication_encoding};
 use super::keys::{IssuerKey, KeyError};
+use super::status_list::StatusList;
 use super::{canonical, hashedrekord, manifest, summary};
 use crate::domain::Digest;
 
@@ -89,6 +90,20 @@ pub fn sign(
     let envelope = seal(payload, key).map_err(CertificateError::Unsigned)?;
     let leaf = hashedrekord::leaf(&envelope, &key.public());
     Ok(SignedCertificate { envelope, leaf, manifest })
+}
+
+/// Signs a status list; the answer is the envelope, and the leaf that makes it count.
+///
+/// # Errors
+/// Where it cannot be written or signed.
+pub fn sign_status_list(
+    list: &StatusList,
+    key: &IssuerKey,
+) -> Result<(Envelope, Vec<u8>), CertificateError> {
+    let payload = list.to_statement().ok_or(CertificateError::Unwritable)?;
+    let envelope = seal(payload, key).map_err(CertificateError::Unsigned)?;
+    let leaf = hashedrekord::leaf(&envelope, &key.public());
+    Ok((envelope, leaf))
 }
 
 /// The opening of a certificate about a person: who holds it can show whom the certificate is

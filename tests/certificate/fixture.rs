@@ -1,18 +1,21 @@
 //! A certificate of an invented shop, logged among other entries. Fresh keys for each test.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use quietus::domain::{CategoryName, CollectionName, Digest, RuleName, ScheduleName, SystemName};
 use quietus::evidence::certificate::{
     CertificateClass, Issuer, IssuerRole, NotCovered, STANDING_LIMITS, Scope, Tool, Trigger, nonce,
 };
-use quietus::evidence::signing::{SubjectFile, seal, sign};
+use quietus::evidence::dsse::Envelope;
+use quietus::evidence::signing::{SubjectFile, seal, sign, sign_status_list};
 use quietus::evidence::statement::{
     CertifiedAction, Count, EvidenceReference, KeptReason, RemovalGrade, StatedCutOff,
     StatedFailure, StatedKept, StatedMethod, StatedRecords, StatedRule, StatedSystem,
     StatedVerification, StatementOutcome, SystemKind, VerificationFinding, VerificationType,
 };
+use quietus::evidence::status_list::{CertificateStatus, StatusBits, StatusEntry, StatusList};
 use quietus::evidence::summary::systems_stated;
 use quietus::evidence::{
     Bundle, EvidenceKind, Frontier, Inclusion, IssuerKey, LogIdentity, LogKey, Predicate,
@@ -24,6 +27,12 @@ use uuid::Uuid;
 
 /// Name of the invented log.
 pub const ORIGIN: &str = "erasure.example.com/evidence/2026";
+
+/// Name of its status list.
+pub const STATUS_LIST: &str = "erasure.example.com/evidence/2026/status/1";
+
+/// The certificate's place in it.
+pub const STATUS_INDEX: u32 = 94_567;
 
 pub fn moment(text: &str) -> Timestamp {
     text.parse().expect("a moment")
@@ -189,7 +198,7 @@ pub fn predicate(statements: Vec<SystemStatement>) -> Predicate {
         statements,
         pending: None,
         supersedes: None,
-        status: None,
+        status: Some(StatusEntry::new(STATUS_LIST.to_owned(), STATUS_INDEX)),
         limits: STANDING_LIMITS.iter().map(|&limit| limit.to_owned()).collect(),
     }
 }
@@ -208,6 +217,44 @@ pub struct Issued {
     /// That the log only grew since.
     pub consistency: Vec<Digest>,
     pub tiles: BTreeMap<TileId, Vec<u8>>,
+    /// Status lists are signed and logged with these.
+    pub issuer: Arc<IssuerKey>,
+    pub log_key: Arc<LogKey>,
+}
+
+/// A status list that says this of the certificate, and `current` of all others.
+pub fn status_list(status: CertificateStatus) -> StatusList {
+    let mut bits = StatusBits::default();
+    bits.set(STATUS_INDEX.into(), status);
+    StatusList {
+        list: STATUS_LIST.to_owned(),
+        issued_at: moment("2026-11-23T03:15:00Z"),
+        valid_until: moment("2026-11-25T03:15:00Z"),
+        bits,
+    }
+}
+
+impl Issued {
+    /// Signs a status list, logs it in the same log, and bundles it.
+    pub fn publish(&self, list: &StatusList) -> Vec<u8> {
+        let (envelope, leaf) = sign_status_list(list, &self.issuer).expect("signed");
+        self.bundle_alone(envelope, leaf)
+    }
+
+    /// A bundle of a signed statement that is the log's second entry.
+    pub fn bundle_alone(&self, envelope: Envelope, leaf: Vec<u8>) -> Vec<u8> {
+        let leaves = [Digest::of(b"the first entry"), merkle::leaf_hash(&leaf)];
+        let grown =
+            tiles::append(&Frontier::default(), &BTreeMap::new(), &leaves).expect("an empty log");
+        let inclusion = Inclusion {
+            index: 1,
+            size: 2,
+            root: grown.root,
+            path: vec![leaves[0]],
+            checkpoint: checkpoint::sign(ORIGIN, 2, grown.root, &self.log_key).expect("signed"),
+        };
+        Bundle::new(envelope, leaf, inclusion, &self.log).to_json()
+    }
 }
 
 /// Logs `before` evidence entries, the certificate and `after` more, and assembles the bundle.
@@ -280,5 +327,7 @@ pub fn issue_changed(
         earlier,
         consistency,
         tiles: stored,
+        issuer: Arc::new(issuer),
+        log_key: Arc::new(key),
     }
 }

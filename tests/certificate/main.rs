@@ -8,3 +8,4 @@ mod fixture;
 mod foreign;
 mod log;
 mod matrix;
+mod status;

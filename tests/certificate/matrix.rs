@@ -14,14 +14,16 @@ use std::process::Command;
 
 use quietus::evidence::dsse::key_name;
 use quietus::evidence::export::{BUNDLE_NAME, ISSUER_KEY_NAME, SCRIPT_NAME, TRUSTED_ROOT_NAME};
+use quietus::evidence::status::STATUS_LIST_NAME;
+use quietus::evidence::status_list::{CertificateStatus, STATUS_SUBJECT};
 use quietus::evidence::{IssuerPublicKey, export};
 use serde_json::Value;
 
-use super::fixture::{Issued, issue, with_exceptions};
+use super::fixture::{Issued, issue, status_list, with_exceptions};
 use super::foreign::{ENTRY, Parts, flip_base64, flip_note_signature, tools};
 
 /// Names of the parts, in the order of the columns.
-const PARTS: [&str; 10] = [
+const PARTS: [&str; 11] = [
     "payload",
     "signature",
     "leaf",
@@ -32,6 +34,7 @@ const PARTS: [&str; 10] = [
     "earlier head",
     "consistency",
     "tile",
+    "status list",
 ];
 
 /// Which byte of a part is changed, modulo its length.
@@ -48,14 +51,34 @@ struct Tool {
 const WHOLE: &[&str] =
     &["payload", "signature", "leaf", "path", "checkpoint", "log signature", "subject file"];
 
+/// The same and the status list, which is a bundle too.
+const ALL_BUNDLES: &[&str] = &[
+    "payload",
+    "signature",
+    "leaf",
+    "path",
+    "checkpoint",
+    "log signature",
+    "subject file",
+    "status list",
+];
+
 const TOOLS: [Tool; 9] = [
-    Tool { name: "quietus verify (ours)", looks_at: WHOLE, accepts: ours },
-    Tool { name: "quietus-verify (ours)", looks_at: WHOLE, accepts: small },
-    Tool { name: "... as WebAssembly (ours)", looks_at: WHOLE, accepts: wasm },
-    Tool { name: "sigstore-verify (Rust)", looks_at: WHOLE, accepts: sigstore_rust },
+    Tool { name: "quietus verify (ours)", looks_at: ALL_BUNDLES, accepts: ours },
+    Tool { name: "quietus-verify (ours)", looks_at: ALL_BUNDLES, accepts: small },
+    Tool { name: "... as WebAssembly (ours)", looks_at: ALL_BUNDLES, accepts: wasm },
+    Tool { name: "sigstore-verify (Rust)", looks_at: ALL_BUNDLES, accepts: sigstore_rust },
     Tool {
         name: "@sigstore/verify (Node)",
-        looks_at: &["payload", "signature", "leaf", "path", "checkpoint", "log signature"],
+        looks_at: &[
+            "payload",
+            "signature",
+            "leaf",
+            "path",
+            "checkpoint",
+            "log signature",
+            "status list",
+        ],
         accepts: sigstore_node,
     },
     Tool { name: "openssl and jq (sh)", looks_at: WHOLE, accepts: script },
@@ -74,7 +97,7 @@ const TOOLS: [Tool; 9] = [
     },
     Tool {
         name: "securesystemslib (Python)",
-        looks_at: &["payload", "signature"],
+        looks_at: &["payload", "signature", "status list"],
         accepts: securesystemslib,
     },
     Tool {
@@ -101,6 +124,9 @@ fn whole(issued: &Issued) -> Folder {
         lines
     });
     folder.insert("consistency".to_owned(), lines.into_bytes());
+    let list = status_list(CertificateStatus::Current);
+    folder.insert(STATUS_LIST_NAME.to_owned(), issued.publish(&list));
+    folder.insert(STATUS_SUBJECT.to_owned(), list.bits.compressed());
     for (tile, bytes) in &issued.tiles {
         let width = u64::try_from(bytes.len() / 32).expect("small");
         folder.insert(tile.path(width), bytes.clone());
@@ -113,9 +139,14 @@ fn base64_of(bytes: &[u8]) -> String {
     base64::engine::general_purpose::STANDARD.encode(bytes)
 }
 
-/// Changes a text of the bundle.
+/// Changes a text of the certificate's bundle.
 fn edit(folder: &mut Folder, pointer: &str, change: impl FnOnce(&str) -> String) {
-    let bundle = folder.get_mut(BUNDLE_NAME).expect("a bundle");
+    edit_in(folder, BUNDLE_NAME, pointer, change);
+}
+
+/// Changes a text of a bundle.
+fn edit_in(folder: &mut Folder, name: &str, pointer: &str, change: impl FnOnce(&str) -> String) {
+    let bundle = folder.get_mut(name).expect("a bundle");
     let mut value: Value = serde_json::from_slice(bundle).expect("json");
     let field = value.pointer_mut(pointer).expect("a field");
     *field = Value::String(change(field.as_str().expect("text")));
@@ -164,6 +195,10 @@ fn changed(whole: &Folder, part: &str, place: usize) -> Folder {
         }
         // That of the certificate's own leaf, whose index is 300.
         "tile" => flip_file("tile/0/001"),
+        "status list" => {
+            let pointer = ["/dsseEnvelope/payload", "/dsseEnvelope/signatures/0/sig"][place % 2];
+            edit_in(&mut folder, STATUS_LIST_NAME, pointer, |text| flip_base64(text, place));
+        }
         other => panic!("there is no part `{other}`"),
     }
     folder
@@ -187,9 +222,17 @@ fn parts(folder: &Path) -> Parts {
     }
 }
 
+/// The status list in the place of the certificate, for tools that take it for what it is: signed,
+/// logged, and about a file.
+fn listed(folder: &Path) -> Parts {
+    let read = |name: &str| std::fs::read(folder.join(name)).expect("a file");
+    Parts { bundle: read(STATUS_LIST_NAME), manifest: read(STATUS_SUBJECT), ..parts(folder) }
+}
+
 #[expect(clippy::unnecessary_wraps, reason = "one of the verifiers, some of which may be missing")]
 fn ours(folders: &[PathBuf]) -> Option<Vec<bool>> {
-    Some(folders.iter().map(|folder| parts(folder).ours()).collect())
+    let status = |folder: &PathBuf| std::fs::read(folder.join(STATUS_LIST_NAME)).expect("a file");
+    Some(folders.iter().map(|folder| parts(folder).ours_with(&status(folder))).collect())
 }
 
 /// The standalone binary as people get it.
@@ -214,7 +257,8 @@ fn wasm(folders: &[PathBuf]) -> Option<Vec<bool>> {
 
 #[expect(clippy::unnecessary_wraps, reason = "one of the verifiers, some of which may be missing")]
 fn sigstore_rust(folders: &[PathBuf]) -> Option<Vec<bool>> {
-    Some(folders.iter().map(|folder| parts(folder).sigstore().is_ok()).collect())
+    let both = |folder: &PathBuf| [parts(folder), listed(folder)].map(|parts| parts.sigstore());
+    Some(folders.iter().map(|folder| both(folder).iter().all(Result::is_ok)).collect())
 }
 
 fn script(folders: &[PathBuf]) -> Option<Vec<bool>> {

@@ -1,4 +1,5 @@
-"""`securesystemslib` from PyPI over exported certificates: the signature over the envelope.
+"""`securesystemslib` from PyPI over exported certificates and their status lists: the signature
+over the envelope.
 
 usage: python dsse.py CASE...
 Prints for each case its folder, a tab, and `accepted` or `refused: WHY`.
@@ -14,11 +15,12 @@ from securesystemslib.signer import SSlibKey
 
 
 def verify(folder: Path) -> None:
-    bundle = json.loads((folder / "certificate.sigstore.json").read_text())
     public = load_pem_public_key((folder / "issuer.pub.pem").read_bytes())
     name = json.loads((folder / "key_name.json").read_text())
     key = SSlibKey.from_crypto(public, keyid=name, scheme="ecdsa-sha2-nistp256")
-    Envelope.from_dict(bundle["dsseEnvelope"]).verify([key], 1)
+    for file in ("certificate.sigstore.json", "status.sigstore.json"):
+        bundle = json.loads((folder / file).read_text())
+        Envelope.from_dict(bundle["dsseEnvelope"]).verify([key], 1)
 
 
 for case in sys.argv[1:]:

@@ -1,4 +1,5 @@
-// `@sigstore/verify` from npm over exported certificates: statement, log entry, path, checkpoint.
+// `@sigstore/verify` from npm over exported certificates and their status lists:
+// statement, log entry, path, checkpoint.
 // usage: node sigstore.mjs PACKAGES CASE...     PACKAGES is the folder with `node_modules`
 // Prints for each case its folder, a tab, and `accepted` or `refused: WHY`.
 import { readFileSync } from "node:fs";
@@ -23,8 +24,9 @@ function verify(folder) {
   });
   // No certificate transparency: the key is the issuer's own. Time stamps are another tool's matter.
   const options = { ctlogThreshold: 0, tlogThreshold: 1, timestampThreshold: 0 };
-  const bundle = bundleFromJSON(json("certificate.sigstore.json"));
-  new Verifier(trust, options).verify(toSignedEntity(bundle));
+  for (const name of ["certificate.sigstore.json", "status.sigstore.json"]) {
+    new Verifier(trust, options).verify(toSignedEntity(bundleFromJSON(json(name))));
+  }
 }
 
 for (const folder of cases) {

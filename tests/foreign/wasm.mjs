@@ -15,6 +15,7 @@ for (const folder of cases) {
     trustedRoot: read("trusted_root.json"),
     issuerKey: read("issuer.pub.pem"),
     subject: read("manifest.json"),
+    statusList: read("status.sigstore.json"),
     given: true,
   });
   const failed = verdict.steps.filter((step) => step.finding === "FAIL");

@@ -13,6 +13,7 @@ use uuid::Uuid;
 use crate::digest::Digest;
 use crate::name::{CategoryName, CollectionName, ScheduleName, SystemName};
 use crate::statement::{Count, SystemStatement};
+use crate::status_list::StatusEntry;
 use crate::summary::Summary;
 
 /// Type of the in-toto statement.
@@ -203,8 +204,8 @@ pub struct Predicate {
     pub pending: Option<Pending>,
     /// Which certificate this one takes the place of.
     pub supersedes: Option<Supersedes>,
-    /// Where its present status is published; there is no status list yet.
-    pub status: Option<serde_json::Value>,
+    /// Where its present status is published; `None` on certificates from before there were lists.
+    pub status: Option<StatusEntry>,
     /// What it does not cover, in words.
     pub limits: Vec<String>,
 }

@@ -4,9 +4,12 @@ use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
+use jiff::Timestamp;
+
 use crate::anchor_folder::{AnchorFolder, POLICY_NAME};
 use crate::bundle::BUNDLE_BYTES;
 use crate::certificate::{MANIFEST_NAME, OPENING_NAME};
+use crate::status::{STATUS_LIST_NAME, SUCCESSOR_NAME, StatusFiles};
 use crate::verify::{Material, Source, Verdict, verify};
 
 /// Name of the signed bundle.
@@ -60,6 +63,11 @@ pub struct Files {
     /// The policy that the verifying person has from the issuer: which witnesses have to have
     /// signed.
     pub policy: Option<PathBuf>,
+    /// The newest status list that the verifying person has got; otherwise the one beside the
+    /// certificate.
+    pub status: Option<PathBuf>,
+    /// What time it is; without it no status list is fresh.
+    pub now: Option<Timestamp>,
 }
 
 impl Files {
@@ -104,12 +112,19 @@ impl Files {
         } else {
             Source::Beside
         };
+        let list = given_or_beside(self.status.as_ref(), folder, STATUS_LIST_NAME)?;
+        let successor = given_or_beside(None, folder, SUCCESSOR_NAME)?;
         Ok(verify(&Material {
             bundle: &bundle,
             trusted_root: trusted_root.as_ref().map(|(bytes, source)| (bytes.as_slice(), *source)),
             issuer_key: issuer_key.as_ref().map(|(bytes, source)| (bytes.as_slice(), *source)),
             manifest: subject.as_ref().map(|(bytes, _)| bytes.as_slice()),
             anchors: anchors.files(policy),
+            status: StatusFiles {
+                list: list.as_ref().map(|(bytes, _)| bytes.as_slice()),
+                successor: successor.as_ref().map(|(bytes, _)| bytes.as_slice()),
+                now: self.now,
+            },
         }))
     }
 }

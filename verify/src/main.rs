@@ -4,7 +4,9 @@
 
 use std::io::{self, IsTerminal as _, Write as _};
 use std::process::ExitCode;
+use std::time::{SystemTime, UNIX_EPOCH};
 
+use jiff::Timestamp;
 use quietus_verify::folder::Files;
 use quietus_verify::print::{self, Ink};
 use quietus_verify::verify::Anchor;
@@ -32,6 +34,8 @@ usage: quietus-verify FILE_OR_FOLDER [options]
   --opening FILE         the opening that says whom the certificate is about, likewise
   --policy FILE          the policy that you have from the issuer: which witnesses have to have
                          signed; otherwise that of `--trust`, or beside the certificate
+  --status FILE          the newest status list that you have got from the issuer; otherwise the one
+                         beside the certificate. Without a fresh one its status is unknown
   --require-trust        fail unless the trusted root and the issuer's key are given: files that
                          came along prove only that they agree with each other
   --json                 for programs
@@ -71,7 +75,7 @@ fn complain(problem: &dyn std::fmt::Display) -> u8 {
 fn read(arguments: std::env::ArgsOs) -> Result<Line, String> {
     use lexopt::prelude::{Long, Short, Value};
 
-    let mut files = Files::default();
+    let mut files = Files { now: now(), ..Files::default() };
     let (mut path, mut require_trust, mut json) = (None, false, false);
     let mut parser = lexopt::Parser::from_iter(arguments);
     let told = |error: lexopt::Error| format!("{error}; see quietus-verify --help");
@@ -81,6 +85,7 @@ fn read(arguments: std::env::ArgsOs) -> Result<Line, String> {
             Long("issuer-key") => &mut files.issuer_key,
             Long("trust") => &mut files.trust,
             Long("policy") => &mut files.policy,
+            Long("status") => &mut files.status,
             Long("manifest" | "opening") => &mut files.subject,
             Value(value) if path.is_none() => {
                 path = Some(value.into());
@@ -109,6 +114,13 @@ fn read(arguments: std::env::ArgsOs) -> Result<Line, String> {
         "name an exported folder or its `certificate.sigstore.json`; see quietus-verify --help",
     )?;
     Ok(Line::Check { files, require_trust, json })
+}
+
+/// What time it is; `None` where the machine does not know.
+#[expect(clippy::disallowed_methods, reason = "this program has no other door for time")]
+fn now() -> Option<Timestamp> {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).ok()?;
+    Timestamp::from_second(i64::try_from(since.as_secs()).ok()?).ok()
 }
 
 fn check(files: &Files, require_trust: bool, json: bool) -> u8 {

@@ -13,6 +13,7 @@ use crate::certificate::{
 };
 use crate::digest::Digest;
 use crate::keys::IssuerPublicKey;
+use crate::status::{self, StatusFiles};
 use crate::trusted_root::{TrustedLog, TrustedRoot, fingerprint};
 use crate::{hashedrekord, manifest, merkle, note, summary};
 
@@ -148,6 +149,8 @@ pub struct Material<'a> {
     pub manifest: Option<&'a [u8]>,
     /// Time stamps and cosignatures that came along.
     pub anchors: AnchorFiles<'a>,
+    /// What says whether it still is the last word.
+    pub status: StatusFiles<'a>,
 }
 
 #[derive(Default)]
@@ -217,11 +220,13 @@ pub fn verify(material: &Material<'_>) -> Verdict {
             steps.skip(name, why);
         }
     }
-    steps.skip(
-        "status",
-        "Status unknown: whether a later certificate supersedes this one can only be asked of the \
-         issuer, who publishes no status list yet.",
-    );
+    steps.0.push(status::step(&status::Ground {
+        certificate: certificate.as_ref(),
+        payload: &bundle.envelope.payload,
+        key: key.as_ref(),
+        root: root.as_ref(),
+        files: material.status,
+    }));
     Verdict { steps: steps.0, certificate, bundle: Some(bundle), anchor }
 }
 

@@ -5,9 +5,10 @@
 //
 // Each file is a Uint8Array; all but `bundle` may be left out. `given` says that the trusted root and
 // the issuer's key came from the issuer on another way than the certificate; otherwise the verdict
-// says that they vouch for nothing. The verdict is what `quietus-verify --json` prints.
+// says that they vouch for nothing. `statusList` is the newest `status.sigstore.json`, `successor` the
+// certificate that follows, where there is one. The verdict is what `quietus-verify --json` prints.
 
-const FILES = ["bundle", "trustedRoot", "issuerKey", "subject"];
+const FILES = ["bundle", "trustedRoot", "issuerKey", "subject", "statusList", "successor"];
 
 export async function load(module) {
   const { instance } = await WebAssembly.instantiate(module, {});
@@ -23,7 +24,7 @@ export async function load(module) {
       new Uint8Array(memory.buffer, place, bytes.length).set(bytes);
       present |= 1 << number;
     });
-    const length = quietus_verify(present, files.given ? 0b110 : 0);
+    const length = quietus_verify(present, files.given ? 0b110 : 0, Math.floor(Date.now() / 1000));
     const text = new Uint8Array(memory.buffer, quietus_verdict(), length);
     return JSON.parse(new TextDecoder().decode(text));
   }

@@ -1,7 +1,7 @@
 //! The verifier as WebAssembly, for pages: bytes in, a verdict in JSON out.
 //!
-//! Four files have numbers: 0 the bundle, 1 the trusted root, 2 the issuer's key, 3 the file that
-//! the certificate is about. The host asks where to put each (`quietus_input`), writes it there,
+//! Six files have numbers: 0 the bundle, 1 the trusted root, 2 the issuer's key, 3 the file that
+//! the certificate is about, 4 the newest status list, 5 the certificate that follows. The host asks where to put each (`quietus_input`), writes it there,
 //! asks for the verdict (`quietus_verify`) and reads it. `quietus-verify.mjs` does that. Nothing
 //! is imported: the module can reach nothing but these bytes.
 
@@ -12,12 +12,14 @@
 
 use std::sync::{Mutex, PoisonError};
 
+use jiff::Timestamp;
 use quietus_verify::bundle::BUNDLE_BYTES;
 use quietus_verify::print;
+use quietus_verify::status::StatusFiles;
 use quietus_verify::verify::{Material, Source, verify};
 
 /// Number of files.
-const FILES: usize = 4;
+const FILES: usize = 6;
 
 static INPUTS: Mutex<[Vec<u8>; FILES]> = Mutex::new([const { Vec::new() }; FILES]);
 static VERDICT: Mutex<String> = Mutex::new(String::new());
@@ -40,9 +42,10 @@ pub extern "C" fn quietus_input(file: u32, bytes: u32) -> *mut u8 {
 }
 
 /// Verifies, and says how many bytes the verdict has. Bit `n` of `present` says that file `n` is
-/// there, bit `n` of `given` that the verifying person has it from the issuer on another way.
+/// there, bit `n` of `given` that the verifying person has it from the issuer on another way. `now`
+/// is what time it is, in seconds since 1970-01-01 UTC; 0 where nobody knows.
 #[unsafe(no_mangle)]
-pub extern "C" fn quietus_verify(present: u32, given: u32) -> u32 {
+pub extern "C" fn quietus_verify(present: u32, given: u32, now: u32) -> u32 {
     let inputs = INPUTS.lock().unwrap_or_else(PoisonError::into_inner);
     let file = |number: usize| {
         let source = if (given >> number) & 1 == 1 { Source::Given } else { Source::Beside };
@@ -53,6 +56,11 @@ pub extern "C" fn quietus_verify(present: u32, given: u32) -> u32 {
         trusted_root: file(1),
         issuer_key: file(2),
         manifest: file(3).map(|(bytes, _)| bytes),
+        status: StatusFiles {
+            list: file(4).map(|(bytes, _)| bytes),
+            successor: file(5).map(|(bytes, _)| bytes),
+            now: Timestamp::from_second(i64::from(now)).ok().filter(|_| now > 0),
+        },
         ..Material::default()
     });
     let json = print::json(&verdict);
