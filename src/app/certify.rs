@@ -159,6 +159,7 @@ impl Quietus {
             kind: "certificate".to_owned(),
             body: leaf,
             detail: None,
+            numbered: None,
         }
     }
 
@@ -235,7 +236,7 @@ impl Quietus {
         for detail in details {
             let Some(leaf) = self.store.leaf_of(detail.entry_id).await? else { continue };
             references.push(EvidenceReference {
-                log: self.keys.origin.clone(),
+                log: leaf.log_id,
                 index: Count(leaf.index),
                 leaf_hash: leaf.leaf_hash,
                 detail_sha256: detail.sha256,
@@ -288,7 +289,7 @@ impl Quietus {
             issuer: Issuer {
                 name: self.instance.controller.name.clone(),
                 role: IssuerRole::Controller,
-                log: self.keys.origin.clone(),
+                log: self.log_name().await?,
             },
             tool: Tool {
                 name: "quietus".to_owned(),

@@ -9,8 +9,8 @@
 use uuid::Uuid;
 
 use super::crash::CrashPoint;
+use super::log_chain::no_log;
 use super::{AppError, Quietus, signed_head};
-use crate::domain::Digest;
 use crate::evidence::bundle::{Bundle, Inclusion};
 use crate::evidence::certificate::CertificateClass;
 use crate::evidence::dsse::{Envelope, WireEnvelope};
@@ -24,19 +24,38 @@ const BATCH: u32 = 2_000;
 const BUNDLES: u32 = 100;
 
 impl Quietus {
-    /// Moves all evidence into the log, publishes its head and bundles what can be bundled.
+    /// Moves all evidence into the log, publishes its head and bundles what can be bundled. At the
+    /// turn of the year (UTC) the log ends and the next one begins.
     ///
     /// # Errors
-    /// Where the store or a key does not do its part; what was committed stays.
+    /// Where the log may not be published, or the store or a key does not do its part; what was
+    /// committed stays.
     pub async fn advance_log(&self) -> Result<(), AppError> {
-        self.sequence_outbox().await?;
-        self.publish_head().await?;
+        let log = self.sequence_outbox().await?;
+        self.publish_head(&log).await?;
+        self.export_by_itself().await;
         self.bundle_certificates().await
     }
 
-    /// Moves all evidence that waits in the outbox into the log.
-    pub(crate) async fn sequence_outbox(&self) -> Result<(), AppError> {
-        let log_id = self.keys.log_id.as_str();
+    /// Exports what was published, where the instance file names a folder. A full disk there must
+    /// not keep certificates waiting: the next call writes what is missing.
+    async fn export_by_itself(&self) {
+        let Some(folder) = &self.instance.evidence_export else { return };
+        if let Err(error) = self.export_logs(folder).await {
+            tracing::error!(%error, "the evidence log could not be exported");
+        }
+    }
+
+    /// Moves all evidence that waits in the outbox into the log; which log it is.
+    pub(crate) async fn sequence_outbox(&self) -> Result<String, AppError> {
+        let log_id = self.log_in_use().await?;
+        self.beat().await?;
+        self.sequence_into(&log_id).await?;
+        Ok(log_id)
+    }
+
+    /// Moves all evidence that waits in the outbox into this log.
+    pub(super) async fn sequence_into(&self, log_id: &str) -> Result<(), AppError> {
         loop {
             let seed = self.ids.random();
             let mut shuffle = |entries: &mut [Uuid]| shuffle(entries, seed);
@@ -48,14 +67,14 @@ impl Quietus {
         }
     }
 
-    async fn publish_head(&self) -> Result<(), AppError> {
-        let log_id = self.keys.log_id.as_str();
+    /// Signs and publishes the head of this log where it has grown.
+    pub(super) async fn publish_head(&self, log_id: &str) -> Result<(), AppError> {
         let Some(head) = self.store.head(log_id).await? else { return Ok(()) };
         let latest = self.store.latest_checkpoint(log_id).await?;
         if head.size == 0 || latest.as_ref().is_some_and(|latest| latest.size >= head.size) {
             return Ok(());
         }
-        self.check_head(&head, latest.as_ref()).await?;
+        self.check_growth(&head, latest.as_ref()).await?;
         let note = checkpoint::sign(&head.origin, head.size, head.root, &self.keys.log)
             .map_err(|error| AppError::Evidence(error.to_string()))?;
         // Before anybody can see it: what is not remembered here could be denied later.
@@ -73,38 +92,23 @@ impl Quietus {
         Ok(())
     }
 
-    /// Whether the head that is about to be signed is that of the tiles, and continues the heads
-    /// that were signed before: the latest of the store, and the one beside the key.
-    async fn check_head(&self, head: &Head, latest: Option<&Checkpoint>) -> Result<(), AppError> {
-        let needed = tiles::tiles_of_root(head.size);
-        let stored = self.store.tiles(&head.log_id, &needed).await?;
-        let root = tiles::root(head.size, |tile| stored.get(&tile).cloned());
-        if root != Ok(head.root) {
-            return Err(not_signed("its tiles are not those of its head"));
+    /// Whether the head that is about to be signed continues the heads that were signed before: the
+    /// latest of the store, and the one beside the key.
+    async fn check_growth(&self, head: &Head, latest: Option<&Checkpoint>) -> Result<(), AppError> {
+        let logs = self.store.logs().await?;
+        let standing = self.log_standing(&logs).await?;
+        if let Some(why) = standing.why() {
+            return Err(not_signed(&why));
         }
-        if let Some(latest) = latest {
-            self.check_growth(head, (latest.size, latest.root)).await?;
-        }
-        match signed_head::read(&self.keys.folder, &self.keys.identity()?)? {
-            Some(kept) => self.check_growth(head, (kept.size, kept.root)).await,
-            None => Ok(()),
-        }
-    }
-
-    async fn check_growth(&self, head: &Head, signed: (u64, Digest)) -> Result<(), AppError> {
-        let (size, root) = signed;
-        if head.size < size {
-            return Err(not_signed(&format!(
-                "it has {} entries, and a head of {size} was signed (the store may be an older copy)",
-                head.size
-            )));
-        }
-        let needed = tiles::tiles_of_consistency(size, head.size);
+        let Some(latest) = latest else { return Ok(()) };
+        let needed = tiles::tiles_of_consistency(latest.size, head.size);
         let stored = self.store.tiles(&head.log_id, &needed).await?;
         let read = |tile| stored.get(&tile).cloned();
-        let path = tiles::consistency_proof(size, head.size, read)
+        let path = tiles::consistency_proof(latest.size, head.size, read)
             .map_err(|error| AppError::Evidence(error.to_string()))?;
-        merkle::check_consistency((size, &root), (head.size, &head.root), &path).map_err(|_| {
+        let (old, new) = ((latest.size, &latest.root), (head.size, &head.root));
+        merkle::check_consistency(old, new, &path).map_err(|_| {
+            let size = latest.size;
             not_signed(&format!("it is not the one whose head of {size} entries was signed"))
         })
     }
@@ -169,7 +173,8 @@ impl Quietus {
             path,
             checkpoint: note,
         };
-        let log = self.keys.identity_of(&leaf.log_id)?;
+        let head = self.store.head(&leaf.log_id).await?.ok_or_else(no_log)?;
+        let log = self.keys.identity_of(&head)?;
         let mut bundle = Bundle::new(envelope, leaf.body, inclusion, &log);
         bundle.time_stamps = time_stamps;
         let bundle = bundle.to_json();
@@ -203,9 +208,10 @@ impl Quietus {
     }
 }
 
-fn not_signed(why: &str) -> AppError {
+/// The error that stops whoever would sign another history.
+pub(super) fn not_signed(why: &str) -> AppError {
     AppError::Evidence(format!(
-        "the head of the evidence log is not signed: {why}; restore the newest copy of the store"
+        "the head of the evidence log is not signed: {why}; `quietus log status` shows how to go on"
     ))
 }
 

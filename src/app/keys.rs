@@ -18,9 +18,10 @@ use crate::domain::Digest;
 use crate::evidence::cosignature::CosignatureKind;
 use crate::evidence::cosigning::CosigningKey;
 use crate::evidence::dsse::{WireEnvelope, key_name};
+use crate::evidence::origin::LogName;
 use crate::evidence::trusted_root::{TrustedAuthority, TrustedLog, TrustedRoot};
-use crate::evidence::{IssuerKey, LogIdentity, LogKey, note};
-use crate::store::{CertificateFilter, Head, LogState, Store};
+use crate::evidence::{IssuerKey, LogIdentity, LogKey, LogPublicKey, note};
+use crate::store::{CertificateFilter, Checkpoint, Head, LogState, Store};
 
 /// Signs certificates: ECDSA P-256.
 const ISSUER: &str = "issuer.pem";
@@ -35,15 +36,12 @@ const VAULT: &str = "vault.key";
 pub(crate) struct Keys {
     pub(crate) issuer: IssuerKey,
     pub(crate) log: LogKey,
-    /// Signs checkpoints a second time, in a way that a quantum computer does not break.
-    pub(crate) second: Option<CosigningKey>,
-    pub(crate) origin: String,
-    pub(crate) log_id: String,
+    /// Signs checkpoints a second time, in a way that a quantum computer does not break; each time
+    /// under the name of the log ([`Keys::second_of`]).
+    second: Option<CosigningKey>,
     pub(crate) producer: String,
     /// Where the keys are, and what was signed last.
     pub(crate) folder: PathBuf,
-    /// Earlier logs of the store, of the same key.
-    earlier: Vec<LogIdentity>,
 }
 
 fn refuse(error: impl std::fmt::Display) -> AppError {
@@ -85,23 +83,26 @@ fn read_or_make(
     Ok(SecretString::from(text.to_owned()))
 }
 
-/// The name of the log: what the store's log is called, or what the instance calls a new one.
-fn origin_of(instance: &Instance, logs: &[Head]) -> Result<String, AppError> {
+/// Whether the logs of the store may be called what the instance file calls them.
+fn check_origin(instance: &Instance, logs: &[Head]) -> Result<(), AppError> {
     let wanted = &instance.evidence_origin;
-    if logs.iter().any(|log| log.origin == *wanted) {
-        return Ok(wanted.clone());
+    // Without a name in the file, the controller may have another name now: the logs keep theirs.
+    if !instance.evidence_origin_given || logs.iter().any(|log| log.origin == *wanted) {
+        return Ok(());
     }
-    let Some(open) = logs.iter().rev().find(|log| log.state == LogState::Open) else {
-        return Ok(wanted.clone());
-    };
-    if instance.evidence_origin_given {
-        return Err(AppError::Secret(format!(
-            "the evidence log of this store is called `{}`, and `quietus.yaml` says `{wanted}`: write `evidence: {{origin: {}}}`",
-            open.origin, open.origin
-        )));
+    let Some(newest) = newest(logs) else { return Ok(()) };
+    let (base, wanted_base) = (LogName::of(&newest.origin).base, LogName::of(wanted).base);
+    if base == wanted_base {
+        return Ok(());
     }
-    // The controller has another name now, and the log keeps its own.
-    Ok(open.origin.clone())
+    Err(AppError::Secret(format!(
+        "the evidence log of this store is called `{base}`, and `quietus.yaml` says `{wanted_base}`: write `evidence: {{origin: {base}}}`"
+    )))
+}
+
+/// The log that is in use, or was last.
+pub(crate) fn newest(logs: &[Head]) -> Option<&Head> {
+    logs.iter().max_by_key(|log| (log.state == LogState::Open, LogName::of(&log.origin)))
 }
 
 impl Keys {
@@ -133,20 +134,13 @@ impl Keys {
         if let Some(sealed) = sealed.and_then(|detail| detail.sealed) {
             vault.open::<String>(DETAIL_PURPOSE, &sealed)?;
         }
-        let origin = origin_of(instance, &logs)?;
-        let second = second_key(instance, store, &logs, &origin).await?;
         let producer = format!("quietus-{}", &Digest::of(&issuer.public().to_spki()).short()[..8]);
-        let mut keys = Self {
-            issuer,
-            log,
-            second,
-            log_id: origin.clone(),
-            origin,
-            producer,
-            folder: folder.to_owned(),
-            earlier: Vec::new(),
-        };
-        keys.identity()?;
+        check_origin(instance, &logs)?;
+        let second = second_key(instance, store, &logs).await?;
+        let keys = Self { issuer, log, second, producer, folder: folder.to_owned() };
+        // With the year that will stand behind it.
+        let longest = LogName::of(&instance.evidence_origin).next(9_999, &[]).origin();
+        LogIdentity::new(&longest, keys.log.public()).map_err(corrupt)?;
         keys.check_issuer(store).await?;
         keys.check_logs(store, &logs).await?;
         Ok((keys, vault))
@@ -167,61 +161,93 @@ impl Keys {
         )))
     }
 
-    /// Whether this key signed the heads of the logs. A log before the one in use may have had
-    /// another key; it is then left out of the trusted root.
-    async fn check_logs(&mut self, store: &Store, logs: &[Head]) -> Result<(), AppError> {
-        for log in logs {
-            let Some(latest) = store.latest_checkpoint(&log.log_id).await? else { continue };
-            let identity = LogIdentity::new(&log.origin, self.log.public()).map_err(corrupt)?;
-            let text = std::str::from_utf8(&latest.note).unwrap_or_default();
-            let head = note::verify_checkpoint(text, &identity);
-            let fits = head.is_ok_and(|head| (head.size, head.root) == (latest.size, latest.root));
-            if log.log_id == self.log_id {
-                if !fits {
-                    return Err(AppError::Secret(format!(
-                        "the latest head of the evidence log does not verify with the key `{}`: restore the key, or the store, from your copy",
-                        self.folder.join(LOG).display()
-                    )));
-                }
-            } else if fits {
-                self.earlier.push(identity);
-            } else {
-                tracing::warn!(
-                    log = log.origin,
-                    "another key signed this log: its certificates cannot be exported"
-                );
-            }
+    /// Whether this key signs the log in use. Earlier logs may have had other keys.
+    async fn check_logs(&self, store: &Store, logs: &[Head]) -> Result<(), AppError> {
+        let Some(log) = newest(logs) else { return Ok(()) };
+        let mut fits = log.verifier_key.is_none_or(|key| key == self.log.public().0);
+        if let Some(latest) = store.latest_checkpoint(&log.log_id).await? {
+            fits = fits && self.signed(log, &latest);
         }
-        Ok(())
+        if fits {
+            return Ok(());
+        }
+        Err(AppError::Secret(format!(
+            "the latest head of the evidence log does not verify with the key `{}`: restore the key, or the store, from your copy",
+            self.folder.join(LOG).display()
+        )))
     }
 
-    /// The name and public key of the log in use.
-    pub(crate) fn identity(&self) -> Result<LogIdentity, AppError> {
-        LogIdentity::new(&self.origin, self.log.public()).map_err(corrupt)
+    /// Whether the key of a log signed a head of it.
+    fn signed(&self, log: &Head, checkpoint: &Checkpoint) -> bool {
+        let text = std::str::from_utf8(&checkpoint.note).unwrap_or_default();
+        let head = self.identity_of(log).map(|log| note::verify_checkpoint(text, &log));
+        let wanted = (checkpoint.size, checkpoint.root);
+        matches!(head, Ok(Ok(head)) if (head.size, head.root) == wanted)
     }
 
-    /// The name and public key of this log of the store.
-    pub(crate) fn identity_of(&self, log_id: &str) -> Result<LogIdentity, AppError> {
-        LogIdentity::new(log_id, self.log.public()).map_err(corrupt)
+    /// The name and public key of a log of the store. Logs from before keys were kept with them are
+    /// taken to have the key in use.
+    pub(crate) fn identity_of(&self, log: &Head) -> Result<LogIdentity, AppError> {
+        let key = log.verifier_key.map_or(self.log.public(), LogPublicKey);
+        LogIdentity::new(&log.origin, key).map_err(corrupt)
     }
 
-    /// What an auditor checks certificates with: the keys of all logs, and these authorities.
-    pub(crate) fn trusted_root(
+    /// The name and public key of the log of this name, which the store may not know.
+    pub(crate) fn identity_among(
         &self,
+        logs: &[Head],
+        origin: &str,
+    ) -> Result<LogIdentity, AppError> {
+        match logs.iter().find(|log| log.origin == origin) {
+            Some(log) => self.identity_of(log),
+            None => LogIdentity::new(origin, self.log.public()).map_err(corrupt),
+        }
+    }
+
+    /// The key that signs the heads of a log a second time, under that log's name; `None` where
+    /// nobody wants one, or where another key signed that log.
+    pub(crate) fn second_of(&self, log: &Head) -> Result<Option<CosigningKey>, AppError> {
+        let Some(second) = &self.second else { return Ok(None) };
+        if self.identity_of(log)?.key() != self.log.public() {
+            return Ok(None);
+        }
+        second.under(&log.origin).map(Some).map_err(corrupt)
+    }
+
+    /// What an auditor checks certificates with: the keys of all logs of the store, the newest
+    /// first, and these authorities.
+    pub(crate) async fn trusted_root(
+        &self,
+        store: &Store,
         authorities: Vec<TrustedAuthority>,
     ) -> Result<Vec<u8>, AppError> {
-        let logs = [self.identity()?].into_iter().chain(self.earlier.iter().cloned());
-        let logs = logs.map(|log| TrustedLog { log, valid_from: None, valid_until: None });
-        Ok(TrustedRoot { logs: logs.collect(), authorities }.to_json())
+        let mut heads = store.logs().await?;
+        heads.sort_by_key(|log| std::cmp::Reverse(LogName::of(&log.origin)));
+        let mut logs = Vec::new();
+        for head in &heads {
+            let latest = store.latest_checkpoint(&head.log_id).await?;
+            if latest.is_some_and(|latest| !self.signed(head, &latest)) {
+                tracing::warn!(
+                    log = head.origin,
+                    "an unknown key signed this log: its certificates cannot be exported"
+                );
+                continue;
+            }
+            let log = self.identity_of(head)?;
+            logs.push(TrustedLog { log, valid_from: None, valid_until: None });
+        }
+        Ok(TrustedRoot { logs, authorities }.to_json())
     }
 }
 
-/// The log's second key, under the log's own name; `None` where nobody wants one.
+/// The second key of the logs; `None` where nobody wants one.
+///
+/// # Errors
+/// Where it is missing or another than the one that signed the newest log.
 async fn second_key(
     instance: &Instance,
     store: &Store,
     logs: &[Head],
-    origin: &str,
 ) -> Result<Option<CosigningKey>, AppError> {
     const KIND: CosignatureKind = CosignatureKind::MlDsa44;
     if !instance.post_quantum {
@@ -233,10 +259,11 @@ async fn second_key(
             signed = Some("heads of the evidence log that were signed with it");
         }
     }
+    let name = newest(logs).map_or(instance.evidence_origin.as_str(), |log| &log.origin);
     let text = read_or_make(&instance.keys, LOG_SECOND, signed, || {
-        CosigningKey::generate(KIND, origin).and_then(|key| key.to_pem()).map_err(refuse)
+        CosigningKey::generate(KIND, name).and_then(|key| key.to_pem()).map_err(refuse)
     })?;
-    CosigningKey::from_pem(KIND, origin, &text).map(Some).map_err(refuse)
+    CosigningKey::from_pem(KIND, name, &text).map(Some).map_err(refuse)
 }
 
 fn new_vault_secret() -> Result<SecretString, AppError> {

@@ -21,7 +21,7 @@ use crate::domain::{Clock, Digest, Ids};
 use crate::evidence::EvidenceKind;
 use crate::rights::Regimes;
 use crate::schedule::RuleSet;
-use crate::store::{Case, Document, DocumentKind, NewLog, OpenOptions, Store};
+use crate::store::{Case, Document, DocumentKind, OpenOptions, Store};
 
 /// What an instance is opened with.
 pub struct Opening {
@@ -161,28 +161,10 @@ impl Quietus {
             listeners: super::vendor_callbacks::Listeners::default(),
             deadlines_looked_at: std::sync::Mutex::default(),
         });
-        product.begin_log().await?;
+        product.store.begin_producers(&product.keys.producer, product.now()).await?;
+        product.begin_first_log().await?;
         product.publish_documents().await?;
         Ok(product)
-    }
-
-    async fn begin_log(&self) -> Result<(), AppError> {
-        if self.store.head(&self.keys.log_id).await?.is_some() {
-            return Ok(());
-        }
-        let log = NewLog { log_id: self.keys.log_id.clone(), origin: self.keys.origin.clone() };
-        self.store.create_log(log, self.now()).await?;
-        let opened = self.record(
-            EvidenceKind::LogOpened,
-            About::default(),
-            &json!({
-                "origin": self.keys.origin,
-                "verifierKey": self.keys.identity()?.verifier_key(),
-                "issuerKeySha256": Digest::of(&self.keys.issuer.public().to_spki()),
-            }),
-        )?;
-        self.store.record_evidence(vec![opened], self.now()).await?;
-        Ok(())
     }
 
     /// Brings rules and data map on record the first time they are seen.

@@ -8,8 +8,8 @@ use uuid::Uuid;
 use super::vault::Vault;
 use super::{AppError, Quietus};
 use crate::domain::{Clock, Ids};
-use crate::evidence::{EvidenceKind, evidence_entry};
-use crate::store::{Detail, OutboxEntry, SealedDetail};
+use crate::evidence::{EvidenceKind, evidence_entry, numbered_entry};
+use crate::store::{Detail, Numbered, OutboxEntry, SealedDetail};
 
 /// What an entry is about.
 #[derive(Debug, Clone, Copy, Default)]
@@ -19,6 +19,9 @@ pub struct About {
     /// The job.
     pub job: Option<Uuid>,
 }
+
+/// Time between two heartbeats of a producer.
+const BETWEEN_BEATS: jiff::SignedDuration = jiff::SignedDuration::from_hours(1);
 
 /// Purpose under which details are sealed.
 pub(super) const DETAIL_PURPOSE: &str = "evidence detail";
@@ -33,26 +36,35 @@ pub(crate) struct Recorder {
 }
 
 impl Recorder {
-    /// Builds an entry for the outbox. The detail must hold no personal data.
+    /// Builds an entry for the outbox. The detail must hold no personal data. It gets its number,
+    /// and with it its bytes, in the transaction that writes it.
     pub(crate) fn record(
         &self,
         kind: EvidenceKind,
         about: About,
         detail: &Value,
     ) -> Result<OutboxEntry, AppError> {
-        let entry =
-            evidence_entry(kind, detail, self.ids.random(), &self.producer, self.clock.now())
-                .map_err(|error| AppError::Evidence(error.to_string()))?;
-        let text = String::from_utf8(entry.detail_bytes)
-            .map_err(|_| AppError::Evidence("a detail is not text".to_owned()))?;
-        let sealed = self.vault.seal(DETAIL_PURPOSE, &text, self.ids.random())?;
+        let (time, salt, nonce) = (self.clock.now(), self.ids.random(), self.ids.random());
+        // Where it cannot be written at all, whoever says it is told at once.
+        evidence_entry(kind, detail, salt, &self.producer, time)
+            .map_err(|error| AppError::Evidence(error.to_string()))?;
+        let (vault, detail) = (Arc::clone(&self.vault), detail.clone());
+        let numbered = Numbered::new(self.producer.clone(), move |producer, number| {
+            let entry = numbered_entry(kind, &detail, salt, (producer, number), time)
+                .map_err(|error| error.to_string())?;
+            let text = String::from_utf8(entry.detail_bytes).map_err(|error| error.to_string())?;
+            let sealed =
+                vault.seal(DETAIL_PURPOSE, &text, nonce).map_err(|error| error.to_string())?;
+            Ok((entry.body, SealedDetail { sha256: entry.detail_sha256, sealed }))
+        });
         Ok(OutboxEntry {
             entry_id: self.ids.new_id(),
             case_id: about.case,
             job_id: about.job,
             kind: kind.as_str().to_owned(),
-            body: entry.body,
-            detail: Some(SealedDetail { sha256: entry.detail_sha256, sealed }),
+            body: Vec::new(),
+            detail: None,
+            numbered: Some(numbered),
         })
     }
 }
@@ -76,6 +88,19 @@ impl Quietus {
             clock: Arc::clone(&self.clock),
             producer: self.keys.producer.clone(),
         }
+    }
+
+    /// Writes the heartbeat of each producer that has not given one for an hour: how many entries it
+    /// has written, so that whoever counts its leaves in the log notices if some are missing.
+    pub(super) async fn beat(&self) -> Result<(), AppError> {
+        let (family, now) = (self.keys.producer.as_str(), self.now());
+        let before = now.checked_sub(BETWEEN_BEATS).unwrap_or(now);
+        for producer in self.store.due_producers(family, before).await? {
+            let entry =
+                self.record(EvidenceKind::ProducerHeartbeat, About::default(), &Value::Null)?;
+            self.store.write_heartbeat(&producer.name, entry, (now, before)).await?;
+        }
+        Ok(())
     }
 
     /// The exact bytes of a detail, whose SHA-256 stands in the leaf; `None` once shredded.

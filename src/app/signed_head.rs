@@ -1,5 +1,6 @@
-//! The last signed head of the log, as a file beside the key. A store that was put back to an
-//! earlier state, or rewritten, cannot have it forgotten: whoever signs looks here first.
+//! The last signed head, as a file beside the key, whichever log of the instance it is of. A store
+//! that was put back to an earlier state, or rewritten, cannot have it forgotten: whoever signs
+//! looks here first.
 
 use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
@@ -23,23 +24,39 @@ fn refuse(path: &Path, error: &std::io::Error) -> AppError {
     ))
 }
 
-/// The head that was signed last; `None` before the first.
+/// A head that was signed, with the note itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct SignedHead {
+    /// What it says.
+    pub(super) head: Checkpoint,
+    /// The signed note, byte for byte.
+    pub(super) note: String,
+}
+
+/// The head that was signed last; `None` before the first. `identity` says which key signs the log
+/// of a name.
 ///
 /// # Errors
-/// Where the file cannot be read or this log's key did not sign it.
-pub(super) fn read(folder: &Path, log: &LogIdentity) -> Result<Option<Checkpoint>, AppError> {
+/// Where the file cannot be read or the log's key did not sign it.
+pub(super) fn read(
+    folder: &Path,
+    identity: impl Fn(&str) -> Result<LogIdentity, AppError>,
+) -> Result<Option<SignedHead>, AppError> {
     let path = path(folder);
     let note = match std::fs::read_to_string(&path) {
         Ok(note) => note,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(refuse(&path, &error)),
     };
-    note::verify_checkpoint(&note, log).map(Some).map_err(|error| {
-        AppError::Evidence(format!(
-            "the last signed head `{}` is not one of this log: {error}; restore it from your copy",
+    // Which log it is of is taken from the note, and then has to be signed by that log's key.
+    let origin = note.lines().next().unwrap_or_default();
+    match note::verify_checkpoint(&note, &identity(origin)?) {
+        Ok(head) => Ok(Some(SignedHead { head, note })),
+        Err(error) => Err(AppError::Evidence(format!(
+            "the last signed head `{}` is not one of this instance's logs: {error}; restore it from your copy",
             path.display()
-        ))
-    })
+        ))),
+    }
 }
 
 /// Keeps a signed head, and waits until it is on disk.
@@ -76,17 +93,20 @@ mod tests {
     fn a_head_is_read_back_and_only_from_its_own_log() {
         let folder = tempfile::tempdir().unwrap();
         let key = LogKey::generate().unwrap();
-        let log = LogIdentity::new("example.com/a", key.public()).unwrap();
-        assert_eq!(read(folder.path(), &log).unwrap(), None);
-        for size in [7, 9] {
+        let log = |origin: &str| Ok(LogIdentity::new(origin, key.public()).unwrap());
+        assert_eq!(read(folder.path(), log).unwrap(), None);
+        for (origin, size) in [("example.com/a", 7), ("example.com/a", 9), ("example.com/b", 1)] {
             let root = Digest([3; 32]);
-            let note = checkpoint::sign("example.com/a", size, root, &key).unwrap();
+            let note = checkpoint::sign(origin, size, root, &key).unwrap();
             write(folder.path(), &note).unwrap();
-            let head = read(folder.path(), &log).unwrap().unwrap();
-            assert_eq!((head.size, head.root), (size, root));
+            let signed = read(folder.path(), log).unwrap().unwrap();
+            let head = &signed.head;
+            assert_eq!((head.origin.as_str(), head.size, head.root), (origin, size, root));
+            assert_eq!(signed.note, note);
         }
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
-        let other = LogIdentity::new("example.com/b", key.public()).unwrap();
-        assert!(read(folder.path(), &other).is_err());
+        let other = LogKey::generate().unwrap();
+        let strange = |origin: &str| Ok(LogIdentity::new(origin, other.public()).unwrap());
+        assert!(read(folder.path(), strange).is_err());
     }
 }

@@ -4,6 +4,7 @@
 //! nothing was changed.
 
 pub mod anchors;
+pub mod audits;
 pub mod cases;
 pub mod certificates;
 pub mod check;
@@ -17,6 +18,7 @@ pub mod explain_text;
 pub mod holds;
 pub mod init;
 pub mod letters;
+pub mod logs;
 pub mod mail;
 pub mod opening;
 pub mod pauses;
@@ -155,6 +157,11 @@ pub enum Command {
     Letter(letters::Arguments),
     /// Try the mail server, list what has not gone out, and send it again.
     Mail(mail::Arguments),
+    /// Look at the evidence log, export it, and go on after a fault.
+    #[command(name = "log")]
+    Log(logs::Arguments),
+    /// Count the evidence log anew, draw a sample of it, find certificates.
+    Audit(audits::Arguments),
     /// Check a certificate offline, step by step.
     Verify(verify::VerifyArguments),
     /// See who vouches for the evidence log, and ask them now.
@@ -229,6 +236,8 @@ async fn dispatch(arguments: &Arguments) -> u8 {
         Command::Task(inner) => tasks::run(inner, folder).await,
         Command::Letter(inner) => letters::run(inner, folder).await,
         Command::Mail(inner) => mail::run(inner, folder).await,
+        Command::Log(inner) => logs::run(inner, folder).await,
+        Command::Audit(inner) => audits::run(inner, folder).await,
         Command::Verify(inner) => verify::run(inner, &mut out),
         Command::Anchor(inner) => anchors::run(inner, folder).await,
         Command::Witness(inner) => witness::run(inner).await,

@@ -43,6 +43,10 @@ pub struct Instance {
     pub post_quantum: bool,
     /// Who vouches for the evidence log.
     pub anchors: AnchorSettings,
+    /// Folder into which published heads are exported; `None` where they are exported by hand.
+    pub evidence_export: Option<PathBuf>,
+    /// Whether the logs can be read over HTTP without a token.
+    pub evidence_public: bool,
     /// Orders that are carried out side by side, from 1 to 64.
     pub workers: u32,
     /// Who may approve; empty is anybody with an approver's token.
@@ -136,17 +140,22 @@ pub fn compile(
     }
     let workers = document.workers.as_ref().map_or(4, |workers| workers.value.0.min(MOST_WORKERS));
     let controller = compile_controller(&document.controller.as_ref()?.value)?;
-    let evidence = document.evidence.as_ref().and_then(|it| it.value.origin.as_ref());
-    let twice = document.evidence.as_ref().and_then(|it| it.value.post_quantum.as_ref());
+    let evidence = document.evidence.as_ref().map(|it| &it.value);
+    let origin = evidence.and_then(|evidence| evidence.origin.as_ref());
+    let twice = evidence.and_then(|evidence| evidence.post_quantum.as_ref());
+    let export = evidence.and_then(|evidence| evidence.export.as_ref());
+    let readers = evidence.and_then(|evidence| evidence.readers.as_ref());
     let log = document.log.as_ref().and_then(|log| log.value.format.as_ref());
     let requests = requests::settings(document, &controller.country);
     let mail = mail::settings(document, problems);
     let opendsr = opendsr::compile(document, &folder, problems);
     let anchors = anchors::compile(document, &folder, problems);
     Some(Instance {
-        evidence_origin: evidence
+        evidence_origin: origin
             .map_or_else(|| origin_of(&controller), |origin| origin.value.0.clone()),
-        evidence_origin_given: evidence.is_some(),
+        evidence_origin_given: origin.is_some(),
+        evidence_export: export.map(|export| folder.join(&export.value.0)),
+        evidence_public: readers.is_some_and(|readers| readers.value.0),
         post_quantum: twice.is_none_or(|it| it.value.0),
         anchors,
         controller,

@@ -4,6 +4,7 @@
 //! Private keys leave this module only as PKCS#8 version 1 inside a secret, and are never printed.
 
 use std::fmt;
+use std::sync::Arc;
 
 use aws_lc_rs::signature::{KeyPair as _, ML_DSA_44_SIGNING, PqdsaKeyPair};
 use jiff::Timestamp;
@@ -31,7 +32,7 @@ impl Pair {
 
 /// A key under the name of its owner.
 pub struct CosigningKey {
-    pair: Pair,
+    pair: Arc<Pair>,
     cosigner: Cosigner,
 }
 
@@ -48,7 +49,7 @@ impl CosigningKey {
                 PqdsaKeyPair::generate(&ML_DSA_44_SIGNING).map_err(|_| refused)?,
             )),
         };
-        Self::of(pair, kind, name)
+        Self::of(Arc::new(pair), kind, name)
     }
 
     /// Reads PKCS#8 PEM.
@@ -71,10 +72,19 @@ impl CosigningKey {
                 Pair::MlDsa44(Box::new(pair))
             }
         };
-        Self::of(pair, kind, name)
+        Self::of(Arc::new(pair), kind, name)
     }
 
-    fn of(pair: Pair, kind: CosignatureKind, name: &str) -> Result<Self, KeyError> {
+    /// The same key under another name. What it signs then is told apart by the identifier, which is
+    /// made of name and key (C2SP signed-note).
+    ///
+    /// # Errors
+    /// Where the name may not stand in a note.
+    pub fn under(&self, name: &str) -> Result<Self, KeyError> {
+        Self::of(Arc::clone(&self.pair), self.cosigner.kind(), name)
+    }
+
+    fn of(pair: Arc<Pair>, kind: CosignatureKind, name: &str) -> Result<Self, KeyError> {
         debug_assert!(
             kind == CosignatureKind::Ed25519 || pair.public().len() == ML_DSA_44_KEY_BYTES
         );
@@ -88,7 +98,7 @@ impl CosigningKey {
     /// # Errors
     /// Where the cryptographic library refuses.
     pub fn to_pem(&self) -> Result<SecretString, KeyError> {
-        match &self.pair {
+        match &*self.pair {
             Pair::Ed25519(key) => key.to_pem(),
             Pair::MlDsa44(pair) => {
                 let der = pair.to_pkcs8v1().map_err(|_| KeyError::Refused("export the key"))?;
@@ -110,7 +120,7 @@ impl CosigningKey {
         let message =
             cosignature::message(text, self.cosigner.name(), self.cosigner.kind(), moment)
                 .ok_or(KeyError::Refused("sign what is no checkpoint"))?;
-        let signature = match &self.pair {
+        let signature = match &*self.pair {
             Pair::Ed25519(key) => key.sign(&message),
             Pair::MlDsa44(pair) => {
                 let mut signature = vec![0; ML_DSA_44_SIGNATURE_BYTES];

@@ -58,6 +58,8 @@ kinds! {
     LogOpened = "log.opened",
     /// The last entry of a log.
     LogClosed = "log.closed",
+    /// Leaves that the store had lost were put back.
+    LogRefilled = "log.refilled",
     /// A set of rules came into force.
     RulesPublished = "rules.published",
     /// A data map came into force.
@@ -118,6 +120,8 @@ kinds! {
     ProducerHeartbeat = "producer.heartbeat",
     /// A detail was destroyed.
     EvidenceShredded = "evidence.shredded",
+    /// An auditor looked for the certificates of somebody; never of whom.
+    AuditLookup = "audit.lookup",
     /// A time-stamp token over a checkpoint was received.
     AnchorTsa = "anchor.tsa",
 }
@@ -139,7 +143,50 @@ impl std::fmt::Debug for Entry {
     }
 }
 
-/// Builds an entry. `time` is written in whole seconds, cut, never rounded up.
+/// What a leaf of an evidence kind says; nobody else's bytes are read.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct EvidenceLeaf {
+    /// What it is about.
+    pub kind: EvidenceKind,
+    /// The rest.
+    pub spec: LeafSpec,
+}
+
+/// The rest of what a leaf says.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LeafSpec {
+    /// Digest of the detail.
+    pub detail_sha256: Digest,
+    /// Who wrote it.
+    pub producer: String,
+    /// When it was written, in whole seconds.
+    pub time: Timestamp,
+    /// Of a heartbeat: how many entries the producer has written, with this one.
+    #[serde(default, deserialize_with = "count_as_text")]
+    pub entries: Option<u64>,
+}
+
+/// A count, written as text as all that may pass 2^53 is.
+fn count_as_text<'de, D: serde::Deserializer<'de>>(reader: D) -> Result<Option<u64>, D::Error> {
+    let text = String::deserialize(reader)?;
+    text.parse().map(Some).map_err(serde::de::Error::custom)
+}
+
+/// The beginning of every heartbeat's leaf, by which it is known without reading it.
+const HEARTBEAT: &[u8] = br#"{"apiVersion":"1","kind":"producer.heartbeat","#;
+
+/// Whether a leaf is a heartbeat. Everything that its producer wrote before stands before it.
+pub fn is_heartbeat(body: &[u8]) -> bool {
+    body.starts_with(HEARTBEAT)
+}
+
+/// Reads a leaf; `None` for a certificate's and for bytes that are none of ours.
+pub fn read_leaf(body: &[u8]) -> Option<EvidenceLeaf> {
+    serde_json::from_slice(body).ok()
+}
+
+/// Builds an entry without a number. `time` is written in whole seconds, cut, never rounded up.
 ///
 /// # Errors
 /// Where the producer's name does not fit or the detail holds a number that JSON cannot carry.
@@ -150,28 +197,64 @@ pub fn evidence_entry(
     producer: &str,
     time: Timestamp,
 ) -> Result<Entry, EntryError> {
-    let fits = |one: char| one.is_ascii_alphanumeric() || matches!(one, '.' | '_' | '-');
-    if producer.is_empty() || producer.len() > PRODUCER_BYTES || !producer.chars().all(fits) {
-        return Err(EntryError::Producer(producer.to_owned()));
-    }
     let document = json!({
         "apiVersion": "1",
         "detail": detail,
         "kind": kind.as_str(),
         "salt": STANDARD.encode(salt),
     });
-    let detail_bytes = canonical::to_bytes(&document).ok_or(EntryError::Detail)?;
+    build(kind, &document, (producer, None), time)
+}
+
+/// Builds an entry that is the producer's `number`th, from 1. The number stands in the salted
+/// detail, and of a heartbeat in the leaf too, where anybody can count whether it is true.
+///
+/// # Errors
+/// As [`evidence_entry`].
+pub fn numbered_entry(
+    kind: EvidenceKind,
+    detail: &Value,
+    salt: [u8; 32],
+    (producer, number): (&str, u64),
+    time: Timestamp,
+) -> Result<Entry, EntryError> {
+    let document = json!({
+        "apiVersion": "1",
+        "detail": detail,
+        "kind": kind.as_str(),
+        "number": number.to_string(),
+        "salt": STANDARD.encode(salt),
+    });
+    let beats = kind == EvidenceKind::ProducerHeartbeat;
+    build(kind, &document, (producer, beats.then_some(number)), time)
+}
+
+fn build(
+    kind: EvidenceKind,
+    document: &Value,
+    (producer, entries): (&str, Option<u64>),
+    time: Timestamp,
+) -> Result<Entry, EntryError> {
+    let fits = |one: char| one.is_ascii_alphanumeric() || matches!(one, '.' | '_' | '-');
+    if producer.is_empty() || producer.len() > PRODUCER_BYTES || !producer.chars().all(fits) {
+        return Err(EntryError::Producer(producer.to_owned()));
+    }
+    let detail_bytes = canonical::to_bytes(document).ok_or(EntryError::Detail)?;
     let detail_sha256 = Digest::of(&detail_bytes);
+    let mut spec = json!({
+        "detailSha256": detail_sha256,
+        "producer": producer,
+        "time": time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+    });
+    if let Some(entries) = entries {
+        spec["entries"] = Value::String(entries.to_string());
+    }
     let body = |pad: usize| {
         canonical::to_bytes(&json!({
             "apiVersion": "1",
             "kind": kind.as_str(),
             "pad": "0".repeat(pad),
-            "spec": {
-                "detailSha256": detail_sha256,
-                "producer": producer,
-                "time": time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
-            },
+            "spec": spec,
         }))
         .ok_or(EntryError::Detail)
     };
@@ -196,6 +279,18 @@ mod tests {
                     .expect("an entry");
                 assert_eq!(entry.body.len(), LEAF_BYTES, "{}", kind.as_str());
                 assert!(entry.body.is_ascii());
+                for number in [1, 9_999_999_999] {
+                    let from = (producer, number);
+                    let entry = numbered_entry(*kind, &json!({"a": 1}), [7; 32], from, noon())
+                        .expect("an entry");
+                    assert_eq!(entry.body.len(), LEAF_BYTES, "{}", kind.as_str());
+                    let beats = *kind == EvidenceKind::ProducerHeartbeat;
+                    assert_eq!(is_heartbeat(&entry.body), beats);
+                    let read = read_leaf(&entry.body).expect("a leaf of ours");
+                    assert_eq!(read.spec.entries, beats.then_some(number));
+                    let detail = String::from_utf8(entry.detail_bytes).expect("text");
+                    assert!(detail.contains(&format!("\"number\":\"{number}\"")), "{detail}");
+                }
             }
         }
     }
@@ -209,6 +304,13 @@ mod tests {
         assert!(leaf.contains(&Digest::of(&entry.detail_bytes).to_string()));
         assert!(leaf.contains("2026-11-23T12:00:00Z"));
         assert!(!leaf.contains("shop") && !leaf.contains("5231"));
+        let read = read_leaf(leaf.as_bytes()).expect("a leaf of ours");
+        assert_eq!(read.kind, EvidenceKind::ErasureStep);
+        assert_eq!(
+            (read.spec.detail_sha256, read.spec.producer.as_str()),
+            (entry.detail_sha256, "n1")
+        );
+        assert_eq!(read_leaf(b"{}"), None);
         let other = evidence_entry(EvidenceKind::ErasureStep, &detail, [8; 32], "n1", noon());
         assert_ne!(other.expect("an entry").detail_sha256, entry.detail_sha256);
     }

@@ -11,24 +11,28 @@
 
 pub mod checkpoint;
 pub mod cosigning;
+pub mod entries;
 pub mod export;
 pub mod keys;
 pub mod leaf;
+pub mod numbers;
 pub mod print_html;
 pub mod print_text;
+pub mod replay;
+pub mod sample;
 pub mod sheet;
 pub mod signing;
 
 pub use quietus_verify::{
     anchor_folder, anchors, bundle, canonical, certificate, cosignature, dsse, hashedrekord,
-    manifest, merkle, note, pem, policy, statement, status, status_list, summary, tiles,
+    manifest, merkle, note, origin, pem, policy, statement, status, status_list, summary, tiles,
     time_stamp, tlog_proof, trusted_root, verify, witnessing,
 };
 
 pub use bundle::{Bundle, Inclusion};
 pub use certificate::{Certificate, Predicate};
 pub use keys::{IssuerKey, LogKey};
-pub use leaf::{Entry, EvidenceKind, evidence_entry};
+pub use leaf::{Entry, EvidenceKind, evidence_entry, numbered_entry};
 pub use merkle::Frontier;
 pub use note::{Checkpoint, LogIdentity};
 pub use quietus_verify::keys::{IssuerPublicKey, LogPublicKey};

@@ -18,6 +18,15 @@ pub type Answer = Result<Response, Refusal>;
 #[derive(Debug, Clone, Copy)]
 pub struct WithForm;
 
+/// How long an answer may be kept by whoever fetched it; without this mark nobody keeps it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kept {
+    /// Its bytes never change.
+    ForEver,
+    /// Its bytes never change, and it is soon replaced by a larger one of another name.
+    Shortly,
+}
+
 /// Why something is not done. Holds no personal data.
 #[derive(Debug)]
 pub struct Refusal {
@@ -284,6 +293,12 @@ pub fn json_with(status: StatusCode, value: &impl Serialize) -> Response {
 /// Bytes as they are.
 pub fn bytes(content_type: &'static str, bytes: Vec<u8>) -> Response {
     with_type(StatusCode::OK, content_type, bytes)
+}
+
+/// The same answer, which may be kept.
+pub fn kept(mut response: Response, how: Kept) -> Response {
+    response.extensions_mut().insert(how);
+    response
 }
 
 /// Bytes to be kept as a file of this name, which has only letters, digits, `.`, `_` and `-`.

@@ -1,11 +1,12 @@
 //! The evidence log for monitors: checkpoint, tiles and entry bundles (C2SP tlog-tiles).
 
-use axum::extract::State;
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, State};
 
 use super::Api;
-use super::answer::{Answer, Refusal, bytes};
+use super::answer::{Answer, Kept, Refusal, bytes, kept};
 use super::intake::Part;
-use crate::app::reading::TILE_WIDTH as WIDTH;
+use crate::app::reading::{TILE_WIDTH as WIDTH, TileId};
 
 /// Groups of three digits in a number; more do not fit 64 bits.
 const MOST_GROUPS: usize = 6;
@@ -19,21 +20,50 @@ struct Wanted {
     width: u64,
 }
 
-/// `GET /log/checkpoint`.
+/// `GET /log/checkpoint`: that of the newest log.
 pub async fn checkpoint(State(api): State<Api>) -> Answer {
-    let found = api.product.published_checkpoint().await?;
+    checkpoint_of(&api, None).await
+}
+
+/// `GET /log/{name}/checkpoint`.
+pub async fn named_checkpoint(State(api): State<Api>, Part(name): Part) -> Answer {
+    checkpoint_of(&api, Some(&name)).await
+}
+
+/// `GET /log/tile/…`: of the newest log.
+pub async fn tile(State(api): State<Api>, Part(path): Part) -> Answer {
+    tile_of(&api, None, &path).await
+}
+
+/// `GET /log/{name}/tile/…`.
+pub async fn named_tile(
+    State(api): State<Api>,
+    place: Result<Path<(String, String)>, PathRejection>,
+) -> Answer {
+    let Ok(Path((name, path))) = place else { return Err(Refusal::nothing_here()) };
+    tile_of(&api, Some(&name), &path).await
+}
+
+async fn checkpoint_of(api: &Api, log: Option<&str>) -> Answer {
+    let found = api.product.published_checkpoint(log).await?;
     Ok(bytes("text/plain; charset=utf-8", found.ok_or_else(Refusal::nothing_here)?))
 }
 
-/// `GET /log/tile/…`.
-pub async fn tile(State(api): State<Api>, Part(path): Part) -> Answer {
-    let wanted = parse(&path).ok_or_else(Refusal::nothing_here)?;
+async fn tile_of(api: &Api, log: Option<&str>, path: &str) -> Answer {
+    let wanted = parse(path).ok_or_else(Refusal::nothing_here)?;
     let Wanted { level, index, width } = wanted;
     let found = match level {
-        Some(level) => api.product.published_tile(level, index, width).await?,
-        None => api.product.published_entries(index, width).await?,
+        Some(level) => api.product.published_tile(log, TileId { level, index }, width).await?,
+        None => api.product.published_entries(log, index, width).await?,
     };
-    Ok(bytes("application/octet-stream", found.ok_or_else(Refusal::nothing_here)?))
+    let found = found.ok_or_else(Refusal::nothing_here)?;
+    // Without a name the address is that of another log next year, and nobody keeps what is there.
+    let answer = bytes("application/octet-stream", found);
+    Ok(match (log, width) {
+        (None, _) => answer,
+        (Some(_), WIDTH) => kept(answer, Kept::ForEver),
+        (Some(_), _) => kept(answer, Kept::Shortly),
+    })
 }
 
 /// Reads `0/x001/234`, `entries/067.p/8`; each name has exactly one spelling.

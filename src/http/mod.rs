@@ -77,6 +77,11 @@ impl Api {
         }
     }
 
+    /// Whether the evidence logs are read without a token.
+    fn publishes_logs(&self) -> bool {
+        self.product.instance.evidence_public
+    }
+
     /// Carries a change through in a task of its own, so that a client that hangs up does not
     /// leave it half done.
     async fn change<T, W>(&self, work: W) -> Result<T, Refusal>

@@ -12,7 +12,7 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::Response;
 
-use super::answer::WithForm;
+use super::answer::{Kept, WithForm};
 use super::gate::Caller;
 
 /// Nothing is run or loaded, and no page shows an answer inside of itself.
@@ -31,7 +31,8 @@ pub async fn observe(request: Request, next: Next) -> Response {
     let address = request.extensions().get::<MatchedPath>().cloned();
     let mut response = next.run(request).await;
     let policy = policy_of(&response);
-    secure(response.headers_mut(), policy);
+    let keeping = keeping_of(&response);
+    secure(response.headers_mut(), policy, keeping);
     let address = address.as_ref().map_or("unknown", MatchedPath::as_str);
     let status = response.status().as_u16();
     let milliseconds = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
@@ -54,12 +55,25 @@ fn policy_of(response: &Response) -> &'static str {
     }
 }
 
-fn secure(headers: &mut HeaderMap, policy: &'static str) {
+/// Whether an answer may be kept; by whoever asked with a token only for themselves.
+fn keeping_of(response: &Response) -> &'static str {
+    let marked = response.extensions().get::<Kept>();
+    let asked_with_token = response.extensions().get::<Caller>().is_some();
+    match (marked, asked_with_token) {
+        (None, _) => "no-store",
+        (Some(Kept::ForEver), true) => "private, max-age=31536000, immutable",
+        (Some(Kept::ForEver), false) => "public, max-age=31536000, immutable",
+        (Some(Kept::Shortly), true) => "private, max-age=3600",
+        (Some(Kept::Shortly), false) => "public, max-age=3600",
+    }
+}
+
+fn secure(headers: &mut HeaderMap, policy: &'static str, keeping: &'static str) {
     headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static(keeping));
 }
 
 /// Methods may be any word that somebody makes up; the log has only known ones.

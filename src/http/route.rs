@@ -35,6 +35,8 @@ pub enum Entry {
     Anybody,
     /// A token with one of these roles.
     Token(&'static [TokenRole]),
+    /// A token with one of these roles; nothing where the instance publishes its logs.
+    Monitors(&'static [TokenRole]),
     /// The link of a mail, which is a token itself; the handler checks it.
     Link,
     /// Nothing; there where the instance is an `OpenDSR` processor.
@@ -74,6 +76,10 @@ const fn posts(
     make: fn() -> MethodRouter<Api>,
 ) -> Door {
     Door { method: "POST", path, entry: Entry::Token(roles), make }
+}
+
+const fn monitors(path: &'static str, make: fn() -> MethodRouter<Api>) -> Door {
+    Door { method: "GET", path, entry: Entry::Monitors(READERS), make }
 }
 
 const fn controllers(
@@ -119,8 +125,10 @@ const DOORS: &[Door] = &[
     reads("/v1/requests/{id}", REQUEST_READERS, || get(requests::one)),
     reads("/metrics", REQUEST_READERS, || get(metrics::metrics)),
     reads("/v1/plan", PLANNERS, || get(cases::plan)),
-    reads("/log/checkpoint", READERS, || get(log::checkpoint)),
-    reads("/log/tile/{*tile}", READERS, || get(log::tile)),
+    monitors("/log/checkpoint", || get(log::checkpoint)),
+    monitors("/log/tile/{*tile}", || get(log::tile)),
+    monitors("/log/{name}/checkpoint", || get(log::named_checkpoint)),
+    monitors("/log/{name}/tile/{*tile}", || get(log::named_tile)),
     posts("/v1/events", &[EventSource, Operator], || post(events::post)),
     posts("/v1/holds", OPERATORS, || post(holds::place)),
     posts("/v1/holds/release", OPERATORS, || post(holds::release_matter)),
@@ -201,15 +209,20 @@ impl Door {
     /// Roles that it is open to; `None` where no token opens it.
     pub fn roles(&self) -> Option<&'static [TokenRole]> {
         match self.entry {
-            Entry::Token(roles) => Some(roles),
+            Entry::Token(roles) | Entry::Monitors(roles) => Some(roles),
             _ => None,
         }
+    }
+
+    /// Roles of which one is needed in this instance.
+    fn needed_roles(&self, api: &Api) -> Option<&'static [TokenRole]> {
+        self.roles().filter(|_| !(matches!(self.entry, Entry::Monitors(_)) && api.publishes_logs()))
     }
 
     /// Whether the instance has it.
     fn is_there(&self, api: &Api) -> bool {
         match self.entry {
-            Entry::Anybody | Entry::Link | Entry::Token(_) => true,
+            Entry::Anybody | Entry::Link | Entry::Token(_) | Entry::Monitors(_) => true,
             Entry::Published | Entry::Controller => api.desk.is_some(),
             Entry::Signature => api.product.hears_callbacks(),
             Entry::Vendor => api.product.hears_vendors(),
@@ -233,7 +246,7 @@ pub(super) fn router(api: &Api) -> Router {
     let mut router = Router::new();
     for door in DOORS.iter().filter(|door| door.is_there(api)) {
         let handler = (door.make)();
-        let handler = match door.roles() {
+        let handler = match door.needed_roles(api) {
             Some(roles) => handler.route_layer(from_fn_with_state(roles, gate::authorise)),
             None => handler,
         };

@@ -2,6 +2,8 @@
 //! cosignatures of witnesses. Whatever came is kept byte for byte and never changed; that it holds
 //! was checked before.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use uuid::Uuid;
 
@@ -142,6 +144,12 @@ const COSIGNATURES: Sql = Sql::both(
     "SELECT log_id, size, cosigner, line, signed_at FROM log_cosignatures
      WHERE log_id = $1 AND size = $2 ORDER BY cosigner, signed_at",
 );
+const TO_ANCHOR: Sql = Sql::both(
+    "SELECT log_leaves.log_id AS log_id, max(log_leaves.idx) AS idx
+     FROM certificates JOIN log_leaves ON log_leaves.entry_id = certificates.entry_id
+     WHERE certificates.anchored_at IS NULL AND certificates.bundle IS NOT NULL
+     GROUP BY log_leaves.log_id",
+);
 const COSIGNED_SIZES: Sql = Sql::both(
     "SELECT DISTINCT size FROM log_cosignatures WHERE log_id = $1 AND size > $2
      ORDER BY size LIMIT $3",
@@ -170,6 +178,7 @@ pub(super) const STATEMENTS: &[(&str, Sql)] = &[
     ("anchors::LAST_STAMPED", LAST_STAMPED),
     ("anchors::KEEP_COSIGNATURE", KEEP_COSIGNATURE),
     ("anchors::COSIGNATURES", COSIGNATURES),
+    ("anchors::TO_ANCHOR", TO_ANCHOR),
     ("anchors::COSIGNED_SIZES", COSIGNED_SIZES),
     ("anchors::LAST_COSIGNED", LAST_COSIGNED),
     ("anchors::HAS_COSIGNED", HAS_COSIGNED),
@@ -325,6 +334,13 @@ impl Store {
     ) -> Result<Option<u64>, StoreError> {
         let row = self.read_one(LAST_STAMPED, args![log_id, count(size, TOO_LARGE)?]).await?;
         maybe_size(row.as_ref())
+    }
+
+    /// Of each log that holds certificates for which nobody vouches yet, the index of the newest of
+    /// their leaves.
+    pub async fn leaves_to_anchor(&self) -> Result<BTreeMap<String, u64>, StoreError> {
+        let rows = self.read(TO_ANCHOR, Vec::new()).await?;
+        rows.iter().map(|row| Ok((row.get("log_id")?, row.whole("idx")?))).collect()
     }
 
     /// Keeps signature lines that were checked.

@@ -179,6 +179,13 @@ const TO_BUNDLE: Sql = Sql::both(certificate_columns!(
        AND EXISTS (SELECT 1 FROM log_leaves WHERE log_leaves.entry_id = certificates.entry_id)
      ORDER BY issued_at, id LIMIT $1"
 ));
+const OF_ENTRY: Sql = Sql::both("SELECT id FROM certificates WHERE entry_id = $1");
+// Bytes within bytes: each database has its own word for it.
+const THAT_SAY: Sql = Sql::fork(
+    "SELECT id FROM certificates WHERE instr(statement, $1) > 0 ORDER BY issued_at DESC, id DESC",
+    "SELECT id FROM certificates WHERE position($1 IN statement) > 0
+     ORDER BY issued_at DESC, id DESC",
+);
 const LIST: Sql = Sql::both(
     "SELECT id, case_id, class,
          CASE WHEN anchored_at IS NULL THEN state ELSE 'anchored' END AS state,
@@ -210,6 +217,8 @@ pub(super) const STATEMENTS: &[(&str, Sql)] = &[
     ("certificates::BY_ID", BY_ID),
     ("certificates::OF_CASE", OF_CASE),
     ("certificates::TO_BUNDLE", TO_BUNDLE),
+    ("certificates::OF_ENTRY", OF_ENTRY),
+    ("certificates::THAT_SAY", THAT_SAY),
     ("certificates::LIST", LIST),
 ];
 
@@ -324,6 +333,18 @@ impl Store {
     /// The certificate with this identifier.
     pub async fn certificate(&self, id: Uuid) -> Result<Option<Certificate>, StoreError> {
         self.read_one(BY_ID, args![id]).await?.as_ref().map(from_row).transpose()
+    }
+
+    /// The certificate whose leaf this entry is.
+    pub async fn certificate_of_entry(&self, entry: Uuid) -> Result<Option<Uuid>, StoreError> {
+        let row = self.read_one(OF_ENTRY, args![entry]).await?;
+        row.map(|row| row.get("id")).transpose()
+    }
+
+    /// Certificates whose signed words hold these bytes, the newest first. Reads all of them.
+    pub async fn certificates_that_say(&self, bytes: &[u8]) -> Result<Vec<Uuid>, StoreError> {
+        let rows = self.read(THAT_SAY, args![bytes.to_vec()]).await?;
+        rows.iter().map(|row| row.get("id")).collect()
     }
 
     /// The certificate of a case that is in force.

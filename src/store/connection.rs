@@ -208,6 +208,17 @@ impl Store {
         })
     }
 
+    /// Begins a transaction that writes a log: once it is committed it survives a power cut, whatever
+    /// the server's or the role's default says.
+    ///
+    /// # Errors
+    /// Where SQLite does not wait for its disk.
+    pub(super) async fn begin_durable(&self) -> Result<Tx, StoreError> {
+        let mut tx = self.begin().await?;
+        tx.insist_on_durability().await?;
+        Ok(tx)
+    }
+
     /// Reads rows outside of any transaction.
     pub(super) async fn read(&self, sql: Sql, args: Vec<Arg>) -> Result<Vec<Row>, StoreError> {
         Ok(match &self.backend {
@@ -256,6 +267,20 @@ fn create_private(path: &Path) -> Result<(), StoreError> {
 
 const PING: Sql = Sql::both("SELECT 1 AS one");
 
+// SQLite is asked what it does; PostgreSQL is told, and what waits for a standby as well is kept.
+const DURABLE: Sql = Sql::fork(
+    "SELECT CAST(synchronous AS TEXT) AS waits FROM pragma_synchronous",
+    "SELECT set_config('synchronous_commit',
+         CASE WHEN current_setting('synchronous_commit') = 'remote_apply'
+             THEN 'remote_apply' ELSE 'on' END, true) AS waits",
+);
+
+pub(super) const STATEMENTS: &[(&str, Sql)] = &[("connection::DURABLE", DURABLE)];
+
+/// What the databases answer when a commit waits for the disk: SQLite's `FULL` and `EXTRA`, and
+/// PostgreSQL's `on` and `remote_apply`.
+const WAITS: [&str; 4] = ["2", "3", "on", "remote_apply"];
+
 /// A transaction; rolled back when dropped without a commit.
 pub(super) enum Tx {
     Sqlite(Transaction<'static, Sqlite>),
@@ -292,6 +317,18 @@ impl Tx {
         args: Vec<Arg>,
     ) -> Result<Option<Row>, StoreError> {
         Ok(self.read(sql, args).await?.into_iter().next())
+    }
+
+    /// Has the commit wait for the disk.
+    async fn insist_on_durability(&mut self) -> Result<(), StoreError> {
+        let row = self.read_one(DURABLE, Vec::new()).await?;
+        let waits: Option<String> = row.map(|row| row.get("waits")).transpose()?;
+        if waits.is_some_and(|waits| WAITS.contains(&waits.as_str())) {
+            return Ok(());
+        }
+        Err(StoreError::Refused {
+            what: "the evidence log in a database that does not wait for its disk".to_owned(),
+        })
     }
 
     /// Makes it last.

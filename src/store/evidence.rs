@@ -3,11 +3,14 @@
 //! An entry is written in the transaction of the transition that it speaks of: neither exists
 //! without the other. The sequencer drains the outbox into the log later (`log`).
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::connection::{Store, Tx};
 use super::error::StoreError;
+use super::producers;
 use super::statement::{Row, Sql, args};
 use crate::domain::Digest;
 
@@ -26,7 +29,39 @@ pub struct OutboxEntry {
     pub body: Vec<u8>,
     /// The detail behind it; a certificate's leaf has none.
     pub detail: Option<SealedDetail>,
+    /// How leaf and detail are made once the entry has a number; they are empty until then.
+    pub numbered: Option<Numbered>,
 }
+
+/// What makes leaf and detail of an entry from its producer and its number.
+type Make = dyn Fn(&str, u64) -> Result<(Vec<u8>, SealedDetail), String> + Send + Sync;
+
+/// How an entry is made once it has a number: numbers are given in the transaction that writes the
+/// entry, so that a transaction that is undone leaves no gap.
+#[derive(Clone)]
+pub struct Numbered {
+    /// Whose entry it is.
+    pub family: String,
+    make: Arc<Make>,
+}
+
+impl Numbered {
+    /// An entry of this family, made like this. `make` gets the producer's name and the number.
+    pub fn new(
+        family: String,
+        make: impl Fn(&str, u64) -> Result<(Vec<u8>, SealedDetail), String> + Send + Sync + 'static,
+    ) -> Self {
+        Self { family, make: Arc::new(make) }
+    }
+}
+
+impl PartialEq for Numbered {
+    fn eq(&self, other: &Self) -> bool {
+        self.family == other.family && Arc::ptr_eq(&self.make, &other.make)
+    }
+}
+
+impl Eq for Numbered {}
 
 /// A detail, encrypted by the caller.
 #[derive(Clone, PartialEq, Eq)]
@@ -35,6 +70,18 @@ pub struct SealedDetail {
     pub sha256: Digest,
     /// The sealed bytes.
     pub sealed: Vec<u8>,
+}
+
+impl OutboxEntry {
+    /// Makes leaf and detail of an entry that waited for its number.
+    pub(super) fn make(&mut self, producer: &str, number: u64) -> Result<(), StoreError> {
+        let Some(numbered) = self.numbered.take() else { return Ok(()) };
+        let (body, detail) = (numbered.make)(producer, number)
+            .map_err(|why| StoreError::Refused { what: format!("an entry ({why})") })?;
+        self.body = body;
+        self.detail = Some(detail);
+        Ok(())
+    }
 }
 
 impl std::fmt::Debug for OutboxEntry {
@@ -83,6 +130,10 @@ const OF_CASE: Sql = Sql::both(
      FROM evidence_details WHERE case_id = $1 ORDER BY created_at, entry_id",
 );
 
+const BY_DIGEST: Sql = Sql::both(
+    "SELECT detail_sha256, entry_id, case_id, job_id, kind, sealed, created_at, shredded_at
+     FROM evidence_details WHERE detail_sha256 = $1",
+);
 // The index by case finds it without a sort.
 const FIRST_OF_NO_CASE: Sql = Sql::both(
     "SELECT detail_sha256, entry_id, case_id, job_id, kind, sealed, created_at, shredded_at
@@ -94,6 +145,7 @@ pub(super) const STATEMENTS: &[(&str, Sql)] = &[
     ("evidence::DETAIL", DETAIL),
     ("evidence::ENTRY", ENTRY),
     ("evidence::OF_CASE", OF_CASE),
+    ("evidence::BY_DIGEST", BY_DIGEST),
     ("evidence::FIRST_OF_NO_CASE", FIRST_OF_NO_CASE),
 ];
 
@@ -103,13 +155,25 @@ pub(super) async fn append(
     entries: Vec<OutboxEntry>,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    for entry in entries {
-        let OutboxEntry { entry_id, case_id, job_id, kind, body, detail } = entry;
-        if let Some(SealedDetail { sha256, sealed }) = detail {
-            let values = args![sha256, entry_id, case_id, job_id, kind, sealed, now];
-            tx.execute(DETAIL, values).await?;
-        }
+    for mut entry in producers::number(tx, entries).await? {
+        let body = std::mem::take(&mut entry.body);
+        let (entry_id, case_id, job_id) = (entry.entry_id, entry.case_id, entry.job_id);
+        keep_detail(tx, entry, now).await?;
         tx.execute(ENTRY, args![entry_id, case_id, job_id, body, now]).await?;
+    }
+    Ok(())
+}
+
+/// Writes the detail of an entry whose leaf is written in the same transaction.
+pub(super) async fn keep_detail(
+    tx: &mut Tx,
+    entry: OutboxEntry,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let OutboxEntry { entry_id, case_id, job_id, kind, detail, .. } = entry;
+    if let Some(SealedDetail { sha256, sealed }) = detail {
+        let values = args![sha256, entry_id, case_id, job_id, kind, sealed, now];
+        tx.execute(DETAIL, values).await?;
     }
     Ok(())
 }
@@ -142,6 +206,11 @@ impl Store {
     /// The oldest sealed detail that belongs to no case, such as the opening of the log.
     pub async fn first_detail_of_no_case(&self) -> Result<Option<Detail>, StoreError> {
         self.read_one(FIRST_OF_NO_CASE, Vec::new()).await?.as_ref().map(from_row).transpose()
+    }
+
+    /// The detail with this digest.
+    pub async fn detail(&self, sha256: Digest) -> Result<Option<Detail>, StoreError> {
+        self.read_one(BY_DIGEST, args![sha256]).await?.as_ref().map(from_row).transpose()
     }
 
     /// All details of a case, in the order in which they were written.

@@ -6,16 +6,18 @@
 //! outbox and log as they were; after it, the entries are in the log and gone from the outbox.
 //! Checkpoints are signed by the caller over what is committed, never inside a transaction.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::connection::{Store, Tx};
 use super::error::StoreError;
+use super::log_reading::{tile_args, tile_in};
 use super::statement::{Row, Sql, args, count, words};
 use crate::domain::Digest;
-use crate::evidence::tiles::{Appended, TileId, append, tail_tiles};
+use crate::evidence::leaf::is_heartbeat;
+use crate::evidence::tiles::{TileId, append, tail_tiles};
 use crate::evidence::{Frontier, merkle};
 
 words! {
@@ -29,12 +31,27 @@ words! {
 }
 
 /// A log to begin.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct NewLog {
     /// Its name in the store.
     pub log_id: String,
     /// Its name to the world, as on every checkpoint.
     pub origin: String,
+    /// The Ed25519 key that signs its heads, 32 bytes.
+    pub verifier_key: Option<[u8; 32]>,
+    /// The released head that it follows; the first log follows none.
+    pub previous: Option<ReleasedHead>,
+}
+
+/// The last head of a log that was handed out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReleasedHead {
+    /// The log's name to the world.
+    pub origin: String,
+    /// Number of leaves.
+    pub size: u64,
+    /// Root of the tree.
+    pub root: Digest,
 }
 
 /// The head of a log.
@@ -50,6 +67,12 @@ pub struct Head {
     pub size: u64,
     /// Root of the tree.
     pub root: Digest,
+    /// When it was begun.
+    pub created_at: Timestamp,
+    /// The key that signs its heads; unknown for logs begun before keys were kept.
+    pub verifier_key: Option<[u8; 32]>,
+    /// The released head that it follows.
+    pub previous: Option<ReleasedHead>,
 }
 
 /// What one turn of the sequencer appended.
@@ -65,64 +88,30 @@ pub struct SequencedBatch {
     pub root: Digest,
 }
 
-/// A leaf.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Leaf {
-    /// The log.
-    pub log_id: String,
-    /// Its index, from 0.
-    pub index: u64,
-    /// The entry.
-    pub entry_id: Uuid,
-    /// Its exact bytes.
-    pub body: Vec<u8>,
-    /// `SHA-256(0x00 || body)`.
-    pub leaf_hash: Digest,
-    /// When it was appended.
-    pub integrated_at: Timestamp,
-}
-
-/// A stored tile.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Tile {
-    /// Which tile.
-    pub tile: TileId,
-    /// 32 to 8192 bytes.
-    pub bytes: Vec<u8>,
-}
-
-/// A signed head.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Checkpoint {
-    /// The log.
-    pub log_id: String,
-    /// Number of leaves.
-    pub size: u64,
-    /// Root of the tree.
-    pub root: Digest,
-    /// The signed note.
-    pub note: Vec<u8>,
-    /// When it was signed.
-    pub signed_at: Timestamp,
+macro_rules! head_columns {
+    ($rest:literal) => {
+        concat!(
+            "SELECT log_id, origin, state, size, frontier, created_at, verifier_key,
+                 previous_origin, previous_size, previous_root FROM logs ",
+            $rest
+        )
+    };
 }
 
 const CREATE: Sql = Sql::both(
-    "INSERT INTO logs (log_id, origin, state, size, frontier, created_at)
-     VALUES ($1, $2, 'open', 0, $3, $4)
+    "INSERT INTO logs (log_id, origin, state, size, frontier, created_at, verifier_key,
+         previous_origin, previous_size, previous_root)
+     VALUES ($1, $2, 'open', 0, $3, $4, $5, $6, $7, $8)
      ON CONFLICT (log_id) DO NOTHING",
 );
 const CLOSE: Sql = Sql::both(
     "UPDATE logs SET state = 'closed' WHERE log_id = $1 AND size = $2 AND state = 'open'",
 );
-const HEAD: Sql =
-    Sql::both("SELECT log_id, origin, state, size, frontier FROM logs WHERE log_id = $1");
-const LOGS: Sql =
-    Sql::both("SELECT log_id, origin, state, size, frontier FROM logs ORDER BY created_at, log_id");
+const HEAD: Sql = Sql::both(head_columns!("WHERE log_id = $1"));
+const LOGS: Sql = Sql::both(head_columns!("ORDER BY created_at, log_id"));
 // The lock on the head. SQLite's one writer needs none.
-const LOCK_HEAD: Sql = Sql::fork(
-    "SELECT log_id, origin, state, size, frontier FROM logs WHERE log_id = $1",
-    "SELECT log_id, origin, state, size, frontier FROM logs WHERE log_id = $1 FOR UPDATE",
-);
+const LOCK_HEAD: Sql =
+    Sql::fork(head_columns!("WHERE log_id = $1"), head_columns!("WHERE log_id = $1 FOR UPDATE"));
 // What another log's sequencer is just taking is passed over; SQLite has one writer.
 const WAITING: Sql = Sql::fork(
     "SELECT id, entry_id, body FROM evidence_outbox ORDER BY id LIMIT $1",
@@ -148,35 +137,6 @@ const MOVE_HEAD: Sql = Sql::both(
     "UPDATE logs SET size = $3, frontier = $4
      WHERE log_id = $1 AND size = $2 AND state = 'open'",
 );
-const TILE: Sql =
-    Sql::both("SELECT data FROM log_tiles WHERE log_id = $1 AND level = $2 AND n = $3");
-const LEAF_OF: Sql = Sql::both(
-    "SELECT log_id, idx, entry_id, body, leaf_hash, integrated_at
-     FROM log_leaves WHERE entry_id = $1",
-);
-const LEAVES: Sql = Sql::both(
-    "SELECT log_id, idx, entry_id, body, leaf_hash, integrated_at
-     FROM log_leaves WHERE log_id = $1 AND idx >= $2 ORDER BY idx LIMIT $3",
-);
-const PUT_CHECKPOINT: Sql = Sql::both(
-    "INSERT INTO log_checkpoints (log_id, size, root, note, signed_at)
-     SELECT log_id, CAST($2 AS BIGINT), $3, $4, CAST($5 AS BIGINT)
-     FROM logs WHERE log_id = $1 AND size >= $2
-     ON CONFLICT (log_id, size) DO NOTHING",
-);
-const CHECKPOINT: Sql = Sql::both(
-    "SELECT log_id, size, root, note, signed_at FROM log_checkpoints
-     WHERE log_id = $1 AND size = $2",
-);
-const LATEST_CHECKPOINT: Sql = Sql::both(
-    "SELECT log_id, size, root, note, signed_at FROM log_checkpoints
-     WHERE log_id = $1 ORDER BY size DESC LIMIT 1",
-);
-const COVERING_CHECKPOINT: Sql = Sql::both(
-    "SELECT log_id, size, root, note, signed_at FROM log_checkpoints
-     WHERE log_id = $1 AND size > $2 ORDER BY size LIMIT 1",
-);
-
 pub(super) const STATEMENTS: &[(&str, Sql)] = &[
     ("log::CREATE", CREATE),
     ("log::CLOSE", CLOSE),
@@ -188,13 +148,6 @@ pub(super) const STATEMENTS: &[(&str, Sql)] = &[
     ("log::LEAF", LEAF),
     ("log::PUT_TILE", PUT_TILE),
     ("log::MOVE_HEAD", MOVE_HEAD),
-    ("log::TILE", TILE),
-    ("log::LEAF_OF", LEAF_OF),
-    ("log::LEAVES", LEAVES),
-    ("log::PUT_CHECKPOINT", PUT_CHECKPOINT),
-    ("log::CHECKPOINT", CHECKPOINT),
-    ("log::LATEST_CHECKPOINT", LATEST_CHECKPOINT),
-    ("log::COVERING_CHECKPOINT", COVERING_CHECKPOINT),
 ];
 
 fn frontier(row: &Row) -> Result<Frontier, StoreError> {
@@ -210,41 +163,30 @@ fn frontier(row: &Row) -> Result<Frontier, StoreError> {
 
 fn head(row: &Row) -> Result<Head, StoreError> {
     let frontier = frontier(row)?;
+    let key: Option<Vec<u8>> = row.get("verifier_key")?;
+    let column = "logs.verifier_key";
+    let key = key.map(<[u8; 32]>::try_from).transpose();
+    let previous: Option<String> = row.get("previous_origin")?;
     Ok(Head {
         log_id: row.get("log_id")?,
         origin: row.get("origin")?,
         state: row.word("state", LogState::parse)?,
         size: frontier.size(),
         root: frontier.root(),
+        created_at: row.instant("created_at")?,
+        verifier_key: key.map_err(|_| StoreError::Corrupt { column })?,
+        previous: match previous {
+            None => None,
+            Some(origin) => Some(ReleasedHead {
+                origin,
+                size: row.whole("previous_size")?,
+                root: row.digest("previous_root")?,
+            }),
+        },
     })
 }
 
-fn leaf(row: &Row) -> Result<Leaf, StoreError> {
-    Ok(Leaf {
-        log_id: row.get("log_id")?,
-        index: row.whole("idx")?,
-        entry_id: row.get("entry_id")?,
-        body: row.get("body")?,
-        leaf_hash: row.digest("leaf_hash")?,
-        integrated_at: row.instant("integrated_at")?,
-    })
-}
-
-fn checkpoint(row: &Row) -> Result<Checkpoint, StoreError> {
-    Ok(Checkpoint {
-        log_id: row.get("log_id")?,
-        size: row.whole("size")?,
-        root: row.digest("root")?,
-        note: row.get("note")?,
-        signed_at: row.instant("signed_at")?,
-    })
-}
-
-const TOO_LARGE: &str = "a log so large";
-
-fn tile_args(log_id: &str, tile: TileId) -> Result<Vec<super::statement::Arg>, StoreError> {
-    Ok(args![log_id, u32::from(tile.level), count(tile.index, TOO_LARGE)?])
-}
+pub(super) const TOO_LARGE: &str = "a log so large";
 
 /// What is about to be appended.
 struct Waiting {
@@ -254,22 +196,28 @@ struct Waiting {
     last_number: i64,
 }
 
-/// Reads the oldest entries of the outbox and gives them their order.
+/// Reads the oldest entries of the outbox and gives them their order. A heartbeat ends the batch
+/// and stays last: whoever counts its producer's leaves before it must come to its number.
 async fn waiting(
     tx: &mut Tx,
     limit: u32,
     shuffle: &mut (dyn FnMut(&mut [Uuid]) + Send),
 ) -> Result<Waiting, StoreError> {
     let (mut order, mut bodies, mut last_number) = (Vec::new(), BTreeMap::new(), 0);
+    let mut heartbeat = None;
     for row in tx.read(WAITING, args![limit]).await? {
         last_number = row.get("id")?;
         let entry_id: Uuid = row.get("entry_id")?;
         let body: Vec<u8> = row.get("body")?;
+        if is_heartbeat(&body) {
+            heartbeat = Some((entry_id, body));
+            break;
+        }
         order.push(entry_id);
         bodies.insert(entry_id, body);
     }
     shuffle(&mut order);
-    let mut entries = Vec::with_capacity(order.len());
+    let mut entries = Vec::with_capacity(order.len() + 1);
     for entry_id in order {
         // A shuffle that loses or doubles an entry must not get through.
         let body = bodies.remove(&entry_id).ok_or_else(|| StoreError::Refused {
@@ -277,6 +225,7 @@ async fn waiting(
         })?;
         entries.push((entry_id, body));
     }
+    entries.extend(heartbeat);
     Ok(Waiting { entries, last_number })
 }
 
@@ -287,56 +236,103 @@ async fn tails(
 ) -> Result<BTreeMap<TileId, Vec<u8>>, StoreError> {
     let mut tails = BTreeMap::new();
     for (tile, _) in tail_tiles(size) {
-        if let Some(row) = tx.read_one(TILE, tile_args(log_id, tile)?).await? {
-            tails.insert(tile, row.get("data")?);
+        if let Some(bytes) = tile_in(tx, log_id, tile).await? {
+            tails.insert(tile, bytes);
         }
     }
     Ok(tails)
 }
 
-async fn write_batch(
-    tx: &mut Tx,
-    log_id: &str,
-    old: &Frontier,
-    waiting: Waiting,
-    now: Timestamp,
-) -> Result<Appended, StoreError> {
-    let Waiting { entries, last_number } = waiting;
-    let hashes: Vec<Digest> = entries.iter().map(|(_, body)| merkle::leaf_hash(body)).collect();
-    let tail = tails(tx, log_id, old.size()).await?;
-    let appended = append(old, &tail, &hashes)
-        .map_err(|_| StoreError::Corrupt { column: "log_tiles.data" })?;
-    for (index, ((entry_id, body), hash)) in (old.size()..).zip(entries.into_iter().zip(hashes)) {
-        let values = args![log_id, count(index, TOO_LARGE)?, entry_id, body, hash, now];
-        tx.execute(LEAF, values).await?;
+/// A log whose head this transaction has locked.
+pub(super) struct LockedLog {
+    /// Its name in the store.
+    pub(super) log_id: String,
+    /// Whether it grows.
+    pub(super) state: LogState,
+    /// What it holds.
+    pub(super) frontier: Frontier,
+}
+
+impl LockedLog {
+    /// Takes the lock; `None` where there is no such log.
+    pub(super) async fn take(tx: &mut Tx, log_id: &str) -> Result<Option<Self>, StoreError> {
+        let Some(row) = tx.read_one(LOCK_HEAD, args![log_id]).await? else { return Ok(None) };
+        let state = row.word("state", LogState::parse)?;
+        Ok(Some(Self { log_id: log_id.to_owned(), state, frontier: frontier(&row)? }))
     }
-    let drained =
-        tx.execute(DRAIN, args![last_number, log_id, count(old.size(), TOO_LARGE)?]).await?;
-    if drained != appended.frontier.size() - old.size() {
-        return Err(StoreError::Conflict { law: "an entry is in one log only".to_owned() });
+
+    /// Appends leaves in this order, and moves the head over them.
+    pub(super) async fn append(
+        &mut self,
+        tx: &mut Tx,
+        entries: Vec<(Uuid, Vec<u8>)>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let log_id = self.log_id.as_str();
+        let old = self.frontier.size();
+        let hashes: Vec<Digest> = entries.iter().map(|(_, body)| merkle::leaf_hash(body)).collect();
+        let tail = tails(tx, log_id, old).await?;
+        let appended = append(&self.frontier, &tail, &hashes)
+            .map_err(|_| StoreError::Corrupt { column: "log_tiles.data" })?;
+        for (index, ((entry_id, body), hash)) in (old..).zip(entries.into_iter().zip(hashes)) {
+            let values = args![log_id, count(index, TOO_LARGE)?, entry_id, body, hash, now];
+            tx.execute(LEAF, values).await?;
+        }
+        for write in &appended.tiles {
+            let mut values = tile_args(log_id, write.tile)?;
+            values.extend(args![write.bytes.clone()]);
+            tx.execute(PUT_TILE, values).await?;
+        }
+        let values = args![
+            log_id,
+            count(old, TOO_LARGE)?,
+            count(appended.frontier.size(), TOO_LARGE)?,
+            appended.frontier.to_bytes(),
+        ];
+        if tx.execute(MOVE_HEAD, values).await? != 1 {
+            return Err(StoreError::Conflict { law: "one head a log".to_owned() });
+        }
+        self.frontier = appended.frontier;
+        Ok(())
     }
-    for write in &appended.tiles {
-        let mut values = tile_args(log_id, write.tile)?;
-        values.extend(args![write.bytes.clone()]);
-        tx.execute(PUT_TILE, values).await?;
+
+    /// Closes it for ever at its present size.
+    pub(super) async fn close(&self, tx: &mut Tx) -> Result<(), StoreError> {
+        let size = count(self.frontier.size(), TOO_LARGE)?;
+        if tx.execute(CLOSE, args![self.log_id.as_str(), size]).await? == 1 {
+            return Ok(());
+        }
+        Err(StoreError::Conflict { law: "a closed log does not grow".to_owned() })
     }
+}
+
+/// Begins a log; `false` where there is one of this name.
+pub(super) async fn create(tx: &mut Tx, log: &NewLog, now: Timestamp) -> Result<bool, StoreError> {
+    let empty = Frontier::default().to_bytes();
+    let previous = log.previous.as_ref();
+    let size = previous.map(|head| count(head.size, TOO_LARGE)).transpose()?;
     let values = args![
-        log_id,
-        count(old.size(), TOO_LARGE)?,
-        count(appended.frontier.size(), TOO_LARGE)?,
-        appended.frontier.to_bytes(),
+        log.log_id.as_str(),
+        log.origin.as_str(),
+        empty,
+        now,
+        log.verifier_key.map(|key| key.to_vec()),
+        previous.map(|head| head.origin.as_str()),
+        size,
+        previous.map(|head| head.root.0.to_vec()),
     ];
-    if tx.execute(MOVE_HEAD, values).await? != 1 {
-        return Err(StoreError::Conflict { law: "one head a log".to_owned() });
-    }
-    Ok(appended)
+    Ok(tx.execute(CREATE, values).await? == 1)
 }
 
 impl Store {
     /// Begins a log; does nothing where there is one of this name.
+    ///
+    /// # Errors
+    /// `Conflict` where another log is open.
     pub async fn create_log(&self, log: NewLog, now: Timestamp) -> Result<(), StoreError> {
-        let empty = Frontier::default().to_bytes();
-        self.write(CREATE, args![log.log_id, log.origin, empty, now]).await.map(|_| ())
+        let mut tx = self.begin_durable().await?;
+        create(&mut tx, &log, now).await?;
+        tx.commit().await
     }
 
     /// Closes a log for ever at this size; `false` where it has grown since or is closed.
@@ -367,109 +363,29 @@ impl Store {
         now: Timestamp,
         shuffle: &mut (dyn FnMut(&mut [Uuid]) + Send),
     ) -> Result<Option<SequencedBatch>, StoreError> {
-        let mut tx = self.begin().await?;
-        let Some(row) = tx.read_one(LOCK_HEAD, args![log_id]).await? else {
+        let mut tx = self.begin_durable().await?;
+        let Some(mut log) = LockedLog::take(&mut tx, log_id).await? else {
             return Err(StoreError::Conflict { law: "leaves need a log".to_owned() });
         };
-        if row.word("state", LogState::parse)? == LogState::Closed {
+        if log.state == LogState::Closed {
             return Err(StoreError::Conflict { law: "a closed log does not grow".to_owned() });
         }
-        let old = frontier(&row)?;
-        let waiting = waiting(&mut tx, limit.clamp(1, 10_000), shuffle).await?;
-        if waiting.entries.is_empty() {
+        let Waiting { entries, last_number } =
+            waiting(&mut tx, limit.clamp(1, 10_000), shuffle).await?;
+        if entries.is_empty() {
             tx.rollback().await?;
             return Ok(None);
         }
-        let appended = write_batch(&mut tx, log_id, &old, waiting, now).await?;
+        let first = log.frontier.size();
+        log.append(&mut tx, entries, now).await?;
+        let leaves = log.frontier.size() - first;
+        let drained =
+            tx.execute(DRAIN, args![last_number, log_id, count(first, TOO_LARGE)?]).await?;
+        if drained != leaves {
+            return Err(StoreError::Conflict { law: "an entry is in one log only".to_owned() });
+        }
         tx.commit().await?;
-        Ok(Some(SequencedBatch {
-            first: old.size(),
-            leaves: appended.frontier.size() - old.size(),
-            size: appended.frontier.size(),
-            root: appended.root,
-        }))
-    }
-
-    /// Keeps a signed head. The first one of a size stays.
-    ///
-    /// # Errors
-    /// `Conflict` where the log is not that large, or another root was signed at that size: that
-    /// would be a fork.
-    pub async fn store_checkpoint(&self, checkpoint: Checkpoint) -> Result<(), StoreError> {
-        let size = count(checkpoint.size, TOO_LARGE)?;
-        let log_id = checkpoint.log_id.as_str();
-        let values = args![log_id, size, checkpoint.root, checkpoint.note, checkpoint.signed_at];
-        if self.write(PUT_CHECKPOINT, values).await? == 1 {
-            return Ok(());
-        }
-        match self.checkpoint_at(log_id, checkpoint.size).await? {
-            Some(kept) if kept.root == checkpoint.root => Ok(()),
-            Some(_) => Err(StoreError::Conflict { law: "one root a size".to_owned() }),
-            None => Err(StoreError::Conflict { law: "a checkpoint needs its leaves".to_owned() }),
-        }
-    }
-
-    /// The checkpoint at exactly this size.
-    pub async fn checkpoint_at(
-        &self,
-        log_id: &str,
-        size: u64,
-    ) -> Result<Option<Checkpoint>, StoreError> {
-        let values = args![log_id, count(size, TOO_LARGE)?];
-        self.read_one(CHECKPOINT, values).await?.as_ref().map(checkpoint).transpose()
-    }
-
-    /// The largest checkpoint of a log.
-    pub async fn latest_checkpoint(&self, log_id: &str) -> Result<Option<Checkpoint>, StoreError> {
-        self.read_one(LATEST_CHECKPOINT, args![log_id]).await?.as_ref().map(checkpoint).transpose()
-    }
-
-    /// The smallest checkpoint that covers the leaf with this index.
-    pub async fn checkpoint_covering(
-        &self,
-        log_id: &str,
-        index: u64,
-    ) -> Result<Option<Checkpoint>, StoreError> {
-        let values = args![log_id, count(index, TOO_LARGE)?];
-        self.read_one(COVERING_CHECKPOINT, values).await?.as_ref().map(checkpoint).transpose()
-    }
-
-    /// The leaf of an entry; `None` while it waits in the outbox.
-    pub async fn leaf_of(&self, entry_id: Uuid) -> Result<Option<Leaf>, StoreError> {
-        self.read_one(LEAF_OF, args![entry_id]).await?.as_ref().map(leaf).transpose()
-    }
-
-    /// Leaves from this index on; at most 10000.
-    pub async fn leaves(
-        &self,
-        log_id: &str,
-        from: u64,
-        limit: u32,
-    ) -> Result<Vec<Leaf>, StoreError> {
-        let values = args![log_id, count(from, TOO_LARGE)?, limit.min(10_000)];
-        self.read(LEAVES, values).await?.iter().map(leaf).collect()
-    }
-
-    /// A tile as it is now; an earlier, shorter one is its prefix.
-    pub async fn tile(&self, log_id: &str, tile: TileId) -> Result<Option<Tile>, StoreError> {
-        let Some(row) = self.read_one(TILE, tile_args(log_id, tile)?).await? else {
-            return Ok(None);
-        };
-        Ok(Some(Tile { tile, bytes: row.get("data")? }))
-    }
-
-    /// The tiles that a proof reads; those that are not stored are missing.
-    pub async fn tiles(
-        &self,
-        log_id: &str,
-        tiles: &BTreeSet<TileId>,
-    ) -> Result<BTreeMap<TileId, Vec<u8>>, StoreError> {
-        let mut found = BTreeMap::new();
-        for tile in tiles {
-            if let Some(Tile { bytes, .. }) = self.tile(log_id, *tile).await? {
-                found.insert(*tile, bytes);
-            }
-        }
-        Ok(found)
+        let (size, root) = (log.frontier.size(), log.frontier.root());
+        Ok(Some(SequencedBatch { first, leaves, size, root }))
     }
 }

@@ -21,12 +21,16 @@ pub mod jobs;
 pub mod leases;
 pub mod letters;
 pub mod log;
+pub mod log_chain;
+pub mod log_reading;
+pub mod log_refill;
 pub mod mails;
 pub mod marks;
 pub mod migrations;
 pub mod opendsr;
 pub mod opendsr_asked;
 pub mod pauses;
+pub mod producers;
 pub mod renewed_tokens;
 pub mod requests;
 pub mod schedules;
@@ -51,13 +55,15 @@ pub use connection::{OpenOptions, Store};
 pub use documents::{Document, DocumentKind};
 pub use error::StoreError;
 pub use events::{EventInForce, EventPage, NewEvent, Recorded};
-pub use evidence::{Detail, OutboxEntry, SealedDetail};
+pub use evidence::{Detail, Numbered, OutboxEntry, SealedDetail};
 pub use gauges::Gauges;
 pub use holds::{Hold, HoldFilter, HoldKey, NewHold};
 pub use jobs::{BlockedReason, Job, JobFault, JobKind, NewJob};
 pub use leases::Lead;
 pub use letters::{Delivery, Letter, LetterKind};
-pub use log::{Checkpoint, Head, Leaf, LogState, NewLog, SequencedBatch, Tile};
+pub use log::{Head, LogState, NewLog, ReleasedHead, SequencedBatch};
+pub use log_reading::{Checkpoint, Leaf, Tile};
+pub use log_refill::{Refill, RefilledLeaf};
 pub use mails::{Mail, MailAbout, MailOutcome, MailState};
 pub use marks::NewMark;
 pub use opendsr::{
@@ -66,6 +72,7 @@ pub use opendsr::{
 };
 pub use opendsr_asked::{AskedRequest, HeardCallback};
 pub use pauses::{NewPause, Pause, PauseScope};
+pub use producers::DueProducer;
 pub use requests::{NewRequest, Request, RequestChange, RequestFilter, TakenIn};
 pub use schedules::{Disposition, Fire, FireBatch, NewFire, ScheduleCursor};
 pub use settlement::{Settle, Settlement};
@@ -82,6 +89,7 @@ pub fn statements() -> Vec<(&'static str, Sql)> {
         cases::STATEMENTS,
         certificates::STATEMENTS,
         claims::STATEMENTS,
+        connection::STATEMENTS,
         documents::STATEMENTS,
         events::STATEMENTS,
         evidence::STATEMENTS,
@@ -91,11 +99,14 @@ pub fn statements() -> Vec<(&'static str, Sql)> {
         leases::STATEMENTS,
         letters::STATEMENTS,
         log::STATEMENTS,
+        log_reading::STATEMENTS,
+        log_refill::STATEMENTS,
         mails::STATEMENTS,
         marks::STATEMENTS,
         opendsr::STATEMENTS,
         opendsr_asked::STATEMENTS,
         pauses::STATEMENTS,
+        producers::STATEMENTS,
         renewed_tokens::STATEMENTS,
         requests::STATEMENTS,
         schedules::STATEMENTS,

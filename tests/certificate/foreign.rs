@@ -275,6 +275,11 @@ fn the_script_refuses_what_we_refuse_though_it_is_signed() {
         ("type of predicate", set("/predicateType", "https://example.com/other/v1")),
         ("two subjects", two),
         ("another log", set("/predicate/issuer/log", "other.example.com/evidence")),
+        ("a later log", set("/predicate/issuer/log", "erasure.example.com/evidence/2027")),
+        (
+            "a later log of the year",
+            set("/predicate/issuer/log", "erasure.example.com/evidence/2026-2"),
+        ),
         ("key out of use", retired),
         ("key not yet in use", fresh),
     ] {
@@ -283,6 +288,12 @@ fn the_script_refuses_what_we_refuse_though_it_is_signed() {
         assert!(!tools() || parts.script(&script).is_err(), "the script accepted: {what}");
     }
     assert!(!tools() || Parts::from(&good).script(&script).is_ok());
+    // At the turn of the year: signed for the log before the one that it came into.
+    for earlier in ["erasure.example.com/evidence/2025-3", "erasure.example.com/evidence"] {
+        let parts = Parts::from(&set("/predicate/issuer/log", earlier));
+        assert!(parts.ours(), "we refused {earlier}");
+        assert!(!tools() || parts.script(&script).is_ok(), "the script refused {earlier}");
+    }
 }
 
 #[test]

@@ -2,10 +2,12 @@
 //! wrote say about it.
 
 #![expect(clippy::expect_used, reason = "a test that cannot go on fails there")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails there")]
 
 mod claims;
 mod fixture;
 mod foreign;
 mod log;
 mod matrix;
+mod oracles;
 mod status;

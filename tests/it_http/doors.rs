@@ -16,6 +16,7 @@ fn address(door: &Door) -> String {
         .replace("{file}", "manifest.json")
         .replace("{digest}", &"0".repeat(64))
         .replace("{hold}", "matter-1")
+        .replace("{name}", "2026")
         .replace("{*tile}", "0/000")
 }
 

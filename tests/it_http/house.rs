@@ -207,13 +207,18 @@ impl House {
 
     /// With a store of this URL.
     pub async fn open_with_store(url: &str) -> Self {
+        Self::open_with(url, "").await
+    }
+
+    /// With a store of this URL and more lines in `quietus.yaml`.
+    pub async fn open_with(url: &str, lines: &str) -> Self {
         drop(log().lock().unwrap());
         let folder = tempfile::tempdir().unwrap();
         let root = folder.path();
         for name in ["systems", "schedules", "secrets", "data"] {
             std::fs::create_dir(root.join(name)).unwrap();
         }
-        let mut instance = INSTANCE.to_owned();
+        let mut instance = format!("{INSTANCE}{lines}");
         if !url.starts_with("sqlite:") {
             write_secret(&root.join("secrets/store"), url);
             instance = instance.replace("sqlite:quietus.db", "file:secrets/store");
@@ -248,6 +253,13 @@ impl House {
     }
 
     pub async fn send(&self, request: reqwest::RequestBuilder) -> Answer {
+        let answer = self.send_and_keep(request).await;
+        assert_eq!(answer.header("cache-control"), "no-store");
+        answer
+    }
+
+    /// Sends what may be kept by whoever asked.
+    pub async fn send_and_keep(&self, request: reqwest::RequestBuilder) -> Answer {
         let response = request.send().await.unwrap();
         let (status, headers) = (response.status(), response.headers().clone());
         let body = response.bytes().await.unwrap().to_vec();
@@ -256,7 +268,6 @@ impl House {
         seen.extend_from_slice(&body);
         drop(seen);
         assert_eq!(headers["x-content-type-options"], "nosniff");
-        assert_eq!(headers["cache-control"], "no-store");
         assert!(
             headers["content-security-policy"].to_str().unwrap().starts_with("default-src 'none'")
         );

@@ -97,3 +97,68 @@ async fn what_is_not_signed_yet_is_not_shown_and_full_tiles_are() {
     let bundle = house.get("auditor", "/log/tile/entries/001").await.expect(200);
     assert_eq!(entries_of(&bundle.body).len(), 256);
 }
+
+/// A log under its own name, with and without a token.
+async fn named(house: &House, token_needed: bool) {
+    for number in 0..140 {
+        let pause = json!({"scope": "everything", "reason": format!("round {number}")});
+        house.post("operator", "/v1/pauses", &pause).await.expect(201);
+        house.ask("operator", "DELETE", "/v1/pauses?scope=everything", None).await.expect(200);
+    }
+    house.product.advance_log().await.unwrap();
+    let ask = async |path: &str| {
+        let request = house.request("GET", path);
+        let auditor = super::house::token("auditor");
+        let request = if token_needed { request.bearer_auth(auditor) } else { request };
+        house.send_and_keep(request).await
+    };
+    let newest = ask("/log/checkpoint").await.expect(200);
+    let note = ask("/log/2026/checkpoint").await.expect(200);
+    assert_eq!(note.body, newest.body);
+    assert_eq!(note.header("cache-control"), "no-store");
+    assert!(note.text().starts_with("example-shop-gmbh/evidence/2026\n"), "{}", note.text());
+    let size: u64 = note.text().lines().nth(1).unwrap().parse().unwrap();
+    let rest = size - 256;
+    let who = if token_needed { "private" } else { "public" };
+    for full in ["/log/2026/tile/0/000", "/log/2026/tile/entries/000"] {
+        let answer = ask(full).await.expect(200);
+        let keeping = format!("{who}, max-age=31536000, immutable");
+        assert_eq!(answer.header("cache-control"), keeping, "{full}");
+        assert_eq!(answer.header("content-type"), "application/octet-stream");
+    }
+    for partial in
+        [format!("/log/2026/tile/0/001.p/{rest}"), format!("/log/2026/tile/entries/001.p/{rest}")]
+    {
+        let answer = ask(&partial).await.expect(200);
+        assert_eq!(answer.header("cache-control"), format!("{who}, max-age=3600"), "{partial}");
+    }
+    // Next year another log is behind the address without a name.
+    assert_eq!(ask("/log/tile/0/000").await.expect(200).header("cache-control"), "no-store");
+    for missing in [
+        "/log/2027/checkpoint".to_owned(),
+        "/log/2027/tile/0/000".to_owned(),
+        format!("/log/2026/tile/0/001.p/{}", rest + 1),
+        "/log/2026/tile/0/000.p/256".to_owned(),
+    ] {
+        let answer = ask(&missing).await.expect(404);
+        assert_eq!(answer.header("cache-control"), "no-store");
+    }
+    house.nothing_leaked();
+}
+
+#[tokio::test]
+async fn a_log_is_served_under_its_name_with_a_token() {
+    let house = House::open().await;
+    named(&house, true).await;
+    house.send(house.request("GET", "/log/2026/checkpoint")).await.expect(401);
+    house.get("event-source", "/log/2026/checkpoint").await.expect(403);
+}
+
+#[tokio::test]
+async fn a_log_is_served_to_anybody_where_the_instance_says_so() {
+    let house = House::open_with("sqlite:quietus.db", "evidence: {readers: anybody}\n").await;
+    named(&house, false).await;
+    // Nothing else is open.
+    house.send(house.request("GET", "/v1/certificates")).await.expect(401);
+    house.send(house.request("POST", "/log/2026/checkpoint")).await.expect(405);
+}

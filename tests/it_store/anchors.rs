@@ -22,7 +22,11 @@ const LOG: &str = "2026";
 /// A log with heads of 1, 2 and 3 leaves.
 pub async fn heads(stage: &Stage) {
     let store = &stage.store;
-    let log = NewLog { log_id: LOG.to_owned(), origin: "example.com/2026".to_owned() };
+    let log = NewLog {
+        log_id: LOG.to_owned(),
+        origin: "example.com/2026".to_owned(),
+        ..NewLog::default()
+    };
     store.create_log(log, at(0)).await.unwrap();
     for second in 1..=3 {
         let leaf = OutboxEntry { detail: None, ..entry(None, None) };

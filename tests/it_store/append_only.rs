@@ -49,8 +49,13 @@ async fn fill(stage: &Stage) {
         evidence: Vec::new(),
     };
     assert!(store.insert_certificate(certificate).await.unwrap());
-    let log = NewLog { log_id: "2026".to_owned(), origin: "example.com/2026".to_owned() };
+    let log = NewLog {
+        log_id: "2026".to_owned(),
+        origin: "example.com/2026".to_owned(),
+        ..NewLog::default()
+    };
     store.create_log(log, at(0)).await.unwrap();
+    store.begin_producers("quietus-test", at(0)).await.unwrap();
     let batch = store.sequence("2026", 9, at(15), &mut |_| {}).await.unwrap().unwrap();
     let checkpoint = Checkpoint {
         log_id: "2026".to_owned(),
@@ -121,6 +126,9 @@ fn changes(sqlite: bool) -> Vec<String> {
         format!("UPDATE time_stamps SET answer = {bytes}"),
         "UPDATE time_stamp_chains SET certificates = 'other'".to_owned(),
         "UPDATE log_cosignatures SET line = 'other'".to_owned(),
+        "UPDATE logs SET created_at = 1".to_owned(),
+        "UPDATE evidence_producers SET entries = entries - 1".to_owned(),
+        "UPDATE evidence_producers SET name = 'other'".to_owned(),
     ]
 }
 
@@ -147,6 +155,7 @@ async fn triggers_refuse(stage: Stage) {
         "time_stamps",
         "time_stamp_chains",
         "log_cosignatures",
+        "evidence_producers",
     ];
     for table in tables {
         assert!(stage.rows(table).await > 0, "`{table}` is empty: the test would prove nothing");
@@ -185,6 +194,7 @@ const REPLACEABLE: &[(&str, [&str; 2], [&str; 2])] = &[
     ("time_stamps", ["id", "randomblob(16)"], ["answer", "x'00'"]),
     ("time_stamp_chains", ["digest", "randomblob(32)"], ["certificates", "'other'"]),
     ("log_cosignatures", ["signed_at", "signed_at + 1"], ["line", "'other'"]),
+    ("evidence_producers", ["name", "'other'"], ["entries", "entries + 1"]),
 ];
 
 /// SQLite replaces rows without asking the triggers that refuse to delete them.

@@ -65,7 +65,11 @@ async fn a_certificate_closes_its_case(stage: Stage) {
     assert_eq!((kept.summary.state, &kept.bundle), (CertificateState::Signed, &None));
     assert_eq!((&kept.statement, &kept.envelope), (&new.statement, &new.envelope));
     assert!(store.certificates_to_bundle(5).await.unwrap().is_empty());
-    let log = NewLog { log_id: "2026".to_owned(), origin: "example.com/2026".to_owned() };
+    let log = NewLog {
+        log_id: "2026".to_owned(),
+        origin: "example.com/2026".to_owned(),
+        ..NewLog::default()
+    };
     store.create_log(log, at(0)).await.unwrap();
     store.sequence("2026", 100, at(12), &mut |_| {}).await.unwrap().unwrap();
     let waiting = store.certificates_to_bundle(5).await.unwrap();

@@ -22,7 +22,11 @@ on_both! {
 const LOG: &str = "2026";
 
 async fn begin_log(stage: &Stage) {
-    let log = NewLog { log_id: LOG.to_owned(), origin: "example.com/evidence/2026".to_owned() };
+    let log = NewLog {
+        log_id: LOG.to_owned(),
+        origin: "example.com/evidence/2026".to_owned(),
+        ..NewLog::default()
+    };
     stage.store.create_log(log.clone(), at(0)).await.unwrap();
     stage.store.create_log(log, at(1)).await.unwrap();
 }
@@ -193,7 +197,11 @@ async fn a_closed_log_does_not_grow(stage: Stage) {
     let refused = store.sequence(LOG, 10, at(2), &mut |_| {}).await;
     assert!(matches!(refused, Err(StoreError::Conflict { .. })));
     // What waits goes into the next log.
-    let next = NewLog { log_id: "2027".to_owned(), origin: "example.com/evidence/2027".to_owned() };
+    let next = NewLog {
+        log_id: "2027".to_owned(),
+        origin: "example.com/evidence/2027".to_owned(),
+        ..NewLog::default()
+    };
     store.create_log(next, at(3)).await.unwrap();
     let batch = store.sequence("2027", 10, at(4), &mut |_| {}).await.unwrap().unwrap();
     assert_eq!((batch.first, batch.leaves), (0, 1));

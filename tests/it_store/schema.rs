@@ -117,6 +117,11 @@ const LANDED: &[(&str, &str, &str)] = &[
         "abf4a0c23a0627df432dfa42fd599e6df95204dab35bb102e505a7122cab0339",
         "3656ce12811939c2f80b589d28d7bf4e7230d6a846b58b7de5fa33363629a292",
     ),
+    (
+        "0010_log_chain.sql",
+        "23f3d2715bd48d0ddccf74e933cf77235dc687b3003d979f923a6ea5eb7f73d4",
+        "89c407a36ab5d9865788d7de82bcb50174520a966ca78507cb3013237fd2dcd5",
+    ),
 ];
 
 #[test]

@@ -235,5 +235,6 @@ pub fn entry(case: Option<Uuid>, job: Option<Uuid>) -> OutboxEntry {
             sha256: Digest::of(detail.as_bytes()),
             sealed: detail.into_bytes(),
         }),
+        numbered: None,
     }
 }

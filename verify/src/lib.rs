@@ -21,6 +21,7 @@ pub mod manifest;
 pub mod merkle;
 pub mod name;
 pub mod note;
+pub mod origin;
 pub mod pem;
 pub mod policy;
 pub mod print;

@@ -129,12 +129,13 @@ fn split(count: u64) -> u64 {
     1 << (u64::BITS - 1 - (count - 1).leading_zeros())
 }
 
-/// Root of the leaves `low..high`; `low` is aligned as every left edge in a tree is.
-fn range_root(
+/// Roots of the complete subtrees that the leaves `low..high` fall into, largest first; `low` is
+/// aligned as every left edge in a tree is.
+fn range_parts(
     low: u64,
     high: u64,
     read: &impl Fn(u8, u64) -> Option<Digest>,
-) -> Result<Digest, MerkleError> {
+) -> Result<Vec<Digest>, MerkleError> {
     let mut parts = Vec::new();
     let mut from = low;
     while from < high {
@@ -144,7 +145,27 @@ fn range_root(
         parts.push(read(level, index).ok_or(MerkleError::Missing { level, index })?);
         from += 1 << level;
     }
-    Ok(fold(&parts).unwrap_or_else(empty_root))
+    Ok(parts)
+}
+
+/// Root of the leaves `low..high`.
+fn range_root(
+    low: u64,
+    high: u64,
+    read: &impl Fn(u8, u64) -> Option<Digest>,
+) -> Result<Digest, MerkleError> {
+    Ok(fold(&range_parts(low, high, read)?).unwrap_or_else(empty_root))
+}
+
+/// What a log of the first `size` leaves goes on from.
+///
+/// # Errors
+/// Where a node cannot be read.
+pub fn frontier_of(
+    size: u64,
+    read: impl Fn(u8, u64) -> Option<Digest>,
+) -> Result<Frontier, MerkleError> {
+    Ok(Frontier { size, hashes: range_parts(0, size, &read)? })
 }
 
 /// Root of the first `size` leaves.

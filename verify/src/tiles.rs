@@ -175,6 +175,18 @@ pub fn root(size: u64, read: impl Fn(TileId) -> Option<Vec<u8>>) -> Result<Diges
     merkle::root_of(size, |level, index| node(level, index, &read))
 }
 
+/// What a log of the first `size` leaves goes on from, read from the tiles that [`tiles_of_root`]
+/// names.
+///
+/// # Errors
+/// Where a tile is missing or too short.
+pub fn frontier(
+    size: u64,
+    read: impl Fn(TileId) -> Option<Vec<u8>>,
+) -> Result<Frontier, MerkleError> {
+    merkle::frontier_of(size, |level, index| node(level, index, &read))
+}
+
 /// The tiles that [`inclusion_proof`] will read, so that they can be fetched beforehand.
 pub fn tiles_of_inclusion(index: u64, size: u64) -> BTreeSet<TileId> {
     named(|read| merkle::inclusion_path(index, size, read).is_ok())
@@ -250,6 +262,8 @@ mod tests {
         assert_eq!(in_many.frontier, in_one.frontier);
         assert_eq!(in_many.tiles, in_one.tiles);
         assert_eq!(root(70_000, |tile| in_one.read(tile)), Ok(in_one.frontier.root()));
+        assert_eq!(frontier(70_000, |tile| in_one.read(tile)), Ok(in_one.frontier.clone()));
+        assert_eq!(frontier(0, |_| None), Ok(Frontier::default()));
         assert_eq!(in_one.tiles.keys().map(|tile| tile.level).max(), Some(2));
     }
 

@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
+use super::super::log_chain::no_log;
 use super::super::{AppError, Quietus};
 use crate::evidence::anchor_folder::{AnchorFolder, HeadFiles};
 use crate::evidence::bundle::Bundle;
@@ -48,7 +49,7 @@ impl Quietus {
             .map(|one| (one.authority, one.chain.into_bytes()))
             .collect();
         folder.proof = self.proof_with_cosignatures(log_id, bundle).await?;
-        folder.policy = Some(self.policy(log_id)?.to_string().into_bytes());
+        folder.policy = Some(self.policy(log_id).await?.to_string().into_bytes());
         Ok(folder)
     }
 
@@ -101,7 +102,8 @@ impl Quietus {
             None => bundle.inclusion.size,
         };
         let Some(head) = self.store.checkpoint_at(log_id, size).await? else { return Ok(None) };
-        self.sign_again(&head).await?;
+        let log = self.store.head(log_id).await?.ok_or_else(no_log)?;
+        self.sign_again(&log, &head).await?;
         let note = self.cosigned_note(&head).await?;
         let path = self.path_to(&head, index).await?;
         Ok(Some(TlogProof { index, path, note }.to_text().into_bytes()))

@@ -22,7 +22,7 @@ use uuid::Uuid;
 
 use super::back_off::BackOff;
 use super::{AppError, Quietus};
-use crate::store::{Checkpoint, Cosignature};
+use crate::store::{Checkpoint, Cosignature, Head, LogState};
 
 /// Whoever did not answer is asked again after a minute, and at the latest after an hour.
 const BACK_OFF: BackOff =
@@ -62,6 +62,27 @@ pub struct AnchorTally {
     pub faults: Vec<(String, String)>,
 }
 
+impl AnchorTally {
+    fn add(&mut self, part: Self) {
+        self.stamped += part.stamped;
+        self.witnessed += part.witnessed;
+        self.anchored += part.anchored;
+        self.faults.extend(part.faults);
+    }
+}
+
+/// What others are asked to vouch for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct AskedFor<'a> {
+    /// The newest signed head of a log.
+    pub head: &'a Checkpoint,
+    /// Index of the newest of its leaves for which somebody waits.
+    pub waits: Option<u64>,
+    /// Whether the log can still grow. One that was closed is vouched for once more, and then only
+    /// renewed.
+    pub lives: bool,
+}
+
 impl Quietus {
     /// Whether others are asked to vouch for the log.
     pub fn has_anchors(&self) -> bool {
@@ -79,20 +100,20 @@ impl Quietus {
         }
         // What is stamped holds all evidence that was written before it.
         self.advance_log().await?;
-        let Some(head) = self.store.latest_checkpoint(&self.keys.log_id).await? else {
-            return Ok(tally);
-        };
-        self.sign_again(&head).await?;
-        let waits = self.newest_waiting_index().await?;
-        let (witnessed, stamped) = tokio::join!(
-            Box::pin(self.ask_witnesses(&head, waits)),
-            Box::pin(self.ask_authorities(&head, waits)),
-        );
-        for part in [witnessed?, stamped?, Box::pin(self.stamp_certificates()).await?] {
-            tally.stamped += part.stamped;
-            tally.witnessed += part.witnessed;
-            tally.faults.extend(part.faults);
+        let waiting = self.store.leaves_to_anchor().await?;
+        for log in self.store.logs().await? {
+            let Some(head) = self.store.latest_checkpoint(&log.log_id).await? else { continue };
+            self.sign_again(&log, &head).await?;
+            let waits = waiting.get(&log.log_id).copied();
+            let asked = AskedFor { head: &head, waits, lives: log.state == LogState::Open };
+            let (witnessed, stamped) = tokio::join!(
+                Box::pin(self.ask_witnesses(&asked)),
+                Box::pin(self.ask_authorities(&asked)),
+            );
+            tally.add(witnessed?);
+            tally.add(stamped?);
         }
+        tally.add(Box::pin(self.stamp_certificates()).await?);
         if tally.stamped + tally.witnessed > 0 || self.looks_again() {
             tally.anchored = Box::pin(self.anchor_certificates()).await?;
         }
@@ -110,12 +131,9 @@ impl Quietus {
         due
     }
 
-    /// The log's own second signature under a head of the log in use.
-    pub(super) async fn sign_again(&self, head: &Checkpoint) -> Result<(), AppError> {
-        let Some(key) = &self.keys.second else { return Ok(()) };
-        if head.log_id != self.keys.log_id {
-            return Ok(());
-        }
+    /// The log's own second signature under one of its heads.
+    pub(super) async fn sign_again(&self, log: &Head, head: &Checkpoint) -> Result<(), AppError> {
+        let Some(key) = self.keys.second_of(log)? else { return Ok(()) };
         let own = cosigner_id(&key.cosigner().verifier_key());
         let lines = self.store.cosignatures(&head.log_id, head.size).await?;
         if lines.iter().any(|one| one.cosigner == own) {
@@ -133,14 +151,6 @@ impl Quietus {
             signed_at: now,
         };
         Ok(self.store.keep_cosignatures(vec![signed]).await?)
-    }
-
-    /// Index of the newest certificate's leaf for which nobody vouches yet.
-    async fn newest_waiting_index(&self) -> Result<Option<u64>, AppError> {
-        let newest = self.store.certificates_to_anchor(BEFORE_ALL, 1).await?.pop();
-        let Some(newest) = newest else { return Ok(None) };
-        let leaf = self.store.leaf_of(newest.summary.entry_id).await?;
-        Ok(leaf.filter(|leaf| leaf.log_id == self.keys.log_id).map(|leaf| leaf.index))
     }
 
     /// Whether somebody may be asked now: not soon after a question that failed.

@@ -5,7 +5,7 @@ use jiff::SignedDuration;
 use super::super::{AppError, Quietus};
 use super::asking::Question;
 use super::due::{Moment, is_renewal_due, is_stamp_due};
-use super::{AnchorTally, BEFORE_ALL, text_of};
+use super::{AnchorTally, AskedFor, BEFORE_ALL, text_of};
 use crate::config::AuthoritySettings;
 use crate::domain::RetentionPeriod;
 use crate::evidence::dsse::{Envelope, WireEnvelope};
@@ -27,12 +27,12 @@ impl Quietus {
         self.instance.anchors.renew_before.unwrap_or_else(usual)
     }
 
-    /// Has the head stamped by everybody who is due, and old logs by those whose time stamps age.
+    /// Has the head stamped by everybody who is due, and by those whose time stamps age.
     pub(super) async fn ask_authorities(
         &self,
-        head: &Checkpoint,
-        waits: Option<u64>,
+        asked: &AskedFor<'_>,
     ) -> Result<AnchorTally, AppError> {
+        let AskedFor { head, waits, .. } = *asked;
         let mut tally = AnchorTally::default();
         let moment = Moment { now: self.now(), zone: &self.zone, size: head.size, waits };
         for authority in &self.instance.anchors.authorities {
@@ -44,10 +44,7 @@ impl Quietus {
                 self.stamp_head(authority, head, &mut tally).await?;
             }
         }
-        for log in self.store.logs().await? {
-            let Some(newest) = self.store.latest_checkpoint(&log.log_id).await? else { continue };
-            self.renew(&newest, &mut tally).await?;
-        }
+        self.renew(head, &mut tally).await?;
         Ok(tally)
     }
 

@@ -2,6 +2,8 @@
 
 use jiff::Timestamp;
 
+use super::super::keys::newest;
+use super::super::log_chain::no_log;
 use super::super::{AppError, Quietus};
 use super::due::is_near_end;
 
@@ -46,7 +48,7 @@ pub struct AnchorStanding {
 /// How things stand with the log and all who vouch for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AnchorReport {
-    /// Name of the log.
+    /// Name of the log in use.
     pub origin: String,
     /// Its verifier keys, for witnesses.
     pub keys: Vec<String>,
@@ -65,7 +67,9 @@ impl Quietus {
     /// # Errors
     /// Where the store is not there.
     pub async fn anchor_report(&self) -> Result<AnchorReport, AppError> {
-        let log_id = self.keys.log_id.as_str();
+        let logs = self.store.logs().await?;
+        let log_in_use = newest(&logs).ok_or_else(no_log)?;
+        let log_id = log_in_use.log_id.as_str();
         let (now, before) = (self.now(), self.renew_before());
         let near = |sound: Timestamp| is_near_end(now, &self.zone, sound, &before);
         let newest = self.store.latest_checkpoint(log_id).await?;
@@ -95,12 +99,12 @@ impl Quietus {
             });
         }
         let mut renewal_due = false;
-        for log in self.store.logs().await? {
+        for log in &logs {
             renewal_due |= self.store.stamped_until(&log.log_id).await?.is_some_and(near);
         }
-        let policy = self.policy(log_id)?;
+        let policy = self.policy(log_id).await?;
         Ok(AnchorReport {
-            origin: self.keys.origin.clone(),
+            origin: log_in_use.origin.clone(),
             keys: policy.logs.iter().map(ToString::to_string).collect(),
             size: newest.map_or(0, |head| head.size),
             all,

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use super::super::log_chain::no_log;
 use super::super::{AppError, Quietus};
 use super::BEFORE_ALL;
 use crate::evidence::cosignature::{LOG_TYPE, VerifierKey};
@@ -116,7 +117,7 @@ impl Quietus {
         if self.instance.anchors.witnesses.is_empty() {
             return Ok(None);
         }
-        let policy = self.policy(log_id)?;
+        let policy = self.policy(log_id).await?;
         for size in self.store.cosigned_with(log_id, index, HEADS).await? {
             let Some(head) = self.store.checkpoint_at(log_id, size).await? else { continue };
             if policy.is_met_by(&signed_by(&policy, &self.cosigned_note(&head).await?)?) {
@@ -144,15 +145,15 @@ impl Quietus {
     ///
     /// # Errors
     /// Where the log has no usable name.
-    pub fn policy(&self, log_id: &str) -> Result<Policy, AppError> {
-        let log = self.keys.identity_of(log_id)?;
+    pub async fn policy(&self, log_id: &str) -> Result<Policy, AppError> {
+        let head = self.store.head(log_id).await?.ok_or_else(no_log)?;
+        let log = self.keys.identity_of(&head)?;
         let first = VerifierKey {
             name: log.origin().to_owned(),
             kind: LOG_TYPE,
             key: log.key().0.to_vec(),
         };
-        let second = self.keys.second.as_ref().filter(|_| log_id == self.keys.log_id);
-        let second = second.map(|key| key.cosigner().verifier_key());
+        let second = self.keys.second_of(&head)?.map(|key| key.cosigner().verifier_key());
         let mut policy =
             Policy { logs: [first].into_iter().chain(second).collect(), ..Policy::default() };
         let mut names = Vec::new();
@@ -187,7 +188,7 @@ impl Quietus {
             })?;
             authorities.push(TrustedAuthority { url: one.url, authority });
         }
-        self.keys.trusted_root(authorities)
+        self.keys.trusted_root(&self.store, authorities).await
     }
 }
 

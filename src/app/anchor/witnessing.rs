@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::super::{AppError, Quietus};
 use super::asking::Question;
-use super::{AnchorTally, cosigner_id, text_of};
+use super::{AnchorTally, AskedFor, cosigner_id, text_of};
 use crate::config::WitnessSettings;
 use crate::evidence::note::Note;
 use crate::evidence::tiles;
@@ -35,11 +35,10 @@ impl Quietus {
     /// Sends the head to every witness that is due, each beside the others.
     pub(super) async fn ask_witnesses(
         &self,
-        head: &Checkpoint,
-        waits: Option<u64>,
+        asked: &AskedFor<'_>,
     ) -> Result<AnchorTally, AppError> {
         let all = self.instance.anchors.witnesses.iter();
-        let asked = all.map(|witness| self.ask_witness(witness, head, waits));
+        let asked = all.map(|witness| self.ask_witness(witness, asked));
         let mut tally = AnchorTally::default();
         for one in futures_util::future::join_all(asked).await {
             let one = one?;
@@ -52,12 +51,19 @@ impl Quietus {
     async fn ask_witness(
         &self,
         witness: &WitnessSettings,
-        head: &Checkpoint,
-        waits: Option<u64>,
+        asked: &AskedFor<'_>,
     ) -> Result<AnchorTally, AppError> {
+        let head = asked.head;
         let mut tally = AnchorTally::default();
         let last = self.last_signed_by(witness, &head.log_id).await?;
-        if !self.may_ask(&witness.name) || !is_due(self.now(), head.size, last, waits) {
+        // That a witness does not know a log that was closed keeps nobody from asking about the one
+        // in use.
+        let who = if asked.lives {
+            witness.name.clone()
+        } else {
+            format!("{} ({})", witness.name, head.log_id)
+        };
+        if !self.may_ask(&who) || !is_due(self.now(), asked, last) {
             return Ok(tally);
         }
         let old = last.map_or(0, |(size, _)| size);
@@ -71,7 +77,7 @@ impl Quietus {
             Ok(Err(fault)) => Some(fault),
             Err(_) => Some(format!("it did not answer within {} seconds", PATIENCE.as_secs())),
         };
-        tally.faults.extend(self.asked(&witness.name, fault));
+        tally.faults.extend(self.asked(&who, fault));
         Ok(tally)
     }
 
@@ -206,11 +212,11 @@ fn checked(
 }
 
 /// Whether a witness is sent the head.
-fn is_due(now: Timestamp, size: u64, last: Option<(u64, Timestamp)>, waits: Option<u64>) -> bool {
-    let Some((seen, at)) = last else { return true };
-    let since = now.duration_since(at);
+fn is_due(now: Timestamp, asked: &AskedFor<'_>, last: Option<(u64, Timestamp)>) -> bool {
+    let Some((seen, at)) = last else { return asked.lives || asked.waits.is_some() };
+    let (since, size) = (now.duration_since(at), asked.head.size);
     if size == seen {
-        return since >= BETWEEN_HEARTBEATS;
+        return asked.lives && since >= BETWEEN_HEARTBEATS;
     }
-    waits.is_some_and(|index| index >= seen) || since >= BETWEEN_HEADS || size < seen
+    asked.waits.is_some_and(|index| index >= seen) || since >= BETWEEN_HEADS || size < seen
 }

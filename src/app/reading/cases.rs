@@ -126,7 +126,7 @@ pub struct AttemptFacts {
 /// A page of the evidence of a case.
 #[derive(Debug, Serialize)]
 pub struct EvidenceList {
-    /// The log that holds the leaves.
+    /// The log that is in use.
     pub log: String,
     /// In the order in which they were written.
     pub entries: Vec<EvidenceFacts>,
@@ -137,6 +137,8 @@ pub struct EvidenceList {
 /// One entry of evidence, opened.
 #[derive(Debug, Serialize)]
 pub struct EvidenceFacts {
+    /// The log that holds its leaf; `None` while it waits.
+    pub log: Option<String>,
     /// Kind of the entry.
     pub kind: String,
     /// The job, where there is one.
@@ -320,11 +322,12 @@ impl Quietus {
                 kind: detail.kind.clone(),
                 job_id: detail.job_id,
                 written_at: detail.created_at,
-                leaf_index: leaf.map(|leaf| leaf.index),
+                leaf_index: leaf.as_ref().map(|leaf| leaf.index),
+                log: leaf.map(|leaf| leaf.log_id),
                 detail_sha256: detail.sha256,
                 detail: self.open_detail(detail)?,
             });
         }
-        Ok(Some(EvidenceList { log: self.keys.origin.clone(), entries, next }))
+        Ok(Some(EvidenceList { log: self.log_name().await?, entries, next }))
     }
 }

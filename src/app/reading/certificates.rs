@@ -157,7 +157,10 @@ impl Quietus {
         Ok(Some(CertificateRecord {
             statement_sha256: Digest::of(&certificate.statement),
             manifest_sha256: Digest::of(&certificate.manifest),
-            log: self.keys.origin.clone(),
+            log: match &leaf {
+                Some(leaf) => leaf.log_id.clone(),
+                None => self.log_name().await?,
+            },
             log_index: leaf.map(|leaf| leaf.index),
             facts: certificate.summary.into(),
         }))

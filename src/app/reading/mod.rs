@@ -12,6 +12,8 @@ pub mod request_parts;
 pub mod requests;
 pub mod tiles;
 
+/// Which tile of a log.
+pub use crate::evidence::TileId;
 /// Hashes in a full tile of the log, and entries in a full bundle.
 pub use crate::evidence::tiles::WIDTH as TILE_WIDTH;
 

@@ -3,19 +3,25 @@
 
 use crate::app::{AppError, Quietus};
 use crate::evidence::TileId;
+use crate::evidence::entries;
+use crate::evidence::origin::{LogName, short_name};
 use crate::evidence::tiles::{HEIGHT, WIDTH};
+use crate::store::Checkpoint;
 
 /// Bytes of one hash.
 const HASH: usize = 32;
 
 impl Quietus {
-    /// The latest signed checkpoint; `None` before the first.
+    /// The latest signed checkpoint of the log of this short name, such as `2026`; of the newest
+    /// one without a name. `None` before the first.
     ///
     /// # Errors
     /// Where the store is not there.
-    pub async fn published_checkpoint(&self) -> Result<Option<Vec<u8>>, AppError> {
-        let latest = self.store.latest_checkpoint(&self.keys.log_id).await?;
-        Ok(latest.map(|checkpoint| checkpoint.note))
+    pub async fn published_checkpoint(
+        &self,
+        log: Option<&str>,
+    ) -> Result<Option<Vec<u8>>, AppError> {
+        Ok(self.published_head(log).await?.map(|checkpoint| checkpoint.note))
     }
 
     /// The first `width` hashes (1 to 256) of a tile; `None` where the latest checkpoint does not
@@ -25,15 +31,15 @@ impl Quietus {
     /// Where the store is not there.
     pub async fn published_tile(
         &self,
-        level: u8,
-        index: u64,
+        log: Option<&str>,
+        tile: TileId,
         width: u64,
     ) -> Result<Option<Vec<u8>>, AppError> {
-        let tile = TileId { level, index };
-        if !self.is_published(tile, width).await? {
+        let head = self.published_head(log).await?;
+        let Some(head) = head.filter(|head| covers(head.size, tile, width)) else {
             return Ok(None);
-        }
-        let stored = self.store.tile(&self.keys.log_id, tile).await?;
+        };
+        let stored = self.store.tile(&head.log_id, tile).await?;
         let length = usize::try_from(width).unwrap_or(usize::MAX).saturating_mul(HASH);
         Ok(stored.and_then(|stored| stored.bytes.get(..length).map(<[u8]>::to_vec)))
     }
@@ -45,33 +51,49 @@ impl Quietus {
     /// Where the store is not there.
     pub async fn published_entries(
         &self,
+        log: Option<&str>,
         index: u64,
         width: u64,
     ) -> Result<Option<Vec<u8>>, AppError> {
-        if !self.is_published(TileId { level: 0, index }, width).await? {
+        let tile = TileId { level: 0, index };
+        let head = self.published_head(log).await?;
+        let Some(head) = head.filter(|head| covers(head.size, tile, width)) else {
             return Ok(None);
-        }
+        };
+        self.entry_bundle(&head.log_id, index, width).await
+    }
+
+    /// The first `width` entries of a bundle of a log; `None` where it has fewer.
+    pub(crate) async fn entry_bundle(
+        &self,
+        log_id: &str,
+        index: u64,
+        width: u64,
+    ) -> Result<Option<Vec<u8>>, AppError> {
         let limit = u32::try_from(width).unwrap_or(u32::MAX);
-        let leaves = self.store.leaves(&self.keys.log_id, index * WIDTH, limit).await?;
+        let leaves = self.store.leaves(log_id, index * WIDTH, limit).await?;
         if leaves.len() as u64 != width {
             return Ok(None);
         }
-        let mut bundle = Vec::new();
-        for leaf in leaves {
-            let length = u16::try_from(leaf.body.len()).map_err(|_| AppError::Unreadable {
-                what: "a leaf",
-                why: "it is longer than 65535 bytes".to_owned(),
-            })?;
-            bundle.extend_from_slice(&length.to_be_bytes());
-            bundle.extend_from_slice(&leaf.body);
-        }
-        Ok(Some(bundle))
+        let bundle = entries::encode(leaves.iter().map(|leaf| leaf.body.as_slice()));
+        let unreadable = |why: entries::EntriesError| AppError::Unreadable {
+            what: "a leaf",
+            why: why.to_string(),
+        };
+        bundle.map(Some).map_err(unreadable)
     }
 
-    async fn is_published(&self, tile: TileId, width: u64) -> Result<bool, AppError> {
-        let latest = self.store.latest_checkpoint(&self.keys.log_id).await?;
-        let size = latest.map_or(0, |checkpoint| checkpoint.size);
-        Ok(covers(size, tile, width))
+    async fn published_head(&self, log: Option<&str>) -> Result<Option<Checkpoint>, AppError> {
+        let mut logs = self.store.logs().await?;
+        logs.retain(|one| log.is_none_or(|name| short_name(&one.origin) == name));
+        logs.sort_by_key(|one| std::cmp::Reverse(LogName::of(&one.origin)));
+        for log in logs {
+            let latest = self.store.latest_checkpoint(&log.log_id).await?;
+            if latest.is_some() {
+                return Ok(latest);
+            }
+        }
+        Ok(None)
     }
 }
 

@@ -92,12 +92,18 @@ document! {
 document! {
     /// The evidence log.
     pub struct EvidenceDocument {
-        /// Name of the log in its checkpoints, such as `erasure.example.com/evidence/2026`; made
-        /// of the controller's name if left out. It must not change while the log lives.
+        /// Name of the logs in their checkpoints, such as `erasure.example.com/evidence`; made of
+        /// the controller's name if left out. Each year's log adds the year to it. It must not
+        /// change while the store lives.
         optional origin: Origin,
         /// The log signs its heads a second time with ML-DSA-44, which a quantum computer does not
         /// break; it does if left out.
         optional post_quantum: YesNo,
+        /// Folder into which each published head is exported with its tiles and entries, as `quietus
+        /// log export` does; what a store loses can be put back from there. Not at all if left out.
+        optional export: Words,
+        /// Who reads the logs over HTTP: `tokens` (if left out) or `anybody`.
+        optional readers: ReadersWord,
     }
 }
 
@@ -110,6 +116,8 @@ words! {
         "approver" => TokenRole::Approver, "author" => TokenRole::Author,
         "event-source" => TokenRole::EventSource,
     }
+    /// Who reads the evidence logs over HTTP.
+    ReadersWord(bool) { "tokens" => false, "anybody" => true, }
     /// How the log is written.
     LogWord(LogFormat) { "text" => LogFormat::Text, "json" => LogFormat::Json, }
 }

@@ -1,5 +1,10 @@
 //! The instance's keys and its log cannot be swapped, lost or rewritten without a word.
 
+mod audited;
+mod heartbeats;
+mod restored;
+mod yearly;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
@@ -96,7 +101,7 @@ async fn no_second_history_is_signed() {
     let signed =
         async || company.store_rows("SELECT CAST(MAX(size) AS TEXT) FROM log_checkpoints").await;
     let before = signed().await;
-    // First the log is shorter than what was signed, then as long, then longer.
+    // With what waits the log would be shorter than what was signed, then as long, then longer.
     for arguments in [&pause[..], &resume, &pause, &resume] {
         let error = act(arguments).await.expect(1).err;
         assert!(error.contains("the head of the evidence log is not signed"), "{error}");

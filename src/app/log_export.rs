@@ -1,0 +1,171 @@
+//! Writing the published logs as static files, which any web server can serve to monitors and from
+//! which lost leaves can be put back.
+//!
+//! Only what a checkpoint covers is written, and the checkpoint last: whoever reads the files in
+//! between finds all that the checkpoint of before covers.
+
+use std::path::Path;
+
+use super::log_folder::LogFolder;
+use super::{AppError, Quietus};
+use crate::domain::Digest;
+use crate::evidence::entries;
+use crate::evidence::origin::short_name;
+use crate::evidence::tiles::{self, HEIGHT, WIDTH};
+use crate::evidence::{TileId, merkle};
+use crate::store::{Checkpoint, Head};
+
+/// What was written of one log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExportedLog {
+    /// Its name.
+    pub origin: String,
+    /// The folder's name.
+    pub name: String,
+    /// Leaves that the folder had before.
+    pub before: u64,
+    /// Leaves that it has now.
+    pub size: u64,
+}
+
+impl Quietus {
+    /// Writes all published logs below a folder, each into a folder of its own. What is there
+    /// already is not written again.
+    ///
+    /// # Errors
+    /// Where the store is not there, the folder cannot be written, or it holds another log or more
+    /// of this one than the store does.
+    pub async fn export_logs(&self, folder: &Path) -> Result<Vec<ExportedLog>, AppError> {
+        let mut exported = Vec::new();
+        for log in self.store.logs().await? {
+            if let Some(latest) = self.store.latest_checkpoint(&log.log_id).await? {
+                exported.push(self.export_log(&log, &latest, folder).await?);
+            }
+        }
+        Ok(exported)
+    }
+
+    async fn export_log(
+        &self,
+        log: &Head,
+        latest: &Checkpoint,
+        folder: &Path,
+    ) -> Result<ExportedLog, AppError> {
+        let files = LogFolder::of(folder, &log.origin);
+        let before = match files.head(&self.keys.identity_of(log)?)? {
+            None => 0,
+            Some(there) if there.size > latest.size => {
+                return Err(AppError::Input(format!(
+                    "`{}` has {} entries and the store only {}: the store may be an older copy; see `quietus log status`",
+                    files.display(),
+                    there.size,
+                    latest.size
+                )));
+            }
+            Some(there) => {
+                if self.root_at(log, there.size).await? != Some(there.root) {
+                    return Err(files.refuse("its entries are not those of the store"));
+                }
+                there.size
+            }
+        };
+        if before < latest.size {
+            self.write_entries(log, (before, latest.size), &files).await?;
+            self.write_hashes(log, (before, latest.size), &files).await?;
+        }
+        if before < latest.size || !files.has("checkpoint") {
+            files.write_note(&latest.note)?;
+        }
+        Ok(ExportedLog {
+            origin: log.origin.clone(),
+            name: short_name(&log.origin).to_owned(),
+            before,
+            size: latest.size,
+        })
+    }
+
+    /// Writes the bundles of entries, after a look at whether the tiles are theirs.
+    async fn write_entries(
+        &self,
+        log: &Head,
+        (before, size): (u64, u64),
+        files: &LogFolder,
+    ) -> Result<(), AppError> {
+        for (index, width) in written(before, size) {
+            let damaged = || AppError::Unreadable {
+                what: "the evidence log",
+                why: format!("bundle {index} of its entries is not what its tile says"),
+            };
+            let bundle = self.entry_bundle(&log.log_id, index, width).await?.ok_or_else(damaged)?;
+            let tile = self.store.tile(&log.log_id, TileId { level: 0, index }).await?;
+            let tile = tile.ok_or_else(damaged)?.bytes;
+            let bodies = entries::decode(&bundle, width).map_err(|_| damaged())?;
+            let hashes: Vec<Digest> = bodies.iter().map(|body| merkle::leaf_hash(body)).collect();
+            let same = tile.chunks(32).zip(&hashes).all(|(stored, hash)| stored == hash.0);
+            if !same || tile.len() < hashes.len() * 32 {
+                return Err(damaged());
+            }
+            files.write(&entries::path(index, width), &bundle)?;
+            if width == WIDTH {
+                files.drop_partials(&entries::path(index, WIDTH));
+            }
+        }
+        Ok(())
+    }
+
+    async fn write_hashes(
+        &self,
+        log: &Head,
+        (before, size): (u64, u64),
+        files: &LogFolder,
+    ) -> Result<(), AppError> {
+        let (mut level, mut old, mut new) = (0_u8, before, size);
+        while new > 0 {
+            for (index, width) in written(old, new) {
+                let tile = TileId { level, index };
+                let missing = || AppError::Unreadable {
+                    what: "the evidence log",
+                    why: format!("`{}` is missing", tile.path(width)),
+                };
+                let stored = self.store.tile(&log.log_id, tile).await?.ok_or_else(missing)?;
+                let length = usize::try_from(width).unwrap_or(usize::MAX).saturating_mul(32);
+                let bytes = stored.bytes.get(..length).ok_or_else(missing)?;
+                files.write(&tile.path(width), bytes)?;
+                if width == WIDTH {
+                    files.drop_partials(&tile.path(WIDTH));
+                }
+            }
+            level += 1;
+            old >>= HEIGHT;
+            new >>= HEIGHT;
+        }
+        Ok(())
+    }
+}
+
+/// The tiles of one level that a log that grew from `before` to `size` hashes has anew: number and
+/// width.
+pub(super) fn written(before: u64, size: u64) -> impl Iterator<Item = (u64, u64)> {
+    let first = before / tiles::WIDTH;
+    let last = size.div_ceil(WIDTH);
+    (first..last)
+        .map(move |index| (index, (size - index * WIDTH).min(WIDTH)))
+        .filter(move |(index, width)| index * WIDTH + width > before)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_new_is_written() {
+        let all = |before, size| written(before, size).collect::<Vec<_>>();
+        assert_eq!(all(0, 5), [(0, 5)]);
+        assert_eq!(all(5, 5), []);
+        assert_eq!(all(5, 256), [(0, 256)]);
+        assert_eq!(all(256, 256), []);
+        assert_eq!(all(256, 257), [(1, 1)]);
+        assert_eq!(all(200, 600), [(0, 256), (1, 256), (2, 88)]);
+        assert_eq!(all(0, 0), []);
+    }
+}
