@@ -15,6 +15,7 @@ use super::progress::Done;
 use super::recording::About;
 use super::request::{Asked, stated_request};
 use super::statement::{SystemAccount, counts_of, statements};
+use super::status_list::status_entry;
 use super::{AppError, Quietus};
 use crate::domain::{CaseOutcome, Digest, JobState, LegalHold, SystemName};
 use crate::evidence::EvidenceKind;
@@ -22,13 +23,13 @@ use crate::evidence::certificate::{
     self, CertificateClass, Issuer, IssuerRole, Predicate, STANDING_LIMITS, Scope, Supersedes,
     Tool, Trigger,
 };
-use crate::evidence::dsse::WireEnvelope;
 use crate::evidence::signing::{self, SignedCertificate, SubjectFile};
 use crate::evidence::statement::{Count, EvidenceReference, SystemStatement};
+use crate::evidence::status_list::CertificateStatus;
 use crate::evidence::summary::{self, Overall};
 use crate::store::{
-    Attempt, AttemptResult, Case, Detail, Job, JobKind, NewCertificate, OutboxEntry, Topic,
-    TopicKind,
+    Attempt, AttemptResult, Case, Detail, Job, JobKind, NewCertificate, OutboxEntry, StatusPlace,
+    Topic, TopicKind,
 };
 
 /// What a certificate says where moments on record cannot be so.
@@ -96,6 +97,7 @@ impl Quietus {
         let predicate =
             self.predicate(id, case, (&on_record, asked.as_ref()), said, &pinned).await?;
         let class = predicate.class;
+        let (status, replaced) = (place_of(&predicate), predicate.supersedes.clone());
         let stated = asked.is_some().then(|| predicate.statements.clone());
         let (later, request) = match &mut asked {
             None => (Vec::new(), None),
@@ -121,8 +123,10 @@ impl Quietus {
             }),
         )?;
         let SignedCertificate { envelope, leaf, manifest } = signed;
-        let wire = serde_json::to_vec(&WireEnvelope::from(&envelope))
-            .map_err(|error| AppError::Evidence(error.to_string()))?;
+        let wire = Self::envelope_bytes(&envelope)?;
+        let mut evidence = vec![closed];
+        evidence
+            .extend(replaced.map(|earlier| self.status_change(case, &earlier, id)).transpose()?);
         let new_certificate = NewCertificate {
             id,
             case_id: case.id,
@@ -134,10 +138,11 @@ impl Quietus {
             envelope: wire,
             manifest,
             topics,
+            status,
             leaf: self.leaf_entry(case, leaf),
             later,
             request,
-            evidence: vec![closed],
+            evidence,
         };
         if !self.store.insert_certificate(new_certificate).await? {
             return Ok(None);
@@ -149,6 +154,26 @@ impl Quietus {
             }
         }
         Ok(Some(id))
+    }
+
+    /// That another certificate takes the place of this one, for whoever audits the log; its status
+    /// list says so to everybody.
+    fn status_change(
+        &self,
+        case: &Case,
+        earlier: &Supersedes,
+        successor: Uuid,
+    ) -> Result<OutboxEntry, AppError> {
+        self.record(
+            EvidenceKind::CertificateStatus,
+            About { case: Some(case.id), job: None },
+            &json!({
+                "certificate": earlier.certificate_id,
+                "status": CertificateStatus::Superseded.as_str(),
+                "reason": earlier.reason,
+                "successor": successor,
+            }),
+        )
     }
 
     fn leaf_entry(&self, case: &Case, leaf: Vec<u8>) -> OutboxEntry {
@@ -282,6 +307,7 @@ impl Quietus {
         limits.extend(clock_fault.map(str::to_owned));
         let summary = summary::summarise(&scope, &statements);
         let schedule = case.schedule.as_deref().map(crate::domain::ScheduleName::parse);
+        let log = self.log_name().await?;
         Ok(Predicate {
             certificate_id: id,
             nonce: certificate::nonce(self.ids.random()),
@@ -289,7 +315,7 @@ impl Quietus {
             issuer: Issuer {
                 name: self.instance.controller.name.clone(),
                 role: IssuerRole::Controller,
-                log: self.log_name().await?,
+                log: log.clone(),
             },
             tool: Tool {
                 name: "quietus".to_owned(),
@@ -311,7 +337,7 @@ impl Quietus {
             pending: None,
             supersedes: self.superseded(case, summary.overall).await?,
             summary,
-            status: None,
+            status: Some(status_entry(&self.free_status_place(&log).await?)),
             limits,
         })
     }
@@ -424,6 +450,12 @@ fn in_order(
     }
     set_back |= issued_at > now;
     (issued_at, set_back.then_some(CLOCK_FAULT))
+}
+
+/// Where the store keeps its place in the status list.
+fn place_of(predicate: &Predicate) -> Option<StatusPlace> {
+    let entry = predicate.status.as_ref()?;
+    Some(StatusPlace { list: entry.list.clone(), index: u32::try_from(entry.index.0).ok()? })
 }
 
 fn topics(predicate: &Predicate) -> Vec<Topic> {

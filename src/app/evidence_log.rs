@@ -31,9 +31,11 @@ impl Quietus {
     /// Where the log may not be published, or the store or a key does not do its part; what was
     /// committed stays.
     pub async fn advance_log(&self) -> Result<(), AppError> {
+        self.sign_due_status_lists().await?;
         let log = self.sequence_outbox().await?;
         self.publish_head(&log).await?;
         self.export_by_itself().await;
+        self.bundle_status_lists().await?;
         self.bundle_certificates().await
     }
 
@@ -155,12 +157,25 @@ impl Quietus {
         checkpoint: Checkpoint,
         time_stamps: Vec<Vec<u8>>,
     ) -> Result<Vec<u8>, AppError> {
+        let bundle = self.assemble(&certificate.envelope, leaf, checkpoint, time_stamps).await?;
+        self.check_bundle(certificate, &bundle).await?;
+        Ok(bundle)
+    }
+
+    /// Puts a signed envelope together with the proof that its leaf is in the tree of this head.
+    pub(super) async fn assemble(
+        &self,
+        envelope: &[u8],
+        leaf: Leaf,
+        checkpoint: Checkpoint,
+        time_stamps: Vec<Vec<u8>>,
+    ) -> Result<Vec<u8>, AppError> {
         let needed = tiles::tiles_of_inclusion(leaf.index, checkpoint.size);
         let stored = self.store.tiles(&leaf.log_id, &needed).await?;
         let path =
             tiles::inclusion_proof(leaf.index, checkpoint.size, |tile| stored.get(&tile).cloned())
                 .map_err(|error| AppError::Evidence(error.to_string()))?;
-        let wire: WireEnvelope = serde_json::from_slice(&certificate.envelope)
+        let wire: WireEnvelope = serde_json::from_slice(envelope)
             .map_err(|error| AppError::Evidence(error.to_string()))?;
         let envelope =
             Envelope::try_from(wire).map_err(|why| AppError::Evidence(why.to_owned()))?;
@@ -177,9 +192,13 @@ impl Quietus {
         let log = self.keys.identity_of(&head)?;
         let mut bundle = Bundle::new(envelope, leaf.body, inclusion, &log);
         bundle.time_stamps = time_stamps;
-        let bundle = bundle.to_json();
-        self.check_bundle(certificate, &bundle).await?;
-        Ok(bundle)
+        Ok(bundle.to_json())
+    }
+
+    /// An envelope as it is kept.
+    pub(super) fn envelope_bytes(envelope: &Envelope) -> Result<Vec<u8>, AppError> {
+        serde_json::to_vec(&WireEnvelope::from(envelope))
+            .map_err(|error| AppError::Evidence(error.to_string()))
     }
 
     /// Whether an auditor would accept it. What is stored is what is exported, for ever.

@@ -13,8 +13,9 @@ use super::request::OpenRequest;
 use super::{Actor, AppError, Quietus};
 use crate::evidence::anchor_folder::AnchorFolder;
 use crate::evidence::bundle::Bundle;
+use crate::evidence::status::{STATUS_LIST_NAME, SUCCESSOR_NAME};
 use crate::evidence::{EvidenceKind, export};
-use crate::store::Certificate;
+use crate::store::{Certificate, CertificateSummary};
 
 /// The files of a folder, by name.
 type Folder = BTreeMap<String, Vec<u8>>;
@@ -94,12 +95,30 @@ impl Quietus {
         Ok(())
     }
 
-    async fn certificate_to_export(&self, id: Uuid) -> Result<Certificate, AppError> {
+    pub(super) async fn certificate_to_export(&self, id: Uuid) -> Result<Certificate, AppError> {
         self.store.certificate(id).await?.ok_or_else(|| {
             AppError::Input(format!(
                 "there is no certificate `{id}`: see `quietus certificate list`"
             ))
         })
+    }
+
+    /// What says how a certificate stands now: its status list, and the one that follows it.
+    async fn status_files(
+        &self,
+        certificate: &CertificateSummary,
+    ) -> Result<Vec<(String, Vec<u8>)>, AppError> {
+        let list = match self.store.status_list_of(certificate.id).await? {
+            Some(name) => self.store.status_bundle(&name).await?,
+            None => None,
+        };
+        let successor = match certificate.superseded_by {
+            Some(id) => self.store.certificate(id).await?.and_then(|later| later.bundle),
+            None => None,
+        };
+        let files = [(STATUS_LIST_NAME, list), (SUCCESSOR_NAME, successor)];
+        let files = files.into_iter().filter_map(|(name, bytes)| Some((name.to_owned(), bytes?)));
+        Ok(files.collect())
     }
 
     async fn folder_of(
@@ -121,7 +140,10 @@ impl Quietus {
             Some(leaf) => self.anchor_folder(&leaf.log_id, &read).await?,
             None => AnchorFolder::default(),
         };
-        export::export_anchored(&bundle, &root, issuer.as_bytes(), opening, &anchors)
-            .map_err(|error| AppError::Evidence(error.to_string()))
+        let mut folder =
+            export::export_anchored(&bundle, &root, issuer.as_bytes(), opening, &anchors)
+                .map_err(|error| AppError::Evidence(error.to_string()))?;
+        folder.extend(self.status_files(&certificate.summary).await?);
+        Ok(folder)
     }
 }

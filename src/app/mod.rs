@@ -55,6 +55,7 @@ mod second_look;
 pub mod settle;
 mod signed_head;
 pub mod statement;
+pub mod status_list;
 mod superseded;
 pub mod systems;
 pub mod task;

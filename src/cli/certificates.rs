@@ -14,7 +14,9 @@ use crate::config;
 use crate::domain::Remark;
 use crate::evidence::anchor_folder::AnchorFolder;
 use crate::evidence::certificate::{MANIFEST_NAME, OPENING_NAME};
-use crate::store::{CertificateFilter, CertificateState};
+use crate::evidence::status::{STATUS_LIST_NAME, SUCCESSOR_NAME};
+use crate::evidence::status_list::CertificateStatus;
+use crate::store::{CertificateDecision, CertificateFilter, CertificateState};
 
 /// List, show and export certificates.
 #[derive(Debug, Args)]
@@ -76,6 +78,49 @@ what the certificate is about. Give it to nobody else; that it was handed out is
         #[arg(long, value_name = "NAME", default_value = "operator", env = "QUIETUS_BY")]
         by: Remark,
     },
+    /// Say that a certificate was issued in error, is contested, or no longer is contested.
+    #[command(after_help = "Examples:
+  quietus certificate declare 0198a2f3 withdrawn --reason \"two shops were mixed up\" --by \"Ada Example\"
+  quietus certificate declare 0198a2f3 disputed --reason \"the person found a letter\"
+  quietus certificate declare 0198a2f3 current --reason \"the letter was of another person\"
+
+The words of a certificate never change. Its status list, which is signed and logged anew at once,
+says how it stands, and `quietus verify` fails with a list that says `withdrawn` or `disputed`.
+Withdrawn is for good.")]
+    Declare {
+        /// The certificate, the beginning of its identifier, or `latest`.
+        certificate: String,
+        /// What it is from now on.
+        #[arg(value_enum)]
+        status: Declared,
+        /// Why; it goes into the sealed evidence. Name no person.
+        #[arg(long, value_name = "TEXT")]
+        reason: Remark,
+        /// Who says so.
+        #[arg(long, value_name = "NAME", default_value = "operator", env = "QUIETUS_BY")]
+        by: Remark,
+    },
+}
+
+/// What somebody says of a certificate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Declared {
+    /// It was issued in error; for good.
+    Withdrawn,
+    /// It is contested, and looked into.
+    Disputed,
+    /// It is not contested any more.
+    Current,
+}
+
+impl From<Declared> for CertificateDecision {
+    fn from(declared: Declared) -> Self {
+        match declared {
+            Declared::Withdrawn => Self::Withdrawn,
+            Declared::Disputed => Self::Disputed,
+            Declared::Current => Self::Current,
+        }
+    }
 }
 
 /// Runs the command.
@@ -89,6 +134,15 @@ pub async fn run(arguments: &Arguments, folder: &Path) -> u8 {
             Command::Export { certificate, to, for_person, by } => {
                 let by = for_person.then(|| actor(by));
                 export(product, certificate, to, by).await?;
+            }
+            Command::Declare { certificate, status, reason, by } => {
+                let found = product.find_certificate(certificate).await?;
+                let decision = CertificateDecision::from(*status);
+                product
+                    .declare_certificate(found.id, decision, reason.as_str(), &actor(by))
+                    .await?;
+                say(format!("certificate {} is {} from now on", found.id, decision.as_str()));
+                say("hand out its newest status list: `quietus certificate export` writes it");
             }
         }
         Ok(FINE)
@@ -127,7 +181,20 @@ async fn show(product: &Quietus, text: &str) -> Result<(), AppError> {
     let printed = files.get("certificate.txt").cloned().unwrap_or_default();
     say(String::from_utf8_lossy(&printed));
     say(state_in_words(found.state));
+    say(status_in_words(product.certificate_status(found.id).await?, found.superseded_by));
     Ok(())
+}
+
+/// What became of a certificate.
+fn status_in_words(status: CertificateStatus, successor: Option<uuid::Uuid>) -> String {
+    match (status, successor) {
+        (CertificateStatus::Superseded, Some(later)) => {
+            format!("status: superseded by certificate {later}")
+        }
+        (CertificateStatus::Withdrawn, _) => "status: withdrawn, it was issued in error".to_owned(),
+        (CertificateStatus::Disputed, _) => "status: disputed, it is looked into".to_owned(),
+        _ => "status: current".to_owned(),
+    }
 }
 
 /// How far a certificate has come, and what that means for whoever relies on it.
@@ -210,7 +277,9 @@ pub fn write_files(files: BTreeMap<String, Vec<u8>>, to: &Path) -> Result<Vec<St
     for entry in std::fs::read_dir(to).map_err(refuse)?.flatten() {
         // What somebody vouched for in an earlier export may be more than in this one.
         let name = entry.file_name().to_string_lossy().into_owned();
-        if AnchorFolder::has_name(&name) && !files.contains_key(&name) {
+        let of_others = AnchorFolder::has_name(&name)
+            || [STATUS_LIST_NAME, SUCCESSOR_NAME].contains(&name.as_str());
+        if of_others && !files.contains_key(&name) {
             std::fs::remove_file(entry.path()).map_err(refuse)?;
         }
     }

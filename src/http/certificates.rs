@@ -10,12 +10,13 @@ use uuid::Uuid;
 use super::Api;
 use super::answer::{Answer, Refusal, bytes, file, json};
 use super::gate::Caller;
-use super::intake::{Accepts, Id, Parameters};
+use super::intake::{Accepts, Id, Json, Parameters, remark};
 use crate::app::reading::Lookup;
 use crate::app::reading::certificates::{CertificatePart, CertificateQuery};
+use crate::store::CertificateDecision;
 
 /// Media type of a Sigstore bundle.
-const BUNDLE: &str = "application/vnd.dev.sigstore.bundle.v0.3+json";
+pub(super) const BUNDLE: &str = "application/vnd.dev.sigstore.bundle.v0.3+json";
 /// Media type of an in-toto statement.
 const STATEMENT: &str = "application/vnd.in-toto+json";
 const TEXT: &str = "text/plain; charset=utf-8";
@@ -86,6 +87,51 @@ fn here<T>(found: Lookup<T>) -> Result<T, Refusal> {
         Lookup::NotYet => Err(Refusal::not_yet()),
         Lookup::Missing => Err(Refusal::nothing_here()),
     }
+}
+
+/// What somebody says of a certificate.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DeclaredBody {
+    status: Declared,
+    reason: String,
+}
+
+/// The words for it.
+#[derive(Deserialize, Clone, Copy)]
+#[serde(rename_all = "lowercase")]
+enum Declared {
+    Current,
+    Withdrawn,
+    Disputed,
+}
+
+impl Accepts for DeclaredBody {
+    const FIELDS: &'static str = "`status` (`withdrawn`, `disputed` or `current`) and `reason`";
+}
+
+/// `POST /v1/certificates/{id}/status`: it was issued in error, is contested, or no longer is.
+pub async fn declare(
+    State(api): State<Api>,
+    Extension(caller): Extension<Caller>,
+    Id(id): Id,
+    Json(body): Json<DeclaredBody>,
+) -> Answer {
+    let decision = match body.status {
+        Declared::Current => CertificateDecision::Current,
+        Declared::Withdrawn => CertificateDecision::Withdrawn,
+        Declared::Disputed => CertificateDecision::Disputed,
+    };
+    let reason = remark("reason", &body.reason)?;
+    if api.product.read_certificate(id).await?.is_none() {
+        return Err(Refusal::nothing_here());
+    }
+    let product = api.product.clone();
+    let declared = async move {
+        product.declare_certificate(id, decision, reason.as_str(), &caller.actor()).await
+    };
+    api.change(declared).await.map_err(|refusal| refusal.about_state())?;
+    Ok(json(&serde_json::json!({ "certificate": id, "status": decision.as_str() })))
 }
 
 /// `GET /v1/certificates/{id}/text`.

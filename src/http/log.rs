@@ -5,6 +5,7 @@ use axum::extract::{Path, State};
 
 use super::Api;
 use super::answer::{Answer, Kept, Refusal, bytes, kept};
+use super::certificates::BUNDLE;
 use super::intake::Part;
 use crate::app::reading::{TILE_WIDTH as WIDTH, TileId};
 
@@ -42,6 +43,16 @@ pub async fn named_tile(
 ) -> Answer {
     let Ok(Path((name, path))) = place else { return Err(Refusal::nothing_here()) };
     tile_of(&api, Some(&name), &path).await
+}
+
+/// `GET /log/{name}/status/{number}`: what became of certificates; the newest list.
+pub async fn status_list(
+    State(api): State<Api>,
+    place: Result<Path<(String, u32)>, PathRejection>,
+) -> Answer {
+    let Ok(Path((name, number))) = place else { return Err(Refusal::nothing_here()) };
+    let found = api.product.published_status_list(&format!("{name}/status/{number}")).await?;
+    Ok(bytes(BUNDLE, found.ok_or_else(Refusal::nothing_here)?))
 }
 
 async fn checkpoint_of(api: &Api, log: Option<&str>) -> Answer {

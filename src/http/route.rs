@@ -129,6 +129,8 @@ const DOORS: &[Door] = &[
     monitors("/log/tile/{*tile}", || get(log::tile)),
     monitors("/log/{name}/checkpoint", || get(log::named_checkpoint)),
     monitors("/log/{name}/tile/{*tile}", || get(log::named_tile)),
+    monitors("/log/{name}/status/{number}", || get(log::status_list)),
+    posts("/v1/certificates/{id}/status", DECIDERS, || post(certificates::declare)),
     posts("/v1/events", &[EventSource, Operator], || post(events::post)),
     posts("/v1/holds", OPERATORS, || post(holds::place)),
     posts("/v1/holds/release", OPERATORS, || post(holds::release_matter)),

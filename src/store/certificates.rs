@@ -13,6 +13,7 @@ use super::evidence::{self, OutboxEntry};
 use super::jobs::{self, NewJob};
 use super::requests::{self, RequestChange};
 use super::statement::{Row, Sql, args, words};
+use super::status_lists::{self, StatusPlace};
 use crate::domain::CaseOutcome;
 
 words! {
@@ -69,6 +70,8 @@ pub struct NewCertificate {
     pub manifest: Vec<u8>,
     /// By what it is found.
     pub topics: Vec<Topic>,
+    /// Where its status is published.
+    pub status: Option<StatusPlace>,
     /// Its leaf.
     pub leaf: OutboxEntry,
     /// Dated jobs for what is kept: they are written with the certificate that names the dates.
@@ -148,13 +151,13 @@ macro_rules! certificate_columns {
     };
 }
 
-const SUPERSEDE: Sql = Sql::both(
-    "UPDATE certificates SET superseded_by = $2 WHERE case_id = $1 AND superseded_by IS NULL",
-);
+const IN_FORCE: Sql =
+    Sql::both("SELECT id FROM certificates WHERE case_id = $1 AND superseded_by IS NULL");
+const SUPERSEDE: Sql = Sql::both("UPDATE certificates SET superseded_by = $2 WHERE id = $1");
 const INSERT: Sql = Sql::both(
     "INSERT INTO certificates (id, case_id, class, state, overall, issued_at, entry_id, statement,
-         envelope, manifest)
-     VALUES ($1, $2, $3, 'signed', $4, $5, $6, $7, $8, $9)",
+         envelope, manifest, status_list, status_index)
+     VALUES ($1, $2, $3, 'signed', $4, $5, $6, $7, $8, $9, $10, $11)",
 );
 const TOPIC: Sql = Sql::both(
     "INSERT INTO certificate_topics (certificate_id, kind, name) VALUES ($1, $2, $3)
@@ -208,6 +211,7 @@ const LIST: Sql = Sql::both(
 );
 
 pub(super) const STATEMENTS: &[(&str, Sql)] = &[
+    ("certificates::IN_FORCE", IN_FORCE),
     ("certificates::SUPERSEDE", SUPERSEDE),
     ("certificates::INSERT", INSERT),
     ("certificates::TOPIC", TOPIC),
@@ -272,7 +276,11 @@ impl Store {
             tx.rollback().await?;
             return Ok(false);
         }
-        tx.execute(SUPERSEDE, args![certificate.case_id, certificate.id]).await?;
+        if let Some(earlier) = tx.read_one(IN_FORCE, args![certificate.case_id]).await? {
+            let earlier: Uuid = earlier.get("id")?;
+            tx.execute(SUPERSEDE, args![earlier, certificate.id]).await?;
+            status_lists::changed(&mut tx, earlier).await?;
+        }
         let values = args![
             certificate.id,
             certificate.case_id,
@@ -283,8 +291,13 @@ impl Store {
             certificate.statement,
             certificate.envelope,
             certificate.manifest,
+            certificate.status.as_ref().map(|place| place.list.clone()),
+            certificate.status.as_ref().map(|place| i64::from(place.index)),
         ];
         tx.execute(INSERT, values).await?;
+        if let Some(place) = &certificate.status {
+            status_lists::join(&mut tx, &place.list).await?;
+        }
         for Topic { kind, name } in certificate.topics {
             tx.execute(TOPIC, args![certificate.id, kind.as_str(), name]).await?;
         }

@@ -93,7 +93,9 @@ const ORPHANS: Sql = Sql::both(
     "SELECT
          (SELECT count(*) FROM log_leaves WHERE log_id = $1 AND length(body) <> $2
              AND NOT EXISTS (SELECT 1 FROM certificates
-                 WHERE certificates.entry_id = log_leaves.entry_id)) AS certificates,
+                 WHERE certificates.entry_id = log_leaves.entry_id)
+             AND NOT EXISTS (SELECT 1 FROM status_list_issues
+                 WHERE status_list_issues.entry_id = log_leaves.entry_id)) AS certificates,
          (SELECT count(*) FROM log_leaves WHERE log_id = $1 AND length(body) = $2
              AND NOT EXISTS (SELECT 1 FROM evidence_details
                  WHERE evidence_details.entry_id = log_leaves.entry_id)) AS details",
@@ -194,8 +196,8 @@ impl Store {
         self.read(CHECKPOINTS, values).await?.iter().map(checkpoint).collect()
     }
 
-    /// How many leaves of certificates belong to no certificate, and how many of evidence have no
-    /// detail.
+    /// How many leaves of signed statements belong to no certificate and no status list, and how many
+    /// of evidence have no detail.
     pub async fn orphaned_leaves(&self, log_id: &str) -> Result<(u64, u64), StoreError> {
         let length = i64::try_from(LEAF_BYTES).unwrap_or(i64::MAX);
         let row = self.read_one(ORPHANS, args![log_id, length]).await?;

@@ -36,6 +36,7 @@ pub mod requests;
 pub mod schedules;
 pub mod settlement;
 pub mod statement;
+pub mod status_lists;
 pub mod tasks;
 pub mod vendor_callbacks;
 
@@ -76,6 +77,9 @@ pub use producers::DueProducer;
 pub use requests::{NewRequest, Request, RequestChange, RequestFilter, TakenIn};
 pub use schedules::{Disposition, Fire, FireBatch, NewFire, ScheduleCursor};
 pub use settlement::{Settle, Settlement};
+pub use status_lists::{
+    CertificateDecision, Changed, DueStatusList, SignedStatusList, StatusPlace,
+};
 pub use tasks::{Task, TaskConfirmation, TaskReport, TaskResult, TaskState};
 pub use vendor_callbacks::{HeardVendor, VendorCallback};
 
@@ -111,6 +115,7 @@ pub fn statements() -> Vec<(&'static str, Sql)> {
         requests::STATEMENTS,
         schedules::STATEMENTS,
         settlement::STATEMENTS,
+        status_lists::STATEMENTS,
         tasks::STATEMENTS,
         vendor_callbacks::STATEMENTS,
     ]

@@ -2,8 +2,9 @@
 
 use quietus::domain::{CaseOutcome, CaseState, ScheduleName, SystemName};
 use quietus::store::{
-    Approval, Checkpoint, Decision, HoldKey, JobFault, NewCase, NewCertificate, NewHold, NewLog,
-    NewPause, OutboxEntry, PauseScope, Settle, Settlement, Stamped, Topic, TopicKind,
+    Approval, CertificateDecision, Checkpoint, Decision, HoldKey, JobFault, NewCase,
+    NewCertificate, NewHold, NewLog, NewPause, OutboxEntry, PauseScope, Settle, Settlement,
+    Stamped, StatusPlace, Topic, TopicKind,
 };
 
 use crate::anchors;
@@ -44,11 +45,18 @@ async fn fill(stage: &Stage) {
         manifest: b"manifest".to_vec(),
         topics: vec![Topic { kind: TopicKind::System, name: "shop".to_owned() }],
         leaf: OutboxEntry { detail: None, ..entry(Some(case_id), None) },
+        status: Some(StatusPlace { list: "example.com/2026/status/1".to_owned(), index: 7 }),
         later: Vec::new(),
         request: None,
         evidence: Vec::new(),
     };
+    let id = certificate.id;
     assert!(store.insert_certificate(certificate).await.unwrap());
+    let decision = CertificateDecision::Disputed;
+    assert!(store.decide_about(id, None, decision, Vec::new(), at(14)).await.unwrap());
+    let due = store.due_status_lists(at(0)).await.unwrap().pop().unwrap();
+    let leaf = OutboxEntry { detail: None, ..entry(None, None) };
+    assert!(store.sign_status_list(&due, Vec::new(), leaf, (at(14), at(0))).await.unwrap());
     let log = NewLog {
         log_id: "2026".to_owned(),
         origin: "example.com/2026".to_owned(),
@@ -108,6 +116,9 @@ fn changes(sqlite: bool) -> Vec<String> {
         format!("UPDATE evidence_details SET sealed = {bytes}"),
         format!("UPDATE certificates SET statement = {bytes}"),
         "UPDATE certificates SET overall = 'complete'".to_owned(),
+        "UPDATE certificates SET status_index = status_index + 1".to_owned(),
+        "UPDATE certificate_decisions SET status = 'current'".to_owned(),
+        "UPDATE status_list_issues SET issued_at = 1".to_owned(),
         "UPDATE logs SET size = size - 1".to_owned(),
         "UPDATE logs SET origin = 'other'".to_owned(),
         format!("UPDATE log_tiles SET data = {bytes}"),
@@ -156,6 +167,8 @@ async fn triggers_refuse(stage: Stage) {
         "time_stamp_chains",
         "log_cosignatures",
         "evidence_producers",
+        "certificate_decisions",
+        "status_list_issues",
     ];
     for table in tables {
         assert!(stage.rows(table).await > 0, "`{table}` is empty: the test would prove nothing");
@@ -195,6 +208,8 @@ const REPLACEABLE: &[(&str, [&str; 2], [&str; 2])] = &[
     ("time_stamp_chains", ["digest", "randomblob(32)"], ["certificates", "'other'"]),
     ("log_cosignatures", ["signed_at", "signed_at + 1"], ["line", "'other'"]),
     ("evidence_producers", ["name", "'other'"], ["entries", "entries + 1"]),
+    ("certificate_decisions", ["number", "number + 1"], ["status", "'current'"]),
+    ("status_list_issues", ["entry_id", "randomblob(16)"], ["issued_at", "1"]),
 ];
 
 /// SQLite replaces rows without asking the triggers that refuse to delete them.

@@ -30,6 +30,7 @@ pub fn certificate(case: Uuid, second: i64, rule: &str) -> NewCertificate {
         manifest: b"manifest".to_vec(),
         topics: vec![topic(TopicKind::System, "shop"), topic(TopicKind::Rule, rule)],
         leaf: OutboxEntry { detail: None, ..entry(Some(case), None) },
+        status: None,
         later: Vec::new(),
         request: None,
         evidence: vec![entry(Some(case), None)],

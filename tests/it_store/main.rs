@@ -43,5 +43,6 @@ mod requests;
 mod schedules;
 mod schema;
 mod settlement;
+mod status_lists;
 mod tasks;
 mod vendor_callbacks;

@@ -122,6 +122,11 @@ const LANDED: &[(&str, &str, &str)] = &[
         "23f3d2715bd48d0ddccf74e933cf77235dc687b3003d979f923a6ea5eb7f73d4",
         "89c407a36ab5d9865788d7de82bcb50174520a966ca78507cb3013237fd2dcd5",
     ),
+    (
+        "0011_status_lists.sql",
+        "126c389659338a9e0433762db1a6ccc49fcd9572e41cf4fd3d93df430dc55c55",
+        "759e8b028f4ec2bbe3671f2344d7f382ffbb8c29752898f830c70a4c1ce8f0c4",
+    ),
 ];
 
 #[test]

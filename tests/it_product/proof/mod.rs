@@ -3,6 +3,7 @@
 mod audited;
 mod heartbeats;
 mod restored;
+mod status;
 mod yearly;
 
 use base64::Engine as _;

@@ -1,0 +1,213 @@
+//! What became of certificates: their places in status lists, and the lists that are signed about it
+//! each day and at every change. What people decide about a certificate comes in here too.
+//!
+//! A list is signed before its leaf is in the log, and is handed out only with the proof that it is.
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
+use uuid::Uuid;
+
+use super::recording::About;
+use super::{Actor, AppError, Quietus};
+use crate::domain::Digest;
+use crate::evidence::status::read_list;
+use crate::evidence::status_list::{
+    CertificateStatus, ENTRIES, StatusBits, StatusEntry, StatusList,
+};
+use crate::evidence::{EvidenceKind, TrustedRoot, signing};
+use crate::store::{
+    CertificateDecision, Changed, DueStatusList, OutboxEntry, SignedStatusList, StatusPlace,
+};
+
+/// A list is signed anew after this time, even where nothing changed.
+const BETWEEN_LISTS: SignedDuration = SignedDuration::from_hours(24);
+
+/// Nobody has to ask for a newer list before this time is over.
+const GOOD_FOR: SignedDuration = SignedDuration::from_hours(48);
+
+/// Certificates of one list: half of its places, so that a free one is found soon.
+const MOST_CERTIFICATES: u64 = ENTRIES as u64 / 2;
+
+impl Quietus {
+    /// A free place for a certificate of this log, drawn at random, so that places tell neither
+    /// order nor number.
+    pub(super) async fn free_status_place(&self, log: &str) -> Result<StatusPlace, AppError> {
+        let mut number = 1_u32;
+        let list = loop {
+            let name = format!("{log}/status/{number}");
+            if self.store.certificates_of_status_list(&name).await? < MOST_CERTIFICATES {
+                break name;
+            }
+            number += 1;
+        };
+        let mut drawn = Digest(self.ids.random());
+        loop {
+            let [first, second, third, fourth, ..] = drawn.0;
+            let index = u32::from_be_bytes([first, second, third, fourth]) % ENTRIES;
+            let place = StatusPlace { list: list.clone(), index };
+            if !self.store.status_place_taken(&place).await? {
+                return Ok(place);
+            }
+            drawn = Digest::of(&drawn.0);
+        }
+    }
+
+    /// Signs the lists that are due; their leaves wait in the outbox.
+    pub(super) async fn sign_due_status_lists(&self) -> Result<(), AppError> {
+        let now = self.now();
+        let before = now.checked_sub(BETWEEN_LISTS).unwrap_or(Timestamp::MIN);
+        for due in self.store.due_status_lists(before).await? {
+            self.sign_status_list(&due, (now, before)).await?;
+        }
+        Ok(())
+    }
+
+    async fn sign_status_list(
+        &self,
+        due: &DueStatusList,
+        (now, before): (Timestamp, Timestamp),
+    ) -> Result<(), AppError> {
+        let mut bits = StatusBits::default();
+        for (index, changed) in self.store.changes_of_status_list(&due.name).await? {
+            bits.set(index, status_of(changed));
+        }
+        let list = StatusList {
+            list: due.name.clone(),
+            issued_at: now,
+            valid_until: now.checked_add(GOOD_FOR).unwrap_or(now),
+            bits,
+        };
+        let (envelope, leaf) = signing::sign_status_list(&list, &self.keys.issuer)
+            .map_err(|error| AppError::Evidence(error.to_string()))?;
+        let leaf = OutboxEntry {
+            entry_id: self.ids.new_id(),
+            case_id: None,
+            job_id: None,
+            kind: "status list".to_owned(),
+            body: leaf,
+            detail: None,
+            numbered: None,
+        };
+        let envelope = Self::envelope_bytes(&envelope)?;
+        // Where another replica was first, its list says the same.
+        self.store.sign_status_list(due, envelope, leaf, (now, before)).await?;
+        Ok(())
+    }
+
+    /// Bundles the signed lists whose leaf is under a published head.
+    pub(super) async fn bundle_status_lists(&self) -> Result<(), AppError> {
+        for signed in self.store.status_lists_to_bundle().await? {
+            let Some(leaf) = self.store.leaf_of(signed.entry_id).await? else { continue };
+            let covering = self.store.checkpoint_covering(&leaf.log_id, leaf.index).await?;
+            let Some(checkpoint) = covering else { continue };
+            let bundle = self.assemble(&signed.envelope, leaf, checkpoint, Vec::new()).await?;
+            self.check_status_bundle(&signed, &bundle).await?;
+            self.store.set_status_bundle(&signed, bundle).await?;
+        }
+        Ok(())
+    }
+
+    /// Whether an auditor would accept it.
+    async fn check_status_bundle(
+        &self,
+        signed: &SignedStatusList,
+        bundle: &[u8],
+    ) -> Result<(), AppError> {
+        let refuse = |why: String| {
+            let name = &signed.name;
+            AppError::Evidence(format!("status list `{name}` is not released: {why}"))
+        };
+        let root = TrustedRoot::from_json(&self.trusted_root().await?)
+            .map_err(|error| refuse(error.to_string()))?;
+        let list = read_list(bundle, (&self.keys.issuer.public(), &root)).map_err(refuse)?;
+        if list.list == signed.name { Ok(()) } else { Err(refuse("it is another list".to_owned())) }
+    }
+
+    /// The newest bundle of a status list; `None` where there is no such list, or none is in the log
+    /// yet.
+    ///
+    /// # Errors
+    /// Where the store does not do its part.
+    pub async fn published_status_list(&self, name: &str) -> Result<Option<Vec<u8>>, AppError> {
+        Ok(self.store.status_bundle(name).await?)
+    }
+
+    /// What became of a certificate.
+    ///
+    /// # Errors
+    /// Where there is none of this identifier.
+    pub async fn certificate_status(&self, id: Uuid) -> Result<CertificateStatus, AppError> {
+        let certificate = self.certificate_to_export(id).await?;
+        let superseded = certificate.summary.superseded_by.is_some();
+        Ok(match self.store.decided_about(id).await? {
+            Some(CertificateDecision::Withdrawn) => CertificateStatus::Withdrawn,
+            _ if superseded => CertificateStatus::Superseded,
+            Some(CertificateDecision::Disputed) => CertificateStatus::Disputed,
+            Some(CertificateDecision::Current) | None => CertificateStatus::Current,
+        })
+    }
+
+    /// Says of a certificate that it was issued in error, is contested, or no longer is. Its words
+    /// stay; whoever asks for its status is told.
+    ///
+    /// # Errors
+    /// Where no reason is given, there is no such certificate, or its status does not allow it:
+    /// withdrawn is for good, and what has been superseded can only be withdrawn.
+    pub async fn declare_certificate(
+        &self,
+        id: Uuid,
+        decision: CertificateDecision,
+        reason: &str,
+        actor: &Actor,
+    ) -> Result<(), AppError> {
+        if reason.trim().is_empty() {
+            return Err(AppError::Input(
+                "a decision about a certificate needs a reason".to_owned(),
+            ));
+        }
+        let status = self.certificate_status(id).await?;
+        let fits = match decision {
+            CertificateDecision::Withdrawn => status != CertificateStatus::Withdrawn,
+            CertificateDecision::Disputed => status == CertificateStatus::Current,
+            CertificateDecision::Current => status == CertificateStatus::Disputed,
+        };
+        if !fits {
+            return Err(AppError::Input(format!(
+                "certificate `{id}` is {}: it cannot become {}",
+                status.as_str(),
+                decision.as_str()
+            )));
+        }
+        let evidence = self.record(
+            EvidenceKind::CertificateStatus,
+            About::default(),
+            &json!({
+                "certificate": id,
+                "status": decision.as_str(),
+                "reason": reason,
+                "by": actor.0,
+            }),
+        )?;
+        let last = self.store.decided_about(id).await?;
+        let now = self.now();
+        if !self.store.decide_about(id, last, decision, vec![evidence], now).await? {
+            return Err(AppError::Input(format!(
+                "somebody else decided about certificate `{id}` in this moment: look at it again"
+            )));
+        }
+        self.advance_log().await
+    }
+}
+
+/// The entry on a certificate.
+pub(super) fn status_entry(place: &StatusPlace) -> StatusEntry {
+    StatusEntry::new(place.list.clone(), place.index)
+}
+
+fn status_of(changed: Changed) -> CertificateStatus {
+    match changed {
+        Changed::Superseded => CertificateStatus::Superseded,
+        Changed::Withdrawn => CertificateStatus::Withdrawn,
+        Changed::Disputed => CertificateStatus::Disputed,
+    }
+}
