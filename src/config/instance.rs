@@ -13,6 +13,7 @@ use super::read::items;
 use super::requests::{self, RequestSettings};
 use crate::datamap::SecretReference;
 use crate::domain::IdentityTypes;
+use crate::evidence::print::Language;
 
 /// An instance of Quietus.
 #[derive(Debug, Clone)]
@@ -43,6 +44,10 @@ pub struct Instance {
     pub post_quantum: bool,
     /// Who vouches for the evidence log.
     pub anchors: AnchorSettings,
+    /// Language of printed certificates that no request gives one.
+    pub certificate_language: Language,
+    /// Host of the link on printed certificates; `None` prints none, and serves nothing behind it.
+    pub certificate_host: Option<String>,
     /// Orders that are carried out side by side, from 1 to 64.
     pub workers: u32,
     /// Who may approve; empty is anybody with an approver's token.
@@ -136,8 +141,11 @@ pub fn compile(
     }
     let workers = document.workers.as_ref().map_or(4, |workers| workers.value.0.min(MOST_WORKERS));
     let controller = compile_controller(&document.controller.as_ref()?.value)?;
-    let evidence = document.evidence.as_ref().and_then(|it| it.value.origin.as_ref());
-    let twice = document.evidence.as_ref().and_then(|it| it.value.post_quantum.as_ref());
+    let written = document.evidence.as_ref().map(|it| &it.value);
+    let evidence = written.and_then(|it| it.origin.as_ref());
+    let twice = written.and_then(|it| it.post_quantum.as_ref());
+    let host = written.and_then(|it| it.host.as_ref()).map(|host| host.value.0.clone());
+    let language = written.and_then(|it| it.language.as_ref()).map(|word| word.value.0);
     let log = document.log.as_ref().and_then(|log| log.value.format.as_ref());
     let requests = requests::settings(document, &controller.country);
     let mail = mail::settings(document, problems);
@@ -149,6 +157,8 @@ pub fn compile(
         evidence_origin_given: evidence.is_some(),
         post_quantum: twice.is_none_or(|it| it.value.0),
         anchors,
+        certificate_language: language.unwrap_or(Language::English),
+        certificate_host: host,
         controller,
         store: document.store.as_ref().map_or_else(
             || SecretReference::Plain("sqlite:quietus.db".to_owned()),

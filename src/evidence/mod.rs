@@ -14,9 +14,7 @@ pub mod cosigning;
 pub mod export;
 pub mod keys;
 pub mod leaf;
-pub mod print_html;
-pub mod print_text;
-pub mod sheet;
+pub mod print;
 pub mod signing;
 
 pub use quietus_verify::{

@@ -18,6 +18,11 @@ pub type Answer = Result<Response, Refusal>;
 #[derive(Debug, Clone, Copy)]
 pub struct WithForm;
 
+/// Marks a page with a content security policy of its own, to which only is added that no other
+/// page may show it inside of itself.
+#[derive(Debug, Clone)]
+pub struct OwnPolicy(pub String);
+
 /// Why something is not done. Holds no personal data.
 #[derive(Debug)]
 pub struct Refusal {

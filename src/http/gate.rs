@@ -173,8 +173,9 @@ fn controller(desk: &Desk, headers: &HeaderMap) -> Option<String> {
 }
 
 /// Lets in who has a token, so many at once; also before it is known whether an address exists.
-/// Two addresses need none: the one that says whether it lives, and the one behind links of mails,
-/// which are tokens themselves.
+/// Three addresses need none: the one that says whether it lives, the one behind links of mails,
+/// which are tokens themselves, and the one of printed certificates, whose identifiers nobody
+/// guesses.
 pub async fn admit(State(api): State<Api>, mut request: Request, next: Next) -> Response {
     let address = request.extensions().get::<MatchedPath>().cloned();
     let address = address.as_ref().map(MatchedPath::as_str).unwrap_or_default();
@@ -191,7 +192,9 @@ pub async fn admit(State(api): State<Api>, mut request: Request, next: Next) -> 
         (Entry::Signature | Entry::Vendor, _) => {
             return bounded(&api.gate.callbacks, next.run(request)).await;
         }
-        (Entry::Link, _) => return bounded(&api.gate.visitors, next.run(request)).await,
+        (Entry::Link | Entry::Printed, _) => {
+            return bounded(&api.gate.visitors, next.run(request)).await;
+        }
         _ => {}
     }
     let Some(caller) = api.gate.caller(request.headers()) else {

@@ -8,3 +8,7 @@ mod fixture;
 mod foreign;
 mod log;
 mod matrix;
+mod page;
+mod paper;
+mod printed;
+mod samples;

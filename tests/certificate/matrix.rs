@@ -17,7 +17,7 @@ use quietus::evidence::export::{BUNDLE_NAME, ISSUER_KEY_NAME, SCRIPT_NAME, TRUST
 use quietus::evidence::{IssuerPublicKey, export};
 use serde_json::Value;
 
-use super::fixture::{Issued, issue, with_exceptions};
+use super::fixture::{Issued, issue, plain, with_exceptions};
 use super::foreign::{ENTRY, Parts, flip_base64, flip_note_signature, tools};
 
 /// Names of the parts, in the order of the columns.
@@ -89,8 +89,9 @@ type Folder = BTreeMap<String, Vec<u8>>;
 
 /// What a verifier of others may want: the export, and the log around the certificate.
 fn whole(issued: &Issued) -> Folder {
-    let mut folder = export::export(&issued.bundle, &issued.trusted_root, &issued.issuer_key, None)
-        .expect("sound");
+    let mut folder =
+        export::export(&issued.bundle, &issued.trusted_root, &issued.issuer_key, None, &plain())
+            .expect("sound");
     let pem = std::str::from_utf8(&issued.issuer_key).expect("text");
     let name = key_name(&IssuerPublicKey::from_pem(pem).expect("a key"));
     folder.insert("key_name.json".to_owned(), format!("\"{name}\"\n").into_bytes());

@@ -207,13 +207,22 @@ impl House {
 
     /// With a store of this URL.
     pub async fn open_with_store(url: &str) -> Self {
+        Self::open_as(url, "").await
+    }
+
+    /// With more lines in its instance file.
+    pub async fn open_with(more: &str) -> Self {
+        Self::open_as("sqlite:quietus.db", more).await
+    }
+
+    async fn open_as(url: &str, more: &str) -> Self {
         drop(log().lock().unwrap());
         let folder = tempfile::tempdir().unwrap();
         let root = folder.path();
         for name in ["systems", "schedules", "secrets", "data"] {
             std::fs::create_dir(root.join(name)).unwrap();
         }
-        let mut instance = INSTANCE.to_owned();
+        let mut instance = format!("{INSTANCE}{more}");
         if !url.starts_with("sqlite:") {
             write_secret(&root.join("secrets/store"), url);
             instance = instance.replace("sqlite:quietus.db", "file:secrets/store");
