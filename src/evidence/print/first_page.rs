@@ -89,6 +89,10 @@ pub(super) fn facts(voice: &Voice<'_>, certificate: &Certificate, vouched: &Vouc
         );
     }
     facts.push(vouching::short(voice, vouched));
+    // Where a later one is known, the verdict says so.
+    if voice.printing.superseded_by.is_none() {
+        facts.push(voice.fact(words.proof_status, words.proof_status_unknown));
+    }
     facts.push(voice.fact(words.certificate, predicate.certificate_id));
     facts
 }

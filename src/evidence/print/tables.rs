@@ -1,7 +1,7 @@
 //! The tables behind the first page, and lists of what rests on what.
 
 use super::sheet::{Column, Part, Table};
-use super::voice::{Voice, place, placed};
+use super::voice::{Voice, place};
 use super::words::fill;
 use crate::evidence::certificate::{NotCovered, Predicate};
 use crate::evidence::statement::{StatementOutcome, SystemStatement, VerificationType};
@@ -231,10 +231,17 @@ fn place_of(voice: &Voice<'_>, one: &NotCovered) -> String {
 /// What was verified, what is only attested, what rests on others, and the limits.
 pub(super) fn lists(voice: &Voice<'_>, predicate: &Predicate) -> Vec<Part> {
     let words = voice.words;
-    let language = voice.printing.language;
+    // Statements of which the same is said share one item.
     let named = |choose: &dyn Fn(&SystemStatement) -> Option<String>| -> Vec<String> {
-        let items = predicate.statements.iter();
-        items.filter_map(|one| Some(placed(one, &choose(one)?, language))).collect()
+        let mut said: Vec<(String, Vec<&SystemStatement>)> = Vec::new();
+        for one in &predicate.statements {
+            let Some(sentence) = choose(one) else { continue };
+            match said.iter_mut().find(|(known, _)| *known == sentence) {
+                Some((_, statements)) => statements.push(one),
+                None => said.push((sentence, vec![one])),
+            }
+        }
+        said.iter().map(|(sentence, statements)| voice.placed(statements, sentence)).collect()
     };
     let looked = named(&|one| {
         let method = voice.phrase(&one.verification.method);

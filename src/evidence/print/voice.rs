@@ -64,6 +64,15 @@ impl<'a> Voice<'a> {
         Fact { label: label.to_owned(), value: value.to_string() }
     }
 
+    /// Statements and places in front of what is said of them.
+    pub(super) fn placed(&self, statements: &[&SystemStatement], sentence: &str) -> String {
+        let chinese = self.language() == Language::Chinese;
+        let places: Vec<String> =
+            statements.iter().map(|one| format!("{} {}", one.id, place(one))).collect();
+        let places = places.join(if chinese { "、" } else { ", " });
+        format!("{places}{}{sentence}", if chinese { "：" } else { ": " })
+    }
+
     /// Names one after the other.
     pub(super) fn names(&self, names: &[String]) -> String {
         names.join(if self.language() == Language::Chinese { "、" } else { ", " })
@@ -125,10 +134,4 @@ pub(super) fn place(statement: &SystemStatement) -> String {
         .flatten()
         .collect::<Vec<_>>()
         .join(" / ")
-}
-
-/// Statement and place in front of a sentence.
-pub(super) fn placed(statement: &SystemStatement, sentence: &str, language: Language) -> String {
-    let colon = if language == Language::Chinese { "：" } else { ": " };
-    format!("{} {}{colon}{sentence}", statement.id, place(statement))
 }

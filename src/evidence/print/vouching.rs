@@ -92,8 +92,10 @@ pub(super) fn full(voice: &Voice<'_>, vouching: &Vouching) -> [Fact; 2] {
     let words = voice.words;
     let TimeBracket { not_before, signed_by, logged_by, sound_until } = vouching.bracket;
     let mut time = vec![by_when(voice, vouching)];
-    // Where it was logged later than signed, both bounds say something.
-    if let (Some(moment), Some(_)) = (signed_by, logged_by) {
+    // Where it was stamped before it was logged, both bounds say something.
+    if let Some(moment) =
+        signed_by.filter(|signed| logged_by.is_some_and(|logged| *signed < logged))
+    {
         time.push(fill(words.vouched_signed, &[("moment", &voice.moment(moment))]));
     }
     if let Some(moment) = not_before {

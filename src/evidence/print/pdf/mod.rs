@@ -257,6 +257,7 @@ fn embedded(one: &Attachment<'_>, words: &Words, made: Timestamp) -> EmbeddedFil
         Some("json") => "application/json",
         Some("pem") => "application/x-pem-file",
         Some("sh") => "application/x-sh",
+        Some("tsr") => "application/timestamp-reply",
         _ => "text/plain",
     };
     EmbeddedFile {

@@ -72,6 +72,73 @@ const PHRASES: &[[&str; 3]] = &[
         "freien Seiten, bis sie wieder benutzt werden",
         "被重新使用之前的空闲页中的已删除内容",
     ],
+    [
+        "the write-ahead log until its next checkpoint",
+        "dem Write-Ahead-Protokoll bis zu seinem nächsten Checkpoint",
+        "下一个检查点之前的预写日志",
+    ],
+    [
+        "copies and backups of the file until they expire",
+        "Kopien und Sicherungen der Datei, bis sie ablaufen",
+        "到期之前的文件副本和备份",
+    ],
+    [
+        "what the processor keeps under duties of its own, as far as it does not say so",
+        "dem, was der Auftragsverarbeiter aus eigenen Pflichten aufbewahrt, soweit er es nicht sagt",
+        "处理者因自身义务而保留且未说明的内容",
+    ],
+    [
+        "the processor's backups and logs",
+        "Sicherungen und Protokollen des Auftragsverarbeiters",
+        "处理者的备份和日志",
+    ],
+    [
+        "what the processor has passed on to others",
+        "dem, was der Auftragsverarbeiter an andere weitergegeben hat",
+        "处理者已转交他方的内容",
+    ],
+    [
+        "over a new connection, every collection was counted in full, and from the total were taken the records that are not due (by the negated condition), those that are held, and those that other records still refer to",
+        "über eine neue Verbindung wurde jede Sammlung ganz gezählt; abgezogen wurden die Datensätze, die nicht fällig sind (mit der verneinten Bedingung), die gesperrt sind und auf die andere noch verweisen",
+        "通过新连接对每个集合全部计数，并从总数中减去未到期的记录（按取反条件）、被保全的记录以及仍被其他记录引用的记录",
+    ],
+    ["what was left over is reported", "gemeldet ist, was übrig blieb", "报告的是剩余的数量"],
+    [
+        "where everything that the order does presupposes that a record is on a list (of identities or keys), the records that the lists name were found again, by another query than before, and only they were counted in this way",
+        "wo alles im Auftrag voraussetzt, dass ein Datensatz auf einer Liste steht (von Kennungen oder Schlüsseln), wurden die Datensätze der Listen mit einer anderen Abfrage als zuvor wiedergefunden und nur sie so gezählt",
+        "若指令的全部内容均以记录在名单（标识或键）上为前提，则用不同于先前的查询重新找出名单所列记录，并仅对其如此计数",
+    ],
+    [
+        "associations with parents that went were looked for as records that refer to a parent that is not there, beyond those that did so before",
+        "Verknüpfungen mit gelöschten übergeordneten Datensätzen wurden als Datensätze gesucht, die auf einen nicht vorhandenen verweisen, über jene hinaus, die es schon vorher taten",
+        "与已删除上级记录的关联，以引用不存在的上级记录的方式查找，先前已如此的除外",
+    ],
+    [
+        "where a foreign key guards them there can be none",
+        "wo ein Fremdschlüssel sie schützt, kann es keine geben",
+        "有外键保护之处不可能存在此类关联",
+    ],
+    [
+        "of records that stay, the association with what went was emptied ({})",
+        "bei bleibenden Datensätzen wurde die Verknüpfung mit dem Gelöschten geleert ({})",
+        "保留的记录中，与已删除内容的关联已清空（{}）",
+    ],
+    ["everything was erased by `{}`", "„{}“ hat alles gelöscht", "“{}”已全部删除"],
+    [
+        "erased in part by `{}`, which keeps {}",
+        "„{}“ hat einen Teil gelöscht und behält {}",
+        "“{}”已部分删除，保留 {}",
+    ],
+    [
+        "`{}` refuses and erased nothing",
+        "„{}“ lehnt ab und hat nichts gelöscht",
+        "“{}”拒绝，未删除任何内容",
+    ],
+    [
+        "the request was cancelled at `{}`: nothing may have been erased",
+        "die Anfrage wurde bei „{}“ abgebrochen: Womöglich ist nichts gelöscht",
+        "请求已在“{}”取消：可能未删除任何内容",
+    ],
     ["nothing in it is disposed of", "darin wird nichts gelöscht", "其中没有需要处置的内容"],
     [
         "no known identity reaches it",
@@ -221,15 +288,19 @@ pub fn phrase(language: Language, signed: &str) -> String {
             let mut parts = row[column].split("{}");
             let mut text = parts.next().unwrap_or_default().to_owned();
             for (value, part) in values.iter().zip(parts) {
-                let translated: Vec<String> =
-                    value.split("; ").map(|one| phrase(language, one)).collect();
-                text.push_str(&translated.join("; "));
+                text.push_str(&parts_of(language, value));
                 text.push_str(part);
             }
             return text;
         }
     }
-    signed.to_owned()
+    if signed.contains("; ") { parts_of(language, signed) } else { signed.to_owned() }
+}
+
+/// Sentences that stand behind one another, each on its own.
+fn parts_of(language: Language, signed: &str) -> String {
+    let parts: Vec<String> = signed.split("; ").map(|one| phrase(language, one)).collect();
+    parts.join(if language == Language::Chinese { "；" } else { "; " })
 }
 
 /// What stands at the places of a pattern; `None` where the text has another form. Values are not
