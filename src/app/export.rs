@@ -11,8 +11,10 @@ use uuid::Uuid;
 use super::recording::About;
 use super::request::OpenRequest;
 use super::{Actor, AppError, Quietus};
+use crate::config::machine_fonts;
 use crate::evidence::anchor_folder::AnchorFolder;
 use crate::evidence::bundle::Bundle;
+use crate::evidence::print::{Forms, Language, Printing};
 use crate::evidence::status::{STATUS_LIST_NAME, SUCCESSOR_NAME};
 use crate::evidence::{EvidenceKind, export};
 use crate::store::{Certificate, CertificateSummary};
@@ -21,22 +23,50 @@ use crate::store::{Certificate, CertificateSummary};
 type Folder = BTreeMap<String, Vec<u8>>;
 
 impl Quietus {
-    /// The folder that an auditor receives, by file name.
+    /// The folder that an auditor receives, by file name; printed in the instance's language where
+    /// none is named.
     ///
     /// # Errors
     /// Where there is no such certificate, its bundle is not ready, or it does not verify.
-    pub async fn export_certificate(&self, id: Uuid) -> Result<Folder, AppError> {
+    pub async fn export_certificate(
+        &self,
+        id: Uuid,
+        language: Option<Language>,
+    ) -> Result<Folder, AppError> {
         let certificate = self.certificate_to_export(id).await?;
-        self.folder_of(certificate, None).await
+        let language = language.unwrap_or(self.instance.certificate_language);
+        self.folder_of(certificate, None, (language, Forms::All)).await
+    }
+
+    /// One file of the folder that an auditor receives; `None` where it has none of this name.
+    ///
+    /// # Errors
+    /// As `export_certificate`.
+    pub async fn export_file(
+        &self,
+        id: Uuid,
+        name: &str,
+        language: Option<Language>,
+    ) -> Result<Option<Vec<u8>>, AppError> {
+        let certificate = self.certificate_to_export(id).await?;
+        let language = language.unwrap_or(self.instance.certificate_language);
+        let forms = Forms::Only(name.to_owned());
+        Ok(self.folder_of(certificate, None, (language, forms)).await?.remove(name))
     }
 
     /// The folder that the person receives: with the opening by which they can show that the
-    /// certificate is about them. That it was handed out is on record.
+    /// certificate is about them; printed in the language of the request where none is named. That
+    /// it was handed out is on record.
     ///
     /// # Errors
     /// As for an auditor, and where the certificate is about no person or the person is forgotten.
-    pub async fn export_for_person(&self, id: Uuid, actor: &Actor) -> Result<Folder, AppError> {
-        let (request, folder) = self.folder_for_person(id).await?;
+    pub async fn export_for_person(
+        &self,
+        id: Uuid,
+        language: Option<Language>,
+        actor: &Actor,
+    ) -> Result<Folder, AppError> {
+        let (request, folder) = self.folder_for_person(id, language, Forms::All).await?;
         self.record_handing_out(&request, (id, None), actor).await?;
         Ok(folder)
     }
@@ -45,8 +75,12 @@ impl Quietus {
     ///
     /// # Errors
     /// As `export_for_person`.
-    pub async fn files_for_person(&self, id: Uuid) -> Result<Vec<(String, usize)>, AppError> {
-        let (_, folder) = self.folder_for_person(id).await?;
+    pub async fn files_for_person(
+        &self,
+        id: Uuid,
+        language: Option<Language>,
+    ) -> Result<Vec<(String, usize)>, AppError> {
+        let (_, folder) = self.folder_for_person(id, language, Forms::All).await?;
         Ok(folder.into_iter().map(|(name, content)| (name, content.len())).collect())
     }
 
@@ -59,18 +93,27 @@ impl Quietus {
         &self,
         id: Uuid,
         name: &str,
+        language: Option<Language>,
         actor: &Actor,
     ) -> Result<Option<Vec<u8>>, AppError> {
-        let (request, mut folder) = self.folder_for_person(id).await?;
+        let forms = Forms::Only(name.to_owned());
+        let (request, mut folder) = self.folder_for_person(id, language, forms).await?;
         let Some((name, content)) = folder.remove_entry(name) else { return Ok(None) };
         self.record_handing_out(&request, (id, Some(&name)), actor).await?;
         Ok(Some(content))
     }
 
-    async fn folder_for_person(&self, id: Uuid) -> Result<(OpenRequest, Folder), AppError> {
+    async fn folder_for_person(
+        &self,
+        id: Uuid,
+        language: Option<Language>,
+        forms: Forms,
+    ) -> Result<(OpenRequest, Folder), AppError> {
         let certificate = self.certificate_to_export(id).await?;
         let (request, opening) = self.opening_of(id, certificate.summary.case_id).await?;
-        let folder = self.folder_of(certificate, Some(&opening)).await?;
+        let own = || Language::nearest(&request.record.language);
+        let language = language.unwrap_or_else(own);
+        let folder = self.folder_of(certificate, Some(&opening), (language, forms)).await?;
         Ok((request, folder))
     }
 
@@ -125,7 +168,16 @@ impl Quietus {
         &self,
         certificate: Certificate,
         opening: Option<&[u8]>,
+        (language, forms): (Language, Forms),
     ) -> Result<Folder, AppError> {
+        let printing = Printing {
+            forms,
+            language,
+            zone: self.zone.clone(),
+            host: self.instance.certificate_host.clone(),
+            superseded_by: certificate.summary.superseded_by,
+            more_fonts: machine_fonts,
+        };
         let bundle = certificate.bundle.ok_or_else(|| {
             AppError::Input(format!(
                 "certificate `{}` is signed but not in the log yet: try again in a moment",
@@ -140,9 +192,15 @@ impl Quietus {
             Some(leaf) => self.anchor_folder(&leaf.log_id, &read).await?,
             None => AnchorFolder::default(),
         };
-        let mut folder =
-            export::export_anchored(&bundle, &root, issuer.as_bytes(), opening, &anchors)
-                .map_err(|error| AppError::Evidence(error.to_string()))?;
+        let mut folder = export::export_anchored(
+            &bundle,
+            &root,
+            issuer.as_bytes(),
+            opening,
+            &anchors,
+            &printing,
+        )
+        .map_err(|error| AppError::Evidence(error.to_string()))?;
         folder.extend(self.status_files(&certificate.summary).await?);
         Ok(folder)
     }

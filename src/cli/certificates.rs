@@ -14,6 +14,8 @@ use crate::config;
 use crate::domain::Remark;
 use crate::evidence::anchor_folder::AnchorFolder;
 use crate::evidence::certificate::{MANIFEST_NAME, OPENING_NAME};
+use crate::evidence::export::TEXT_NAME;
+use crate::evidence::print::{LANGUAGES, Language};
 use crate::evidence::status::{STATUS_LIST_NAME, SUCCESSOR_NAME};
 use crate::evidence::status_list::CertificateStatus;
 use crate::store::{CertificateDecision, CertificateFilter, CertificateState};
@@ -53,14 +55,18 @@ pub enum Command {
     /// Print a certificate as text.
     #[command(after_help = "Examples:
   quietus certificate show latest
-  quietus certificate show 0198a2f3")]
+  quietus certificate show 0198a2f3 --language de")]
     Show {
         /// The certificate, the beginning of its identifier, or `latest`.
         certificate: String,
+        /// Language: `en`, `de` or `zh`; that of the instance if left out.
+        #[arg(long, value_name = "LANGUAGE", value_parser = language)]
+        language: Option<Language>,
     },
     /// Write the folder that an auditor receives, or the one for the person that it is about.
     #[command(after_help = "Examples:
   quietus certificate export latest --to certificate/
+  quietus certificate export latest --to zertifikat/ --language de
   quietus certificate export latest --for-person --to copy/ --by \"Ada Example\"
 
 With `--for-person` the folder has `subject-opening.json`, which names the person: its SHA-256 is
@@ -71,6 +77,10 @@ what the certificate is about. Give it to nobody else; that it was handed out is
         /// The folder; it is made if it is missing.
         #[arg(long, value_name = "FOLDER", default_value = "certificate")]
         to: PathBuf,
+        /// Language of the printed forms: `en`, `de` or `zh`; that of the instance if left out, and
+        /// with `--for-person` that of the request.
+        #[arg(long, value_name = "LANGUAGE", value_parser = language)]
+        language: Option<Language>,
         /// The person's own copy, with the opening that shows whom it is about.
         #[arg(long)]
         for_person: bool,
@@ -130,10 +140,12 @@ pub async fn run(arguments: &Arguments, folder: &Path) -> u8 {
             Command::List { system, rule, limit } => {
                 list(product, system.clone(), rule.clone(), *limit).await?;
             }
-            Command::Show { certificate } => show(product, certificate).await?,
-            Command::Export { certificate, to, for_person, by } => {
+            Command::Show { certificate, language } => {
+                show(product, certificate, *language).await?;
+            }
+            Command::Export { certificate, to, language, for_person, by } => {
                 let by = for_person.then(|| actor(by));
-                export(product, certificate, to, by).await?;
+                export(product, certificate, (to, *language), by).await?;
             }
             Command::Declare { certificate, status, reason, by } => {
                 let found = product.find_certificate(certificate).await?;
@@ -148,6 +160,14 @@ pub async fn run(arguments: &Arguments, folder: &Path) -> u8 {
         Ok(FINE)
     })
     .await
+}
+
+/// Reads the name of a language.
+fn language(text: &str) -> Result<Language, String> {
+    Language::parse(text).ok_or_else(|| {
+        let known: Vec<String> = LANGUAGES.iter().map(|one| format!("`{}`", one.code())).collect();
+        format!("certificates are printed in {}", known.join(", "))
+    })
 }
 
 async fn list(
@@ -175,11 +195,10 @@ async fn list(
     Ok(())
 }
 
-async fn show(product: &Quietus, text: &str) -> Result<(), AppError> {
+async fn show(product: &Quietus, text: &str, language: Option<Language>) -> Result<(), AppError> {
     let found = product.find_certificate(text).await?;
-    let files = product.export_certificate(found.id).await?;
-    let printed = files.get("certificate.txt").cloned().unwrap_or_default();
-    say(String::from_utf8_lossy(&printed));
+    let printed = product.export_file(found.id, TEXT_NAME, language).await?;
+    say(String::from_utf8_lossy(&printed.unwrap_or_default()));
     say(state_in_words(found.state));
     say(status_in_words(product.certificate_status(found.id).await?, found.superseded_by));
     Ok(())
@@ -214,15 +233,15 @@ fn state_in_words(state: CertificateState) -> &'static str {
 async fn export(
     product: &Quietus,
     text: &str,
-    to: &Path,
+    (to, language): (&Path, Option<Language>),
     hands_out: Option<Actor>,
 ) -> Result<(), AppError> {
     let found = product.find_certificate(text).await?;
     let names = match hands_out {
-        None => write_export(product, found.id, to).await?,
+        None => write_export(product, found.id, language, to).await?,
         Some(by) => {
             no_other_copy(to, OPENING_NAME)?;
-            let files = product.export_for_person(found.id, &by).await?;
+            let files = product.export_for_person(found.id, language, &by).await?;
             product.advance_log().await?;
             write_files(files, to)?
         }
@@ -242,9 +261,10 @@ async fn export(
 pub async fn write_export(
     product: &Quietus,
     id: uuid::Uuid,
+    language: Option<Language>,
     to: &Path,
 ) -> Result<Vec<String>, AppError> {
-    let files = product.export_certificate(id).await?;
+    let files = product.export_certificate(id, language).await?;
     no_other_copy(to, if files.contains_key(MANIFEST_NAME) { MANIFEST_NAME } else { "" })?;
     write_files(files, to)
 }

@@ -13,6 +13,7 @@ use super::read::items;
 use super::requests::{self, RequestSettings};
 use crate::datamap::SecretReference;
 use crate::domain::IdentityTypes;
+use crate::evidence::print::Language;
 
 /// An instance of Quietus.
 #[derive(Debug, Clone)]
@@ -47,6 +48,10 @@ pub struct Instance {
     pub evidence_export: Option<PathBuf>,
     /// Whether the logs can be read over HTTP without a token.
     pub evidence_public: bool,
+    /// Language of printed certificates that no request gives one.
+    pub certificate_language: Language,
+    /// Host of the link on printed certificates; `None` prints none, and serves nothing behind it.
+    pub certificate_host: Option<String>,
     /// Orders that are carried out side by side, from 1 to 64.
     pub workers: u32,
     /// Who may approve; empty is anybody with an approver's token.
@@ -141,10 +146,12 @@ pub fn compile(
     let workers = document.workers.as_ref().map_or(4, |workers| workers.value.0.min(MOST_WORKERS));
     let controller = compile_controller(&document.controller.as_ref()?.value)?;
     let evidence = document.evidence.as_ref().map(|it| &it.value);
-    let origin = evidence.and_then(|evidence| evidence.origin.as_ref());
-    let twice = evidence.and_then(|evidence| evidence.post_quantum.as_ref());
-    let export = evidence.and_then(|evidence| evidence.export.as_ref());
-    let readers = evidence.and_then(|evidence| evidence.readers.as_ref());
+    let origin = evidence.and_then(|it| it.origin.as_ref());
+    let twice = evidence.and_then(|it| it.post_quantum.as_ref());
+    let export = evidence.and_then(|it| it.export.as_ref());
+    let readers = evidence.and_then(|it| it.readers.as_ref());
+    let host = evidence.and_then(|it| it.host.as_ref()).map(|host| host.value.0.clone());
+    let language = evidence.and_then(|it| it.language.as_ref()).map(|word| word.value.0);
     let log = document.log.as_ref().and_then(|log| log.value.format.as_ref());
     let requests = requests::settings(document, &controller.country);
     let mail = mail::settings(document, problems);
@@ -158,6 +165,8 @@ pub fn compile(
         evidence_public: readers.is_some_and(|readers| readers.value.0),
         post_quantum: twice.is_none_or(|it| it.value.0),
         anchors,
+        certificate_language: language.unwrap_or(Language::English),
+        certificate_host: host,
         controller,
         store: document.store.as_ref().map_or_else(
             || SecretReference::Plain("sqlite:quietus.db".to_owned()),

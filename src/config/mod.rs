@@ -23,10 +23,12 @@ pub mod yaml;
 
 mod complete;
 mod definitions;
+mod fonts;
 mod letters;
 mod load;
 
 pub use anchors::{AnchorSettings, AuthoritySettings, WitnessSettings};
+pub use fonts::machine_fonts;
 pub use instance::{Controller, Instance, LogFormat, Token, TokenRole};
 pub use keys::{KeyError, read_key, write_key, write_private};
 pub use letters::own_letter;

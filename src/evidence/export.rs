@@ -5,12 +5,16 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
+
 use super::anchor_folder::AnchorFolder;
 use super::certificate::{Certificate, CertificateClass, MANIFEST_NAME, OPENING_NAME};
 use super::manifest;
-use super::print_html::print_html;
-use super::print_text::print_text;
-use super::sheet::sheet;
+use super::print::html::print_html;
+use super::print::pdf::{Attachment, AttachmentKind, PdfError, print_pdf};
+use super::print::sheet::{Sheet, sheet};
+use super::print::text::print_text;
+use super::print::{Printing, Vouching};
 use super::status::StatusFiles;
 use super::trusted_root::fingerprint;
 use super::verify::{Finding, Material, Source, verify};
@@ -19,6 +23,18 @@ pub use quietus_verify::folder::{BUNDLE_NAME, ISSUER_KEY_NAME, TRUSTED_ROOT_NAME
 
 /// Name of the script that checks everything without a tool of ours.
 pub const SCRIPT_NAME: &str = "verify.sh";
+
+/// Name of the instructions.
+const INSTRUCTIONS_NAME: &str = "VERIFY.txt";
+
+/// Name of the certificate as text.
+pub const TEXT_NAME: &str = "certificate.txt";
+
+/// Name of the certificate as a page.
+pub const PAGE_NAME: &str = "certificate.html";
+
+/// Name of the certificate as PDF.
+pub const PDF_NAME: &str = "certificate.pdf";
 
 const SCRIPT: &str = include_str!("templates/verify.sh");
 const INSTRUCTIONS: &str = include_str!("templates/VERIFY.txt");
@@ -42,6 +58,9 @@ pub enum ExportError {
     /// The page could not be printed.
     #[error("the page could not be printed")]
     Page(#[source] askama::Error),
+    /// The PDF could not be printed.
+    #[error("the PDF could not be printed")]
+    Pdf(#[source] PdfError),
 }
 
 /// The files of the folder by name. A certificate about a person gets its opening only in the copy
@@ -54,8 +73,9 @@ pub fn export(
     trusted_root: &[u8],
     issuer_key: &[u8],
     opening: Option<&[u8]>,
+    printing: &Printing,
 ) -> Result<BTreeMap<String, Vec<u8>>, ExportError> {
-    export_anchored(bundle, trusted_root, issuer_key, opening, &AnchorFolder::default())
+    export_anchored(bundle, trusted_root, issuer_key, opening, &AnchorFolder::default(), printing)
 }
 
 /// The same, with what others vouch for.
@@ -68,6 +88,7 @@ pub fn export_anchored(
     issuer_key: &[u8],
     opening: Option<&[u8]>,
     anchors: &AnchorFolder,
+    printing: &Printing,
 ) -> Result<BTreeMap<String, Vec<u8>>, ExportError> {
     let verdict = verify(&Material {
         bundle,
@@ -86,8 +107,9 @@ pub fn export_anchored(
         return Err(ExportError::Refused(sentences));
     };
     let manifest = manifest::manifest(&certificate.predicate).unwrap_or_default();
-    let sheet = sheet(certificate, read, trusted_root, issuer_key);
-    let mut files: Vec<(&'static str, &[u8])> = vec![
+    let vouching = Vouching::of(&verdict.vouched, read, anchors);
+    let sheet = sheet(certificate, read, (trusted_root, issuer_key), &vouching, printing);
+    let mut files: Vec<(&str, &[u8])> = vec![
         (BUNDLE_NAME, bundle),
         (TRUSTED_ROOT_NAME, trusted_root),
         (ISSUER_KEY_NAME, issuer_key),
@@ -97,8 +119,6 @@ pub fn export_anchored(
     } else if let Some(opening) = opening {
         files.insert(1, (OPENING_NAME, opening));
     }
-    let id = certificate.predicate.certificate_id.to_string();
-    let page = print_html(&id, &sheet, &files).map_err(ExportError::Page)?;
     let (subject_file, subject_line, whom) = match (certificate.predicate.class, opening) {
         (CertificateClass::ScheduledDisposal, _) => (MANIFEST_NAME, COUNTS_LINE, ""),
         (_, None) => (OPENING_NAME, OPENING_LINE, ""),
@@ -113,13 +133,12 @@ pub fn export_anchored(
         .replace("@ISSUER_KEY_SHA256@", &fingerprint(issuer_key).to_string())
         + &about_anchors(anchors);
     let instructions = without_lacks(&instructions, anchors);
-    let mut folder: BTreeMap<String, Vec<u8>> =
-        files.into_iter().map(|(name, bytes)| (name.to_owned(), bytes.to_vec())).collect();
-    folder.insert(SCRIPT_NAME.to_owned(), SCRIPT.into());
-    folder.insert("VERIFY.txt".to_owned(), instructions.into());
-    folder.insert("certificate.txt".to_owned(), print_text(&sheet).into());
-    folder.insert("certificate.html".to_owned(), page.into());
-    folder.extend(anchors.to_files());
+    let vouched = anchors.to_files();
+    files.extend(vouched.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())));
+    files.push((SCRIPT_NAME, SCRIPT.as_bytes()));
+    files.push((INSTRUCTIONS_NAME, instructions.as_bytes()));
+    let mut folder = printed(&sheet, printing, &files, certificate.predicate.issued_at)?;
+    folder.extend(files.into_iter().map(|(name, bytes)| (name.to_owned(), bytes.to_vec())));
     Ok(folder)
 }
 
@@ -166,6 +185,41 @@ fn about_anchors(anchors: &AnchorFolder) -> String {
          (c2sp.org/tlog-proof, tlog-cosignature and tlog-policy), which other tools read.\n",
     );
     text
+}
+
+/// The printed forms that are wanted, by name; each carries all of the files.
+fn printed(
+    sheet: &Sheet,
+    printing: &Printing,
+    files: &[(&str, &[u8])],
+    made: Timestamp,
+) -> Result<BTreeMap<String, Vec<u8>>, ExportError> {
+    let mut folder = BTreeMap::new();
+    if printing.forms.has(TEXT_NAME) {
+        folder.insert(TEXT_NAME.to_owned(), print_text(sheet, printing).into());
+    }
+    if printing.forms.has(PAGE_NAME) {
+        let page = print_html(sheet, printing, files).map_err(ExportError::Page)?;
+        folder.insert(PAGE_NAME.to_owned(), page.into());
+    }
+    if printing.forms.has(PDF_NAME) {
+        let attached: Vec<Attachment<'_>> = files
+            .iter()
+            .map(|&(name, bytes)| Attachment { name, bytes, kind: kind(name) })
+            .collect();
+        let pdf = print_pdf(sheet, printing, &attached, made).map_err(ExportError::Pdf)?;
+        folder.insert(PDF_NAME.to_owned(), pdf);
+    }
+    Ok(folder)
+}
+
+/// What a file is to the PDF that it is attached to.
+fn kind(name: &str) -> AttachmentKind {
+    match name {
+        BUNDLE_NAME => AttachmentKind::Source,
+        MANIFEST_NAME | OPENING_NAME => AttachmentKind::Data,
+        _ => AttachmentKind::Supplement,
+    }
 }
 
 /// Digest of the file that the certificate is about.

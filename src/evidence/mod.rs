@@ -16,11 +16,9 @@ pub mod export;
 pub mod keys;
 pub mod leaf;
 pub mod numbers;
-pub mod print_html;
-pub mod print_text;
+pub mod print;
 pub mod replay;
 pub mod sample;
-pub mod sheet;
 pub mod signing;
 
 pub use quietus_verify::{

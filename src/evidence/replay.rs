@@ -13,8 +13,8 @@ use super::merkle::{Frontier, leaf_hash};
 use super::tiles::{HEIGHT, TileId, WIDTH};
 use crate::domain::Digest;
 
-/// What leaves are called that are certificates.
-const CERTIFICATES: &str = "certificate";
+/// What leaves are called that the issuer signed: only who has the statement can tell which.
+const CERTIFICATES: &str = "certificate or status list";
 /// What leaves are called that nobody knows.
 const OTHERS: &str = "other";
 

@@ -26,6 +26,10 @@ pub enum Kept {
     /// Its bytes never change, and it is soon replaced by a larger one of another name.
     Shortly,
 }
+/// Marks a page with a content security policy of its own, to which only is added that no other
+/// page may show it inside of itself.
+#[derive(Debug, Clone)]
+pub struct OwnPolicy(pub String);
 
 /// Why something is not done. Holds no personal data.
 #[derive(Debug)]

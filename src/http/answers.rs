@@ -1,5 +1,4 @@
-//! The page behind the link of a mail: the only doors beside `/health` that need no token, because
-//! the link is one. `GET` shows what is to be done and changes nothing, however often a program
+//! The page behind the link of a mail: doors that need no token, because the link is one. `GET` shows what is to be done and changes nothing, however often a program
 //! that reads mail follows it; whom it is about and the answer need the form of the page.
 
 use std::borrow::Cow;

@@ -174,7 +174,8 @@ fn controller(desk: &Desk, headers: &HeaderMap) -> Option<String> {
 
 /// Lets in who has a token, so many at once; also before it is known whether an address exists.
 /// Few addresses need none: the one that says whether it lives, the one behind links of mails,
-/// which are tokens themselves, and the evidence log where the instance publishes it.
+/// which are tokens themselves, the one of printed certificates, whose identifiers nobody guesses,
+/// and the evidence log where the instance publishes it.
 pub async fn admit(State(api): State<Api>, mut request: Request, next: Next) -> Response {
     let address = request.extensions().get::<MatchedPath>().cloned();
     let address = address.as_ref().map(MatchedPath::as_str).unwrap_or_default();
@@ -194,7 +195,9 @@ pub async fn admit(State(api): State<Api>, mut request: Request, next: Next) -> 
         (Entry::Monitors(_), _) if api.publishes_logs() => {
             return bounded(&api.gate.visitors, next.run(request)).await;
         }
-        (Entry::Link, _) => return bounded(&api.gate.visitors, next.run(request)).await,
+        (Entry::Link | Entry::Printed, _) => {
+            return bounded(&api.gate.visitors, next.run(request)).await;
+        }
         _ => {}
     }
     let Some(caller) = api.gate.caller(request.headers()) else {

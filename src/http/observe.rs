@@ -12,14 +12,14 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::Response;
 
-use super::answer::{Kept, WithForm};
+use super::answer::{Kept, OwnPolicy, WithForm};
 use super::gate::Caller;
 
 /// Nothing is run or loaded, and no page shows an answer inside of itself.
 const NOTHING: &str =
     "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
-/// The printed certificate has its own style and nothing else.
-const PRINTED: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
+/// A page has its own style and nothing else.
+const PAGE: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
 
 /// The same with a form that goes to where the page comes from.
 const WITH_FORM: &str = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'";
@@ -45,14 +45,20 @@ pub async fn observe(request: Request, next: Next) -> Response {
     response
 }
 
-fn policy_of(response: &Response) -> &'static str {
+fn policy_of(response: &Response) -> HeaderValue {
     let content_type = response.headers().get(CONTENT_TYPE);
     let is_page = content_type.is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
-    match (is_page, response.extensions().get::<WithForm>()) {
-        (false, _) => NOTHING,
-        (true, None) => PRINTED,
-        (true, Some(WithForm)) => WITH_FORM,
+    let extensions = response.extensions();
+    let own = extensions.get::<OwnPolicy>().filter(|_| is_page);
+    let own = own.map(|OwnPolicy(policy)| format!("{policy}; frame-ancestors 'none'"));
+    if let Some(own) = own.and_then(|policy| HeaderValue::try_from(policy).ok()) {
+        return own;
     }
+    HeaderValue::from_static(match (is_page, extensions.get::<WithForm>()) {
+        (false, _) => NOTHING,
+        (true, None) => PAGE,
+        (true, Some(WithForm)) => WITH_FORM,
+    })
 }
 
 /// Whether an answer may be kept; by whoever asked with a token only for themselves.
@@ -68,8 +74,8 @@ fn keeping_of(response: &Response) -> &'static str {
     }
 }
 
-fn secure(headers: &mut HeaderMap, policy: &'static str, keeping: &'static str) {
-    headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
+fn secure(headers: &mut HeaderMap, policy: HeaderValue, keeping: &'static str) {
+    headers.insert(CONTENT_SECURITY_POLICY, policy);
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));

@@ -39,6 +39,9 @@ pub enum Entry {
     Monitors(&'static [TokenRole]),
     /// The link of a mail, which is a token itself; the handler checks it.
     Link,
+    /// The link of a printed certificate, whose identifier the handler looks up; there where such a
+    /// link is printed.
+    Printed,
     /// Nothing; there where the instance is an `OpenDSR` processor.
     Published,
     /// The credential of a controller; there where the instance is an `OpenDSR` processor.
@@ -104,6 +107,7 @@ const DOORS: &[Door] = &[
     reads("/v1/certificates/{id}/bundle", READERS, || get(certificates::bundle)),
     reads("/v1/certificates/{id}/text", READERS, || get(certificates::text)),
     reads("/v1/certificates/{id}/html", READERS, || get(certificates::html)),
+    reads("/v1/certificates/{id}/pdf", READERS, || get(certificates::pdf)),
     reads("/v1/certificates/{id}/export", READERS, || get(certificates::folder)),
     reads("/v1/certificates/{id}/export/{file}", READERS, || get(certificates::exported)),
     reads("/v1/certificates/{id}/export-for-person", DECIDERS, || {
@@ -112,6 +116,12 @@ const DOORS: &[Door] = &[
     reads("/v1/certificates/{id}/export-for-person/{file}", DECIDERS, || {
         get(certificates::exported_for_person)
     }),
+    Door {
+        method: "GET",
+        path: certificates::PRINTED,
+        entry: Entry::Printed,
+        make: || get(certificates::printed_link),
+    },
     reads("/v1/rules", READERS, || get(documents::rules)),
     reads("/v1/rules/{digest}", READERS, || get(documents::rules_on_record)),
     reads("/v1/map", READERS, || get(documents::map)),
@@ -225,6 +235,7 @@ impl Door {
     fn is_there(&self, api: &Api) -> bool {
         match self.entry {
             Entry::Anybody | Entry::Link | Entry::Token(_) | Entry::Monitors(_) => true,
+            Entry::Printed => api.product.prints_links(),
             Entry::Published | Entry::Controller => api.desk.is_some(),
             Entry::Signature => api.product.hears_callbacks(),
             Entry::Vendor => api.product.hears_vendors(),

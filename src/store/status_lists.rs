@@ -112,6 +112,7 @@ const SET_BUNDLE: Sql = Sql::both(
 );
 const BUNDLE: Sql = Sql::both("SELECT bundle FROM status_lists WHERE name = $1");
 const LIST_OF: Sql = Sql::both("SELECT status_list FROM certificates WHERE id = $1");
+const LIST_OF_ENTRY: Sql = Sql::both("SELECT name FROM status_list_issues WHERE entry_id = $1");
 // Whoever decides at the same moment has to wait, or takes the same number and is refused.
 const DECIDED: Sql = Sql::both(
     "SELECT status, number FROM certificate_decisions WHERE certificate_id = $1
@@ -135,6 +136,7 @@ pub(super) const STATEMENTS: &[(&str, Sql)] = &[
     ("status_lists::SET_BUNDLE", SET_BUNDLE),
     ("status_lists::BUNDLE", BUNDLE),
     ("status_lists::LIST_OF", LIST_OF),
+    ("status_lists::LIST_OF_ENTRY", LIST_OF_ENTRY),
     ("status_lists::DECIDED", DECIDED),
     ("status_lists::DECIDE", DECIDE),
 ];
@@ -247,6 +249,12 @@ impl Store {
     pub async fn status_list_of(&self, certificate: Uuid) -> Result<Option<String>, StoreError> {
         let row = self.read_one(LIST_OF, args![certificate]).await?;
         row.map_or(Ok(None), |row| row.get("status_list"))
+    }
+
+    /// The list that was signed with this entry as its leaf.
+    pub async fn status_list_of_entry(&self, entry: Uuid) -> Result<Option<String>, StoreError> {
+        let row = self.read_one(LIST_OF_ENTRY, args![entry]).await?;
+        row.map(|row| row.get("name")).transpose()
     }
 
     /// What somebody decided last about a certificate.

@@ -9,6 +9,7 @@ use quietus::evidence::certificate::{
     CertificateClass, Issuer, IssuerRole, NotCovered, STANDING_LIMITS, Scope, Tool, Trigger, nonce,
 };
 use quietus::evidence::dsse::Envelope;
+use quietus::evidence::print::{Language, Printing};
 use quietus::evidence::signing::{SubjectFile, seal, sign, sign_status_list};
 use quietus::evidence::statement::{
     CertifiedAction, Count, EvidenceReference, KeptReason, RemovalGrade, StatedCutOff,
@@ -38,7 +39,7 @@ pub fn moment(text: &str) -> Timestamp {
     text.parse().expect("a moment")
 }
 
-fn statement(id: &str, system: &str, collection: &str, category: &str) -> SystemStatement {
+pub fn statement(id: &str, system: &str, collection: &str, category: &str) -> SystemStatement {
     SystemStatement {
         id: id.to_owned(),
         job_id: Some(Uuid::from_u128(0x10)),
@@ -96,6 +97,11 @@ fn statement(id: &str, system: &str, collection: &str, category: &str) -> System
             detail_sha256: Digest::of(b"detail"),
         }],
     }
+}
+
+/// Printed in English, with moments in UTC.
+pub fn plain() -> Printing {
+    Printing::plain(Language::English)
 }
 
 /// Everything done and verified.
@@ -269,9 +275,19 @@ pub fn issue_changed(
     after: u64,
     change: impl FnOnce(&mut Value),
 ) -> Issued {
+    issue_about(predicate(statements), SubjectFile::Counts, (before, after), change)
+}
+
+/// The same for any predicate and subject.
+pub fn issue_about(
+    predicate: Predicate,
+    about: SubjectFile<'_>,
+    (before, after): (u64, u64),
+    change: impl FnOnce(&mut Value),
+) -> Issued {
     let issuer = IssuerKey::generate().expect("key");
     let key = LogKey::generate().expect("key");
-    let mut signed = sign(predicate(statements), SubjectFile::Counts, &issuer).expect("sound");
+    let mut signed = sign(predicate, about, &issuer).expect("sound");
     let mut statement: Value = serde_json::from_slice(&signed.envelope.payload).expect("json");
     change(&mut statement);
     let payload = canonical::to_bytes(&statement).expect("json");

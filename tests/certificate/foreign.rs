@@ -5,7 +5,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use super::fixture::{Issued, complete, issue, issue_changed, with_exceptions};
+use super::fixture::{Issued, complete, issue, issue_changed, plain, with_exceptions};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use quietus::evidence::export::export;
@@ -111,8 +111,8 @@ pub fn tools() -> bool {
 }
 
 fn script(issued: &Issued) -> Vec<u8> {
-    let folder =
-        export(&issued.bundle, &issued.trusted_root, &issued.issuer_key, None).expect("sound");
+    let folder = export(&issued.bundle, &issued.trusted_root, &issued.issuer_key, None, &plain())
+        .expect("sound");
     folder["verify.sh"].clone()
 }
 
@@ -313,8 +313,8 @@ fn the_script_finds_its_folder_and_says_what_it_compared_with() {
         return;
     }
     let issued = issue(complete(), 6, 5);
-    let files =
-        export(&issued.bundle, &issued.trusted_root, &issued.issuer_key, None).expect("sound");
+    let files = export(&issued.bundle, &issued.trusted_root, &issued.issuer_key, None, &plain())
+        .expect("sound");
     let folder = tempfile::tempdir().expect("folder");
     for (name, bytes) in &files {
         std::fs::write(folder.path().join(name), bytes).expect("written");
@@ -364,8 +364,8 @@ fn the_commands_of_the_instructions_work_as_they_are_written() {
         return;
     }
     let issued = issue(with_exceptions(), 6, 5);
-    let files =
-        export(&issued.bundle, &issued.trusted_root, &issued.issuer_key, None).expect("sound");
+    let files = export(&issued.bundle, &issued.trusted_root, &issued.issuer_key, None, &plain())
+        .expect("sound");
     let folder = tempfile::tempdir().expect("folder");
     for (name, bytes) in &files {
         std::fs::write(folder.path().join(name), bytes).expect("written");

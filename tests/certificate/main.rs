@@ -10,4 +10,8 @@ mod foreign;
 mod log;
 mod matrix;
 mod oracles;
+mod page;
+mod paper;
+mod printed;
+mod samples;
 mod status;

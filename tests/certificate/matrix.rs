@@ -19,7 +19,7 @@ use quietus::evidence::status_list::{CertificateStatus, STATUS_SUBJECT};
 use quietus::evidence::{IssuerPublicKey, export};
 use serde_json::Value;
 
-use super::fixture::{Issued, issue, status_list, with_exceptions};
+use super::fixture::{Issued, issue, plain, status_list, with_exceptions};
 use super::foreign::{ENTRY, Parts, flip_base64, flip_note_signature, tools};
 
 /// Names of the parts, in the order of the columns.
@@ -112,8 +112,9 @@ type Folder = BTreeMap<String, Vec<u8>>;
 
 /// What a verifier of others may want: the export, and the log around the certificate.
 fn whole(issued: &Issued) -> Folder {
-    let mut folder = export::export(&issued.bundle, &issued.trusted_root, &issued.issuer_key, None)
-        .expect("sound");
+    let mut folder =
+        export::export(&issued.bundle, &issued.trusted_root, &issued.issuer_key, None, &plain())
+            .expect("sound");
     let pem = std::str::from_utf8(&issued.issuer_key).expect("text");
     let name = key_name(&IssuerPublicKey::from_pem(pem).expect("a key"));
     folder.insert("key_name.json".to_owned(), format!("\"{name}\"\n").into_bytes());

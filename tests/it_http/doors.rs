@@ -55,10 +55,13 @@ fn body(door: &Door) -> Option<Value> {
     }
 }
 
-/// Doors with an entry of their own, which `opendsr` and `callbacks` have tests of: they are there
-/// only where the instance declares somebody who comes through them.
+/// Doors with an entry of their own, which `opendsr`, `callbacks` and `printed` have tests of: they
+/// are there only where the instance declares somebody who comes through them.
 fn is_for_others(door: &Door) -> bool {
-    matches!(door.entry, Entry::Published | Entry::Controller | Entry::Signature | Entry::Vendor)
+    matches!(
+        door.entry,
+        Entry::Printed | Entry::Published | Entry::Controller | Entry::Signature | Entry::Vendor
+    )
 }
 
 #[tokio::test]

@@ -210,6 +210,11 @@ impl House {
         Self::open_with(url, "").await
     }
 
+    /// With more lines in its instance file.
+    pub async fn open_with_lines(more: &str) -> Self {
+        Self::open_with("sqlite:quietus.db", more).await
+    }
+
     /// With a store of this URL and more lines in `quietus.yaml`.
     pub async fn open_with(url: &str, lines: &str) -> Self {
         drop(log().lock().unwrap());

@@ -13,5 +13,6 @@ mod house;
 mod ledger;
 mod opendsr;
 mod people;
+mod printed;
 mod requests;
 mod walkthrough;

@@ -60,12 +60,40 @@ async fn an_auditor_reads_and_verifies_what_was_done() {
     let records = certificate.predicate.statements.iter().filter(|one| one.category.is_none());
     assert_eq!(records.map(|one| one.records.deleted.0).sum::<u64>(), 2);
 
+    printed_forms_are_those_of_the_folder(&house, &id, &files).await;
+    house.get("auditor", &format!("/v1/certificates/{id}/export/passwd")).await.expect(404);
+    house.nothing_leaked();
+}
+
+async fn printed_forms_are_those_of_the_folder(
+    house: &House,
+    id: &str,
+    files: &BTreeMap<String, Vec<u8>>,
+) {
+    let part = async |name: &str| {
+        house.get("auditor", &format!("/v1/certificates/{id}/{name}")).await.expect(200)
+    };
     assert_eq!(part("text").await.body, files["certificate.txt"]);
     let page = part("html").await;
     assert_eq!(page.body, files["certificate.html"]);
-    assert!(page.header("content-security-policy").contains("style-src 'unsafe-inline'"));
-    house.get("auditor", &format!("/v1/certificates/{id}/export/passwd")).await.expect(404);
-    house.nothing_leaked();
+    // The header lets the page run what the page itself names, and nothing else.
+    let policy = page.header("content-security-policy");
+    let own = policy.strip_suffix("; frame-ancestors 'none'").expect("no page shows it inside");
+    assert!(String::from_utf8_lossy(&page.body).contains(own), "{policy}");
+    assert!(policy.contains("script-src 'sha256-") && !policy.contains("unsafe"), "{policy}");
+    let pdf = part("pdf").await;
+    assert_eq!(pdf.header("content-type"), "application/pdf");
+    assert_eq!(pdf.body, files["certificate.pdf"]);
+    let german = part("text?language=de-AT").await.body;
+    assert!(String::from_utf8_lossy(&german).starts_with("LÖSCHBESCHEINIGUNG"));
+    let folder = part("export?language=zh").await.json();
+    for file in folder["files"].as_array().unwrap() {
+        let answer = house.get("auditor", file["address"].as_str().unwrap()).await.expect(200);
+        assert_eq!(file["bytes"], answer.body.len(), "{}", file["address"]);
+    }
+    for query in ["language=tlh", "tongue=de"] {
+        house.get("auditor", &format!("/v1/certificates/{id}/text?{query}")).await.expect(422);
+    }
 }
 
 #[tokio::test]

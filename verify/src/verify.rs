@@ -6,7 +6,7 @@
 
 use serde::Serialize;
 
-use crate::anchors::{self, AnchorFiles, Ground};
+use crate::anchors::{self, AnchorFiles, Ground, Vouched};
 use crate::bundle::Bundle;
 use crate::certificate::{
     Certificate, CertificateClass, MANIFEST_NAME, PREDICATE_TYPE, STATEMENT_TYPE,
@@ -66,6 +66,9 @@ pub struct Verdict {
     pub bundle: Option<Bundle>,
     /// With what, of all that the verifying person has from the issuer, it was compared.
     pub anchor: Anchor,
+    /// What holds of what others vouch for.
+    #[serde(skip)]
+    pub vouched: Vouched,
 }
 
 /// What the verifying person had from the issuer on another way.
@@ -182,7 +185,8 @@ pub fn verify(material: &Material<'_>) -> Verdict {
         Ok(bundle) => bundle,
         Err(error) => {
             steps.fail("bundle", sentence(&error.to_string()));
-            return Verdict { steps: steps.0, certificate: None, bundle: None, anchor };
+            let vouched = Vouched::default();
+            return Verdict { steps: steps.0, certificate: None, bundle: None, anchor, vouched };
         }
     };
     steps.pass("bundle", "The file is a Sigstore bundle with one certificate and one log entry.");
@@ -203,13 +207,14 @@ pub fn verify(material: &Material<'_>) -> Verdict {
     } else {
         steps.skip("inclusion", "The head that the proof leads to is not one that is trusted.");
     }
-    steps.0.extend(anchors::steps(&Ground {
+    let (found, vouched) = anchors::steps(&Ground {
         bundle: &bundle,
         certificate: certificate.as_ref(),
         log: log.as_ref().filter(|_| holds).map(|trusted| &trusted.log),
         root: root.as_ref(),
         files: material.anchors,
-    }));
+    });
+    steps.0.extend(found);
     if let Some(certificate) = &certificate {
         subject(&mut steps, certificate, material.manifest);
         statements(&mut steps, certificate);
@@ -227,7 +232,7 @@ pub fn verify(material: &Material<'_>) -> Verdict {
         root: root.as_ref(),
         files: material.status,
     }));
-    Verdict { steps: steps.0, certificate, bundle: Some(bundle), anchor }
+    Verdict { steps: steps.0, certificate, bundle: Some(bundle), anchor, vouched }
 }
 
 /// Texts from a file must not steer the terminal that they are printed on.

@@ -66,6 +66,11 @@ pub enum Opened {
         /// Its identifier.
         id: Uuid,
     },
+    /// A status list, of which only the newest is kept.
+    StatusList {
+        /// Its name.
+        name: String,
+    },
     /// The store has nothing behind it: a fault, except for leaves that were put back.
     Missing,
     /// The store has something else behind it.
@@ -124,6 +129,8 @@ impl Quietus {
         let kind = read_leaf(&leaf.body)
             .map_or("certificate".to_owned(), |leaf| leaf.kind.as_str().to_owned());
         let opened = self.opened(&leaf).await?;
+        let is_list = matches!(opened, Opened::StatusList { .. });
+        let kind = if is_list { "status list".to_owned() } else { kind };
         Ok(SampledLeaf { index, leaf_hash, proven, kind, opened })
     }
 
@@ -140,8 +147,11 @@ impl Quietus {
 
     async fn opened(&self, leaf: &Leaf) -> Result<Opened, AppError> {
         let Some(read) = read_leaf(&leaf.body) else {
-            let certificate = self.store.certificate_of_entry(leaf.entry_id).await?;
-            return Ok(certificate.map_or(Opened::Missing, |id| Opened::Certificate { id }));
+            if let Some(id) = self.store.certificate_of_entry(leaf.entry_id).await? {
+                return Ok(Opened::Certificate { id });
+            }
+            let list = self.store.status_list_of_entry(leaf.entry_id).await?;
+            return Ok(list.map_or(Opened::Missing, |name| Opened::StatusList { name }));
         };
         let Some(detail) = self.store.detail(read.spec.detail_sha256).await? else {
             return Ok(Opened::Missing);

@@ -9,10 +9,16 @@ use uuid::Uuid;
 use super::{Lookup, cut, page_size};
 use crate::app::{AppError, Quietus};
 use crate::domain::Digest;
+use crate::evidence::print::html;
 use crate::store::{CertificateFilter, CertificateSummary};
+
+pub use crate::evidence::export::{PAGE_NAME, PDF_NAME, TEXT_NAME};
+pub use crate::evidence::print::Language;
 
 /// Longest text that is searched for, in bytes.
 const LONGEST_TEXT: usize = 200;
+/// Most languages of a browser that are looked at.
+const MOST_LANGUAGES: usize = 16;
 /// Certificates that are searched at once for the beginning of an identifier.
 const PAGE: u32 = 1000;
 
@@ -90,6 +96,26 @@ pub enum CertificatePart {
     Manifest,
     /// Signature and proofs.
     Bundle,
+}
+
+/// The content security policy of the page of every certificate: its own script and style, nothing
+/// else.
+pub fn page_policy() -> String {
+    html::policy()
+}
+
+/// The language of the printed forms that a reader's browser asks for first, as `Accept-Language`
+/// lists them; `None` where they speak none of those.
+pub fn language_of_browser(accepted: &str) -> Option<Language> {
+    let wishes = accepted.split(',').take(MOST_LANGUAGES).filter_map(|wish| {
+        let (tag, rest) = wish.split_once(';').unwrap_or((wish, ""));
+        let weight = rest.trim().strip_prefix("q=").map_or(Some(1.0), |text| text.parse().ok());
+        let weight: f32 = weight.filter(|weight| *weight > 0.0)?;
+        Some((Language::parse(tag.trim())?, weight))
+    });
+    // The first of the heaviest ones.
+    let heaviest = wishes.reduce(|best, wish| if wish.1 > best.1 { wish } else { best });
+    heaviest.map(|(language, _)| language)
 }
 
 impl From<CertificateSummary> for CertificateFacts {
@@ -230,9 +256,35 @@ impl Quietus {
     pub async fn read_certificate_folder(
         &self,
         id: Uuid,
+        language: Option<Language>,
     ) -> Result<Lookup<BTreeMap<String, Vec<u8>>>, AppError> {
         match self.read_certificate_part(id, CertificatePart::Bundle).await? {
-            Lookup::Here(_) => Ok(Lookup::Here(self.export_certificate(id).await?)),
+            Lookup::Here(_) => Ok(Lookup::Here(self.export_certificate(id, language).await?)),
+            Lookup::NotYet => Ok(Lookup::NotYet),
+            Lookup::Missing => Ok(Lookup::Missing),
+        }
+    }
+
+    /// Whether certificates are printed with a link, which then leads somewhere.
+    pub fn prints_links(&self) -> bool {
+        self.instance.certificate_host.is_some()
+    }
+
+    /// One file of the folder that an auditor receives.
+    ///
+    /// # Errors
+    /// As `read_certificate_folder`.
+    pub async fn read_certificate_file(
+        &self,
+        id: Uuid,
+        name: &str,
+        language: Option<Language>,
+    ) -> Result<Lookup<Vec<u8>>, AppError> {
+        match self.read_certificate_part(id, CertificatePart::Bundle).await? {
+            Lookup::Here(_) => Ok(match self.export_file(id, name, language).await? {
+                Some(content) => Lookup::Here(content),
+                None => Lookup::Missing,
+            }),
             Lookup::NotYet => Ok(Lookup::NotYet),
             Lookup::Missing => Ok(Lookup::Missing),
         }

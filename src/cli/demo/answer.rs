@@ -143,7 +143,7 @@ async fn show_opening(
     right("nothing on the certificate names her");
     let to = stage.path(FOR_HER);
     let ben = Actor("Ben Example".to_owned());
-    write_files(stage.product.export_for_person(id, &ben).await?, &to)?;
+    write_files(stage.product.export_for_person(id, None, &ben).await?, &to)?;
     let opening = audit::read(&to.join(OPENING_NAME))?;
     must(names_her(&opening), "the opening does not name her")?;
     say(format!("   Her copy, in {}, has one file more, {OPENING_NAME}:", to.display()));

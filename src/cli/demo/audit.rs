@@ -32,7 +32,7 @@ pub(super) async fn export(
         .await
         .map_err(AppError::from)?
         .ok_or_else(|| Untrue("there is no certificate".to_owned()))?;
-    let names = write_export(product, certificate.summary.id, to).await?;
+    let names = write_export(product, certificate.summary.id, None, to).await?;
     Ok((certificate.summary.id, names))
 }
 

@@ -11,6 +11,7 @@ use crate::config::problem::instead;
 use crate::config::read::{Entries, List, Read, Reader, document, plain_document};
 use crate::config::yaml::Node;
 use crate::domain::Remark;
+use crate::evidence::print::Language;
 
 use super::anchors::AnchorsDocument;
 use super::mail::MailDocument;
@@ -104,6 +105,13 @@ document! {
         optional export: Words,
         /// Who reads the logs over HTTP: `tokens` (if left out) or `anybody`.
         optional readers: ReadersWord,
+        /// Language of printed certificates that no person's request gives one, and of those for
+        /// auditors: `en`, `de` or `zh`; `en` if left out.
+        optional language: LanguageWord,
+        /// Host of the link on printed certificates, such as `erasure.example.com`. Behind it
+        /// `/c/ID` shows the certificate to whoever has its identifier, without a token. No link
+        /// is printed, and nothing served, if left out.
+        optional host: Host,
     }
 }
 
@@ -118,6 +126,10 @@ words! {
     }
     /// Who reads the evidence logs over HTTP.
     ReadersWord(bool) { "tokens" => false, "anybody" => true, }
+    /// Language of printed certificates.
+    LanguageWord(Language) {
+        "en" => Language::English, "de" => Language::German, "zh" => Language::Chinese,
+    }
     /// How the log is written.
     LogWord(LogFormat) { "text" => LogFormat::Text, "json" => LogFormat::Json, }
 }
@@ -180,5 +192,40 @@ impl Read for Origin {
             "write a name like a URL without its scheme: `erasure.example.com/evidence/2026`";
         reader.error(node, "this is no name of a log", help);
         None
+    }
+}
+
+/// Name of a host, with a port where it has one.
+#[derive(Debug, Clone)]
+pub struct Host(pub String);
+
+leaf!(Host, "Host", {
+    "type": "string",
+    "pattern": "^[A-Za-z0-9.-]+(:[0-9]+)?$",
+    "examples": ["erasure.example.com"],
+});
+
+impl Host {
+    /// A host of a name as it stands in addresses; `None` where it is none.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (name, port) =
+            text.split_once(':').map_or((text, None), |(name, port)| (name, Some(port)));
+        let fits = |one: char| one.is_ascii_alphanumeric() || matches!(one, '.' | '-');
+        let named =
+            name.contains(|one: char| one.is_ascii_alphanumeric()) && name.chars().all(fits);
+        let reachable = port.is_none_or(|port| port.parse::<u16>().is_ok_and(|port| port > 0));
+        (named && reachable && name.len() <= 253).then(|| Self(text.to_owned()))
+    }
+}
+
+impl Read for Host {
+    fn read(node: &Node, reader: &mut Reader) -> Option<Self> {
+        let text = reader.text(node, "the name of a host")?;
+        let host = Self::parse(&text);
+        if host.is_none() {
+            let help = "write a host without scheme and path, such as `erasure.example.com`";
+            reader.error(node, "this is no name of a host", help);
+        }
+        host
     }
 }

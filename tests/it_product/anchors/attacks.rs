@@ -211,7 +211,7 @@ async fn a_backdated_certificate_does_not_verify() {
     work(&product).await;
     let certificate = product.find_certificate("latest").await.unwrap();
     assert!(certificate.issued_at < stamp.moment, "it claims to be of last week");
-    let refused = product.export_certificate(certificate.id).await.unwrap_err().to_string();
+    let refused = product.export_certificate(certificate.id, None).await.unwrap_err().to_string();
     assert!(refused.contains("was not in the log yet"), "{refused}");
 }
 

@@ -108,6 +108,28 @@ async fn two_stamped_heads_bound_a_certificate_from_both_sides() {
     {
         assert!(company.path("latest").join(file).exists(), "{file}");
     }
+    printed_forms_say_so(&company);
+}
+
+/// Printed forms say what others vouch for, carry it, and say what they did not check.
+fn printed_forms_say_so(company: &Company) {
+    let text = company.read("latest/certificate.txt");
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    for said in [
+        "It was in the log by",
+        "time stamp of ecdsa.",
+        "The last stamped head of the log without it is of",
+        "that the log had not grown by then is the issuer\u{2019}s word.",
+        "No witness: that everybody is shown the same log is not proven.",
+    ] {
+        assert!(text.contains(said), "{said} in {text}");
+    }
+    let page = company.read("latest/certificate.html");
+    for held in ["anchor-before.1.ecdsa.tsr", "anchor-after.1.ecdsa.tsr", "policy.tlog"] {
+        assert!(page.contains(&format!("<a download=\"{held}\"")), "{held}");
+    }
+    assert!(page.contains("the time stamps are among the files below"));
+    assert!(page.contains("no signature of a witness is here"));
 }
 
 /// One changed byte of a token, a checkpoint or a proof is seen.

@@ -29,6 +29,11 @@ async fn a_quorum_of_witnesses_anchors_a_certificate() {
     let (found, said) = step(&company, "post-quantum", true).await;
     assert_eq!(found, "PASS", "{said}");
     company.quietus(&["anchor", "list"]).await.expect(0);
+    let text = company.read("latest/certificate.txt");
+    assert!(text.contains("Signed the head of the log as witnesses: one, two."), "{text}");
+    let page = company.read("latest/certificate.html");
+    assert!(page.contains("the signatures of witnesses are among the files below"));
+    assert!(page.contains("<a download=\"certificate.tlog-proof\""));
 
     // The log grows, and is signed from where it was signed last.
     company.quietus(&["run", "--once"]).await.expect(0);
@@ -56,6 +61,13 @@ async fn one_witness_of_two_that_are_wanted_is_not_enough() {
     let ran = company.quietus(&["run", "--once"]).await.expect(0);
     assert!(ran.out.contains("`two` does not vouch for the log"), "{}", ran.out);
     assert_eq!(states(&company).await, ["logged"]);
+    // It is handed out all the same, and says so.
+    assert_eq!(step(&company, "witnesses", true).await.0, "FAIL");
+    let (found, said) = step(&company, "witnesses", false).await;
+    assert_eq!(found, "NOT CHECKED", "{said}");
+    let text = company.read("latest/certificate.txt");
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(text.contains("as witnesses: one. That is fewer than"), "{text}");
     let all = witness_entry(&company, "one", &one) + &witness_entry(&company, "two", &two);
     anchor(&company, "", &all, "  quorum: 2\n");
     company.quietus(&["anchor", "now"]).await.expect(0);

@@ -66,6 +66,13 @@ async fn sha256sum_of_the_opening_shows_whom_the_certificate_is_about() {
     );
     let mode = shell(&to, "stat -c %a subject-opening.json certificate.html");
     assert_eq!(mode, "600\n600\n");
+    let german = ["certificate", "export", "latest", "--to", "deutsch", "--language", "de"];
+    company.quietus(&german).await.expect(0);
+    assert!(company.read("deutsch/certificate.txt").starts_with("LÖSCHBESCHEINIGUNG"));
+    assert!(company.path("deutsch/certificate.pdf").exists());
+    let chinese = company.quietus(&["certificate", "show", "latest", "--language", "zh"]).await;
+    assert!(chinese.expect(0).out.contains("数据删除证明"));
+    company.quietus(&["certificate", "show", "latest", "--language", "tlh"]).await.expect(2);
     assert!(!company.path("audit/subject-opening.json").exists());
     assert!(!company.read("audit/VERIFY.txt").contains("WHOM IT IS ABOUT"));
 

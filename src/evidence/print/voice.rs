@@ -1,0 +1,137 @@
+//! How the sheet speaks to one reader: words, numbers, days and moments in the reader's form.
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+
+use super::Printing;
+use super::language::Language;
+use super::sheet::Fact;
+use super::words::{Words, fill, phrase};
+use crate::evidence::statement::{StatedKept, SystemStatement};
+
+/// A reader's words and forms.
+pub(super) struct Voice<'a> {
+    pub(super) words: &'static Words,
+    pub(super) printing: &'a Printing,
+}
+
+impl<'a> Voice<'a> {
+    pub(super) fn of(printing: &'a Printing) -> Self {
+        Self { words: Words::of(printing.language), printing }
+    }
+
+    fn language(&self) -> Language {
+        self.printing.language
+    }
+
+    pub(super) fn moment(&self, moment: Timestamp) -> String {
+        self.language().moment(moment, &self.printing.zone)
+    }
+
+    pub(super) fn day(&self, day: Date) -> String {
+        self.language().day(day)
+    }
+
+    /// The day of a moment, in the reader's zone.
+    pub(super) fn day_of(&self, moment: Timestamp) -> String {
+        self.day(moment.to_zoned(self.printing.zone.clone()).date())
+    }
+
+    pub(super) fn number(&self, number: u64) -> String {
+        self.language().number(number)
+    }
+
+    pub(super) fn count(&self, items: usize) -> String {
+        self.number(u64::try_from(items).unwrap_or(u64::MAX))
+    }
+
+    pub(super) fn records(&self, records: u64) -> String {
+        if records == 1 {
+            return self.words.records_one.to_owned();
+        }
+        fill(self.words.records_many, &[("count", &self.number(records))])
+    }
+
+    pub(super) fn phrase(&self, signed: &str) -> String {
+        phrase(self.language(), signed)
+    }
+
+    pub(super) fn yes(&self, answer: bool) -> String {
+        (if answer { self.words.yes } else { self.words.no }).to_owned()
+    }
+
+    pub(super) fn fact(&self, label: &'static str, value: impl std::fmt::Display) -> Fact {
+        Fact { label: label.to_owned(), value: value.to_string() }
+    }
+
+    /// Statements and places in front of what is said of them.
+    pub(super) fn placed(&self, statements: &[&SystemStatement], sentence: &str) -> String {
+        let chinese = self.language() == Language::Chinese;
+        let places: Vec<String> =
+            statements.iter().map(|one| format!("{} {}", one.id, place(one))).collect();
+        let places = places.join(if chinese { "、" } else { ", " });
+        format!("{places}{}{sentence}", if chinese { "：" } else { ": " })
+    }
+
+    /// Names one after the other.
+    pub(super) fn names(&self, names: &[String]) -> String {
+        names.join(if self.language() == Language::Chinese { "、" } else { ", " })
+    }
+
+    /// Sentences one after the other.
+    pub(super) fn sentences(&self, sentences: impl IntoIterator<Item = String>) -> String {
+        let all: Vec<String> = sentences.into_iter().collect();
+        all.join(if self.language() == Language::Chinese { "" } else { " " })
+    }
+
+    /// What separates parts of a sentence.
+    pub(super) fn comma(&self) -> &'static str {
+        if self.language() == Language::Chinese { "，" } else { ", " }
+    }
+
+    /// Until when something stays, when somebody looks at it again, and whether it is used
+    /// meanwhile.
+    pub(super) fn stay(&self, one: &StatedKept) -> String {
+        let mut parts = vec![match one.until {
+            Some(day) => fill(self.words.until, &[("day", &self.day(day))]),
+            None => self.words.until_open.to_owned(),
+        }];
+        parts.extend(
+            one.review_on.map(|day| fill(self.words.reviewed_on, &[("day", &self.day(day))])),
+        );
+        if one.restricted {
+            parts.push(self.words.restricted_meanwhile.to_owned());
+        }
+        parts.join(self.comma())
+    }
+
+    /// Records kept for one reason, as one sentence.
+    pub(super) fn kept(&self, one: &StatedKept) -> String {
+        fill(
+            self.words.fact_kept_value,
+            &[
+                ("records", &self.records(one.records.0)),
+                ("reason", self.words.reason(one.reason)),
+                ("because", &self.phrase(&one.because)),
+                ("rest", &self.stay(one)),
+            ],
+        )
+    }
+
+    /// Fields that stay in records which stay.
+    pub(super) fn staying(&self, one: &SystemStatement) -> Option<String> {
+        let fields = one.staying_fields.join(", ");
+        (!fields.is_empty()).then(|| fill(self.words.fact_staying, &[("fields", &fields)]))
+    }
+}
+
+/// System, collection and category of a statement.
+pub(super) fn place(statement: &SystemStatement) -> String {
+    let collection = statement.collection.as_ref().map(ToString::to_string);
+    let category = statement.category.as_ref().map(ToString::to_string);
+    [Some(statement.system.id.to_string()), collection, category]
+        .into_iter()
+        .flatten()
+        .collect::<Vec<_>>()
+        .join(" / ")
+}

@@ -1,0 +1,268 @@
+//! Four certificates as people meet them: complete, partial, superseded and not held.
+
+use jiff::civil::date;
+use jiff::tz::TimeZone;
+use quietus::domain::Digest;
+use quietus::evidence::certificate::{CertificateClass, NotCovered, Pending, Supersedes};
+use quietus::evidence::export::export;
+use quietus::evidence::print::{LANGUAGES, Language, Printing};
+use quietus::evidence::signing::{SubjectFile, opening};
+use quietus::evidence::statement::{
+    CertifiedAction, Count, KeptReason, RemovalGrade, StatedFailure, StatedKept, StatedRecipient,
+    StatedRecords, StatedVerification, StatementOutcome, SystemKind, VerificationFinding,
+    VerificationType,
+};
+use quietus::evidence::{Predicate, SystemStatement};
+use serde_json::json;
+use std::collections::BTreeMap;
+use std::sync::OnceLock;
+use uuid::Uuid;
+
+use super::fixture::{Issued, issue_about, moment, predicate, statement};
+
+/// A certificate with how it is printed.
+pub struct Sample {
+    pub name: &'static str,
+    pub issued: Issued,
+    pub opening: Option<Vec<u8>>,
+    pub superseded_by: Option<Uuid>,
+}
+
+impl Sample {
+    /// The exported folder in a language.
+    pub fn folder(&self, language: Language) -> BTreeMap<String, Vec<u8>> {
+        let printing = Printing {
+            zone: TimeZone::get("Europe/Berlin").expect("a zone"),
+            host: Some("erasure.example.com".to_owned()),
+            superseded_by: self.superseded_by,
+            ..Printing::plain(language)
+        };
+        let Issued { bundle, trusted_root, issuer_key, .. } = &self.issued;
+        export(bundle, trusted_root, issuer_key, self.opening.as_deref(), &printing).expect("sound")
+    }
+}
+
+/// What a sample is exported as, in one language.
+pub struct Printed {
+    pub sample: &'static Sample,
+    pub language: Language,
+    pub files: BTreeMap<String, Vec<u8>>,
+}
+
+/// All four in all languages; made once, because fonts are slow to read in tests.
+pub fn printed() -> &'static [Printed] {
+    static PRINTED: OnceLock<Vec<Printed>> = OnceLock::new();
+    PRINTED.get_or_init(|| {
+        let each = |sample: &'static Sample| {
+            let print =
+                move |language| Printed { sample, language, files: sample.folder(language) };
+            LANGUAGES.into_iter().map(print)
+        };
+        samples().iter().flat_map(each).collect()
+    })
+}
+
+/// All four.
+pub fn samples() -> &'static [Sample] {
+    static SAMPLES: OnceLock<Vec<Sample>> = OnceLock::new();
+    SAMPLES.get_or_init(make)
+}
+
+fn make() -> Vec<Sample> {
+    let counts = |name, superseded_by| Sample {
+        name,
+        issued: issue_about(disposal(), SubjectFile::Counts, (40, 25), |_| {}),
+        opening: None,
+        superseded_by,
+    };
+    let person = |name, predicate| {
+        let identifiers = [("email".to_owned(), "lovelace@example.com".to_owned())];
+        let opening = opening(&identifiers.into(), [7; 32]).expect("an opening");
+        let about = SubjectFile::Opening(&opening);
+        let issued = issue_about(predicate, about, (812, 95), |_| {});
+        Sample { name, issued, opening: Some(opening), superseded_by: None }
+    };
+    vec![
+        counts("complete", None),
+        person("partial", partial()),
+        counts("superseded", Some(Uuid::from_u128(0x5ec0_0de5))),
+        person("not-held", not_held()),
+    ]
+}
+
+/// A night's run over three systems; it takes the place of one that was tried again.
+fn disposal() -> Predicate {
+    let mut calls = statement("s3", "telephony", "call_detail_records", "usage.traffic");
+    calls.records = StatedRecords {
+        matched: Count(1_284_503),
+        deleted: Count(1_284_503),
+        ..Default::default()
+    };
+    let mut none = statement("s2", "billing", "invoices", "order.delivery");
+    none.outcome = StatementOutcome::NotFound;
+    none.records = StatedRecords::default();
+    let statements = vec![statement("s1", "shop", "customers", "account.contact"), none, calls];
+    let mut predicate = predicate(statements);
+    predicate.supersedes = Some(Supersedes {
+        certificate_id: Uuid::from_u128(0x0ea7_11e7),
+        statement_sha256: Digest::of(b"earlier"),
+        reason: "tried-again".to_owned(),
+    });
+    predicate
+}
+
+fn of_person(statements: Vec<SystemStatement>) -> Predicate {
+    let mut predicate = predicate(statements);
+    predicate.class = CertificateClass::RightsRequest;
+    predicate.trigger.schedule = None;
+    predicate.trigger.occurrence = None;
+    predicate.request = Some(json!({
+        "id": Uuid::from_u128(0x4e9),
+        "right": "erasure",
+        "regime": "gdpr",
+        "receivedAt": "2026-11-02T09:15:00Z",
+        "identityCheck": {"method": "signed in to the account", "at": "2026-11-03T10:00:00Z"},
+        "answerBy": "2026-12-02",
+    }));
+    predicate
+}
+
+/// Something of everything: kept by law and by a hold, promised, pending and failed.
+fn partial() -> Predicate {
+    let mut invoices = statement("s2", "billing", "invoices", "order.billing_address");
+    invoices.outcome = StatementOutcome::Retained;
+    invoices.records = StatedRecords { matched: Count(14), ..Default::default() };
+    invoices.kept = vec![
+        kept(KeptReason::StatutoryMinimum, 11, "tax-law: AO § 147(3), HGB § 257 (DE)"),
+        StatedKept { until: None, ..kept(KeptReason::LegalHold, 3, "matter 2026-014") },
+    ];
+    invoices.kept[1].review_on = Some(date(2027, 1, 15));
+    let mut long = statement(
+        "s3",
+        "customer-relationship-management.production.eu-central-1",
+        "marketing_campaign_recipients_with_a_long_name",
+        "marketing.contact.preferences_and_consents",
+    );
+    long.staying_fields = vec!["customer_number".to_owned(), "country".to_owned()];
+    let mut statements =
+        vec![statement("s1", "shop", "customers", "account.contact"), invoices, long];
+    statements.push(party("s4", "mailwind", "Mailwind B.V.", Some("signed")));
+    statements.push(party("s5", "adloop", "Adloop Werbenetzwerk GmbH & Co. KG", Some("told")));
+    statements.push(pending());
+    statements.push(failing());
+    let mut predicate = of_person(statements);
+    predicate.pending = Some(Pending {
+        next_review_at: Some(moment("2026-12-07T08:00:00Z")),
+        final_certificate_by: Some(moment("2027-02-01T08:00:00Z")),
+    });
+    predicate.scope.not_covered.push(NotCovered {
+        system: None,
+        collection: None,
+        category: None,
+        reason: "it was not asked for".to_owned(),
+    });
+    predicate.limits.push(
+        "System `billing` may still hold what was deleted in: binary logs until they are purged; \
+         replicas until they have caught up, and backups until they expire."
+            .to_owned(),
+    );
+    predicate
+}
+
+fn kept(reason: KeptReason, records: u64, because: &str) -> StatedKept {
+    StatedKept {
+        reason,
+        records: Count(records),
+        because: because.to_owned(),
+        until: Some(date(2034, 12, 31)),
+        review_on: None,
+        restricted: true,
+    }
+}
+
+fn nobody_looked() -> StatedVerification {
+    StatedVerification {
+        kind: VerificationType::None,
+        at: None,
+        result: VerificationFinding::Unknown,
+        method: "nobody looked again".to_owned(),
+    }
+}
+
+/// A third party that was told.
+fn party(id: &str, system: &str, name: &str, grade: Option<&str>) -> SystemStatement {
+    let mut told = statement(id, system, "unused", "unused");
+    told.collection = None;
+    told.category = None;
+    told.rules.clear();
+    told.cut_offs.clear();
+    told.system.kind = SystemKind::Processor;
+    told.system.operator = name.to_owned();
+    told.outcome = StatementOutcome::AttestedByProcessor;
+    told.records = StatedRecords::default();
+    told.method.nist80088 = RemovalGrade::NotApplicable;
+    told.method.technique = "deleted".to_owned();
+    told.verification = nobody_looked();
+    told.recipient = Some(StatedRecipient {
+        name: name.to_owned(),
+        notified_at: Some(moment("2026-11-23T03:01:00Z")),
+        grade: grade.map(str::to_owned),
+        words: grade.map(|_| "the account and all messages were deleted".to_owned()),
+        receipt_sha256: (grade == Some("signed")).then(|| Digest::of(b"receipt")),
+        signature: None,
+        certificates: None,
+    });
+    told
+}
+
+fn pending() -> SystemStatement {
+    let mut pending = party("s6", "parcel", "Paketdienst Beispiel AG", None);
+    pending.outcome = StatementOutcome::Pending;
+    pending.completed_at = None;
+    pending.failure = Some(StatedFailure {
+        reason: "the job is waiting".to_owned(),
+        attempts: 2,
+        owner: Some("logistics".to_owned()),
+        next_attempt_at: Some(moment("2026-11-24T03:00:00Z")),
+    });
+    pending
+}
+
+/// A name that the fonts inside do not draw to the end.
+fn failing() -> SystemStatement {
+    let mut failing = statement("s7", "warehouse", "parcels", "order.delivery");
+    failing.outcome = StatementOutcome::Partial;
+    failing.records = StatedRecords {
+        matched: Count(12),
+        deleted: Count(5),
+        left: Count(7),
+        ..Default::default()
+    };
+    failing.action = CertifiedAction::Erase;
+    failing.verification = nobody_looked();
+    failing.failure = Some(StatedFailure {
+        reason: "called off: the warehouse of 龘靐 Logistics moves this week".to_owned(),
+        attempts: 5,
+        owner: Some("warehouse team".to_owned()),
+        next_attempt_at: None,
+    });
+    failing
+}
+
+/// A person whom no system knows.
+fn not_held() -> Predicate {
+    let systems = [("shop", "customers"), ("billing", "invoices"), ("crm", "contacts")];
+    let statements = systems.into_iter().zip(1..).map(|((system, collection), number)| {
+        let mut none = statement(&format!("s{number}"), system, collection, "unused");
+        none.category = None;
+        none.rules.clear();
+        none.cut_offs.clear();
+        none.outcome = StatementOutcome::NotFound;
+        none.records = StatedRecords::default();
+        none.method.nist80088 = RemovalGrade::NotApplicable;
+        none
+    });
+    let mut predicate = of_person(statements.collect());
+    predicate.class = CertificateClass::NotHeld;
+    predicate
+}
