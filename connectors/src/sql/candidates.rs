@@ -7,13 +7,12 @@
 
 use std::collections::BTreeMap;
 
-use crate::order::Link;
 use crate::predicate::Predicate;
 use crate::receipt::Fault;
-use crate::sql::catalogue::Column;
 use crate::sql::compile::{Compiler, Place, list_name};
 use crate::sql::connection::Session;
 use crate::sql::dialect::Dialect;
+use crate::sql::following::Parent;
 use crate::sql::fragment::Fragment;
 use crate::sql::gathered_keys::index_part;
 use crate::sql::memberships::{Membership, acting, fields_of, memberships};
@@ -21,7 +20,6 @@ use crate::sql::parts::PART;
 use crate::sql::scene::{Keeping, Scene};
 use crate::sql::text_equality::Equality;
 use crate::sql::windows::Keys;
-use crate::value::FieldType;
 
 /// What the keys are wanted for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +39,9 @@ enum Begins {
     AtRecords,
 }
 
+/// What was gathered before, and how many records fit into one window.
+pub(crate) type Before<'g> = (&'g Gathered, u64);
+
 /// What has been gathered, by table and instruction; `None` where a table has to be walked.
 pub(crate) type Gathered = BTreeMap<(usize, usize), Option<Candidates>>;
 
@@ -49,6 +50,8 @@ pub(crate) type Gathered = BTreeMap<(usize, usize), Option<Candidates>>;
 pub(crate) struct Candidates {
     table: usize,
     instruction: usize,
+    /// They are not written down themselves: the keys of their parents lead to them.
+    behind: Option<Parent>,
     /// How many there are.
     pub(crate) records: u64,
 }
@@ -120,7 +123,7 @@ impl Candidates {
         session: &mut Session,
         scene: &Scene<'_>,
         (table, instruction): (usize, usize),
-        (purpose, before): (Purpose, &Gathered),
+        (purpose, before): (Purpose, Option<Before<'_>>),
     ) -> Result<Option<Self>, Fault> {
         let Some(memberships) = memberships(scene, instruction, purpose) else { return Ok(None) };
         let changes = purpose == Purpose::Act && scene.dialect == Dialect::MariaDb;
@@ -129,7 +132,11 @@ impl Candidates {
         {
             return Ok(None);
         }
-        let mut candidates = Self { table, instruction, records: 0 };
+        let mut candidates = Self { table, instruction, behind: None, records: 0 };
+        let parent = candidates.parent(scene, &memberships, before);
+        if let Some(behind) = candidates.behind(session, scene, (parent, before)).await? {
+            return Ok(Some(behind));
+        }
         for statement in candidates.definition(scene)? {
             session.command(&statement).await?;
         }
@@ -137,8 +144,8 @@ impl Candidates {
             // Else reading would lock what it reads until the end of the statement.
             session.command("SET TRANSACTION ISOLATION LEVEL READ COMMITTED").await?;
         }
-        let filling = match candidates.following(scene, &memberships, before)? {
-            Some(filling) => filling,
+        let filling = match parent {
+            Some(parent) => candidates.following(scene, parent)?,
             None => candidates.filling(scene, &memberships, purpose)?,
         };
         candidates.records = session.execute(&filling).await?;
@@ -176,8 +183,24 @@ impl Candidates {
         (self.table, self.instruction)
     }
 
+    /// The parents' keys that stand for them.
+    pub(crate) fn stand_behind(self) -> Option<Parent> {
+        self.behind
+    }
+
+    /// The same, standing behind the keys of their parents.
+    pub(crate) fn placed_behind(self, parent: Parent) -> Self {
+        Self { behind: Some(parent), ..self }
+    }
+
+    /// The table and the instruction whose keys are written down.
+    fn written(self) -> (usize, usize) {
+        self.behind.map_or((self.table, self.instruction), |parent| parent.keys)
+    }
+
     fn bare_name(self) -> String {
-        format!("quietus_candidates_{}_{}", self.table, self.instruction)
+        let (table, instruction) = self.written();
+        format!("quietus_candidates_{table}_{instruction}")
     }
 
     pub(crate) fn name(self, dialect: Dialect) -> String {
@@ -190,12 +213,9 @@ impl Candidates {
 
     /// The keys in a statement; they have the names that they have in the table.
     pub(crate) fn place(self) -> Place {
-        Place {
-            prefix: "quietus_candidate".to_owned(),
-            table: self.table,
-            instruction: Some(self.instruction),
-            part: None,
-        }
+        let (table, instruction) = self.written();
+        let prefix = "quietus_candidate".to_owned();
+        Place { prefix, table, instruction: Some(instruction), part: None }
     }
 
     /// What makes the table of the keys, empty.
@@ -273,74 +293,6 @@ impl Candidates {
         let name = self.name(scene.dialect);
         // A union keeps each key once.
         Ok(Fragment::join(branches, " UNION ").within(&format!("INSERT INTO {name} "), ""))
-    }
-
-    /// What fills it from the keys of the parents, where those are exactly the ones to which the
-    /// same list leads. MariaDB would else find the parents anew for each of their collections.
-    fn following(
-        self,
-        scene: &Scene<'_>,
-        found: &[Membership<'_>],
-        before: &Gathered,
-    ) -> Result<Option<Fragment>, Fault> {
-        let ([membership], Dialect::MariaDb, None) = (found, scene.dialect, &scene.parts) else {
-            return Ok(None);
-        };
-        let via = membership.fields.first().map(|field| field.via.as_slice());
-        let Some((first, rest)) = via.and_then(<[String]>::split_first) else { return Ok(None) };
-        let (link, to) = scene.link(self.instruction, first)?;
-        let Some(table) = scene.table_position(to) else { return Ok(None) };
-        let Some(Some(parent)) = before.get(&(table, to)) else { return Ok(None) };
-        let same = |theirs: &Membership<'_>| {
-            let pairs = theirs.fields.iter().zip(membership.fields);
-            theirs.list == membership.list
-                && theirs.fields.len() == membership.fields.len()
-                && pairs.into_iter().all(|(one, own)| one.via == rest && one.field == own.field)
-        };
-        let theirs = memberships(scene, to, Purpose::Act).unwrap_or_default();
-        if !matches!(theirs.as_slice(), [one] if same(one))
-            || !parent.is_named_by(scene, self, link)
-        {
-            return Ok(None);
-        }
-        let compiler = Compiler::new(scene);
-        let (from, place) = compiler.inner(self.table, Some(self.instruction))?;
-        let keys = Keys::of(&compiler, &place, self.instruction).names(&compiler, &place)?;
-        let mut equal = Vec::new();
-        for (own, other) in &link.fields {
-            let other = compiler.column(&parent.place(), other)?;
-            equal.push(format!("{} = {other}", compiler.column(&place, own)?));
-        }
-        Ok(Some(Fragment::raw(format!(
-            "INSERT INTO {} SELECT {} FROM {} AS {} STRAIGHT_JOIN {from} WHERE {}",
-            self.name(scene.dialect),
-            keys.join(", "),
-            parent.name(scene.dialect),
-            parent.place().prefix,
-            equal.join(" AND ")
-        ))))
-    }
-
-    /// The link of the children leads to these keys and nothing else, finds each child once, and
-    /// an index finds it.
-    fn is_named_by(self, scene: &Scene<'_>, children: Self, link: &Link) -> bool {
-        let Keys::Fields(keys) = Keys::of_table(scene, self.table, self.instruction) else {
-            return false;
-        };
-        let (own, table) = (scene.table(children.table), scene.table(self.table));
-        let plain = |column: &Column| {
-            matches!(column.class, FieldType::Integer | FieldType::Uuid)
-                && column.collation.is_none()
-        };
-        let fields: Vec<String> = link.fields.iter().map(|pair| pair.0.clone()).collect();
-        link.leads_to(&keys)
-            && own.indexed(&fields)
-            && link.fields.iter().all(|(here, there)| {
-                let columns = own.column(here).zip(table.column(there));
-                columns.is_some_and(|(here, there)| {
-                    plain(here) && plain(there) && here.class == there.class
-                })
-            })
     }
 
     /// The keys of records that ask whether they are on the list.
@@ -441,8 +393,12 @@ impl Candidates {
         place: &Place,
         mut bounds: Vec<Fragment>,
     ) -> Result<Vec<Fragment>, Fault> {
-        let own = Keys::of(compiler, place, self.instruction).names(compiler, place)?;
         let here = self.place();
+        if let Some(parent) = self.behind {
+            bounds.extend(parent.leads_to(compiler, place, &here)?);
+            return Ok(bounds);
+        }
+        let own = Keys::of(compiler, place, self.instruction).names(compiler, place)?;
         let keys = Keys::of(compiler, &here, self.instruction).names(compiler, &here)?;
         if compiler.dialect() == Dialect::MariaDb {
             let pairs = own.iter().zip(&keys);

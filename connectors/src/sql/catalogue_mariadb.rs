@@ -59,16 +59,16 @@ pub(crate) async fn read(session: &mut Session) -> Result<Catalogue, Fault> {
     let product =
         if text.contains("MariaDB") { format!("MariaDB {text}") } else { format!("MySQL {text}") };
     let mut catalogue = Catalogue { product, ..Catalogue::default() };
-    for row in session.fetch(&Fragment::raw(TABLES)).await? {
+    for row in session.fetch_plain(&Fragment::raw(TABLES)).await? {
         catalogue.tables.push(table(&row));
     }
-    for row in session.fetch(&Fragment::raw(COLUMNS)).await? {
+    for row in session.fetch_plain(&Fragment::raw(COLUMNS)).await? {
         if let Some(table) = by_name(&mut catalogue, &row[0].text()) {
             table.columns.push(column(&row));
         }
     }
-    keys(&mut catalogue, &session.fetch(&Fragment::raw(KEYS)).await?);
-    let found = session.fetch(&Fragment::raw(REFERENCES)).await?;
+    keys(&mut catalogue, &session.fetch_plain(&Fragment::raw(KEYS)).await?);
+    let found = session.fetch_plain(&Fragment::raw(REFERENCES)).await?;
     let schemas: BTreeSet<String> = found.iter().map(|row| row[1].text()).collect();
     let mut rules = Rules::new();
     for schema in schemas {

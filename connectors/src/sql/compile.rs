@@ -123,6 +123,12 @@ impl<'s, 'o> Compiler<'s, 'o> {
         match predicate {
             Predicate::Always => Ok(Fragment::raw(if wanted { "(1 = 1)" } else { "(1 = 0)" })),
             Predicate::Never => Ok(Fragment::raw(if wanted { "(1 = 0)" } else { "(1 = 1)" })),
+            Predicate::All(parts) if wanted && self.dialect() == Dialect::MariaDb => {
+                let parts = self.parents_once(place, parts)?;
+                let conditions: Result<Vec<_>, _> =
+                    parts.iter().map(|part| self.condition(place, part, true, reading)).collect();
+                Ok(Fragment::all(conditions?))
+            }
             Predicate::All(parts) | Predicate::Any(parts) => {
                 let conditions: Result<Vec<_>, _> =
                     parts.iter().map(|part| self.condition(place, part, wanted, reading)).collect();
@@ -325,7 +331,7 @@ impl<'s, 'o> Compiler<'s, 'o> {
     }
 
     /// Every link of the chain leads to at most one parent.
-    fn leads_to_one(&self, place: &Place, via: &[String]) -> Result<bool, Fault> {
+    pub(crate) fn leads_to_one(&self, place: &Place, via: &[String]) -> Result<bool, Fault> {
         let mut at = place.instruction;
         for name in via {
             let Some(instruction) = at else { return Ok(false) };
@@ -387,15 +393,19 @@ mod tests {
 
     fn instruction(name: &str) -> Instruction {
         Instruction {
-            links: vec![Link {
-                name: "up".to_owned(),
-                to: "parents".to_owned(),
-                fields: vec![("parent".to_owned(), "id".to_owned())],
-                kind: LinkKind::Deep,
-                needed: false,
-                clear: Vec::new(),
-            }],
+            links: vec![link("up", "id"), link("aside", "parent")],
             ..Instruction::idle(name, name, ["id"])
+        }
+    }
+
+    fn link(name: &str, field: &str) -> Link {
+        Link {
+            name: name.to_owned(),
+            to: "parents".to_owned(),
+            fields: vec![("parent".to_owned(), field.to_owned())],
+            kind: LinkKind::Deep,
+            needed: false,
+            clear: Vec::new(),
         }
     }
 
@@ -457,5 +467,21 @@ mod tests {
             "EXISTS (SELECT 1 FROM \"parents\" AS quietus_1 WHERE quietus_1.\"id\" = quietus_0.\"parent\" \
              AND (quietus_1.\"seen\" <= $1))"
         );
+    }
+
+    #[test]
+    fn the_one_parent_is_read_once_and_several_are_read_for_each_condition() {
+        let read = |dialect, link: &str| {
+            let seen = Predicate::Absent(FieldRef::own("seen"));
+            let linked = |holds: Predicate| Predicate::Linked {
+                link: link.to_owned(),
+                holds: Box::new(holds),
+            };
+            let all = Predicate::All(vec![linked(one()), one(), linked(seen)]);
+            written(dialect, &all).matches("EXISTS").count()
+        };
+        assert_eq!(read(Dialect::MariaDb, "up"), 1);
+        assert_eq!(read(Dialect::MariaDb, "aside"), 2);
+        assert_eq!(read(Dialect::Postgres, "up"), 2);
     }
 }

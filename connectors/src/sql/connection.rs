@@ -111,11 +111,31 @@ impl Target {
         for setting in session.settings(pace) {
             session.command(&setting).await?;
         }
-        if let Session::MariaDb(_) = session {
-            session.mariadb_bounds(pace).await?;
-        }
         Ok(session)
     }
+}
+
+/// Settings of a session in MariaDB and MySQL. MariaDB bounds every statement, MySQL only reading
+/// ones; each reads what stands in comments for it and passes over the other's. Nothing but this time
+/// bounds a recursive query.
+fn mariadb_settings(pace: &Pace) -> String {
+    let milliseconds = pace.statement_timeout_ms;
+    let lock_seconds = pace.lock_timeout_ms.max(1).div_ceil(1000);
+    let (seconds, rest) = (milliseconds / 1000, milliseconds % 1000);
+    // MariaDB remembers the answer of a subquery by the field's own equality, and would give the
+    // answer for `ann` to `Ann` where only one of them is on a list. And beyond its limit it answers
+    // with what a recursive query has found so far.
+    format!(
+        "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', \
+         SESSION time_zone = '+00:00', SESSION foreign_key_checks = 1, \
+         SESSION sql_safe_updates = 0, SESSION innodb_lock_wait_timeout = {lock_seconds} \
+         /*M!100101 , SESSION max_statement_time = {seconds}.{rest:03}, \
+         SESSION optimizer_switch = 'subquery_cache=off', \
+         SESSION max_recursive_iterations = 4294967295 */ \
+         /*!50708 , SESSION max_execution_time = {milliseconds} */ \
+         /*!80003 , SESSION cte_max_recursion_depth = 4294967295 */; \
+         SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ"
+    )
 }
 
 enum Options {
@@ -148,44 +168,8 @@ impl Session {
                  SET standard_conforming_strings = on; \
                  SET plan_cache_mode = force_custom_plan; SET jit = off"
             )],
-            Self::MariaDb(_) => vec![
-                format!(
-                    "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', \
-                     SESSION time_zone = '+00:00', SESSION foreign_key_checks = 1, \
-                     SESSION sql_safe_updates = 0, SESSION innodb_lock_wait_timeout = {}",
-                    (lock_ms.max(1)).div_ceil(1000)
-                ),
-                "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ".to_owned(),
-            ],
+            Self::MariaDb(_) => vec![mariadb_settings(pace)],
             Self::Sqlite(_) => vec!["PRAGMA secure_delete = ON".to_owned()],
-        }
-    }
-
-    /// MariaDB bounds every statement, MySQL only reading ones; which it is shows in the setting
-    /// that it knows. Nothing but this time bounds a recursive query.
-    async fn mariadb_bounds(&mut self, pace: &Pace) -> Result<(), Fault> {
-        let found = self
-            .fetch(&Fragment::raw("SHOW VARIABLES WHERE variable_name = 'max_statement_time'"))
-            .await?;
-        let milliseconds = pace.statement_timeout_ms;
-        if found.is_empty() {
-            self.command(&format!(
-                "SET SESSION max_execution_time = {milliseconds}, \
-                 SESSION cte_max_recursion_depth = 4294967295"
-            ))
-            .await
-        } else {
-            let seconds = milliseconds / 1000;
-            let rest = milliseconds % 1000;
-            // It remembers the answer of a subquery by the field's own equality, and would give the
-            // answer for `ann` to `Ann` where only one of them is on a list. And beyond its limit
-            // MariaDB answers with what a recursive query has found so far.
-            self.command(&format!(
-                "SET SESSION max_statement_time = {seconds}.{rest:03}, \
-                 SESSION optimizer_switch = 'subquery_cache=off', \
-                 SESSION max_recursive_iterations = 4294967295"
-            ))
-            .await
         }
     }
 
@@ -237,6 +221,10 @@ impl Session {
                 .execute(connection)
                 .await
                 .map(|done| done.rows_affected()),
+            // Preparing what has no values would ask the system twice.
+            Self::MariaDb(connection) if statement.binds.is_empty() => {
+                sqlx::raw_sql(text).execute(connection).await.map(|done| done.rows_affected())
+            }
             Self::MariaDb(connection) => mariadb_query(text, &statement.binds)
                 .execute(connection)
                 .await
@@ -249,6 +237,26 @@ impl Session {
         let doing =
             if statement.text.starts_with("DELETE") { Doing::Deletion } else { Doing::Statement };
         answer.map_err(|error| fault(dialect, doing, error))
+    }
+
+    /// Reads all rows of a bounded answer that holds whole numbers and texts only. Such an answer is
+    /// the same where the statement is not prepared, for which MariaDB would be asked twice; a
+    /// floating-point number would come in fewer digits.
+    pub(crate) async fn fetch_plain(
+        &mut self,
+        statement: &Fragment,
+    ) -> Result<Vec<Vec<Cell>>, Fault> {
+        let Self::MariaDb(connection) = self else { return self.fetch(statement).await };
+        if !statement.binds.is_empty() {
+            return self.fetch(statement).await;
+        }
+        sent();
+        let text = AssertSqlSafe(statement.finish(Dialect::MariaDb));
+        let rows = sqlx::raw_sql(text)
+            .fetch_all(connection)
+            .await
+            .and_then(|rows| rows.iter().map(mariadb_row).collect());
+        rows.map_err(|error| fault(Dialect::MariaDb, Doing::Statement, error))
     }
 
     /// Reads all rows of a bounded answer.
@@ -275,7 +283,7 @@ impl Session {
 
     /// The one row of an aggregate.
     pub(crate) async fn fetch_one(&mut self, statement: &Fragment) -> Result<Vec<Cell>, Fault> {
-        self.fetch(statement)
+        self.fetch_plain(statement)
             .await?
             .into_iter()
             .next()

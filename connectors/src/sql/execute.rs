@@ -230,7 +230,7 @@ impl Run<'_> {
         }
         let (names, statement) = left_statement(&self.scene, instruction, candidates)?;
         gathered_keys::gather(&mut self.session, &self.scene, table).await?;
-        let rows = self.session.fetch(&statement).await?;
+        let rows = self.session.fetch_plain(&statement).await?;
         let Some(joint) = &mut self.joint else {
             if let Some(counts) = rows.first() {
                 note_left(self.entry(instruction), &names, counts);

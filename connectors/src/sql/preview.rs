@@ -9,7 +9,7 @@ use crate::predicate::Predicate;
 use crate::receipt::{Counts, Drift, Fault, ProbeCount};
 use crate::sql::SqlConnector;
 use crate::sql::associations::{Association, asked, concerned, pending};
-use crate::sql::candidates::{Candidates, Gathered, Purpose};
+use crate::sql::candidates::{Candidates, Purpose};
 use crate::sql::catalogue::Catalogue;
 use crate::sql::compile::Compiler;
 use crate::sql::connection::Session;
@@ -191,7 +191,7 @@ async fn candidates(
     position: usize,
 ) -> Result<Option<Candidates>, Fault> {
     let at = (scene.table_of(position)?, position);
-    Candidates::gather(session, scene, at, (Purpose::Preview, &Gathered::new())).await
+    Candidates::gather(session, scene, at, (Purpose::Preview, None)).await
 }
 
 /// Counts records in the other table of a restriction that would come back.

@@ -5,6 +5,7 @@ use crate::sql::associations;
 use crate::sql::compile::{Compiler, Place};
 use crate::sql::fragment::Fragment;
 use crate::sql::gathered_keys::{GatheredKeys, Share};
+use crate::sql::memberships::likeliest_first;
 use crate::sql::scene::Blocker;
 
 impl Compiler<'_, '_> {
@@ -44,7 +45,7 @@ impl Compiler<'_, '_> {
     /// Nothing that keeps the record at `place` refers to it.
     pub(crate) fn unreferred(&self, place: &Place) -> Result<Vec<Fragment>, Fault> {
         let mut conditions = Vec::new();
-        for blocker in self.scene.blockers(place.table) {
+        for blocker in likeliest_first(self.scene, place.table) {
             conditions.push(self.referred(place, &blocker)?.within("NOT ", ""));
         }
         Ok(conditions)

@@ -26,6 +26,8 @@ pub(crate) struct Settled {
     list: usize,
     keys: Vec<String>,
     candidates: Candidates,
+    /// Children that statements find through the keys alone, by instruction and link.
+    behind: Vec<(usize, String)>,
 }
 
 impl Link {
@@ -71,6 +73,7 @@ impl Settled {
             list: membership.list,
             keys,
             candidates,
+            behind: Vec::new(),
         })
     }
 
@@ -134,6 +137,15 @@ impl Compiler<'_, '_> {
         let Some(one) = self.scene.settled.iter().find(same) else { return Ok(None) };
         let itself: Vec<(String, String)> =
             one.keys.iter().map(|key| (key.clone(), key.clone())).collect();
+        // The table that the statement is about stands behind keys that were gathered, and these may
+        // be the very ones.
+        let main = place.prefix == self.scene.table(place.table).quoted(self.dialect())?;
+        let stands_behind = |(child, link): &(usize, String)| {
+            place.instruction == Some(*child) && via == std::slice::from_ref(link)
+        };
+        if main && (via.is_empty() || one.behind.iter().any(stands_behind)) {
+            return Ok(Some(Fragment::raw("(1 = 1)")));
+        }
         let Some((nearest, before)) = via.split_last() else {
             return one.among(self, place, &itself).map(Some);
         };
@@ -162,9 +174,15 @@ impl Run<'_> {
         }
         let gathered: Vec<Candidates> = self.gathered.values().copied().flatten().collect();
         let possible: Vec<Settled> =
-            gathered.into_iter().filter_map(|one| Settled::of(&self.scene, one)).collect();
-        for one in possible.into_iter().filter(|one| one.candidates.records > 0) {
+            gathered.iter().filter_map(|one| Settled::of(&self.scene, *one)).collect();
+        for mut one in possible.into_iter().filter(|one| one.candidates.records > 0) {
             self.begin().await?;
+            let children = gathered.iter().filter_map(|child| {
+                let parent = child.stand_behind()?;
+                (parent.keys == one.candidates.of())
+                    .then(|| (child.of().1, parent.name(&self.scene).to_owned()))
+            });
+            one.behind = children.collect();
             let look = one.look(&self.scene)?;
             if self.session.count(&look).await? == one.candidates.records {
                 self.scene.settled.push(one);

@@ -8,7 +8,7 @@ use crate::predicate::Predicate;
 use crate::receipt::{Drift, Fault, LookedAt, Survivor, Verification};
 use crate::sql::SqlConnector;
 use crate::sql::associations::concerned;
-use crate::sql::candidates::{Candidates, Gathered, Purpose};
+use crate::sql::candidates::{Candidates, Purpose};
 use crate::sql::catalogue::Catalogue;
 use crate::sql::compile::{Compiler, Place};
 use crate::sql::connection::Session;
@@ -109,7 +109,7 @@ async fn look(
         let candidates = if scene.instruction(position).keep {
             None
         } else {
-            Candidates::gather(session, scene, at, (Purpose::Verify, &Gathered::new())).await?
+            Candidates::gather(session, scene, at, (Purpose::Verify, None)).await?
         };
         by_lists |= candidates.is_some();
         let (categories, statement) = statement(scene, position, candidates)?;

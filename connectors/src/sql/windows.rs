@@ -331,7 +331,7 @@ impl Run<'_> {
             return Ok(*known);
         }
         let at = (table, instruction);
-        let how = (Purpose::Act, &self.gathered);
+        let how = (Purpose::Act, Some((&self.gathered, self.throttle.window())));
         let found = Candidates::gather(&mut self.session, &self.scene, at, how).await?;
         self.gathered.insert(at, found);
         Ok(found)
@@ -344,7 +344,9 @@ impl Run<'_> {
         candidates: Option<Candidates>,
     ) -> Result<Option<Vec<Cell>>, Fault> {
         // What was gathered fits into one window as a whole.
-        if candidates.is_some_and(|one| one.records <= self.throttle.window()) {
+        let whole =
+            |one: Candidates| one.stand_behind().is_some() || one.records <= self.throttle.window();
+        if candidates.is_some_and(whole) {
             return Ok(None);
         }
         let statement = {
@@ -387,7 +389,8 @@ impl Run<'_> {
     ) -> Result<(Statements, Option<Fragment>), Fault> {
         let compiler = Compiler::new(&self.scene);
         let (standing, place) = standing(&compiler, (job.table, job.instruction), candidates)?;
-        let cut = candidates.map_or_else(|| place.clone(), Candidates::place);
+        let written = candidates.filter(|one| one.stand_behind().is_none());
+        let cut = written.map_or_else(|| place.clone(), Candidates::place);
         let keys = Keys::of(&compiler, &cut, job.instruction);
         let mut bounds = Vec::new();
         if let Some(after) = &self.position.after {
