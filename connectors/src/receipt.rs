@@ -32,6 +32,12 @@ pub enum Receipt {
         /// Why it cannot now.
         why: String,
     },
+    /// What was asked together with other orders has come to a no that says nothing of this one: it
+    /// has to be asked anew, by itself.
+    Again {
+        /// What was said, without personal data.
+        why: String,
+    },
     /// The order must not be carried out as it is; nothing was changed beyond `done`.
     Refused {
         /// What a caller can do about it.

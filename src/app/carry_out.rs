@@ -4,6 +4,8 @@
 //! The moment, the rules and the data map are those that the case pinned; holds, pauses and
 //! revoked events are those of now, so an attempt never does more than its plan.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use quietus_connectors::{Connector, Counts, Fault, Order, Receipt, Verification};
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
@@ -19,7 +21,9 @@ use super::settle::{FIRST_PAUSE, counts_at_planning};
 use super::{AppError, Quietus};
 use crate::plan::CapExceeded;
 use crate::schedule::Timetable;
-use crate::store::{BlockedReason, Case, Claim, ClaimedJob, JobFault, JobKind, Settlement, Tenure};
+use crate::store::{
+    BlockedReason, Case, Claim, ClaimedJob, JobFault, JobKind, Settlement, StillMine, Tenure,
+};
 
 /// What a job carries. Tagged, so that a later version can tell what an earlier one wrote.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,6 +64,13 @@ pub(crate) struct Ending {
     pub(crate) words: String,
 }
 
+impl Ending {
+    /// The system did what it was asked, or will.
+    pub(super) fn came_through(&self) -> bool {
+        matches!(self.settlement, Settlement::Completed { .. } | Settlement::Waiting { .. })
+    }
+}
+
 /// A second look that found nothing left.
 pub(super) struct Look {
     pub(super) at: jiff::Timestamp,
@@ -75,6 +86,26 @@ pub(crate) struct Attempt<'a> {
     pub(crate) expected: Expected,
     /// Since when this worker has it.
     pub(crate) claimed_at: jiff::Timestamp,
+    /// It is settled, or about to be.
+    ended: AtomicBool,
+}
+
+impl Attempt<'_> {
+    /// From now on its lease need not be kept.
+    pub(super) fn has_come_to_its_end(&self) {
+        self.ended.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn has_ended(&self) -> bool {
+        self.ended.load(Ordering::Relaxed)
+    }
+}
+
+/// How far an attempt was when its system answered.
+pub(super) struct Midway {
+    pub(super) done: Done,
+    pub(super) started: StillMine,
+    pub(super) stopped: Option<Stopped>,
 }
 
 impl Quietus {
@@ -109,7 +140,11 @@ impl Quietus {
         }
         let attempt = self.attempt_of(&claimed, (worker, claimed_at)).await?;
         let ending = Box::pin(self.attempt(&attempt, stop)).await?;
+        let through = ending.came_through();
         self.settle_attempt(&attempt, ending).await?;
+        if through {
+            self.came_through(&attempt.claimed.job);
+        }
         self.crash.reach(CrashPoint::Settled);
         Ok(Some(id))
     }
@@ -132,7 +167,8 @@ impl Quietus {
             None => Done::default(),
         };
         let expected = self.expected(&claimed.job).await?;
-        Ok(Attempt { claimed, case, tenure, done, expected, claimed_at })
+        let ended = AtomicBool::new(false);
+        Ok(Attempt { claimed, case, tenure, done, expected, claimed_at, ended })
     }
 
     /// Until when a lease taken now runs.
@@ -201,7 +237,9 @@ impl Quietus {
                 self.look_again(attempt, &prepared.order, prepared.connector.as_ref(), done).await
             }
             Ok(Answer::Receipt(receipt)) => {
-                self.not_done_yet(attempt, prepared.connector.as_ref(), watch, receipt)
+                let (done, stopped) = (watch.done(), watch.stopped());
+                let midway = Midway { done, started: watch.started, stopped };
+                self.not_done_yet(attempt, prepared.connector.as_ref(), midway, receipt)
             }
             Ok(Answer::TooMuch(beyond)) => too_much(watch, &beyond),
             Err(fault) => self.ending_of_fault(attempt, &prepared.order.key, &fault, watch.done()),
@@ -278,24 +316,23 @@ impl Quietus {
     }
 
     /// A receipt that is not `Done`.
-    fn not_done_yet(
+    pub(super) fn not_done_yet(
         &self,
         attempt: &Attempt<'_>,
         connector: &dyn Connector,
-        watch: &Watch<'_>,
+        Midway { mut done, started, stopped }: Midway,
         receipt: Receipt,
     ) -> Ending {
-        let mut done = watch.done();
         let (settlement, words) = match receipt {
             Receipt::Stopped(outcome) => {
                 done.current = outcome;
-                self.settlement_of_stop(attempt, watch.stopped())
+                self.settlement_of_stop(attempt, stopped)
             }
             Receipt::Refused { kind, reasons, done: outcome } => {
                 done.current = outcome;
                 let words = reasons.join("; ");
                 let settlement =
-                    super::settle::settlement_of_refusal(attempt, kind, &reasons, watch.started);
+                    super::settle::settlement_of_refusal(attempt, kind, &reasons, started);
                 (settlement, words)
             }
             Receipt::Pending { reference, ask_at } => {
@@ -305,6 +342,11 @@ impl Quietus {
                 let fault = JobFault { kind: "deferred".to_owned(), message: why.clone() };
                 let fault = attempt.expected.over(fault, self.now());
                 (Settlement::Retry { available_at: until, fault, free: true }, why)
+            }
+            Receipt::Again { why } => {
+                let settlement =
+                    Settlement::Anew { available_at: self.after(FIRST_PAUSE), why: why.clone() };
+                (settlement, why)
             }
             Receipt::Done(outcome) => {
                 // Only reached if a caller forgets to verify: nothing unverified completes.

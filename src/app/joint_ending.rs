@@ -3,7 +3,7 @@
 
 use quietus_connectors::{Connector, Fault, Order, Receipt};
 
-use super::carry_out::{Attempt, Ending, Look};
+use super::carry_out::{Attempt, Ending, Look, Midway};
 use super::crash::CrashPoint;
 use super::forecast::count_together;
 use super::joint_watch::JointWatch;
@@ -34,23 +34,31 @@ impl Quietus {
     pub(super) async fn settle_receipts(
         &self,
         members: Vec<Member<'_>>,
-        receipts: Vec<Receipt>,
+        answers: Vec<Result<Receipt, Fault>>,
         watch: &JointWatch<'_>,
         connector: &dyn Connector,
     ) -> Result<(), AppError> {
         let (mut carried_out, mut stopped) = (Vec::new(), Vec::new());
-        for (number, (mut member, receipt)) in members.into_iter().zip(receipts).enumerate() {
-            match receipt {
-                Receipt::Done(current) => {
+        let mut through = None;
+        for (number, (mut member, answer)) in members.into_iter().zip(answers).enumerate() {
+            match answer {
+                Ok(Receipt::Done(current)) => {
                     member.done.current = current;
                     carried_out.push(member);
                 }
-                Receipt::Stopped(current) => {
+                Ok(Receipt::Stopped(current)) => {
                     member.done.current = current;
                     stopped.push((number, member));
                 }
-                Receipt::Pending { .. } | Receipt::Deferred { .. } | Receipt::Refused { .. } => {
-                    let fault = Fault::Unknown { message: "it answered something else".to_owned() };
+                Ok(receipt) => {
+                    let Member { attempt, order, done, started, .. } = member;
+                    let midway = Midway { done, started, stopped: watch.stopped(number) };
+                    let ending = self.not_done_yet(attempt, connector, midway, receipt);
+                    let ending = Ending { order_key: order.key, ..ending };
+                    through = through.or(ending.came_through().then_some(attempt));
+                    self.settle_attempt(attempt, ending).await?;
+                }
+                Err(fault) => {
                     let Member { attempt, order, done, .. } = member;
                     let ending = self.ending_of_fault(attempt, &order.key, &fault, done);
                     self.settle_attempt(attempt, ending).await?;
@@ -58,12 +66,18 @@ impl Quietus {
             }
         }
         self.settle_stopped(stopped, watch).await?;
-        let endings = self.look_again_together(carried_out, connector).await;
+        let by_name = carried_out.iter().any(|member| member.order.persons.is_some());
+        let endings = if by_name {
+            self.look_again_one_by_one(carried_out, connector).await
+        } else {
+            self.look_again_together(carried_out, connector).await
+        };
         self.crash.reach(CrashPoint::Verified);
         let (mut forgotten, mut settled) = (Vec::new(), Ok(()));
         for (attempt, order_key, mut ending) in endings {
             ending.order_key = order_key;
             let rounds = ending.done.rounds.len() + 1;
+            through = through.or(ending.came_through().then_some(attempt));
             match self.settle_and_remember(attempt, ending).await {
                 Ok(true) => forgotten.extend(order_keys(attempt.claimed.job.id, rounds)),
                 Ok(false) => {}
@@ -78,8 +92,25 @@ impl Quietus {
         {
             tracing::warn!(%fault, "progress kept in the system could not be dropped");
         }
+        if let Some(attempt) = through {
+            self.came_through(&attempt.claimed.job);
+        }
         self.crash.reach(CrashPoint::Settled);
         settled
+    }
+
+    /// Verifies one after the other: what is asked about one says nothing of another.
+    async fn look_again_one_by_one<'a>(
+        &self,
+        members: Vec<Member<'a>>,
+        connector: &dyn Connector,
+    ) -> Vec<(&'a Attempt<'a>, String, Ending)> {
+        let mut endings = Vec::with_capacity(members.len());
+        for Member { attempt, order, done, .. } in members {
+            let ending = self.look_again(attempt, &order, connector, done).await;
+            endings.push((attempt, order.key, ending));
+        }
+        endings
     }
 
     /// Verifies over another connection by another query, and counts what stays.
@@ -93,13 +124,12 @@ impl Quietus {
         let found = match connector.verify_together(&orders).await {
             Ok(found) if found.len() == orders.len() => found,
             Ok(_) | Err(Fault::Misconfigured { .. } | Fault::Rejected { .. }) => {
-                for Member { attempt, order, done, .. } in members {
-                    let ending = self.look_again(attempt, &order, connector, done).await;
-                    endings.push((attempt, order.key, ending));
-                }
-                return endings;
+                return self.look_again_one_by_one(members, connector).await;
             }
             Err(fault) => {
+                if let Some(first) = members.first() {
+                    self.failed_together(&first.attempt.claimed.job, members.len(), &fault);
+                }
                 for Member { attempt, order, done, .. } in members {
                     let ending = self.ending_of_fault(attempt, &order.key, &fault, done);
                     endings.push((attempt, order.key, ending));

@@ -3,7 +3,6 @@
 //! the process asks for it. Those that were only stopped along go on at once.
 
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use quietus_connectors::{Direction, JointProgress, Outcome};
@@ -12,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::Quietus;
 use super::crash::CrashPoint;
 use super::done::Done;
+use super::joint_leases::Leases;
 use super::progress::Stopped;
 use super::together::Member;
 use crate::store::{JointStep, StillMine, StoreError, Tenure};
@@ -29,7 +29,7 @@ pub(super) struct JointWatch<'a> {
     product: &'a Quietus,
     watched: Vec<Watched>,
     stop: &'a CancellationToken,
-    blind: &'a AtomicBool,
+    leases: &'a Leases,
     state: Mutex<State>,
 }
 
@@ -45,7 +45,7 @@ impl<'a> JointWatch<'a> {
     pub(super) fn new(
         product: &'a Quietus,
         members: &[Member<'_>],
-        (stop, blind): (&'a CancellationToken, &'a AtomicBool),
+        (stop, leases): (&'a CancellationToken, &'a Leases),
     ) -> Self {
         let watched = members.iter().map(|member| Watched {
             tenure: member.attempt.tenure.clone(),
@@ -54,12 +54,24 @@ impl<'a> JointWatch<'a> {
         });
         let current = members.iter().map(|member| member.done.current.clone()).collect();
         let state = State { current, stopped: vec![None; members.len()] };
-        Self { product, watched: watched.collect(), stop, blind, state: Mutex::new(state) }
+        Self { product, watched: watched.collect(), stop, leases, state: Mutex::new(state) }
     }
 
     /// What each has done, as far as it is known.
     pub(super) fn current(&self) -> Vec<Outcome> {
         self.state.lock().map(|state| state.current.clone()).unwrap_or_default()
+    }
+
+    /// Ends when somebody else has taken over one of them.
+    pub(super) async fn one_is_lost(&self) {
+        let jobs: Vec<uuid::Uuid> = self.watched.iter().map(|one| one.tenure.job).collect();
+        self.leases.one_is_lost(&jobs).await;
+    }
+
+    /// Holds or pauses have come, which stop all of them.
+    pub(super) fn stopped_for_all(&self) -> bool {
+        let for_all = |why: &Option<Stopped>| matches!(why, Some(Stopped::Holds | Stopped::Pauses));
+        self.state.lock().is_ok_and(|state| state.stopped.iter().any(for_all))
     }
 
     /// Why a job was stopped. One that was stopped for the sake of another has no reason of its own.
@@ -103,7 +115,7 @@ impl<'a> JointWatch<'a> {
                 vec![Some(Stopped::Blind); self.watched.len()]
             }
         };
-        let blind = self.blind.load(Ordering::Relaxed).then_some(Stopped::Blind);
+        let blind = self.leases.is_blind().then_some(Stopped::Blind);
         let why: Vec<Option<Stopped>> = why.into_iter().map(|one| one.or(blind)).collect();
         let one_asks = why.iter().any(Option::is_some);
         if let Ok(mut state) = self.state.lock()
@@ -144,5 +156,14 @@ impl JointProgress for JointWatch<'_> {
         }
         self.product.crash.reach(CrashPoint::ProgressSaved);
         direction
+    }
+
+    async fn before_sending(&self, which: &[usize]) -> Vec<Direction> {
+        self.step(None).await;
+        let direction = |number: &usize| match self.stopped(*number) {
+            Some(_) => Direction::Stop,
+            None => Direction::Continue,
+        };
+        which.iter().map(direction).collect()
     }
 }

@@ -16,6 +16,7 @@ pub mod carry_out;
 pub mod certify;
 pub mod check_up;
 pub mod circumstances;
+pub mod company;
 mod coverage;
 pub mod crash;
 pub mod done;
@@ -27,6 +28,7 @@ pub mod fire;
 pub mod forecast;
 pub mod hold;
 mod joint_ending;
+mod joint_leases;
 mod joint_watch;
 mod kept;
 mod kept_tokens;
@@ -116,6 +118,7 @@ pub struct Quietus {
     pub(crate) desk: OnceLock<Arc<opendsr::Desk>>,
     pub(crate) callers: opendsr::Callers,
     pub(crate) listeners: vendor_callbacks::Listeners,
+    pub(crate) companies: company::Companies,
     /// When the deadlines of requests were looked at last.
     pub(crate) deadlines_looked_at: std::sync::Mutex<Option<Timestamp>>,
 }

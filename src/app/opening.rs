@@ -159,6 +159,7 @@ impl Quietus {
             desk: OnceLock::new(),
             callers: super::opendsr::Callers::default(),
             listeners: super::vendor_callbacks::Listeners::default(),
+            companies: super::company::Companies::default(),
             deadlines_looked_at: std::sync::Mutex::default(),
         });
         product.store.begin_producers(&product.keys.producer, product.now()).await?;

@@ -12,6 +12,7 @@ use super::done::Done;
 use super::open_case::PlanOnRecord;
 use super::opening::{Pinned, told_until};
 use super::recording::About;
+use super::request::PersonPart;
 use super::waiting::acting_from;
 use super::{AppError, Quietus};
 use crate::datamap::DataMap;
@@ -54,6 +55,19 @@ pub(super) struct Compiled {
     unreached: Option<String>,
 }
 
+impl Compiled {
+    /// A part of a request, which may be a third party's.
+    pub(super) fn of_part(
+        attempt: &Attempt<'_>,
+        map: &DataMap,
+        part: PersonPart,
+        circumstances: &Circumstances,
+    ) -> Result<Self, AppError> {
+        let compiled = compiled_with(attempt, map, part.plan, circumstances)?;
+        Ok(Self { persons: part.persons, unreached: part.unreached, ..compiled })
+    }
+}
+
 fn ended(attempt: &Attempt<'_>, settlement: Settlement, words: &str) -> Ready {
     Ready::Ended(Box::new(Ending {
         settlement,
@@ -81,10 +95,7 @@ impl Quietus {
             Ok(compiled) => compiled,
             Err(error) => return self.stopped_by(attempt, error),
         };
-        if let Some(why) = &compiled.unreached {
-            return Ok(self.cannot_be_asked(attempt, why));
-        }
-        if let Some(ready) = self.held_back(attempt, &compiled) {
+        if let Some(ready) = self.nobody_is_asked(attempt, &compiled) {
             return Ok(ready);
         }
         let holds_version = compiled.holds_version;
@@ -118,6 +129,18 @@ impl Quietus {
                 Ok(self.faulted(attempt, &order.key, &fault))
             }
         }
+    }
+
+    /// Why a third party is not asked; `None` where it is.
+    pub(super) fn nobody_is_asked(
+        &self,
+        attempt: &Attempt<'_>,
+        compiled: &Compiled,
+    ) -> Option<Ready> {
+        if let Some(why) = &compiled.unreached {
+            return Some(self.cannot_be_asked(attempt, why));
+        }
+        self.held_back(attempt, compiled)
     }
 
     /// Why nothing is to be done before anything was asked; `None` where the job may go on.
@@ -255,10 +278,7 @@ impl Quietus {
                 let moment = moment.unwrap_or(attempt.case.moment);
                 let (part, circumstances) =
                     self.compile_person_part(&attempt.case, pinned, system, moment).await?;
-                let map = pinned.map();
-                let compiled = compiled_with(attempt, map, part.plan, &circumstances)?;
-                let (persons, unreached) = (part.persons, part.unreached);
-                return Ok(Compiled { persons, unreached, ..compiled });
+                return Compiled::of_part(attempt, pinned.map(), part, &circumstances);
             }
         };
         let acting = acting_from(schedules);
@@ -322,7 +342,7 @@ impl Quietus {
     }
 }
 
-pub(super) fn compiled_with(
+fn compiled_with(
     attempt: &Attempt<'_>,
     map: &DataMap,
     plan: SystemPlan,

@@ -50,6 +50,7 @@ impl Quietus {
         ending: Ending,
     ) -> Result<bool, AppError> {
         let job = &attempt.claimed.job;
+        attempt.has_come_to_its_end();
         if ending.done != attempt.done {
             let done = serde_json::to_value(&ending.done).unwrap_or_default();
             let saved =
@@ -110,6 +111,7 @@ impl Quietus {
         let (result, kind) = match &ending.settlement {
             Settlement::Completed { .. } => ("completed", EvidenceKind::ErasureStep),
             Settlement::Retry { .. } => ("to be tried again", EvidenceKind::StepFailed),
+            Settlement::Anew { .. } => ("to be asked anew by itself", EvidenceKind::StepFailed),
             Settlement::Failed { .. } => ("failed", EvidenceKind::StepFailed),
             Settlement::Held { .. } => ("held", EvidenceKind::StepFailed),
             Settlement::Blocked { .. } => ("blocked", EvidenceKind::StepFailed),

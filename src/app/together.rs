@@ -1,34 +1,24 @@
-//! Many people at once: parts of requests in one database whose orders are alike but for the person
+//! Many people at once: parts of requests in one system whose orders are alike but for the person
 //! go to it as one. Each job keeps its key, attempt, intent, counts, second look and evidence; only
-//! the statements are shared. What was done is committed under the key of each job, so one that was
-//! stopped, called off or lost goes on alone or in other company. What the database cannot tell
-//! apart, or refuses, is carried out job by job.
+//! the statements are shared, or at a third party the requests. What was done is committed under
+//! the key of each job, so one that was stopped, called off or lost goes on alone or in other
+//! company; a third party is asked first what became of it. What a system cannot tell apart, or
+//! refuses, is carried out job by job.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
-
-use quietus_connectors::{Fault, LinkKind, Order, Together, alike};
+use quietus_connectors::{Connector, Fault, Order, Together, alike};
 use tokio_util::sync::CancellationToken;
 
 use super::carry_out::{Attempt, Payload};
 use super::crash::CrashPoint;
 use super::done::Done;
 use super::forecast::groups_of;
+use super::joint_leases::Leases;
 use super::joint_watch::JointWatch;
-use super::prepare::{Compiled, Prepared, Ready, compiled_with, order_of, payload_of, system_of};
+use super::prepare::{Compiled, Prepared, Ready, order_of, payload_of, system_of};
 use super::request::{Ground, Seeking};
 use super::{AppError, Quietus};
-use crate::datamap::System;
 use crate::plan::Acting;
-use crate::store::{
-    Claim, ClaimedJob, JobKind, JointStep, StillMine, TOGETHER_AFTER_FAULT, Tenure,
-};
-
-/// Jobs that one worker carries out together.
-const MOST_TOGETHER: u32 = 250;
-/// Attempts that have to be left of a job: one that fails again and again goes alone, so that it
-/// fails nobody else's.
-const FEWEST_ATTEMPTS_LEFT: u32 = 5;
+use crate::store::{ClaimedJob, StillMine};
 
 /// One of several jobs, ready to be carried out.
 pub(super) struct Member<'a> {
@@ -51,40 +41,10 @@ struct Planned<'a> {
 #[derive(Clone, Copy)]
 struct Joint<'a> {
     stop: &'a CancellationToken,
-    /// The store did not answer when the leases were to be renewed.
-    blind: &'a AtomicBool,
+    leases: &'a Leases,
 }
 
 impl Quietus {
-    /// Claims jobs that could go together with one that was just claimed.
-    pub(super) async fn claim_company(
-        &self,
-        claimed: &ClaimedJob,
-        worker: &str,
-    ) -> Result<Vec<ClaimedJob>, AppError> {
-        let job = &claimed.job;
-        let of_request = matches!(job.kind, JobKind::Request | JobKind::Retained);
-        let joins = self.system(&job.system).is_ok_and(can_join);
-        let left = job.attempts_allowed.saturating_sub(job.attempt);
-        let fails = job.last_fault.is_some() && job.attempt > TOGETHER_AFTER_FAULT;
-        if !of_request
-            || fails
-            || !joins
-            || job.reference.is_some()
-            || job.cancel_requested.is_some()
-            || left < FEWEST_ATTEMPTS_LEFT
-        {
-            return Ok(Vec::new());
-        }
-        let claim = Claim {
-            worker: worker.to_owned(),
-            now: self.now(),
-            lease_until: self.lease_until(),
-            limit: MOST_TOGETHER - 1,
-        };
-        Ok(self.store.claim_company(claim, &job.system, FEWEST_ATTEMPTS_LEFT).await?)
-    }
-
     /// Carries out jobs of one system that one worker has claimed, together as far as they are
     /// alike.
     pub(super) async fn carry_out_together(
@@ -104,27 +64,11 @@ impl Quietus {
                 }
             }
         }
-        let tenures: Vec<Tenure> = attempts.iter().map(|one| one.tenure.clone()).collect();
-        let blind = AtomicBool::new(false);
-        let joint = Joint { stop, blind: &blind };
+        let leases = Leases::default();
+        let joint = Joint { stop, leases: &leases };
         tokio::select! {
             done = self.go_together(&attempts, joint) => done,
-            () = self.keep_leases(&tenures, &blind) => Ok(()),
-        }
-    }
-
-    /// Keeps the leases of all of them alive, whoever's turn it is. Which of them is lost is told
-    /// by the guard of its next step.
-    async fn keep_leases(&self, tenures: &[Tenure], blind: &AtomicBool) {
-        let pause = (self.lease / 3).max(Duration::from_millis(50));
-        loop {
-            tokio::time::sleep(pause).await;
-            let step = |tenure: &Tenure| JointStep { tenure: tenure.clone(), done: None };
-            let steps = tenures.iter().map(step).collect();
-            if let Err(error) = self.store.save_joint_progress(steps, self.lease_until()).await {
-                tracing::warn!(%error, "leases could not be renewed; the orders stop");
-                blind.store(true, Ordering::Relaxed);
-            }
+            () = self.keep_leases(&attempts, &leases) => Ok(()),
         }
     }
 
@@ -135,6 +79,11 @@ impl Quietus {
     ) -> Result<(), AppError> {
         let mut wanted = Vec::with_capacity(attempts.len());
         for attempt in attempts {
+            // Nobody is planned on the ground of one that cannot be read.
+            if let Err(error) = moment_of(attempt) {
+                cannot_be_prepared(&[attempt], &error);
+                continue;
+            }
             let timetable = self.timetable_of(&attempt.case);
             match self.not_now(attempt, timetable.as_ref()) {
                 Some(ready) => self.end(attempt, ready).await?,
@@ -154,9 +103,10 @@ impl Quietus {
             };
             for (attempt, compiled) in group.into_iter().zip(compiled) {
                 let order = match self.compiled_or_ended(attempt, compiled) {
-                    Ok(Ok(compiled)) => {
-                        order_of(attempt, &compiled).map(|order| Some((compiled, order)))
-                    }
+                    Ok(Ok(compiled)) => match self.nobody_is_asked(attempt, &compiled) {
+                        Some(ready) => self.end(attempt, ready).await.map(|()| None),
+                        None => order_of(attempt, &compiled).map(|order| Some((compiled, order))),
+                    },
                     Ok(Err(ready)) => self.end(attempt, *ready).await.map(|()| None),
                     Err(error) => Err(error),
                 };
@@ -170,7 +120,12 @@ impl Quietus {
                 }
             }
         }
-        for group in groups_of(planned, |one, other| alike(&one.order, &other.order)) {
+        // Third parties are spoken to by the definition that a case was planned with.
+        let map = |one: &Planned<'_>| one.attempt.case.map_digest;
+        let same = |one: &Planned<'_>, other: &Planned<'_>| {
+            alike(&one.order, &other.order) && map(one) == map(other)
+        };
+        for group in groups_of(planned, same) {
             Box::pin(self.carry_out_group(group, joint)).await?;
         }
         Ok(())
@@ -202,11 +157,13 @@ impl Quietus {
         for attempt in attempts {
             wanted.push(self.wanted_in(&attempt.case).await);
         }
-        // Where more than this system has to be asked, the person is sought alone.
+        let by_name = ground.map.systems.get(&system).is_some_and(|one| one.third_party.is_some());
+        // Where more than this system has to be asked, the person is sought alone; a third party is
+        // not asked before it gets an order.
         let mut people: Vec<Seeking> = wanted
             .iter()
             .flatten()
-            .filter(|one| !one.needs_all())
+            .filter(|one| !one.needs_all() && !by_name)
             .map(|one| one.seeking.clone())
             .collect();
         let found = match self.find_people(ground, &mut people, Some(&system)).await {
@@ -221,6 +178,9 @@ impl Quietus {
         for (attempt, wanted) in attempts.iter().zip(wanted) {
             let part = match wanted {
                 Err(error) => Err(error),
+                Ok(wanted) if by_name && !wanted.needs_all() => {
+                    self.compile_found(ground, &system, (wanted, None), &circumstances).await
+                }
                 Ok(wanted) if wanted.needs_all() => {
                     compiled.push(self.compile_job(attempt, &pinned, &system).await);
                     continue;
@@ -232,7 +192,7 @@ impl Quietus {
                 }
             };
             compiled.push(
-                part.and_then(|part| compiled_with(attempt, ground.map, part.plan, &circumstances)),
+                part.and_then(|part| Compiled::of_part(attempt, ground.map, part, &circumstances)),
             );
         }
         Ok(compiled)
@@ -241,10 +201,13 @@ impl Quietus {
     /// Carries out orders that are alike: records the intent of each, and sends them.
     async fn carry_out_group(
         &self,
-        group: Vec<Planned<'_>>,
+        mut group: Vec<Planned<'_>>,
         joint: Joint<'_>,
     ) -> Result<(), AppError> {
-        let mut members = Vec::with_capacity(group.len());
+        let many = group.len();
+        let mut members = Vec::with_capacity(many);
+        // The same jobs stand in the same order, by whomever they were claimed.
+        group.sort_by_key(|one| one.attempt.claimed.job.id);
         for Planned { attempt, compiled, order } in group {
             match self.start(attempt, &order, &compiled).await? {
                 Ok(started) => {
@@ -252,7 +215,11 @@ impl Quietus {
                     let done = Done { ordered: Some(ordered), ..attempt.done.clone() };
                     members.push(Member { attempt, order, plan, done, started });
                 }
-                Err(ready) => self.end(attempt, *ready).await?,
+                Err(ready) => {
+                    // Holds or pauses came while so many were planned.
+                    self.too_many_together(&attempt.claimed.job, many);
+                    self.end(attempt, *ready).await?;
+                }
             }
         }
         self.crash.reach(CrashPoint::Started);
@@ -267,13 +234,12 @@ impl Quietus {
         // Its turn may have come long after its intent was recorded, and it goes on only if nothing
         // has come since.
         let alone = std::slice::from_ref(&member);
-        let watch = JointWatch::new(self, alone, (joint.stop, joint.blind));
+        let watch = JointWatch::new(self, alone, (joint.stop, joint.leases));
         if !watch.may_go_on().await {
             return self.settle_stopped([(0, member)], &watch).await;
         }
         let Member { attempt, order, plan, done, started } = member;
-        let job = &attempt.claimed.job;
-        let ending = match self.system(&job.system).and_then(|system| self.connect(system)) {
+        let ending = match self.connect_for(attempt).await {
             Ok(connector) => {
                 let uncounted_since = None;
                 let timetable = self.timetable_of(&attempt.case);
@@ -291,6 +257,12 @@ impl Quietus {
         Ok(())
     }
 
+    /// A connector for an attempt: to a third party by the definition that its case was planned with.
+    async fn connect_for(&self, attempt: &Attempt<'_>) -> Result<Box<dyn Connector>, AppError> {
+        let pinned = self.pinned(&attempt.case).await?;
+        self.connect_as_planned(pinned.map(), &attempt.claimed.job.system)
+    }
+
     /// Sends the orders of all members as one and settles what comes back; gives those back that
     /// have to be carried out by themselves.
     async fn send_together<'a>(
@@ -300,64 +272,74 @@ impl Quietus {
     ) -> Result<Vec<Member<'a>>, AppError> {
         let mut alone = Vec::new();
         while members.len() > 1 {
-            let system = &members[0].attempt.claimed.job.system;
-            let Ok(connector) = self.system(system).and_then(|one| self.connect(one)) else {
-                break;
-            };
+            let job = &members[0].attempt.claimed.job;
+            let many = members.len();
+            let Ok(connector) = self.connect_for(members[0].attempt).await else { break };
             let orders: Vec<Order> = members.iter().map(|one| one.order.clone()).collect();
-            let watch = JointWatch::new(self, &members, (joint.stop, joint.blind));
+            let watch = JointWatch::new(self, &members, (joint.stop, joint.leases));
             if !watch.may_go_on().await {
+                if watch.stopped_for_all() {
+                    self.too_many_together(job, many);
+                }
                 self.settle_stopped(members.into_iter().enumerate(), &watch).await?;
                 return Ok(alone);
             }
-            let answer = connector.execute_together(&orders, &watch).await;
+            let answer = tokio::select! {
+                answer = connector.execute_together(&orders, &watch) => answer,
+                () = watch.one_is_lost() => {
+                    // Who has lost theirs is told by the next step; the others are given back.
+                    watch.may_go_on().await;
+                    self.settle_stopped(members.into_iter().enumerate(), &watch).await?;
+                    return Ok(alone);
+                }
+            };
             self.crash.reach(CrashPoint::Answered);
             for (member, current) in members.iter_mut().zip(watch.current()) {
                 member.done.current = current;
             }
-            match answer {
-                Ok(Together::Receipts(receipts)) if receipts.len() == members.len() => {
-                    self.settle_receipts(members, receipts, &watch, connector.as_ref()).await?;
-                    return Ok(alone);
-                }
+            if watch.stopped_for_all() {
+                self.too_many_together(job, many);
+            }
+            let answers = match answer {
+                Ok(Together::Receipts(receipts)) => receipts.into_iter().map(Ok).collect(),
+                Ok(Together::Each(answers)) => answers,
                 Ok(Together::Apart { which, why }) => {
-                    tracing::info!(system, orders = orders.len(), %why, "some orders go by themselves");
-                    let mut number = 0;
-                    let (apart, rest): (Vec<Member<'_>>, Vec<Member<'_>>) =
-                        members.into_iter().partition(|_| {
-                            number += 1;
-                            which.is_empty() || which.contains(&(number - 1))
-                        });
+                    tracing::info!(system = %job.system, orders = many, %why, "some orders go by themselves");
+                    let (apart, rest) = apart_from(members, &which);
                     if apart.is_empty() {
                         alone.extend(rest);
                         return Ok(alone);
                     }
                     alone.extend(apart);
                     members = rest;
+                    continue;
                 }
                 // What is wrong with one of them must not be wrong with all.
-                Ok(Together::Receipts(_))
-                | Err(Fault::Misconfigured { .. } | Fault::Rejected { .. }) => break,
-                Err(fault) => {
-                    for member in members {
-                        let Member { attempt, order, done, .. } = member;
-                        let ending = self.ending_of_fault(attempt, &order.key, &fault, done);
-                        self.settle_attempt(attempt, ending).await?;
-                    }
-                    return Ok(alone);
-                }
+                Err(Fault::Misconfigured { .. } | Fault::Rejected { .. }) => break,
+                Err(fault) => members.iter().map(|_| Err(fault.clone())).collect::<Vec<_>>(),
+            };
+            if answers.len() != many {
+                break;
             }
+            if let Some(fault) = answers.iter().find_map(|one| one.as_ref().err()) {
+                self.failed_together(job, many, fault);
+            }
+            self.settle_receipts(members, answers, &watch, connector.as_ref()).await?;
+            return Ok(alone);
         }
         alone.extend(members);
         Ok(alone)
     }
 }
 
-/// A database whose orders can go together. Where associations are emptied or the last parent takes
-/// a record along, they cannot, and then several workers side by side are faster than one.
-fn can_join(system: &System) -> bool {
-    let mut links = system.collections.values().flat_map(|one| &one.links);
-    system.third_party.is_none() && links.all(|link| link.kind == LinkKind::Deep)
+/// Those that go by themselves, and the others; without names it is all of them.
+fn apart_from<'a>(members: Vec<Member<'a>>, which: &[usize]) -> (Vec<Member<'a>>, Vec<Member<'a>>) {
+    let (apart, rest): (Vec<_>, Vec<_>) = members
+        .into_iter()
+        .enumerate()
+        .partition(|(number, _)| which.is_empty() || which.contains(number));
+    let members = |some: Vec<(usize, Member<'a>)>| some.into_iter().map(|one| one.1).collect();
+    (members(apart), members(rest))
 }
 
 fn all_refused(attempts: &[&Attempt<'_>], why: &str) -> Vec<Result<Compiled, AppError>> {

@@ -52,6 +52,17 @@ pub struct Tenure {
     pub attempt: u32,
 }
 
+/// With which jobs one would go together.
+#[derive(Debug, Clone)]
+pub struct Company {
+    /// Of which system.
+    pub system: String,
+    /// More than so many attempts must be left of each before this one.
+    pub attempts_left: u32,
+    /// Those that have failed `TOGETHER_AFTER_FAULT` times or more; otherwise those that have not.
+    pub troubled: bool,
+}
+
 /// The start of an attempt.
 #[derive(Debug, Clone)]
 pub struct Start {
@@ -126,9 +137,11 @@ const CANDIDATES: Sql = Sql::fork(
            OR (scope = 'case' AND name = replace(CAST(jobs.case_id AS TEXT), '-', ''))))
      ORDER BY available_at, id LIMIT $2 FOR UPDATE SKIP LOCKED",
 );
-/// The attempt from which on a job that has failed goes alone, because some failures do not count
-/// against it and could keep others for as long as it fails.
+/// The attempt from which on a job that has failed goes only with such as have failed too, because
+/// some failures do not count against it and could keep others for as long as it fails.
 pub const TOGETHER_AFTER_FAULT: u32 = 3;
+/// The kind of a fault after which a job goes by itself.
+pub const APART: &str = "apart";
 
 // Parts of requests in one system that were not tried too often yet.
 const COMPANY: Sql = Sql::fork(
@@ -137,7 +150,8 @@ const COMPANY: Sql = Sql::fork(
             OR (state = 'running' AND lease_until < $1))
        AND system = $3 AND kind IN ('request', 'retained') AND reference IS NULL
        AND cancel_requested_at IS NULL AND attempts_allowed - attempt > $4
-       AND (last_fault_kind IS NULL OR attempt < $5)
+       AND (last_fault_kind IS NULL OR last_fault_kind <> 'apart')
+       AND CASE WHEN last_fault_kind IS NOT NULL AND attempt >= $5 THEN 1 ELSE 0 END = $6
        AND NOT EXISTS (SELECT 1 FROM pauses WHERE resumed_at IS NULL AND (scope = 'everything'
            OR (scope = 'system' AND name = jobs.system)
            OR (scope = 'case' AND name = lower(hex(jobs.case_id)))))
@@ -147,7 +161,8 @@ const COMPANY: Sql = Sql::fork(
             OR (state = 'running' AND lease_until < $1))
        AND system = $3 AND kind IN ('request', 'retained') AND reference IS NULL
        AND cancel_requested_at IS NULL AND attempts_allowed - attempt > $4
-       AND (last_fault_kind IS NULL OR attempt < $5)
+       AND (last_fault_kind IS NULL OR last_fault_kind <> 'apart')
+       AND CASE WHEN last_fault_kind IS NOT NULL AND attempt >= $5 THEN 1 ELSE 0 END = $6
        AND NOT EXISTS (SELECT 1 FROM pauses WHERE resumed_at IS NULL AND (scope = 'everything'
            OR (scope = 'system' AND name = jobs.system)
            OR (scope = 'case' AND name = replace(CAST(jobs.case_id AS TEXT), '-', ''))))
@@ -290,18 +305,23 @@ impl Store {
         Ok(claimed)
     }
 
-    /// Claims the oldest parts of requests in one system that could be carried out together. Of
-    /// each, more than `attempts_left` attempts must be left before this one.
+    /// Claims the oldest parts of requests in one system that could be carried out together.
     pub async fn claim_company(
         &self,
         claim: Claim,
-        system: &str,
-        attempts_left: u32,
+        company: &Company,
     ) -> Result<Vec<ClaimedJob>, StoreError> {
         let mut tx = self.begin().await?;
         let mut claimed = Vec::new();
-        let values =
-            args![claim.now, claim.limit.min(1000), system, attempts_left, TOGETHER_AFTER_FAULT];
+        let Company { system, attempts_left, troubled } = company;
+        let values = args![
+            claim.now,
+            claim.limit.min(1000),
+            system.as_str(),
+            *attempts_left,
+            TOGETHER_AFTER_FAULT,
+            i64::from(*troubled),
+        ];
         let mut candidates = Vec::new();
         for candidate in tx.read(COMPANY, values).await? {
             candidates.push((candidate.get::<Uuid>("case_id")?, candidate));

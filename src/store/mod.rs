@@ -50,7 +50,8 @@ pub use certificates::{
     TopicKind,
 };
 pub use claims::{
-    Claim, ClaimedJob, JointStep, Progress, Start, Started, StillMine, TOGETHER_AFTER_FAULT, Tenure,
+    APART, Claim, ClaimedJob, Company, JointStep, Progress, Start, Started, StillMine,
+    TOGETHER_AFTER_FAULT, Tenure,
 };
 pub use connection::{OpenOptions, Store};
 pub use documents::{Document, DocumentKind};

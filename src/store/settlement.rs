@@ -46,6 +46,13 @@ pub enum Settlement {
         /// The attempt does not count: it is tried as often as it takes.
         free: bool,
     },
+    /// What it waited for has come to nothing: it is to be asked anew, by itself, at this moment.
+    Anew {
+        /// When.
+        available_at: Timestamp,
+        /// Why, in words.
+        why: String,
+    },
     /// It needs a person.
     Failed {
         /// Why.
@@ -106,6 +113,8 @@ struct Target {
     matters: Option<String>,
     /// `None` leaves the reference as it is.
     reference: Option<String>,
+    /// There is nothing to ask after any more.
+    forgets_reference: bool,
     fault: Option<JobFault>,
     /// Attempts that end without anybody's fault do not count against the job.
     free: bool,
@@ -124,6 +133,7 @@ impl Target {
             asks: None,
             matters: None,
             reference: None,
+            forgets_reference: false,
             fault: None,
             free: false,
         }
@@ -134,7 +144,9 @@ const SETTLE: Sql = Sql::both(
     "UPDATE jobs SET state = $4, leased_by = NULL, lease_until = NULL,
          available_at = COALESCE(CAST($5 AS BIGINT), available_at), settled_at = $6,
          done = COALESCE(CAST($7 AS TEXT), done), verification = $8, blocked_reason = $9,
-         hold_matters = $10, reference = COALESCE(CAST($11 AS TEXT), reference),
+         hold_matters = $10,
+         reference = CASE WHEN $15 = 1 THEN NULL
+             ELSE COALESCE(CAST($11 AS TEXT), reference) END,
          last_fault_kind = COALESCE(CAST($12 AS TEXT), last_fault_kind),
          last_fault = COALESCE(CAST($13 AS TEXT), last_fault),
          attempts_allowed = attempts_allowed + $14
@@ -179,6 +191,13 @@ async fn target(tx: &mut Tx, settlement: Settlement, now: Timestamp) -> Result<T
             available_at: Some(available_at),
             fault: Some(fault),
             free,
+            ..Target::new(JobState::Available, AttemptResult::Retry)
+        },
+        Settlement::Anew { available_at, why } => Target {
+            available_at: Some(available_at),
+            fault: Some(JobFault { kind: claims::APART.to_owned(), message: why }),
+            free: true,
+            forgets_reference: true,
             ..Target::new(JobState::Available, AttemptResult::Retry)
         },
         Settlement::Failed { fault } => Target {
@@ -245,6 +264,7 @@ fn settle_args(tenure: &Tenure, target: &Target) -> Vec<Arg> {
         target.fault.as_ref().map(|fault| fault.kind.as_str()),
         target.fault.as_ref().map(|fault| fault.message.as_str()),
         i64::from(target.free),
+        i64::from(target.forgets_reference),
     ]
 }
 

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use quietus::domain::JobState;
 use quietus::store::{
-    AttemptResult, Claim, ClaimedJob, JobKind, JointStep, OpenedCase, Progress, Settle, Settlement,
-    Start, Started, StillMine,
+    APART, AttemptResult, Claim, ClaimedJob, Company, JobFault, JobKind, JointStep, OpenedCase,
+    Progress, Settle, Settlement, Start, Started, StillMine, TOGETHER_AFTER_FAULT,
 };
 use serde_json::json;
 use uuid::Uuid;
@@ -21,6 +21,7 @@ on_both! {
     intent_and_start_are_one,
     a_waiting_job_is_asked_after_in_time,
     parts_of_requests_are_claimed_in_company,
+    those_that_fail_keep_company_with_each_other,
 }
 
 async fn no_job_is_claimed_twice(stage: Stage) {
@@ -186,13 +187,17 @@ async fn parts_of_requests(stage: &Stage, many: u32) -> Vec<Uuid> {
     ids
 }
 
+fn of_crm(troubled: bool) -> Company {
+    Company { system: "crm".to_owned(), attempts_left: 5, troubled }
+}
+
 async fn parts_of_requests_are_claimed_in_company(stage: Stage) {
     let ids = parts_of_requests(&stage, 4).await;
     let store = &stage.store;
     store.cancel_job(ids[3], "mira", at(1), Vec::new()).await.unwrap();
     let first = stage.claim_one("worker", 5).await;
     assert_eq!(first.job.id, ids[0]);
-    let company = store.claim_company(claim("worker", 5, 100), "crm", 5).await.unwrap();
+    let company = store.claim_company(claim("worker", 5, 100), &of_crm(false)).await.unwrap();
     let found: Vec<Uuid> = company.iter().map(|one| one.job.id).collect();
     assert_eq!(found, ids[1..3], "no sweep, no other system, nothing that was called off");
 
@@ -203,7 +208,7 @@ async fn parts_of_requests_are_claimed_in_company(stage: Stage) {
     let seen = store.save_joint_progress(all, at(120)).await.unwrap();
     let asked: Vec<bool> = seen.iter().map(|one| one.unwrap().cancel_requested).collect();
     assert_eq!(asked, [false, true]);
-    let late = store.claim_company(claim("another", 70, 100), "crm", 5).await.unwrap();
+    let late = store.claim_company(claim("another", 70, 100), &of_crm(false)).await.unwrap();
     assert_eq!(late.iter().map(|one| one.job.id).collect::<Vec<_>>(), [ids[2]]);
     assert_eq!(late[0].lost_attempt, Some(1));
     let both = vec![step(&company[1], Some(json!({"rows": 9}))), step(&first, None)];
@@ -217,14 +222,63 @@ async fn parts_of_requests_are_claimed_in_company(stage: Stage) {
     // What was lost again and again goes alone.
     let mut second = 1_000;
     for _ in 0..2 {
-        let again = store.claim_company(claim("worker", second, 100), "crm", 5).await.unwrap();
+        let again =
+            store.claim_company(claim("worker", second, 100), &of_crm(false)).await.unwrap();
         second += 1_000;
         if !again.iter().any(|one| one.job.id == ids[2]) {
             break;
         }
     }
-    let again = store.claim_company(claim("worker", second, 100), "crm", 5).await.unwrap();
+    let again = store.claim_company(claim("worker", second, 100), &of_crm(false)).await.unwrap();
     assert!(!again.iter().any(|one| one.job.id == ids[2]));
     let alone = store.claim(claim("worker", second, 100)).await.unwrap();
     assert!(alone.iter().any(|one| one.job.id == ids[2]));
+}
+
+/// Those that have failed some times go with each other, and one that is to go by itself with nobody.
+async fn those_that_fail_keep_company_with_each_other(stage: Stage) {
+    let ids = parts_of_requests(&stage, 5).await;
+    let store = &stage.store;
+    let mut second = 5;
+    let settle = |one: &ClaimedJob, settlement, second| Settle {
+        tenure: tenure(one),
+        settlement,
+        now: at(second),
+        evidence: Vec::new(),
+    };
+    // Three of them fail three times.
+    for _ in 0..TOGETHER_AFTER_FAULT {
+        for one in store.claim(claim("worker", second, 100)).await.unwrap() {
+            let available_at = at(second + 10);
+            let fault = JobFault { kind: "transient".to_owned(), message: "it hung up".to_owned() };
+            let ended = if ids[..3].contains(&one.job.id) {
+                Settlement::Retry { available_at, fault, free: true }
+            } else {
+                Settlement::Released { available_at }
+            };
+            assert!(store.settle(settle(&one, ended, second)).await.unwrap());
+        }
+        second += 10;
+    }
+    let found = |company: &[ClaimedJob]| -> Vec<Uuid> {
+        let mut found: Vec<Uuid> = company.iter().map(|one| one.job.id).collect();
+        found.sort_by_key(|id| ids.iter().position(|one| one == id));
+        found
+    };
+    let fresh = store.claim_company(claim("worker", second, 100), &of_crm(false)).await.unwrap();
+    assert_eq!(found(&fresh), ids[3..5]);
+    let troubled = store.claim_company(claim("worker", second, 100), &of_crm(true)).await.unwrap();
+    assert_eq!(found(&troubled), ids[..3]);
+    for one in &troubled {
+        let anew = Settlement::Anew { available_at: at(second + 10), why: "in part".to_owned() };
+        assert!(store.settle(settle(one, anew, second)).await.unwrap());
+        let job = store.job(one.job.id).await.unwrap().unwrap();
+        assert_eq!((job.reference, job.last_fault.unwrap().kind.as_str()), (None, APART));
+    }
+    second += 20;
+    for troubled in [true, false] {
+        let company = store.claim_company(claim("worker", second, 1), &of_crm(troubled)).await;
+        assert!(company.unwrap().is_empty(), "each goes by itself");
+    }
+    assert_eq!(found(&store.claim(claim("worker", second, 100)).await.unwrap())[..3], ids[..3]);
 }

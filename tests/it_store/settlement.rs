@@ -2,7 +2,7 @@
 
 use quietus::domain::{CaseState, JobState};
 use quietus::store::{
-    Approval, AttemptResult, BlockedReason, Decision, JobFault, JobKind, Settle, Settlement,
+    APART, Approval, AttemptResult, BlockedReason, Decision, JobFault, JobKind, Settle, Settlement,
     StoreError, Tenure,
 };
 use serde_json::json;
@@ -14,6 +14,7 @@ on_both! {
     a_settlement_and_its_evidence_are_one,
     completed_needs_what_was_done_and_seen,
     a_retry_waits_for_its_time,
+    what_is_asked_anew_forgets_what_it_waited_for,
     a_failed_job_needs_a_person,
     a_cap_puts_the_case_before_a_second_person,
     whoever_is_asked_to_stop_can,
@@ -91,6 +92,24 @@ async fn a_retry_waits_for_its_time(stage: Stage) {
     let given_back = Settlement::Released { available_at: at(90) };
     assert!(stage.store.settle(settle(tenure(&again), given_back, 90)).await.unwrap());
     assert_eq!(stage.claim_one("worker", 90).await.job.attempts_allowed, 6);
+}
+
+async fn what_is_asked_anew_forgets_what_it_waited_for(stage: Stage) {
+    let (_, jobs) = stage.case_with_jobs(1).await;
+    let mine = tenure(&stage.claim_one("worker", 0).await);
+    let reference = "job-7".to_owned();
+    let waiting = Settlement::Waiting { ask_at: at(20), reference, overdue: None };
+    assert!(stage.store.settle(settle(mine, waiting, 9)).await.unwrap());
+    let waiting = stage.claim_one("worker", 20).await;
+    assert_eq!(waiting.job.reference.as_deref(), Some("job-7"));
+    let anew = Settlement::Anew { available_at: at(30), why: "it ended in part".to_owned() };
+    assert!(stage.store.settle(settle(tenure(&waiting), anew, 21)).await.unwrap());
+    let job = stage.store.job(jobs[0]).await.unwrap().unwrap();
+    assert_eq!((job.state, job.reference), (JobState::Available, None));
+    let fault = JobFault { kind: APART.to_owned(), message: "it ended in part".to_owned() };
+    assert_eq!(job.last_fault, Some(fault));
+    let again = stage.claim_one("worker", 30).await;
+    assert_eq!(again.job.attempts_allowed, waiting.job.attempts_allowed + 1, "nobody's fault");
 }
 
 async fn a_failed_job_needs_a_person(stage: Stage) {

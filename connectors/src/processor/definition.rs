@@ -219,6 +219,13 @@ pub struct Action {
     pub repeatable: bool,
 }
 
+impl Action {
+    /// Some step takes several records in one request.
+    pub fn carries_many(&self) -> bool {
+        self.steps.iter().any(|step| step.most.is_some_and(|most| most > 1))
+    }
+}
+
 /// One request. Which parts it may have depends on its place.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -460,6 +467,12 @@ impl Definition {
             .map_err(|error| vec![in_words(error.without_snippet())])?;
         let flaws = super::validation::validate(&definition);
         if flaws.is_empty() { Ok(definition) } else { Err(flaws) }
+    }
+
+    /// Something can be asked for several records in one request.
+    pub fn carries_many(&self) -> bool {
+        let actions = [&self.actions.erase, &self.actions.restrict, &self.actions.lift];
+        actions.into_iter().flatten().any(Action::carries_many)
     }
 
     /// The action, if the vendor offers it.

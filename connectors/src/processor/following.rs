@@ -39,6 +39,9 @@ pub(super) struct Undertaking {
     /// Records asked for so far.
     #[serde(default)]
     pub records: u64,
+    /// Something is under way that persons of other orders are in as well.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub in_company: bool,
     /// A pause that the vendor asked for, in milliseconds.
     #[serde(skip)]
     pub pause_ms: u64,
@@ -136,6 +139,10 @@ impl Processor {
                 }
                 Come::Done(said) => done.extend(people.into_iter().map(|one| (one, said.clone()))),
                 Come::Absent => {}
+                // A no to many says nothing of any one of them.
+                Come::Refused(said) if undertaking.in_company => {
+                    return Ok(Receipt::Again { why: format!("{said}: it is asked by itself") });
+                }
                 Come::Refused(said) => {
                     let refused = people.into_iter().map(|one| (one, said.clone()));
                     undertaking.refused.extend(refused);

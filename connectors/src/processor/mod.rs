@@ -7,6 +7,7 @@
 
 mod answers;
 mod authentication;
+mod batches;
 pub mod callback;
 mod carrying_out;
 mod definition;
@@ -42,6 +43,7 @@ use crate::outbound::Effect;
 use crate::receipt::{Counts, Fault, Health, ProbeCount, Receipt, Verification};
 use crate::schema::{Capabilities, Schema};
 use crate::subject::SubjectRequest;
+use crate::together::{JointProgress, Together};
 
 use self::answers::read;
 use self::definition::Meaning;
@@ -196,6 +198,14 @@ impl Connector for Processor {
 
     async fn execute(&self, order: &Order, progress: &dyn Progress) -> Result<Receipt, Fault> {
         self.carry_out(order, progress).await
+    }
+
+    async fn execute_together(
+        &self,
+        orders: &[Order],
+        progress: &dyn JointProgress,
+    ) -> Result<Together, Fault> {
+        self.carry_out_together(orders, progress).await
     }
 
     async fn follow(&self, order: &Order, reference: &str) -> Result<Receipt, Fault> {

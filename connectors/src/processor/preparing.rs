@@ -46,6 +46,19 @@ pub(super) fn idempotency_key(order: &Order, action: SubjectAction, parts: &[&st
     hex::encode(&hash.finalize()[..16])
 }
 
+/// The same for every attempt at the same records of the same orders in one request, whatever their
+/// order: each an order's key and a record's id.
+pub(super) fn joint_key(action: SubjectAction, mut of: Vec<(&str, &str)>) -> String {
+    of.sort_unstable();
+    let mut hash = Sha256::new();
+    let pairs = of.iter().flat_map(|(order, id)| [*order, *id]);
+    for part in ["together", action.as_str()].into_iter().chain(pairs) {
+        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(part.as_bytes());
+    }
+    hex::encode(&hash.finalize()[..16])
+}
+
 impl Processor {
     /// Finds out what is to be done for a person.
     ///

@@ -211,7 +211,7 @@ async fn carry_out(
             fail(name, format!("still under way after being asked {MOST_ASKED} times"))
         }
         Ok(Receipt::Refused { reasons, .. }) => fail(name, reasons.join("; ")),
-        Ok(Receipt::Deferred { why, .. }) => fail(name, why),
+        Ok(Receipt::Deferred { why, .. } | Receipt::Again { why }) => fail(name, why),
         Ok(Receipt::Done(outcome) | Receipt::Stopped(outcome)) => judged(name, &outcome, least),
     }
 }

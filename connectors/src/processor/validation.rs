@@ -229,7 +229,15 @@ fn action(place: &str, one: &Action, of_order: &Names, parts: &Names) -> Result<
     }
     for (key, requests) in [("verify", &one.verify), ("ask", &one.ask)] {
         for (index, look) in requests.iter().enumerate() {
-            request(&format!("{place}.{key}[{index}]"), look, Role::Look, &of_record)?;
+            let here = format!("{place}.{key}[{index}]");
+            request(&here, look, Role::Look, &of_record)?;
+            if one.carries_many() && names_in(look).contains("idempotency_key") {
+                return Err(Flaw::of(
+                    here,
+                    "uses `{idempotency_key}`, and the key of a batch is not that of a record in \
+                     it: ask by the record",
+                ));
+            }
         }
     }
     if let Some(follow) = &one.follow {
@@ -414,8 +422,13 @@ fn templated(place: &str, text: &str, allowed: &Names) -> Result<(), Flaw> {
     Ok(())
 }
 
-/// Every text of a definition that may use parameters, but for those about callbacks.
-pub(super) fn texts(definition: &Definition) -> Vec<String> {
+/// What a request uses, by name.
+pub(super) fn names_in(request: &Request) -> Names {
+    texts_in(request).iter().flat_map(|text| template::names(text).unwrap_or_default()).collect()
+}
+
+/// Every text of a request that may use names.
+fn texts_in(request: &Request) -> Vec<String> {
     fn in_json(document: &Value, found: &mut Vec<String>) {
         match document {
             Value::String(text) => found.push(text.clone()),
@@ -424,6 +437,17 @@ pub(super) fn texts(definition: &Definition) -> Vec<String> {
             _ => {}
         }
     }
+    let mut found = vec![request.send.clone()];
+    let entries = request.query.values().chain(request.headers.values());
+    found.extend(entries.chain(request.form.iter().flat_map(|form| form.values())).cloned());
+    if let Some(document) = &request.json {
+        in_json(document, &mut found);
+    }
+    found
+}
+
+/// Every text of a definition that may use parameters, but for those about callbacks.
+pub(super) fn texts(definition: &Definition) -> Vec<String> {
     let mut found = vec![definition.base.clone()];
     found.extend(definition.hosts.iter().chain(definition.headers.values()).cloned());
     found.extend(texts_of(&definition.authentication).into_iter().cloned());
@@ -433,12 +457,7 @@ pub(super) fn texts(definition: &Definition) -> Vec<String> {
         .flat_map(|one| one.steps.iter().chain(&one.verify).chain(&one.ask).chain(&one.follow));
     let of_identities = definition.identities.iter().flat_map(|rule| &rule.resolve);
     for request in of_actions.chain(of_identities).chain([&definition.check]) {
-        found.push(request.send.clone());
-        let entries = request.query.values().chain(request.headers.values());
-        found.extend(entries.chain(request.form.iter().flat_map(|form| form.values())).cloned());
-        if let Some(document) = &request.json {
-            in_json(document, &mut found);
-        }
+        found.extend(texts_in(request));
     }
     found
 }

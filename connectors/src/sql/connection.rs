@@ -234,9 +234,7 @@ impl Session {
                 .await
                 .map(|done| done.rows_affected()),
         };
-        let doing =
-            if statement.text.starts_with("DELETE") { Doing::Deletion } else { Doing::Statement };
-        answer.map_err(|error| fault(dialect, doing, error))
+        answer.map_err(|error| fault(dialect, doing_of(statement), error))
     }
 
     /// Reads all rows of a bounded answer that holds whole numbers and texts only. Such an answer is
@@ -278,7 +276,7 @@ impl Session {
                 .await
                 .and_then(|rows| rows.iter().map(sqlite_row).collect()),
         };
-        rows.map_err(|error| fault(dialect, Doing::Statement, error))
+        rows.map_err(|error| fault(dialect, doing_of(statement), error))
     }
 
     /// The one row of an aggregate.
@@ -306,6 +304,13 @@ impl Session {
             tracing::debug!("the connection was gone before it was closed");
         }
     }
+}
+
+/// A deletion may be one that tells what it has deleted.
+fn doing_of(statement: &Fragment) -> Doing {
+    let text = statement.text.as_str();
+    let told = text.strip_prefix("WITH quietus_changed AS (").unwrap_or(text);
+    if told.starts_with("DELETE") { Doing::Deletion } else { Doing::Statement }
 }
 
 /// Whoever listens can count statements; what they say is nobody's business.

@@ -5,7 +5,7 @@
 //! what was done for it. Nothing begins while a record is a candidate of two orders, and a chunk
 //! whose counts do not add up is rolled back.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::connector::Progress;
 use crate::order::{Order, Restriction};
@@ -18,7 +18,7 @@ use crate::sql::catalogue::Catalogue;
 use crate::sql::compile::Compiler;
 use crate::sql::connection::Session;
 use crate::sql::delete::due;
-use crate::sql::faults::misconfigured;
+use crate::sql::faults::{misconfigured, transient};
 use crate::sql::fragment::Fragment;
 use crate::sql::order_of_deletion::Group;
 use crate::sql::progress_table::{FINISHED, Position, ProgressTable, TOGETHER};
@@ -74,6 +74,10 @@ impl Joint<'_> {
         let position = Position { step: step.to_owned(), moved, ..Position::default() };
         table.save_together(session, self.orders, &position, &self.done).await
     }
+}
+
+pub(crate) fn told_otherwise() -> Fault {
+    transient("records changed while it was told whose they are; the chunk is rolled back")
 }
 
 fn apart(why: impl Into<String>) -> Together {
@@ -224,6 +228,20 @@ impl Run<'_> {
             _ => None,
         });
         Ok(told.collect())
+    }
+
+    /// Carries out a statement that tells how many records of each part it has changed: as many of
+    /// each as were told before.
+    pub(crate) async fn told_again(
+        &mut self,
+        reporting: &Fragment,
+        told: &[(usize, u64)],
+    ) -> Result<u64, Fault> {
+        let changed: BTreeMap<usize, u64> = self.tell(reporting).await?.into_iter().collect();
+        if changed != told.iter().copied().collect() {
+            return Err(told_otherwise());
+        }
+        Ok(changed.values().sum())
     }
 
     /// Records that could still be in a circle go order by order.

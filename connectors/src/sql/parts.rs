@@ -120,3 +120,19 @@ pub(crate) fn telling(
         }
     }
 }
+
+/// A deletion or change that tells by itself how many records of each part it has changed; `None`
+/// where the system cannot tell or needs not, because nobody else writes meanwhile. MariaDB returns
+/// nothing from a statement over several tables.
+pub(crate) fn reporting(dialect: Dialect, part: &str, statement: &Fragment) -> Option<Fragment> {
+    let changes = statement.text.starts_with("DELETE") || statement.text.starts_with("UPDATE");
+    (dialect == Dialect::Postgres && changes).then(|| {
+        statement.clone().within(
+            "WITH quietus_changed AS (",
+            &format!(
+                " RETURNING {part} AS {PART}) \
+                 SELECT {PART}, COUNT(*) FROM quietus_changed GROUP BY {PART}"
+            ),
+        )
+    })
+}

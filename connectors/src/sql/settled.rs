@@ -3,8 +3,8 @@
 //! Where a small order is carried out in one transaction (`together`), the records that a list
 //! names are looked at once at its beginning and locked, so that nobody takes one off the list
 //! until it ends. Every later condition of the transaction then asks the keys that were gathered,
-//! and not the records and the list once more for each child. Only MariaDB is told so; the others
-//! join such conditions by themselves.
+//! and not the records and the list once more for each child. Only MariaDB is told so: MySQL cannot
+//! ask them twice in one statement, and the others join such conditions by themselves.
 
 use crate::order::{Link, LinkKind, Restriction};
 use crate::predicate::{FieldRef, Predicate};
@@ -77,7 +77,7 @@ impl Settled {
         })
     }
 
-    /// How many of the keys are those of records on the list; locks the records against changes.
+    /// How many of the keys are those of records on the list; locks the records.
     fn look(&self, scene: &Scene<'_>) -> Result<Fragment, Fault> {
         let compiler = Compiler::new(scene);
         let stand = standing(&compiler, self.candidates.of(), Some(self.candidates))?;
@@ -89,7 +89,9 @@ impl Settled {
         Ok(reading(&compiler, &stand, count, Some(self.candidates))?
             .then(" AND ")
             .and(compiler.holds(&stand.1, &listed)?)
-            .then(" LOCK IN SHARE MODE"))
+            // Not shared: what is changed or deleted next would wait for whoever else shares it, who
+            // waits for us.
+            .then(" FOR UPDATE"))
     }
 
     /// The pairs of an own column and one of the keys are equal for one of the keys.
@@ -169,7 +171,10 @@ impl Run<'_> {
     pub(crate) async fn settle(&mut self) -> Result<(), Fault> {
         // Of several orders as one, whose each record is has to be asked.
         let alone = self.scene.parts.is_none();
-        if self.scene.dialect != Dialect::MariaDb || !alone || !self.together.shared() {
+        // MySQL cannot name a temporary table twice in one statement (error 1137), as conditions of
+        // children and parents would.
+        let cannot = self.scene.catalogue.product.starts_with("MySQL");
+        if self.scene.dialect != Dialect::MariaDb || cannot || !alone || !self.together.shared() {
             return Ok(());
         }
         let gathered: Vec<Candidates> = self.gathered.values().copied().flatten().collect();

@@ -15,7 +15,7 @@ use crate::sql::dialect::{Dialect, KeyCompare};
 use crate::sql::dissociation::Emptying;
 use crate::sql::faults::transient;
 use crate::sql::fragment::{Cell, Fragment};
-use crate::sql::joint::{Joint, Told};
+use crate::sql::joint::{Joint, Told, told_otherwise};
 use crate::sql::parts;
 use crate::sql::progress_table::{Position, ProgressTable};
 use crate::sql::reference_watch::{ReferenceWatch, Removal};
@@ -164,7 +164,7 @@ impl Run<'_> {
     async fn change(
         &mut self,
         statements: &Statements,
-        telling: Option<&Fragment>,
+        telling: Option<&(Fragment, String)>,
         watch: &mut ReferenceWatch,
     ) -> Result<Changed, Fault> {
         for statement in &statements.before {
@@ -172,13 +172,18 @@ impl Run<'_> {
         }
         let looking = watch.look_again(&mut self.session, &self.scene).await?;
         let told = match telling {
-            Some(telling) => self.tell(telling).await?,
+            Some((telling, _)) => self.tell(telling).await?,
             None => Vec::new(),
         };
         let emptied = self.empty(&statements.going, &statements.emptyings).await?;
         let mut changed = None;
+        let dialect = self.scene.dialect;
         for statement in &statements.counted {
-            let count = self.session.execute(statement).await?;
+            let count =
+                match telling.and_then(|(_, part)| parts::reporting(dialect, part, statement)) {
+                    Some(reporting) => self.told_again(&reporting, &told).await?,
+                    None => self.session.execute(statement).await?,
+                };
             if changed.is_some_and(|before| before != count) {
                 return Err(transient(
                     "records changed while they were being moved; the chunk is rolled back",
@@ -188,9 +193,7 @@ impl Run<'_> {
         }
         let records = changed.unwrap_or(0);
         if telling.is_some() && told.iter().map(|one| one.1).sum::<u64>() != records {
-            return Err(transient(
-                "records changed while it was told whose they are; the chunk is rolled back",
-            ));
+            return Err(told_otherwise());
         }
         Ok(Changed { records, told, emptied, looking })
     }
@@ -386,7 +389,7 @@ impl Run<'_> {
         job: &Job<'_>,
         candidates: Option<Candidates>,
         upper: Option<&[Cell]>,
-    ) -> Result<(Statements, Option<Fragment>), Fault> {
+    ) -> Result<(Statements, Option<(Fragment, String)>), Fault> {
         let compiler = Compiler::new(&self.scene);
         let (standing, place) = standing(&compiler, (job.table, job.instruction), candidates)?;
         let written = candidates.filter(|one| one.stand_behind().is_none());
@@ -405,7 +408,9 @@ impl Run<'_> {
         let statements = (job.write)(&compiler, &standing, &place, bounds)?;
         let condition = &statements.condition;
         let telling = place.part.as_ref().map(|part| {
-            parts::telling(compiler.dialect(), &standing, (&place, part), condition.clone())
+            let telling =
+                parts::telling(compiler.dialect(), &standing, (&place, part), condition.clone());
+            (telling, part.clone())
         });
         Ok((statements, telling))
     }

@@ -36,6 +36,10 @@ impl JointProgress for Chunks {
         self.0.store(left.saturating_sub(1), Ordering::Relaxed);
         if left <= 1 { Direction::Stop } else { Direction::Continue }
     }
+
+    async fn before_sending(&self, which: &[usize]) -> Vec<Direction> {
+        vec![Direction::Continue; which.len()]
+    }
 }
 
 pub async fn together(connector: &dyn Connector, orders: &[Order]) -> Together {
@@ -211,7 +215,7 @@ pub async fn several_orders_do_what_one_for_all_does(fixture: &Fixture) {
                 assert!(why.contains("circle") || why.contains("`comments`"), "{why}");
                 go_apart(&*connector, &orders, &which).await;
             }
-            answer @ Together::Receipts(_) => {
+            answer => {
                 let outcomes = outcomes(answer);
                 assert_eq!(sum(&outcomes), sum(std::slice::from_ref(&expected)), "round {round}");
                 assert_eq!(contents(fixture).await, expected_contents, "round {round}");
@@ -383,7 +387,7 @@ pub async fn orders_go_on_in_other_company(fixture: &Fixture) {
                 }
             }
             Err(Fault::Transient { .. }) => {}
-            Err(other) => panic!("{other:?}"),
+            other => panic!("{other:?}"),
         }
     }
     for (&member, outcome) in members.iter().zip(&finished) {

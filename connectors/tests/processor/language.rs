@@ -100,6 +100,16 @@ fn what_has_no_sense_is_refused_with_what_to_write() {
         let why = refusal(from, to);
         assert!(why.contains(wanted), "`{to}`: {why}");
     }
+    // What is asked in a batch is not found by the key of one record.
+    let batch = super::lifecycle::BATCH.replace(
+        "send: GET /people/{id}",
+        "send: GET /people/{id}\n        query: { key: '{idempotency_key}' }",
+    );
+    let why = Definition::read(&batch).unwrap_err();
+    assert!(
+        why.contains("`actions.erase.verify[0]`") && why.contains("ask by the record"),
+        "{why}"
+    );
     // An id that is taken on trust cannot be looked up again without a question of its own.
     let cut = SMALL.find("    resolve:").unwrap();
     let end = SMALL.find("check:").unwrap();

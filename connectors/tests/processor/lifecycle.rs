@@ -2,7 +2,10 @@
 //! erasure is sent once, nobody is guessed, and what is told is what is known.
 
 mod club;
+mod company;
 mod crashes;
 mod killed;
 mod persons;
 mod refusals;
+
+pub use club::BATCH;

@@ -3,11 +3,14 @@
 //! once, and each learns from their own share of the answers.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
+use async_trait::async_trait;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use quietus_connectors::{Answer, Fault};
 
+use super::asking::{Asks, ask_in_parts};
 use crate::app::circumstances::Basis;
 use crate::app::{AppError, Quietus};
 use crate::datamap::DataMap;
@@ -155,58 +158,16 @@ impl Quietus {
         Ok(still_open)
     }
 
-    /// What one system answers about each of these people, asked one by one where answers about many
-    /// cannot be shared out. Where an answer was cut off, or the questions were refused, they are
-    /// asked again about fewer, so that nobody is in anybody's way.
+    /// What one system answers about each of these people.
     async fn ask_about(
         &self,
         input: &PlanInput<'_>,
         name: &SystemName,
         people: &[Sought],
     ) -> Vec<Result<Vec<Answer>, Fault>> {
-        let nobody = || Fault::Unknown { message: "it was not asked".to_owned() };
-        let mut answers: Vec<Result<Vec<Answer>, Fault>> =
-            people.iter().map(|_| Err(nobody())).collect();
-        let system = input.map.systems.get(name);
-        let mut waiting = if system.is_some_and(can_be_shared_out) {
-            vec![(0, people.len())]
-        } else {
-            (0..people.len()).map(|one| (one, one + 1)).collect()
-        };
-        while let Some((start, end)) = waiting.pop() {
-            let some = &people[start..end];
-            if some.is_empty() {
-                continue;
-            }
-            let told = self.ask_at_once(input, name, some).await;
-            let unclear = match &told {
-                Ok(shares) => shares.iter().flatten().any(|answer| answer.more),
-                Err(fault) => matches!(fault, Fault::Misconfigured { .. } | Fault::Rejected { .. }),
-            };
-            if unclear && some.len() > 1 {
-                let middle = start + some.len() / 2;
-                waiting.extend([(start, middle), (middle, end)]);
-                continue;
-            }
-            match told {
-                Ok(shares) => {
-                    for (answer, share) in answers[start..end].iter_mut().zip(shares) {
-                        *answer = Ok(share);
-                    }
-                }
-                Err(fault) => {
-                    answers[start..end].fill(Err(fault.clone()));
-                    // Who is not there for some is not there for the others, and the wait for each
-                    // of them would keep all requests waiting.
-                    if matches!(fault, Fault::Transient { .. } | Fault::Unknown { .. }) {
-                        for (start, end) in waiting.drain(..) {
-                            answers[start..end].fill(Err(fault.clone()));
-                        }
-                    }
-                }
-            }
-        }
-        answers
+        let together = input.map.systems.get(name).is_some_and(can_be_shared_out);
+        let inquiry = Inquiry { product: self, input, name, people };
+        ask_in_parts(&inquiry, people.len(), together).await
     }
 
     async fn ask_at_once(
@@ -236,6 +197,21 @@ impl Quietus {
         let system = self.system(name.as_str()).map_err(misconfigured)?;
         let connector = self.connect(system).map_err(misconfigured)?;
         connector.resolve(&asking.order, &asking.questions).await
+    }
+}
+
+/// Questions to one system about these people.
+struct Inquiry<'a> {
+    product: &'a Quietus,
+    input: &'a PlanInput<'a>,
+    name: &'a SystemName,
+    people: &'a [Sought],
+}
+
+#[async_trait]
+impl Asks for Inquiry<'_> {
+    async fn ask(&self, range: Range<usize>) -> Result<Vec<Vec<Answer>>, Fault> {
+        self.product.ask_at_once(self.input, self.name, &self.people[range]).await
     }
 }
 

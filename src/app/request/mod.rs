@@ -5,6 +5,7 @@
 
 mod alarm;
 mod answer;
+mod asking;
 mod case;
 mod catch_up;
 mod decide;
@@ -31,6 +32,7 @@ pub(crate) use intake::OnBehalf;
 pub use intake::{TakeIn, Taken};
 pub use letters::{OutcomeFacts, ToldRecipient};
 pub use objection::{Judged, Verdict};
+pub(crate) use order::PersonPart;
 pub use record::{
     Decided, IdentityCheck, KeptByLaw, OpenRequest, Person, RequestRecord, Requester,
     is_carried_out,

@@ -53,6 +53,12 @@ pub async fn ask(product: &Quietus, person: i64) -> Uuid {
     } else {
         ("customer_id".to_owned(), person.to_string())
     };
+    ask_by(product, (&identity.0, identity.1)).await
+}
+
+/// Somebody who is known by one thing asks to be erased.
+pub async fn ask_by(product: &Quietus, (kind, value): (&str, String)) -> Uuid {
+    let identity = (kind.to_owned(), value);
     let taken = product
         .take_in(TakeIn {
             asked: AskedRight::Erasure,

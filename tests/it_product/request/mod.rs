@@ -2,6 +2,7 @@
 //! minimum and a hold keep, done by hand where no interface is; and nobody else.
 
 mod apart;
+mod batches;
 mod confused;
 mod copy;
 mod crowd;

@@ -191,7 +191,7 @@ fn job(world: &mut World, name: &str) -> Answer {
 
 fn batch(world: &mut World, body: &Value) -> Answer {
     let ids = body["ids"].as_array().cloned().unwrap_or_default();
-    assert!(ids.len() <= 4 && body["key"].as_str().is_some_and(|key| key.len() == 32));
+    assert!(ids.len() <= 50 && body["key"].as_str().is_some_and(|key| key.len() == 32));
     let mut results = Vec::new();
     let invalid = |id: &Value| id.as_str().is_some_and(|id| id.starts_with("invalid"));
     if ids.iter().any(invalid) {
