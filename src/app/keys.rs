@@ -11,6 +11,7 @@ use secrecy::{ExposeSecret, SecretString};
 use zeroize::Zeroizing;
 
 use super::AppError;
+use super::anchor::cosigner_id;
 use super::recording::DETAIL_PURPOSE;
 use super::vault::Vault;
 use crate::config::{Instance, KeyError, read_key, write_key};
@@ -255,7 +256,7 @@ async fn second_key(
     }
     let mut signed = None;
     for log in logs {
-        if store.has_cosigned(&log.log_id, &log.origin).await? {
+        if store.cosigner_called(&log.log_id, &log.origin).await?.is_some() {
             signed = Some("heads of the evidence log that were signed with it");
         }
     }
@@ -263,7 +264,16 @@ async fn second_key(
     let text = read_or_make(&instance.keys, LOG_SECOND, signed, || {
         CosigningKey::generate(KIND, name).and_then(|key| key.to_pem()).map_err(refuse)
     })?;
-    CosigningKey::from_pem(KIND, name, &text).map(Some).map_err(refuse)
+    let key = CosigningKey::from_pem(KIND, name, &text).map_err(refuse)?;
+    let Some(log) = newest(logs) else { return Ok(Some(key)) };
+    let before = store.cosigner_called(&log.log_id, &log.origin).await?;
+    if before.is_none_or(|before| before == cosigner_id(&key.cosigner().verifier_key())) {
+        return Ok(Some(key));
+    }
+    Err(AppError::Secret(format!(
+        "the key `{}` is another than the one that signed the heads of the evidence log: restore it from your copy",
+        instance.keys.join(LOG_SECOND).display()
+    )))
 }
 
 fn new_vault_secret() -> Result<SecretString, AppError> {
