@@ -66,7 +66,9 @@ async fn sha256sum_of_the_opening_shows_whom_the_certificate_is_about() {
     );
     let mode = shell(&to, "stat -c %a subject-opening.json certificate.html");
     assert_eq!(mode, "600\n600\n");
-    let german = ["certificate", "export", "latest", "--to", "deutsch", "--language", "de"];
+    let folder = company.path("deutsch");
+    let folder = folder.to_str().unwrap();
+    let german = ["certificate", "export", "latest", "--to", folder, "--language", "de"];
     company.quietus(&german).await.expect(0);
     assert!(company.read("deutsch/certificate.txt").starts_with("LÖSCHBESCHEINIGUNG"));
     assert!(company.path("deutsch/certificate.pdf").exists());
