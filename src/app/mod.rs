@@ -19,6 +19,7 @@ pub mod circumstances;
 mod coverage;
 pub mod crash;
 pub mod done;
+mod epochs;
 pub mod event;
 pub mod evidence_log;
 pub mod explain;
@@ -26,10 +27,12 @@ mod export;
 pub mod fire;
 pub mod forecast;
 pub mod hold;
+pub mod issuer;
 mod joint_ending;
 mod joint_watch;
 mod kept;
 mod kept_tokens;
+pub mod key_care;
 pub mod keys;
 pub mod log_chain;
 pub mod log_export;
@@ -53,7 +56,9 @@ pub mod request;
 pub mod retry;
 mod second_look;
 pub mod settle;
+pub mod shred;
 mod signed_head;
+mod signer;
 pub mod statement;
 mod superseded;
 pub mod systems;
@@ -79,6 +84,7 @@ use crate::schedule::RuleSet;
 use crate::store::{Document, Store, StoreError};
 
 use self::crash::CrashPlan;
+use self::epochs::Epochs;
 use self::keys::Keys;
 use self::vault::{Vault, VaultError};
 
@@ -101,6 +107,7 @@ pub struct Quietus {
     /// Where identifiers come from.
     pub ids: Arc<dyn Ids>,
     pub(crate) vault: Arc<Vault>,
+    pub(crate) epochs: Arc<Epochs>,
     /// Renewed tokens that the store did not take yet.
     pub(crate) unwritten_tokens: kept_tokens::Unwritten,
     pub(crate) keys: Keys,
@@ -117,6 +124,8 @@ pub struct Quietus {
     pub(crate) listeners: vendor_callbacks::Listeners,
     /// When the deadlines of requests were looked at last.
     pub(crate) deadlines_looked_at: std::sync::Mutex<Option<Timestamp>>,
+    /// When epochs and old evidence were looked at last.
+    pub(crate) house_kept_at: std::sync::Mutex<Option<Timestamp>>,
 }
 
 /// Why a use case could not be carried out. No message holds personal data.

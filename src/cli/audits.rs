@@ -299,6 +299,7 @@ fn print_sample(sample: &Sample) {
             Opened::Opened { detail } => detail.clone(),
             Opened::Shredded { at } => format!("destroyed at {at}"),
             Opened::Certificate { id } => format!("certificate {id}"),
+            Opened::Closed => "CLOSED: the key of its month is gone".to_owned(),
             Opened::Missing => "MISSING".to_owned(),
             Opened::Other => "SOMETHING ELSE".to_owned(),
         };

@@ -6,11 +6,13 @@ use std::path::PathBuf;
 use super::anchors::{self, AnchorSettings};
 use super::document::InstanceDocument;
 use super::document::instance::{ControllerDocument, TokenDocument};
+use super::evidence::{self, EvidenceSettings};
 use super::mail::{self, MailSettings};
 use super::opendsr::{self, OpendsrSettings};
 use super::problem::{At, Problem};
 use super::read::items;
 use super::requests::{self, RequestSettings};
+use super::signers::{self, SignersSettings};
 use crate::datamap::SecretReference;
 use crate::domain::IdentityTypes;
 
@@ -47,6 +49,10 @@ pub struct Instance {
     pub evidence_export: Option<PathBuf>,
     /// Whether the logs can be read over HTTP without a token.
     pub evidence_public: bool,
+    /// How long evidence can be read.
+    pub evidence: EvidenceSettings,
+    /// Who signs instead of files of the keys folder.
+    pub signers: SignersSettings,
     /// Orders that are carried out side by side, from 1 to 64.
     pub workers: u32,
     /// Who may approve; empty is anybody with an approver's token.
@@ -148,6 +154,7 @@ pub fn compile(
     let log = document.log.as_ref().and_then(|log| log.value.format.as_ref());
     let requests = requests::settings(document, &controller.country);
     let mail = mail::settings(document, problems);
+    let signers = signers::compile(document, &folder, problems);
     let opendsr = opendsr::compile(document, &folder, problems);
     let anchors = anchors::compile(document, &folder, problems);
     Some(Instance {
@@ -158,6 +165,7 @@ pub fn compile(
         evidence_public: readers.is_some_and(|readers| readers.value.0),
         post_quantum: twice.is_none_or(|it| it.value.0),
         anchors,
+        evidence: evidence::settings(document),
         controller,
         store: document.store.as_ref().map_or_else(
             || SecretReference::Plain("sqlite:quietus.db".to_owned()),
@@ -170,6 +178,7 @@ pub fn compile(
         folder,
         tokens,
         log_format: log.map_or_else(LogFormat::default, |format| format.value.0),
+        signers,
         workers: u32::try_from(workers).unwrap_or(u32::MAX),
         people: items(document.people.as_ref()).iter().map(|it| it.value.to_string()).collect(),
         identities: IdentityTypes::default(),

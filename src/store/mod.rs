@@ -11,6 +11,7 @@ pub mod cases;
 pub mod certificates;
 pub mod claims;
 pub mod connection;
+pub mod data_keys;
 pub mod documents;
 pub mod error;
 pub mod events;
@@ -18,6 +19,7 @@ pub mod evidence;
 pub mod gauges;
 pub mod holds;
 pub mod jobs;
+pub mod key_epochs;
 pub mod leases;
 pub mod letters;
 pub mod log;
@@ -35,6 +37,7 @@ pub mod renewed_tokens;
 pub mod requests;
 pub mod schedules;
 pub mod settlement;
+pub mod signing_keys;
 pub mod statement;
 pub mod tasks;
 pub mod vendor_callbacks;
@@ -52,6 +55,7 @@ pub use claims::{
     Claim, ClaimedJob, JointStep, Progress, Start, Started, StillMine, TOGETHER_AFTER_FAULT, Tenure,
 };
 pub use connection::{OpenOptions, Store};
+pub use data_keys::{DataKey, DetailKey, OldDetails, Shredded};
 pub use documents::{Document, DocumentKind};
 pub use error::StoreError;
 pub use events::{EventInForce, EventPage, NewEvent, Recorded};
@@ -59,6 +63,7 @@ pub use evidence::{Detail, Numbered, OutboxEntry, SealedDetail};
 pub use gauges::Gauges;
 pub use holds::{Hold, HoldFilter, HoldKey, NewHold};
 pub use jobs::{BlockedReason, Job, JobFault, JobKind, NewJob};
+pub use key_epochs::{KeyEpoch, RequestKey};
 pub use leases::Lead;
 pub use letters::{Delivery, Letter, LetterKind};
 pub use log::{Head, LogState, NewLog, ReleasedHead, SequencedBatch};
@@ -76,6 +81,7 @@ pub use producers::DueProducer;
 pub use requests::{NewRequest, Request, RequestChange, RequestFilter, TakenIn};
 pub use schedules::{Disposition, Fire, FireBatch, NewFire, ScheduleCursor};
 pub use settlement::{Settle, Settlement};
+pub use signing_keys::SigningKey;
 pub use tasks::{Task, TaskConfirmation, TaskReport, TaskResult, TaskState};
 pub use vendor_callbacks::{HeardVendor, VendorCallback};
 
@@ -90,12 +96,14 @@ pub fn statements() -> Vec<(&'static str, Sql)> {
         certificates::STATEMENTS,
         claims::STATEMENTS,
         connection::STATEMENTS,
+        data_keys::STATEMENTS,
         documents::STATEMENTS,
         events::STATEMENTS,
         evidence::STATEMENTS,
         gauges::STATEMENTS,
         holds::STATEMENTS,
         jobs::STATEMENTS,
+        key_epochs::STATEMENTS,
         leases::STATEMENTS,
         letters::STATEMENTS,
         log::STATEMENTS,
@@ -111,6 +119,7 @@ pub fn statements() -> Vec<(&'static str, Sql)> {
         requests::STATEMENTS,
         schedules::STATEMENTS,
         settlement::STATEMENTS,
+        signing_keys::STATEMENTS,
         tasks::STATEMENTS,
         vendor_callbacks::STATEMENTS,
     ]

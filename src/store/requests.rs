@@ -13,7 +13,7 @@ use super::error::StoreError;
 use super::evidence::{self, OutboxEntry};
 use super::opendsr::{self, NewOpendsrRequest};
 use super::statement::{Row, Sql, args, json};
-use crate::domain::{AskedRight, Digest, RequestOutcome, RequestState};
+use crate::domain::{AskedRight, Digest, EpochName, RequestOutcome, RequestState};
 
 /// A request to write.
 #[derive(Clone)]
@@ -38,6 +38,8 @@ pub struct NewRequest {
     pub body: Value,
     /// The request's own key, wrapped.
     pub wrapped_key: Vec<u8>,
+    /// With the key of this epoch; `None` is the vault's secret.
+    pub key_epoch: Option<EpochName>,
     /// The part that names the person, sealed under that key.
     pub sealed: Vec<u8>,
     /// Keyed digests of the person's identities, 32 bytes each.
@@ -86,6 +88,8 @@ pub struct Request {
     pub body: Value,
     /// The request's own key, wrapped; `None` once the person is forgotten.
     pub wrapped_key: Option<Vec<u8>>,
+    /// With the key of this epoch; `None` is the vault's secret.
+    pub key_epoch: Option<EpochName>,
     /// The part that names the person, sealed; `None` once the person is forgotten.
     pub sealed: Option<Vec<u8>>,
     /// Counts its changes.
@@ -149,7 +153,7 @@ macro_rules! request_columns {
         concat!(
             "SELECT id, source, external_id, content_digest, asked, state, outcome, received_at,
              recorded_at, look_at, case_id, body, wrapped_key, sealed, version, closed_at,
-             forgotten_at FROM requests ",
+             forgotten_at, key_epoch FROM requests ",
             $rest
         )
     };
@@ -163,8 +167,8 @@ const TAKE_TURNS: Sql =
     Sql::fork("SELECT 1 AS turn", "SELECT pg_advisory_xact_lock(8175556583027471105) AS turn");
 const INSERT: Sql = Sql::both(
     "INSERT INTO requests (id, source, external_id, content_digest, asked, state, received_at,
-         recorded_at, look_at, body, wrapped_key, sealed, version)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 0)",
+         recorded_at, look_at, body, wrapped_key, sealed, version, key_epoch)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 0, $13)",
 );
 const TAG: Sql = Sql::both(
     "INSERT INTO request_persons (request_id, tag) VALUES ($1, $2)
@@ -245,6 +249,7 @@ fn from_row(row: &Row) -> Result<Request, StoreError> {
         case_id: row.get("case_id")?,
         body: row.json("body")?,
         wrapped_key: row.get("wrapped_key")?,
+        key_epoch: row.maybe_word("key_epoch", EpochName::parse)?,
         sealed: row.get("sealed")?,
         version: row.whole("version")?,
         closed_at: row.maybe_instant("closed_at")?,
@@ -289,6 +294,7 @@ async fn insert(tx: &mut Tx, request: NewRequest, now: Timestamp) -> Result<(), 
         json(&request.body)?,
         request.wrapped_key,
         request.sealed,
+        request.key_epoch.as_ref().map(EpochName::as_str),
     ];
     tx.execute(INSERT, values).await?;
     for tag in request.tags {

@@ -38,6 +38,7 @@ pub fn new_request(name: &str, tags: &[u8]) -> NewRequest {
         look_at: Some(at(10)),
         body: json!({"version": 1, "zero": "\u{0}"}),
         wrapped_key: vec![1; 60],
+        key_epoch: None,
         sealed: vec![2; 60],
         tags: tags.iter().map(|tag| vec![*tag; 32]).collect(),
     }

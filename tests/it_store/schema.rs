@@ -122,6 +122,16 @@ const LANDED: &[(&str, &str, &str)] = &[
         "23f3d2715bd48d0ddccf74e933cf77235dc687b3003d979f923a6ea5eb7f73d4",
         "89c407a36ab5d9865788d7de82bcb50174520a966ca78507cb3013237fd2dcd5",
     ),
+    (
+        "0011_data_keys.sql",
+        "0063e410d24bd9b7a4cf1a4670be72fd6fa3b05aa7485781174bcddeb5fa2a61",
+        "f0b998b6dcd9ed263f6e84b762391154a28417d50a1ee31ea01704bd38b4b739",
+    ),
+    (
+        "0012_signing_keys.sql",
+        "a90c997070c051960c4de21dd3d5c12872080071ebbf76bee551bad43be5874a",
+        "0dd1b7941aab19537a005fe5880377c82dc04c3d0d5dd3f268ba4a348540d8b1",
+    ),
 ];
 
 #[test]

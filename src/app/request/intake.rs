@@ -121,7 +121,7 @@ impl Quietus {
         let typed = typed(&asked.identities);
         let person = Person { given, typed, contact: asked.contact, ..Person::default() };
         let content_digest = self.content_digest(asked.asked, &person, &record)?;
-        let (vault, wrapped_key) = self.new_request_key()?;
+        let (vault, own_key) = self.new_request_key()?;
         let evidence = self.record_request(id, asked.asked, &record, &asked.actor, received_at)?;
         let new_request = NewRequest {
             id,
@@ -134,7 +134,8 @@ impl Quietus {
             look_at: first_look(state, &record, now),
             body: record.stored()?,
             sealed: self.seal_person(&vault, &person)?,
-            wrapped_key,
+            wrapped_key: own_key.wrapped,
+            key_epoch: Some(own_key.epoch),
             tags: self.tags_of(&person),
         };
         let brought = on_behalf.map(|other| NewOpendsrRequest {

@@ -198,7 +198,7 @@ impl Quietus {
             AskedRight::Lifting => RequestState::Ready,
             _ => self.first_state(right, &record),
         };
-        let (vault, wrapped_key) = self.new_request_key()?;
+        let (vault, own_key) = self.new_request_key()?;
         let further = NewRequest {
             id: self.ids.new_id(),
             source: DECISION.to_owned(),
@@ -210,7 +210,8 @@ impl Quietus {
             look_at: (state == RequestState::Ready).then(|| self.now()),
             body: record.stored()?,
             sealed: self.seal_person(&vault, &person)?,
-            wrapped_key,
+            wrapped_key: own_key.wrapped,
+            key_epoch: Some(own_key.epoch),
             tags: self.tags_of(&person),
         };
         Ok((further, record))

@@ -194,8 +194,29 @@ impl Company {
         if self.store.is_some() { format!("'{id}'") } else { format!("x'{}'", id.replace('-', "")) }
     }
 
+    /// A copy of the whole folder but one file, as a backup or a thief has it; the store is in it.
+    pub fn copy_without(&self, left_out: &str) -> Self {
+        assert!(self.store.is_none(), "the store is a file in the folder");
+        let folder = tempfile::tempdir().unwrap();
+        copy_folder(self.folder(), folder.path(), &self.path(left_out));
+        Self { folder, systems: Vec::new(), store: None }
+    }
+
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder().join(name)
+    }
+}
+
+fn copy_folder(from: &Path, to: &Path, left_out: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        let target = to.join(path.file_name().unwrap());
+        if path.is_dir() {
+            copy_folder(&path, &target, left_out);
+        } else if path != left_out && !target.to_string_lossy().ends_with("-shm") {
+            std::fs::copy(&path, &target).unwrap();
+        }
     }
 }
 

@@ -7,4 +7,5 @@
 pub mod forms;
 pub mod haystack;
 mod planted;
+mod shredded;
 mod silence;
