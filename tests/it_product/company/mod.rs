@@ -194,12 +194,18 @@ impl Company {
         if self.store.is_some() { format!("'{id}'") } else { format!("x'{}'", id.replace('-', "")) }
     }
 
-    /// A copy of the whole folder but one file, as a backup or a thief has it; the store is in it.
-    pub fn copy_without(&self, left_out: &str) -> Self {
-        assert!(self.store.is_none(), "the store is a file in the folder");
+    /// A copy of the whole folder but one file, as a backup or a thief has it, and of the store:
+    /// one on PostgreSQL is dumped into the copied folder, and restored.
+    pub async fn copy_without(&self, left_out: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         copy_folder(self.folder(), folder.path(), &self.path(left_out));
-        Self { folder, systems: Vec::new(), store: None }
+        let mut copy = Self { folder, systems: Vec::new(), store: None };
+        if let Some(store) = &self.store {
+            let restored = store.copied(&copy.path("quietus.sql")).await;
+            copy.write_secret("store-url", &restored.url);
+            copy.store = Some(restored);
+        }
+        copy
     }
 
     pub fn path(&self, name: &str) -> PathBuf {

@@ -155,7 +155,7 @@ async fn a_copy_of_everything_does_not_help() {
     let month = product.store.key_epochs().await.unwrap()[0].name.clone();
     let file = format!("keys/epochs/{month}.key");
     let key = company.read(&file);
-    let copy = company.copy_without(&file);
+    let copy = company.copy_without(&file).await;
     assert!(!copy.path(&file).exists() && copy.path("keys/vault.key").exists());
     company.quietus(&["evidence", "shred", "--case", &his]).await.expect(0);
 
