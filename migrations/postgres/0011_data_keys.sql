@@ -32,6 +32,12 @@ CREATE INDEX evidence_details_of_a_key ON evidence_details (key_id) WHERE sealed
 ALTER TABLE requests ADD COLUMN key_epoch TEXT REFERENCES key_epochs (epoch);
 CREATE INDEX requests_of_an_epoch ON requests (key_epoch) WHERE wrapped_key IS NOT NULL;
 
+-- The epoch with whose key a digest of what a person is known by was made, and what is needed to make
+-- it anew, sealed under the request's own key; NULL is the vault's secret.
+ALTER TABLE request_persons ADD COLUMN epoch TEXT REFERENCES key_epochs (epoch);
+ALTER TABLE request_persons ADD COLUMN sealed BYTEA CHECK ((sealed IS NULL) = (epoch IS NULL));
+CREATE INDEX request_persons_of_an_epoch ON request_persons (epoch, tag);
+
 CREATE INDEX cases_closed ON cases (closed_at, id) WHERE state = 'closed';
 
 CREATE TRIGGER key_epochs_no_rewriting BEFORE UPDATE ON key_epochs
@@ -47,6 +53,7 @@ CREATE FUNCTION refuse_early_end() RETURNS TRIGGER LANGUAGE plpgsql AS $$
 BEGIN
     IF EXISTS (SELECT 1 FROM data_keys WHERE epoch = OLD.epoch AND wrapped IS NOT NULL)
         OR EXISTS (SELECT 1 FROM requests WHERE key_epoch = OLD.epoch AND wrapped_key IS NOT NULL)
+        OR EXISTS (SELECT 1 FROM request_persons WHERE epoch = OLD.epoch)
     THEN
         RAISE EXCEPTION 'an epoch lasts as long as it wraps a living key'
             USING ERRCODE = 'integrity_constraint_violation';
@@ -108,6 +115,14 @@ CREATE TRIGGER requests_begin_living BEFORE INSERT ON requests
 CREATE TRIGGER requests_stay_living BEFORE UPDATE ON requests
     FOR EACH ROW WHEN (NEW.key_epoch IS DISTINCT FROM OLD.key_epoch)
     EXECUTE FUNCTION refuse_destroyed_epoch('key_epoch');
+
+CREATE TRIGGER request_persons_begin_living BEFORE INSERT ON request_persons
+    FOR EACH ROW WHEN (NEW.epoch IS NOT NULL)
+    EXECUTE FUNCTION refuse_destroyed_epoch('epoch');
+
+CREATE TRIGGER request_persons_no_rewriting BEFORE UPDATE ON request_persons
+    FOR EACH ROW
+    EXECUTE FUNCTION refuse_change('request_persons is written and deleted, never changed');
 
 CREATE FUNCTION refuse_destroyed_key() RETURNS TRIGGER LANGUAGE plpgsql AS $$
 BEGIN

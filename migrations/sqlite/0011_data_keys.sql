@@ -32,6 +32,12 @@ CREATE INDEX evidence_details_of_a_key ON evidence_details (key_id) WHERE sealed
 ALTER TABLE requests ADD COLUMN key_epoch TEXT REFERENCES key_epochs (epoch);
 CREATE INDEX requests_of_an_epoch ON requests (key_epoch) WHERE wrapped_key IS NOT NULL;
 
+-- The epoch with whose key a digest of what a person is known by was made, and what is needed to make
+-- it anew, sealed under the request's own key; NULL is the vault's secret.
+ALTER TABLE request_persons ADD COLUMN epoch TEXT REFERENCES key_epochs (epoch);
+ALTER TABLE request_persons ADD COLUMN sealed BLOB CHECK ((sealed IS NULL) = (epoch IS NULL));
+CREATE INDEX request_persons_of_an_epoch ON request_persons (epoch, tag);
+
 CREATE INDEX cases_closed ON cases (closed_at, id) WHERE state = 'closed';
 
 CREATE TRIGGER key_epochs_no_rewriting BEFORE UPDATE ON key_epochs
@@ -48,7 +54,8 @@ END;
 CREATE TRIGGER key_epochs_no_early_end BEFORE UPDATE ON key_epochs
 WHEN NEW.destroyed_at IS NOT NULL
     AND (EXISTS (SELECT 1 FROM data_keys WHERE epoch = OLD.epoch AND wrapped IS NOT NULL)
-        OR EXISTS (SELECT 1 FROM requests WHERE key_epoch = OLD.epoch AND wrapped_key IS NOT NULL))
+        OR EXISTS (SELECT 1 FROM requests WHERE key_epoch = OLD.epoch AND wrapped_key IS NOT NULL)
+        OR EXISTS (SELECT 1 FROM request_persons WHERE epoch = OLD.epoch))
 BEGIN
     SELECT RAISE(ABORT, 'an epoch lasts as long as it wraps a living key');
 END;
@@ -127,6 +134,17 @@ WHEN NEW.key_epoch IS NOT OLD.key_epoch
             AND destroyed_at IS NOT NULL))
 BEGIN
     SELECT RAISE(ABORT, 'the key of this epoch is destroyed');
+END;
+
+CREATE TRIGGER request_persons_begin_living BEFORE INSERT ON request_persons
+WHEN EXISTS (SELECT 1 FROM key_epochs WHERE epoch = NEW.epoch AND destroyed_at IS NOT NULL)
+BEGIN
+    SELECT RAISE(ABORT, 'the key of this epoch is destroyed');
+END;
+
+CREATE TRIGGER request_persons_no_rewriting BEFORE UPDATE ON request_persons
+BEGIN
+    SELECT RAISE(ABORT, 'request_persons is written and deleted, never changed');
 END;
 
 CREATE TRIGGER evidence_details_living_key BEFORE INSERT ON evidence_details

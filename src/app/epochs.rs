@@ -60,6 +60,10 @@ fn file_of(epoch: &EpochName) -> String {
     format!("{epoch}.key")
 }
 
+fn no_epoch() -> AppError {
+    AppError::Secret("no month's key is open: open the instance again".to_owned())
+}
+
 /// By what an epoch's key is known again; nothing follows from it.
 pub(super) fn check_of(vault: &Vault, epoch: &EpochName) -> Result<Digest, AppError> {
     let tag = vault.tag(CHECK, epoch.as_str());
@@ -121,9 +125,7 @@ impl Epochs {
         key: &OpenKey,
         random: [u8; 32],
     ) -> Result<(EpochName, Vec<u8>), AppError> {
-        let epoch = self.current().ok_or_else(|| {
-            AppError::Secret("no month's key is open: open the instance again".to_owned())
-        })?;
+        let epoch = self.current().ok_or_else(no_epoch)?;
         let text = Zeroizing::new(hex::encode(key.as_slice()));
         let wrapped = self.read(&epoch, false)?.seal(purpose, &*text, random)?;
         Ok((epoch, wrapped))
@@ -137,6 +139,39 @@ impl Epochs {
         wrapped: &[u8],
     ) -> Result<OpenKey, AppError> {
         open_key(&*self.read(epoch, false)?, purpose, wrapped)
+    }
+
+    /// A digest of a value, keyed with the key of the current epoch.
+    pub(super) fn tag(
+        &self,
+        purpose: &str,
+        value: &[u8],
+    ) -> Result<(EpochName, Vec<u8>), AppError> {
+        let epoch = self.current().ok_or_else(no_epoch)?;
+        let tag = self.read(&epoch, false)?.tag(purpose, &hex::encode(value));
+        Ok((epoch, tag))
+    }
+
+    /// A digest of a value, keyed with the key of an epoch; `None` where that key is not here.
+    pub(super) fn tag_of(
+        &self,
+        epoch: &EpochName,
+        purpose: &str,
+        value: &[u8],
+    ) -> Result<Option<Vec<u8>>, AppError> {
+        if !self.is_here(epoch) {
+            return Ok(None);
+        }
+        Ok(Some(self.read(epoch, false)?.tag(purpose, &hex::encode(value))))
+    }
+
+    /// Whether the key of an epoch can be had.
+    fn is_here(&self, epoch: &EpochName) -> bool {
+        let is_here = self.opened().vaults.contains_key(epoch) || self.has_file(epoch);
+        if !is_here {
+            tracing::warn!(%epoch, "the key of this month is not in the keys folder");
+        }
+        is_here
     }
 
     /// Wraps the key of a case anew with the key of the current epoch.
@@ -181,8 +216,7 @@ impl Epochs {
     /// The vault of a detail's key; `None` where the key is destroyed, or its month's.
     pub(super) fn vault_of(&self, key: &DetailKey) -> Result<Option<Vault>, AppError> {
         let Some(wrapped) = &key.wrapped else { return Ok(None) };
-        if !self.opened().vaults.contains_key(&key.epoch) && !self.has_file(&key.epoch) {
-            tracing::warn!(epoch = %key.epoch, "the key of this month is not in the keys folder");
+        if !self.is_here(&key.epoch) {
             return Ok(None);
         }
         let secret = self.unwrap(DATA_KEY, &key.epoch, wrapped)?;

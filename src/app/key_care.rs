@@ -55,6 +55,7 @@ impl Quietus {
         self.keep_epoch().await?;
         let Some(current) = self.epochs.current() else { return Ok(()) };
         self.rewrap_requests_of(None, &current).await?;
+        self.renew_tags_of(None).await?;
         let (now, keeper) = (self.now(), Actor(KEEPER.to_owned()));
         let epochs = self.store.key_epochs().await?;
         for epoch in epochs.iter().filter(|one| one.name < current) {
@@ -141,6 +142,7 @@ impl Quietus {
             rewrapped += self.store.rewrap_keys(name, anew.collect::<Result<_, _>>()?).await?;
         }
         rewrapped += self.rewrap_requests_of(Some(name), current).await?;
+        self.renew_tags_of(Some(name)).await?;
         let retired = self.record(
             EvidenceKind::KeyRetired,
             About::default(),
@@ -219,5 +221,5 @@ impl Quietus {
 /// When an epoch was left, where nothing has been wrapped with its key since (a process that was
 /// asleep may have).
 fn left_for_good(epoch: &KeyEpoch) -> Option<Timestamp> {
-    epoch.left_at.filter(|_| epoch.data_keys + epoch.request_keys == 0)
+    epoch.left_at.filter(|_| epoch.data_keys + epoch.request_keys + epoch.tags == 0)
 }

@@ -46,6 +46,7 @@ pub mod opendsr;
 pub mod opening;
 mod overdue;
 pub mod pause;
+mod person_tags;
 pub mod posting;
 mod prepare;
 pub mod progress;

@@ -1,6 +1,7 @@
 //! `quietus keys`: list keys, put new ones in place, end epochs.
 
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand, ValueEnum};
 use jiff::Timestamp;
@@ -11,7 +12,8 @@ use super::remark::actor;
 use super::{FINE, NOT_DONE};
 use crate::app::key_care::EpochEnd;
 use crate::app::{AppError, Quietus};
-use crate::domain::{EpochName, Remark};
+use crate::config;
+use crate::domain::{Digest, EpochName, Remark};
 use crate::store::KeyEpoch;
 
 /// List and end the keys of this instance.
@@ -19,6 +21,7 @@ use crate::store::KeyEpoch;
 #[command(after_help = "Examples:
   quietus keys list
   quietus keys rotate issuer --reason \"yearly\"
+  quietus keys trust --to from-the-contract/
   quietus keys destroy-epoch 2026-10")]
 pub struct Arguments {
     /// What to do.
@@ -50,6 +53,19 @@ handed out as before, with its own public key; its private key is destroyed. Wit
         /// Who does it, as it stands in evidence.
         #[arg(long, value_name = "NAME", default_value = "operator", env = "QUIETUS_BY")]
         by: Remark,
+    },
+    /// Write the folder with which auditors check all certificates of this instance.
+    #[command(after_help = "Example:
+  quietus keys trust --to from-the-contract/
+  quietus-verify certificate/ --trust from-the-contract/ --require-trust
+
+It has `trusted_root.json` (the logs and who stamps them) and `issuer.pub.pem` (the keys of all times that
+sign certificates, the newest first). Hand it out on another way than certificates, or the digests that
+are printed: they belong into a contract. Write it anew after a rotation and when a year's log begins.")]
+    Trust {
+        /// The folder; what else is in it stays.
+        #[arg(long, value_name = "FOLDER")]
+        to: PathBuf,
     },
     /// Put on record that a key may have been in other hands.
     #[command(after_help = "Example:
@@ -118,6 +134,14 @@ pub async fn run(arguments: &Arguments, folder: &Path) -> u8 {
             ));
             Ok(FINE)
         }
+        Command::Trust { to } => {
+            let files = product.trust_folder().await?;
+            write_trust(&files, to)?;
+            for (name, bytes) in &files {
+                say(format!("{}  {name}", Digest::of(bytes)));
+            }
+            Ok(FINE)
+        }
         Command::Compromise { key, since, reason, by } => {
             let since = read_moment(since, product.zone())?;
             let said = (reason.as_str(), &actor(by));
@@ -133,6 +157,18 @@ pub async fn run(arguments: &Arguments, folder: &Path) -> u8 {
         }
     })
     .await
+}
+
+fn write_trust(files: &BTreeMap<String, Vec<u8>>, to: &Path) -> Result<(), AppError> {
+    let refuse = |error: std::io::Error| {
+        let why = config::why(&error);
+        AppError::Input(format!("`{}` cannot be written: {why}; name another folder", to.display()))
+    };
+    std::fs::create_dir_all(to).map_err(refuse)?;
+    for (name, bytes) in files {
+        std::fs::write(to.join(name), bytes).map_err(refuse)?;
+    }
+    Ok(())
 }
 
 fn tell_end(epoch: &EpochName, ended: EpochEnd) -> u8 {

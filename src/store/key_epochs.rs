@@ -32,6 +32,8 @@ pub struct KeyEpoch {
     pub data_keys: u64,
     /// Living keys of requests that it wraps.
     pub request_keys: u64,
+    /// Keyed digests of what persons are known by that were made with it.
+    pub tags: u64,
 }
 
 /// The wrapped key of a request whose person is not forgotten.
@@ -58,7 +60,9 @@ macro_rules! epoch_columns {
                  (SELECT COUNT(*) FROM data_keys WHERE data_keys.epoch = key_epochs.epoch
                      AND wrapped IS NOT NULL) AS data_keys,
                  (SELECT COUNT(*) FROM requests WHERE key_epoch = key_epochs.epoch
-                     AND wrapped_key IS NOT NULL) AS request_keys
+                     AND wrapped_key IS NOT NULL) AS request_keys,
+                 (SELECT COUNT(*) FROM request_persons
+                     WHERE request_persons.epoch = key_epochs.epoch) AS tags
              FROM key_epochs ",
             $rest
         )
@@ -71,6 +75,8 @@ const BEGIN: Sql = Sql::both(
 );
 const BY_NAME: Sql = Sql::both(epoch_columns!("WHERE epoch = $1"));
 const ALL: Sql = Sql::both(epoch_columns!("ORDER BY epoch"));
+const LIVING: Sql =
+    Sql::both("SELECT epoch FROM key_epochs WHERE destroyed_at IS NULL ORDER BY epoch");
 const KEYS: Sql = Sql::both(
     "SELECT id, case_id, epoch, wrapped FROM data_keys
      WHERE epoch = $1 AND wrapped IS NOT NULL ORDER BY id LIMIT $2",
@@ -95,7 +101,8 @@ const LEAVE: Sql = Sql::both(
     "UPDATE key_epochs SET left_at = $2
      WHERE epoch = $1 AND destroyed_at IS NULL
        AND NOT EXISTS (SELECT 1 FROM data_keys WHERE data_keys.epoch = $1 AND wrapped IS NOT NULL)
-       AND NOT EXISTS (SELECT 1 FROM requests WHERE key_epoch = $1 AND wrapped_key IS NOT NULL)",
+       AND NOT EXISTS (SELECT 1 FROM requests WHERE key_epoch = $1 AND wrapped_key IS NOT NULL)
+       AND NOT EXISTS (SELECT 1 FROM request_persons WHERE request_persons.epoch = $1)",
 );
 const DESTROY: Sql = Sql::both(
     "UPDATE key_epochs SET destroyed_at = $2
@@ -106,6 +113,7 @@ pub(super) const STATEMENTS: &[(&str, Sql)] = &[
     ("key_epochs::BEGIN", BEGIN),
     ("key_epochs::BY_NAME", BY_NAME),
     ("key_epochs::ALL", ALL),
+    ("key_epochs::LIVING", LIVING),
     ("key_epochs::KEYS", KEYS),
     ("key_epochs::REWRAP", REWRAP),
     ("key_epochs::REQUEST_KEYS", REQUEST_KEYS),
@@ -124,6 +132,7 @@ fn from_row(row: &Row) -> Result<KeyEpoch, StoreError> {
         destroyed_at: row.maybe_instant("destroyed_at")?,
         data_keys: row.whole("data_keys")?,
         request_keys: row.whole("request_keys")?,
+        tags: row.whole("tags")?,
     })
 }
 
@@ -149,6 +158,12 @@ impl Store {
     /// All epochs, the oldest first.
     pub async fn key_epochs(&self) -> Result<Vec<KeyEpoch>, StoreError> {
         self.read(ALL, Vec::new()).await?.iter().map(from_row).collect()
+    }
+
+    /// Epochs whose keys are not destroyed, the oldest first.
+    pub async fn living_epochs(&self) -> Result<Vec<EpochName>, StoreError> {
+        let rows = self.read(LIVING, Vec::new()).await?;
+        rows.iter().map(|row| row.word("epoch", EpochName::parse)).collect()
     }
 
     /// Living data keys that an epoch wraps; at most 1000.

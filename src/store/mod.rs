@@ -32,6 +32,7 @@ pub mod migrations;
 pub mod opendsr;
 pub mod opendsr_asked;
 pub mod pauses;
+pub mod person_tags;
 pub mod producers;
 pub mod renewed_tokens;
 pub mod requests;
@@ -77,6 +78,7 @@ pub use opendsr::{
 };
 pub use opendsr_asked::{AskedRequest, HeardCallback};
 pub use pauses::{NewPause, Pause, PauseScope};
+pub use person_tags::{PersonTag, TagOnRecord};
 pub use producers::DueProducer;
 pub use requests::{NewRequest, Request, RequestChange, RequestFilter, TakenIn};
 pub use schedules::{Disposition, Fire, FireBatch, NewFire, ScheduleCursor};
@@ -114,6 +116,7 @@ pub fn statements() -> Vec<(&'static str, Sql)> {
         opendsr::STATEMENTS,
         opendsr_asked::STATEMENTS,
         pauses::STATEMENTS,
+        person_tags::STATEMENTS,
         producers::STATEMENTS,
         renewed_tokens::STATEMENTS,
         requests::STATEMENTS,

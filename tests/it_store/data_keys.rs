@@ -1,12 +1,13 @@
 //! Keys of cases and epochs, and shredding.
 
-use quietus::domain::{CaseOutcome, Digest, EpochName};
+use quietus::domain::{CaseOutcome, Digest, EpochName, RequestOutcome, RequestState};
 use quietus::store::{
-    DataKey, JobFault, NewCertificate, OutboxEntry, SealedDetail, Settle, Settlement, Shredded,
+    DataKey, JobFault, NewCertificate, OutboxEntry, PersonTag, SealedDetail, Settle, Settlement,
+    Shredded,
 };
 use uuid::Uuid;
 
-use crate::requests::new_request;
+use crate::requests::{change, new_request};
 use crate::stage::{Stage, at, entry, new_case, new_id, tenure};
 
 on_both! {
@@ -18,6 +19,7 @@ on_both! {
     nothing_is_wrapped_with_a_destroyed_epoch,
     keys_of_requests_are_wrapped_anew,
     an_epoch_has_one_key,
+    tags_of_persons_end_with_their_epoch,
 }
 
 pub fn epoch(text: &str) -> EpochName {
@@ -249,6 +251,45 @@ async fn keys_of_requests_are_wrapped_anew(stage: Stage) {
     assert!(!stage.store.leave_epoch(&epoch, at(2), Vec::new()).await.unwrap());
     let back = "UPDATE requests SET key_epoch = NULL, version = version + 1";
     assert!(stage.intrude(back).await.is_err(), "back to the vault's secret");
+}
+
+fn tag(number: u8, epoch: &EpochName) -> PersonTag {
+    PersonTag { tag: vec![number; 32], epoch: Some(epoch.clone()), sealed: Some(vec![number; 40]) }
+}
+
+async fn tags_of_persons_end_with_their_epoch(stage: Stage) {
+    let (old, new) = (begin(&stage, "2026-10").await, begin(&stage, "2026-11").await);
+    let (one, two) = (new_request("one", &[1]), new_request("two", &[]));
+    let (first, second) = (one.id, two.id);
+    stage.store.take_in_request(one, at(1), Vec::new()).await.unwrap();
+    stage.store.take_in_request(two, at(1), Vec::new()).await.unwrap();
+    stage.store.add_request_tags(first, vec![tag(2, &old), tag(3, &new)]).await.unwrap();
+    stage.store.add_request_tags(second, vec![tag(2, &old)]).await.unwrap();
+    assert_eq!(stage.store.living_epochs().await.unwrap(), [old.clone(), new.clone()]);
+    assert_eq!(stage.store.key_epochs().await.unwrap()[0].tags, 2);
+    assert!(!stage.store.leave_epoch(&old, at(2), Vec::new()).await.unwrap(), "it made two tags");
+    let changed = "UPDATE request_persons SET epoch = '2026-11' WHERE epoch IS NOT NULL";
+    assert!(stage.intrude(changed).await.is_err(), "a tag is never changed");
+
+    let of_vault = stage.store.tags_of_epoch(None, 9).await.unwrap();
+    assert_eq!((of_vault.len(), of_vault[0].tag.tag.clone()), (1, vec![1; 32]));
+    let found = stage.store.tags_of_epoch(Some(&old), 9).await.unwrap();
+    assert_eq!(found.len(), 2);
+    // The person of the second is forgotten before the tags are replaced.
+    let closed = change(second, RequestState::Closed, Some(RequestOutcome::Fulfilled));
+    assert!(stage.store.change_request(closed, at(3), Vec::new()).await.unwrap());
+    assert!(stage.store.forget_person(second, at(4), Vec::new()).await.unwrap());
+    let anew = found.into_iter().map(|one| (one, tag(4, &new))).collect();
+    assert_eq!(stage.store.replace_tags(anew).await.unwrap(), 1);
+    stage.store.add_request_tags(second, vec![tag(4, &new)]).await.unwrap();
+    let known = stage.store.requests_of_person(vec![vec![4; 32]]).await.unwrap();
+    assert_eq!(known.iter().map(|one| one.id).collect::<Vec<_>>(), [first]);
+    assert_eq!(stage.rows("request_persons").await, 3, "nobody who is forgotten comes back");
+
+    assert!(stage.store.leave_epoch(&old, at(5), Vec::new()).await.unwrap());
+    assert!(stage.store.destroy_epoch(&old, at(6), Vec::new()).await.unwrap());
+    assert_eq!(stage.store.living_epochs().await.unwrap(), [new]);
+    assert!(stage.store.add_request_tags(first, vec![tag(5, &old)]).await.is_err());
 }
 
 async fn an_epoch_has_one_key(stage: Stage) {

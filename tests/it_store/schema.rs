@@ -124,8 +124,8 @@ const LANDED: &[(&str, &str, &str)] = &[
     ),
     (
         "0011_data_keys.sql",
-        "0063e410d24bd9b7a4cf1a4670be72fd6fa3b05aa7485781174bcddeb5fa2a61",
-        "f0b998b6dcd9ed263f6e84b762391154a28417d50a1ee31ea01704bd38b4b739",
+        "8b5e6fe225d6ecbc5e5801eee79f16b24aff6b7fece9484d3f9f6ebba0c62f20",
+        "897895f8063b565a1f50c853014d38868d1398a5074853adad352fcad3aea4f9",
     ),
     (
         "0012_signing_keys.sql",

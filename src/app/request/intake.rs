@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::objection::is_direct_marketing;
 use super::record::{IdentityCheck, OpenRequest, Person, RequestRecord, Requester, is_carried_out};
 use crate::app::recording::About;
+use crate::app::vault::{Vault, VaultError};
 use crate::app::{Actor, AppError, Quietus};
 use crate::config::AssuranceNeeded;
 use crate::domain::{
@@ -16,7 +17,7 @@ use crate::domain::{
 };
 use crate::evidence::EvidenceKind;
 use crate::rights::{ClockStop, Deadlines, Extended, Promise, WorkingCalendar, deadlines};
-use crate::store::{NewOpendsrRequest, NewRequest, OutboxEntry, TakenIn};
+use crate::store::{NewOpendsrRequest, NewRequest, OutboxEntry, PersonTag, TakenIn};
 
 /// The controller's own door, in contrast to those of others who bring requests.
 pub const OWN_DOOR: &str = "controller";
@@ -61,6 +62,8 @@ pub struct TakeIn {
 pub(crate) struct OnBehalf {
     /// What is written with it; when it is expected to be over is counted as it is taken in.
     pub(crate) brought: NewOpendsrRequest,
+    /// Keyed digest of what is asked and for which identities: the same under way is refused.
+    pub(crate) mark: Digest,
     /// How long it can be cancelled; `None` is not at all.
     pub(crate) cooling_off: Option<RetentionPeriod>,
 }
@@ -74,6 +77,26 @@ pub enum Taken {
     Same(Box<OpenRequest>),
     /// The same person asks the same and that is under way.
     UnderWay(Uuid),
+}
+
+/// All that was asked, by which the same request is known again.
+pub(super) fn content_of(asked: AskedRight, person: &Person, record: &RequestRecord) -> String {
+    let content = json!({
+        "asked": asked,
+        "given": person.given,
+        "contact": person.contact,
+        "regime": record.regime,
+        "requester": record.requester,
+        "ground": record.ground,
+        "categories": record.categories,
+    });
+    content.to_string()
+}
+
+/// A digest of all that was asked, keyed with the request's own key, so that it goes with the person.
+pub(super) fn content_digest(vault: &Vault, content: &str) -> Result<Digest, AppError> {
+    let tag = vault.tag("request content", content);
+    Ok(Digest(tag.try_into().map_err(|_| VaultError::Sealing)?))
 }
 
 impl Quietus {
@@ -120,14 +143,15 @@ impl Quietus {
         }
         let typed = typed(&asked.identities);
         let person = Person { given, typed, contact: asked.contact, ..Person::default() };
-        let content_digest = self.content_digest(asked.asked, &person, &record)?;
+        let content = content_of(asked.asked, &person, &record);
         let (vault, own_key) = self.new_request_key()?;
+        let (tags, compared) = self.marked(&vault, &person, on_behalf.as_ref()).await?;
         let evidence = self.record_request(id, asked.asked, &record, &asked.actor, received_at)?;
         let new_request = NewRequest {
             id,
             source: source.clone(),
             external_id: external_id.clone(),
-            content_digest,
+            content_digest: content_digest(&vault, &content)?,
             asked: asked.asked,
             state,
             received_at,
@@ -136,7 +160,8 @@ impl Quietus {
             sealed: self.seal_person(&vault, &person)?,
             wrapped_key: own_key.wrapped,
             key_epoch: Some(own_key.epoch),
-            tags: self.tags_of(&person),
+            tags,
+            compared,
         };
         let brought = on_behalf.map(|other| NewOpendsrRequest {
             expected_at: self.expected_at(&record.deadlines),
@@ -153,10 +178,58 @@ impl Quietus {
                 Ok(Taken::Same(Box::new(self.open_request(*earlier)?)))
             }
             TakenIn::UnderWay(earlier) => Ok(Taken::UnderWay(earlier)),
-            TakenIn::Differs => Err(AppError::Input(format!(
-                "`{source}` has brought another request under the name `{external_id}`: a request is never changed afterwards; take it back and bring a new one"
-            ))),
+            TakenIn::Differs => {
+                let earlier = self.the_same(&source, &external_id, &content).await?;
+                self.write_due_letters(earlier.stored.id).await;
+                Ok(Taken::Same(Box::new(earlier)))
+            }
         }
+    }
+
+    /// The request that a source has brought under this name, if it asks for the same. That can only
+    /// be told with its own key.
+    async fn the_same(
+        &self,
+        source: &str,
+        external_id: &str,
+        content: &str,
+    ) -> Result<OpenRequest, AppError> {
+        let other = |why: &str| {
+            AppError::Input(format!(
+                "`{source}` has brought {why} under the name `{external_id}`: a request is never changed afterwards; take it back and bring a new one"
+            ))
+        };
+        let earlier = self.store.request_named(source, external_id).await?;
+        let earlier = earlier.ok_or_else(|| other("another request"))?;
+        let Some(vault) = self.request_vault(&earlier)? else {
+            return Err(other("a request, whose person is forgotten,"));
+        };
+        // The vault's secret made the digests of requests of before there were epochs.
+        for vault in [&vault, &*self.vault] {
+            if content_digest(vault, content)? == earlier.content_digest {
+                return self.open_request(earlier);
+            }
+        }
+        Err(other("another request"))
+    }
+
+    /// The tags of a request, and those under which the same one would be under way: for another
+    /// controller only what it has brought itself.
+    async fn marked(
+        &self,
+        vault: &Vault,
+        person: &Person,
+        on_behalf: Option<&OnBehalf>,
+    ) -> Result<(Vec<PersonTag>, Vec<Vec<u8>>), AppError> {
+        let mut keyed = self.keyed_of(person);
+        let compared = match on_behalf {
+            None => self.tags_on_record(&keyed).await?,
+            Some(other) => {
+                keyed.push(other.mark.0.to_vec());
+                self.tags_on_record(&[other.mark.0.to_vec()]).await?
+            }
+        };
+        Ok((self.person_tags(vault, &keyed)?, compared))
     }
 
     async fn put_on_record(
@@ -352,34 +425,9 @@ impl Quietus {
         }
     }
 
-    /// Keyed digests by which a second request of the same person is seen.
-    pub(super) fn tags_of(&self, person: &Person) -> Vec<Vec<u8>> {
-        person.given.iter().map(|identity| self.tag_of(identity)).collect()
-    }
-
-    pub(super) fn tag_of(&self, identity: &quietus_connectors::Identity) -> Vec<u8> {
-        self.vault.tag(&format!("person {}", identity.kind), &identity.value)
-    }
-
-    /// A keyed digest of all that was asked, by which the same request is known again.
-    pub(super) fn content_digest(
-        &self,
-        asked: AskedRight,
-        person: &Person,
-        record: &RequestRecord,
-    ) -> Result<Digest, AppError> {
-        let content = json!({
-            "asked": asked,
-            "given": person.given,
-            "contact": person.contact,
-            "regime": record.regime,
-            "requester": record.requester,
-            "ground": record.ground,
-            "categories": record.categories,
-        });
-        let tag = self.vault.tag("request content", &content.to_string());
-        let bytes = tag.try_into().map_err(|_| crate::app::vault::VaultError::Sealing)?;
-        Ok(Digest(bytes))
+    /// Digests of what the person has given, by which a second request of the same person is seen.
+    pub(super) fn keyed_of(&self, person: &Person) -> Vec<Vec<u8>> {
+        person.given.iter().map(|identity| self.keyed(identity)).collect()
     }
 
     pub(super) fn record_request(

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use uuid::Uuid;
 
+use super::intake::{content_digest, content_of};
 use super::record::{Move, OpenRequest, Person, RequestRecord};
 use crate::app::recording::About;
 use crate::app::{Actor, AppError, Quietus};
@@ -203,7 +204,7 @@ impl Quietus {
             id: self.ids.new_id(),
             source: DECISION.to_owned(),
             external_id: request.stored.id.to_string(),
-            content_digest: self.content_digest(right, &person, &record)?,
+            content_digest: content_digest(&vault, &content_of(right, &person, &record))?,
             asked: right,
             state,
             received_at: request.stored.received_at,
@@ -212,7 +213,8 @@ impl Quietus {
             sealed: self.seal_person(&vault, &person)?,
             wrapped_key: own_key.wrapped,
             key_epoch: Some(own_key.epoch),
-            tags: self.tags_of(&person),
+            tags: self.person_tags(&vault, &self.keyed_of(&person))?,
+            compared: Vec::new(),
         };
         Ok((further, record))
     }

@@ -319,7 +319,7 @@ impl Quietus {
         Ok(RequestKey { wrapped, ..key.clone() })
     }
 
-    fn unwrap_request_key(
+    pub(crate) fn unwrap_request_key(
         &self,
         epoch: Option<&EpochName>,
         wrapped: &[u8],

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
-use aws_lc_rs::hkdf;
+use aws_lc_rs::{hkdf, hmac};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use quietus::domain::Digest;
@@ -36,12 +36,17 @@ impl hkdf::KeyType for Length {
     }
 }
 
-fn derived(secret: &[u8; 32]) -> [u8; 32] {
+fn derived(secret: &[u8; 32], purpose: &[u8]) -> [u8; 32] {
     let salt = hkdf::Salt::new(hkdf::HKDF_SHA256, b"quietus vault 1");
     let mut key = [0; 32];
     let material = salt.extract(secret);
-    material.expand(&[b"seal"], Length(32)).and_then(|it| it.fill(&mut key)).unwrap();
+    material.expand(&[purpose], Length(32)).and_then(|it| it.fill(&mut key)).unwrap();
     key
+}
+
+fn keyed(secret: &[u8; 32], purpose: &str, value: &str) -> Vec<u8> {
+    let key = hmac::Key::new(hmac::HMAC_SHA256, &derived(secret, b"tag"));
+    hmac::sign(&key, format!("{purpose}\0{value}").as_bytes()).as_ref().to_vec()
 }
 
 fn opened(key: [u8; 32], purpose: &str, sealed: &[u8]) -> Option<Vec<u8>> {
@@ -130,8 +135,22 @@ impl Burglar {
         Self { secrets }
     }
 
+    /// Whether somebody whose address one guesses is known in the company's store: by a digest under
+    /// any key, or under any key of one under any.
+    pub async fn finds(&self, company: &Company, email: &str) -> bool {
+        let hex = if company.store.is_some() { "encode(tag, 'hex')" } else { "lower(hex(tag))" };
+        let known = company.store_rows(&format!("SELECT {hex} FROM request_persons")).await;
+        assert!(!known.is_empty(), "somebody is known");
+        self.secrets.iter().any(|secret| {
+            let once = keyed(secret, "person email", email);
+            let again = |other| keyed(other, "person tag", &hex::encode(&once));
+            let guesses = self.secrets.iter().map(again).chain([once.clone()]);
+            guesses.map(hex::encode).any(|guess| known.contains(&guess))
+        })
+    }
+
     fn open(&self, sealed: &[u8]) -> Option<Vec<u8>> {
-        let keys = self.secrets.iter().flat_map(|secret| [*secret, derived(secret)]);
+        let keys = self.secrets.iter().flat_map(|secret| [*secret, derived(secret, b"seal")]);
         keys.flat_map(|key| PURPOSES.map(|purpose| opened(key, purpose, sealed)))
             .find_map(|opened| opened)
     }

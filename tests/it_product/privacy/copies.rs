@@ -149,6 +149,9 @@ async fn outlives_its_shredding(store: Kind) {
     assert!(sealed.details.len() > 3);
     assert_eq!(loot(&before.path("keys"), &before, &case).await, Loot::default());
     assert_eq!(loot(&house.company.path("keys"), &before, &case).await, Loot::default());
+    for keys in [before.path("keys"), house.company.path("keys")] {
+        assert!(!Burglar::with_keys_of(&keys).finds(&before, WANDA).await, "nor guesses her");
+    }
     let thief = before.replica(&house.clock).await;
     let details = thief.store.details_of_case(case.parse().unwrap()).await.unwrap();
     assert!(details.iter().all(|one| thief.open_detail(one).unwrap().is_none()));
@@ -156,6 +159,7 @@ async fn outlives_its_shredding(store: Kind) {
 
     // It is the month's key that they lack: with it all of that opens, and names her.
     put_back(&before.path(&file), &key);
+    assert!(Burglar::with_keys_of(&before.path("keys")).finds(&before, WANDA).await);
     let opened = loot(&before.path("keys"), &before, &case).await;
     assert_eq!((opened.keys, opened.details), (sealed.wrapped.len(), sealed.details.len()));
     assert!(opened.persons.len() == 1 && opened.persons[0].contains(WANDA));

@@ -44,6 +44,16 @@ async fn what_an_earlier_key_signed_stands() {
     let crossed = ["verify", folder.to_str().unwrap(), "--issuer-key", key.to_str().unwrap()];
     assert_ne!(company.quietus(&crossed).await.code, 0, "the keys are not confused");
 
+    // One folder from the issuer serves for both.
+    let trust = company.path("trust").to_str().unwrap().to_owned();
+    let told = company.quietus(&["keys", "trust", "--to", &trust]).await.expect(0).out;
+    assert!(told.contains("  issuer.pub.pem") && told.contains("  trusted_root.json"), "{told}");
+    assert_eq!(company.read("trust/issuer.pub.pem").matches("BEGIN PUBLIC KEY").count(), 2);
+    for certificate in [&first, &second] {
+        let folder = company.path(&format!("export-{certificate}")).to_str().unwrap().to_owned();
+        let words = ["verify", &folder, "--trust", &trust, "--require-trust"];
+        company.quietus(&words).await.expect(0);
+    }
     let list = company.quietus(&["keys", "list"]).await.expect(0).out;
     assert!(list.contains("retired") && list.contains("in use"), "{list}");
     let kinds = company
