@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use secrecy::{ExposeSecret, SecretString};
 use zeroize::Zeroizing;
 
+use super::anchor::cosigner_id;
 use super::issuer::{self, ISSUER, IssuerInUse};
 use super::recording::DETAIL_PURPOSE;
 use super::vault::Vault;
@@ -281,7 +282,7 @@ async fn second_key(
     }
     let mut signed = None;
     for log in logs {
-        if store.has_cosigned(&log.log_id, &log.origin).await? {
+        if store.cosigner_called(&log.log_id, &log.origin).await?.is_some() {
             signed = Some("heads of the evidence log that were signed with it");
         }
     }
@@ -289,7 +290,16 @@ async fn second_key(
     let text = read_or_make(&instance.keys, LOG_SECOND, signed, || {
         CosigningKey::generate(KIND, name).and_then(|key| key.to_pem()).map_err(refuse)
     })?;
-    CosigningKey::from_pem(KIND, name, &text).map(Some).map_err(refuse)
+    let key = CosigningKey::from_pem(KIND, name, &text).map_err(refuse)?;
+    let Some(log) = newest(logs) else { return Ok(Some(key)) };
+    let before = store.cosigner_called(&log.log_id, &log.origin).await?;
+    if before.is_none_or(|before| before == cosigner_id(&key.cosigner().verifier_key())) {
+        return Ok(Some(key));
+    }
+    Err(AppError::Secret(format!(
+        "the key `{}` is another than the one that signed the heads of the evidence log: restore it from your copy",
+        instance.keys.join(LOG_SECOND).display()
+    )))
 }
 
 /// A new secret of a vault or an epoch: 32 random bytes in Base64.

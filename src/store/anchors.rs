@@ -129,9 +129,11 @@ const CHAINS: Sql = Sql::both(
 );
 const LAST_WITHOUT: Sql =
     Sql::both("SELECT max(size) AS size FROM time_stamps WHERE log_id = $1 AND size <= $2");
-const SIZES_WITH: Sql = Sql::both(
-    "SELECT DISTINCT size FROM time_stamps WHERE log_id = $1 AND size > $2
-     ORDER BY size LIMIT $3",
+const FIRST_WITH: Sql =
+    Sql::both("SELECT min(size) AS size FROM time_stamps WHERE log_id = $1 AND size > $2");
+const FIRST_WITH_BY: Sql = Sql::both(
+    "SELECT min(size) AS size FROM time_stamps
+     WHERE log_id = $1 AND size > $2 AND authority = $3",
 );
 const LAST_STAMPED: Sql =
     Sql::both("SELECT max(size) AS size FROM time_stamps WHERE log_id = $1 AND size > $2");
@@ -150,19 +152,20 @@ const TO_ANCHOR: Sql = Sql::both(
      WHERE certificates.anchored_at IS NULL AND certificates.bundle IS NOT NULL
      GROUP BY log_leaves.log_id",
 );
-const COSIGNED_SIZES: Sql = Sql::both(
-    "SELECT DISTINCT size FROM log_cosignatures WHERE log_id = $1 AND size > $2
-     ORDER BY size LIMIT $3",
+const FIRST_COSIGNED: Sql = Sql::both(
+    "SELECT min(size) AS size FROM log_cosignatures
+     WHERE log_id = $1 AND size > $2 AND cosigner = $3",
 );
 const LAST_COSIGNED: Sql = Sql::both(
     "SELECT size, signed_at FROM log_cosignatures WHERE log_id = $1 AND cosigner = $2
      ORDER BY size DESC, signed_at DESC LIMIT 1",
 );
 // The identifier of a key is eight hexadecimal digits behind a `+`.
-const HAS_COSIGNED: Sql = Sql::both(
-    "SELECT count(*) AS count FROM log_cosignatures
+const COSIGNER_CALLED: Sql = Sql::both(
+    "SELECT cosigner FROM log_cosignatures
      WHERE log_id = $1 AND length(cosigner) = length(CAST($2 AS TEXT)) + 9
-       AND substr(cosigner, 1, length(CAST($2 AS TEXT))) = $2",
+       AND substr(cosigner, 1, length(CAST($2 AS TEXT))) = $2
+     ORDER BY size DESC, signed_at DESC LIMIT 1",
 );
 
 pub(super) const STATEMENTS: &[(&str, Sql)] = &[
@@ -174,14 +177,15 @@ pub(super) const STATEMENTS: &[(&str, Sql)] = &[
     ("anchors::SOUND_UNTIL", SOUND_UNTIL),
     ("anchors::CHAINS", CHAINS),
     ("anchors::LAST_WITHOUT", LAST_WITHOUT),
-    ("anchors::SIZES_WITH", SIZES_WITH),
+    ("anchors::FIRST_WITH", FIRST_WITH),
+    ("anchors::FIRST_WITH_BY", FIRST_WITH_BY),
     ("anchors::LAST_STAMPED", LAST_STAMPED),
     ("anchors::KEEP_COSIGNATURE", KEEP_COSIGNATURE),
     ("anchors::COSIGNATURES", COSIGNATURES),
     ("anchors::TO_ANCHOR", TO_ANCHOR),
-    ("anchors::COSIGNED_SIZES", COSIGNED_SIZES),
+    ("anchors::FIRST_COSIGNED", FIRST_COSIGNED),
     ("anchors::LAST_COSIGNED", LAST_COSIGNED),
-    ("anchors::HAS_COSIGNED", HAS_COSIGNED),
+    ("anchors::COSIGNER_CALLED", COSIGNER_CALLED),
 ];
 
 const TOO_LARGE: &str = "a log so large";
@@ -315,15 +319,19 @@ impl Store {
         maybe_size(row.as_ref())
     }
 
-    /// Sizes of stamped heads that hold this leaf, smallest first.
-    pub async fn stamped_with(
+    /// The smallest head with this leaf that an authority, or this one, has stamped.
+    pub async fn first_stamped_with(
         &self,
         log_id: &str,
         index: u64,
-        limit: u32,
-    ) -> Result<Vec<u64>, StoreError> {
-        let values = args![log_id, count(index, TOO_LARGE)?, limit];
-        self.read(SIZES_WITH, values).await?.iter().map(|row| row.whole("size")).collect()
+        authority: Option<&str>,
+    ) -> Result<Option<u64>, StoreError> {
+        let index = count(index, TOO_LARGE)?;
+        let row = match authority {
+            None => self.read_one(FIRST_WITH, args![log_id, index]).await?,
+            Some(name) => self.read_one(FIRST_WITH_BY, args![log_id, index, name]).await?,
+        };
+        maybe_size(row.as_ref())
     }
 
     /// The largest stamped head that is larger than this.
@@ -367,15 +375,15 @@ impl Store {
         self.read(COSIGNATURES, values).await?.iter().map(cosignature).collect()
     }
 
-    /// Sizes of heads that hold this leaf and that somebody else signed, smallest first.
-    pub async fn cosigned_with(
+    /// The smallest head with this leaf that this key has signed.
+    pub async fn first_cosigned_with(
         &self,
         log_id: &str,
         index: u64,
-        limit: u32,
-    ) -> Result<Vec<u64>, StoreError> {
-        let values = args![log_id, count(index, TOO_LARGE)?, limit];
-        self.read(COSIGNED_SIZES, values).await?.iter().map(|row| row.whole("size")).collect()
+        cosigner: &str,
+    ) -> Result<Option<u64>, StoreError> {
+        let values = args![log_id, count(index, TOO_LARGE)?, cosigner];
+        maybe_size(self.read_one(FIRST_COSIGNED, values).await?.as_ref())
     }
 
     /// The largest head of a log that this key has signed, and when.
@@ -388,9 +396,13 @@ impl Store {
         row.map(|row| Ok((row.whole("size")?, row.instant("signed_at")?))).transpose()
     }
 
-    /// Whether a key of this name has signed any head of a log.
-    pub async fn has_cosigned(&self, log_id: &str, name: &str) -> Result<bool, StoreError> {
-        let row = self.read_one(HAS_COSIGNED, args![log_id, name]).await?;
-        Ok(row.is_some_and(|row| row.whole("count").is_ok_and(|count| count > 0)))
+    /// Name and identifier of the key of this name that has signed the largest head of a log.
+    pub async fn cosigner_called(
+        &self,
+        log_id: &str,
+        name: &str,
+    ) -> Result<Option<String>, StoreError> {
+        let row = self.read_one(COSIGNER_CALLED, args![log_id, name]).await?;
+        row.map(|row| row.get("cosigner")).transpose()
     }
 }

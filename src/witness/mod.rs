@@ -12,7 +12,8 @@ pub mod server;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::config::{KeyError, read_key, write_key};
@@ -21,6 +22,7 @@ use crate::evidence::LogPublicKey;
 use crate::evidence::cosignature::{CosignatureKind, LOG_TYPE, VerifierKey};
 use crate::evidence::cosigning::CosigningKey;
 use crate::evidence::note::{LogIdentity, Note};
+use crate::evidence::origin::{LogName, continued_by};
 use crate::evidence::witnessing::{Growth, Judgement, SIZE_TYPE, SeenHead, judge, origin_of};
 
 /// The witness's name, as its signatures bear it.
@@ -29,6 +31,8 @@ const NAME: &str = "witness.name";
 const LOGS: &str = "logs";
 /// Held by the one process that signs.
 const LOCK: &str = "lock";
+/// So far the clock of a log may go ahead of that of the witness.
+const CLOCKS_APART: SignedDuration = SignedDuration::from_hours(1);
 /// Keys, each with its file.
 const KEYS: [(CosignatureKind, &str); 2] =
     [(CosignatureKind::Ed25519, "ed25519.pem"), (CosignatureKind::MlDsa44, "ml-dsa-44.pem")];
@@ -178,6 +182,20 @@ fn logs_of(folder: &Path) -> Result<Vec<LogIdentity>, WitnessError> {
     Ok(logs)
 }
 
+/// The log of this name, among those that are known: the one that is called so, or the next year's
+/// of one that is, with the same key. A log does not begin before its year.
+fn log_among(known: &[LogIdentity], origin: &str, now: Timestamp) -> Option<LogIdentity> {
+    let named = |name: &str| known.iter().find(|log| log.origin() == name);
+    if let Some(log) = named(origin) {
+        return Some(log.clone());
+    }
+    // Clocks differ.
+    let year = now.saturating_add(CLOCKS_APART).ok()?.to_zoned(TimeZone::UTC).year();
+    LogName::of(origin).year.filter(|begins| *begins <= year)?;
+    let earlier = named(continued_by(origin, known.iter().map(LogIdentity::origin))?)?;
+    LogIdentity::new(origin, earlier.key()).ok()
+}
+
 /// Makes a witness know a log; `false` where it does already.
 ///
 /// # Errors
@@ -245,7 +263,7 @@ impl Witness {
             return Ok(Answer::text(400, "this is no checkpoint\n"));
         };
         // Read each time: a log is made known while the witness runs.
-        let log = logs_of(&self.folder)?.into_iter().find(|log| log.origin() == origin);
+        let log = log_among(&logs_of(&self.folder)?, &origin, self.clock.now());
         // Nobody leaves this part of the house while another one is in it (a poisoned turn is one
         // that ended early, before anything was signed).
         let turn = self.turn.lock().unwrap_or_else(std::sync::PoisonError::into_inner);

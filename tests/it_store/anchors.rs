@@ -74,8 +74,18 @@ async fn stamped_heads_are_found_around_a_leaf(stage: Stage) {
     // The leaf of index 1 is the second one: in the heads of 2 and 3, and not in that of 1.
     assert_eq!(store.last_stamped_without(LOG, 1).await.unwrap(), Some(1));
     assert_eq!(store.last_stamped_without(LOG, 0).await.unwrap(), None);
-    assert_eq!(store.stamped_with(LOG, 1, 9).await.unwrap(), [3]);
-    assert_eq!(store.stamped_with(LOG, 0, 9).await.unwrap(), [1, 3]);
+    for (index, authority, first) in [
+        (1, None, Some(3)),
+        (0, None, Some(1)),
+        (3, None, None),
+        (0, Some("one"), Some(1)),
+        (0, Some("two"), Some(3)),
+        (1, Some("one"), Some(3)),
+        (0, Some("three"), None),
+    ] {
+        let found = store.first_stamped_with(LOG, index, authority).await.unwrap();
+        assert_eq!(found, first, "{index} {authority:?}");
+    }
     assert_eq!(store.last_stamped_beyond(LOG, 1).await.unwrap(), Some(3));
     assert_eq!(store.last_stamped_beyond(LOG, 3).await.unwrap(), None);
     let of_head = store.time_stamps_of_head(LOG, 3).await.unwrap();
@@ -117,14 +127,18 @@ async fn cosignatures_are_kept_once(stage: Stage) {
     assert_eq!(store.last_cosigned(LOG, one).await.unwrap(), Some((3, at(9))));
     assert_eq!(store.last_cosigned(LOG, two).await.unwrap(), Some((2, at(6))));
     assert_eq!(store.last_cosigned(LOG, "else").await.unwrap(), None);
-    assert_eq!(store.cosigned_with(LOG, 1, 9).await.unwrap(), [2, 3]);
-    assert_eq!(store.cosigned_with(LOG, 2, 9).await.unwrap(), [3]);
+    assert_eq!(store.first_cosigned_with(LOG, 1, one).await.unwrap(), Some(2));
+    assert_eq!(store.first_cosigned_with(LOG, 2, one).await.unwrap(), Some(3));
+    assert_eq!(store.first_cosigned_with(LOG, 2, two).await.unwrap(), None);
     assert_eq!(store.cosignatures(LOG, 2).await.unwrap(), [line(2, one, 5), line(2, two, 6)]);
     // Names are whole names: `w.example/1` is not `w.example/10`.
-    for (name, signed) in [("w.example/1", true), ("w.example/10", true), ("w.example/", false)] {
-        assert_eq!(store.has_cosigned(LOG, name).await.unwrap(), signed, "{name}");
+    for (name, cosigner) in
+        [("w.example/1", Some(one)), ("w.example/10", Some(two)), ("w.example/", None)]
+    {
+        let called = store.cosigner_called(LOG, name).await.unwrap();
+        assert_eq!(called.as_deref(), cosigner, "{name}");
     }
-    assert!(!store.has_cosigned("other", "w.example/1").await.unwrap());
+    assert_eq!(store.cosigner_called("other", "w.example/1").await.unwrap(), None);
 }
 
 async fn a_certificate_is_anchored_once(stage: Stage) {

@@ -12,9 +12,10 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::bundle::Bundle;
 use crate::certificate::Certificate;
-use crate::cosignature::{CosignatureKind, Cosigner};
+use crate::cosignature::{CosignatureKind, Cosigner, VerifierKey};
 use crate::merkle;
 use crate::note::{self, Checkpoint, LogIdentity, Note};
+use crate::origin::continued_by;
 use crate::policy::Policy;
 use crate::time_stamp::{self, TimeStamp, TimeStampError};
 use crate::tlog_proof::TlogProof;
@@ -426,15 +427,23 @@ fn witnesses(ground: &Ground<'_>, policy: Option<&Policy>) -> Result<String, End
     }
 }
 
+/// The key of a log's second signature: under its own name, or under that of the log of an earlier
+/// year that it continues.
+fn second_key(origin: &str, policy: &Policy) -> Option<Cosigner> {
+    let read = |key: &VerifierKey| Cosigner::parse(&key.to_string()).ok();
+    let second = |key: &Cosigner| key.kind() == CosignatureKind::MlDsa44;
+    let keys: Vec<Cosigner> = policy.logs.iter().filter_map(read).filter(second).collect();
+    let named = |name: &str| keys.iter().find(|key| key.name() == name);
+    let earlier = || named(continued_by(origin, keys.iter().map(Cosigner::name))?);
+    let key = named(origin).or_else(earlier)?;
+    Cosigner::new(origin, key.kind(), key.key())
+}
+
 /// The log's own second signature, which a quantum computer does not break.
 fn post_quantum(ground: &Ground<'_>, policy: Option<&Policy>) -> Result<String, Ended> {
     const NONE: &str = "No second signature of the log that a quantum computer would not break.";
     let Some(log) = ground.log else { return not_checked(NONE) };
-    let own = policy.and_then(|policy| {
-        let keys = policy.logs.iter().filter(|key| key.name == log.origin());
-        let read = |key: &crate::cosignature::VerifierKey| Cosigner::parse(&key.to_string()).ok();
-        keys.filter_map(read).find(|key| key.kind() == CosignatureKind::MlDsa44)
-    });
+    let own = policy.and_then(|policy| second_key(log.origin(), policy));
     let (Some(own), Some(_)) = (own, ground.files.proof) else { return not_checked(NONE) };
     let said = format!(
         "The log signed its head a second time ({}), which a quantum computer does not break",

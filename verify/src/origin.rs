@@ -65,6 +65,21 @@ pub fn follows(later: &str, earlier: &str) -> bool {
     later.base == earlier.base && later >= earlier
 }
 
+/// Of the names that are `known`, the newest that this log continues as the first of a later year.
+///
+/// Whoever trusts a log's key trusts it for the logs of the years to come too, each under a name of
+/// its own. A further log of the same year follows a break, which people have to look at: it is none.
+pub fn continued_by<'a>(origin: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let name = LogName::of(origin);
+    let earlier = |one: &LogName| one.base == name.base && one.year < name.year;
+    known
+        .into_iter()
+        .map(|one| (LogName::of(one), one))
+        .filter(|(one, _)| name.part == 1 && earlier(one))
+        .max()
+        .map(|(_, one)| one)
+}
+
 /// The short name under which a log is served and exported: the last part of its origin.
 pub fn short_name(origin: &str) -> &str {
     origin.rsplit('/').next().unwrap_or(origin)
@@ -116,6 +131,13 @@ mod tests {
         }
         for (later, earlier) in [("a/2026", "a/2027"), ("b/2027", "a/2026"), ("a/b", "a/b/2026")] {
             assert!(!follows(later, earlier), "{later} {earlier}");
+        }
+        let known = ["a/2025", "a/2026", "b/2026", "a/2030", "a/2026-2"];
+        assert_eq!(continued_by("a/2028", known), Some("a/2026-2"), "the newest before it");
+        assert_eq!(continued_by("a/2026", known), Some("a/2025"));
+        assert_eq!(continued_by("a/b/2026", ["a/b"]), Some("a/b"), "from before logs were yearly");
+        for strange in ["a/2026-2", "a/2028-2", "a/2024", "c/2028", "a/b", "a/b/2028"] {
+            assert_eq!(continued_by(strange, known), None, "{strange}");
         }
         assert_eq!(short_name("example/evidence/2026-2"), "2026-2");
         assert_eq!(short_name("evidence"), "evidence");

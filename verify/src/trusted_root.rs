@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::digest::Digest;
 use crate::keys::LogPublicKey;
 use crate::note::LogIdentity;
+use crate::origin::continued_by;
 use crate::time_stamp::TimeStampAuthority;
 
 /// Media type of `TrustedRoot` v0.1, in the spelling that all stock verifiers read.
@@ -105,6 +106,16 @@ impl TrustedRoot {
     /// The log with this identifier.
     pub fn log(&self, id: &Digest) -> Option<&TrustedLog> {
         self.logs.iter().find(|one| one.log.full_id() == *id)
+    }
+
+    /// The log of this name, where it is not among those that are named but continues one of an
+    /// earlier year: with that one's key, and as long as that key is in use.
+    pub fn continued_by(&self, origin: &str) -> Option<TrustedLog> {
+        let names = self.logs.iter().map(|one| one.log.origin());
+        let earlier = continued_by(origin, names)?;
+        let earlier = self.logs.iter().find(|one| one.log.origin() == earlier)?;
+        let log = LogIdentity::new(origin, earlier.log.key()).ok()?;
+        Some(TrustedLog { log, ..earlier.clone() })
     }
 }
 

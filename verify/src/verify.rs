@@ -334,11 +334,19 @@ fn trusted_log(steps: &mut Steps, material: &Material<'_>, bundle: &Bundle) -> O
             return None;
         }
     };
-    let Some(log) = root.log(&bundle.log_id) else {
+    let origin = bundle.inclusion.checkpoint.lines().next().unwrap_or_default();
+    let known = root.log(&bundle.log_id).cloned();
+    let continued = || root.continued_by(origin).filter(|it| it.log.full_id() == bundle.log_id);
+    let Some(log) = known.or_else(continued) else {
         steps.fail(NAME, "The trusted root does not know the log of this certificate.");
         return None;
     };
     match source {
+        Source::Given if root.log(&bundle.log_id).is_none() => steps.pass(
+            NAME,
+            "The trusted root that was given knows the log of an earlier year, which this one \
+             continues with the same key.",
+        ),
         Source::Given => steps.pass(NAME, "The trusted root that was given knows the log."),
         Source::Beside => steps.skip(
             NAME,
@@ -349,7 +357,7 @@ fn trusted_log(steps: &mut Steps, material: &Material<'_>, bundle: &Bundle) -> O
             ),
         ),
     }
-    Some(log.clone())
+    Some(log)
 }
 
 /// Whether the head of the proof is one that the trusted log signed.

@@ -25,7 +25,7 @@ impl Quietus {
         let before = self.store.last_stamped_without(log_id, index).await?;
         let after = match self.first_stamped_with(log_id, index).await? {
             Some(size) => Some(size),
-            None => self.store.stamped_with(log_id, index, 1).await?.first().copied(),
+            None => self.store.first_stamped_with(log_id, index, None).await?,
         };
         let renewed = match after {
             Some(size) => self.renewed_beyond(log_id, size).await?,

@@ -195,7 +195,7 @@ pub(super) fn text_of(head: &Checkpoint) -> Result<String, AppError> {
 }
 
 /// How a key is called in the store: name and identifier.
-pub(super) fn cosigner_id(key: &crate::evidence::cosignature::VerifierKey) -> String {
+pub(crate) fn cosigner_id(key: &crate::evidence::cosignature::VerifierKey) -> String {
     format!("{}+{}", key.name, hex::encode(key.id()))
 }
 

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 
 use super::super::log_chain::no_log;
 use super::super::{AppError, Quietus};
-use super::BEFORE_ALL;
+use super::{BEFORE_ALL, cosigner_id};
+use crate::config::WitnessSettings;
 use crate::evidence::cosignature::{LOG_TYPE, VerifierKey};
 use crate::evidence::note::Note;
 use crate::evidence::policy::{Policy, PolicyGroup, PolicyWitness};
@@ -19,8 +20,9 @@ const PAGE: u32 = 100;
 /// Pages that are looked at in one go: what waits longer waits because somebody does not answer.
 const PAGES: u32 = 5;
 
-/// Heads that are looked at for one certificate.
-const HEADS: u32 = 50;
+/// Heads that are looked at for one certificate, each the next one that enough witnesses could have
+/// signed: more than one only where they sign by turns.
+const LEAPS: u32 = 1_000;
 
 /// The group of all witnesses; no witness can be called so.
 const ALL_WITNESSES: &str = "all.witnesses";
@@ -94,37 +96,64 @@ impl Quietus {
         log_id: &str,
         index: u64,
     ) -> Result<Option<u64>, AppError> {
-        let authorities = self.instance.anchors.authorities.iter();
-        let mut missing: BTreeSet<&str> =
-            authorities.filter(|one| one.required).map(|one| one.name.as_str()).collect();
-        for size in self.store.stamped_with(log_id, index, HEADS).await? {
-            for stamp in self.store.time_stamps_of_head(log_id, size).await? {
-                missing.remove(stamp.authority.as_str());
-            }
-            if missing.is_empty() {
-                return Ok(Some(size));
-            }
+        let mut by_all = self.store.first_stamped_with(log_id, index, None).await?;
+        for authority in self.instance.anchors.authorities.iter().filter(|one| one.required) {
+            let name = Some(authority.name.as_str());
+            let first = self.store.first_stamped_with(log_id, index, name).await?;
+            // `None` is nobody, and stays so.
+            by_all = by_all.zip(first).map(|(one, other)| one.max(other));
         }
-        Ok(None)
+        Ok(by_all)
     }
 
     /// The smallest head with this leaf that enough witnesses have signed.
+    ///
+    /// Each step leaps to the smallest head by which enough of them have signed one; where they did
+    /// not all sign that one, it goes on from there.
     pub(super) async fn first_witnessed_with(
         &self,
         log_id: &str,
         index: u64,
     ) -> Result<Option<u64>, AppError> {
-        if self.instance.anchors.witnesses.is_empty() {
+        let anchors = &self.instance.anchors;
+        if anchors.witnesses.is_empty() {
             return Ok(None);
         }
         let policy = self.policy(log_id).await?;
-        for size in self.store.cosigned_with(log_id, index, HEADS).await? {
-            let Some(head) = self.store.checkpoint_at(log_id, size).await? else { continue };
-            if policy.is_met_by(&signed_by(&policy, &self.cosigned_note(&head).await?)?) {
+        let mut beyond = index;
+        for _ in 0..LEAPS {
+            let mut firsts = Vec::new();
+            for witness in &anchors.witnesses {
+                firsts.extend(self.first_signed_by(witness, log_id, beyond).await?);
+            }
+            firsts.sort_unstable();
+            let place = anchors.quorum.max(1) - 1;
+            let Some(&size) = firsts.get(place) else { return Ok(None) };
+            if firsts[0] == size
+                && let Some(head) = self.store.checkpoint_at(log_id, size).await?
+                && policy.is_met_by(&signed_by(&policy, &self.cosigned_note(&head).await?)?)
+            {
                 return Ok(Some(size));
             }
+            beyond = if firsts[0] == size { size } else { size - 1 };
         }
         Ok(None)
+    }
+
+    /// The smallest head with this leaf that one of a witness's keys has signed.
+    async fn first_signed_by(
+        &self,
+        witness: &WitnessSettings,
+        log_id: &str,
+        index: u64,
+    ) -> Result<Option<u64>, AppError> {
+        let mut first: Option<u64> = None;
+        for key in &witness.keys {
+            let name = cosigner_id(&key.verifier_key());
+            let signed = self.store.first_cosigned_with(log_id, index, &name).await?;
+            first = first.into_iter().chain(signed).min();
+        }
+        Ok(first)
     }
 
     /// A head with the first signature of each who signed it: who signs the same head hourly would

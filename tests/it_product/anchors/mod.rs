@@ -5,9 +5,11 @@ mod attacks;
 mod notary;
 mod renewal;
 mod witnesses;
+mod years;
 
 use std::sync::Arc;
 
+use quietus::domain::Clock;
 use quietus::telemetry::SystemClock;
 use quietus::witness::server::Server;
 use quietus::witness::{self, Witness};
@@ -77,7 +79,12 @@ pub async fn start_witness(company: &Company, name: &str) -> Running {
     witness::init(folder.path(), name).unwrap();
     let key = company.quietus(&["anchor", "key"]).await.expect(0).out;
     assert!(witness::trust(folder.path(), key.lines().next().unwrap()).unwrap());
-    let witness = Witness::open(folder.path(), Arc::new(SystemClock)).unwrap();
+    serve(folder, Arc::new(SystemClock)).await
+}
+
+/// Starts the witness of this folder.
+pub async fn serve(folder: tempfile::TempDir, clock: Arc<dyn Clock>) -> Running {
+    let witness = Witness::open(folder.path(), clock).unwrap();
     let server = Server::bind("127.0.0.1:0".parse().unwrap(), Arc::new(witness)).await.unwrap();
     let (address, stop) = (server.address(), CancellationToken::new());
     tokio::spawn(server.serve(stop.clone()));
