@@ -14,6 +14,7 @@ mod fee;
 mod find;
 mod gate;
 mod intake;
+mod known_again;
 mod letters;
 mod objection;
 mod order;

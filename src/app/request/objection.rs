@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::intake::{content_digest, content_of};
+use super::known_again::{content_digest, content_of};
 use super::record::{Move, OpenRequest, Person, RequestRecord};
 use crate::app::recording::About;
 use crate::app::{Actor, AppError, Quietus};
