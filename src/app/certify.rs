@@ -88,6 +88,7 @@ impl Quietus {
     }
 
     async fn certify(&self, case: &Case, jobs: &[Job]) -> Result<Option<Uuid>, AppError> {
+        let issuer = self.issuer_in_use().await?;
         let on_record = PlanOnRecord::of(case)?;
         let pinned = self.pinned(case).await?;
         let holds = self.holds().await?;
@@ -109,7 +110,7 @@ impl Quietus {
         let about = asked
             .as_ref()
             .map_or(SubjectFile::Counts, |asked| SubjectFile::Opening(&asked.opening));
-        let signed = signing::sign(predicate, about, &self.keys.issuer)
+        let signed = signing::sign(predicate, about, &issuer)
             .map_err(|error| AppError::Evidence(error.to_string()))?;
         let outcome = outcome_of(case, overall);
         let closed = self.record(

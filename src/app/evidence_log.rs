@@ -204,7 +204,7 @@ impl Quietus {
     /// Whether an auditor would accept it. What is stored is what is exported, for ever.
     async fn check_bundle(&self, certificate: &Certificate, bundle: &[u8]) -> Result<(), AppError> {
         let root = self.trusted_root().await?;
-        let issuer = self.keys.issuer.public().to_pem();
+        let issuer = self.issuer_of(&certificate.envelope).await?;
         let verdict = verify(&Material {
             bundle,
             trusted_root: Some((&root, Source::Given)),

@@ -185,7 +185,7 @@ impl Quietus {
             ))
         })?;
         let root = self.trusted_root().await?;
-        let issuer = self.keys.issuer.public().to_pem();
+        let issuer = self.issuer_of(&certificate.envelope).await?;
         let read =
             Bundle::from_json(&bundle).map_err(|error| AppError::Evidence(error.to_string()))?;
         let anchors = match self.store.leaf_of(certificate.summary.entry_id).await? {

@@ -10,12 +10,12 @@ use std::path::{Path, PathBuf};
 use secrecy::{ExposeSecret, SecretString};
 use zeroize::Zeroizing;
 
-use super::AppError;
 use super::anchor::cosigner_id;
+use super::issuer::{self, ISSUER, IssuerInUse};
 use super::recording::DETAIL_PURPOSE;
 use super::vault::Vault;
+use super::{AppError, signer};
 use crate::config::{Instance, KeyError, read_key, write_key};
-use crate::domain::Digest;
 use crate::evidence::cosignature::CosignatureKind;
 use crate::evidence::cosigning::CosigningKey;
 use crate::evidence::dsse::{WireEnvelope, key_name};
@@ -24,8 +24,6 @@ use crate::evidence::trusted_root::{TrustedAuthority, TrustedLog, TrustedRoot};
 use crate::evidence::{IssuerKey, LogIdentity, LogKey, LogPublicKey, note};
 use crate::store::{CertificateFilter, Checkpoint, Head, LogState, Store};
 
-/// Signs certificates: ECDSA P-256.
-const ISSUER: &str = "issuer.pem";
 /// Signs checkpoints: Ed25519.
 const LOG: &str = "log.pem";
 /// Signs checkpoints a second time: ML-DSA-44.
@@ -35,7 +33,7 @@ const VAULT: &str = "vault.key";
 
 /// Keys in use.
 pub(crate) struct Keys {
-    pub(crate) issuer: IssuerKey,
+    pub(crate) issuer: IssuerInUse,
     pub(crate) log: LogKey,
     /// Signs checkpoints a second time, in a way that a quantum computer does not break; each time
     /// under the name of the log ([`Keys::second_of`]).
@@ -49,6 +47,14 @@ fn refuse(error: impl std::fmt::Display) -> AppError {
     AppError::Secret(error.to_string())
 }
 
+/// The name of this instance in its leaves: of its first issuer's key, so that its entries are
+/// counted on when a new key takes that one's place.
+async fn producer_of(store: &Store, issuer: &IssuerKey) -> Result<String, AppError> {
+    let first = store.issuer_keys().await?.first().map(|key| key.id);
+    let id = first.unwrap_or_else(|| issuer.public().id());
+    Ok(format!("quietus-{}", &id.short()[..8]))
+}
+
 fn corrupt(error: impl std::fmt::Display) -> AppError {
     AppError::Evidence(error.to_string())
 }
@@ -56,7 +62,7 @@ fn corrupt(error: impl std::fmt::Display) -> AppError {
 /// Reads a key. Where it is missing and `signed_with_it` says what the store holds, that is an error;
 /// otherwise it is made. Of two processes that make it at once, one wins and both read the
 /// winner's.
-fn read_or_make(
+pub(super) fn read_or_make(
     folder: &Path,
     name: &str,
     signed_with_it: Option<&str>,
@@ -117,49 +123,69 @@ impl Keys {
         store: &Store,
     ) -> Result<(Self, Vault), AppError> {
         let logs = store.logs().await?;
-        let sealed = store.first_detail_of_no_case().await?;
+        let sealed = store.first_detail_of_vault().await?;
         let signed = (!logs.is_empty()).then_some("an evidence log that was signed with it");
         let kept = (signed.is_some() || sealed.is_some())
             .then_some("what was sealed with it and stays unreadable without it");
         let folder = instance.keys.as_path();
-        let issuer = read_or_make(folder, ISSUER, signed, || {
-            IssuerKey::generate().and_then(|key| key.to_pem()).map_err(refuse)
-        })?;
+        issuer::finish_rotation(folder, store).await?;
+        let issuer = match &instance.signers.issuer {
+            Some(elsewhere) => signer::issuer_of(elsewhere)?,
+            None => {
+                let pem = read_or_make(folder, ISSUER, signed, || {
+                    IssuerKey::generate().and_then(|key| key.to_pem()).map_err(refuse)
+                })?;
+                IssuerKey::from_pem(&pem).map_err(refuse)?
+            }
+        };
         let log = read_or_make(folder, LOG, signed, || {
             LogKey::generate().and_then(|key| key.to_pem()).map_err(refuse)
         })?;
         let secret = read_or_make(folder, VAULT, kept, new_vault_secret)?;
-        let issuer = IssuerKey::from_pem(&issuer).map_err(refuse)?;
         let log = LogKey::from_pem(&log).map_err(refuse)?;
-        let vault = Vault::new(&*vault_secret(&secret)?)?;
+        let vault = Vault::new(&*vault_secret(&secret, VAULT)?)?;
         if let Some(sealed) = sealed.and_then(|detail| detail.sealed) {
             vault.open::<String>(DETAIL_PURPOSE, &sealed)?;
         }
-        let producer = format!("quietus-{}", &Digest::of(&issuer.public().to_spki()).short()[..8]);
+        let producer = producer_of(store, &issuer).await?;
         check_origin(instance, &logs)?;
         let second = second_key(instance, store, &logs).await?;
+        let issuer = IssuerInUse::new(issuer);
         let keys = Self { issuer, log, second, producer, folder: folder.to_owned() };
         // With the year that will stand behind it.
         let longest = LogName::of(&instance.evidence_origin).next(9_999, &[]).origin();
         LogIdentity::new(&longest, keys.log.public()).map_err(corrupt)?;
-        keys.check_issuer(store).await?;
+        keys.check_issuer(instance, store).await?;
         keys.check_logs(store, &logs).await?;
         Ok((keys, vault))
     }
 
-    /// Whether the newest certificate was signed with this issuer's key.
-    async fn check_issuer(&self, store: &Store) -> Result<(), AppError> {
+    /// Whether this issuer's key is the one in use, or, in a store that does not know of any yet,
+    /// signed the newest certificate. A signer elsewhere may have a new one, which is put in place
+    /// by `quietus keys rotate issuer`; until then nothing is signed.
+    async fn check_issuer(&self, instance: &Instance, store: &Store) -> Result<(), AppError> {
+        let id = self.issuer.key().public().id();
+        if let Some(in_use) = store.issuer_in_use().await? {
+            if in_use.id == id || instance.signers.issuer.is_some() {
+                return Ok(());
+            }
+            return Err(self.another_issuer());
+        }
         let filter = CertificateFilter { limit: 1, ..CertificateFilter::default() };
         let Some(newest) = store.list_certificates(filter).await?.pop() else { return Ok(()) };
         let Some(newest) = store.certificate(newest.id).await? else { return Ok(()) };
         let wire: WireEnvelope = serde_json::from_slice(&newest.envelope).map_err(corrupt)?;
-        if wire.key_id() == Some(key_name(&self.issuer.public()).as_str()) {
+        if wire.key_id() == Some(key_name(&self.issuer.key().public()).as_str()) {
             return Ok(());
         }
-        Err(AppError::Secret(format!(
+        Err(self.another_issuer())
+    }
+
+    fn another_issuer(&self) -> AppError {
+        AppError::Secret(format!(
             "the key `{}` is another than the one that signed the certificates of this store: restore it from your copy",
             self.folder.join(ISSUER).display()
-        )))
+        ))
     }
 
     /// Whether this key signs the log in use. Earlier logs may have had other keys.
@@ -276,21 +302,26 @@ async fn second_key(
     )))
 }
 
-fn new_vault_secret() -> Result<SecretString, AppError> {
+/// A new secret of a vault or an epoch: 32 random bytes in Base64.
+pub(super) fn new_vault_secret() -> Result<SecretString, AppError> {
     let mut bytes = Zeroizing::new([0_u8; 32]);
     rand::fill(bytes.as_mut_slice())
         .map_err(|_| AppError::Secret("the system gives no random bytes".to_owned()))?;
     Ok(SecretString::from(STANDARD.encode(*bytes)))
 }
 
-fn vault_secret(text: &SecretString) -> Result<Zeroizing<[u8; 32]>, AppError> {
+/// Reads the secret of a vault or an epoch out of its file `name`.
+pub(super) fn vault_secret(
+    text: &SecretString,
+    name: &str,
+) -> Result<Zeroizing<[u8; 32]>, AppError> {
     let bytes = STANDARD
         .decode(text.expose_secret().trim())
         .ok()
         .and_then(|bytes| <[u8; 32]>::try_from(bytes).ok())
         .ok_or_else(|| {
             AppError::Secret(format!(
-                "`{VAULT}` in the keys folder is not what was written there: restore it from your copy, or everything sealed with it stays unreadable"
+                "`{name}` in the keys folder is not what was written there: restore it from your copy, or everything sealed with it stays unreadable"
             ))
         })?;
     Ok(Zeroizing::new(bytes))

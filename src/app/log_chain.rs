@@ -137,7 +137,7 @@ impl Quietus {
             &json!({
                 "origin": origin,
                 "verifierKey": identity.verifier_key(),
-                "issuerKeySha256": Digest::of(&self.keys.issuer.public().to_spki()),
+                "issuerKeySha256": Digest::of(&self.keys.issuer.key().public().to_spki()),
                 "follows": follows,
                 "break": broken,
             }),

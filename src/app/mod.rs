@@ -20,6 +20,7 @@ pub mod company;
 mod coverage;
 pub mod crash;
 pub mod done;
+mod epochs;
 pub mod event;
 pub mod evidence_log;
 pub mod explain;
@@ -27,11 +28,13 @@ mod export;
 pub mod fire;
 pub mod forecast;
 pub mod hold;
+pub mod issuer;
 mod joint_ending;
 mod joint_leases;
 mod joint_watch;
 mod kept;
 mod kept_tokens;
+pub mod key_care;
 pub mod keys;
 pub mod log_chain;
 pub mod log_export;
@@ -45,6 +48,7 @@ pub mod opendsr;
 pub mod opening;
 mod overdue;
 pub mod pause;
+mod person_tags;
 pub mod posting;
 mod prepare;
 pub mod progress;
@@ -55,7 +59,9 @@ pub mod request;
 pub mod retry;
 mod second_look;
 pub mod settle;
+pub mod shred;
 mod signed_head;
+mod signer;
 pub mod statement;
 pub mod status_list;
 mod superseded;
@@ -82,6 +88,7 @@ use crate::schedule::RuleSet;
 use crate::store::{Document, Store, StoreError};
 
 use self::crash::CrashPlan;
+use self::epochs::Epochs;
 use self::keys::Keys;
 use self::vault::{Vault, VaultError};
 
@@ -104,6 +111,7 @@ pub struct Quietus {
     /// Where identifiers come from.
     pub ids: Arc<dyn Ids>,
     pub(crate) vault: Arc<Vault>,
+    pub(crate) epochs: Arc<Epochs>,
     /// Renewed tokens that the store did not take yet.
     pub(crate) unwritten_tokens: kept_tokens::Unwritten,
     pub(crate) keys: Keys,
@@ -121,6 +129,8 @@ pub struct Quietus {
     pub(crate) companies: company::Companies,
     /// When the deadlines of requests were looked at last.
     pub(crate) deadlines_looked_at: std::sync::Mutex<Option<Timestamp>>,
+    /// When epochs and old evidence were looked at last.
+    pub(crate) house_kept_at: std::sync::Mutex<Option<Timestamp>>,
 }
 
 /// Why a use case could not be carried out. No message holds personal data.

@@ -138,6 +138,7 @@ impl Quietus {
         let options = OpenOptions { create: true, ..OpenOptions::default() };
         let store = Store::open(url.expose_secret(), options).await?;
         let (keys, vault) = Keys::open(&instance, &store).await?;
+        let epochs = super::epochs::Epochs::new(&instance.keys);
         let product = Arc::new(Self {
             map_document: document(DocumentKind::Map, map.digest, &map_files)?,
             rules_document: document(DocumentKind::Rules, rules.digest, &rule_files)?,
@@ -149,6 +150,7 @@ impl Quietus {
             clock,
             ids,
             vault: Arc::new(vault),
+            epochs: Arc::new(epochs),
             unwritten_tokens: super::kept_tokens::Unwritten::default(),
             keys,
             anchoring: super::anchor::Anchoring::default(),
@@ -161,9 +163,12 @@ impl Quietus {
             listeners: super::vendor_callbacks::Listeners::default(),
             companies: super::company::Companies::default(),
             deadlines_looked_at: std::sync::Mutex::default(),
+            house_kept_at: std::sync::Mutex::default(),
         });
         product.store.begin_producers(&product.keys.producer, product.now()).await?;
         product.begin_first_log().await?;
+        product.keep_epoch().await?;
+        product.register_issuer().await?;
         product.publish_documents().await?;
         Ok(product)
     }

@@ -1,10 +1,13 @@
-//! Evidence entries: a salted detail, sealed, and the leaf that commits to it.
+//! Evidence entries: a salted detail, sealed under the key of its case, and the leaf that commits to
+//! it. What is said of the instance itself (its log, rules, keys, holds and pauses, and what was
+//! shredded) is sealed with the vault's secret and stays.
 
 use std::sync::Arc;
 
 use serde_json::Value;
 use uuid::Uuid;
 
+use super::epochs::Epochs;
 use super::vault::Vault;
 use super::{AppError, Quietus};
 use crate::domain::{Clock, Ids};
@@ -26,10 +29,36 @@ const BETWEEN_BEATS: jiff::SignedDuration = jiff::SignedDuration::from_hours(1);
 /// Purpose under which details are sealed.
 pub(super) const DETAIL_PURPOSE: &str = "evidence detail";
 
+/// Whether an entry is about the instance, so that its detail outlives every case.
+fn stays(kind: EvidenceKind) -> bool {
+    use EvidenceKind as Kind;
+    matches!(
+        kind,
+        Kind::LogOpened
+            | Kind::LogClosed
+            | Kind::LogRefilled
+            | Kind::RulesPublished
+            | Kind::MapPublished
+            | Kind::Rehearsed
+            | Kind::Paused
+            | Kind::Resumed
+            | Kind::HoldPlaced
+            | Kind::HoldReleased
+            | Kind::KeyAdded
+            | Kind::KeyRetired
+            | Kind::KeyCompromised
+            | Kind::CertificateStatus
+            | Kind::ProducerHeartbeat
+            | Kind::EvidenceShredded
+            | Kind::AnchorTsa
+    )
+}
+
 /// What an entry is made with; for what outlives a borrow of the product.
 #[derive(Clone)]
 pub(crate) struct Recorder {
     vault: Arc<Vault>,
+    epochs: Arc<Epochs>,
     ids: Arc<dyn Ids>,
     clock: Arc<dyn Clock>,
     producer: String,
@@ -48,14 +77,21 @@ impl Recorder {
         // Where it cannot be written at all, whoever says it is told at once.
         evidence_entry(kind, detail, salt, &self.producer, time)
             .map_err(|error| AppError::Evidence(error.to_string()))?;
-        let (vault, detail) = (Arc::clone(&self.vault), detail.clone());
+        let (key, vault) = if stays(kind) {
+            (None, Arc::clone(&self.vault))
+        } else {
+            let (key, vault) = self.epochs.key_for(about.case, self.ids.as_ref(), time)?;
+            (Some(key), vault)
+        };
+        let detail = detail.clone();
         let numbered = Numbered::new(self.producer.clone(), move |producer, number| {
             let entry = numbered_entry(kind, &detail, salt, (producer, number), time)
                 .map_err(|error| error.to_string())?;
             let text = String::from_utf8(entry.detail_bytes).map_err(|error| error.to_string())?;
             let sealed =
                 vault.seal(DETAIL_PURPOSE, &text, nonce).map_err(|error| error.to_string())?;
-            Ok((entry.body, SealedDetail { sha256: entry.detail_sha256, sealed }))
+            let sha256 = entry.detail_sha256;
+            Ok((entry.body, SealedDetail { sha256, sealed, key: key.clone() }))
         });
         Ok(OutboxEntry {
             entry_id: self.ids.new_id(),
@@ -84,6 +120,7 @@ impl Quietus {
     pub(crate) fn recorder(&self) -> Recorder {
         Recorder {
             vault: Arc::clone(&self.vault),
+            epochs: Arc::clone(&self.epochs),
             ids: Arc::clone(&self.ids),
             clock: Arc::clone(&self.clock),
             producer: self.keys.producer.clone(),
@@ -103,12 +140,17 @@ impl Quietus {
         Ok(())
     }
 
-    /// The exact bytes of a detail, whose SHA-256 stands in the leaf; `None` once shredded.
+    /// The exact bytes of a detail, whose SHA-256 stands in the leaf; `None` once shredded, or once
+    /// the key of its month is gone.
     ///
     /// # Errors
     /// Where it does not open.
     pub fn open_detail(&self, detail: &Detail) -> Result<Option<String>, AppError> {
         let Some(sealed) = &detail.sealed else { return Ok(None) };
-        Ok(Some(self.vault.open(DETAIL_PURPOSE, sealed)?))
+        let Some(key) = &detail.key else {
+            return Ok(Some(self.vault.open(DETAIL_PURPOSE, sealed)?));
+        };
+        let Some(vault) = self.epochs.vault_of(key)? else { return Ok(None) };
+        Ok(Some(vault.open(DETAIL_PURPOSE, sealed)?))
     }
 }

@@ -14,7 +14,7 @@ use crate::evidence::status::read_list;
 use crate::evidence::status_list::{
     CertificateStatus, ENTRIES, StatusBits, StatusEntry, StatusList,
 };
-use crate::evidence::{EvidenceKind, TrustedRoot, signing};
+use crate::evidence::{EvidenceKind, IssuerPublicKey, TrustedRoot, signing};
 use crate::store::{
     CertificateDecision, Changed, DueStatusList, OutboxEntry, SignedStatusList, StatusPlace,
 };
@@ -77,7 +77,8 @@ impl Quietus {
             valid_until: now.checked_add(GOOD_FOR).unwrap_or(now),
             bits,
         };
-        let (envelope, leaf) = signing::sign_status_list(&list, &self.keys.issuer)
+        let issuer = self.issuer_in_use().await?;
+        let (envelope, leaf) = signing::sign_status_list(&list, &issuer)
             .map_err(|error| AppError::Evidence(error.to_string()))?;
         let leaf = OutboxEntry {
             entry_id: self.ids.new_id(),
@@ -119,7 +120,10 @@ impl Quietus {
         };
         let root = TrustedRoot::from_json(&self.trusted_root().await?)
             .map_err(|error| refuse(error.to_string()))?;
-        let list = read_list(bundle, (&self.keys.issuer.public(), &root)).map_err(refuse)?;
+        let issuer = self.issuer_of(&signed.envelope).await?;
+        let issuer = IssuerPublicKey::from_pem(&issuer)
+            .ok_or_else(|| refuse("its key cannot be read".to_owned()))?;
+        let list = read_list(bundle, (&[issuer], &root)).map_err(|why| refuse(why.to_string()))?;
         if list.list == signed.name { Ok(()) } else { Err(refuse("it is another list".to_owned())) }
     }
 

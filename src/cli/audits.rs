@@ -300,6 +300,7 @@ fn print_sample(sample: &Sample) {
             Opened::Shredded { at } => format!("destroyed at {at}"),
             Opened::Certificate { id } => format!("certificate {id}"),
             Opened::StatusList { name } => format!("status list {name}"),
+            Opened::Closed => "CLOSED: the key of its month is gone".to_owned(),
             Opened::Missing => "MISSING".to_owned(),
             Opened::Other => "SOMETHING ELSE".to_owned(),
         };

@@ -14,9 +14,11 @@ pub mod datamap;
 pub mod demo;
 pub mod draft;
 pub mod events;
+pub mod evidence;
 pub mod explain_text;
 pub mod holds;
 pub mod init;
+pub mod keys;
 pub mod letters;
 pub mod logs;
 pub mod mail;
@@ -162,6 +164,10 @@ pub enum Command {
     Log(logs::Arguments),
     /// Count the evidence log anew, draw a sample of it, find certificates.
     Audit(audits::Arguments),
+    /// Shred what evidence means, once its time is over.
+    Evidence(evidence::Arguments),
+    /// List the keys of this instance, and destroy those of earlier months.
+    Keys(keys::Arguments),
     /// Check a certificate offline, step by step.
     Verify(verify::VerifyArguments),
     /// See who vouches for the evidence log, and ask them now.
@@ -238,6 +244,8 @@ async fn dispatch(arguments: &Arguments) -> u8 {
         Command::Mail(inner) => mail::run(inner, folder).await,
         Command::Log(inner) => logs::run(inner, folder).await,
         Command::Audit(inner) => audits::run(inner, folder).await,
+        Command::Evidence(inner) => evidence::run(inner, folder).await,
+        Command::Keys(inner) => keys::run(inner, folder).await,
         Command::Verify(inner) => verify::run(inner, &mut out),
         Command::Anchor(inner) => anchors::run(inner, folder).await,
         Command::Witness(inner) => witness::run(inner).await,

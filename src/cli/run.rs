@@ -108,6 +108,7 @@ async fn once(product: &Arc<Quietus>, arguments: &RunArguments) -> Result<u8, Ap
     let code = run_rules(product, arguments, moment, &acting, takes_over).await?;
     let mailed = send_mails(product).await?;
     anchor(product).await?;
+    product.keep_house().await?;
     Ok(worst.max(code).max(mailed))
 }
 

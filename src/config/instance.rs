@@ -6,11 +6,13 @@ use std::path::PathBuf;
 use super::anchors::{self, AnchorSettings};
 use super::document::InstanceDocument;
 use super::document::instance::{ControllerDocument, TokenDocument};
+use super::evidence::{self, EvidenceSettings};
 use super::mail::{self, MailSettings};
 use super::opendsr::{self, OpendsrSettings};
 use super::problem::{At, Problem};
 use super::read::items;
 use super::requests::{self, RequestSettings};
+use super::signers::{self, SignersSettings};
 use crate::datamap::SecretReference;
 use crate::domain::IdentityTypes;
 use crate::evidence::print::Language;
@@ -52,6 +54,10 @@ pub struct Instance {
     pub certificate_language: Language,
     /// Host of the link on printed certificates; `None` prints none, and serves nothing behind it.
     pub certificate_host: Option<String>,
+    /// How long evidence can be read.
+    pub evidence: EvidenceSettings,
+    /// Who signs instead of files of the keys folder.
+    pub signers: SignersSettings,
     /// Orders that are carried out side by side, from 1 to 64.
     pub workers: u32,
     /// Who may approve; empty is anybody with an approver's token.
@@ -155,6 +161,7 @@ pub fn compile(
     let log = document.log.as_ref().and_then(|log| log.value.format.as_ref());
     let requests = requests::settings(document, &controller.country);
     let mail = mail::settings(document, problems);
+    let signers = signers::compile(document, &folder, problems);
     let opendsr = opendsr::compile(document, &folder, problems);
     let anchors = anchors::compile(document, &folder, problems);
     Some(Instance {
@@ -167,6 +174,7 @@ pub fn compile(
         anchors,
         certificate_language: language.unwrap_or(Language::English),
         certificate_host: host,
+        evidence: evidence::settings(document),
         controller,
         store: document.store.as_ref().map_or_else(
             || SecretReference::Plain("sqlite:quietus.db".to_owned()),
@@ -179,6 +187,7 @@ pub fn compile(
         folder,
         tokens,
         log_format: log.map_or_else(LogFormat::default, |format| format.value.0),
+        signers,
         workers: u32::try_from(workers).unwrap_or(u32::MAX),
         people: items(document.people.as_ref()).iter().map(|it| it.value.to_string()).collect(),
         identities: IdentityTypes::default(),

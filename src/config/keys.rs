@@ -15,7 +15,9 @@ const MOST_BYTES: u64 = 64 * 1024;
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
     /// The name may not name a file.
-    #[error("`{0}` is no name of a key: write letters, digits, `.`, `_` or `-`, a letter first")]
+    #[error(
+        "`{0}` is no name of a key: write letters, digits, `.`, `_` or `-`, a letter or digit first"
+    )]
     Name(String),
     /// There is no such key.
     #[error("there is no key `{path}`; it is made when the instance is first opened")]
@@ -52,7 +54,7 @@ pub enum KeyError {
 }
 
 fn path_of(folder: &Path, name: &str) -> Result<PathBuf, KeyError> {
-    let first = name.chars().next().is_some_and(|first| first.is_ascii_alphabetic());
+    let first = name.chars().next().is_some_and(|first| first.is_ascii_alphanumeric());
     let all = name.chars().all(|one| one.is_ascii_alphanumeric() || matches!(one, '.' | '_' | '-'));
     if first && all && name.len() <= 100 {
         Ok(folder.join(name))
@@ -108,6 +110,38 @@ pub fn write_key(folder: &Path, name: &str, bytes: &[u8]) -> Result<(), KeyError
     let linked = std::fs::hard_link(&aside, &path).map_err(fault);
     std::fs::remove_file(&aside).map_err(fault)?;
     linked?;
+    std::fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(fault)
+}
+
+/// Writes over a key file and removes it, and waits until that is on disk. Nothing happens where
+/// there is none. What a file system keeps of earlier states, and copies elsewhere, is not reached.
+///
+/// # Errors
+/// Where the file system refuses.
+pub fn destroy_key(folder: &Path, name: &str) -> Result<(), KeyError> {
+    let path = path_of(folder, name)?;
+    let fault = |source: std::io::Error| KeyError::Io { path: path.clone(), source };
+    let mut file = match std::fs::OpenOptions::new().write(true).open(&path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(fault(error)),
+    };
+    let bytes = file.metadata().map_err(fault)?.len().min(MOST_BYTES);
+    let blank = vec![0; usize::try_from(bytes).unwrap_or_default()];
+    file.write_all(&blank).and_then(|()| file.sync_all()).map_err(fault)?;
+    drop(file);
+    std::fs::remove_file(&path).map_err(fault)?;
+    std::fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(fault)
+}
+
+/// Gives a key file another name, in one step, and waits until that is on disk.
+///
+/// # Errors
+/// Where the file system refuses.
+pub fn rename_key(folder: &Path, from: &str, to: &str) -> Result<(), KeyError> {
+    let (from, path) = (path_of(folder, from)?, path_of(folder, to)?);
+    let fault = |source: std::io::Error| KeyError::Io { path: path.clone(), source };
+    std::fs::rename(&from, &path).map_err(fault)?;
     std::fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(fault)
 }
 

@@ -5,6 +5,7 @@
 
 pub mod anchors;
 pub mod document;
+pub mod evidence;
 pub mod instance;
 pub mod keys;
 pub mod leaf;
@@ -19,6 +20,7 @@ pub mod requests;
 pub mod rules;
 pub mod schema;
 pub mod secret;
+pub mod signers;
 pub mod yaml;
 
 mod complete;
@@ -30,7 +32,7 @@ mod load;
 pub use anchors::{AnchorSettings, AuthoritySettings, WitnessSettings};
 pub use fonts::machine_fonts;
 pub use instance::{Controller, Instance, LogFormat, Token, TokenRole};
-pub use keys::{KeyError, read_key, write_key, write_private};
+pub use keys::{KeyError, destroy_key, read_key, rename_key, write_key, write_private};
 pub use letters::own_letter;
 pub use load::{INSTANCE_FILE, Loaded, compile, load, read_bounded, why};
 pub use mail::MailSettings;
@@ -39,3 +41,4 @@ pub use problem::{Place, Problem, Problems, Severity};
 pub use process::Process;
 pub use requests::{AssuranceNeeded, RequestSettings};
 pub use secret::{KnownController, KnownToken, SecretError, controllers, tokens};
+pub use signers::{SignerInput, SignerSettings};

@@ -2,6 +2,7 @@
 
 pub mod assurance;
 pub mod clock;
+pub mod epoch;
 pub mod hold;
 pub mod identity;
 pub mod period;
@@ -11,6 +12,7 @@ pub mod state;
 
 pub use assurance::Assurance;
 pub use clock::{Clock, Ids};
+pub use epoch::EpochName;
 pub use hold::{HoldScope, LegalHold};
 pub use identity::{
     IdentityError, IdentityType, IdentityTypes, Normalisation, candidates, normalise,

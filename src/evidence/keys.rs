@@ -5,6 +5,7 @@
 //! implementation, are the verifier's.
 
 use std::fmt;
+use std::sync::Arc;
 
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{
@@ -24,6 +25,17 @@ pub enum KeyError {
     /// The cryptographic library refused.
     #[error("the cryptographic library could not {0}; try again")]
     Refused(&'static str),
+    /// The private key is not here.
+    #[error("the private key is held by a signer and cannot be written")]
+    Elsewhere,
+    /// The signer gave no signature.
+    #[error("the signer gave no signature; see the log, and `signers` in `quietus.yaml`")]
+    NoSignature,
+    /// The signer gave a signature that does not verify with its public key.
+    #[error(
+        "the signer's signature does not verify with its public key; see `public_key` and `input` of `signers` in `quietus.yaml`"
+    )]
+    WrongSignature,
 }
 
 /// Key of a log: signs checkpoints.
@@ -82,7 +94,15 @@ impl fmt::Debug for LogKey {
 
 /// Key of the issuer: signs certificates.
 pub struct IssuerKey {
-    pair: EcdsaKeyPair,
+    held: Held,
+}
+
+/// Signs a message with a key that is held elsewhere: DER, or nothing where it failed.
+pub type SignElsewhere = Arc<dyn Fn(&[u8]) -> Result<Vec<u8>, ()> + Send + Sync>;
+
+enum Held {
+    Here(EcdsaKeyPair),
+    Elsewhere { public: IssuerPublicKey, sign: SignElsewhere },
 }
 
 impl IssuerKey {
@@ -93,7 +113,7 @@ impl IssuerKey {
     pub fn generate() -> Result<Self, KeyError> {
         let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_ASN1_SIGNING)
             .map_err(|_| KeyError::Refused("make a key"))?;
-        Ok(Self { pair })
+        Ok(Self { held: Held::Here(pair) })
     }
 
     /// Reads PKCS#8 PEM.
@@ -105,33 +125,55 @@ impl IssuerKey {
         let der = pem::decode("PRIVATE KEY", text.expose_secret()).ok_or(unreadable.clone())?;
         let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, &der)
             .map_err(|_| unreadable)?;
-        Ok(Self { pair })
+        Ok(Self { held: Held::Here(pair) })
+    }
+
+    /// A key that is held elsewhere, such as in a KMS. What it gives is believed only if it verifies
+    /// with `public`.
+    pub fn elsewhere(public: IssuerPublicKey, sign: SignElsewhere) -> Self {
+        Self { held: Held::Elsewhere { public, sign } }
     }
 
     /// The private key as PKCS#8 version 1 in PEM.
     ///
     /// # Errors
-    /// Where the cryptographic library refuses.
+    /// Where it is held elsewhere, or the cryptographic library refuses.
     pub fn to_pem(&self) -> Result<SecretString, KeyError> {
-        let der = self.pair.to_pkcs8v1().map_err(|_| KeyError::Refused("export the key"))?;
+        let Held::Here(pair) = &self.held else { return Err(KeyError::Elsewhere) };
+        let der = pair.to_pkcs8v1().map_err(|_| KeyError::Refused("export the key"))?;
         Ok(pem::encode("PRIVATE KEY", der.as_ref()).into())
     }
 
     /// The public half.
     pub fn public(&self) -> IssuerPublicKey {
-        let mut point = [0; 65];
-        point.copy_from_slice(self.pair.public_key().as_ref());
-        IssuerPublicKey(point)
+        match &self.held {
+            Held::Elsewhere { public, .. } => *public,
+            Held::Here(pair) => {
+                let mut point = [0; 65];
+                point.copy_from_slice(pair.public_key().as_ref());
+                IssuerPublicKey(point)
+            }
+        }
     }
 
     /// Signs (ECDSA over SHA-256, DER; another value each time).
     ///
     /// # Errors
-    /// Where the cryptographic library refuses.
+    /// Where the cryptographic library refuses, or a key that is held elsewhere gives nothing or
+    /// something that does not verify.
     pub fn sign(&self, message: &[u8]) -> Result<Vec<u8>, KeyError> {
-        let signature =
-            self.pair.sign(&SystemRandom::new(), message).map_err(|_| KeyError::Refused("sign"))?;
-        Ok(signature.as_ref().to_vec())
+        match &self.held {
+            Held::Here(pair) => {
+                let signature = pair.sign(&SystemRandom::new(), message);
+                let signature = signature.map_err(|_| KeyError::Refused("sign"))?;
+                Ok(signature.as_ref().to_vec())
+            }
+            Held::Elsewhere { public, sign } => {
+                let signature = sign(message).map_err(|()| KeyError::NoSignature)?;
+                let holds = public.verifies(message, &signature);
+                holds.then_some(signature).ok_or(KeyError::WrongSignature)
+            }
+        }
     }
 }
 

@@ -198,6 +198,20 @@ impl Store {
         }
     }
 
+    /// Writes the SQLite file anew without what was deleted, and empties its companion; `false`
+    /// where somebody who reads just now kept it from that. PostgreSQL keeps old rows until it
+    /// needs their place: there only the destruction of a key takes them.
+    ///
+    /// # Errors
+    /// Where the database does not do it.
+    pub async fn scrub(&self) -> Result<bool, StoreError> {
+        let Backend::Sqlite { writer, .. } = &self.backend else { return Ok(true) };
+        sqlx::query("VACUUM").execute(writer).await?;
+        let row = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(writer).await?;
+        let busy: i64 = sqlx::Row::try_get(&row, 0)?;
+        Ok(busy == 0)
+    }
+
     /// Begins a transaction that may write.
     pub(super) async fn begin(&self) -> Result<Tx, StoreError> {
         Ok(match &self.backend {

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::connection::{Store, Tx};
+use super::data_keys::{self, DataKey, DetailKey};
 use super::error::StoreError;
 use super::producers;
 use super::statement::{Row, Sql, args};
@@ -70,6 +71,9 @@ pub struct SealedDetail {
     pub sha256: Digest,
     /// The sealed bytes.
     pub sealed: Vec<u8>,
+    /// The key under which they are sealed; written with the first detail that it seals. `None` is
+    /// the vault's secret.
+    pub key: Option<DataKey>,
 }
 
 impl OutboxEntry {
@@ -111,42 +115,50 @@ pub struct Detail {
     pub kind: String,
     /// The sealed bytes; `None` once shredded.
     pub sealed: Option<Vec<u8>>,
+    /// The key under which they are sealed; `None` is the vault's secret.
+    pub key: Option<DetailKey>,
     /// When it was written.
     pub created_at: Timestamp,
     /// When it was shredded.
     pub shredded_at: Option<Timestamp>,
 }
 
+macro_rules! detail_columns {
+    ($rest:literal) => {
+        concat!(
+            "SELECT detail_sha256, entry_id, details.case_id, job_id, kind, sealed,
+                 details.created_at, shredded_at, key_id, epoch, wrapped
+             FROM evidence_details AS details LEFT JOIN data_keys ON data_keys.id = key_id ",
+            $rest
+        )
+    };
+}
+
 const DETAIL: Sql = Sql::both(
-    "INSERT INTO evidence_details (detail_sha256, entry_id, case_id, job_id, kind, sealed, created_at)
-     VALUES ($1, $2, $3, $4, $5, $6, $7)",
+    "INSERT INTO evidence_details (detail_sha256, entry_id, case_id, job_id, kind, sealed,
+         created_at, key_id)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
 );
 const ENTRY: Sql = Sql::both(
     "INSERT INTO evidence_outbox (entry_id, case_id, job_id, body, created_at)
      VALUES ($1, $2, $3, $4, $5)",
 );
-const OF_CASE: Sql = Sql::both(
-    "SELECT detail_sha256, entry_id, case_id, job_id, kind, sealed, created_at, shredded_at
-     FROM evidence_details WHERE case_id = $1 ORDER BY created_at, entry_id",
-);
+const OF_CASE: Sql =
+    Sql::both(detail_columns!("WHERE details.case_id = $1 ORDER BY details.created_at, entry_id"));
 
-const BY_DIGEST: Sql = Sql::both(
-    "SELECT detail_sha256, entry_id, case_id, job_id, kind, sealed, created_at, shredded_at
-     FROM evidence_details WHERE detail_sha256 = $1",
-);
+const BY_DIGEST: Sql = Sql::both(detail_columns!("WHERE detail_sha256 = $1"));
 // The index by case finds it without a sort.
-const FIRST_OF_NO_CASE: Sql = Sql::both(
-    "SELECT detail_sha256, entry_id, case_id, job_id, kind, sealed, created_at, shredded_at
-     FROM evidence_details WHERE case_id IS NULL AND sealed IS NOT NULL
-     ORDER BY created_at LIMIT 1",
-);
+const FIRST_OF_VAULT: Sql = Sql::both(detail_columns!(
+    "WHERE details.case_id IS NULL AND sealed IS NOT NULL AND key_id IS NULL
+     ORDER BY details.created_at LIMIT 1"
+));
 
 pub(super) const STATEMENTS: &[(&str, Sql)] = &[
     ("evidence::DETAIL", DETAIL),
     ("evidence::ENTRY", ENTRY),
     ("evidence::OF_CASE", OF_CASE),
     ("evidence::BY_DIGEST", BY_DIGEST),
-    ("evidence::FIRST_OF_NO_CASE", FIRST_OF_NO_CASE),
+    ("evidence::FIRST_OF_VAULT", FIRST_OF_VAULT),
 ];
 
 /// Writes entries within the transaction of what they speak of.
@@ -171,8 +183,12 @@ pub(super) async fn keep_detail(
     now: Timestamp,
 ) -> Result<(), StoreError> {
     let OutboxEntry { entry_id, case_id, job_id, kind, detail, .. } = entry;
-    if let Some(SealedDetail { sha256, sealed }) = detail {
-        let values = args![sha256, entry_id, case_id, job_id, kind, sealed, now];
+    if let Some(SealedDetail { sha256, sealed, key }) = detail {
+        let key_id = key.as_ref().map(|key| key.id);
+        if let Some(key) = key {
+            data_keys::keep(tx, key, now).await?;
+        }
+        let values = args![sha256, entry_id, case_id, job_id, kind, sealed, now, key_id];
         tx.execute(DETAIL, values).await?;
     }
     Ok(())
@@ -186,6 +202,7 @@ fn from_row(row: &Row) -> Result<Detail, StoreError> {
         job_id: row.get("job_id")?,
         kind: row.get("kind")?,
         sealed: row.get("sealed")?,
+        key: data_keys::of_detail(row)?,
         created_at: row.instant("created_at")?,
         shredded_at: row.maybe_instant("shredded_at")?,
     })
@@ -203,9 +220,9 @@ impl Store {
         tx.commit().await
     }
 
-    /// The oldest sealed detail that belongs to no case, such as the opening of the log.
-    pub async fn first_detail_of_no_case(&self) -> Result<Option<Detail>, StoreError> {
-        self.read_one(FIRST_OF_NO_CASE, Vec::new()).await?.as_ref().map(from_row).transpose()
+    /// The oldest detail that is sealed with the vault's secret, such as the opening of the log.
+    pub async fn first_detail_of_vault(&self) -> Result<Option<Detail>, StoreError> {
+        self.read_one(FIRST_OF_VAULT, Vec::new()).await?.as_ref().map(from_row).transpose()
     }
 
     /// The detail with this digest.

@@ -11,6 +11,7 @@ pub mod cases;
 pub mod certificates;
 pub mod claims;
 pub mod connection;
+pub mod data_keys;
 pub mod documents;
 pub mod error;
 pub mod events;
@@ -18,6 +19,7 @@ pub mod evidence;
 pub mod gauges;
 pub mod holds;
 pub mod jobs;
+pub mod key_epochs;
 pub mod leases;
 pub mod letters;
 pub mod log;
@@ -30,11 +32,13 @@ pub mod migrations;
 pub mod opendsr;
 pub mod opendsr_asked;
 pub mod pauses;
+pub mod person_tags;
 pub mod producers;
 pub mod renewed_tokens;
 pub mod requests;
 pub mod schedules;
 pub mod settlement;
+pub mod signing_keys;
 pub mod statement;
 pub mod status_lists;
 pub mod tasks;
@@ -54,6 +58,7 @@ pub use claims::{
     TOGETHER_AFTER_FAULT, Tenure,
 };
 pub use connection::{OpenOptions, Store};
+pub use data_keys::{DataKey, DetailKey, OldDetails, Shredded};
 pub use documents::{Document, DocumentKind};
 pub use error::StoreError;
 pub use events::{EventInForce, EventPage, NewEvent, Recorded};
@@ -61,6 +66,7 @@ pub use evidence::{Detail, Numbered, OutboxEntry, SealedDetail};
 pub use gauges::Gauges;
 pub use holds::{Hold, HoldFilter, HoldKey, NewHold};
 pub use jobs::{BlockedReason, Job, JobFault, JobKind, NewJob};
+pub use key_epochs::{KeyEpoch, RequestKey};
 pub use leases::Lead;
 pub use letters::{Delivery, Letter, LetterKind};
 pub use log::{Head, LogState, NewLog, ReleasedHead, SequencedBatch};
@@ -74,10 +80,12 @@ pub use opendsr::{
 };
 pub use opendsr_asked::{AskedRequest, HeardCallback};
 pub use pauses::{NewPause, Pause, PauseScope};
+pub use person_tags::{PersonTag, TagOnRecord};
 pub use producers::DueProducer;
 pub use requests::{NewRequest, Request, RequestChange, RequestFilter, TakenIn};
 pub use schedules::{Disposition, Fire, FireBatch, NewFire, ScheduleCursor};
 pub use settlement::{Settle, Settlement};
+pub use signing_keys::SigningKey;
 pub use status_lists::{
     CertificateDecision, Changed, DueStatusList, SignedStatusList, StatusPlace,
 };
@@ -95,12 +103,14 @@ pub fn statements() -> Vec<(&'static str, Sql)> {
         certificates::STATEMENTS,
         claims::STATEMENTS,
         connection::STATEMENTS,
+        data_keys::STATEMENTS,
         documents::STATEMENTS,
         events::STATEMENTS,
         evidence::STATEMENTS,
         gauges::STATEMENTS,
         holds::STATEMENTS,
         jobs::STATEMENTS,
+        key_epochs::STATEMENTS,
         leases::STATEMENTS,
         letters::STATEMENTS,
         log::STATEMENTS,
@@ -111,11 +121,13 @@ pub fn statements() -> Vec<(&'static str, Sql)> {
         opendsr::STATEMENTS,
         opendsr_asked::STATEMENTS,
         pauses::STATEMENTS,
+        person_tags::STATEMENTS,
         producers::STATEMENTS,
         renewed_tokens::STATEMENTS,
         requests::STATEMENTS,
         schedules::STATEMENTS,
         settlement::STATEMENTS,
+        signing_keys::STATEMENTS,
         status_lists::STATEMENTS,
         tasks::STATEMENTS,
         vendor_callbacks::STATEMENTS,

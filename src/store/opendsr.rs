@@ -67,8 +67,6 @@ pub struct NewOpendsrRequest {
     pub body_tag: Digest,
     /// Keyed digest of the group's name.
     pub group_tag: Option<Digest>,
-    /// Keyed digest of what is asked and for which identities: the same under way is refused.
-    pub mark: Digest,
     /// When it is expected to be over, as the first answer says.
     pub expected_at: Timestamp,
     /// Addresses to call back, sealed.

@@ -12,8 +12,9 @@ use super::connection::{Store, Tx};
 use super::error::StoreError;
 use super::evidence::{self, OutboxEntry};
 use super::opendsr::{self, NewOpendsrRequest};
+use super::person_tags::{self, PersonTag};
 use super::statement::{Row, Sql, args, json};
-use crate::domain::{AskedRight, Digest, RequestOutcome, RequestState};
+use crate::domain::{AskedRight, Digest, EpochName, RequestOutcome, RequestState};
 
 /// A request to write.
 #[derive(Clone)]
@@ -38,10 +39,14 @@ pub struct NewRequest {
     pub body: Value,
     /// The request's own key, wrapped.
     pub wrapped_key: Vec<u8>,
+    /// With the key of this epoch; `None` is the vault's secret.
+    pub key_epoch: Option<EpochName>,
     /// The part that names the person, sealed under that key.
     pub sealed: Vec<u8>,
-    /// Keyed digests of the person's identities, 32 bytes each.
-    pub tags: Vec<Vec<u8>>,
+    /// Keyed digests of the person's identities.
+    pub tags: Vec<PersonTag>,
+    /// Under which tags the same request of the same person would be under way.
+    pub compared: Vec<Vec<u8>>,
 }
 
 /// What became of the wish to write a request.
@@ -86,6 +91,8 @@ pub struct Request {
     pub body: Value,
     /// The request's own key, wrapped; `None` once the person is forgotten.
     pub wrapped_key: Option<Vec<u8>>,
+    /// With the key of this epoch; `None` is the vault's secret.
+    pub key_epoch: Option<EpochName>,
     /// The part that names the person, sealed; `None` once the person is forgotten.
     pub sealed: Option<Vec<u8>>,
     /// Counts its changes.
@@ -149,7 +156,7 @@ macro_rules! request_columns {
         concat!(
             "SELECT id, source, external_id, content_digest, asked, state, outcome, received_at,
              recorded_at, look_at, case_id, body, wrapped_key, sealed, version, closed_at,
-             forgotten_at FROM requests ",
+             forgotten_at, key_epoch FROM requests ",
             $rest
         )
     };
@@ -163,12 +170,8 @@ const TAKE_TURNS: Sql =
     Sql::fork("SELECT 1 AS turn", "SELECT pg_advisory_xact_lock(8175556583027471105) AS turn");
 const INSERT: Sql = Sql::both(
     "INSERT INTO requests (id, source, external_id, content_digest, asked, state, received_at,
-         recorded_at, look_at, body, wrapped_key, sealed, version)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 0)",
-);
-const TAG: Sql = Sql::both(
-    "INSERT INTO request_persons (request_id, tag) VALUES ($1, $2)
-     ON CONFLICT (tag, request_id) DO NOTHING",
+         recorded_at, look_at, body, wrapped_key, sealed, version, key_epoch)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 0, $13)",
 );
 const UNDER_WAY: Sql = Sql::both(
     "SELECT requests.id FROM requests, request_persons
@@ -177,8 +180,6 @@ const UNDER_WAY: Sql = Sql::both(
      ORDER BY requests.recorded_at, requests.id LIMIT 1",
 );
 const BY_ID: Sql = Sql::both(request_columns!("WHERE id = $1"));
-const REMEMBERED: Sql =
-    Sql::both("SELECT 1 AS one FROM requests WHERE id = $1 AND forgotten_at IS NULL");
 const BY_NAME: Sql = Sql::both(request_columns!("WHERE source = $1 AND external_id = $2"));
 const OF_CASE: Sql = Sql::both(request_columns!("WHERE case_id = $1"));
 const TO_LOOK_AT: Sql = Sql::both(request_columns!(
@@ -215,10 +216,8 @@ const FORGET_LETTERS: Sql =
 pub(super) const STATEMENTS: &[(&str, Sql)] = &[
     ("requests::TAKE_TURNS", TAKE_TURNS),
     ("requests::INSERT", INSERT),
-    ("requests::TAG", TAG),
     ("requests::UNDER_WAY", UNDER_WAY),
     ("requests::BY_ID", BY_ID),
-    ("requests::REMEMBERED", REMEMBERED),
     ("requests::BY_NAME", BY_NAME),
     ("requests::OF_CASE", OF_CASE),
     ("requests::TO_LOOK_AT", TO_LOOK_AT),
@@ -245,6 +244,7 @@ fn from_row(row: &Row) -> Result<Request, StoreError> {
         case_id: row.get("case_id")?,
         body: row.json("body")?,
         wrapped_key: row.get("wrapped_key")?,
+        key_epoch: row.maybe_word("key_epoch", EpochName::parse)?,
         sealed: row.get("sealed")?,
         version: row.whole("version")?,
         closed_at: row.maybe_instant("closed_at")?,
@@ -289,12 +289,10 @@ async fn insert(tx: &mut Tx, request: NewRequest, now: Timestamp) -> Result<(), 
         json(&request.body)?,
         request.wrapped_key,
         request.sealed,
+        request.key_epoch.as_ref().map(EpochName::as_str),
     ];
     tx.execute(INSERT, values).await?;
-    for tag in request.tags {
-        tx.execute(TAG, args![request.id, tag]).await?;
-    }
-    Ok(())
+    person_tags::add(tx, request.id, request.tags).await
 }
 
 impl Store {
@@ -307,29 +305,25 @@ impl Store {
         now: Timestamp,
         evidence: Vec<OutboxEntry>,
     ) -> Result<TakenIn, StoreError> {
-        let compared = request.tags.clone();
-        self.take_in(request, None, compared, (now, evidence)).await
+        self.take_in(request, None, (now, evidence)).await
     }
 
     /// Writes a request that another controller brings, unless it has brought it before or its same
     /// request for the same identities is under way. What others have under way is not its matter.
     pub async fn take_in_opendsr_request(
         &self,
-        mut request: NewRequest,
+        request: NewRequest,
         brought: NewOpendsrRequest,
         now: Timestamp,
         evidence: Vec<OutboxEntry>,
     ) -> Result<TakenIn, StoreError> {
-        let mark = brought.mark.0.to_vec();
-        request.tags.push(mark.clone());
-        self.take_in(request, Some(brought), vec![mark], (now, evidence)).await
+        self.take_in(request, Some(brought), (now, evidence)).await
     }
 
     async fn take_in(
         &self,
-        request: NewRequest,
+        mut request: NewRequest,
         brought: Option<NewOpendsrRequest>,
-        compared: Vec<Vec<u8>>,
         (now, evidence): (Timestamp, Vec<OutboxEntry>),
     ) -> Result<TakenIn, StoreError> {
         let mut tx = self.begin().await?;
@@ -344,7 +338,7 @@ impl Store {
                 TakenIn::Differs
             });
         }
-        for tag in compared {
+        for tag in std::mem::take(&mut request.compared) {
             let values = args![tag, request.asked.as_str()];
             if let Some(row) = tx.read_one(UNDER_WAY, values).await? {
                 let earlier = row.get("id")?;
@@ -365,22 +359,6 @@ impl Store {
     /// The request with this identifier.
     pub async fn request(&self, id: Uuid) -> Result<Option<Request>, StoreError> {
         self.read_one(BY_ID, args![id]).await?.as_ref().map(from_row).transpose()
-    }
-
-    /// Adds digests of what the person of a request was found to be known by, unless the person is
-    /// forgotten.
-    pub async fn add_request_tags(
-        &self,
-        request: Uuid,
-        tags: Vec<Vec<u8>>,
-    ) -> Result<(), StoreError> {
-        let mut tx = self.begin().await?;
-        if tx.read_one(REMEMBERED, args![request]).await?.is_some() {
-            for tag in tags {
-                tx.execute(TAG, args![request, tag]).await?;
-            }
-        }
-        tx.commit().await
     }
 
     /// The request that a source calls so.

@@ -84,6 +84,9 @@ pub fn start_anchors(product: &Arc<Quietus>, stop: &CancellationToken, tasks: &T
 
 async fn work(product: &Quietus, name: &str, stop: &CancellationToken) {
     while !stop.is_cancelled() {
+        if let Err(error) = product.keep_epoch().await {
+            report("the month's key could not be opened", &error);
+        }
         match product.carry_out_next(name, stop).await {
             Ok(Some(_)) => {}
             Ok(None) => rest(product, stop).await,
@@ -137,6 +140,9 @@ async fn pause(time: Duration, stop: &CancellationToken) {
 /// Looks once after everything that is not a job: due schedules, requests whose time has come,
 /// finished cases, the log.
 pub async fn look_after(product: &Quietus) {
+    if let Err(error) = product.keep_epoch().await {
+        report("the month's key could not be opened", &error);
+    }
     if let Err(error) = product.fire_due().await {
         report("due schedules could not be looked at", &error);
     }
@@ -145,6 +151,9 @@ pub async fn look_after(product: &Quietus) {
     }
     if let Err(error) = product.certify_finished().await {
         report("finished cases could not be certified", &error);
+    }
+    if let Err(error) = product.keep_house().await {
+        report("epochs and old evidence could not be looked at", &error);
     }
     if let Err(error) = product.warn_of_deadlines().await {
         report("the deadlines of requests could not be looked at", &error);

@@ -4,6 +4,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use quietus::domain::Digest;
+use quietus::evidence::IssuerKey;
 use quietus::evidence::certificate::{CertificateClass, Supersedes};
 use quietus::evidence::signing::{SubjectFile, sign};
 use quietus::evidence::status::StatusFiles;
@@ -113,10 +114,14 @@ fn a_list_that_the_issuer_did_not_sign_and_log_fails() {
     let list = status_list(CertificateStatus::Current);
     let signed = issued.publish(&list);
     let certificate = issued.bundle.clone();
-    for forged in [stranger.publish(&list), certificate, b"{}".to_vec(), Vec::new()] {
+    for forged in [certificate, b"{}".to_vec(), Vec::new()] {
         let (finding, sentence) = with_list(&issued, &forged, fresh());
         assert_eq!(finding, Finding::Fail, "{sentence}");
     }
+    // Anybody may have signed it, or the issuer with a newer key: nobody knows.
+    let (finding, sentence) = with_list(&issued, &stranger.publish(&list), fresh());
+    assert_eq!(finding, Finding::NotChecked, "{sentence}");
+    assert!(sentence.contains("not among those of the issuer"), "{sentence}");
     for place in (0..signed.len()).step_by(11) {
         let mut changed = signed.clone();
         changed[place] ^= 1;
@@ -155,11 +160,23 @@ fn the_certificate_that_follows_says_so_without_any_list() {
     for other in [
         follows(&issued, Uuid::from_u128(1), payload),
         follows(&issued, id, b"another"),
-        follows(&stranger, id, payload),
         issued.publish(&status_list(CertificateStatus::Current)),
     ] {
         let (finding, sentence) = show(&other);
         assert_eq!(finding, Finding::Fail, "{sentence}");
         assert!(sentence.contains("does not hold"), "{sentence}");
     }
+    assert_eq!(show(&follows(&stranger, id, payload)).0, Finding::NotChecked);
+}
+
+/// The issuer's key was changed after the certificate: whoever has both keys is told by the new one.
+#[test]
+fn a_list_that_a_newer_key_signed_counts_for_whoever_has_that_key() {
+    let issued = issue(complete(), 3, 4);
+    let newer = Issued { issuer: IssuerKey::generate().expect("key").into(), ..issued.clone() };
+    let list = newer.publish(&status_list(CertificateStatus::Current));
+    assert_eq!(with_list(&issued, &list, fresh()).0, Finding::NotChecked);
+    let mut both = issued.clone();
+    both.issuer_key.extend_from_slice(newer.issuer.public().to_pem().as_bytes());
+    assert_eq!(with_list(&both, &list, fresh()).0, Finding::Pass);
 }

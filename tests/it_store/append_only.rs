@@ -91,6 +91,9 @@ async fn fill(stage: &Stage) {
         review_on: None,
     };
     store.place_hold(hold, at(18), Vec::new()).await.unwrap();
+    let epoch = crate::data_keys::begin(stage, "2026-11").await;
+    let key = crate::data_keys::key(None, &epoch);
+    store.record_evidence(vec![crate::data_keys::entry_under(&key)], at(18)).await.unwrap();
     let pause = NewPause {
         id: new_id(),
         scope: PauseScope::System(SystemName::parse("shop").unwrap()),
@@ -140,6 +143,9 @@ fn changes(sqlite: bool) -> Vec<String> {
         "UPDATE logs SET created_at = 1".to_owned(),
         "UPDATE evidence_producers SET entries = entries - 1".to_owned(),
         "UPDATE evidence_producers SET name = 'other'".to_owned(),
+        "UPDATE key_epochs SET begun_at = 1".to_owned(),
+        "UPDATE data_keys SET created_at = 1".to_owned(),
+        "UPDATE evidence_details SET key_id = NULL WHERE key_id IS NOT NULL".to_owned(),
     ]
 }
 
@@ -169,6 +175,8 @@ async fn triggers_refuse(stage: Stage) {
         "evidence_producers",
         "certificate_decisions",
         "status_list_issues",
+        "key_epochs",
+        "data_keys",
     ];
     for table in tables {
         assert!(stage.rows(table).await > 0, "`{table}` is empty: the test would prove nothing");
@@ -210,6 +218,8 @@ const REPLACEABLE: &[(&str, [&str; 2], [&str; 2])] = &[
     ("evidence_producers", ["name", "'other'"], ["entries", "entries + 1"]),
     ("certificate_decisions", ["number", "number + 1"], ["status", "'current'"]),
     ("status_list_issues", ["entry_id", "randomblob(16)"], ["issued_at", "1"]),
+    ("key_epochs", ["epoch", "'2030-01'"], ["begun_at", "1"]),
+    ("data_keys", ["id", "randomblob(16)"], ["wrapped", "x'00'"]),
 ];
 
 /// SQLite replaces rows without asking the triggers that refuse to delete them.
@@ -278,7 +288,7 @@ async fn decisions_about_a_case_stay(stage: Stage) {
 async fn shredding_takes_the_sealed_bytes_only(stage: Stage) {
     fill(&stage).await;
     let shred = "UPDATE evidence_details SET sealed = NULL, shredded_at = 99";
-    assert_eq!(stage.intrude(shred).await.unwrap(), 1);
+    assert_eq!(stage.intrude(shred).await.unwrap(), 2);
     let bytes = if stage.store.kind() == "sqlite" { "x'00'" } else { "'\\x00'" };
     let back = format!("UPDATE evidence_details SET sealed = {bytes}, shredded_at = NULL");
     assert!(stage.intrude(&back).await.is_err());

@@ -2,12 +2,12 @@
 
 use quietus::domain::{Digest, RequestOutcome, RequestState};
 use quietus::store::{
-    AskedRequest, Callback, CallbackState, Called, HeardCallback, NewOpendsrRequest,
+    AskedRequest, Callback, CallbackState, Called, HeardCallback, NewOpendsrRequest, NewRequest,
     OpendsrDialect, OpendsrMove, OpendsrStatus, Settle, Settlement, TakenIn,
 };
 use uuid::Uuid;
 
-use crate::requests::{change, new_request};
+use crate::requests::{change, new_request, tag_of_vault};
 use crate::stage::{Stage, at, entry, tenure};
 
 on_both! {
@@ -24,15 +24,21 @@ fn brought(controller: &str, mark: u8) -> NewOpendsrRequest {
         dialect: OpendsrDialect::V2,
         body_tag: Digest([mark; 32]),
         group_tag: Some(Digest([9; 32])),
-        mark: Digest([mark; 32]),
         expected_at: at(1000),
         sealed_urls: Some(vec![7; 40]),
     }
 }
 
+/// The request with a mark, by which the same one is under way.
+fn marked(mut request: NewRequest, mark: u8) -> NewRequest {
+    request.tags.push(tag_of_vault(mark));
+    request.compared = vec![vec![mark; 32]];
+    request
+}
+
 /// A request of a controller; what became of it.
 async fn bring(stage: &Stage, controller: &str, name: &str, mark: u8) -> (Uuid, TakenIn) {
-    let mut request = new_request(name, &[mark]);
+    let mut request = marked(new_request(name, &[mark]), mark + 100);
     request.source = format!("opendsr:{controller}");
     let id = request.id;
     let evidence = vec![entry(None, None)];
@@ -51,7 +57,7 @@ async fn the_same_of_one_controller_is_under_way(stage: Stage) {
     let (_, taken) = bring(&stage, "shop", "two", 1).await;
     assert_eq!(taken, TakenIn::UnderWay(first));
     // Another set of identities, though of a person who is known, and the same name once more.
-    let mut request = new_request("three", &[1]);
+    let mut request = marked(new_request("three", &[1]), 103);
     "opendsr:shop".clone_into(&mut request.source);
     let other = brought("shop", 103);
     let taken = stage.store.take_in_opendsr_request(request, other, at(0), Vec::new()).await;

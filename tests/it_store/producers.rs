@@ -26,7 +26,7 @@ fn numbered(kind: EvidenceKind) -> OutboxEntry {
         let entry = numbered_entry(kind, &detail, salt, (producer, number), at(0))
             .map_err(|error| error.to_string())?;
         let (sha256, sealed) = (entry.detail_sha256, entry.detail_bytes);
-        Ok((entry.body, SealedDetail { sha256, sealed }))
+        Ok((entry.body, SealedDetail { sha256, sealed, key: None }))
     };
     let numbered = Some(Numbered::new(FAMILY.to_owned(), make));
     OutboxEntry { body: Vec::new(), detail: None, numbered, ..plain }

@@ -2,8 +2,8 @@
 
 use quietus::domain::{AskedRight, CaseOutcome, Digest, RequestOutcome, RequestState};
 use quietus::store::{
-    JobKind, Letter, LetterKind, NewRequest, OpenedCase, RequestChange, RequestFilter, Settle,
-    Settlement, TakenIn,
+    JobKind, Letter, LetterKind, NewRequest, OpenedCase, PersonTag, RequestChange, RequestFilter,
+    Settle, Settlement, TakenIn,
 };
 use serde_json::json;
 use uuid::Uuid;
@@ -38,9 +38,16 @@ pub fn new_request(name: &str, tags: &[u8]) -> NewRequest {
         look_at: Some(at(10)),
         body: json!({"version": 1, "zero": "\u{0}"}),
         wrapped_key: vec![1; 60],
+        key_epoch: None,
         sealed: vec![2; 60],
-        tags: tags.iter().map(|tag| vec![*tag; 32]).collect(),
+        tags: tags.iter().map(|tag| tag_of_vault(*tag)).collect(),
+        compared: tags.iter().map(|tag| vec![*tag; 32]).collect(),
     }
+}
+
+/// A tag that was made with no epoch's key.
+pub fn tag_of_vault(tag: u8) -> PersonTag {
+    PersonTag { tag: vec![tag; 32], epoch: None, sealed: None }
 }
 
 /// A change to this state; the version is that of a new request.

@@ -123,7 +123,17 @@ const LANDED: &[(&str, &str, &str)] = &[
         "89c407a36ab5d9865788d7de82bcb50174520a966ca78507cb3013237fd2dcd5",
     ),
     (
-        "0011_status_lists.sql",
+        "0011_data_keys.sql",
+        "8b5e6fe225d6ecbc5e5801eee79f16b24aff6b7fece9484d3f9f6ebba0c62f20",
+        "897895f8063b565a1f50c853014d38868d1398a5074853adad352fcad3aea4f9",
+    ),
+    (
+        "0012_signing_keys.sql",
+        "a90c997070c051960c4de21dd3d5c12872080071ebbf76bee551bad43be5874a",
+        "0dd1b7941aab19537a005fe5880377c82dc04c3d0d5dd3f268ba4a348540d8b1",
+    ),
+    (
+        "0013_status_lists.sql",
         "126c389659338a9e0433762db1a6ccc49fcd9572e41cf4fd3d93df430dc55c55",
         "759e8b028f4ec2bbe3671f2344d7f382ffbb8c29752898f830c70a4c1ce8f0c4",
     ),

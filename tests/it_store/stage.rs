@@ -234,6 +234,7 @@ pub fn entry(case: Option<Uuid>, job: Option<Uuid>) -> OutboxEntry {
         detail: Some(SealedDetail {
             sha256: Digest::of(detail.as_bytes()),
             sealed: detail.into_bytes(),
+            key: None,
         }),
         numbered: None,
     }

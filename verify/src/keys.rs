@@ -71,6 +71,12 @@ impl IssuerPublicKey {
         Self::from_spki(&pem::decode("PUBLIC KEY", text)?)
     }
 
+    /// Reads one key or several, PEM, one after another: an issuer has another key after some years,
+    /// and what the earlier ones have signed stands.
+    pub fn all_from_pem(text: &str) -> Option<Vec<Self>> {
+        pem::decode_all("PUBLIC KEY", text)?.iter().map(|der| Self::from_spki(der)).collect()
+    }
+
     /// Name of the key: SHA-256 of its `SubjectPublicKeyInfo`.
     pub fn id(&self) -> Digest {
         Digest::of(&self.to_spki())
@@ -88,6 +94,23 @@ impl IssuerPublicKey {
 mod tests {
     use super::*;
     use crate::test_keys::{IssuerKey, LogKey};
+
+    #[test]
+    fn several_keys_are_read_from_one_text() {
+        let (one, two) = (IssuerKey::new(1).public(), IssuerKey::new(2).public());
+        let text = format!("# in use\n{}\n# retired\n{}", one.to_pem(), two.to_pem());
+        assert_eq!(IssuerPublicKey::all_from_pem(&text), Some(vec![one, two]));
+        assert_eq!(IssuerPublicKey::all_from_pem(&one.to_pem()), Some(vec![one]));
+        let broken = two.to_pem().replace("END PUBLIC", "END PRIVATE");
+        let log = LogKey::new(1).public().to_spki();
+        let other = crate::pem::encode("PUBLIC KEY", &log);
+        for wrong in [String::new(), "a key".to_owned(), broken, other] {
+            assert_eq!(IssuerPublicKey::all_from_pem(&wrong), None, "{wrong}");
+            let after = format!("{}{wrong}", one.to_pem());
+            let with_nothing = !wrong.contains("BEGIN");
+            assert_eq!(IssuerPublicKey::all_from_pem(&after).is_some(), with_nothing, "{after}");
+        }
+    }
 
     #[test]
     fn public_keys_survive_their_encodings() {

@@ -20,6 +20,19 @@ pub fn encode(label: &str, der: &[u8]) -> String {
     pem
 }
 
+/// The bytes of all PEM blocks of a text, which have this label; text around them says nothing
+/// (RFC 7468, section 2). `None` where there is none, or another one.
+pub fn decode_all(label: &str, text: &str) -> Option<Vec<Vec<u8>>> {
+    let end = format!("-----END {label}-----");
+    let (mut rest, mut blocks) = (text, Vec::new());
+    while let Some(begin) = rest.find("-----BEGIN ") {
+        let length = rest[begin..].find(&end)? + end.len();
+        blocks.push(decode(label, &rest[begin..begin + length])?);
+        rest = &rest[begin + length..];
+    }
+    (!blocks.is_empty()).then_some(blocks)
+}
+
 /// The bytes of the only PEM block with this label; `None` for anything else.
 pub fn decode(label: &str, pem: &str) -> Option<Vec<u8>> {
     let begin = format!("-----BEGIN {label}-----");

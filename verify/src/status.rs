@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use crate::certificate::{Certificate, PREDICATE_TYPE, STATEMENT_TYPE};
 use crate::digest::Digest;
 use crate::keys::IssuerPublicKey;
-use crate::logged::logged;
+use crate::logged::{Silent, logged};
 use crate::status_list::{CertificateStatus, StatusList};
 use crate::trusted_root::TrustedRoot;
 use crate::verify::{Finding, Step, printable};
@@ -35,7 +35,8 @@ pub(crate) struct Ground<'a> {
     pub certificate: Option<&'a Certificate>,
     /// The signed bytes of the certificate.
     pub payload: &'a [u8],
-    pub key: Option<&'a IssuerPublicKey>,
+    /// The issuer's keys: the one of the certificate, and others that are known.
+    pub keys: &'a [IssuerPublicKey],
     pub root: Option<&'a TrustedRoot>,
     pub files: StatusFiles<'a>,
 }
@@ -51,14 +52,14 @@ fn unknown(why: impl AsRef<str>) -> (Finding, String) {
 }
 
 fn found(ground: &Ground<'_>) -> (Finding, String) {
-    let (Some(certificate), Some(key)) = (ground.certificate, ground.key) else {
+    let Some(certificate) = ground.certificate else {
         return unknown("the certificate's signature does not hold.");
     };
     let Some(root) = ground.root else {
         return unknown("there is no trusted root to check a status list with.");
     };
     if let Some(file) = ground.files.successor {
-        return match successor(file, certificate, ground.payload, (key, root)) {
+        return match successor(file, certificate, ground.payload, (ground.keys, root)) {
             Ok(later) => (
                 Finding::Fail,
                 format!(
@@ -70,6 +71,10 @@ fn found(ground: &Ground<'_>) -> (Finding, String) {
                     certificate.predicate.as_of,
                 ),
             ),
+            Err(Silent::UnknownKey) => unknown(format!(
+                "of `{SUCCESSOR_NAME}`, {}; get the issuer's newest keys.",
+                Silent::UnknownKey
+            )),
             Err(why) => {
                 (Finding::Fail, format!("The file `{SUCCESSOR_NAME}` does not hold: {why}."))
             }
@@ -85,7 +90,11 @@ fn found(ground: &Ground<'_>) -> (Finding, String) {
             entry.list
         ));
     };
-    match read_list(file, (key, root)) {
+    match read_list(file, (ground.keys, root)) {
+        Err(Silent::UnknownKey) => unknown(format!(
+            "of the status list, {}; get the issuer's newest keys.",
+            Silent::UnknownKey
+        )),
         Err(why) => (Finding::Fail, format!("The status list does not hold: {why}.")),
         Ok(list) if list.list != entry.list => unknown(format!(
             "the list given is `{}`, and the certificate stands in `{}`.",
@@ -145,29 +154,33 @@ fn current(
 /// Reads a list that the issuer signed and logged.
 ///
 /// # Errors
-/// A sentence without its first capital where it is none.
+/// Where it is none.
 pub fn read_list(
     file: &[u8],
-    (key, root): (&IssuerPublicKey, &TrustedRoot),
-) -> Result<StatusList, String> {
-    StatusList::from_statement(&logged(file, key, root)?.envelope.payload)
+    (keys, root): (&[IssuerPublicKey], &TrustedRoot),
+) -> Result<StatusList, Silent> {
+    Ok(StatusList::from_statement(&logged(file, keys, root)?.envelope.payload)?)
 }
 
 fn successor(
     file: &[u8],
     earlier: &Certificate,
     payload: &[u8],
-    (key, root): (&IssuerPublicKey, &TrustedRoot),
-) -> Result<Certificate, String> {
-    let bundle = logged(file, key, root)?;
+    (keys, root): (&[IssuerPublicKey], &TrustedRoot),
+) -> Result<Certificate, Silent> {
+    let bundle = logged(file, keys, root)?;
     let later: Certificate = serde_json::from_slice(&bundle.envelope.payload)
         .map_err(|_| "what the issuer signed is no certificate".to_owned())?;
     if later.statement_type != STATEMENT_TYPE || later.predicate_type != PREDICATE_TYPE {
-        return Err("what the issuer signed is another kind of statement".to_owned());
+        return Err("what the issuer signed is another kind of statement".to_owned().into());
     }
     let names_it = later.predicate.supersedes.as_ref().is_some_and(|named| {
         named.certificate_id == earlier.predicate.certificate_id
             && named.statement_sha256 == Digest::of(payload)
     });
-    if names_it { Ok(later) } else { Err("it takes the place of another certificate".to_owned()) }
+    if names_it {
+        Ok(later)
+    } else {
+        Err("it takes the place of another certificate".to_owned().into())
+    }
 }

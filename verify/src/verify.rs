@@ -228,7 +228,7 @@ pub fn verify(material: &Material<'_>) -> Verdict {
     steps.0.push(status::step(&status::Ground {
         certificate: certificate.as_ref(),
         payload: &bundle.envelope.payload,
-        key: key.as_ref(),
+        keys: &known_keys(material, key),
         root: root.as_ref(),
         files: material.status,
     }));
@@ -245,6 +245,13 @@ fn sentence(message: &str) -> String {
     let mut characters = message.chars();
     let first = characters.next().map(|first| first.to_ascii_uppercase());
     format!("{}{}.", first.into_iter().collect::<String>(), characters.as_str())
+}
+
+/// The key of the certificate, and all others of the issuer that the verifying person has.
+fn known_keys(material: &Material<'_>, own: Option<IssuerPublicKey>) -> Vec<IssuerPublicKey> {
+    let pem = material.issuer_key.and_then(|(pem, _)| std::str::from_utf8(pem).ok());
+    let others = pem.and_then(IssuerPublicKey::all_from_pem).unwrap_or_default();
+    own.into_iter().chain(others).collect()
 }
 
 fn issuer_key(
@@ -268,12 +275,15 @@ fn issuer_key(
         }
         return logged;
     };
-    let Some(given) = std::str::from_utf8(pem).ok().and_then(IssuerPublicKey::from_pem) else {
+    let keys = std::str::from_utf8(pem).ok().and_then(IssuerPublicKey::all_from_pem);
+    let keys = keys.unwrap_or_default();
+    let Some(first) = keys.first().copied() else {
         steps.fail(NAME, "The issuer's key is no P-256 public key in PEM.");
         return None;
     };
+    let named = keys.into_iter().find(|key| logged == Some(*key));
     match source {
-        _ if logged != Some(given) => {
+        _ if named.is_none() => {
             steps.fail(NAME, "The log entry does not name the issuer's key.");
         }
         Source::Given => steps.pass(NAME, "The log entry names the issuer's key that was given."),
@@ -286,7 +296,7 @@ fn issuer_key(
             ),
         ),
     }
-    Some(given)
+    named.or(Some(first))
 }
 
 fn signature(steps: &mut Steps, bundle: &Bundle, key: &IssuerPublicKey) -> Option<Certificate> {

@@ -122,9 +122,9 @@ impl Quietus {
     ) -> Result<Vec<CertificateSummary>, AppError> {
         let identity = normalise(&self.instance.identities.of(kind), value)
             .map_err(|error| AppError::Input(error.to_string()))?;
-        let tag = self.vault.tag(&format!("person {kind}"), &identity.value);
+        let tags = self.tags_on_record(&[self.keyed(&identity)]).await?;
         let mut found = Vec::new();
-        for request in self.store.requests_of_person(vec![tag]).await? {
+        for request in self.store.requests_of_person(tags).await? {
             let Some(case) = request.case_id else { continue };
             let filter = CertificateFilter {
                 case_id: Some(case),

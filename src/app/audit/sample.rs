@@ -61,6 +61,8 @@ pub enum Opened {
         /// When.
         at: jiff::Timestamp,
     },
+    /// Nobody can read it any more: the key of its month is gone.
+    Closed,
     /// A certificate.
     Certificate {
         /// Its identifier.
@@ -80,7 +82,7 @@ pub enum Opened {
 impl Opened {
     /// Whether an auditor has what the leaf promises.
     pub fn is_fine(&self) -> bool {
-        !matches!(self, Self::Missing | Self::Other)
+        !matches!(self, Self::Closed | Self::Missing | Self::Other)
     }
 }
 
@@ -159,7 +161,7 @@ impl Quietus {
         if let Some(at) = detail.shredded_at {
             return Ok(Opened::Shredded { at });
         }
-        let text = self.open_detail(&detail)?.unwrap_or_default();
+        let Some(text) = self.open_detail(&detail)? else { return Ok(Opened::Closed) };
         if Digest::of(text.as_bytes()) != read.spec.detail_sha256 {
             return Ok(Opened::Other);
         }

@@ -123,12 +123,12 @@ impl Quietus {
             dialect: kept_dialect(asking.dialect),
             body_tag,
             group_tag: group.map(|group| self.group_tag(controller, group)).transpose()?,
-            mark: Digest(mark_of(request, &self.vault.tag(MARKS, controller))),
             expected_at: self.now(),
             sealed_urls: urls.map(seal).transpose()?,
         };
         let cooling_off = Some(desk.settings.cooling_off).filter(|_| !request.skips_waiting);
-        Ok(OnBehalf { brought, cooling_off })
+        let mark = Digest(mark_of(request, &self.vault.tag(MARKS, controller)));
+        Ok(OnBehalf { brought, mark, cooling_off })
     }
 
     /// Identities in the words of the data map.

@@ -21,7 +21,7 @@ use crate::evidence::certificate::CertificateClass;
 use crate::evidence::signing;
 use crate::evidence::statement::{KeptReason, StatementOutcome, SystemStatement};
 use crate::rights::KeptPart;
-use crate::store::{Case, Job, JobKind, NewJob, RequestChange};
+use crate::store::{Case, Job, JobKind, NewJob, Request, RequestChange};
 
 /// Attempts of a later job before a person is asked; those that end without its fault do not count.
 const ATTEMPTS: u32 = 8;
@@ -230,12 +230,17 @@ impl Quietus {
 
     /// Forgets the person of a closed request of which nothing is left to do.
     pub(super) async fn forget_answered(&self, request: &OpenRequest) -> Result<(), AppError> {
+        self.forget_stored(&request.stored).await
+    }
+
+    /// Forgets the person of a closed request.
+    pub(crate) async fn forget_stored(&self, request: &Request) -> Result<(), AppError> {
         let evidence = self.record(
             crate::evidence::EvidenceKind::EvidenceShredded,
-            crate::app::recording::About { case: request.stored.case_id, job: None },
-            &json!({ "request": request.stored.id, "what": "the person's key, identities and letters" }),
+            crate::app::recording::About { case: request.case_id, job: None },
+            &json!({ "request": request.id, "what": "the person's key, identities and letters" }),
         )?;
-        self.store.forget_person(request.stored.id, self.now(), vec![evidence]).await?;
+        self.store.forget_person(request.id, self.now(), vec![evidence]).await?;
         Ok(())
     }
 

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde_json::json;
 use uuid::Uuid;
 
+use super::known_again::{content_digest, content_of};
 use super::objection::is_direct_marketing;
 use super::record::{IdentityCheck, OpenRequest, Person, RequestRecord, Requester, is_carried_out};
 use crate::app::recording::About;
@@ -61,6 +62,8 @@ pub struct TakeIn {
 pub(crate) struct OnBehalf {
     /// What is written with it; when it is expected to be over is counted as it is taken in.
     pub(crate) brought: NewOpendsrRequest,
+    /// Keyed digest of what is asked and for which identities: the same under way is refused.
+    pub(crate) mark: Digest,
     /// How long it can be cancelled; `None` is not at all.
     pub(crate) cooling_off: Option<RetentionPeriod>,
 }
@@ -120,22 +123,25 @@ impl Quietus {
         }
         let typed = typed(&asked.identities);
         let person = Person { given, typed, contact: asked.contact, ..Person::default() };
-        let content_digest = self.content_digest(asked.asked, &person, &record)?;
-        let (vault, wrapped_key) = self.new_request_key()?;
+        let content = content_of(asked.asked, &person, &record);
+        let (vault, own_key) = self.new_request_key()?;
+        let (tags, compared) = self.marked(&vault, &person, on_behalf.as_ref()).await?;
         let evidence = self.record_request(id, asked.asked, &record, &asked.actor, received_at)?;
         let new_request = NewRequest {
             id,
             source: source.clone(),
             external_id: external_id.clone(),
-            content_digest,
+            content_digest: content_digest(&vault, &content)?,
             asked: asked.asked,
             state,
             received_at,
             look_at: first_look(state, &record, now),
             body: record.stored()?,
             sealed: self.seal_person(&vault, &person)?,
-            wrapped_key,
-            tags: self.tags_of(&person),
+            wrapped_key: own_key.wrapped,
+            key_epoch: Some(own_key.epoch),
+            tags,
+            compared,
         };
         let brought = on_behalf.map(|other| NewOpendsrRequest {
             expected_at: self.expected_at(&record.deadlines),
@@ -152,9 +158,11 @@ impl Quietus {
                 Ok(Taken::Same(Box::new(self.open_request(*earlier)?)))
             }
             TakenIn::UnderWay(earlier) => Ok(Taken::UnderWay(earlier)),
-            TakenIn::Differs => Err(AppError::Input(format!(
-                "`{source}` has brought another request under the name `{external_id}`: a request is never changed afterwards; take it back and bring a new one"
-            ))),
+            TakenIn::Differs => {
+                let earlier = self.the_same(&source, &external_id, &content).await?;
+                self.write_due_letters(earlier.stored.id).await;
+                Ok(Taken::Same(Box::new(earlier)))
+            }
         }
     }
 
@@ -349,36 +357,6 @@ impl Quietus {
         } else {
             RequestState::Ready
         }
-    }
-
-    /// Keyed digests by which a second request of the same person is seen.
-    pub(super) fn tags_of(&self, person: &Person) -> Vec<Vec<u8>> {
-        person.given.iter().map(|identity| self.tag_of(identity)).collect()
-    }
-
-    pub(super) fn tag_of(&self, identity: &quietus_connectors::Identity) -> Vec<u8> {
-        self.vault.tag(&format!("person {}", identity.kind), &identity.value)
-    }
-
-    /// A keyed digest of all that was asked, by which the same request is known again.
-    pub(super) fn content_digest(
-        &self,
-        asked: AskedRight,
-        person: &Person,
-        record: &RequestRecord,
-    ) -> Result<Digest, AppError> {
-        let content = json!({
-            "asked": asked,
-            "given": person.given,
-            "contact": person.contact,
-            "regime": record.regime,
-            "requester": record.requester,
-            "ground": record.ground,
-            "categories": record.categories,
-        });
-        let tag = self.vault.tag("request content", &content.to_string());
-        let bytes = tag.try_into().map_err(|_| crate::app::vault::VaultError::Sealing)?;
-        Ok(Digest(bytes))
     }
 
     pub(super) fn record_request(

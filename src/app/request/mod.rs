@@ -15,6 +15,7 @@ mod fee;
 mod find;
 mod gate;
 mod intake;
+mod known_again;
 mod letters;
 mod objection;
 mod order;

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use uuid::Uuid;
 
+use super::known_again::{content_digest, content_of};
 use super::record::{Move, OpenRequest, Person, RequestRecord};
 use crate::app::recording::About;
 use crate::app::{Actor, AppError, Quietus};
@@ -198,20 +199,22 @@ impl Quietus {
             AskedRight::Lifting => RequestState::Ready,
             _ => self.first_state(right, &record),
         };
-        let (vault, wrapped_key) = self.new_request_key()?;
+        let (vault, own_key) = self.new_request_key()?;
         let further = NewRequest {
             id: self.ids.new_id(),
             source: DECISION.to_owned(),
             external_id: request.stored.id.to_string(),
-            content_digest: self.content_digest(right, &person, &record)?,
+            content_digest: content_digest(&vault, &content_of(right, &person, &record))?,
             asked: right,
             state,
             received_at: request.stored.received_at,
             look_at: (state == RequestState::Ready).then(|| self.now()),
             body: record.stored()?,
             sealed: self.seal_person(&vault, &person)?,
-            wrapped_key,
-            tags: self.tags_of(&person),
+            wrapped_key: own_key.wrapped,
+            key_epoch: Some(own_key.epoch),
+            tags: self.person_tags(&vault, &self.keyed_of(&person))?,
+            compared: Vec::new(),
         };
         Ok((further, record))
     }

@@ -9,12 +9,13 @@ use uuid::Uuid;
 
 use super::fee::Fee;
 use super::objection::Verdict;
+use crate::app::epochs::{OpenKey, open_key};
 use crate::app::vault::Vault;
 use crate::app::{AppError, Quietus};
-use crate::domain::{AskedRight, Assurance, CategoryName, RequestOutcome, RequestState};
+use crate::domain::{AskedRight, Assurance, CategoryName, EpochName, RequestOutcome, RequestState};
 use crate::plan::KeptUntil;
 use crate::rights::{ClockStop, Deadlines, Extended};
-use crate::store::{OutboxEntry, Request, RequestChange};
+use crate::store::{OutboxEntry, Request, RequestChange, RequestKey};
 
 /// Purpose under which a request's own key is wrapped.
 const KEY_PURPOSE: &str = "request key";
@@ -236,6 +237,12 @@ impl Person {
     }
 }
 
+/// A request's own key, wrapped with the key of an epoch.
+pub(super) struct WrappedKey {
+    pub(super) epoch: EpochName,
+    pub(super) wrapped: Vec<u8>,
+}
+
 /// A request with its two parts opened.
 #[derive(Debug, Clone)]
 pub struct OpenRequest {
@@ -293,20 +300,40 @@ impl Move {
 }
 
 impl Quietus {
-    /// A new key for a request: the vault that it opens, and the key wrapped.
-    pub(super) fn new_request_key(&self) -> Result<(Vault, Vec<u8>), AppError> {
-        let key = self.ids.random();
-        let wrapped = self.vault.seal(KEY_PURPOSE, &hex::encode(key), self.ids.random())?;
-        Ok((Vault::new(&key)?, wrapped))
+    /// A new key for a request: the vault that it opens, and the key wrapped with that of an epoch.
+    pub(super) fn new_request_key(&self) -> Result<(Vault, WrappedKey), AppError> {
+        let key = OpenKey::new(self.ids.random());
+        let (epoch, wrapped) = self.epochs.wrap(KEY_PURPOSE, &key, self.ids.random())?;
+        Ok((Vault::new(&key)?, WrappedKey { epoch, wrapped }))
+    }
+
+    /// The key of a request, wrapped anew with that of the current epoch; `from` wraps it so far,
+    /// or the vault's secret.
+    pub(crate) fn rewrap_request_key(
+        &self,
+        from: Option<&EpochName>,
+        key: &RequestKey,
+    ) -> Result<RequestKey, AppError> {
+        let opened = self.unwrap_request_key(from, &key.wrapped)?;
+        let (_, wrapped) = self.epochs.wrap(KEY_PURPOSE, &opened, self.ids.random())?;
+        Ok(RequestKey { wrapped, ..key.clone() })
+    }
+
+    pub(crate) fn unwrap_request_key(
+        &self,
+        epoch: Option<&EpochName>,
+        wrapped: &[u8],
+    ) -> Result<OpenKey, AppError> {
+        match epoch {
+            Some(epoch) => self.epochs.unwrap(KEY_PURPOSE, epoch, wrapped),
+            None => open_key(&self.vault, KEY_PURPOSE, wrapped),
+        }
     }
 
     /// The vault of a request's own key; `None` once it is destroyed.
     pub(crate) fn request_vault(&self, request: &Request) -> Result<Option<Vault>, AppError> {
         let Some(wrapped) = &request.wrapped_key else { return Ok(None) };
-        let text: String = self.vault.open(KEY_PURPOSE, wrapped)?;
-        let mut key = [0; 32];
-        hex::decode_to_slice(&text, &mut key)
-            .map_err(|_| crate::app::vault::VaultError::Opening)?;
+        let key = self.unwrap_request_key(request.key_epoch.as_ref(), wrapped)?;
         Ok(Some(Vault::new(&key)?))
     }
 

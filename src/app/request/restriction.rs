@@ -46,17 +46,18 @@ impl Quietus {
         request: &OpenRequest,
         sought: &Sought,
     ) -> Result<(), AppError> {
-        let tags = self.tags_of_found(request, sought);
+        let Some(vault) = self.request_vault(&request.stored)? else { return Ok(()) };
+        let tags = self.person_tags(&vault, &self.keyed_of_found(request, sought))?;
         Ok(self.store.add_request_tags(request.stored.id, tags).await?)
     }
 
-    fn tags_of_found(&self, request: &OpenRequest, sought: &Sought) -> Vec<Vec<u8>> {
+    fn keyed_of_found(&self, request: &OpenRequest, sought: &Sought) -> Vec<Vec<u8>> {
         let given = request.person.as_ref().map(|person| &person.given);
         let known = sought.identities().filter(|one| {
             given.is_some_and(|given| given.contains(*one))
                 || self.instance.identities.of(&one.kind).one_per_person
         });
-        known.map(|one| self.tag_of(one)).collect()
+        known.map(|one| self.keyed(one)).collect()
     }
 
     /// What keeps records of the person restricted beside this request.
@@ -66,7 +67,7 @@ impl Quietus {
         sought: &Sought,
     ) -> Result<Vec<StaysRestricted>, AppError> {
         let mut others = Vec::new();
-        let tags = self.tags_of_found(request, sought);
+        let tags = self.tags_on_record(&self.keyed_of_found(request, sought)).await?;
         for other in self.store.requests_of_person(tags).await? {
             if other.id != request.stored.id {
                 others.push(self.open_request(other)?);

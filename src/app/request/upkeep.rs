@@ -56,10 +56,8 @@ impl Quietus {
         lifting: &OpenRequest,
         sought: &Sought,
     ) -> Result<(), AppError> {
-        let tags = sought
-            .identities()
-            .map(|one| self.vault.tag(&format!("person {}", one.kind), &one.value))
-            .collect();
+        let keyed: Vec<Vec<u8>> = sought.identities().map(|one| self.keyed(one)).collect();
+        let tags = self.tags_on_record(&keyed).await?;
         for stored in self.store.requests_of_person(tags).await? {
             let restricts = matches!(stored.asked, AskedRight::Restriction | AskedRight::Objection);
             let Some(case) = stored.case_id.filter(|_| restricts) else { continue };

@@ -10,13 +10,14 @@ use crate::config::leaf::{Count, Reference, Words, Zone, leaf, words};
 use crate::config::problem::instead;
 use crate::config::read::{Entries, List, Read, Reader, document, plain_document};
 use crate::config::yaml::Node;
-use crate::domain::Remark;
+use crate::domain::{Remark, RetentionPeriod};
 use crate::evidence::print::Language;
 
 use super::anchors::AnchorsDocument;
 use super::mail::MailDocument;
 use super::opendsr::OpendsrDocument;
 use super::requests::{IdentityDocument, RequestsDocument, YesNo};
+use super::signers::SignersDocument;
 
 document! {
     /// An instance of Quietus: who runs it, where it keeps its own data, who may speak to it.
@@ -42,6 +43,8 @@ document! {
         optional evidence: EvidenceDocument,
         /// Who vouches for the evidence log; nobody if left out.
         optional anchors: AnchorsDocument,
+        /// Commands that sign with keys that this machine does not hold.
+        optional signers: SignersDocument,
         /// Orders that are carried out side by side, at most 64; 4 if left out.
         optional workers: Count,
         /// Names of the people who may approve; anybody with an approver's token if left out.
@@ -112,6 +115,12 @@ document! {
         /// `/c/ID` shows the certificate to whoever has its identifier, without a token. No link
         /// is printed, and nothing served, if left out.
         optional host: Host,
+        /// How long after the end of a case it can be read what its evidence means; `P5Y` if left
+        /// out. Then its keys are destroyed; certificates and proofs go on verifying.
+        optional details_for: RetentionPeriod,
+        /// How long copies of the database are kept; `P35D` if left out. The key of a month is
+        /// destroyed so long after nothing needs it any more.
+        optional copies_for: RetentionPeriod,
     }
 }
 

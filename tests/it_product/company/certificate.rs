@@ -13,6 +13,12 @@ pub struct Certificate {
 impl Company {
     /// The certificate in force of a case.
     pub async fn certificate_of(&self, case: &str) -> Certificate {
+        let id = self.certificate_id(case).await;
+        self.certificate(&id).await
+    }
+
+    /// The identifier of the certificate in force of a case.
+    pub async fn certificate_id(&self, case: &str) -> String {
         let id = if self.store.is_some() { "CAST(id AS TEXT)" } else { "lower(hex(id))" };
         let query = format!(
             "SELECT {id} FROM certificates WHERE case_id = {} AND superseded_by IS NULL",
@@ -20,8 +26,7 @@ impl Company {
         );
         let rows = self.store_rows(&query).await;
         assert_eq!(rows.len(), 1, "one certificate in force of case {case}: {rows:?}");
-        let id = uuid::Uuid::parse_str(&rows[0]).unwrap().to_string();
-        self.certificate(&id).await
+        uuid::Uuid::parse_str(&rows[0]).unwrap().to_string()
     }
 
     /// Exports a certificate, checks it with `quietus verify`, and unpacks its payload.

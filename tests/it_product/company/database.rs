@@ -84,6 +84,21 @@ impl Database {
         Self { kind, url: with_database(&admin, &name), server: Some((admin, name)) }
     }
 
+    /// A copy of a database on PostgreSQL, by a dump into this file.
+    pub async fn copied(&self, dump: &Path) -> Self {
+        let copy = Self::fresh(self.kind, Path::new("")).await;
+        let program = async |name: &str, arguments: [&str; 4]| {
+            let mut command = tokio::process::Command::new(name);
+            let ended = command.args(arguments).arg(dump).output().await;
+            let ended = ended.unwrap_or_else(|error| panic!("`{name}` is needed: {error}"));
+            let said = String::from_utf8_lossy(&ended.stderr).into_owned();
+            assert!(ended.status.success(), "{name}: {said}");
+        };
+        program("pg_dump", ["--no-owner", "--no-sync", &self.url, "--file"]).await;
+        program("psql", ["--quiet", "--set=ON_ERROR_STOP=1", &copy.url, "--file"]).await;
+        copy
+    }
+
     pub async fn raw(&self) -> Raw {
         Raw::open(self.kind, &self.url).await
     }

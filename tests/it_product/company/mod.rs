@@ -194,8 +194,35 @@ impl Company {
         if self.store.is_some() { format!("'{id}'") } else { format!("x'{}'", id.replace('-', "")) }
     }
 
+    /// A copy of the whole folder but one file, as a backup or a thief has it, and of the store:
+    /// one on PostgreSQL is dumped into the copied folder, and restored.
+    pub async fn copy_without(&self, left_out: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        copy_folder(self.folder(), folder.path(), &self.path(left_out));
+        let mut copy = Self { folder, systems: Vec::new(), store: None };
+        if let Some(store) = &self.store {
+            let restored = store.copied(&copy.path("quietus.sql")).await;
+            copy.write_secret("store-url", &restored.url);
+            copy.store = Some(restored);
+        }
+        copy
+    }
+
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder().join(name)
+    }
+}
+
+fn copy_folder(from: &Path, to: &Path, left_out: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        let target = to.join(path.file_name().unwrap());
+        if path.is_dir() {
+            copy_folder(&path, &target, left_out);
+        } else if path != left_out && !target.to_string_lossy().ends_with("-shm") {
+            std::fs::copy(&path, &target).unwrap();
+        }
     }
 }
 

@@ -101,6 +101,12 @@ pub async fn of(needle: &str, server: &Database) -> Vec<Form> {
 /// Finds many forms in one pass: by their first bytes, then by all of them.
 pub struct Finder<'f> {
     by_beginning: HashMap<[u8; BEGINNING], Vec<&'f Form>>,
+    /// Whether any form begins with these two bytes: most places of a large file are passed by.
+    begins: Vec<bool>,
+}
+
+fn first_two(bytes: &[u8]) -> usize {
+    usize::from(bytes[0]) << 8 | usize::from(bytes[1])
 }
 
 /// Every form is at least so long.
@@ -109,15 +115,19 @@ const BEGINNING: usize = 4;
 impl<'f> Finder<'f> {
     pub fn new(forms: &'f [Form]) -> Self {
         let mut by_beginning: HashMap<_, Vec<&Form>> = HashMap::new();
+        let mut begins = vec![false; 1 << 16];
         for form in forms {
             let beginning = form.bytes.first_chunk().expect("a form of four bytes");
             by_beginning.entry(*beginning).or_default().push(form);
+            begins[first_two(beginning)] = true;
         }
-        Self { by_beginning }
+        Self { by_beginning, begins }
     }
 
     pub fn find(&self, bytes: &[u8]) -> impl Iterator<Item = &'f Form> {
-        bytes.windows(BEGINNING).enumerate().flat_map(move |(at, window)| {
+        let places = bytes.windows(BEGINNING).enumerate();
+        let places = places.filter(|(_, window)| self.begins[first_two(window)]);
+        places.flat_map(move |(at, window)| {
             let beginning: [u8; BEGINNING] = window.try_into().expect("a window of that size");
             let candidates = self.by_beginning.get(&beginning).into_iter().flatten();
             candidates.copied().filter(move |form| bytes[at..].starts_with(&form.bytes))

@@ -1,6 +1,6 @@
 //! Everything that a company leaves behind outside of its connected systems.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::forms::{Finder, Form};
 use crate::company::{Company, Ended};
@@ -20,7 +20,8 @@ impl Haystack {
         self.folder(company.folder(), company.folder());
     }
 
-    fn folder(&mut self, folder: &Path, root: &Path) {
+    /// Every file of a folder, and what is below it.
+    pub fn folder(&mut self, folder: &Path, root: &Path) {
         for entry in std::fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
             let name = path.strip_prefix(root).unwrap().display().to_string();
@@ -30,6 +31,32 @@ impl Haystack {
                 }
             } else {
                 self.0.push((format!("file {name}"), std::fs::read(&path).unwrap()));
+            }
+        }
+    }
+
+    /// The pages of a store on PostgreSQL as they are on the disk, and the server's log of changes
+    /// from one of its files on; the server is on this machine, and the files can be read.
+    pub async fn pages(&mut self, company: &Company, log_begins: Option<&str>) {
+        let Some(store) = &company.store else { return };
+        store.run("CHECKPOINT").await;
+        let ask = async |what: &str| store.rows(&format!("SELECT {what}")).await.remove(0);
+        let data = PathBuf::from(ask("current_setting('data_directory')").await);
+        let number = "(SELECT oid FROM pg_database WHERE datname = current_database())::text";
+        let now = ask("pg_walfile_name(pg_current_wal_lsn())").await;
+        let log_begins = log_begins.unwrap_or_default();
+        for (what, folder) in [
+            ("page", data.join("base").join(ask(number).await)),
+            ("log of changes", data.join("pg_wal")),
+        ] {
+            for entry in std::fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                let name = path.file_name().unwrap().to_string_lossy().into_owned();
+                // What lies there for later use has the remains of earlier tests.
+                let is_ours = what == "page" || (log_begins..=&now).contains(&name.as_str());
+                if path.is_file() && is_ours {
+                    self.0.push((format!("{what} {name}"), std::fs::read(&path).unwrap()));
+                }
             }
         }
     }

@@ -4,7 +4,10 @@
 //! at the most talkative level; then everything that is left behind is searched for them in every
 //! form that software likes to write identifiers in.
 
+mod burglar;
+mod copies;
 pub mod forms;
 pub mod haystack;
 mod planted;
+mod shredded;
 mod silence;

@@ -199,6 +199,9 @@ impl Planted {
             &instance.replace("listen: 127.0.0.1:0", &format!("listen: 127.0.0.1:{port}")),
         );
         let child = self.company.start(&["--log", "trace", "--log-format", self.look, "run"]);
+        let identifier = child.id().unwrap().to_string();
+        // Read from the start: a process that nobody listens to stands still once the pipe is full.
+        let ended = tokio::spawn(crate::company::wait(child));
         let base = format!("http://127.0.0.1:{port}");
         let client = reqwest::Client::new();
         until("the interface", 30, async || {
@@ -220,9 +223,8 @@ impl Planted {
             answers.push((format!("answer to {path}"), format!("{headers}\n{text}").into_bytes()));
         }
         self.heard.0.extend(answers);
-        let identifier = child.id().unwrap().to_string();
         std::process::Command::new("kill").args(["-TERM", &identifier]).status().unwrap();
-        let ended = crate::company::wait(child).await.expect(0);
+        let ended = ended.await.unwrap().expect(0);
         self.heard.heard("`run`", &ended);
     }
 

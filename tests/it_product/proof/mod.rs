@@ -2,6 +2,7 @@
 
 mod audited;
 mod heartbeats;
+mod issuers;
 mod restored;
 mod status;
 mod yearly;

@@ -86,7 +86,12 @@ INSERT INTO tickets VALUES (31, 1, 'help', '2026-01-01T00:00:00Z'),
 
 /// The company before anybody has asked for anything; `settings` of requests.
 pub async fn company(settings: &str) -> Company {
-    let mut company = Company::new(Kind::Sqlite).await;
+    company_on(Kind::Sqlite, settings).await
+}
+
+/// The same company, which keeps its own data on `store`.
+pub async fn company_on(store: Kind, settings: &str) -> Company {
+    let mut company = Company::new(store).await;
     let instance = company.read("quietus.yaml");
     company.write("quietus.yaml", &format!("{instance}{settings}"));
     company.write("schedules/rules.yaml", PACK);

@@ -1,0 +1,229 @@
+//! `quietus keys`: list keys, put new ones in place, end epochs.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand, ValueEnum};
+use jiff::Timestamp;
+
+use super::opening::{GOOD, number, read_moment, say, with_product};
+use super::plan_text::new_table;
+use super::remark::actor;
+use super::{FINE, NOT_DONE};
+use crate::app::key_care::EpochEnd;
+use crate::app::{AppError, Quietus};
+use crate::config;
+use crate::domain::{Digest, EpochName, Remark};
+use crate::store::KeyEpoch;
+
+/// List and end the keys of this instance.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  quietus keys list
+  quietus keys rotate issuer --reason \"yearly\"
+  quietus keys trust --to from-the-contract/
+  quietus keys destroy-epoch 2026-10")]
+pub struct Arguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do with keys.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// List the keys of this instance and how long they last.
+    #[command(after_help = "Example:
+  quietus keys list")]
+    List,
+    /// Put a new key in the place of one that signs.
+    #[command(after_help = "Example:
+  quietus keys rotate issuer --reason \"yearly\" --by \"Ada Example\"
+
+Certificates are signed with the new key from then on. What the earlier one has signed verifies and is
+handed out as before, with its own public key; its private key is destroyed. With a signer elsewhere
+(`signers` in `quietus.yaml`) give it the new key first; this command then puts it in place.")]
+    Rotate {
+        /// Which key.
+        #[arg(value_enum)]
+        key: Rotatable,
+        /// Why, as it stands in evidence.
+        #[arg(long, value_name = "WHY", default_value = "its time is over")]
+        reason: Remark,
+        /// Who does it, as it stands in evidence.
+        #[arg(long, value_name = "NAME", default_value = "operator", env = "QUIETUS_BY")]
+        by: Remark,
+    },
+    /// Write the folder with which auditors check all certificates of this instance.
+    #[command(after_help = "Example:
+  quietus keys trust --to from-the-contract/
+  quietus-verify certificate/ --trust from-the-contract/ --require-trust
+
+It has `trusted_root.json` (the logs and who stamps them) and `issuer.pub.pem` (the keys of all times that
+sign certificates, the newest first). Hand it out on another way than certificates, or the digests that
+are printed: they belong into a contract. Write it anew after a rotation and when a year's log begins.")]
+    Trust {
+        /// The folder; what else is in it stays.
+        #[arg(long, value_name = "FOLDER")]
+        to: PathBuf,
+    },
+    /// Put on record that a key may have been in other hands.
+    #[command(after_help = "Example:
+  quietus keys compromise 3f9a2c --since 2027-01-15 --reason \"a stolen machine\"
+
+A key in use is replaced first: `quietus keys rotate issuer`. What was signed before that moment stands;
+what was signed since is only as good as its place in the log.")]
+    Compromise {
+        /// The beginning of the key's digest, as `quietus keys list` shows it.
+        #[arg(value_name = "DIGEST")]
+        key: String,
+        /// Since when: a day or an instant.
+        #[arg(long, value_name = "DAY OR INSTANT")]
+        since: String,
+        /// Why, as it stands in evidence.
+        #[arg(long, value_name = "WHY")]
+        reason: Remark,
+        /// Who says so, as it stands in evidence.
+        #[arg(long, value_name = "NAME", default_value = "operator", env = "QUIETUS_BY")]
+        by: Remark,
+    },
+    /// Destroy the key of a month: what was shredded is then gone from every copy of the database.
+    #[command(after_help = "Examples:
+  quietus keys destroy-epoch 2026-10
+  quietus keys destroy-epoch 2026-10 --early --by \"Ada Example\"
+
+All that lives is wrapped anew with the newest key first. The key is destroyed once copies of the
+database from before are gone (`evidence: {copies_for: P35D}`); `quietus run` does so by itself. With
+`--early` such a copy can be restored, but nothing in it that was sealed in that month can be read.
+Copies of the keys folder are yours to destroy.")]
+    DestroyEpoch {
+        /// The month, such as `2026-10`.
+        #[arg(value_name = "MONTH", value_parser = read_epoch)]
+        epoch: EpochName,
+        /// Do not wait until copies of the database from before are gone.
+        #[arg(long)]
+        early: bool,
+        /// Who does it, as it stands in evidence.
+        #[arg(long, value_name = "NAME", default_value = "operator", env = "QUIETUS_BY")]
+        by: Remark,
+    },
+}
+
+/// A key that signs and can be replaced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Rotatable {
+    /// Signs certificates.
+    Issuer,
+}
+
+fn read_epoch(text: &str) -> Result<EpochName, &'static str> {
+    EpochName::parse(text).ok_or("write a month, such as `2026-10`")
+}
+
+/// Runs the command.
+pub async fn run(arguments: &Arguments, folder: &Path) -> u8 {
+    with_product(folder, async |product| match &arguments.command {
+        Command::List => list(product).await,
+        Command::Rotate { key: Rotatable::Issuer, reason, by } => {
+            let rotated = product.rotate_issuer(reason.as_str(), &actor(by)).await?;
+            product.advance_log().await?;
+            say(format!(
+                "{GOOD}rotated{GOOD:#}: {} signs certificates from now on, {} no longer; auditors need the new public key too",
+                rotated.to.short(),
+                rotated.from.short()
+            ));
+            Ok(FINE)
+        }
+        Command::Trust { to } => {
+            let files = product.trust_folder().await?;
+            write_trust(&files, to)?;
+            for (name, bytes) in &files {
+                say(format!("{}  {name}", Digest::of(bytes)));
+            }
+            Ok(FINE)
+        }
+        Command::Compromise { key, since, reason, by } => {
+            let since = read_moment(since, product.zone())?;
+            let said = (reason.as_str(), &actor(by));
+            let key = product.compromise_issuer(key, since, said).await?;
+            product.advance_log().await?;
+            say(format!("on record: {} may have been in other hands since {since}", key.id.short()));
+            Ok(FINE)
+        }
+        Command::DestroyEpoch { epoch, early, by } => {
+            let ended = product.end_epoch(epoch, *early, &actor(by)).await?;
+            product.advance_log().await?;
+            Ok(tell_end(epoch, ended))
+        }
+    })
+    .await
+}
+
+fn write_trust(files: &BTreeMap<String, Vec<u8>>, to: &Path) -> Result<(), AppError> {
+    let refuse = |error: std::io::Error| {
+        let why = config::why(&error);
+        AppError::Input(format!("`{}` cannot be written: {why}; name another folder", to.display()))
+    };
+    std::fs::create_dir_all(to).map_err(refuse)?;
+    for (name, bytes) in files {
+        std::fs::write(to.join(name), bytes).map_err(refuse)?;
+    }
+    Ok(())
+}
+
+fn tell_end(epoch: &EpochName, ended: EpochEnd) -> u8 {
+    match ended {
+        EpochEnd::Destroyed => {
+            say(format!("{GOOD}destroyed{GOOD:#}: the key of epoch {epoch}"));
+            FINE
+        }
+        EpochEnd::Left { rewrapped, destroy_from } => {
+            say(format!(
+                "{} key(s) are wrapped anew, and nothing needs the key of epoch {epoch} but copies of the database from before: destroy it from {} on, or with `--early`",
+                number(rewrapped),
+                day(destroy_from)
+            ));
+            NOT_DONE
+        }
+    }
+}
+
+fn day(moment: Timestamp) -> String {
+    moment.strftime("%Y-%m-%d").to_string()
+}
+
+async fn list(product: &Quietus) -> Result<u8, AppError> {
+    let mut table = new_table(&["issuer", "from", "until", "state"]);
+    for key in product.store.issuer_keys().await? {
+        let state = match (key.compromised_since, key.retired_at) {
+            (Some(since), _) => format!("compromised since {since}"),
+            (None, Some(_)) => "retired".to_owned(),
+            (None, None) => "in use".to_owned(),
+        };
+        let until = key.retired_at.map(day).unwrap_or_default();
+        table.add_row([key.id.to_string(), day(key.added_at), until, state]);
+    }
+    say(table);
+    let mut table = new_table(&["epoch", "begun", "wraps", "state"]);
+    for epoch in product.store.key_epochs().await? {
+        let wraps = format!(
+            "{} case key(s), {} request key(s)",
+            number(epoch.data_keys),
+            number(epoch.request_keys)
+        );
+        let state = state_of(product, &epoch);
+        table.add_row([epoch.name.to_string(), day(epoch.begun_at), wraps, state]);
+    }
+    say(table);
+    Ok(FINE)
+}
+
+fn state_of(product: &Quietus, epoch: &KeyEpoch) -> String {
+    match (epoch.destroyed_at, epoch.left_at) {
+        (Some(at), _) => format!("destroyed {}", day(at)),
+        (None, Some(left_at)) => {
+            format!("left, to be destroyed from {} on", day(product.copies_end(left_at)))
+        }
+        (None, None) => "in use".to_owned(),
+    }
+}
