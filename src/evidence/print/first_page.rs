@@ -62,8 +62,12 @@ pub(super) fn facts(voice: &Voice<'_>, certificate: &Certificate, vouched: &Vouc
     let (words, predicate) = (voice.words, &certificate.predicate);
     let issuer = &predicate.issuer;
     let scope = &predicate.scope;
-    let (stated, count) = (scope.systems_stated.into(), scope.systems_in_scope.into());
-    let systems = if stated == count { words.systems_value } else { words.systems_missing };
+    let (stated, count): (u64, u64) = (scope.systems_stated.into(), scope.systems_in_scope.into());
+    let systems = match (stated, count) {
+        (1, 1) => words.systems_one,
+        _ if stated == count => words.systems_value,
+        _ => words.systems_missing,
+    };
     let mut facts = vec![
         voice.fact(words.issuer, format!("{} ({})", issuer.name, words.role(issuer.role))),
         voice.fact(words.about, about(voice, predicate)),

@@ -31,8 +31,11 @@ fn widths(flow: &Flow<'_, '_>, table: &Table, head: Style, body: Style) -> Vec<f
             };
             width * style.size + 0.5
         };
-        let title =
-            widest_word(flow.fonts, &table.columns[column].heading, head.weight) * head.size + 0.5;
+        // Words of a heading stay whole, Chinese ones too, which could be broken anywhere.
+        let words = table.columns[column].heading.split_whitespace();
+        let title = words
+            .map(|word| flow.fonts.width(&flow.fonts.drawable(word), head.weight) * head.size + 0.5)
+            .fold(0.0, f32::max);
         let title = if whole && !table.columns[column].number {
             of(&table.columns[column].heading, head)
         } else {

@@ -43,6 +43,7 @@ pub(super) const WORDS: Words = Words {
     as_of_note: "{moment}; was danach kam, ist nicht erfasst",
     systems: "Systeme",
     systems_value: "zu allen {count} betroffenen liegen Angaben vor",
+    systems_one: "zum einzigen betroffenen liegen Angaben vor",
     systems_missing: "zu {stated} von {count} betroffenen liegen Angaben vor",
     certificate: "Bescheinigung",
     to_whom: "Wen sie betrifft",

@@ -43,6 +43,7 @@ pub(super) const WORDS: Words = Words {
     as_of_note: "{moment}; what came later is not covered",
     systems: "Systems",
     systems_value: "all {count} in scope are stated",
+    systems_one: "the one in scope is stated",
     systems_missing: "{stated} of {count} in scope are stated",
     certificate: "Certificate",
     to_whom: "Whom it is about",

@@ -44,7 +44,7 @@ words! {
     no_weight, not_translated, code_points_note,
     // Facts of the first page.
     issuer, controller, processor, about, about_schedule, about_request, about_request_plain,
-    issued_at, as_of, as_of_note, systems, systems_value, systems_missing, certificate,
+    issued_at, as_of, as_of_note, systems, systems_value, systems_one, systems_missing, certificate,
     to_whom, to_whom_opening, to_whom_counts, next_final, next_review,
     right_erasure, right_restriction, right_objection, right_access, right_other,
     // Points of the first page.

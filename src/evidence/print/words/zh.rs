@@ -43,6 +43,7 @@ pub(super) const WORDS: Words = Words {
     as_of_note: "{moment}；此后发生的情况不在范围内",
     systems: "系统",
     systems_value: "范围内的 {count} 个系统均已说明",
+    systems_one: "范围内仅有的一个系统已说明",
     systems_missing: "范围内的 {count} 个系统中已说明 {stated} 个",
     certificate: "证明编号",
     to_whom: "涉及何人",
