@@ -4,6 +4,7 @@ mod audited;
 mod heartbeats;
 mod issuers;
 mod restored;
+mod tokens;
 mod yearly;
 
 use base64::Engine as _;
