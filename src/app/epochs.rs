@@ -166,7 +166,7 @@ impl Epochs {
     }
 
     /// Whether the key of an epoch can be had.
-    fn is_here(&self, epoch: &EpochName) -> bool {
+    pub(super) fn is_here(&self, epoch: &EpochName) -> bool {
         let is_here = self.opened().vaults.contains_key(epoch) || self.has_file(epoch);
         if !is_here {
             tracing::warn!(%epoch, "the key of this month is not in the keys folder");

@@ -64,7 +64,9 @@ impl Quietus {
             };
             match (left_for_good(epoch), epoch.destroyed_at) {
                 (_, Some(_)) => self.epochs.destroy(&epoch.name)?,
-                (None, None) if epochs.iter().any(settled) => {
+                // A store that was restored from before its end: what that key sealed stays closed,
+                // and must not keep the others from their end.
+                (None, None) if epochs.iter().any(settled) && self.epochs.is_here(&epoch.name) => {
                     self.leave(epoch, &current, &keeper).await?;
                 }
                 (Some(left_at), None) if self.copies_end(left_at) <= now => {

@@ -128,7 +128,7 @@ pub async fn run(arguments: &Arguments, folder: &Path) -> u8 {
             let rotated = product.rotate_issuer(reason.as_str(), &actor(by)).await?;
             product.advance_log().await?;
             say(format!(
-                "{GOOD}rotated{GOOD:#}: {} signs certificates from now on, {} no longer; auditors need the new public key too",
+                "{GOOD}rotated{GOOD:#}: {} signs certificates from now on, {} no longer; give auditors what `quietus keys trust` writes",
                 rotated.to.short(),
                 rotated.from.short()
             ));
@@ -205,25 +205,28 @@ async fn list(product: &Quietus) -> Result<u8, AppError> {
     }
     say(table);
     let mut table = new_table(&["epoch", "begun", "wraps", "state"]);
-    for epoch in product.store.key_epochs().await? {
+    let epochs = product.store.key_epochs().await?;
+    for epoch in &epochs {
         let wraps = format!(
             "{} case key(s), {} request key(s)",
             number(epoch.data_keys),
             number(epoch.request_keys)
         );
-        let state = state_of(product, &epoch);
+        let is_newest = epochs.last() == Some(epoch);
+        let state = if is_newest { "in use".to_owned() } else { state_of(product, epoch) };
         table.add_row([epoch.name.to_string(), day(epoch.begun_at), wraps, state]);
     }
     say(table);
     Ok(FINE)
 }
 
+/// How far the end of an epoch has come that is over.
 fn state_of(product: &Quietus, epoch: &KeyEpoch) -> String {
     match (epoch.destroyed_at, epoch.left_at) {
         (Some(at), _) => format!("destroyed {}", day(at)),
         (None, Some(left_at)) => {
             format!("left, to be destroyed from {} on", day(product.copies_end(left_at)))
         }
-        (None, None) => "in use".to_owned(),
+        (None, None) => "over, and still needed".to_owned(),
     }
 }

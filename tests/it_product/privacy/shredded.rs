@@ -188,6 +188,13 @@ async fn a_copy_of_everything_does_not_help() {
     let thief = copy.replica(&clock).await;
     assert!(readable(&thief, &his).await.iter().all(|open| !open));
     assert!(thief.rights_request(his_request).await.is_err());
+    // Whoever restores such a copy goes on with what is left.
+    for _ in 0..2 {
+        thief.keep_house().await.unwrap();
+        clock.advance(days(2));
+    }
+    let epochs = thief.store.key_epochs().await.unwrap();
+    assert!(epochs.len() > 1 && epochs[0].left_at.is_none(), "what stays closed is not left");
     drop(thief);
     // It is the month's key that keeps it: with that key it opens.
     write_private(&copy.path(&file), &key);

@@ -5,6 +5,7 @@ mod heartbeats;
 mod issuers;
 mod restored;
 mod status;
+mod tokens;
 mod yearly;
 
 use base64::Engine as _;
