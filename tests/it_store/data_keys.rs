@@ -71,6 +71,7 @@ async fn case_over(stage: &Stage, epoch: &EpochName) -> (Uuid, DataKey) {
         manifest: b"manifest".to_vec(),
         topics: Vec::new(),
         leaf: OutboxEntry { detail: None, ..entry(Some(id), None) },
+        status: None,
         later: Vec::new(),
         request: None,
         evidence: Vec::new(),

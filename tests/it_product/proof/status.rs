@@ -34,7 +34,7 @@ fn verdict(folder: &BTreeMap<String, Vec<u8>>, now: Timestamp) -> Verdict {
 
 /// What the step `status` of its export says now; every other step has to hold.
 async fn status(product: &Quietus, id: Uuid, now: Timestamp) -> (Finding, String) {
-    let verdict = verdict(&product.export_certificate(id).await.unwrap(), now);
+    let verdict = verdict(&product.export_certificate(id, None).await.unwrap(), now);
     let fails = |step: &&quietus::evidence::verify::Step| {
         step.finding == Finding::Fail && step.name != "status"
     };
@@ -65,7 +65,7 @@ async fn signed_each_day_and_stale_without(store: Kind) {
     let now = || quietus::domain::Clock::now(&*clock);
     let (finding, sentence) = status(&product, id, now()).await;
     assert_eq!(finding, Finding::Pass, "{sentence}");
-    let old = product.export_certificate(id).await.unwrap();
+    let old = product.export_certificate(id, None).await.unwrap();
 
     // A day later the same is said anew; whoever has the list of yesterday is told when it ages.
     clock.advance(24.hours());
