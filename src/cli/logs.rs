@@ -194,6 +194,11 @@ async fn succeed(product: &Quietus, reason: &Remark, by: &Remark) -> Result<u8, 
         done.origin,
         number(done.released.size)
     ));
+    if product.has_witnesses() {
+        say(
+            "witnesses do not know the new log: tell those who run them why, and give them what `quietus anchor key` prints",
+        );
+    }
     let unproven = product.log_status().await?.unproven;
     if unproven > 0 {
         say(format!(

@@ -89,6 +89,11 @@ impl Quietus {
         !self.instance.anchors.is_empty()
     }
 
+    /// Whether witnesses sign the log.
+    pub fn has_witnesses(&self) -> bool {
+        !self.instance.anchors.witnesses.is_empty()
+    }
+
     /// Asks everybody who is due, and gives certificates what came of it.
     ///
     /// # Errors
