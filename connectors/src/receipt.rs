@@ -70,6 +70,17 @@ pub struct Outcome {
 }
 
 impl Outcome {
+    /// The counts of a collection.
+    pub(crate) fn entry(&mut self, collection: &str) -> &mut CollectionOutcome {
+        let found = self.collections.iter().position(|one| one.collection == collection);
+        let index = found.unwrap_or_else(|| {
+            let collection = collection.to_owned();
+            self.collections.push(CollectionOutcome { collection, ..CollectionOutcome::default() });
+            self.collections.len() - 1
+        });
+        &mut self.collections[index]
+    }
+
     /// Records deleted, cleared, anonymised, restricted or lifted, all collections together.
     pub fn changed(&self) -> u64 {
         self.collections

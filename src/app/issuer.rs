@@ -163,8 +163,9 @@ impl Quietus {
                 .compromised_since
                 .map(|since| format!("; may have been in other hands since {since}"));
             let since = since.unwrap_or_default();
-            keys += &format!("# signs certificates from {}{until}{since}\n", day(key.added_at));
-            keys += &pem_of(key)?;
+            let from = day(key.added_at);
+            keys.push_str("# signs certificates from ");
+            keys.extend([from, until, since, "\n".to_owned(), pem_of(key)?]);
         }
         Ok(BTreeMap::from([
             (TRUSTED_ROOT_NAME.to_owned(), self.trusted_root().await?),

@@ -129,14 +129,13 @@ impl Keys {
             .then_some("what was sealed with it and stays unreadable without it");
         let folder = instance.keys.as_path();
         issuer::finish_rotation(folder, store).await?;
-        let issuer = match &instance.signers.issuer {
-            Some(elsewhere) => signer::issuer_of(elsewhere)?,
-            None => {
-                let pem = read_or_make(folder, ISSUER, signed, || {
-                    IssuerKey::generate().and_then(|key| key.to_pem()).map_err(refuse)
-                })?;
-                IssuerKey::from_pem(&pem).map_err(refuse)?
-            }
+        let issuer = if let Some(elsewhere) = &instance.signers.issuer {
+            signer::issuer_of(elsewhere)?
+        } else {
+            let pem = read_or_make(folder, ISSUER, signed, || {
+                IssuerKey::generate().and_then(|key| key.to_pem()).map_err(refuse)
+            })?;
+            IssuerKey::from_pem(&pem).map_err(refuse)?
         };
         let log = read_or_make(folder, LOG, signed, || {
             LogKey::generate().and_then(|key| key.to_pem()).map_err(refuse)

@@ -15,9 +15,8 @@ use crate::evidence::status_list::{
     CertificateStatus, ENTRIES, StatusBits, StatusEntry, StatusList,
 };
 use crate::evidence::{EvidenceKind, IssuerPublicKey, TrustedRoot, signing};
-use crate::store::{
-    CertificateDecision, Changed, DueStatusList, OutboxEntry, SignedStatusList, StatusPlace,
-};
+pub use crate::store::CertificateDecision;
+use crate::store::{Changed, DueStatusList, OutboxEntry, SignedStatusList, StatusPlace};
 
 /// A list is signed anew after this time, even where nothing changed.
 const BETWEEN_LISTS: SignedDuration = SignedDuration::from_hours(24);

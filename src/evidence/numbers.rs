@@ -78,7 +78,9 @@ mod tests {
 
     fn faults(numbers: &[u64], unread: u64, refilled: bool) -> Vec<String> {
         let mut seen = Numbers::default();
-        numbers.iter().for_each(|number| seen.note("one", *number));
+        for number in numbers {
+            seen.note("one", *number);
+        }
         (0..unread).for_each(|_| seen.note_unread("one"));
         seen.faults(refilled)
     }

@@ -158,14 +158,12 @@ impl Replay {
                     self.counted.faults.push(fault);
                     return;
                 };
-                match self.believed.get(producer) {
-                    Some(believed) => *believed,
-                    None => {
-                        self.believed.insert(producer.to_owned(), before);
-                        self.counted.believed += 1;
-                        return;
-                    }
-                }
+                let Some(believed) = self.believed.get(producer) else {
+                    self.believed.insert(producer.to_owned(), before);
+                    self.counted.believed += 1;
+                    return;
+                };
+                *believed
             }
         };
         if before + count == entries {

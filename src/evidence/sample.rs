@@ -15,7 +15,7 @@ const PURPOSE: &[u8] = b"quietus audit sample 1\n";
 /// Draws `count` different indexes below `size`, in the order in which they are drawn; all of them
 /// where there are not more.
 pub fn draw(seed: &Digest, origin: &str, size: u64, count: u64) -> Vec<u64> {
-    let (mut drawn, mut seen) = (Vec::new(), BTreeSet::new());
+    let (mut drawn, mut taken) = (Vec::new(), BTreeSet::new());
     let wanted = count.min(size);
     if size == 0 {
         return drawn;
@@ -25,7 +25,7 @@ pub fn draw(seed: &Digest, origin: &str, size: u64, count: u64) -> Vec<u64> {
     while (drawn.len() as u64) < wanted {
         let value = value_of(seed, origin, size, number);
         number += 1;
-        if value < fair && seen.insert(value % size) {
+        if value < fair && taken.insert(value % size) {
             drawn.push(value % size);
         }
     }
@@ -36,8 +36,8 @@ fn value_of(seed: &Digest, origin: &str, size: u64, number: u64) -> u64 {
     let mut bytes = PURPOSE.to_vec();
     bytes.extend_from_slice(&seed.0);
     bytes.extend_from_slice(format!("{origin}\n{size}\n{number}\n").as_bytes());
-    let [a, b, c, d, e, f, g, h, ..] = Digest::of(&bytes).0;
-    u64::from_be_bytes([a, b, c, d, e, f, g, h])
+    let digest = Digest::of(&bytes).0;
+    digest.first_chunk().map_or(0, |first| u64::from_be_bytes(*first))
 }
 
 #[cfg(test)]

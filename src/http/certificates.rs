@@ -18,7 +18,7 @@ use crate::app::reading::certificates::{
     CertificatePart, CertificateQuery, Language, PAGE_NAME, PDF_NAME, TEXT_NAME,
     language_of_browser, page_policy,
 };
-use crate::store::CertificateDecision;
+use crate::app::status_list::CertificateDecision;
 
 /// Media type of a Sigstore bundle.
 pub(super) const BUNDLE: &str = "application/vnd.dev.sigstore.bundle.v0.3+json";
@@ -163,7 +163,7 @@ pub async fn declare(
     let declared = async move {
         product.declare_certificate(id, decision, reason.as_str(), &caller.actor()).await
     };
-    api.change(declared).await.map_err(|refusal| refusal.about_state())?;
+    api.change(declared).await.map_err(Refusal::about_state)?;
     Ok(json(&serde_json::json!({ "certificate": id, "status": decision.as_str() })))
 }
 

@@ -197,11 +197,11 @@ fn party(id: &str, system: &str, name: &str, grade: Option<&str>) -> SystemState
     told.rules.clear();
     told.cut_offs.clear();
     told.system.kind = SystemKind::Processor;
-    told.system.operator = name.to_owned();
+    name.clone_into(&mut told.system.operator);
     told.outcome = StatementOutcome::AttestedByProcessor;
     told.records = StatedRecords::default();
     told.method.nist80088 = RemovalGrade::NotApplicable;
-    told.method.technique = "deleted".to_owned();
+    "deleted".clone_into(&mut told.method.technique);
     told.verification = nobody_looked();
     told.recipient = Some(StatedRecipient {
         name: name.to_owned(),

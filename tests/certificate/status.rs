@@ -35,12 +35,12 @@ fn status(issued: &Issued, files: StatusFiles<'_>) -> (Finding, String) {
     (step.finding, step.sentence.clone())
 }
 
-fn with_list(issued: &Issued, list: &[u8], now: Option<Timestamp>) -> (Finding, String) {
-    status(issued, StatusFiles { list: Some(list), successor: None, now })
+fn with_list(issued: &Issued, list: &[u8], now: impl Into<Option<Timestamp>>) -> (Finding, String) {
+    status(issued, StatusFiles { list: Some(list), successor: None, now: now.into() })
 }
 
-fn fresh() -> Option<Timestamp> {
-    Some(moment(FRESH))
+fn fresh() -> Timestamp {
+    moment(FRESH)
 }
 
 #[test]
@@ -72,7 +72,7 @@ fn nothing_passes_on_stale_data_and_what_is_superseded_stays_so() {
         assert!(sentence.starts_with("Status unknown") && sentence.contains(word), "{sentence}");
     }
     let superseded = issued.publish(&status_list(CertificateStatus::Superseded));
-    for now in [fresh(), Some(later), None] {
+    for now in [Some(fresh()), Some(later), None] {
         assert_eq!(with_list(&issued, &superseded, now).0, Finding::Fail);
     }
     let (finding, sentence) = status(&issued, StatusFiles::default());
@@ -150,7 +150,7 @@ fn the_certificate_that_follows_says_so_without_any_list() {
     let payload = &issued.read.envelope.payload;
     let id = Uuid::from_u128(0x7e57);
     let show = |later: &[u8]| {
-        status(&issued, StatusFiles { list: None, successor: Some(later), now: fresh() })
+        status(&issued, StatusFiles { list: None, successor: Some(later), now: Some(fresh()) })
     };
     let (finding, sentence) = show(&follows(&issued, id, payload));
     assert_eq!(finding, Finding::Fail, "{sentence}");

@@ -52,11 +52,7 @@ async fn fill(stage: &Stage) {
     };
     let id = certificate.id;
     assert!(store.insert_certificate(certificate).await.unwrap());
-    let decision = CertificateDecision::Disputed;
-    assert!(store.decide_about(id, None, decision, Vec::new(), at(14)).await.unwrap());
-    let due = store.due_status_lists(at(0)).await.unwrap().pop().unwrap();
-    let leaf = OutboxEntry { detail: None, ..entry(None, None) };
-    assert!(store.sign_status_list(&due, Vec::new(), leaf, (at(14), at(0))).await.unwrap());
+    say_of_it(stage, id).await;
     let log = NewLog {
         log_id: "2026".to_owned(),
         origin: "example.com/2026".to_owned(),
@@ -81,6 +77,24 @@ async fn fill(stage: &Stage) {
         .record_evidence(vec![OutboxEntry { detail: None, ..entry(None, None) }], at(17))
         .await
         .unwrap();
+    hold_and_pause(stage).await;
+    let epoch = crate::data_keys::begin(stage, "2026-11").await;
+    let key = crate::data_keys::key(None, &epoch);
+    store.record_evidence(vec![crate::data_keys::entry_under(&key)], at(18)).await.unwrap();
+}
+
+/// What somebody says of a certificate, and the list that says it.
+async fn say_of_it(stage: &Stage, certificate: uuid::Uuid) {
+    let store = &stage.store;
+    let decision = CertificateDecision::Disputed;
+    assert!(store.decide_about(certificate, None, decision, Vec::new(), at(14)).await.unwrap());
+    let due = store.due_status_lists(at(0)).await.unwrap().pop().unwrap();
+    let leaf = OutboxEntry { detail: None, ..entry(None, None) };
+    assert!(store.sign_status_list(&due, Vec::new(), leaf, (at(14), at(0))).await.unwrap());
+}
+
+async fn hold_and_pause(stage: &Stage) {
+    let store = &stage.store;
     let hold = NewHold {
         id: new_id(),
         matter: "matter-1".to_owned(),
@@ -91,9 +105,6 @@ async fn fill(stage: &Stage) {
         review_on: None,
     };
     store.place_hold(hold, at(18), Vec::new()).await.unwrap();
-    let epoch = crate::data_keys::begin(stage, "2026-11").await;
-    let key = crate::data_keys::key(None, &epoch);
-    store.record_evidence(vec![crate::data_keys::entry_under(&key)], at(18)).await.unwrap();
     let pause = NewPause {
         id: new_id(),
         scope: PauseScope::System(SystemName::parse("shop").unwrap()),

@@ -94,7 +94,7 @@ async fn a_key_is_written_with_its_first_detail(stage: Stage) {
     let details = stage.store.details_of_case(case).await.unwrap();
     assert_eq!(details.len(), 2);
     for detail in details {
-        let found = detail.key.expect("a key");
+        let found = detail.key.unwrap();
         assert_eq!(
             (found.id, found.epoch, found.wrapped),
             (key.id, epoch.clone(), Some(vec![7; 60]))

@@ -91,7 +91,9 @@ fn refilled(body: &[u8], detail: Option<Digest>) -> RefilledLeaf {
 
 fn root_of(bodies: &[Vec<u8>]) -> Digest {
     let mut frontier = Frontier::default();
-    bodies.iter().for_each(|body| frontier.push(leaf_hash(body), |_, _, _| ()));
+    for body in bodies {
+        frontier.push(leaf_hash(body), |_, _, _| ());
+    }
     frontier.root()
 }
 

@@ -51,7 +51,9 @@ async fn numbers(stage: &Stage) -> BTreeMap<String, Vec<u64>> {
             found.entry(leaf.spec.producer).or_default().push(number);
         }
     }
-    found.values_mut().for_each(|numbers| numbers.sort_unstable());
+    for numbers in found.values_mut() {
+        numbers.sort_unstable();
+    }
     found
 }
 

@@ -99,7 +99,8 @@ async fn what_was_signed_is_bundled_and_replaced(stage: Stage) {
     };
     store.create_log(log, at(0)).await.unwrap();
     store.sequence("2026", 100, at(12), &mut |_| {}).await.unwrap().unwrap();
-    assert_eq!(store.orphaned_leaves("2026").await.unwrap(), (0, 0));
+    // The test's own evidence is short, and counted as what somebody signed.
+    assert_eq!(store.orphaned_leaves("2026").await.unwrap(), (1, 0));
     let first = store.status_lists_to_bundle().await.unwrap().pop().unwrap();
     assert_eq!(store.status_bundle(LIST).await.unwrap(), None);
     assert!(store.set_status_bundle(&first, b"first".to_vec()).await.unwrap());

@@ -15,6 +15,7 @@ pub mod digest;
 pub mod dsse;
 pub mod folder;
 pub mod hashedrekord;
+mod issuer_keys;
 pub mod keys;
 pub mod logged;
 pub mod manifest;

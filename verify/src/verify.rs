@@ -12,6 +12,7 @@ use crate::certificate::{
     Certificate, CertificateClass, MANIFEST_NAME, PREDICATE_TYPE, STATEMENT_TYPE,
 };
 use crate::digest::Digest;
+use crate::issuer_keys::{issuer_key, known_keys};
 use crate::keys::IssuerPublicKey;
 use crate::status::{self, StatusFiles};
 use crate::trusted_root::{TrustedLog, TrustedRoot, fingerprint};
@@ -156,19 +157,20 @@ pub struct Material<'a> {
     pub status: StatusFiles<'a>,
 }
 
+/// The steps so far.
 #[derive(Default)]
-struct Steps(Vec<Step>);
+pub(crate) struct Steps(Vec<Step>);
 
 impl Steps {
-    fn pass(&mut self, name: &'static str, sentence: impl AsRef<str>) {
+    pub(crate) fn pass(&mut self, name: &'static str, sentence: impl AsRef<str>) {
         self.record(name, Finding::Pass, sentence.as_ref());
     }
 
-    fn fail(&mut self, name: &'static str, sentence: impl AsRef<str>) {
+    pub(crate) fn fail(&mut self, name: &'static str, sentence: impl AsRef<str>) {
         self.record(name, Finding::Fail, sentence.as_ref());
     }
 
-    fn skip(&mut self, name: &'static str, sentence: impl AsRef<str>) {
+    pub(crate) fn skip(&mut self, name: &'static str, sentence: impl AsRef<str>) {
         self.record(name, Finding::NotChecked, sentence.as_ref());
     }
 
@@ -245,58 +247,6 @@ fn sentence(message: &str) -> String {
     let mut characters = message.chars();
     let first = characters.next().map(|first| first.to_ascii_uppercase());
     format!("{}{}.", first.into_iter().collect::<String>(), characters.as_str())
-}
-
-/// The key of the certificate, and all others of the issuer that the verifying person has.
-fn known_keys(material: &Material<'_>, own: Option<IssuerPublicKey>) -> Vec<IssuerPublicKey> {
-    let pem = material.issuer_key.and_then(|(pem, _)| std::str::from_utf8(pem).ok());
-    let others = pem.and_then(IssuerPublicKey::all_from_pem).unwrap_or_default();
-    own.into_iter().chain(others).collect()
-}
-
-fn issuer_key(
-    steps: &mut Steps,
-    material: &Material<'_>,
-    bundle: &Bundle,
-) -> Option<IssuerPublicKey> {
-    const NAME: &str = "issuer-key";
-    let logged = hashedrekord::public_key(&bundle.leaf);
-    let Some((pem, source)) = material.issuer_key else {
-        match &logged {
-            Some(logged) => steps.skip(
-                NAME,
-                format!(
-                    "No issuer key was given: the key in the log entry is used. Compare the \
-                     SHA-256 of its SubjectPublicKeyInfo, `{}`, with one from the issuer.",
-                    logged.id()
-                ),
-            ),
-            None => steps.fail(NAME, "The log entry names no P-256 key."),
-        }
-        return logged;
-    };
-    let keys = std::str::from_utf8(pem).ok().and_then(IssuerPublicKey::all_from_pem);
-    let keys = keys.unwrap_or_default();
-    let Some(first) = keys.first().copied() else {
-        steps.fail(NAME, "The issuer's key is no P-256 public key in PEM.");
-        return None;
-    };
-    let named = keys.into_iter().find(|key| logged == Some(*key));
-    match source {
-        _ if named.is_none() => {
-            steps.fail(NAME, "The log entry does not name the issuer's key.");
-        }
-        Source::Given => steps.pass(NAME, "The log entry names the issuer's key that was given."),
-        Source::Beside => steps.skip(
-            NAME,
-            format!(
-                "The issuer's key came with the certificate. Compare the SHA-256 of the file, \
-                 `{}`, with one from the issuer.",
-                fingerprint(pem)
-            ),
-        ),
-    }
-    named.or(Some(first))
 }
 
 fn signature(steps: &mut Steps, bundle: &Bundle, key: &IssuerPublicKey) -> Option<Certificate> {

@@ -94,7 +94,9 @@ impl Processor {
                 match &silent {
                     None => silent = self.step_for(attempt, step, some).await.err(),
                     Some(fault) => {
-                        some.iter_mut().for_each(|one| one.fault_if_open(&unsent(fault)))
+                        for one in some {
+                            one.fault_if_open(&unsent(fault));
+                        }
                     }
                 }
             }
@@ -211,14 +213,16 @@ impl Processor {
                     pieces.extend([(middle, end), (start, middle)]);
                 }
                 (Err(fault), some) => {
-                    some.iter_mut().for_each(|one| one.fault_if_open(&fault));
+                    for one in some {
+                        one.fault_if_open(&fault);
+                    }
                     if !is_silence(&fault) {
                         continue;
                     }
                     for (start, end) in pieces {
-                        all[start..end]
-                            .iter_mut()
-                            .for_each(|one| one.fault_if_open(&unsent(&fault)));
+                        for one in &mut all[start..end] {
+                            one.fault_if_open(&unsent(&fault));
+                        }
                     }
                     return Err(fault);
                 }

@@ -26,7 +26,7 @@ use crate::sql::scene::Scene;
 use crate::sql::standing::{reading, standing_to_read};
 use crate::sql::throttle::Throttle;
 use crate::sql::together::Together;
-use crate::sql::windows::{Flow, Run, entry_of};
+use crate::sql::windows::{Flow, Run};
 use crate::sql::{drift, gathered_keys, lists, refusals};
 
 /// One step of an order.
@@ -150,7 +150,7 @@ impl Run<'_> {
             self.entry(member);
             let collection = &self.order.instructions[member].collection;
             for done in self.joint.iter_mut().flat_map(|joint| &mut joint.done) {
-                entry_of(done, collection);
+                done.entry(collection);
             }
         }
         for one in asked(&self.scene) {
@@ -209,7 +209,7 @@ impl Run<'_> {
         let collection = &self.order.instructions[instruction].collection;
         let parts = self.joint.iter_mut().flat_map(|joint| &mut joint.done);
         for done in std::iter::once(&mut self.done).chain(parts) {
-            let entry = entry_of(done, collection);
+            let entry = done.entry(collection);
             entry.referenced.clear();
             entry.held = 0;
         }
@@ -242,7 +242,7 @@ impl Run<'_> {
             let Some((part, counts)) = row.split_last() else { continue };
             let part = usize::try_from(part.count()).unwrap_or(usize::MAX);
             if let Some(done) = joint.done.get_mut(part) {
-                note_left(entry_of(done, collection), &names, counts);
+                note_left(done.entry(collection), &names, counts);
             }
         }
         Ok(Flow::Finished)

@@ -296,18 +296,18 @@ impl Run<'_> {
 
     /// The counts of a collection.
     pub(crate) fn entry(&mut self, instruction: usize) -> &mut CollectionOutcome {
-        entry_of(&mut self.done, &self.order.instructions[instruction].collection)
+        self.done.entry(&self.order.instructions[instruction].collection)
     }
 
     /// Counts what a window has changed.
     fn record(&mut self, job: &Job<'_>, changed: u64, told: &[(usize, u64)]) {
         let collection = &self.order.instructions[job.instruction].collection;
         match &mut self.joint {
-            None => (job.record)(entry_of(&mut self.done, collection), changed),
+            None => (job.record)(self.done.entry(collection), changed),
             Some(joint) => {
                 for &(part, changed) in told {
                     if let Some(done) = joint.done.get_mut(part) {
-                        (job.record)(entry_of(done, collection), changed);
+                        (job.record)(done.entry(collection), changed);
                     }
                 }
             }
@@ -414,17 +414,6 @@ impl Run<'_> {
         });
         Ok((statements, telling))
     }
-}
-
-/// The counts of a collection in an outcome.
-pub(crate) fn entry_of<'d>(done: &'d mut Outcome, collection: &str) -> &'d mut CollectionOutcome {
-    let found = done.collections.iter().position(|one| one.collection == collection);
-    let index = found.unwrap_or_else(|| {
-        let collection = collection.to_owned();
-        done.collections.push(CollectionOutcome { collection, ..CollectionOutcome::default() });
-        done.collections.len() - 1
-    });
-    &mut done.collections[index]
 }
 
 /// The key by which a table is cut into windows.

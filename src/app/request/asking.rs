@@ -25,11 +25,9 @@ pub(super) async fn ask_in_parts(
 ) -> Vec<Result<Vec<Answer>, Fault>> {
     let nobody = || Fault::Unknown { message: "it was not asked".to_owned() };
     let mut answers: Vec<Result<Vec<Answer>, Fault>> = (0..people).map(|_| Err(nobody())).collect();
-    let mut waiting: Vec<Range<usize>> = if together && people > 0 {
-        vec![0..people]
-    } else {
-        (0..people).rev().map(|one| one..one + 1).collect()
-    };
+    let at_once = if together { people.max(1) } else { 1 };
+    let mut waiting: Vec<Range<usize>> =
+        (0..people).step_by(at_once).rev().map(|one| one..one + at_once).collect();
     while let Some(range) = waiting.pop() {
         let many = range.len() > 1;
         let fault = match system.ask(range.clone()).await {

@@ -112,8 +112,7 @@ impl Quietus {
                 "an objection to direct marketing erases what serves it: name the categories, such as `marketing.contact`".to_owned(),
             ));
         }
-        let state = self.first_state(asked.asked, &record);
-        let id = self.ids.new_id();
+        let (state, id) = (self.first_state(asked.asked, &record), self.ids.new_id());
         let source = asked.source.unwrap_or_else(|| OWN_DOOR.to_owned());
         let external_id = asked.external_id.unwrap_or_else(|| id.to_string());
         if external_id.is_empty() || external_id.len() > LONGEST_NAME {

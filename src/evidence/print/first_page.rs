@@ -6,6 +6,7 @@ use super::words::fill;
 use super::{Vouching, tables, vouching};
 use crate::evidence::certificate::{Certificate, CertificateClass, OPENING_NAME, Predicate};
 use crate::evidence::statement::{StatementOutcome, SystemStatement};
+use crate::evidence::status_list::CertificateStatus;
 use crate::evidence::summary::{Overall, Standing, standing, verified};
 
 /// Most sentences under one heading; the tables hold the rest.
@@ -43,6 +44,11 @@ pub(super) fn verdict(voice: &Voice<'_>, predicate: &Predicate) -> Verdict {
         };
         fill(words.replaces, &[("id", &old.certificate_id.to_string()), ("reason", reason)])
     });
+    if let Some((decided, warning)) = decided(voice) {
+        let said = fill(words.said_then, &[("word", word)]);
+        let sentences = vec![warning.to_owned(), said];
+        return Verdict { tone: Tone::Bad, word: decided.to_owned(), sentences };
+    }
     let Some(later) = voice.printing.superseded_by else {
         let sentences = [Some(sentence.to_owned()), earlier].into_iter().flatten().collect();
         return Verdict { tone, word: word.to_owned(), sentences };
@@ -55,6 +61,16 @@ pub(super) fn verdict(voice: &Voice<'_>, predicate: &Predicate) -> Verdict {
             fill(words.superseded_by, &[("id", &later.to_string())]),
             fill(words.said_then, &[("word", word)]),
         ],
+    }
+}
+
+/// What somebody decided about it: the word, and what that means for whoever reads it.
+pub(super) fn decided(voice: &Voice<'_>) -> Option<(&'static str, &'static str)> {
+    let words = voice.words;
+    match voice.printing.decided? {
+        CertificateStatus::Withdrawn => Some((words.withdrawn, words.withdrawn_sentence)),
+        CertificateStatus::Disputed => Some((words.disputed, words.disputed_sentence)),
+        CertificateStatus::Current | CertificateStatus::Superseded => None,
     }
 }
 
@@ -94,7 +110,7 @@ pub(super) fn facts(voice: &Voice<'_>, certificate: &Certificate, vouched: &Vouc
     }
     facts.push(vouching::short(voice, vouched));
     // Where a later one is known, the verdict says so.
-    if voice.printing.superseded_by.is_none() {
+    if voice.printing.superseded_by.is_none() && decided(voice).is_none() {
         facts.push(voice.fact(words.proof_status, words.proof_status_unknown));
     }
     facts.push(voice.fact(words.certificate, predicate.certificate_id));

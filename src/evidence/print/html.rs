@@ -5,6 +5,8 @@
 //! not check; the page names the script by its SHA-256, so that no other runs in it. Without
 //! scripts the page says that it did not check itself.
 
+use std::fmt::Write as _;
+
 use askama::Template;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -55,7 +57,9 @@ impl Code {
         let Squares { side, runs } = squares(link)?;
         let mut path = String::new();
         for (column, row, length) in runs {
-            path.push_str(&format!("M{} {}h{length}v1h-{length}z", column + QUIET, row + QUIET));
+            let (column, row) = (column + QUIET, row + QUIET);
+            // Memory takes everything.
+            write!(path, "M{column} {row}h{length}v1h-{length}z").unwrap_or_default();
         }
         Some(Self { link: link.to_owned(), side: side + 2 * QUIET, path })
     }

@@ -19,6 +19,8 @@ mod words;
 use jiff::tz::TimeZone;
 use uuid::Uuid;
 
+use crate::evidence::status_list::CertificateStatus;
+
 pub use language::{LANGUAGES, Language};
 pub use pdf::ExtraFont;
 pub use vouching::Vouching;
@@ -56,6 +58,8 @@ pub struct Printing {
     /// The certificate that has taken this one's place, where the issuer's books name one. It is
     /// said, and proves nothing.
     pub superseded_by: Option<Uuid>,
+    /// What somebody decided about it, where the issuer's books say so: withdrawn or disputed.
+    pub decided: Option<CertificateStatus>,
     /// Gives fonts of the machine; asked only where the ones inside do not draw everything.
     pub more_fonts: fn() -> Vec<ExtraFont>,
 }
@@ -69,6 +73,7 @@ impl Printing {
             zone: TimeZone::UTC,
             host: None,
             superseded_by: None,
+            decided: None,
             more_fonts: Vec::new,
         }
     }

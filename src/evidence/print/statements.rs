@@ -1,5 +1,6 @@
 //! Each statement in full, the background of the case, and where the proof lies.
 
+use super::first_page::decided;
 use super::sheet::{Detail, Fact};
 use super::voice::{Voice, place};
 use super::words::fill;
@@ -213,12 +214,15 @@ pub(super) fn proof(
     facts.push(file("issuer.pub.pem", fingerprint(issuer_key)));
     facts.push(file("trusted_root.json", fingerprint(trusted_root)));
     facts.extend(vouching::full(voice, vouched));
-    facts.push(match voice.printing.superseded_by {
-        Some(id) => voice.fact(
+    facts.push(match (decided(voice), voice.printing.superseded_by) {
+        (Some((word, _)), _) => {
+            voice.fact(words.proof_status, fill(words.proof_status_decided, &[("word", word)]))
+        }
+        (None, Some(id)) => voice.fact(
             words.proof_status,
             fill(words.proof_status_superseded, &[("id", &id.to_string())]),
         ),
-        None => voice.fact(words.proof_status, words.proof_status_unknown),
+        (None, None) => voice.fact(words.proof_status, words.proof_status_unknown),
     });
     facts
 }

@@ -60,6 +60,7 @@ impl<'a> Voice<'a> {
         (if answer { self.words.yes } else { self.words.no }).to_owned()
     }
 
+    #[expect(clippy::unused_self, reason = "it is asked like its neighbours")]
     pub(super) fn fact(&self, label: &'static str, value: impl std::fmt::Display) -> Fact {
         Fact { label: label.to_owned(), value: value.to_string() }
     }

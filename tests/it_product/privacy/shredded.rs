@@ -60,7 +60,7 @@ async fn two_cases(company: &Company, product: &Quietus) -> Two {
     Two { his_request, his, hers }
 }
 
-async fn clock_of_today() -> std::sync::Arc<TurnedClock> {
+fn clock_of_today() -> std::sync::Arc<TurnedClock> {
     let soon = SystemClock.now().checked_add(1.hour()).unwrap();
     TurnedClock::at(&soon.to_string())
 }
@@ -77,7 +77,7 @@ async fn traces(company: &Company, mut heard: Haystack) -> Vec<String> {
 
 async fn shredded(store: Kind) {
     let company = person::company_on(store, "").await;
-    let clock = clock_of_today().await;
+    let clock = clock_of_today();
     let product = company.replica(&clock).await;
     let Two { his, hers, his_request } = two_cases(&company, &product).await;
     assert!(readable(&product, &his).await.iter().all(|open| *open));
@@ -148,7 +148,7 @@ async fn a_case_in_postgresql() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_copy_of_everything_does_not_help() {
     let company = person::company_on(Kind::Sqlite, "").await;
-    let clock = clock_of_today().await;
+    let clock = clock_of_today();
     let product = company.replica(&clock).await;
     let Two { his, hers, his_request } = two_cases(&company, &product).await;
     let his_request = Uuid::parse_str(&his_request).unwrap();
@@ -216,7 +216,7 @@ fn write_private(path: &Path, text: &str) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn another_key_of_the_same_month_is_refused() {
     let company = person::company_on(Kind::Sqlite, "").await;
-    let clock = clock_of_today().await;
+    let clock = clock_of_today();
     let product = company.replica(&clock).await;
     let month = product.store.key_epochs().await.unwrap()[0].name.clone();
     let file = company.path(&format!("keys/epochs/{month}.key"));

@@ -7,7 +7,7 @@ use jiff::{Timestamp, ToSpan as _};
 use quietus::app::{Actor, Quietus};
 use quietus::evidence::status::StatusFiles;
 use quietus::evidence::verify::{Finding, Material, Source, Verdict, verify};
-use quietus::store::CertificateDecision;
+use quietus::store::CertificateDecision::{self, Current, Disputed, Withdrawn};
 use uuid::Uuid;
 
 use super::restored::on_both;
@@ -93,11 +93,10 @@ async fn people_decide_about_it(store: Kind) {
     let id = certificate_of(&company).await;
     let now = || quietus::domain::Clock::now(&*clock);
     let grace = Actor("Grace".to_owned());
-    let decide = async |decision, reason: &str| {
+    let decide = async |decision: CertificateDecision, reason: &str| {
         clock.advance(1.second());
         product.declare_certificate(id, decision, reason, &grace).await
     };
-    use CertificateDecision::{Current, Disputed, Withdrawn};
     for (decision, fits, expected) in [
         (Current, false, Finding::Pass),
         (Disputed, true, Finding::Fail),
@@ -116,6 +115,7 @@ async fn people_decide_about_it(store: Kind) {
     assert!(decide(Withdrawn, " ").await.is_err());
     let shown = company.quietus(&["certificate", "show", &id.to_string()]).await.expect(0).out;
     assert!(shown.contains("status: withdrawn"), "{shown}");
+    assert!(shown.contains("The issuer withdrew this certificate"), "{shown}");
     let again = ["certificate", "declare", "latest", "current", "--reason", "it was fine"];
     let refused = company.quietus(&again).await.expect(2).err;
     assert!(refused.contains("is withdrawn: it cannot become current"), "{refused}");

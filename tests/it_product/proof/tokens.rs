@@ -1,11 +1,11 @@
-//! A token that never gives its key away signs certificates, through PKCS#11 (SoftHSM).
+//! A token that never gives its key away signs certificates, through PKCS#11 (`SoftHSM`).
 
 use std::path::PathBuf;
 
 use crate::company::database::Kind;
 use crate::company::{Company, Ended, ended, heap};
 
-/// Where SoftHSM's module may lie.
+/// Where the module of `SoftHSM` may lie.
 const MODULES: [&str; 4] = [
     "/usr/lib/softhsm/libsofthsm2.so",
     "/usr/lib/x86_64-linux-gnu/softhsm/libsofthsm2.so",

@@ -261,14 +261,14 @@ async fn a_hold_and_a_cancellation_before_the_second_request_are_kept() {
         ..HoldScope::default()
     };
     let actor = || Actor("Ada Example".to_owned());
-    let hold = PlaceHold {
+    let lawsuit = PlaceHold {
         matter: "LIT-9".to_owned(),
         scope,
         reason: "a lawsuit".to_owned(),
         review_on: None,
         actor: actor(),
     };
-    product.place_hold(hold).await.unwrap();
+    product.place_hold(lawsuit).await.unwrap();
     let off = case_of(&product, requests[called_off]).await.unwrap();
     product.cancel(off.id, &actor(), "brought twice").await.unwrap();
     told.notify_one();

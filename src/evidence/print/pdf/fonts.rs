@@ -5,6 +5,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
+use std::fmt::Write as _;
 
 use krilla::text::{Font, GlyphId, KrillaGlyph};
 use rustybuzz::ttf_parser::Tag;
@@ -113,7 +114,8 @@ impl<'a> Fonts<'a> {
                 plain.push(one);
             } else {
                 self.spelt.set(true);
-                plain.push_str(&format!("<U+{:04X}>", u32::from(one)));
+                // Memory takes everything.
+                write!(plain, "<U+{:04X}>", u32::from(one)).unwrap_or_default();
             }
         }
         plain
@@ -152,7 +154,7 @@ impl<'a> Fonts<'a> {
     }
 }
 
-fn face<'a>(bytes: &'a [u8], index: u32, data: krilla::Data) -> Option<Face<'a>> {
+fn face(bytes: &[u8], index: u32, data: krilla::Data) -> Option<Face<'_>> {
     let font = Font::new(data, index)?;
     let shaper = rustybuzz::Face::from_slice(bytes, index)?;
     let units = font.units_per_em();

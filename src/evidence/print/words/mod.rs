@@ -38,6 +38,7 @@ words! {
     // Titles and verdicts.
     title_erasure, title_restriction, title_not_held, title_correction,
     complete, exceptions, partial, failed, not_held, superseded,
+    withdrawn, disputed, withdrawn_sentence, disputed_sentence,
     complete_sentence, exceptions_sentence, partial_sentence, failed_sentence, not_held_sentence,
     superseded_sentence, superseded_by, said_then, replaces, replaces_final, replaces_tried_again,
     replaces_reappeared, replaces_error, replaces_backup_expired, replaces_other,
@@ -77,7 +78,7 @@ words! {
     fact_approved, fact_supersedes, fact_data_map, fact_rule_set, fact_plan, fact_regime,
     fact_identity, fact_answer_by, class_disposal, class_request, class_restriction,
     class_not_held, class_correction, proof, proof_log, proof_entry, proof_entry_value, proof_root,
-    proof_statement, proof_file, proof_time, proof_witnesses, proof_status, proof_status_unknown, proof_status_superseded,
+    proof_statement, proof_file, proof_time, proof_witnesses, proof_status, proof_status_unknown, proof_status_superseded, proof_status_decided,
     link, link_note, page_of,
     // What others vouch for.
     vouched, vouched_logged, vouched_signed, vouched_before, vouched_sound, vouched_time_nobody,
@@ -245,13 +246,12 @@ pub fn fill(text: &str, values: &[(&str, &str)]) -> String {
             rest = after;
             continue;
         };
-        match values.iter().find(|(known, _)| *known == name) {
-            Some((_, value)) => filled.push_str(value),
-            None => {
-                filled.push('{');
-                filled.push_str(name);
-                filled.push('}');
-            }
+        if let Some((_, value)) = values.iter().find(|(known, _)| *known == name) {
+            filled.push_str(value);
+        } else {
+            filled.push('{');
+            filled.push_str(name);
+            filled.push('}');
         }
         rest = behind;
     }
