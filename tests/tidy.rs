@@ -223,3 +223,25 @@ fn migrations_come_in_pairs() {
     assert_eq!(names("sqlite"), names("postgres"));
     assert!(!names("sqlite").is_empty());
 }
+
+/// A threat that no test tries any more would still be thought to be tried.
+#[test]
+fn tests_that_the_threats_name_are_there() {
+    let page = fs::read_to_string(root().join("docs/threats.md")).expect("readable page");
+    let all = sources();
+    let mut problems = Vec::new();
+    let mut named = 0;
+    for row in page.lines().filter(|line| line.starts_with("| T")) {
+        let words = row.split('`').skip(1).step_by(2).filter(|word| word.contains("::"));
+        for word in words {
+            named += 1;
+            let function = word.rsplit("::").next().unwrap_or_default();
+            let there = |text: &str| text.contains(&format!("fn {function}("));
+            if !all.iter().any(|(_, text)| there(text)) {
+                problems.push(format!("docs/threats.md: there is no test `{word}`"));
+            }
+        }
+    }
+    assert!(named >= 30, "only {named} tests are named");
+    complain(&problems);
+}

@@ -1,9 +1,17 @@
 //! What an auditor does with the log: count it anew, draw a sample, find certificates.
 
+use jiff::ToSpan as _;
+use quietus::domain::{Clock as _, Ids as _};
+use quietus::evidence::signing::seal;
+use quietus::evidence::{IssuerKey, hashedrekord};
+use quietus::store::OutboxEntry;
+use quietus::telemetry::{SystemClock, SystemIds};
+use secrecy::SecretString;
 use serde_json::Value;
 
 use super::restored::on_both;
 use crate::company::database::Kind;
+use crate::company::engine::TurnedClock;
 use crate::company::{Company, heap, identifier_in};
 
 async fn certified(store: Kind) -> Company {
@@ -115,11 +123,40 @@ async fn a_sample_is_opened(store: Kind) {
             let digest = quietus::domain::Digest::of(detail.as_bytes()).to_string();
             assert!(String::from_utf8_lossy(body).contains(&digest));
         } else {
-            assert_eq!(leaf["state"], "certificate");
+            let state = leaf["state"].as_str().unwrap();
+            assert!(["certificate", "statusList"].contains(&state), "{leaf:#}");
         }
     }
     let nowhere = ["audit", "sample", "--seed", "x", "--of", "1999"];
     assert!(company.quietus(&nowhere).await.expect(2).err.contains("no such log"));
+}
+
+/// T4: whoever has stolen the issuer's key signs a certificate, which counts only with an entry in
+/// the log; and an entry that belongs to no certificate of the store is counted and drawn.
+async fn a_certificate_that_nobody_issued_is_counted(store: Kind) {
+    let company = certified(store).await;
+    let soon = SystemClock.now().checked_add(1.minute()).unwrap();
+    let product = company.replica(&TurnedClock::at(&soon.to_string())).await;
+    let stolen = SecretString::from(company.read("keys/issuer.pem"));
+    let stolen = IssuerKey::from_pem(&stolen).unwrap();
+    let forged = seal(b"{\"_type\":\"forged\"}".to_vec(), &stolen).unwrap();
+    let entry = OutboxEntry {
+        entry_id: SystemIds.new_id(),
+        case_id: None,
+        job_id: None,
+        kind: "certificate".to_owned(),
+        body: hashedrekord::leaf(&forged, &stolen.public()),
+        detail: None,
+        numbered: None,
+    };
+    company.quietus(&["audit", "replay"]).await.expect(0);
+    product.store.record_evidence(vec![entry], soon).await.unwrap();
+    product.advance_log().await.unwrap();
+    let out = company.quietus(&["audit", "replay"]).await.expect(0).out;
+    assert!(out.contains("1 entries of certificates that the store does not have"), "{out}");
+    let all = ["audit", "sample", "--seed", "any", "--count", "1000"];
+    let out = company.quietus(&all).await.expect(1).out;
+    assert!(out.contains("MISSING"), "{out}");
 }
 
 async fn certificates_are_found_and_nobody_is_named(store: Kind) {
@@ -156,5 +193,6 @@ on_both! {
     counted_anew
     a_changed_entry_is_found
     a_sample_is_opened
+    a_certificate_that_nobody_issued_is_counted
     certificates_are_found_and_nobody_is_named
 }
