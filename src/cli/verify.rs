@@ -118,5 +118,6 @@ impl VerifyArguments {
 /// Where a file cannot be read.
 pub(super) fn check_folder(folder: &Path, bundle: Option<&Path>) -> Result<Verdict, Unreadable> {
     let own = folder.join(BUNDLE_NAME);
-    Files::beside(folder).verify_bundle(folder, bundle.unwrap_or(&own))
+    let files = Files { now: Some(SystemClock.now()), ..Files::beside(folder) };
+    files.verify_bundle(folder, bundle.unwrap_or(&own))
 }

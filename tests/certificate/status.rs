@@ -81,6 +81,23 @@ fn nothing_passes_on_stale_data_and_what_is_superseded_stays_so() {
 }
 
 #[test]
+fn a_list_that_is_good_for_too_long_or_not_yet_does_not_pass() {
+    let issued = issue(complete(), 3, 4);
+    let list = status_list(CertificateStatus::Current);
+    let too_long = list.issued_at + SignedDuration::from_hours(8 * 24 + 1);
+    let long = issued.publish(&StatusList { valid_until: too_long, ..list.clone() });
+    let (finding, sentence) = with_list(&issued, &long, fresh());
+    assert_eq!(finding, Finding::NotChecked, "{sentence}");
+    assert!(sentence.contains("longer than any is believed"), "{sentence}");
+    let early = list.issued_at - SignedDuration::from_mins(6);
+    let signed = issued.publish(&list);
+    let (finding, sentence) = with_list(&issued, &signed, early);
+    assert_eq!(finding, Finding::NotChecked, "{sentence}");
+    assert!(sentence.contains("has not come yet"), "{sentence}");
+    assert_eq!(with_list(&issued, &signed, list.issued_at).0, Finding::Pass);
+}
+
+#[test]
 fn a_list_that_cannot_speak_of_the_certificate_is_not_asked() {
     let issued = issue(complete(), 3, 4);
     let list = |change: &dyn Fn(&mut StatusList)| {

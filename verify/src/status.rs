@@ -3,8 +3,9 @@
 //! What has been superseded was true as of its moment, but must not be shown as if it spoke of
 //! today. Without a fresh list nobody knows, and the step says so: it never passes on stale data.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
+use crate::anchors::CLOCK_SKEW;
 use crate::certificate::{Certificate, PREDICATE_TYPE, STATEMENT_TYPE};
 use crate::digest::Digest;
 use crate::keys::IssuerPublicKey;
@@ -18,6 +19,10 @@ pub const STATUS_LIST_NAME: &str = "status.sigstore.json";
 
 /// Name of the certificate that takes the place of the one beside it.
 pub const SUCCESSOR_NAME: &str = "successor.sigstore.json";
+
+/// No list is believed to be good for longer, whatever it says: otherwise an issuer could go on showing
+/// an old one.
+const LONGEST_GOOD: SignedDuration = SignedDuration::from_hours(8 * 24);
 
 /// What says how things stand now.
 #[derive(Debug, Clone, Copy, Default)]
@@ -137,7 +142,16 @@ fn current(
             "the list is of {from}, from before the certificate; get a newer one."
         ));
     }
+    if until.duration_since(from) > LONGEST_GOOD {
+        return unknown(format!(
+            "the list of {from} says `current`, and claims to be good until {until}, longer than any \
+             is believed; get a newer one."
+        ));
+    }
     match now {
+        Some(now) if from > now.saturating_add(CLOCK_SKEW).unwrap_or(Timestamp::MAX) => {
+            unknown(format!("the list is of {from}, which has not come yet; look at your clock."))
+        }
         Some(now) if now <= until => (
             Finding::Pass,
             format!("The issuer's list of {from} says `current`, and is good until {until}."),
