@@ -16,7 +16,9 @@ use crate::evidence::status_list::{
 };
 use crate::evidence::{EvidenceKind, IssuerPublicKey, TrustedRoot, signing};
 pub use crate::store::CertificateDecision;
-use crate::store::{Changed, DueStatusList, OutboxEntry, SignedStatusList, StatusPlace};
+use crate::store::{
+    CertificateSummary, Changed, DueStatusList, OutboxEntry, SignedStatusList, StatusPlace,
+};
 
 /// A list is signed anew after this time, even where nothing changed.
 const BETWEEN_LISTS: SignedDuration = SignedDuration::from_hours(24);
@@ -68,7 +70,7 @@ impl Quietus {
     ) -> Result<(), AppError> {
         let mut bits = StatusBits::default();
         for (index, changed) in self.store.changes_of_status_list(&due.name).await? {
-            bits.set(index, status_of(changed));
+            bits.set(index, status_in_list(changed));
         }
         let list = StatusList {
             list: due.name.clone(),
@@ -141,13 +143,15 @@ impl Quietus {
     /// Where there is none of this identifier.
     pub async fn certificate_status(&self, id: Uuid) -> Result<CertificateStatus, AppError> {
         let certificate = self.certificate_to_export(id).await?;
-        let superseded = certificate.summary.superseded_by.is_some();
-        Ok(match self.store.decided_about(id).await? {
-            Some(CertificateDecision::Withdrawn) => CertificateStatus::Withdrawn,
-            _ if superseded => CertificateStatus::Superseded,
-            Some(CertificateDecision::Disputed) => CertificateStatus::Disputed,
-            Some(CertificateDecision::Current) | None => CertificateStatus::Current,
-        })
+        self.status_of(&certificate.summary).await
+    }
+
+    /// What became of a certificate that has been read.
+    pub(super) async fn status_of(
+        &self,
+        certificate: &CertificateSummary,
+    ) -> Result<CertificateStatus, AppError> {
+        Ok(status_after(certificate, self.store.decided_about(certificate.id).await?))
     }
 
     /// Says of a certificate that it was issued in error, is contested, or no longer is. Its words
@@ -168,7 +172,10 @@ impl Quietus {
                 "a decision about a certificate needs a reason".to_owned(),
             ));
         }
-        let status = self.certificate_status(id).await?;
+        let certificate = self.certificate_to_export(id).await?;
+        // Read once: what is allowed has to follow from the decision that must still be the last.
+        let last = self.store.decided_about(id).await?;
+        let status = status_after(&certificate.summary, last);
         let fits = match decision {
             CertificateDecision::Withdrawn => status != CertificateStatus::Withdrawn,
             CertificateDecision::Disputed => status == CertificateStatus::Current,
@@ -191,7 +198,6 @@ impl Quietus {
                 "by": actor.0,
             }),
         )?;
-        let last = self.store.decided_about(id).await?;
         let now = self.now();
         if !self.store.decide_about(id, last, decision, vec![evidence], now).await? {
             return Err(AppError::Input(format!(
@@ -207,7 +213,20 @@ pub(super) fn status_entry(place: &StatusPlace) -> StatusEntry {
     StatusEntry::new(place.list.clone(), place.index)
 }
 
-fn status_of(changed: Changed) -> CertificateStatus {
+/// What became of a certificate about which this was decided last.
+fn status_after(
+    certificate: &CertificateSummary,
+    decided: Option<CertificateDecision>,
+) -> CertificateStatus {
+    match decided {
+        Some(CertificateDecision::Withdrawn) => CertificateStatus::Withdrawn,
+        _ if certificate.superseded_by.is_some() => CertificateStatus::Superseded,
+        Some(CertificateDecision::Disputed) => CertificateStatus::Disputed,
+        Some(CertificateDecision::Current) | None => CertificateStatus::Current,
+    }
+}
+
+fn status_in_list(changed: Changed) -> CertificateStatus {
     match changed {
         Changed::Superseded => CertificateStatus::Superseded,
         Changed::Withdrawn => CertificateStatus::Withdrawn,
