@@ -4,6 +4,7 @@
 //! rule, a legal hold, the store or a certificate, and it never retries, sleeps for a retry or
 //! polls: the engine of the product decides what follows from a fault.
 
+pub mod backup;
 pub mod connector;
 pub mod kinds;
 pub mod opendsr;
@@ -20,6 +21,7 @@ pub mod together;
 pub mod tokens;
 pub mod value;
 
+pub use backup::{BackupCopy, BackupStore, CopyKind, Expiry, Horizon, Stay, StoreRetention};
 pub use connector::{Connector, Direction, Progress, ProgressReport};
 pub use kinds::{Now, ProcessorSettings, Settings, kinds, open, open_processor, processor_kinds};
 pub use order::{
