@@ -7,11 +7,15 @@
 
 mod copy;
 mod horizon;
+mod pruning;
 mod retention;
+mod settings;
 
 pub use copy::{BackupCopy, CopyKind, Stay};
 pub use horizon::Horizon;
+pub use pruning::Counting;
 pub use retention::StoreRetention;
+pub use settings::{BackupParameter, BackupSettings, backup_parameters};
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -28,6 +32,11 @@ pub trait BackupStore: Send + Sync {
 
     /// Reach, credentials and what the store calls itself; no effect.
     async fn check(&self) -> Result<Health, Fault>;
+
+    /// How the store reads the rules of its retention together, for [`StoreRetention::ends`].
+    fn counting(&self) -> Counting {
+        Counting::default()
+    }
 
     /// Every copy that can still be restored, of every kind, oldest first; no effect.
     ///
@@ -51,4 +60,9 @@ pub struct Expiry {
     pub gone: Vec<String>,
     /// Copies that the store does not give up yet, with the reason.
     pub kept: Vec<(String, Stay)>,
+}
+
+/// Opens a store of a kind of [`backup_kinds`](crate::backup_kinds).
+pub(crate) fn open(kind: &str, settings: BackupSettings) -> Result<Box<dyn BackupStore>, Fault> {
+    Err(settings.misconfigured(&format!("`{kind}` is no kind of backup store")))
 }
