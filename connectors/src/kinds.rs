@@ -111,6 +111,6 @@ pub fn backup_kinds() -> &'static [&'static str] {
 ///
 /// # Errors
 /// `Misconfigured` where the kind is unknown, or its settings do not fit.
-pub fn open_backup(kind: &str, settings: BackupSettings) -> Result<Box<dyn BackupStore>, Fault> {
+pub fn open_backup(kind: &str, settings: &BackupSettings) -> Result<Box<dyn BackupStore>, Fault> {
     crate::backup::open(kind, settings)
 }

@@ -5,11 +5,14 @@
 //! arithmetic over that list ([`Horizon`]), so that it can be tried without a store and shown
 //! beside the store's own listing.
 
+mod borg;
 mod copy;
 mod horizon;
 mod pruning;
+mod restic;
 mod retention;
 mod settings;
+mod tool;
 
 pub use copy::{BackupCopy, CopyKind, Stay};
 pub use horizon::Horizon;
@@ -63,6 +66,10 @@ pub struct Expiry {
 }
 
 /// Opens a store of a kind of [`backup_kinds`](crate::backup_kinds).
-pub(crate) fn open(kind: &str, settings: BackupSettings) -> Result<Box<dyn BackupStore>, Fault> {
-    Err(settings.misconfigured(&format!("`{kind}` is no kind of backup store")))
+pub(crate) fn open(kind: &str, settings: &BackupSettings) -> Result<Box<dyn BackupStore>, Fault> {
+    match kind {
+        "restic" => Ok(Box::new(restic::Restic::open(settings)?)),
+        "borg" => Ok(Box::new(borg::Borg::open(settings)?)),
+        _ => Err(settings.misconfigured(&format!("`{kind}` is no kind of backup store"))),
+    }
 }

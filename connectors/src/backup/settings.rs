@@ -78,6 +78,11 @@ const RESTIC: &[BackupParameter] = &[
     told("host", "only snapshots of this host"),
     told("tags", "only snapshots that have all of these tags, separated by commas"),
     told("paths", "only snapshots that have all of these paths, separated by commas"),
+    told(
+        "group_by",
+        "by what `restic forget` groups snapshots where it is run: `host,paths` if not said, \
+         `nothing` for all together",
+    ),
     PROGRAM,
     OLDER_BY,
     TIME_LIMIT,
