@@ -7,6 +7,8 @@
 
 mod borg;
 mod copy;
+mod dump_names;
+mod dumps;
 mod horizon;
 mod pruning;
 mod restic;
@@ -70,6 +72,7 @@ pub(crate) fn open(kind: &str, settings: &BackupSettings) -> Result<Box<dyn Back
     match kind {
         "restic" => Ok(Box::new(restic::Restic::open(settings)?)),
         "borg" => Ok(Box::new(borg::Borg::open(settings)?)),
+        "dumps" => Ok(Box::new(dumps::Dumps::open(settings)?)),
         _ => Err(settings.misconfigured(&format!("`{kind}` is no kind of backup store"))),
     }
 }
