@@ -5,16 +5,20 @@
 //! arithmetic over that list ([`Horizon`]), so that it can be tried without a store and shown
 //! beside the store's own listing.
 
+mod barman;
 mod borg;
 mod copy;
 mod dump_names;
 mod dumps;
 mod horizon;
+mod pgbackrest;
+mod pgbackrest_config;
 mod pruning;
 mod restic;
 mod retention;
 mod settings;
 mod tool;
+mod wal;
 
 pub use copy::{BackupCopy, CopyKind, Stay};
 pub use horizon::Horizon;
@@ -72,6 +76,8 @@ pub(crate) fn open(kind: &str, settings: &BackupSettings) -> Result<Box<dyn Back
     match kind {
         "restic" => Ok(Box::new(restic::Restic::open(settings)?)),
         "borg" => Ok(Box::new(borg::Borg::open(settings)?)),
+        "pgbackrest" => Ok(Box::new(pgbackrest::PgBackRest::open(settings)?)),
+        "barman" => Ok(Box::new(barman::Barman::open(settings)?)),
         "dumps" => Ok(Box::new(dumps::Dumps::open(settings)?)),
         _ => Err(settings.misconfigured(&format!("`{kind}` is no kind of backup store"))),
     }
