@@ -201,7 +201,7 @@ impl Barman {
                 "barman may not be run by this account: run it as its own, `program: sudo -n -u \
                  barman barman`",
             )
-        } else if said.contains("is in progress") || said.contains("process is running") {
+        } else if said.contains("is holding the lock") || said.contains("process is running") {
             tool.transient("another run of barman is at work on the same")
         } else {
             tool.unexplained(ended, &format!("barman {command}"))
@@ -225,10 +225,15 @@ impl Barman {
             );
             return Ok(Some(Stay { until: None, why }));
         }
-        if !ended.is_well() {
-            return Err(self.failed(&ended, "delete"));
+        if said.contains("cannot delete a running backup") {
+            let why = "it is still being taken".to_owned();
+            return Ok(Some(Stay { until: None, why }));
         }
-        Ok(None)
+        // Somebody else was faster.
+        if ended.is_well() || said.contains("unknown backup") {
+            return Ok(None);
+        }
+        Err(self.failed(&ended, "delete"))
     }
 }
 
