@@ -2,7 +2,8 @@
 # Tools that keep copies: restic and Borg for repositories that tests make themselves; pgBackRest
 # and barman with a PostgreSQL of their own that archives to both, and of which both have copies
 # from before and after somebody was erased. Tests work on copies of FOLDER/pgbackrest and
-# FOLDER/barman, and read FOLDER/erased (seconds since 1970).
+# FOLDER/barman, and read FOLDER/erased (seconds since 1970). QUIETUS_TEST_BACKUP_ACCOUNT names who
+# owns these, where it is somebody else.
 . "$(dirname "$0")/ground.bash"
 
 binaries() {
@@ -134,7 +135,7 @@ start() {
   configure "$folder" "$port" "$bin"
   if [ "$(id -u)" -eq 0 ]; then
     chown -R postgres "$folder/pgbackrest" "$folder/barman" "$folder/socket"
-    as='runuser -u postgres -- '
+    as=postgres
   fi
   run_as "$(account)" "$bin/pg_ctl" --pgdata="$folder/data" --log="$folder/server.log" \
     --timeout=60 --wait start >/dev/null 2>&1 || { log "$folder" >&2; return 1; }
@@ -142,7 +143,7 @@ start() {
   take_copies "$folder" "$port" >"$folder/copies.log" 2>&1 &
   wait "$!" || { log "$folder" >&2; return 1; }
   echo "QUIETUS_TEST_BACKUP=$folder"
-  echo "QUIETUS_TEST_BACKUP_AS=$as"
+  echo "QUIETUS_TEST_BACKUP_ACCOUNT=$as"
 }
 
 stop() {

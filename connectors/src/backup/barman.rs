@@ -57,6 +57,17 @@ struct Server {
     wals_directory: Option<PathBuf>,
 }
 
+/// What an archive of the write-ahead log has.
+#[derive(Debug, PartialEq, Eq)]
+enum Archive {
+    /// Its catalogue cannot be read from here.
+    Unknown,
+    /// Nothing.
+    Empty,
+    /// From its first to its last segment.
+    Range { first: String, last: String },
+}
+
 /// barman writes seconds as texts.
 fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
     #[derive(Deserialize)]
@@ -165,26 +176,11 @@ impl Barman {
         Ok((copy, segment.filter(|_| began.is_some())))
     }
 
-    /// First and last segment of the archive; `None` where its catalogue cannot be read from here.
-    async fn archive(&self) -> Option<Option<(String, String)>> {
-        let server: Server = self.ask(&["show-servers", &self.server]).await.ok()?;
-        let path = server.wals_directory?.join(CATALOGUE);
-        let mut lines = BufReader::new(tokio::fs::File::open(path).await.ok()?).lines();
-        let mut range: Option<(String, String)> = None;
-        for _ in 0..MOST_SEGMENTS {
-            let Some(line) = lines.next_line().await.ok()? else { return Some(range) };
-            let name = line.split('\t').next().unwrap_or_default();
-            if Segment::parse(name).is_none() {
-                continue;
-            }
-            range = Some(match range {
-                None => (name.to_owned(), name.to_owned()),
-                Some((first, last)) if name < first.as_str() => (name.to_owned(), last),
-                Some((first, last)) if name > last.as_str() => (first, name.to_owned()),
-                Some(range) => range,
-            });
-        }
-        None
+    async fn archive(&self) -> Result<Archive, Fault> {
+        let server: Server = self.ask(&["show-servers", &self.server]).await?;
+        let Some(folder) = server.wals_directory else { return Ok(Archive::Unknown) };
+        let read = segments(folder.join(CATALOGUE)).await;
+        Ok(read.unwrap_or(Archive::Unknown))
     }
 
     /// What its failures mean. barman tells them among its output.
@@ -237,6 +233,26 @@ impl Barman {
     }
 }
 
+/// What the catalogue of an archive says of it.
+async fn segments(catalogue: PathBuf) -> std::io::Result<Archive> {
+    let mut lines = BufReader::new(tokio::fs::File::open(catalogue).await?).lines();
+    let mut archive = Archive::Empty;
+    for _ in 0..MOST_SEGMENTS {
+        let Some(line) = lines.next_line().await? else { return Ok(archive) };
+        let name = line.split('\t').next().unwrap_or_default();
+        if Segment::parse(name).is_none() {
+            continue;
+        }
+        match &mut archive {
+            Archive::Range { first, .. } if name < first.as_str() => name.clone_into(first),
+            Archive::Range { last, .. } if name > last.as_str() => name.clone_into(last),
+            Archive::Range { .. } => {}
+            _ => archive = Archive::Range { first: name.to_owned(), last: name.to_owned() },
+        }
+    }
+    Ok(Archive::Unknown)
+}
+
 /// The moment in a backup's name, which is in the zone of barman's machine: not later than this.
 fn named_moment(id: &str) -> Option<Timestamp> {
     let named = DateTime::strptime("%Y%m%dT%H%M%S", id).ok()?.to_zoned(TimeZone::UTC).ok()?;
@@ -286,12 +302,12 @@ impl BackupStore for Barman {
             return Err(self.tool.misconfigured("`barman --version` does not name barman"));
         }
         let backups = self.listed().await?.len();
-        let archive = match self.archive().await {
-            Some(_) => "",
-            None => {
+        let archive = match self.archive().await? {
+            Archive::Unknown => {
                 ", the archive's catalogue cannot be read from here, so that the archive is taken \
                  to hold whatever ever was"
             }
+            _ => "",
         };
         let product = format!("barman {version}, {backups} backups{archive}");
         Ok(Health { product, ..Health::default() })
@@ -304,13 +320,14 @@ impl BackupStore for Barman {
             segments.extend(segment.zip(copy.holds_from));
             copies.push(copy);
         }
-        let archive = self.archive().await;
-        if archive != Some(None) {
+        let archive = self.archive().await?;
+        if archive != Archive::Empty {
             let beginnings: Vec<Beginning<'_>> =
                 segments.iter().map(|(segment, at)| Beginning { segment, at: *at }).collect();
-            let from = archive
-                .flatten()
-                .and_then(|(first, last)| wal::holds_from(&first, &last, &beginnings));
+            let from = match &archive {
+                Archive::Range { first, last } => wal::holds_from(first, last, &beginnings),
+                _ => None,
+            };
             copies.push(BackupCopy {
                 id: LOG.to_owned(),
                 kind: CopyKind::Log,

@@ -273,9 +273,10 @@ impl BackupStore for Borg {
                        as it takes"
                     .to_owned();
             for id in ids {
-                match ours.contains_key(id) {
-                    true => expiry.kept.push((id.clone(), Stay { until: None, why: why.clone() })),
-                    false => expiry.gone.push(id.clone()),
+                if ours.contains_key(id) {
+                    expiry.kept.push((id.clone(), Stay { until: None, why: why.clone() }));
+                } else {
+                    expiry.gone.push(id.clone());
                 }
             }
             return Ok(expiry);

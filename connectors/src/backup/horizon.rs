@@ -41,9 +41,10 @@ impl Horizon {
             }
             horizon.holding.push(copy.id.clone());
             horizon.newest_at = horizon.newest_at.max(Some(copy.taken_at));
-            let end = match copy.is_shortened() {
-                true => end_of_log(copies, gone_at, &ends),
-                false => ends[copy.id.as_str()].clone(),
+            let end = if copy.is_shortened() {
+                end_of_log(copies, gone_at, &ends)
+            } else {
+                ends[copy.id.as_str()].clone()
             };
             match end {
                 Ok(end) => horizon.gone_by = horizon.gone_by.max(Some(end)),

@@ -125,8 +125,8 @@ impl PgBackRest {
             // All is well; there is no backup, and perhaps an archive.
             0 | 2 => Ok(stanza),
             1 | 3 => Err(self.tool.misconfigured(
-                "the repository has no such stanza: correct its name or `repository`, or look \
-                 whether its disk is mounted",
+                "the repository has no stanza of this name: correct the place or `repository`, or \
+                 look whether its disk is mounted",
             )),
             _ if stanza.status.message.contains("ermission denied") => {
                 Err(self.tool.misconfigured(
@@ -168,8 +168,9 @@ impl PgBackRest {
             for backup in stanza.backup.iter().filter(|one| one.database.id == archive.database.id)
             {
                 let segment = backup.archive.as_ref().and_then(|range| range.start.as_deref());
-                let begun = |segment| Ok(Beginning { segment, at: at(backup.timestamp.start)? });
-                beginnings.extend(segment.map(begun).transpose()?);
+                if let Some(segment) = segment {
+                    beginnings.push(Beginning { segment, at: at(backup.timestamp.start)? });
+                }
             }
             let last = archive.max.as_ref().unwrap_or(first);
             let from = wal::holds_from(first, last, &beginnings);
@@ -296,8 +297,8 @@ impl BackupStore for PgBackRest {
                 left.id
             )));
         }
-        let known = |id: &&String| !before.iter().any(|copy| copy.id == **id);
-        expiry.gone.extend(ids.iter().filter(known).cloned());
+        let gone_before = |id: &&String| !before.iter().any(|copy| copy.id == **id);
+        expiry.gone.extend(ids.iter().filter(gone_before).cloned());
         Ok(expiry)
     }
 }

@@ -290,9 +290,10 @@ impl BackupStore for Restic {
         };
         let config = self.read(&["cat", "config"]).await?;
         let _: serde_json::Map<String, serde_json::Value> = self.tool.read(&config.output)?;
-        let note = match numbers < REWRITES_FROM {
-            true => "; it cannot take files out of snapshots, for which 0.15 is needed",
-            false => "",
+        let note = if numbers < REWRITES_FROM {
+            "; it cannot take files out of snapshots, for which 0.15 is needed"
+        } else {
+            ""
         };
         Ok(Health { product: format!("restic {version}{note}"), ..Health::default() })
     }

@@ -118,7 +118,7 @@ impl Tool {
             Effect::Removes => LONGEST_CHANGE,
         });
         let limit = Duration::try_from(limit).unwrap_or(Duration::MAX);
-        let ended = tokio::time::timeout(limit, self.listen(&mut child)).await;
+        let ended = tokio::time::timeout(limit, listen(&mut child)).await;
         let Ok(ended) = ended else {
             self.end(&mut child).await;
             let taken = limit.as_secs();
@@ -142,7 +142,7 @@ impl Tool {
             return Err(self.misconfigured("`program` names no program"));
         };
         let mut command = Command::new(program);
-        command.args(first).args(arguments.iter().map(AsRef::as_ref));
+        command.args(first).args(arguments.iter().map(AsRef::<str>::as_ref));
         for name in self.without {
             command.env_remove(name);
         }
@@ -162,14 +162,6 @@ impl Tool {
                 .misconfigured(&format!("the program `{program}` may not be run by this account")),
             kind => self.transient(&format!("`{program}` could not be started ({kind})")),
         })
-    }
-
-    async fn listen(&self, child: &mut Child) -> Result<(ExitStatus, Vec<u8>, Vec<u8>), String> {
-        let (output, words) = (child.stdout.take(), child.stderr.take());
-        let failed = |error: std::io::Error| format!("could not be heard ({})", error.kind());
-        let wait = async { child.wait().await.map_err(failed) };
-        let rest = async { rest(words).await.map_err(failed) };
-        tokio::try_join!(wait, most(output, MOST_OUTPUT_BYTES), rest)
     }
 
     /// A program that no longer counts.
@@ -230,6 +222,15 @@ impl Tool {
     pub(super) fn rejected(&self, what: &str) -> Fault {
         Fault::Rejected { message: format!("backup store `{}`: {what}", self.system) }
     }
+}
+
+/// Listens until it has ended; what kept us from it, in words.
+async fn listen(child: &mut Child) -> Result<(ExitStatus, Vec<u8>, Vec<u8>), String> {
+    let (output, words) = (child.stdout.take(), child.stderr.take());
+    let failed = |error: std::io::Error| format!("could not be heard ({})", error.kind());
+    let wait = async { child.wait().await.map_err(failed) };
+    let rest = async { rest(words).await.map_err(failed) };
+    tokio::try_join!(wait, most(output, MOST_OUTPUT_BYTES), rest)
 }
 
 /// Reads to the end, and no more than that.

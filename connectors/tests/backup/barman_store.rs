@@ -3,9 +3,11 @@
 use std::fs;
 use std::process::Command;
 
+use jiff::SignedDuration;
+use jiff::tz::TimeZone;
 use quietus_connectors::{CopyKind, Counting, Fault, Horizon, StoreRetention};
 
-use crate::ground::{Ground, is_root};
+use crate::ground::{Ground, as_owner, is_root};
 
 fn barman(ground: &Ground, arguments: &[&str]) -> String {
     let config = ground.path("barman/barman.conf");
@@ -115,4 +117,27 @@ async fn another_account_is_told_which_one_it_takes() {
     let fault = ground.store().copies().await.unwrap_err();
     let Fault::Misconfigured { message } = &fault else { panic!("{fault:?}") };
     assert!(message.contains("sudo -n -u barman barman"), "{message}");
+}
+
+#[tokio::test]
+async fn it_gives_up_on_the_day_that_was_told() {
+    let mut ground = Ground::of("barman").await;
+    let store = ground.store();
+    let (copies, rules) = (store.copies().await.unwrap(), store.retention().await.unwrap());
+    let daily = SignedDuration::from_hours(24);
+    let ends = rules.unwrap().ends(&copies, store.counting(), &TimeZone::UTC, daily);
+    let next = copies.iter().find(|copy| copy.id == ground.after[0]).unwrap();
+    assert_eq!(next.taken_at.duration_until(ends[&ground.before[0]]).as_hours(), 14 * 24);
+    for (hours, obsolete) in [(14 * 24 - 1, false), (14 * 24 + 1, true)] {
+        ground.tell("program", &as_owner(&format!("faketime -f +{hours}h barman")));
+        let listed = barman(&ground, &["-f", "json", "list-backups", "shop"]);
+        let listed: serde_json::Value = serde_json::from_str(&listed).unwrap();
+        let of = |id: &String| {
+            let mut listed = listed["shop"].as_array().unwrap().iter();
+            let one = listed.find(|one| one["backup_id"] == **id).unwrap();
+            one["retention_status"] == "OBSOLETE"
+        };
+        assert_eq!(of(&ground.before[0]), obsolete, "{hours} hours on: {listed}");
+        assert!(!of(&ground.after[0]));
+    }
 }

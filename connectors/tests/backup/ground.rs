@@ -29,6 +29,14 @@ pub fn told(variable: &str) -> String {
     })
 }
 
+/// A command as the account that owns the server runs it.
+pub fn as_owner(command: &str) -> String {
+    match told("QUIETUS_TEST_BACKUP_ACCOUNT").as_str() {
+        "" => command.to_owned(),
+        account => format!("runuser -u {account} -- {command}"),
+    }
+}
+
 pub struct Ground {
     pub kind: &'static str,
     pub folder: TempDir,
@@ -213,14 +221,14 @@ impl Ground {
         let copied = self.of_server("pgbackrest", &["pgbackrest.conf"]);
         self.place("shop");
         self.tell("config", copied.join("pgbackrest.conf").to_str().unwrap());
-        self.tell("program", &format!("{}pgbackrest", told("QUIETUS_TEST_BACKUP_AS")));
+        self.tell("program", &as_owner("pgbackrest"));
     }
 
     fn barman(&mut self) {
         let copied = self.of_server("barman", &["barman.conf"]);
         self.place("shop");
         self.tell("config", copied.join("barman.conf").to_str().unwrap());
-        self.tell("program", &format!("{}barman", told("QUIETUS_TEST_BACKUP_AS")));
+        self.tell("program", &as_owner("barman"));
     }
 
     /// A copy of what a tool has of the server, with settings that lead to the copy.

@@ -3,9 +3,11 @@
 use std::fs;
 use std::process::Command;
 
+use jiff::SignedDuration;
+use jiff::tz::TimeZone;
 use quietus_connectors::{CopyKind, Counting, Fault, StoreRetention};
 
-use crate::ground::{Ground, told, until};
+use crate::ground::{Ground, as_owner, until};
 
 /// Writes settings into the stanza's file.
 fn configure(ground: &Ground, from: &str, to: &str) {
@@ -123,4 +125,33 @@ async fn settings_that_it_does_not_take_are_misconfigured() {
     let fault = ground.store().copies().await.unwrap_err();
     assert!(matches!(fault, Fault::Misconfigured { .. }), "{fault:?}");
     assert!(ground.store().retention().await.is_err());
+}
+
+#[tokio::test]
+async fn it_expires_on_the_day_that_was_told() {
+    let mut ground = Ground::of("pgbackrest").await;
+    configure(
+        &ground,
+        "repo1-retention-full=2",
+        "repo1-retention-full=14\nrepo1-retention-full-type=time",
+    );
+    let store = ground.store();
+    let (copies, rules) = (store.copies().await.unwrap(), store.retention().await.unwrap());
+    let daily = SignedDuration::from_hours(24);
+    let ends = rules.unwrap().ends(&copies, store.counting(), &TimeZone::UTC, daily);
+    let end = ends[&ground.before[0]];
+    // Its moment to the hour: the next full backup becomes fourteen days old.
+    let next = copies.iter().find(|copy| copy.id == ground.after[0]).unwrap();
+    let days = next.taken_at.duration_until(end).as_hours();
+    assert_eq!(days, 14 * 24);
+    let config = format!("--config={}", ground.path("pgbackrest/pgbackrest.conf").display());
+    for (hours, there) in [(14 * 24 - 1, true), (14 * 24 + 1, false)] {
+        let earlier = as_owner(&format!("faketime -f +{hours}h pgbackrest"));
+        ground.tell("program", &earlier);
+        ground.run(&[&config, "--stanza=shop", "expire"]);
+        ground.tell("program", &as_owner("pgbackrest"));
+        let left = ground.copies().await;
+        assert_eq!(left.iter().any(|copy| copy.id == ground.before[0]), there, "{hours} hours on");
+        assert_eq!(left.iter().all(|copy| !copy.can_hold(ground.erased)), !there);
+    }
 }
