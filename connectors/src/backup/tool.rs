@@ -19,6 +19,8 @@ use crate::receipt::Fault;
 const MOST_OUTPUT_BYTES: u64 = 128 * 1024 * 1024;
 /// The most of its words that are looked at, in bytes.
 const MOST_WORDS_BYTES: u64 = 256 * 1024;
+/// How long the words of a tool that has ended are waited for.
+const LINGER: Duration = Duration::from_secs(2);
 /// How long reading may take if nothing is said.
 const LONGEST_READ: SignedDuration = SignedDuration::from_mins(10);
 /// How long removing may take if nothing is said: whole repositories are packed anew.
@@ -226,11 +228,32 @@ impl Tool {
 
 /// Listens until it has ended; what kept us from it, in words.
 async fn listen(child: &mut Child) -> Result<(ExitStatus, Vec<u8>, Vec<u8>), String> {
-    let (output, words) = (child.stdout.take(), child.stderr.take());
-    let failed = |error: std::io::Error| format!("could not be heard ({})", error.kind());
-    let wait = async { child.wait().await.map_err(failed) };
-    let rest = async { rest(words).await.map_err(failed) };
-    tokio::try_join!(wait, most(output, MOST_OUTPUT_BYTES), rest)
+    let (output, errors) = (child.stdout.take(), child.stderr.take());
+    let mut words = Vec::new();
+    let ended = {
+        let wait = async { child.wait().await.map_err(|error| unheard(&error)) };
+        let ended = async { tokio::try_join!(wait, most(output, MOST_OUTPUT_BYTES)) };
+        let rest = rest(errors, &mut words);
+        tokio::pin!(ended, rest);
+        tokio::select! {
+            ended = &mut ended => {
+                // A connection that `ssh` leaves open for others goes on to hold the other end.
+                if let Ok(said) = tokio::time::timeout(LINGER, &mut rest).await {
+                    said.map_err(|error| unheard(&error))?;
+                }
+                ended
+            }
+            said = &mut rest => {
+                said.map_err(|error| unheard(&error))?;
+                ended.await
+            }
+        }
+    };
+    ended.map(|(status, output)| (status, output, words))
+}
+
+fn unheard(error: &std::io::Error) -> String {
+    format!("could not be heard ({})", error.kind())
 }
 
 /// Reads to the end, and no more than that.
@@ -238,7 +261,7 @@ async fn most(source: Option<impl AsyncRead + Unpin>, bytes: u64) -> Result<Vec<
     let mut read = Vec::new();
     if let Some(source) = source {
         let all = source.take(bytes + 1).read_to_end(&mut read).await;
-        all.map_err(|error| format!("could not be heard ({})", error.kind()))?;
+        all.map_err(|error| unheard(&error))?;
     }
     if read.len() as u64 > bytes {
         return Err(format!("said more than {} MiB", bytes / (1024 * 1024)));
@@ -247,11 +270,13 @@ async fn most(source: Option<impl AsyncRead + Unpin>, bytes: u64) -> Result<Vec<
 }
 
 /// Reads to the end and keeps the beginning, so that nobody waits for being read.
-async fn rest(source: Option<impl AsyncRead + Unpin>) -> std::io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
+async fn rest(
+    source: Option<impl AsyncRead + Unpin>,
+    beginning: &mut Vec<u8>,
+) -> std::io::Result<()> {
     if let Some(mut source) = source {
-        (&mut source).take(MOST_WORDS_BYTES).read_to_end(&mut bytes).await?;
+        (&mut source).take(MOST_WORDS_BYTES).read_to_end(beginning).await?;
         tokio::io::copy(&mut source, &mut tokio::io::sink()).await?;
     }
-    Ok(bytes)
+    Ok(())
 }

@@ -92,8 +92,14 @@ pub async fn a_tool_that_never_ends(kind: &'static str) {
     let Fault::Transient { message, .. } = &fault else { panic!("{fault:?}") };
     assert!(message.contains("longer than 1 seconds"), "{message}");
     assert!(begun.elapsed() < Duration::from_secs(20));
-    // More than anybody can read.
+    // Somebody else goes on to hold its other end, as a shared connection of `ssh` does.
     ground.tell("time_limit", "PT1M");
+    ground.tell("program", &ground.script("sleep 50 >/dev/null & exit 3"));
+    let begun = Instant::now();
+    let fault = ground.store().copies().await.unwrap_err();
+    assert!(fault.to_string().contains("exit code 3"), "{fault}");
+    assert!(begun.elapsed() < Duration::from_secs(30));
+    // More than anybody can read.
     ground.tell("program", &ground.script("exec cat /dev/zero"));
     let fault = ground.store().copies().await.unwrap_err();
     assert!(fault.to_string().contains("more than 128 MiB"), "{fault}");
