@@ -78,7 +78,10 @@ fn with_what_they_lean_on(copies: &[BackupCopy], ends: &mut BTreeMap<String, Tim
     // A chain is as long as the list at most.
     for _ in 0..copies.len() {
         let mut changed = false;
-        for copy in copies.iter().filter(|copy| !ends.contains_key(&copy.id)) {
+        for copy in copies {
+            if ends.contains_key(&copy.id) {
+                continue;
+            }
             let end = copy.needs.iter().filter_map(|needed| ends.get(needed)).min().copied();
             if let Some(end) = end {
                 ends.insert(copy.id.clone(), end);
