@@ -68,8 +68,7 @@ impl Restic {
         settings.examine("restic")?;
         let mut tool = Tool::of(settings, "restic", "restic")?
             .without(&["RESTIC_REPOSITORY_FILE", "RESTIC_PASSWORD_FILE", "RESTIC_PASSWORD_COMMAND"])
-            .with("RESTIC_REPOSITORY", &settings.place)
-            .with("RESTIC_PROGRESS_FPS", &"0".into());
+            .with("RESTIC_REPOSITORY", &settings.place);
         if let Some(password) = settings.parameters.get("password") {
             tool = tool.with("RESTIC_PASSWORD", password);
         }
