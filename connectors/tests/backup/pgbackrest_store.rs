@@ -100,8 +100,7 @@ async fn its_own_words_of_retention_are_read() {
 async fn a_backup_under_way_locks() {
     let ground = Ground::of("pgbackrest").await;
     let lock = ground.path("pgbackrest/lock/shop-backup.lock");
-    let held =
-        format!("{}flock --exclusive {} sleep 600", told("QUIETUS_TEST_BACKUP_AS"), lock.display());
+    let held = as_owner(&format!("flock --exclusive {} sleep 600", lock.display()));
     let mut words = held.split_whitespace();
     let mut running = Command::new(words.next().unwrap());
     let mut running = running.args(words).current_dir("/").spawn().unwrap();
