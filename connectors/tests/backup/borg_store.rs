@@ -58,8 +58,8 @@ async fn a_name_that_was_given_anew_is_another_copy() {
 #[tokio::test]
 async fn a_locked_repository_is_told_and_the_lock_stays() {
     let ground = Ground::of("borg").await;
-    let mut running = ground.command(&["with-lock", "::", "sleep", "600"]);
-    let mut running = running.stdout(Stdio::null()).spawn().unwrap();
+    let mut running = ground.command(&["with-lock", "::", "cat"]);
+    let mut running = running.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
     let lock = ground.path("repository/lock.exclusive");
     until("the lock", || lock.exists()).await;
     let first = std::slice::from_ref(&ground.before[0]);
@@ -71,9 +71,8 @@ async fn a_locked_repository_is_told_and_the_lock_stays() {
         assert!(message.contains("locked") && message.contains("borg break-lock"), "{message}");
     }
     assert!(lock.exists());
-    running.kill().unwrap();
-    running.wait().unwrap();
-    ground.run(&["break-lock"]);
+    drop(running.stdin.take());
+    assert!(running.wait().unwrap().success(), "nobody took its lock away");
     assert_eq!(ground.store().expire(first).await.unwrap().gone, first);
 }
 
