@@ -86,6 +86,8 @@ impl Store {
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
             .busy_timeout(Duration::from_secs(5))
+            // Rows that the driver's thread hands over at once.
+            .row_buffer_size(1_000)
             .pragma("secure_delete", "ON")
             .pragma("trusted_schema", "OFF");
         let writer = SqlitePoolOptions::new()

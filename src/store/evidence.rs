@@ -12,7 +12,7 @@ use super::connection::{Store, Tx};
 use super::data_keys::{self, DataKey, DetailKey};
 use super::error::StoreError;
 use super::producers;
-use super::statement::{Row, Sql, args};
+use super::statement::{Row, Rows, Sql, args};
 use crate::domain::Digest;
 
 /// Something that has to be proven later.
@@ -134,14 +134,29 @@ macro_rules! detail_columns {
     };
 }
 
-const DETAIL: Sql = Sql::both(
+// Each database reads JSON in its own words.
+const DETAILS: Sql = Sql::fork(
     "INSERT INTO evidence_details (detail_sha256, entry_id, case_id, job_id, kind, sealed,
          created_at, key_id)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+     SELECT unhex(value ->> 0), unhex(value ->> 1), unhex(value ->> 2), unhex(value ->> 3),
+         value ->> 4, unhex(value ->> 5), $1, unhex(value ->> 6)
+     FROM json_each($2) ORDER BY key",
+    "INSERT INTO evidence_details (detail_sha256, entry_id, case_id, job_id, kind, sealed,
+         created_at, key_id)
+     SELECT decode(value ->> 0, 'hex'), (value ->> 1)::uuid, (value ->> 2)::uuid,
+         (value ->> 3)::uuid, value ->> 4, decode(value ->> 5, 'hex'), $1, (value ->> 6)::uuid
+     FROM json_array_elements($2::text::json) WITH ORDINALITY AS rows (value, place)
+     ORDER BY place",
 );
-const ENTRY: Sql = Sql::both(
+const ENTRIES: Sql = Sql::fork(
     "INSERT INTO evidence_outbox (entry_id, case_id, job_id, body, created_at)
-     VALUES ($1, $2, $3, $4, $5)",
+     SELECT unhex(value ->> 0), unhex(value ->> 1), unhex(value ->> 2), unhex(value ->> 3), $1
+     FROM json_each($2) ORDER BY key",
+    "INSERT INTO evidence_outbox (entry_id, case_id, job_id, body, created_at)
+     SELECT (value ->> 0)::uuid, (value ->> 1)::uuid, (value ->> 2)::uuid,
+         decode(value ->> 3, 'hex'), $1
+     FROM json_array_elements($2::text::json) WITH ORDINALITY AS rows (value, place)
+     ORDER BY place",
 );
 const OF_CASE: Sql =
     Sql::both(detail_columns!("WHERE details.case_id = $1 ORDER BY details.created_at, entry_id"));
@@ -154,8 +169,8 @@ const FIRST_OF_VAULT: Sql = Sql::both(detail_columns!(
 ));
 
 pub(super) const STATEMENTS: &[(&str, Sql)] = &[
-    ("evidence::DETAIL", DETAIL),
-    ("evidence::ENTRY", ENTRY),
+    ("evidence::DETAILS", DETAILS),
+    ("evidence::ENTRIES", ENTRIES),
     ("evidence::OF_CASE", OF_CASE),
     ("evidence::BY_DIGEST", BY_DIGEST),
     ("evidence::FIRST_OF_VAULT", FIRST_OF_VAULT),
@@ -167,11 +182,28 @@ pub(super) async fn append(
     entries: Vec<OutboxEntry>,
     now: Timestamp,
 ) -> Result<(), StoreError> {
+    let (mut details, mut rows) = (Rows::default(), Rows::default());
     for mut entry in producers::number(tx, entries).await? {
         let body = std::mem::take(&mut entry.body);
-        let (entry_id, case_id, job_id) = (entry.entry_id, entry.case_id, entry.job_id);
-        keep_detail(tx, entry, now).await?;
-        tx.execute(ENTRY, args![entry_id, case_id, job_id, body, now]).await?;
+        rows.push(args![entry.entry_id, entry.case_id, entry.job_id, body])?;
+        add_detail(tx, &mut details, entry, now).await?;
+        if rows.is_full() || details.is_full() {
+            write(tx, (&mut details, &mut rows), now).await?;
+        }
+    }
+    write(tx, (&mut details, &mut rows), now).await
+}
+
+/// Writes what waits.
+async fn write(
+    tx: &mut Tx,
+    (details, entries): (&mut Rows, &mut Rows),
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    for (statement, rows) in [(DETAILS, details), (ENTRIES, entries)] {
+        if let Some(rows) = rows.take() {
+            tx.execute(statement, args![now, rows]).await?;
+        }
     }
     Ok(())
 }
@@ -182,16 +214,25 @@ pub(super) async fn keep_detail(
     entry: OutboxEntry,
     now: Timestamp,
 ) -> Result<(), StoreError> {
+    let mut details = Rows::default();
+    add_detail(tx, &mut details, entry, now).await?;
+    write(tx, (&mut details, &mut Rows::default()), now).await
+}
+
+/// Adds the detail of an entry to what waits, and keeps its key.
+async fn add_detail(
+    tx: &mut Tx,
+    details: &mut Rows,
+    entry: OutboxEntry,
+    now: Timestamp,
+) -> Result<(), StoreError> {
     let OutboxEntry { entry_id, case_id, job_id, kind, detail, .. } = entry;
-    if let Some(SealedDetail { sha256, sealed, key }) = detail {
-        let key_id = key.as_ref().map(|key| key.id);
-        if let Some(key) = key {
-            data_keys::keep(tx, key, now).await?;
-        }
-        let values = args![sha256, entry_id, case_id, job_id, kind, sealed, now, key_id];
-        tx.execute(DETAIL, values).await?;
+    let Some(SealedDetail { sha256, sealed, key }) = detail else { return Ok(()) };
+    let key_id = key.as_ref().map(|key| key.id);
+    if let Some(key) = key {
+        data_keys::keep(tx, key, now).await?;
     }
-    Ok(())
+    details.push(args![sha256, entry_id, case_id, job_id, kind, sealed, key_id])
 }
 
 fn from_row(row: &Row) -> Result<Detail, StoreError> {

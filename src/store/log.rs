@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::connection::{Store, Tx};
 use super::error::StoreError;
 use super::log_reading::{tile_args, tile_in};
-use super::statement::{Row, Sql, args, count, words};
+use super::statement::{Row, Rows, Sql, args, count, words};
 use crate::domain::Digest;
 use crate::evidence::leaf::is_heartbeat;
 use crate::evidence::tiles::{TileId, append, tail_tiles};
@@ -125,9 +125,15 @@ const DRAIN: Sql = Sql::both(
            WHERE log_leaves.entry_id = evidence_outbox.entry_id AND log_leaves.log_id = $2
              AND log_leaves.idx >= $3)",
 );
-const LEAF: Sql = Sql::both(
+// Each database reads JSON in its own words.
+const LEAVES: Sql = Sql::fork(
     "INSERT INTO log_leaves (log_id, idx, entry_id, body, leaf_hash, integrated_at)
-     VALUES ($1, $2, $3, $4, $5, $6)",
+     SELECT $1, value ->> 0, unhex(value ->> 1), unhex(value ->> 2), unhex(value ->> 3), $2
+     FROM json_each($3)",
+    "INSERT INTO log_leaves (log_id, idx, entry_id, body, leaf_hash, integrated_at)
+     SELECT $1, (value ->> 0)::bigint, (value ->> 1)::uuid, decode(value ->> 2, 'hex'),
+         decode(value ->> 3, 'hex'), $2
+     FROM json_array_elements($3::text::json)",
 );
 const PUT_TILE: Sql = Sql::both(
     "INSERT INTO log_tiles (log_id, level, n, data) VALUES ($1, $2, $3, $4)
@@ -145,7 +151,7 @@ pub(super) const STATEMENTS: &[(&str, Sql)] = &[
     ("log::LOCK_HEAD", LOCK_HEAD),
     ("log::WAITING", WAITING),
     ("log::DRAIN", DRAIN),
-    ("log::LEAF", LEAF),
+    ("log::LEAVES", LEAVES),
     ("log::PUT_TILE", PUT_TILE),
     ("log::MOVE_HEAD", MOVE_HEAD),
 ];
@@ -274,9 +280,15 @@ impl LockedLog {
         let tail = tails(tx, log_id, old).await?;
         let appended = append(&self.frontier, &tail, &hashes)
             .map_err(|_| StoreError::Corrupt { column: "log_tiles.data" })?;
+        let mut rows = Rows::default();
         for (index, ((entry_id, body), hash)) in (old..).zip(entries.into_iter().zip(hashes)) {
-            let values = args![log_id, count(index, TOO_LARGE)?, entry_id, body, hash, now];
-            tx.execute(LEAF, values).await?;
+            rows.push(args![count(index, TOO_LARGE)?, entry_id, body, hash])?;
+            if let Some(rows) = rows.take_if_full() {
+                tx.execute(LEAVES, args![log_id, now, rows]).await?;
+            }
+        }
+        if let Some(rows) = rows.take() {
+            tx.execute(LEAVES, args![log_id, now, rows]).await?;
         }
         for write in &appended.tiles {
             let mut values = tile_args(log_id, write.tile)?;
