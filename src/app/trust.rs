@@ -46,7 +46,7 @@ fn refuse(error: impl std::fmt::Display) -> AppError {
 }
 
 /// The public key of a key on record.
-pub(super) fn public_of(key: &SigningKey) -> Result<IssuerPublicKey, AppError> {
+fn public_of(key: &SigningKey) -> Result<IssuerPublicKey, AppError> {
     let public = IssuerPublicKey::from_spki(&key.spki);
     public.ok_or_else(|| AppError::Evidence("a key cannot be read".to_owned()))
 }
@@ -54,14 +54,13 @@ pub(super) fn public_of(key: &SigningKey) -> Result<IssuerPublicKey, AppError> {
 /// A key of the issuer with a line before it that says when it signs.
 fn with_remark(key: &SigningKey) -> Result<String, AppError> {
     let day = |moment: Timestamp| moment.strftime("%Y-%m-%d").to_string();
-    let mut text = format!("# signs certificates from {}", day(key.added_at));
-    if let Some(until) = key.retired_at {
-        text += &format!(" until {}", day(until));
-    }
-    if let Some(since) = key.compromised_since {
-        text += &format!("; may have been in other hands since {since}");
-    }
-    Ok(format!("{text}\n{}", public_of(key)?.to_pem()))
+    let until = key.retired_at.map(|until| format!(" until {}", day(until)));
+    let since = key.compromised_since;
+    let since = since.map(|since| format!("; may have been in other hands since {since}"));
+    let (until, since) = (until.unwrap_or_default(), since.unwrap_or_default());
+    let from = day(key.added_at);
+    let pem = public_of(key)?.to_pem();
+    Ok(format!("# signs certificates from {from}{until}{since}\n{pem}"))
 }
 
 /// The name of the file of one key of the issuer.
