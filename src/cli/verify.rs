@@ -30,9 +30,11 @@ const UNREADABLE: u8 = 2;
 #[command(after_help = "Examples:
   quietus verify certificate/
   quietus verify certificate/ --trusted-root root.json --issuer-key issuer.pem --require-trust
-  quietus verify certificate/ --format json")]
+  quietus verify certificate/ --format json
+  quietus verify record-proof/ --trust from-the-contract/ --require-trust")]
 pub struct VerifyArguments {
-    /// A certificate (`certificate.sigstore.json`) or an exported folder.
+    /// A certificate (`certificate.sigstore.json`), an exported folder, or one that
+    /// `quietus audit record` wrote.
     #[arg(value_name = "FILE_OR_FOLDER")]
     path: PathBuf,
     /// The trusted root that you have from the issuer; otherwise the one beside the certificate.
@@ -76,7 +78,11 @@ enum Format {
 
 /// Runs the command; the answer is the exit code. `out` gets ANSI colours in the human form.
 pub fn run(arguments: &VerifyArguments, out: &mut dyn Write) -> u8 {
-    let verdict = match arguments.files().verify() {
+    let files = arguments.files();
+    if files.is_record_proof() {
+        return check_record(arguments, &files, out);
+    }
+    let verdict = match files.verify() {
         Ok(verdict) => verdict,
         Err(error) => {
             complain(&error);
@@ -88,6 +94,24 @@ pub fn run(arguments: &VerifyArguments, out: &mut dyn Write) -> u8 {
     let printed = match arguments.format {
         Format::Human => print::steps(&verdict, Ink::Colours, out),
         Format::Json => writeln!(out, "{}", print::json(&verdict)),
+    };
+    finish(&printed, code)
+}
+
+/// A folder that proves that a record was in a run.
+fn check_record(arguments: &VerifyArguments, files: &Files, out: &mut dyn Write) -> u8 {
+    let verdict = match files.verify_record() {
+        Ok(verdict) => verdict,
+        Err(error) => {
+            complain(&error);
+            return UNREADABLE;
+        }
+    };
+    let trusted = !arguments.require_trust || verdict.anchored;
+    let code = if verdict.passed() && trusted { PASSED } else { FAILED };
+    let printed = match arguments.format {
+        Format::Human => print::record_steps(&verdict, Ink::Colours, out),
+        Format::Json => writeln!(out, "{}", print::record_json(&verdict)),
     };
     finish(&printed, code)
 }

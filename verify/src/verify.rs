@@ -174,6 +174,10 @@ impl Steps {
         self.record(name, Finding::NotChecked, sentence.as_ref());
     }
 
+    pub(crate) fn into_steps(self) -> Vec<Step> {
+        self.0
+    }
+
     fn record(&mut self, name: &'static str, finding: Finding, sentence: &str) {
         self.0.push(Step { name, finding, sentence: printable(sentence) });
     }
@@ -243,7 +247,7 @@ pub fn printable(text: &str) -> String {
 }
 
 /// Makes an error message a sentence.
-fn sentence(message: &str) -> String {
+pub(crate) fn sentence(message: &str) -> String {
     let mut characters = message.chars();
     let first = characters.next().map(|first| first.to_ascii_uppercase());
     format!("{}{}.", first.into_iter().collect::<String>(), characters.as_str())
