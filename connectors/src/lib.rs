@@ -22,7 +22,7 @@ pub mod tokens;
 pub mod value;
 
 pub use backup::{BackupCopy, BackupStore, CopyKind, Expiry, Horizon, Stay, StoreRetention};
-pub use connector::{Connector, Direction, Progress, ProgressReport};
+pub use connector::{Connector, Direction, Going, Progress, ProgressReport};
 pub use kinds::{Now, ProcessorSettings, Settings, kinds, open, open_processor, processor_kinds};
 pub use order::{
     FieldTreatment, Instruction, KeyList, Link, LinkKind, MappedField, Order, Pace,
