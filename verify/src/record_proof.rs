@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
+use crate::trust_folder::CheckedTrust;
 use crate::trusted_root::{TrustedLog, TrustedRoot, fingerprint};
 use crate::verify::{Finding, Source, Step, Steps, sentence};
 use crate::{canonical, merkle, note};
@@ -194,6 +195,8 @@ pub struct RecordFiles<'a> {
     pub checkpoint: &'a [u8],
     /// `trusted_root.json`.
     pub trusted_root: Option<(&'a [u8], Source)>,
+    /// The signed trust folder that the trusted root is from.
+    pub trust: Option<&'a CheckedTrust>,
 }
 
 /// What was found.
@@ -223,6 +226,9 @@ impl RecordVerdict {
 /// Verifies that a record was in a run.
 pub fn verify_record(files: &RecordFiles<'_>) -> RecordVerdict {
     let mut steps = Steps::default();
+    if let Some(trust) = files.trust {
+        steps.add(trust.step.clone());
+    }
     let record = read_record(&mut steps, files.record);
     let proof = RecordProof::read(files.proof);
     if proof.is_none() {

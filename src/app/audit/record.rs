@@ -242,6 +242,7 @@ impl Quietus {
             leaf: &leaf.body,
             checkpoint: note.as_bytes(),
             trusted_root: Some((&root, Source::Beside)),
+            trust: None,
         };
         let exported = export_record(&files);
         exported.map(Some).map_err(|sentences| {

@@ -7,6 +7,7 @@ mod manifests;
 mod restored;
 mod status;
 mod tokens;
+mod trust;
 mod yearly;
 
 use base64::Engine as _;
