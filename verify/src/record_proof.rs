@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
+use crate::statement::Count;
 use crate::trust_folder::CheckedTrust;
 use crate::trusted_root::{TrustedLog, TrustedRoot, fingerprint};
 use crate::verify::{Finding, Source, Step, Steps, sentence};
@@ -102,28 +103,11 @@ pub struct RecordProof {
 #[serde(deny_unknown_fields)]
 pub struct Place {
     /// Index, from 0.
-    #[serde(with = "as_text")]
-    pub index: u64,
+    pub index: Count,
     /// Number of leaves of the tree.
-    #[serde(with = "as_text")]
-    pub size: u64,
+    pub size: Count,
     /// Hashes from the leaf upwards.
     pub path: Vec<Digest>,
-}
-
-/// Numbers as text, as all that may pass 2^53.
-mod as_text {
-    use serde::{Deserialize as _, Deserializer, Serializer};
-
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
-    pub(super) fn serialize<S: Serializer>(number: &u64, out: S) -> Result<S::Ok, S::Error> {
-        out.collect_str(number)
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(reader: D) -> Result<u64, D::Error> {
-        let text = String::deserialize(reader)?;
-        text.parse().map_err(serde::de::Error::custom)
-    }
 }
 
 impl RecordProof {
@@ -159,10 +143,8 @@ struct Manifest {
     algorithm: String,
     system: String,
     manifest_root: Digest,
-    #[serde(with = "as_text")]
-    entries: u64,
-    #[serde(with = "as_text")]
-    deleted: u64,
+    entries: Count,
+    deleted: Count,
 }
 
 #[derive(Debug, Deserialize)]
@@ -225,10 +207,7 @@ impl RecordVerdict {
 
 /// Verifies that a record was in a run.
 pub fn verify_record(files: &RecordFiles<'_>) -> RecordVerdict {
-    let mut steps = Steps::default();
-    if let Some(trust) = files.trust {
-        steps.add(trust.step.clone());
-    }
+    let mut steps = Steps::after(files.trust.map(|trust| trust.step.clone()));
     let record = read_record(&mut steps, files.record);
     let proof = RecordProof::read(files.proof);
     if proof.is_none() {
@@ -299,7 +278,7 @@ fn read_manifest(
         NAME,
         format!(
             "The run in system `{}` deleted {} record(s) that it lists.",
-            manifest.system, manifest.entries
+            manifest.system, manifest.entries.0
         ),
     );
     Some(manifest)
@@ -320,8 +299,8 @@ fn in_manifest(
         steps.fail(NAME, format!("The salt does not have {SALT_BYTES} bytes."));
         return;
     };
-    let Place { index, size, path } = &proof.manifest;
-    if *size != manifest.entries {
+    let Place { index: Count(index), size: Count(size), path } = &proof.manifest;
+    if *size != manifest.entries.0 {
         steps.fail(NAME, "The path is that of a manifest with another number of records.");
         return;
     }
@@ -336,7 +315,7 @@ fn in_manifest(
 }
 
 fn listed(steps: &mut Steps, manifest: &Manifest) {
-    let (entries, deleted) = (manifest.entries, manifest.deleted);
+    let (entries, deleted) = (manifest.entries.0, manifest.deleted.0);
     if entries == deleted {
         steps.pass("listed", format!("All {deleted} deletions that were reported are listed."));
     } else {
@@ -421,7 +400,9 @@ fn in_log(
             head.root.short()
         ),
     );
-    let Some(Place { index, size, path }) = proof.map(|proof| &proof.log) else {
+    let Some(Place { index: Count(index), size: Count(size), path }) =
+        proof.map(|proof| &proof.log)
+    else {
         steps.skip("inclusion", "There is no path to check.");
         return;
     };
@@ -473,7 +454,8 @@ mod tests {
 
     #[test]
     fn a_proof_survives_its_file_and_nothing_else_is_one() {
-        let place = Place { index: 1 << 60, size: u64::MAX, path: vec![Digest([3; 32])] };
+        let place =
+            Place { index: Count(1 << 60), size: Count(u64::MAX), path: vec![Digest([3; 32])] };
         let proof = RecordProof::new(place.clone(), place);
         assert_eq!(RecordProof::read(&proof.to_bytes()), Some(proof));
         assert_eq!(RecordProof::read(b"{}"), None);

@@ -176,9 +176,9 @@ impl Steps {
         self.record(name, Finding::NotChecked, sentence.as_ref());
     }
 
-    /// One that was found elsewhere.
-    pub(crate) fn add(&mut self, step: Step) {
-        self.0.push(step);
+    /// Steps that go on from one that was taken elsewhere, if there is one.
+    pub(crate) fn after(step: Option<Step>) -> Self {
+        Self(step.into_iter().collect())
     }
 
     pub(crate) fn into_steps(self) -> Vec<Step> {
@@ -192,7 +192,7 @@ impl Steps {
 
 /// Verifies a certificate.
 pub fn verify(material: &Material<'_>) -> Verdict {
-    let mut steps = Steps(material.trust.iter().map(|trust| trust.step.clone()).collect());
+    let mut steps = Steps::after(material.trust.map(|trust| trust.step.clone()));
     let anchor = Anchor::of(material);
     let bundle = match Bundle::from_json(material.bundle) {
         Ok(bundle) => bundle,

@@ -18,6 +18,7 @@ use crate::datamap::{Collection, DataMap, Manifest};
 use crate::domain::{CollectionName, Digest, SystemName};
 use crate::evidence::record_export::export_record;
 use crate::evidence::record_proof::{Place, RecordFiles, RecordProof, entry, leaf_of};
+use crate::evidence::statement::Count;
 use crate::evidence::streamed_path::StreamedPath;
 use crate::evidence::verify::Source;
 use crate::evidence::{EvidenceKind, Frontier};
@@ -209,7 +210,7 @@ impl Quietus {
             }
         }
         let (_, path) = streamed.finish().map_err(refuse)?;
-        Ok(Place { index, size, path })
+        Ok(Place { index: Count(index), size: Count(size), path })
     }
 
     async fn hashes_of(&self, chunk: Uuid) -> Result<Vec<Digest>, AppError> {
@@ -231,7 +232,7 @@ impl Quietus {
             return Ok(None);
         };
         let path = self.path_to(&head, leaf.index).await?;
-        let log = Place { index: leaf.index, size: head.size, path };
+        let log = Place { index: Count(leaf.index), size: Count(head.size), path };
         let proof = RecordProof::new(placed.place, log).to_bytes();
         let (note, root) = (self.cosigned_note(&head).await?, self.trusted_root().await?);
         let files = RecordFiles {
