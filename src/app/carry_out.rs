@@ -197,6 +197,10 @@ impl Quietus {
         prepared: &Prepared,
         stop: &CancellationToken,
     ) -> Ending {
+        let lister = match self.lister_of(attempt, &prepared.order).await {
+            Ok(lister) => lister,
+            Err(error) => return self.ending_of_no_manifest(attempt, prepared, &error),
+        };
         let watch = Watch {
             product: self,
             tenure: attempt.tenure.clone(),
@@ -204,6 +208,7 @@ impl Quietus {
             before: prepared.done.clone(),
             timetable: prepared.timetable.clone(),
             stop: stop.clone(),
+            lister,
             state: std::sync::Mutex::new(WatchState {
                 current: prepared.done.current.clone(),
                 ..WatchState::default()

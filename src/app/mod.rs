@@ -53,6 +53,7 @@ pub mod posting;
 mod prepare;
 pub mod progress;
 pub mod reading;
+mod record_manifest;
 pub mod recording;
 mod recount;
 pub mod request;

@@ -5,7 +5,7 @@ pub mod model;
 pub mod third_party;
 
 pub use model::{
-    Collection, DataMap, ExemptCollection, Field, FieldClass, Role, SecretReference, StartSource,
-    System,
+    Collection, DataMap, ExemptCollection, Field, FieldClass, Manifest, Role, SecretReference,
+    StartSource, System,
 };
 pub use third_party::{Definition, ManualTask, ThirdParty};

@@ -107,6 +107,18 @@ pub struct Collection {
     pub restriction: Option<Restriction>,
     /// What may be done with partitions.
     pub partitions: PartitionPolicy,
+    /// Of what schedules' deletions keep a manifest.
+    pub manifest: Manifest,
+}
+
+/// Of what deletions of a collection keep a manifest.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Manifest {
+    /// Of nothing.
+    #[default]
+    None,
+    /// Of each record that goes as a whole.
+    Records,
 }
 
 impl Collection {

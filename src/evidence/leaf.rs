@@ -76,6 +76,8 @@ kinds! {
     StepStarted = "step.started",
     /// An erasure or anonymisation was carried out.
     ErasureStep = "erasure.step",
+    /// Which records went as a whole in a job: the root of a manifest.
+    RecordManifest = "erasure.manifest",
     /// A restriction was carried out or lifted.
     RestrictionStep = "restriction.step",
     /// An attempt did not lead to a receipt.

@@ -39,6 +39,7 @@ mod log_chain;
 mod mails;
 mod opendsr;
 mod producers;
+mod record_manifests;
 mod renewed_tokens;
 mod requests;
 mod schedules;

@@ -27,6 +27,7 @@ pub mod origin;
 pub mod pem;
 pub mod policy;
 pub mod print;
+pub mod record_proof;
 pub mod statement;
 pub mod status;
 pub mod status_list;

@@ -176,6 +176,15 @@ impl Steps {
         self.record(name, Finding::NotChecked, sentence.as_ref());
     }
 
+    /// Steps that go on from one that was taken elsewhere, if there is one.
+    pub(crate) fn after(step: Option<Step>) -> Self {
+        Self(step.into_iter().collect())
+    }
+
+    pub(crate) fn into_steps(self) -> Vec<Step> {
+        self.0
+    }
+
     fn record(&mut self, name: &'static str, finding: Finding, sentence: &str) {
         self.0.push(Step { name, finding, sentence: printable(sentence) });
     }
@@ -183,7 +192,7 @@ impl Steps {
 
 /// Verifies a certificate.
 pub fn verify(material: &Material<'_>) -> Verdict {
-    let mut steps = Steps(material.trust.iter().map(|trust| trust.step.clone()).collect());
+    let mut steps = Steps::after(material.trust.map(|trust| trust.step.clone()));
     let anchor = Anchor::of(material);
     let bundle = match Bundle::from_json(material.bundle) {
         Ok(bundle) => bundle,
@@ -250,7 +259,7 @@ pub fn printable(text: &str) -> String {
 }
 
 /// Makes an error message a sentence.
-fn sentence(message: &str) -> String {
+pub(crate) fn sentence(message: &str) -> String {
     let mut characters = message.chars();
     let first = characters.next().map(|first| first.to_ascii_uppercase());
     format!("{}{}.", first.into_iter().collect::<String>(), characters.as_str())

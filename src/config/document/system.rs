@@ -1,7 +1,7 @@
 //! A system's file of the data map.
 
 use crate::config::leaf::{
-    Count, LinkWord, PartitionWord, Reference, RoleWord, TypeWord, Words, Zone,
+    Count, LinkWord, ManifestWord, PartitionWord, Reference, RoleWord, TypeWord, Words, Zone,
 };
 use crate::config::read::{Entries, List, Read, Reader, document, plain_document};
 use crate::config::yaml::{Content, Node};
@@ -122,6 +122,9 @@ document! {
         optional restrict: RestrictDocument,
         /// What may be done with partitions that are due as a whole; `records` if left out.
         optional partitions: PartitionWord,
+        /// `records`: of what schedules delete as a whole a manifest is kept, by which a record can
+        /// be proven to have been in a run; `none` if left out.
+        optional manifest: ManifestWord,
     }
 }
 

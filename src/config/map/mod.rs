@@ -18,7 +18,9 @@ use super::document::{CollectionDocument, FieldPath, SystemDocument};
 use super::leaf::Count;
 use super::problem::{At, Place, Problem, instead};
 use super::read::{Entry, entries, items};
-use crate::datamap::{Collection, ExemptCollection, Field, Role, SecretReference, System};
+use crate::datamap::{
+    Collection, ExemptCollection, Field, Manifest, Role, SecretReference, System,
+};
 use crate::domain::{CollectionName, SystemName};
 
 /// A system's document and what could be made of it.
@@ -279,6 +281,7 @@ fn collections(
                     .partitions
                     .as_ref()
                     .map_or_else(quietus_connectors::PartitionPolicy::default, |it| it.value.0),
+                manifest: written.manifest.as_ref().map_or_else(Manifest::default, |it| it.value.0),
             },
         );
     }
