@@ -360,12 +360,12 @@ macro_rules! words {
 }
 
 mod word {
-    pub use crate::datamap::Role;
+    pub use crate::datamap::{Expire, Role};
     pub use crate::domain::Rounding;
     pub use crate::schedule::{Action, Missed};
     pub use quietus_connectors::{FieldType, LinkKind, PartitionPolicy, Stored};
 }
-use word::{Action, FieldType, LinkKind, Missed, PartitionPolicy, Role, Rounding, Stored};
+use word::{Action, Expire, FieldType, LinkKind, Missed, PartitionPolicy, Role, Rounding, Stored};
 
 words! {
     /// What a system is for.
@@ -373,6 +373,8 @@ words! {
         "database" => Role::Database, "backup" => Role::Backup, "processor" => Role::Processor,
         "files" => Role::Files, "queue" => Role::Queue,
     }
+    /// Who removes copies whose time is over.
+    ExpireWord(Expire) { "by_store" => Expire::ByStore, "by_quietus" => Expire::ByQuietus, }
     /// Type of a field.
     TypeWord(FieldType) {
         "text" => FieldType::Text, "integer" => FieldType::Integer,
