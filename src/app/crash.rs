@@ -31,6 +31,8 @@ pub enum CrashPoint {
     MailBegun = 12,
     /// The mail server has answered; nothing is recorded.
     MailAnswered = 13,
+    /// A store of copies was listed; nothing is recorded.
+    StoreListed = 14,
 }
 
 /// Which point to die at, if any.
