@@ -6,6 +6,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::account::Ordered;
+use super::backup::CopiesOfCase;
 use super::coverage::{not_covered, swept};
 use super::crash::CrashPoint;
 use super::open_case::PlanOnRecord;
@@ -91,12 +92,8 @@ impl Quietus {
         let issuer = self.issuer_in_use().await?;
         let on_record = PlanOnRecord::of(case)?;
         let pinned = self.pinned(case).await?;
-        let holds = self.holds().await?;
         let mut asked = self.asked_in(case).await?;
-        let mut said =
-            self.state(case, jobs, (&on_record, asked.as_ref()), &pinned, &holds).await?;
-        let copies = self.copies_of_case(case, jobs, &said.statements).await?;
-        copies.state(&mut said.statements, self.now(), pinned.zone());
+        let (said, copies) = self.say(case, jobs, (&on_record, asked.as_ref()), &pinned).await?;
         let id = self.ids.new_id();
         let mut predicate =
             self.predicate(id, case, (&on_record, asked.as_ref()), said, &pinned).await?;
@@ -118,19 +115,9 @@ impl Quietus {
         let signed = signing::sign(predicate, about, &issuer)
             .map_err(|error| AppError::Evidence(error.to_string()))?;
         let outcome = outcome_of(case, overall);
-        let closed = self.record(
-            EvidenceKind::CaseClosed,
-            About { case: Some(case.id), job: None },
-            &json!({
-                "case": case.id,
-                "certificate": id,
-                "overall": overall.as_str(),
-                "outcome": outcome.as_str(),
-            }),
-        )?;
         let SignedCertificate { envelope, leaf, manifest } = signed;
         let wire = Self::envelope_bytes(&envelope)?;
-        let mut evidence = vec![closed];
+        let mut evidence = vec![self.closed(case, id, (overall, outcome))?];
         evidence.extend(self.first_looks(case, &copies)?);
         evidence
             .extend(replaced.map(|earlier| self.status_change(case, &earlier, id)).transpose()?);
@@ -162,6 +149,39 @@ impl Quietus {
             }
         }
         Ok(Some(id))
+    }
+
+    fn closed(
+        &self,
+        case: &Case,
+        certificate: Uuid,
+        (overall, outcome): (Overall, CaseOutcome),
+    ) -> Result<OutboxEntry, AppError> {
+        self.record(
+            EvidenceKind::CaseClosed,
+            About { case: Some(case.id), job: None },
+            &json!({
+                "case": case.id,
+                "certificate": certificate,
+                "overall": overall.as_str(),
+                "outcome": outcome.as_str(),
+            }),
+        )
+    }
+
+    /// What became of every system, and of the copies of what was erased.
+    async fn say(
+        &self,
+        case: &Case,
+        jobs: &[Job],
+        (on_record, asked): (&PlanOnRecord, Option<&Asked>),
+        pinned: &Pinned<'_>,
+    ) -> Result<(Said, CopiesOfCase), AppError> {
+        let holds = self.holds().await?;
+        let mut said = self.state(case, jobs, (on_record, asked), pinned, &holds).await?;
+        let copies = self.copies_of_case(case, jobs, &said.statements).await?;
+        copies.state(&mut said.statements, self.now(), pinned.zone());
+        Ok((said, copies))
     }
 
     /// That another certificate takes the place of this one, for whoever audits the log; its status

@@ -14,5 +14,6 @@ pub mod reading;
 mod seen;
 pub mod watch;
 
+pub(crate) use self::copies::CopiesOfCase;
 pub(crate) use self::listing::Stores;
 pub use self::seen::{Seen, Trouble};
