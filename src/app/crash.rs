@@ -33,6 +33,8 @@ pub enum CrashPoint {
     MailAnswered = 13,
     /// What goes with a chunk is written down; the connector has not committed it.
     Listed = 14,
+    /// A store of copies was listed; nothing is recorded.
+    StoreListed = 15,
 }
 
 /// Which point to die at, if any.

@@ -360,13 +360,13 @@ macro_rules! words {
 }
 
 mod word {
-    pub use crate::datamap::{Manifest, Role};
+    pub use crate::datamap::{Expire, Manifest, Role};
     pub use crate::domain::Rounding;
     pub use crate::schedule::{Action, Missed};
     pub use quietus_connectors::{FieldType, LinkKind, PartitionPolicy, Stored};
 }
 use word::{
-    Action, FieldType, LinkKind, Manifest, Missed, PartitionPolicy, Role, Rounding, Stored,
+    Action, Expire, FieldType, LinkKind, Manifest, Missed, PartitionPolicy, Role, Rounding, Stored,
 };
 
 words! {
@@ -375,6 +375,8 @@ words! {
         "database" => Role::Database, "backup" => Role::Backup, "processor" => Role::Processor,
         "files" => Role::Files, "queue" => Role::Queue,
     }
+    /// Who removes copies whose time is over.
+    ExpireWord(Expire) { "by_store" => Expire::ByStore, "by_quietus" => Expire::ByQuietus, }
     /// Type of a field.
     TypeWord(FieldType) {
         "text" => FieldType::Text, "integer" => FieldType::Integer,

@@ -126,6 +126,10 @@ kinds! {
     AuditLookup = "audit.lookup",
     /// A time-stamp token over a checkpoint was received.
     AnchorTsa = "anchor.tsa",
+    /// A store of copies was listed: what it still has of what a case has erased.
+    BackupObserved = "backup.observed",
+    /// Copies whose time is over were removed by the store's own commands.
+    BackupExpired = "backup.expired",
 }
 
 /// An entry ready to be queued: the leaf and the detail that it commits to.

@@ -36,6 +36,7 @@ mod holds;
 mod letters;
 mod log;
 mod log_chain;
+mod looks;
 mod mails;
 mod opendsr;
 mod producers;

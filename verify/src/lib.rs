@@ -10,6 +10,7 @@ pub mod anchors;
 pub mod bundle;
 pub mod canonical;
 pub mod certificate;
+mod copies;
 pub mod cosignature;
 pub mod digest;
 pub mod dsse;

@@ -17,7 +17,7 @@ use crate::keys::IssuerPublicKey;
 use crate::status::{self, StatusFiles};
 use crate::trust_folder::CheckedTrust;
 use crate::trusted_root::{TrustedLog, TrustedRoot, fingerprint};
-use crate::{hashedrekord, key_validity, manifest, merkle, note, origin, summary};
+use crate::{copies, hashedrekord, key_validity, manifest, merkle, note, origin, summary};
 
 /// What one step found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -237,6 +237,7 @@ pub fn verify(material: &Material<'_>) -> Verdict {
         subject(&mut steps, certificate, material.manifest);
         statements(&mut steps, certificate);
         evidence(&mut steps, certificate);
+        steps.0.extend(copies::step(certificate, material.status.now));
     } else {
         let why = "The statement is not read, because its signature does not hold.";
         for name in ["subject", "manifest", "statements", "evidence"] {

@@ -390,6 +390,8 @@ pub(super) fn system(collections: Vec<Collection>) -> System {
         collections: collections.into_iter().map(|one| (one.name.clone(), one)).collect(),
         exempt: Vec::new(),
         third_party: None,
+        backup: None,
+        no_backups: None,
     }
 }
 
