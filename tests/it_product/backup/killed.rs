@@ -17,7 +17,7 @@ use crate::company::engine::TurnedClock;
 /// The look is claimed; nothing else has happened.
 const CLAIMED: u8 = 1;
 /// The store was listed, and nothing is recorded.
-const LISTED: u8 = 14;
+const LISTED: u8 = 15;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_look_that_a_dead_process_had_is_taken_up_again() {
