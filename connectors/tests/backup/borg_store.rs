@@ -1,7 +1,6 @@
 //! What is peculiar to Borg.
 
 use std::process::Stdio;
-use std::slice;
 
 use quietus_connectors::{Counting, Fault};
 
@@ -50,8 +49,8 @@ async fn a_name_that_was_given_anew_is_another_copy() {
     let old = ground.before[0].clone();
     ground.run(&["delete", "::shop-1"]);
     ground.archive("shop-1", "2026-03-09T02:00:00");
-    let expiry = ground.store().expire(slice::from_ref(&old)).await.unwrap();
-    assert_eq!(expiry.gone, slice::from_ref(&old));
+    let expiry = ground.store().expire(std::slice::from_ref(&old)).await.unwrap();
+    assert_eq!(expiry.gone, std::slice::from_ref(&old));
     let left = ground.ids().await;
     assert!(left.iter().any(|id| id.starts_with("shop-1#") && *id != old), "{left:?}");
 }
@@ -63,7 +62,7 @@ async fn a_locked_repository_is_told_and_the_lock_stays() {
     let mut running = running.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
     let lock = ground.path("repository/lock.exclusive");
     until("the lock", || lock.exists()).await;
-    let first = slice::from_ref(&ground.before[0]);
+    let first = std::slice::from_ref(&ground.before[0]);
     for fault in [
         ground.store().copies().await.unwrap_err(),
         ground.store().expire(first).await.unwrap_err(),
@@ -87,8 +86,8 @@ async fn what_was_cut_short_is_a_copy_too() {
     let last = copies.last().unwrap();
     assert!(last.id.starts_with("shop-5.checkpoint#"), "{last:?}");
     assert_ne!(last.series, copies[0].series);
-    let expiry = ground.store().expire(slice::from_ref(&last.id)).await.unwrap();
-    assert_eq!(expiry.gone, slice::from_ref(&last.id));
+    let expiry = ground.store().expire(std::slice::from_ref(&last.id)).await.unwrap();
+    assert_eq!(expiry.gone, std::slice::from_ref(&last.id));
     assert_eq!(ground.ids().await.len(), 4);
 }
 
@@ -96,7 +95,7 @@ async fn what_was_cut_short_is_a_copy_too() {
 async fn a_repository_that_only_adds_keeps_what_it_would_hide() {
     let ground = Ground::of("borg").await;
     ground.run(&["config", "--", "::", "append_only", "1"]);
-    let first = slice::from_ref(&ground.before[0]);
+    let first = std::slice::from_ref(&ground.before[0]);
     let expiry = ground.store().expire(first).await.unwrap();
     assert!(expiry.gone.is_empty(), "{expiry:?}");
     let (id, stay) = &expiry.kept[0];

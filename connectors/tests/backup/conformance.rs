@@ -1,7 +1,5 @@
 //! What every kind of store does.
 
-use std::slice;
-
 use jiff::tz::TimeZone;
 use quietus_connectors::{CopyKind, Fault, Horizon, backup_kinds, backup_parameters, open_backup};
 
@@ -61,8 +59,8 @@ pub async fn expires_exactly_what_is_named(kind: &'static str) {
     let ground = Ground::of(kind).await;
     let before = ground.ids().await;
     let first = ground.before[0].clone();
-    let expiry = ground.store().expire(slice::from_ref(&first)).await.unwrap();
-    assert_eq!(expiry.gone, slice::from_ref(&first));
+    let expiry = ground.store().expire(std::slice::from_ref(&first)).await.unwrap();
+    assert_eq!(expiry.gone, std::slice::from_ref(&first));
     assert!(expiry.kept.is_empty(), "{expiry:?}");
     let left: Vec<String> = before.into_iter().filter(|id| *id != first).collect();
     assert_eq!(ground.ids().await, left);
@@ -71,7 +69,7 @@ pub async fn expires_exactly_what_is_named(kind: &'static str) {
 pub async fn expires_again_without_harm(kind: &'static str) {
     let ground = Ground::of(kind).await;
     let first = ground.before[0].clone();
-    let ids = slice::from_ref(&first);
+    let ids = std::slice::from_ref(&first);
     ground.store().expire(ids).await.unwrap();
     let left = ground.ids().await;
     // Begun again after it was cut short: what is gone counts as gone.

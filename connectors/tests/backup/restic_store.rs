@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::process::Stdio;
-use std::slice;
 
 use quietus_connectors::Fault;
 
@@ -41,7 +40,7 @@ async fn of_a_shared_repository_only_what_is_ours_is_seen_and_removed() {
     assert!(!ground.ids().await.contains(&other));
     assert_eq!(ground.ids().await.len(), 5);
     ground.tell("tags", "nightly, shop");
-    assert_eq!(ground.ids().await, slice::from_ref(&tagged));
+    assert_eq!(ground.ids().await, std::slice::from_ref(&tagged));
     ground.settings.parameters.remove("tags");
     ground.tell("paths", "/somewhere/else");
     assert!(ground.ids().await.is_empty());
@@ -83,7 +82,7 @@ async fn a_locked_repository_is_read_and_not_changed() {
     let locks = ground.path("repository/locks");
     until("the lock", || fs::read_dir(&locks).unwrap().next().is_some()).await;
     assert_eq!(ground.ids().await.len(), 4);
-    let first = slice::from_ref(&ground.before[0]);
+    let first = std::slice::from_ref(&ground.before[0]);
     let fault = ground.store().expire(first).await.unwrap_err();
     let Fault::Transient { message, .. } = &fault else { panic!("{fault:?}") };
     assert!(message.contains("locked") && message.contains("restic unlock"), "{message}");
@@ -116,7 +115,7 @@ async fn what_was_forgotten_and_not_pruned_is_pruned() {
     let size = || ground.run(&["stats", "--mode=raw-data", "--json"]);
     let unused = |ground: &Ground| ground.run(&["list", "blobs", "--quiet"]).lines().count();
     let before = unused(&ground);
-    let expiry = ground.store().expire(slice::from_ref(&later)).await.unwrap();
+    let expiry = ground.store().expire(std::slice::from_ref(&later)).await.unwrap();
     assert_eq!(expiry.gone, [later]);
     assert!(unused(&ground) < before, "{}", size());
 }
