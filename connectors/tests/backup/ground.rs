@@ -139,6 +139,15 @@ impl Ground {
         told.map_or(name, |program| program.expose_secret().to_owned())
     }
 
+    /// A program as it runs at a moment in the future, however old the copies are by now.
+    pub fn at_moment(&self, moment: Timestamp, program: &str) -> String {
+        let now = self.path("now");
+        fs::write(&now, "").unwrap();
+        let now = Timestamp::try_from(fs::metadata(&now).unwrap().modified().unwrap()).unwrap();
+        let seconds = now.duration_until(moment).as_secs();
+        as_owner(&format!("faketime -f +{seconds}s {program}"))
+    }
+
     /// Runs the tool as the owner of the store would.
     pub fn run(&self, arguments: &[&str]) -> String {
         let output = self.command(arguments).output().unwrap();
