@@ -14,6 +14,7 @@ use super::opening::Pinned;
 use super::progress::Done;
 use super::recording::About;
 use super::request::{Asked, stated_request};
+use super::restore::is_done_again;
 use super::statement::{SystemAccount, counts_of, statements};
 use super::status_list::status_entry;
 use super::{AppError, Quietus};
@@ -48,7 +49,11 @@ impl Quietus {
     /// Where the store or a key does not do its part.
     pub async fn certify_finished(&self) -> Result<Vec<Uuid>, AppError> {
         let mut certified = Vec::new();
-        for case in self.store.cases_to_certify(CASES).await? {
+        let quarantined = self.store.restores_under_way().await?;
+        // Their cases are certified with the opening of the system.
+        let waits = |case: &Case| quarantined.iter().any(|one| one.case_id == case.id);
+        for case in self.store.cases_to_certify(CASES).await?.into_iter().filter(|one| !waits(one))
+        {
             let jobs = self.store.jobs_of_case(case.id).await?;
             if self.goes_on(&case, &jobs).await? {
                 continue;
@@ -95,8 +100,9 @@ impl Quietus {
         let mut asked = self.asked_in(case).await?;
         let said = self.state(case, jobs, (&on_record, asked.as_ref()), &pinned, &holds).await?;
         let id = self.ids.new_id();
-        let predicate =
+        let mut predicate =
             self.predicate(id, case, (&on_record, asked.as_ref()), said, &pinned).await?;
+        self.tell_of_restores(&mut predicate, case, jobs).await?;
         let class = predicate.class;
         let (status, replaced) = (place_of(&predicate), predicate.supersedes.clone());
         let stated = asked.is_some().then(|| predicate.statements.clone());
@@ -148,7 +154,7 @@ impl Quietus {
         if !self.store.insert_certificate(new_certificate).await? {
             return Ok(None);
         }
-        if let Some(statements) = stated {
+        if let Some(statements) = stated.filter(|_| !is_done_again(jobs)) {
             // The certificate stands; a letter that could not be written is told in the log.
             if let Err(error) = self.tell_outcome(case.id, id, &statements).await {
                 tracing::error!(%error, case = %case.id, "the answer could not be written");
@@ -336,6 +342,7 @@ impl Quietus {
             scope,
             statements,
             pending: None,
+            restores: Vec::new(),
             supersedes: self.superseded(case, summary.overall).await?,
             summary,
             status: Some(status_entry(&self.free_status_place(&log).await?)),
@@ -364,20 +371,32 @@ fn has_its_say(job: &Job) -> bool {
     match job.kind {
         JobKind::Sweep | JobKind::Request => true,
         JobKind::Retained => job.state.is_final(),
-        JobKind::Upkeep => matches!(job.state, JobState::Completed | JobState::Failed),
+        JobKind::Upkeep | JobKind::Replay => {
+            matches!(job.state, JobState::Completed | JobState::Failed)
+        }
     }
 }
 
 /// What all jobs of a system have done together: a dated job goes on where an earlier one ended.
-fn outcome_over(jobs: &[&Job]) -> Vec<CollectionOutcome> {
+fn outcome_over<'a>(jobs: &[&'a Job]) -> Vec<CollectionOutcome> {
     let mut all: Vec<CollectionOutcome> = Vec::new();
     let mut jobs = jobs.to_vec();
     jobs.sort_by_key(|job| (job.created_at, job.id));
-    for part in jobs.into_iter().flat_map(|job| done_of(Some(job)).total().collections) {
+    let parts = |job: &'a Job| {
+        done_of(Some(job)).total().collections.into_iter().map(move |one| (job, one))
+    };
+    for (job, part) in jobs.into_iter().flat_map(parts) {
         let Some(sum) = all.iter_mut().find(|one| one.collection == part.collection) else {
             all.push(part);
             continue;
         };
+        // Not sums: how many there were at the last look.
+        sum.referenced = part.referenced;
+        sum.held = part.held;
+        // What came back with a restore was counted when it went for the first time.
+        if job.kind == JobKind::Replay {
+            continue;
+        }
         sum.deleted += part.deleted;
         sum.restricted += part.restricted;
         sum.lifted += part.lifted;
@@ -385,9 +404,6 @@ fn outcome_over(jobs: &[&Job]) -> Vec<CollectionOutcome> {
         for (category, count) in part.treated {
             *sum.treated.entry(category).or_default() += count;
         }
-        // Not sums: how many there were at the last look.
-        sum.referenced = part.referenced;
-        sum.held = part.held;
     }
     all
 }
@@ -406,7 +422,7 @@ fn said_over(jobs: &[&Job]) -> Vec<Testimony> {
     jobs.into_iter().flat_map(|job| done_of(Some(job)).current.testimonies).collect()
 }
 
-fn done_of(job: Option<&Job>) -> Done {
+pub(super) fn done_of(job: Option<&Job>) -> Done {
     job.and_then(|job| job.done.clone())
         .and_then(|done| serde_json::from_value(done).ok())
         .unwrap_or_default()

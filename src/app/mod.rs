@@ -56,6 +56,7 @@ pub mod reading;
 pub mod recording;
 mod recount;
 pub mod request;
+pub mod restore;
 pub mod retry;
 mod second_look;
 pub mod settle;

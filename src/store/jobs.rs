@@ -29,6 +29,9 @@ words! {
         /// have appeared since, until the restriction is lifted. It does not keep its case from
         /// being answered either.
         Upkeep = "upkeep",
+        /// Does again on a restored system what was done there for a person since the restored
+        /// state.
+        Replay = "replay",
     }
 
     /// What stops a job until somebody acts.
@@ -167,7 +170,7 @@ const CANCEL_IDLE_OF_CASE: Sql = Sql::both(
     "UPDATE jobs SET state = 'cancelled', settled_at = $2, blocked_reason = NULL,
          hold_matters = NULL, cancel_requested_at = $2, cancel_requested_by = $3
      WHERE case_id = $1 AND state IN ('scheduled', 'available', 'held', 'blocked')
-       AND kind NOT IN ('retained', 'upkeep')",
+       AND kind NOT IN ('retained', 'upkeep', 'replay')",
 );
 const ASK_RUNNING_OF_CASE: Sql = Sql::both(
     "UPDATE jobs SET cancel_requested_at = $2, cancel_requested_by = $3

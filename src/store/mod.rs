@@ -36,6 +36,7 @@ pub mod person_tags;
 pub mod producers;
 pub mod renewed_tokens;
 pub mod requests;
+pub mod restores;
 pub mod schedules;
 pub mod settlement;
 pub mod signing_keys;
@@ -83,6 +84,7 @@ pub use pauses::{NewPause, Pause, PauseScope};
 pub use person_tags::{PersonTag, TagOnRecord};
 pub use producers::DueProducer;
 pub use requests::{NewRequest, Request, RequestChange, RequestFilter, TakenIn};
+pub use restores::{Canary, NewRestore, Replayable, Restore, RestoreCounts};
 pub use schedules::{Disposition, Fire, FireBatch, NewFire, ScheduleCursor};
 pub use settlement::{Settle, Settlement};
 pub use signing_keys::SigningKey;
@@ -125,6 +127,7 @@ pub fn statements() -> Vec<(&'static str, Sql)> {
         producers::STATEMENTS,
         renewed_tokens::STATEMENTS,
         requests::STATEMENTS,
+        restores::STATEMENTS,
         schedules::STATEMENTS,
         settlement::STATEMENTS,
         signing_keys::STATEMENTS,

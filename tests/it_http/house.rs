@@ -348,6 +348,7 @@ impl House {
             "events",
             "holds",
             "pauses",
+            "restores",
             "evidence_outbox",
             "evidence_details",
             "requests",

@@ -14,4 +14,5 @@ mod mail;
 mod privacy;
 mod proof;
 mod request;
+mod restore;
 mod run;

@@ -41,6 +41,7 @@ mod opendsr;
 mod producers;
 mod renewed_tokens;
 mod requests;
+mod restores;
 mod schedules;
 mod schema;
 mod settlement;

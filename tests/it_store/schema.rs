@@ -137,6 +137,11 @@ const LANDED: &[(&str, &str, &str)] = &[
         "126c389659338a9e0433762db1a6ccc49fcd9572e41cf4fd3d93df430dc55c55",
         "759e8b028f4ec2bbe3671f2344d7f382ffbb8c29752898f830c70a4c1ce8f0c4",
     ),
+    (
+        "0014_restores.sql",
+        "66d6c16e2d94fdd1577af74445bde703adc8b4adeab8e5fef33bcc89fefc36e3",
+        "011e5ee55d7b4dabc843549cfc10966cf0a3404d5870fc250d002dc3ef4f3fd9",
+    ),
 ];
 
 #[test]
