@@ -71,4 +71,4 @@ CREATE TABLE canaries (
 CREATE TRIGGER canaries_only_forward BEFORE UPDATE ON canaries
     FOR EACH ROW
     WHEN (NEW.system IS DISTINCT FROM OLD.system OR NEW.number < OLD.number)
-    EXECUTE FUNCTION refuse_change('a canary only counts up');
+    EXECUTE FUNCTION refuse_change('a canary only grows');

@@ -96,5 +96,5 @@ CREATE TABLE canaries (
 CREATE TRIGGER canaries_only_forward BEFORE UPDATE ON canaries
 WHEN NEW.system IS NOT OLD.system OR NEW.number < OLD.number
 BEGIN
-    SELECT RAISE(ABORT, 'a canary only counts up');
+    SELECT RAISE(ABORT, 'a canary only grows');
 END;

@@ -154,7 +154,7 @@ fn changes(sqlite: bool) -> Vec<String> {
         "UPDATE pauses SET name = 'other'".to_owned(),
         "UPDATE restores SET taken_at = 2".to_owned(),
         "UPDATE restores SET forgotten = 0".to_owned(),
-        format!("UPDATE restore_jobs SET job_id = {bytes}"),
+        "UPDATE restore_jobs SET restore_id = job_id".to_owned(),
         "UPDATE canaries SET number = number - 1".to_owned(),
         "UPDATE cases SET plan = '{}'".to_owned(),
         "UPDATE cases SET authors = '[]'".to_owned(),

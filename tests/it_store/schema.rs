@@ -139,8 +139,8 @@ const LANDED: &[(&str, &str, &str)] = &[
     ),
     (
         "0014_restores.sql",
-        "66d6c16e2d94fdd1577af74445bde703adc8b4adeab8e5fef33bcc89fefc36e3",
-        "011e5ee55d7b4dabc843549cfc10966cf0a3404d5870fc250d002dc3ef4f3fd9",
+        "693cd889343225b8e76e466412044204283501c4e254adbf4e9c6fca162c034b",
+        "aa144542b46de3e12e1aa5e844f09c18c4968ed6065814775525a716ac11c0f1",
     ),
 ];
 

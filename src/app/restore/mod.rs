@@ -97,6 +97,12 @@ impl Quietus {
         } else {
             self.restores_in(jobs).await?
         };
+        // Where the machine's clock was set back meanwhile, moments are no later than the issue.
+        for one in &mut predicate.restores {
+            one.gone_again_at = one.gone_again_at.min(predicate.issued_at);
+            one.back_from = one.back_from.min(one.gone_again_at);
+            one.state_of = one.state_of.min(one.gone_again_at);
+        }
         predicate.limits.extend(predicate.restores.iter().map(in_words));
         if let (Some(earlier), Some(old)) =
             (&mut predicate.supersedes, self.store.certificate_of_case(case.id).await?)

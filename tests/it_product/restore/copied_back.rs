@@ -84,7 +84,10 @@ async fn everybody_goes_again(store: Kind) {
 
     // Nothing else goes on there: a new request is planned and waits.
     let late = ask(&club.product, AskedRight::Erasure, 20).await;
-    live(&club.product, &club.clock, 1.seconds()).await;
+    for _ in 0..2 {
+        club.clock.advance(2.seconds());
+        club.product.advance_requests().await.unwrap();
+    }
     assert!(company.quietus(&["status"]).await.expect(0).out.contains("in quarantine"));
     assert!(rows(company).await.contains(&"20".to_owned()), "it waits");
     assert_eq!(
@@ -240,7 +243,7 @@ async fn a_hold_that_came_meanwhile_keeps_what_it_holds() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_is_forgotten_cannot_be_looked_for_and_is_counted() {
     let club = Club::new(Kind::Sqlite).await;
-    live(&club.product, &club.clock, 31.days().hours(2)).await;
+    live(&club.product, &club.clock, 746.hours()).await;
     put_back(&club.company, "data/desk.copy");
     let begun = club
         .product

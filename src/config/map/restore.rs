@@ -1,0 +1,46 @@
+//! What a system's file says of its restores.
+
+use crate::config::document::SystemDocument;
+use crate::config::problem::Problem;
+use crate::config::read::items;
+use crate::datamap::RestoreSettings;
+
+/// The settings of a system, reporting what does not fit it.
+pub(super) fn settings(document: &SystemDocument, problems: &mut Vec<Problem>) -> RestoreSettings {
+    let Some(written) = &document.restore else { return RestoreSettings::default() };
+    let kind = document.kind.as_ref().map_or("", |kind| kind.value.0.as_str());
+    if super::third_party::is_kind(kind) {
+        problems.push(
+            Problem::error(&written.place, "a third party restores by itself")
+                .help("leave `restore` out; it is for databases"),
+        );
+        return RestoreSettings::default();
+    }
+    let words = |list: &Option<crate::config::problem::At<crate::config::read::List<_>>>| {
+        let list: Vec<String> = items(list.as_ref())
+            .iter()
+            .map(|word: &crate::config::problem::At<crate::config::leaf::Words>| {
+                word.value.0.clone()
+            })
+            .collect();
+        list
+    };
+    let document = &written.value;
+    if let (Some(accounts), "sqlite") = (&document.keep_out, kind) {
+        problems.push(
+            Problem::error(&accounts.place, "SQLite has no accounts that could be kept out")
+                .help("stop the application by a `hook` instead, such as `[/usr/local/bin/crm-gate]`"),
+        );
+    }
+    if let Some(hook) = document.hook.as_ref().filter(|hook| items(Some(hook)).is_empty()) {
+        problems.push(
+            Problem::error(&hook.place, "a hook is a program with its arguments")
+                .help("write a list, such as `[/usr/local/bin/crm-gate]`"),
+        );
+    }
+    RestoreSettings {
+        keep_out: words(&document.keep_out),
+        hook: words(&document.hook),
+        opens: document.open.as_ref().map(|word| word.value.0).unwrap_or_default(),
+    }
+}
