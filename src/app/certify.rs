@@ -49,11 +49,7 @@ impl Quietus {
     /// Where the store or a key does not do its part.
     pub async fn certify_finished(&self) -> Result<Vec<Uuid>, AppError> {
         let mut certified = Vec::new();
-        let quarantined = self.store.restores_under_way().await?;
-        // Their cases are certified with the opening of the system.
-        let waits = |case: &Case| quarantined.iter().any(|one| one.case_id == case.id);
-        for case in self.store.cases_to_certify(CASES).await?.into_iter().filter(|one| !waits(one))
-        {
+        for case in self.cases_to_certify(CASES).await? {
             let jobs = self.store.jobs_of_case(case.id).await?;
             if self.goes_on(&case, &jobs).await? {
                 continue;
@@ -370,10 +366,8 @@ impl Quietus {
 fn has_its_say(job: &Job) -> bool {
     match job.kind {
         JobKind::Sweep | JobKind::Request => true,
-        JobKind::Retained => job.state.is_final(),
-        JobKind::Upkeep | JobKind::Replay => {
-            matches!(job.state, JobState::Completed | JobState::Failed)
-        }
+        JobKind::Retained | JobKind::Replay => job.state.is_final(),
+        JobKind::Upkeep => matches!(job.state, JobState::Completed | JobState::Failed),
     }
 }
 

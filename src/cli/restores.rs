@@ -86,8 +86,7 @@ pub enum Command {
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   quietus restore begin crm --taken-at 2026-11-28T03:00:00Z --reason \"disk lost, OPS-1234\"
-  quietus restore begin crm --taken-at 2026-11-28 --copy nightly/20261128-030002F \\
-      --reason \"OPS-1234\" --by \"Grace Example\"
+  quietus restore begin crm --taken-at 2026-11-28 --copy nightly/20261128F --reason OPS-1234
 
 Call it once the system is restored and before the application is let in again. The moment is the
 one whose state the system holds now: that to which it was recovered, or that at which its copy

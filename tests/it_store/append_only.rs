@@ -3,8 +3,8 @@
 use quietus::domain::{CaseOutcome, CaseState, ScheduleName, SystemName};
 use quietus::store::{
     Approval, Canary, CertificateDecision, Checkpoint, Decision, HoldKey, JobFault, JobKind,
-    NewCase, NewCertificate, NewHold, NewJob, NewLog, NewPause, OutboxEntry, PauseScope, Settle,
-    Settlement, Stamped, StatusPlace, Topic, TopicKind,
+    NewCase, NewCertificate, NewHold, NewJob, NewLog, NewPause, NewRestore, OutboxEntry,
+    PauseScope, Settle, Settlement, Stamped, StatusPlace, Topic, TopicKind,
 };
 
 use crate::anchors;
@@ -119,7 +119,8 @@ async fn hold_and_pause(stage: &Stage) {
 /// A system that was restored, with somebody's case that is done again.
 async fn restore(stage: &Stage, case: uuid::Uuid) {
     let replay = NewJob { kind: JobKind::Replay, ..new_job("system-0") };
-    let restore = new_restore(vec![(case, replay)]);
+    let evidence = Vec::new();
+    let restore = NewRestore { evidence, ..new_restore(vec![(case, replay)]) };
     assert!(stage.store.begin_restore(restore, at(20)).await.unwrap());
     let canary = Canary { number: 7, written_at: at(20) };
     stage.store.remember_canary("shop", canary).await.unwrap();

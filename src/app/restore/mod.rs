@@ -36,6 +36,17 @@ pub(crate) struct CameBack {
 }
 
 impl Quietus {
+    /// Cases whose jobs are final. That of a restore is certified with the opening of the system.
+    ///
+    /// # Errors
+    /// Where the store is not there.
+    pub(crate) async fn cases_to_certify(&self, limit: u32) -> Result<Vec<Case>, AppError> {
+        let mut cases = self.store.cases_to_certify(limit).await?;
+        let quarantined = self.store.restores_under_way().await?;
+        cases.retain(|case| !quarantined.iter().any(|one| one.case_id == case.id));
+        Ok(cases)
+    }
+
     /// Who came back, by what their jobs have found to do.
     ///
     /// # Errors

@@ -25,6 +25,7 @@ const DESK: &str = "collections:
     fields:
       id: {type: integer}
       address: trace
+      email: {type: text, category: trace, identity: email}
       seen_at: {type: timestamp}
     starting_points: {collection: seen_at}
 ";
@@ -57,11 +58,13 @@ pub async fn house(store: Kind, members: i64) -> Company {
     desk.run(&format!(
         "CREATE TABLE members (id INTEGER PRIMARY KEY, email TEXT, name TEXT, opened_at TEXT,
              restricted BOOLEAN);
-         CREATE TABLE visits (id INTEGER PRIMARY KEY, address TEXT, seen_at TEXT);
+         CREATE TABLE visits (id INTEGER PRIMARY KEY, address TEXT, email TEXT, seen_at TEXT);
          INSERT INTO members VALUES {};
-         INSERT INTO visits VALUES (1, '192.0.2.1', '2020-01-01T00:00:00Z'),
-             (2, '192.0.2.2', '2020-01-01T00:00:00Z'), (3, '192.0.2.3', '2020-01-01T00:00:00Z'),
-             (4, '192.0.2.4', '2090-01-01T00:00:00Z'), (5, '192.0.2.5', '2090-01-01T00:00:00Z')",
+         INSERT INTO visits VALUES (1, '192.0.2.1', NULL, '2020-01-01T00:00:00Z'),
+             (2, '192.0.2.2', NULL, '2020-01-01T00:00:00Z'),
+             (3, '192.0.2.3', NULL, '2020-01-01T00:00:00Z'),
+             (4, '192.0.2.4', NULL, '2090-01-01T00:00:00Z'),
+             (5, '192.0.2.5', NULL, '2090-01-01T00:00:00Z')",
         values.join(", ")
     ))
     .await;
