@@ -3,9 +3,11 @@
 mod audited;
 mod heartbeats;
 mod issuers;
+mod manifests;
 mod restored;
 mod status;
 mod tokens;
+mod trust;
 mod yearly;
 
 use base64::Engine as _;
