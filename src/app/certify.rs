@@ -16,6 +16,7 @@ use super::over_jobs::{
 };
 use super::recording::About;
 use super::request::{Asked, stated_request};
+use super::restore::is_done_again;
 use super::statement::{SystemAccount, counts_of, statements};
 use super::status_list::status_entry;
 use super::{AppError, Quietus};
@@ -49,7 +50,7 @@ impl Quietus {
     /// Where the store or a key does not do its part.
     pub async fn certify_finished(&self) -> Result<Vec<Uuid>, AppError> {
         let mut certified = Vec::new();
-        for case in self.store.cases_to_certify(CASES).await? {
+        for case in self.cases_to_certify(CASES).await? {
             let jobs = self.store.jobs_of_case(case.id).await?;
             if self.goes_on(&case, &jobs).await? {
                 continue;
@@ -98,6 +99,7 @@ impl Quietus {
         let mut predicate =
             self.predicate(id, case, (&on_record, asked.as_ref()), said, &pinned).await?;
         predicate.supersedes = self.superseded(case, jobs, predicate.summary.overall).await?;
+        self.tell_of_restores(&mut predicate, case, jobs).await?;
         let class = predicate.class;
         let (status, replaced) = (place_of(&predicate), predicate.supersedes.clone());
         let stated = asked.is_some().then(|| predicate.statements.clone());
@@ -142,7 +144,7 @@ impl Quietus {
             return Ok(None);
         }
         self.call_off_outdated(&copies).await?;
-        if let Some(statements) = stated {
+        if let Some(statements) = stated.filter(|_| !is_done_again(jobs)) {
             // The certificate stands; a letter that could not be written is told in the log.
             if let Err(error) = self.tell_outcome(case.id, id, &statements).await {
                 tracing::error!(%error, case = %case.id, "the answer could not be written");
@@ -367,6 +369,7 @@ impl Quietus {
             scope,
             statements,
             pending,
+            restores: Vec::new(),
             supersedes: None,
             summary,
             status: Some(status_entry(&self.free_status_place(&log).await?)),

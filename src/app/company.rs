@@ -60,7 +60,7 @@ impl Quietus {
         worker: &str,
     ) -> Result<Vec<ClaimedJob>, AppError> {
         let job = &claimed.job;
-        let of_request = matches!(job.kind, JobKind::Request | JobKind::Retained);
+        let of_request = matches!(job.kind, JobKind::Request | JobKind::Retained | JobKind::Replay);
         let left = job.attempts_allowed.saturating_sub(job.attempt);
         let apart = job.last_fault.as_ref().is_some_and(|fault| fault.kind == APART);
         if !of_request

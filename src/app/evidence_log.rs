@@ -222,7 +222,7 @@ impl Quietus {
             trusted_root: Some((root, Source::Given)),
             issuer_key: Some((issuer.as_bytes(), Source::Given)),
             // A person's opening is not here: it is sealed with the request.
-            manifest: (certificate.summary.class == CertificateClass::ScheduledDisposal.as_str())
+            manifest: is_of_counts(&certificate.summary.class)
                 .then_some(certificate.manifest.as_slice()),
             ..Material::default()
         });
@@ -254,4 +254,10 @@ fn shuffle(entries: &mut [Uuid], seed: [u8; 32]) {
         bytes.extend_from_slice(entry.as_bytes());
         crate::domain::Digest::of(&bytes)
     });
+}
+
+/// Whether a certificate of this class is about its own counts.
+fn is_of_counts(class: &str) -> bool {
+    let known = [CertificateClass::ScheduledDisposal, CertificateClass::Restore];
+    known.iter().any(|one| one.is_of_counts() && one.as_str() == class)
 }

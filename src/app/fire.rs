@@ -17,7 +17,7 @@ use crate::evidence::EvidenceKind;
 use crate::plan::Acting;
 use crate::schedule::{Missed, Schedule, Timetable};
 use crate::store::{
-    BlockedReason, CaseCause, Decision, Disposition, FireBatch, Job, NewFire, PauseScope,
+    BlockedReason, CaseCause, Decision, Disposition, FireBatch, Job, NewFire, PauseScope, Restore,
     ScheduleCursor,
 };
 
@@ -156,10 +156,13 @@ impl Quietus {
     pub async fn take_over_if_held(&self, case: Uuid) -> Result<bool, AppError> {
         let jobs = self.store.jobs_of_case(case).await?;
         let pauses = self.store.active_pauses().await?;
+        let quarantined = self.store.restores_under_way().await?;
         let is_paused = |job: &Job| {
-            pauses.iter().any(|pause| {
-                matches!(&pause.scope, PauseScope::System(name) if name.as_str() == job.system)
-            })
+            let restored = |one: &Restore| one.system == job.system && one.case_id != case;
+            quarantined.iter().any(restored)
+                || pauses.iter().any(|pause| {
+                    matches!(&pause.scope, PauseScope::System(name) if name.as_str() == job.system)
+                })
         };
         let idle = [JobState::Scheduled, JobState::Available, JobState::Blocked];
         let waits = |job: &Job| {
@@ -211,7 +214,7 @@ fn why_it_waits(open: &[&Job]) -> String {
         words.push(format!("held by matter {}", list(matters)));
     }
     if !paused.is_empty() {
-        words.push(format!("system {} is paused", list(paused)));
+        words.push(format!("system {} is paused or in quarantine", list(paused)));
     }
     words.join("; ")
 }

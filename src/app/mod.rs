@@ -59,6 +59,7 @@ mod record_manifest;
 pub mod recording;
 mod recount;
 pub mod request;
+pub mod restore;
 pub mod retry;
 mod second_look;
 pub mod settle;

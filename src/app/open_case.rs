@@ -20,8 +20,8 @@ use crate::evidence::EvidenceKind;
 use crate::plan::{Acting, CapExceeded, Plan, SystemPlan};
 use crate::schedule::{RetentionRule, Timetable};
 use crate::store::{
-    BlockedReason, Case, CaseCause, FireBatch, JobKind, NewCase, NewJob, NewMark, OpenedCase,
-    OutboxEntry, PauseScope, PlannedDocument,
+    BlockedReason, Case, CaseCause, FireBatch, Job, JobKind, NewCase, NewJob, NewMark, OpenedCase,
+    OutboxEntry, PauseScope, PlannedDocument, Restore,
 };
 
 /// Attempts that a job gets before a person is asked.
@@ -164,11 +164,18 @@ impl Quietus {
         })
     }
 
-    /// Whether a pause keeps a job of this case from being claimed.
+    /// Whether a pause keeps a job from being claimed, or the quarantine of its system where it does
+    /// not belong to the restore.
     ///
     /// # Errors
     /// Where the store is not there.
-    pub async fn is_paused(&self, case: Uuid, system: &str) -> Result<bool, AppError> {
+    pub async fn is_paused(&self, job: &Job) -> Result<bool, AppError> {
+        let (case, system) = (job.case_id, job.system.as_str());
+        let quarantined = self.store.restores_under_way().await?;
+        let waits = |one: &Restore| one.system == system && one.case_id != case;
+        if job.kind != JobKind::Replay && quarantined.iter().any(waits) {
+            return Ok(true);
+        }
         let pauses = self.store.active_pauses().await?;
         Ok(pauses.iter().any(|pause| match &pause.scope {
             PauseScope::Everything => true,
@@ -178,7 +185,8 @@ impl Quietus {
         }))
     }
 
-    fn new_case(
+    /// The case with its plan, its jobs and its first evidence.
+    pub(super) fn new_case(
         &self,
         case: Uuid,
         opening: Opening<'_>,

@@ -11,7 +11,7 @@ use crate::store::{Attempt, AttemptResult, Job, JobKind};
 pub(super) fn has_its_say(job: &Job) -> bool {
     match job.kind {
         JobKind::Sweep | JobKind::Request => true,
-        JobKind::Retained => job.state.is_final(),
+        JobKind::Retained | JobKind::Replay => job.state.is_final(),
         JobKind::Upkeep => matches!(job.state, JobState::Completed | JobState::Failed),
         // It speaks of a store, not of the system.
         JobKind::Backup => false,
@@ -19,15 +19,25 @@ pub(super) fn has_its_say(job: &Job) -> bool {
 }
 
 /// What all jobs of a system have done together: a dated job goes on where an earlier one ended.
-pub(super) fn outcome_over(jobs: &[&Job]) -> Vec<CollectionOutcome> {
+pub(super) fn outcome_over<'a>(jobs: &[&'a Job]) -> Vec<CollectionOutcome> {
     let mut all: Vec<CollectionOutcome> = Vec::new();
     let mut jobs = jobs.to_vec();
     jobs.sort_by_key(|job| (job.created_at, job.id));
-    for part in jobs.into_iter().flat_map(|job| done_of(Some(job)).total().collections) {
+    let parts = |job: &'a Job| {
+        done_of(Some(job)).total().collections.into_iter().map(move |one| (job, one))
+    };
+    for (job, part) in jobs.into_iter().flat_map(parts) {
         let Some(sum) = all.iter_mut().find(|one| one.collection == part.collection) else {
             all.push(part);
             continue;
         };
+        // Not sums: how many there were at the last look.
+        sum.referenced = part.referenced;
+        sum.held = part.held;
+        // What came back with a restore was counted when it went for the first time.
+        if job.kind == JobKind::Replay {
+            continue;
+        }
         sum.deleted += part.deleted;
         sum.restricted += part.restricted;
         sum.lifted += part.lifted;
@@ -35,9 +45,6 @@ pub(super) fn outcome_over(jobs: &[&Job]) -> Vec<CollectionOutcome> {
         for (category, count) in part.treated {
             *sum.treated.entry(category).or_default() += count;
         }
-        // Not sums: how many there were at the last look.
-        sum.referenced = part.referenced;
-        sum.held = part.held;
     }
     all
 }

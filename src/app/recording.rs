@@ -42,6 +42,8 @@ fn stays(kind: EvidenceKind) -> bool {
             | Kind::Rehearsed
             | Kind::Paused
             | Kind::Resumed
+            | Kind::RestoreBegun
+            | Kind::RestoreOpened
             | Kind::HoldPlaced
             | Kind::HoldReleased
             | Kind::KeyAdded

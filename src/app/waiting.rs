@@ -141,7 +141,11 @@ impl Quietus {
     async fn command_cases(&self, state: CaseState) -> Result<Vec<Case>, AppError> {
         let filter = CaseFilter { state: Some(state), limit: 1000, ..CaseFilter::default() };
         let mut cases = self.store.list_cases(filter).await?;
-        cases.retain(|case| case.cause == CaseCause::Command);
+        // The case of a restore goes on with its quarantine, whatever else is run.
+        let restores = self.store.latest_restores(1000).await?;
+        cases.retain(|case| {
+            case.cause == CaseCause::Command && !restores.iter().any(|one| one.case_id == case.id)
+        });
         Ok(cases)
     }
 }

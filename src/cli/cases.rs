@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::opening::{BAD, DIM, GOOD, STRONG, WARN, number, read_id, say, with_product};
 use super::plan_text::new_table;
 use super::remark::actor;
+use super::restores::tell_quarantines;
 use super::{FINE, NOT_DONE};
 use crate::app::progress::Done;
 use crate::app::{AppError, Quietus};
@@ -116,6 +117,7 @@ async fn show(product: &Arc<Quietus>, arguments: &StatusArguments) -> Result<u8,
         let scope = crate::app::pause::words(&pause.scope);
         say(format!("{WARN}paused{WARN:#}: {scope}, by {}: {}", pause.paused_by, pause.reason));
     }
+    tell_quarantines(product).await?;
     Ok(FINE)
 }
 

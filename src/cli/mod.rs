@@ -33,6 +33,7 @@ mod request_input;
 pub mod request_text;
 pub mod requested;
 pub mod requests;
+pub mod restores;
 pub mod run;
 pub mod schema;
 pub mod tasks;
@@ -142,6 +143,8 @@ pub enum Command {
     Pause(pauses::PauseArguments),
     /// Let go on what was paused.
     Resume(pauses::ResumeArguments),
+    /// Keep a restored system in quarantine until what was erased since is erased again.
+    Restore(restores::Arguments),
     /// Bring and handle requests of persons: erasure, restriction, access and the like.
     Request(requests::Arguments),
     /// Show cases and their jobs.
@@ -236,6 +239,7 @@ async fn dispatch(arguments: &Arguments) -> u8 {
         Command::Hold(inner) => holds::run(inner, folder).await,
         Command::Pause(inner) => pauses::pause(inner, folder).await,
         Command::Resume(inner) => pauses::resume(inner, folder).await,
+        Command::Restore(inner) => restores::run(inner, folder).await,
         Command::Request(inner) => requests::run(inner, folder).await,
         Command::Status(inner) => cases::status(inner, folder).await,
         Command::Approve(inner) => cases::approve(inner, folder).await,

@@ -86,7 +86,7 @@ fn is_soon(job: &Job, now: Timestamp) -> bool {
 }
 
 async fn is_paused(product: &Quietus, job: &Job) -> Result<bool, AppError> {
-    product.is_paused(job.case_id, &job.system).await
+    product.is_paused(job).await
 }
 
 async fn work_on(product: &Arc<Quietus>, cases: Vec<Uuid>) -> Result<(), AppError> {

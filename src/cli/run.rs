@@ -15,6 +15,7 @@ use uuid::Uuid;
 use super::cases::print_case;
 use super::opening::{GOOD, STRONG, WARN, complain, fail, number, open, read_moment, say};
 use super::requested::carry_out_requests;
+use super::restores::tell_quarantines;
 use super::{FINE, NOT_DONE};
 use crate::app::mail::MailTally;
 use crate::app::open_case::{CaseOpened, Opening, words_for};
@@ -254,7 +255,7 @@ async fn may_go_on(product: &Quietus, job: &Job) -> Result<bool, AppError> {
         return Ok(false);
     }
     let running = job.state == JobState::Running;
-    Ok(running || !product.is_paused(job.case_id, &job.system).await?)
+    Ok(running || !product.is_paused(job).await?)
 }
 
 async fn print_outcome(product: &Arc<Quietus>, case: Uuid) -> Result<u8, AppError> {
@@ -265,6 +266,7 @@ async fn print_outcome(product: &Arc<Quietus>, case: Uuid) -> Result<u8, AppErro
         for pause in product.store.active_pauses().await? {
             say(format!("{WARN}paused{WARN:#}: {}: {}", words(&pause.scope), pause.reason));
         }
+        tell_quarantines(product).await?;
     }
     let Some(certificate) = certificate else {
         say(format!(

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use super::anchor_folder::AnchorFolder;
-use super::certificate::{Certificate, CertificateClass, MANIFEST_NAME, OPENING_NAME};
+use super::certificate::{Certificate, MANIFEST_NAME, OPENING_NAME};
 use super::manifest;
 use super::print::html::print_html;
 use super::print::pdf::{Attachment, AttachmentKind, PdfError, print_pdf};
@@ -115,16 +115,17 @@ pub fn export_anchored(
         (TRUSTED_ROOT_NAME, trusted_root),
         (ISSUER_KEY_NAME, issuer_key),
     ];
-    if certificate.predicate.class == CertificateClass::ScheduledDisposal {
+    if certificate.predicate.class.is_of_counts() {
         files.insert(1, (MANIFEST_NAME, &manifest));
     } else if let Some(opening) = opening {
         files.insert(1, (OPENING_NAME, opening));
     }
-    let (subject_file, subject_line, whom) = match (certificate.predicate.class, opening) {
-        (CertificateClass::ScheduledDisposal, _) => (MANIFEST_NAME, COUNTS_LINE, ""),
-        (_, None) => (OPENING_NAME, OPENING_LINE, ""),
-        (_, Some(_)) => (OPENING_NAME, PERSON_LINE, WHOM),
-    };
+    let (subject_file, subject_line, whom) =
+        match (certificate.predicate.class.is_of_counts(), opening) {
+            (true, _) => (MANIFEST_NAME, COUNTS_LINE, ""),
+            (_, None) => (OPENING_NAME, OPENING_LINE, ""),
+            (_, Some(_)) => (OPENING_NAME, PERSON_LINE, WHOM),
+        };
     let instructions = INSTRUCTIONS
         .replace("@WHOM@\n", whom)
         .replace("@SUBJECT_LINE@", subject_line)

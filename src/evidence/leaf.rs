@@ -106,6 +106,10 @@ kinds! {
     Paused = "pause.begun",
     /// A pause ended.
     Resumed = "pause.ended",
+    /// A system that was put back to an earlier state is in quarantine.
+    RestoreBegun = "restore.begun",
+    /// Everything that was done since is done again, and the system is open.
+    RestoreOpened = "restore.opened",
     /// A legal hold was placed.
     HoldPlaced = "hold.placed",
     /// A legal hold was released.

@@ -3,8 +3,8 @@
 //! Reading and checking them is the verifier's part, which knows no private key.
 
 use super::certificate::{
-    Certificate, CertificateClass, MANIFEST_NAME, OPENING_NAME, PREDICATE_TYPE, Predicate,
-    STATEMENT_TYPE, Subject, SubjectDigest, nonce,
+    Certificate, MANIFEST_NAME, OPENING_NAME, PREDICATE_TYPE, Predicate, STATEMENT_TYPE, Subject,
+    SubjectDigest, nonce,
 };
 use super::dsse::{Envelope, PAYLOAD_TYPE, key_name, pre_authentication_encoding};
 use super::keys::{IssuerKey, KeyError};
@@ -68,7 +68,7 @@ pub fn sign(
 ) -> Result<SignedCertificate, CertificateError> {
     let mut problems = summary::violations(&predicate);
     let of_counts = matches!(about, SubjectFile::Counts);
-    if of_counts != (predicate.class == CertificateClass::ScheduledDisposal) {
+    if of_counts != predicate.class.is_of_counts() {
         problems
             .push(format!("its subject is not that of the class `{}`", predicate.class.as_str()));
     }

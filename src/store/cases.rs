@@ -317,6 +317,17 @@ fn open_args(case: &NewCase, now: Timestamp) -> Result<Vec<Arg>, StoreError> {
     ])
 }
 
+/// Writes a case with its documents and nothing else; `false` where its schedule has an open one.
+pub(super) async fn insert(
+    tx: &mut super::connection::Tx,
+    case: &NewCase,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    documents::keep(tx, case.rules.clone(), now).await?;
+    documents::keep(tx, case.map.clone(), now).await?;
+    Ok(tx.execute(OPEN, open_args(case, now)?).await? == 1)
+}
+
 impl Store {
     /// Opens a case with all that belongs to it, in one transaction.
     pub async fn open_case(&self, case: NewCase, now: Timestamp) -> Result<OpenedCase, StoreError> {
@@ -327,9 +338,7 @@ impl Store {
             tx.rollback().await?;
             return Ok(OpenedCase::Lost);
         }
-        documents::keep(&mut tx, case.rules.clone(), now).await?;
-        documents::keep(&mut tx, case.map.clone(), now).await?;
-        if tx.execute(OPEN, open_args(&case, now)?).await? == 0 {
+        if !insert(&mut tx, &case, now).await? {
             tx.rollback().await?;
             let Some(schedule) = &case.schedule else { return Ok(OpenedCase::Lost) };
             let active = self.active_case_for(schedule).await?;

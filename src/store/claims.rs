@@ -81,7 +81,7 @@ pub struct Start {
 pub enum Started {
     /// Go on; holds have to be read anew where their version is not the one that was planned with.
     Yes(StillMine),
-    /// It is paused; nothing was written. Settle it as blocked or released.
+    /// It is paused, or its system is in quarantine; nothing was written. Settle it as blocked or released.
     Paused(StillMine),
     /// Another attempt has taken over; nothing was written.
     NotMine,
@@ -120,22 +120,51 @@ pub struct StillMine {
 
 // Replicas on PostgreSQL take different jobs side by side, so rows that another one is just taking
 // are passed over. SQLite has one writer and knows no row locks. A case's name in a pause is its
-// identifier without hyphens, which the two databases write differently.
+// identifier without hyphens, which the two databases write differently. While a restored system is
+// in quarantine, nothing is carried out on it but what does again what was done since, and the
+// restore's own case.
+macro_rules! not_in_quarantine {
+    () => {
+        " AND NOT EXISTS (SELECT 1 FROM restores WHERE restores.system = jobs.system
+           AND restores.opened_at IS NULL AND jobs.kind <> 'replay'
+           AND restores.case_id <> jobs.case_id)"
+    };
+}
+macro_rules! not_paused_here {
+    () => {
+        concat!(
+            " AND NOT EXISTS (SELECT 1 FROM pauses WHERE resumed_at IS NULL
+               AND (scope = 'everything' OR (scope = 'system' AND name = jobs.system)
+                   OR (scope = 'case' AND name = lower(hex(jobs.case_id)))))",
+            not_in_quarantine!()
+        )
+    };
+    (postgres) => {
+        concat!(
+            " AND NOT EXISTS (SELECT 1 FROM pauses WHERE resumed_at IS NULL
+               AND (scope = 'everything' OR (scope = 'system' AND name = jobs.system)
+                   OR (scope = 'case' AND name = replace(CAST(jobs.case_id AS TEXT), '-', ''))))",
+            not_in_quarantine!()
+        )
+    };
+}
 const CANDIDATES: Sql = Sql::fork(
-    "SELECT id, state, attempt FROM jobs
+    concat!(
+        "SELECT id, state, attempt FROM jobs
      WHERE ((state IN ('scheduled', 'available', 'waiting') AND available_at <= $1)
-            OR (state = 'running' AND lease_until < $1))
-       AND NOT EXISTS (SELECT 1 FROM pauses WHERE resumed_at IS NULL AND (scope = 'everything'
-           OR (scope = 'system' AND name = jobs.system)
-           OR (scope = 'case' AND name = lower(hex(jobs.case_id)))))
-     ORDER BY available_at, id LIMIT $2",
-    "SELECT id, state, attempt FROM jobs
+            OR (state = 'running' AND lease_until < $1))",
+        not_paused_here!(),
+        "
+     ORDER BY available_at, id LIMIT $2"
+    ),
+    concat!(
+        "SELECT id, state, attempt FROM jobs
      WHERE ((state IN ('scheduled', 'available', 'waiting') AND available_at <= $1)
-            OR (state = 'running' AND lease_until < $1))
-       AND NOT EXISTS (SELECT 1 FROM pauses WHERE resumed_at IS NULL AND (scope = 'everything'
-           OR (scope = 'system' AND name = jobs.system)
-           OR (scope = 'case' AND name = replace(CAST(jobs.case_id AS TEXT), '-', ''))))
-     ORDER BY available_at, id LIMIT $2 FOR UPDATE SKIP LOCKED",
+            OR (state = 'running' AND lease_until < $1))",
+        not_paused_here!(postgres),
+        "
+     ORDER BY available_at, id LIMIT $2 FOR UPDATE SKIP LOCKED"
+    ),
 );
 /// The attempt from which on a job that has failed goes only with such as have failed too, because
 /// some failures do not count against it and could keep others for as long as it fails.
@@ -145,28 +174,30 @@ pub const APART: &str = "apart";
 
 // Parts of requests in one system that were not tried too often yet.
 const COMPANY: Sql = Sql::fork(
-    "SELECT id, case_id, state, attempt FROM jobs
+    concat!(
+        "SELECT id, case_id, state, attempt FROM jobs
      WHERE ((state IN ('scheduled', 'available') AND available_at <= $1)
             OR (state = 'running' AND lease_until < $1))
-       AND system = $3 AND kind IN ('request', 'retained') AND reference IS NULL
+       AND system = $3 AND kind IN ('request', 'retained', 'replay') AND reference IS NULL
        AND cancel_requested_at IS NULL AND attempts_allowed - attempt > $4
        AND (last_fault_kind IS NULL OR last_fault_kind <> 'apart')
-       AND CASE WHEN last_fault_kind IS NOT NULL AND attempt >= $5 THEN 1 ELSE 0 END = $6
-       AND NOT EXISTS (SELECT 1 FROM pauses WHERE resumed_at IS NULL AND (scope = 'everything'
-           OR (scope = 'system' AND name = jobs.system)
-           OR (scope = 'case' AND name = lower(hex(jobs.case_id)))))
-     ORDER BY available_at, id LIMIT $2",
-    "SELECT id, case_id, state, attempt FROM jobs
+       AND CASE WHEN last_fault_kind IS NOT NULL AND attempt >= $5 THEN 1 ELSE 0 END = $6",
+        not_paused_here!(),
+        "
+     ORDER BY available_at, id LIMIT $2"
+    ),
+    concat!(
+        "SELECT id, case_id, state, attempt FROM jobs
      WHERE ((state IN ('scheduled', 'available') AND available_at <= $1)
             OR (state = 'running' AND lease_until < $1))
-       AND system = $3 AND kind IN ('request', 'retained') AND reference IS NULL
+       AND system = $3 AND kind IN ('request', 'retained', 'replay') AND reference IS NULL
        AND cancel_requested_at IS NULL AND attempts_allowed - attempt > $4
        AND (last_fault_kind IS NULL OR last_fault_kind <> 'apart')
-       AND CASE WHEN last_fault_kind IS NOT NULL AND attempt >= $5 THEN 1 ELSE 0 END = $6
-       AND NOT EXISTS (SELECT 1 FROM pauses WHERE resumed_at IS NULL AND (scope = 'everything'
-           OR (scope = 'system' AND name = jobs.system)
-           OR (scope = 'case' AND name = replace(CAST(jobs.case_id AS TEXT), '-', ''))))
-     ORDER BY available_at, id LIMIT $2 FOR UPDATE SKIP LOCKED",
+       AND CASE WHEN last_fault_kind IS NOT NULL AND attempt >= $5 THEN 1 ELSE 0 END = $6",
+        not_paused_here!(postgres),
+        "
+     ORDER BY available_at, id LIMIT $2 FOR UPDATE SKIP LOCKED"
+    ),
 );
 // Looks at one store whose time has come: one listing serves all of them.
 const LOOKS: Sql = Sql::fork(
@@ -211,13 +242,9 @@ const PROGRESS: Sql = Sql::both(
      WHERE id = $1 AND leased_by = $2 AND attempt = $3 AND state = 'running'
      RETURNING cancel_requested_at",
 );
-const PAUSED: Sql = Sql::fork(
-    "SELECT 1 AS one FROM pauses, jobs WHERE jobs.id = $1 AND resumed_at IS NULL
-       AND (scope = 'everything' OR (scope = 'system' AND name = jobs.system)
-           OR (scope = 'case' AND name = lower(hex(jobs.case_id)))) LIMIT 1",
-    "SELECT 1 AS one FROM pauses, jobs WHERE jobs.id = $1 AND resumed_at IS NULL
-       AND (scope = 'everything' OR (scope = 'system' AND name = jobs.system)
-           OR (scope = 'case' AND name = replace(CAST(jobs.case_id AS TEXT), '-', ''))) LIMIT 1",
+const GOES_ON: Sql = Sql::fork(
+    concat!("SELECT 1 AS one FROM jobs WHERE id = $1", not_paused_here!()),
+    concat!("SELECT 1 AS one FROM jobs WHERE id = $1", not_paused_here!(postgres)),
 );
 
 pub(super) const STATEMENTS: &[(&str, Sql)] = &[
@@ -231,7 +258,7 @@ pub(super) const STATEMENTS: &[(&str, Sql)] = &[
     ("claims::VERSIONS", VERSIONS),
     ("claims::EXTEND", EXTEND),
     ("claims::PROGRESS", PROGRESS),
-    ("claims::PAUSED", PAUSED),
+    ("claims::GOES_ON", GOES_ON),
 ];
 
 /// Versions of holds and pauses.
@@ -313,8 +340,8 @@ async fn take(
 
 impl Store {
     /// Claims jobs whose time has come and running ones whose lease has ended, oldest first. What
-    /// is paused (everything, a system or a case) is passed over; paused rules are the caller's
-    /// matter.
+    /// is paused (everything, a system or a case) or in quarantine is passed over; paused rules are
+    /// the caller's matter.
     pub async fn claim(&self, claim: Claim) -> Result<Vec<ClaimedJob>, StoreError> {
         let mut tx = self.begin().await?;
         let mut claimed = Vec::new();
@@ -408,7 +435,7 @@ impl Store {
             pauses_version: versions.pauses,
             cancel_requested,
         };
-        if tx.read_one(PAUSED, args![tenure.job]).await?.is_some() {
+        if tx.read_one(GOES_ON, args![tenure.job]).await?.is_none() {
             tx.rollback().await?;
             return Ok(Started::Paused(still_mine));
         }

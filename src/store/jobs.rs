@@ -29,6 +29,9 @@ words! {
         /// have appeared since, until the restriction is lifted. It does not keep its case from
         /// being answered either.
         Upkeep = "upkeep",
+        /// Does again on a restored system what was done there for a person since the restored
+        /// state.
+        Replay = "replay",
         /// Looks at a store of copies until none is left that can hold what the case has erased. Its
         /// system is the store. It does not keep its case from being answered.
         Backup = "backup",
@@ -170,7 +173,7 @@ const CANCEL_IDLE_OF_CASE: Sql = Sql::both(
     "UPDATE jobs SET state = 'cancelled', settled_at = $2, blocked_reason = NULL,
          hold_matters = NULL, cancel_requested_at = $2, cancel_requested_by = $3
      WHERE case_id = $1 AND state IN ('scheduled', 'available', 'held', 'blocked')
-       AND kind NOT IN ('retained', 'upkeep', 'backup')",
+       AND kind NOT IN ('retained', 'upkeep', 'backup', 'replay')",
 );
 const ASK_RUNNING_OF_CASE: Sql = Sql::both(
     "UPDATE jobs SET cancel_requested_at = $2, cancel_requested_by = $3

@@ -30,6 +30,9 @@ fn body(door: &Door) -> Option<Value> {
             Some(json!({"matter": "m", "reason": "r", "scope": {"system": "crm"}}))
         }
         ("POST", "/v1/pauses") => Some(json!({"scope": "everything", "reason": "r"})),
+        ("POST", "/v1/restores") => {
+            Some(json!({"system": "crm", "taken_at": "2026-01-01T00:00:00Z", "reason": "r"}))
+        }
         ("POST", "/v1/requests") => {
             Some(json!({"right": "erasure", "identities": [{"type": "customer_id", "value": 3}]}))
         }

@@ -360,6 +360,7 @@ impl House {
             "events",
             "holds",
             "pauses",
+            "restores",
             "evidence_outbox",
             "evidence_details",
             "requests",

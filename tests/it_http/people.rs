@@ -111,6 +111,49 @@ async fn pauses_begin_and_end_once() {
 }
 
 #[tokio::test]
+async fn a_restored_system_is_in_quarantine_until_everything_is_done_again() {
+    let house = House::open().await;
+    let restore = json!({
+        "system": "crm", "taken_at": "2026-01-01T00:00:00Z", "copy": "nightly/7", "reason": "OPS-7",
+    });
+    for (wrong, value) in [
+        ("system", json!("unknown")),
+        ("taken_at", json!("2090-01-01T00:00:00Z")),
+        ("taken_at", json!("yesterday")),
+        ("reason", json!("ask anna@mail.example")),
+        ("by", json!("somebody else")),
+    ] {
+        let mut body = restore.clone();
+        body[wrong] = value;
+        house.post("operator", "/v1/restores", &body).await.expect(422);
+    }
+    assert_eq!(house.get("auditor", "/v1/restores").await.json()["restores"], json!([]));
+    let begun = house.post("operator", "/v1/restores", &restore).await.expect(201).json();
+    house.post("operator", "/v1/restores", &restore).await.expect(422);
+    let list = house.get("auditor", "/v1/restores").await.expect(200).json();
+    let one = &list["restores"][0];
+    assert_eq!((&one["state"], &one["copy"]), (&json!("quarantined"), &json!("nightly/7")));
+    let path = format!("/v1/restores/{}", begun["restore"].as_str().unwrap());
+    let open = format!("{path}/open");
+    let refused = house.post("operator", &open, &json!({})).await.expect(422);
+    assert!(refused.text().contains("stays in quarantine"), "{}", refused.text());
+    if begun["waits_for_approval"] == true {
+        let case = begun["case"].as_str().unwrap();
+        let reason = json!({"reason": "looked at the plan"});
+        house.post("approver", &format!("/v1/cases/{case}/approve"), &reason).await.expect(200);
+    }
+    house.work().await;
+    let opened = house.post("operator", &open, &json!({})).await.expect(200).json();
+    assert_eq!(opened["came_back"], 0);
+    let certificate = opened["certificate"].as_str().unwrap();
+    let shown = house.get("auditor", &format!("/v1/certificates/{certificate}")).await.expect(200);
+    assert_eq!(shown.json()["class"], "restore");
+    assert_eq!(house.get("auditor", &path).await.expect(200).json()["state"], "opened");
+    house.post("operator", &open, &json!({})).await.expect(404);
+    house.nothing_leaked();
+}
+
+#[tokio::test]
 async fn a_case_is_approved_or_called_off_once_and_for_a_reason() {
     let house = House::open().await;
     let open = async || {

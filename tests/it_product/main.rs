@@ -15,4 +15,5 @@ mod mail;
 mod privacy;
 mod proof;
 mod request;
+mod restore;
 mod run;

@@ -2,13 +2,14 @@
 
 use quietus::domain::{CaseOutcome, CaseState, ScheduleName, SystemName};
 use quietus::store::{
-    Approval, CertificateDecision, Checkpoint, Decision, HoldKey, JobFault, NewCase,
-    NewCertificate, NewHold, NewLog, NewPause, OutboxEntry, PauseScope, Settle, Settlement,
-    Stamped, StatusPlace, Topic, TopicKind,
+    Approval, Canary, CertificateDecision, Checkpoint, Decision, HoldKey, JobFault, JobKind,
+    NewCase, NewCertificate, NewHold, NewJob, NewLog, NewPause, NewRestore, OutboxEntry,
+    PauseScope, Settle, Settlement, Stamped, StatusPlace, Topic, TopicKind,
 };
 
 use crate::anchors;
-use crate::stage::{Stage, at, entry, new_case, new_id, scheduled_case, tenure};
+use crate::restores::new_restore;
+use crate::stage::{Stage, at, entry, new_case, new_id, new_job, scheduled_case, tenure};
 
 on_both! {
     triggers_refuse,
@@ -79,6 +80,7 @@ async fn fill(stage: &Stage) {
         .await
         .unwrap();
     hold_and_pause(stage).await;
+    restore(stage, case_id).await;
     let epoch = crate::data_keys::begin(stage, "2026-11").await;
     let key = crate::data_keys::key(None, &epoch);
     store.record_evidence(vec![crate::data_keys::entry_under(&key)], at(18)).await.unwrap();
@@ -118,6 +120,16 @@ async fn hold_and_pause(stage: &Stage) {
     assert!(store.pause(pause, at(19), Vec::new()).await.unwrap());
 }
 
+/// A system that was restored, with somebody's case that is done again.
+async fn restore(stage: &Stage, case: uuid::Uuid) {
+    let replay = NewJob { kind: JobKind::Replay, ..new_job("system-0") };
+    let evidence = Vec::new();
+    let restore = NewRestore { evidence, ..new_restore(vec![(case, replay)]) };
+    assert!(stage.store.begin_restore(restore, at(20)).await.unwrap());
+    let canary = Canary { number: 7, written_at: at(20) };
+    stage.store.remember_canary("shop", canary).await.unwrap();
+}
+
 /// Changes of what stands for good.
 fn changes(sqlite: bool) -> Vec<String> {
     let bytes = if sqlite { "x'00'" } else { "'\\x00'" };
@@ -145,6 +157,10 @@ fn changes(sqlite: bool) -> Vec<String> {
         "UPDATE holds SET scope = '{}'".to_owned(),
         "UPDATE holds SET sealed = NULL".to_owned(),
         "UPDATE pauses SET name = 'other'".to_owned(),
+        "UPDATE restores SET taken_at = 2".to_owned(),
+        "UPDATE restores SET forgotten = 0".to_owned(),
+        "UPDATE restore_jobs SET restore_id = job_id".to_owned(),
+        "UPDATE canaries SET number = number - 1".to_owned(),
         "UPDATE cases SET plan = '{}'".to_owned(),
         "UPDATE cases SET authors = '[]'".to_owned(),
         "UPDATE jobs SET payload = '{}'".to_owned(),
@@ -187,6 +203,8 @@ async fn triggers_refuse(stage: Stage) {
         "jobs",
         "holds",
         "pauses",
+        "restores",
+        "restore_jobs",
         "evidence_outbox",
         "time_stamps",
         "time_stamp_chains",

@@ -43,6 +43,7 @@ mod producers;
 mod record_manifests;
 mod renewed_tokens;
 mod requests;
+mod restores;
 mod schedules;
 mod schema;
 mod settlement;

@@ -50,6 +50,8 @@ pub enum CertificateClass {
     NotHeld,
     /// An earlier certificate is corrected.
     Correction,
+    /// A system was put back to an earlier state, and what was erased since was erased again.
+    Restore,
 }
 
 impl CertificateClass {
@@ -61,7 +63,13 @@ impl CertificateClass {
             Self::Restriction => "restriction",
             Self::NotHeld => "not-held",
             Self::Correction => "correction",
+            Self::Restore => "restore",
         }
+    }
+
+    /// Whether its subject is the manifest of its own counts, and nobody's opening.
+    pub fn is_of_counts(self) -> bool {
+        matches!(self, Self::ScheduledDisposal | Self::Restore)
     }
 }
 
@@ -170,6 +178,38 @@ pub struct Supersedes {
     pub reason: String,
 }
 
+/// A system that was put back to an earlier state, so that what had gone was back for a time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StatedRestore {
+    /// The system.
+    pub system: SystemName,
+    /// It held the state of this moment.
+    pub state_of: Timestamp,
+    /// Somebody told of it; otherwise it was noticed.
+    pub announced: bool,
+    /// The earliest moment at which what had gone may have been back.
+    pub back_from: Timestamp,
+    /// When it was gone again, verified.
+    pub gone_again_at: Timestamp,
+    /// Records that were there again.
+    pub records: Count,
+    /// Who came back, on the certificate of a restore; `None` on that of a person.
+    pub persons: Option<RestoredPersons>,
+}
+
+/// Who came back with a restore.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RestoredPersons {
+    /// Cases of persons in which what was done since was done again.
+    pub done_again: Count,
+    /// Of those, cases in which something was there again.
+    pub came_back: Count,
+    /// Cases of persons who are forgotten, so that they could not be looked for.
+    pub forgotten: Count,
+}
+
 /// The predicate: everything that is certified.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -206,6 +246,9 @@ pub struct Predicate {
     pub supersedes: Option<Supersedes>,
     /// Where its present status is published; `None` on certificates from before there were lists.
     pub status: Option<StatusEntry>,
+    /// Restores that had brought back what it is about; not written where there were none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub restores: Vec<StatedRestore>,
     /// What it does not cover, in words.
     pub limits: Vec<String>,
 }

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use crate::certificate::{Predicate, Scope};
+use crate::certificate::{CertificateClass, Predicate, Scope};
 use crate::statement::{
     StatedBackup, StatementOutcome, SystemStatement, VerificationFinding, VerificationType,
 };
@@ -211,6 +211,7 @@ pub fn violations(predicate: &Predicate) -> Vec<String> {
     if predicate.limits.iter().all(|limit| limit.trim().is_empty()) {
         found.push("it does not say what it does not cover".to_owned());
     }
+    found.extend(restore_violations(predicate));
     let mut names = BTreeSet::new();
     for statement in &predicate.statements {
         let fits = |one: char| one.is_ascii_alphanumeric() || matches!(one, '.' | '_' | '-');
@@ -224,6 +225,27 @@ pub fn violations(predicate: &Predicate) -> Vec<String> {
         let problems = statement_violations(predicate, statement);
         found
             .extend(problems.into_iter().map(|why| format!("statement `{}`: {why}", statement.id)));
+    }
+    found
+}
+
+fn restore_violations(predicate: &Predicate) -> Vec<String> {
+    let mut found = Vec::new();
+    let own = predicate.restores.iter().filter(|one| one.persons.is_some()).count();
+    let of_restore = predicate.class == CertificateClass::Restore;
+    if own != usize::from(of_restore) || of_restore && predicate.restores.len() != 1 {
+        found.push("it does not say of exactly one restore who came back, or says so of one that it is not about".to_owned());
+    }
+    for one in &predicate.restores {
+        if one.back_from > one.gone_again_at || one.gone_again_at > predicate.issued_at {
+            found.push(format!("the moments of the restore of `{}` cannot be so", one.system));
+        }
+        if one.state_of > one.gone_again_at {
+            found.push(format!("`{}` was put back to a state of later", one.system));
+        }
+        if one.persons.as_ref().is_some_and(|who| who.came_back.0 > who.done_again.0) {
+            found.push("more persons came back than were looked for".to_owned());
+        }
     }
     found
 }

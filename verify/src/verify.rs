@@ -8,9 +8,7 @@ use serde::Serialize;
 
 use crate::anchors::{self, AnchorFiles, Ground, Vouched};
 use crate::bundle::Bundle;
-use crate::certificate::{
-    Certificate, CertificateClass, MANIFEST_NAME, PREDICATE_TYPE, STATEMENT_TYPE,
-};
+use crate::certificate::{Certificate, MANIFEST_NAME, PREDICATE_TYPE, STATEMENT_TYPE};
 use crate::digest::Digest;
 use crate::issuer_keys::{issuer_key, known_keys};
 use crate::keys::IssuerPublicKey;
@@ -412,7 +410,7 @@ fn subject(steps: &mut Steps, certificate: &Certificate, file: Option<&[u8]>) {
         return;
     };
     let digest = subject.digest.sha256;
-    if certificate.predicate.class == CertificateClass::ScheduledDisposal {
+    if certificate.predicate.class.is_of_counts() {
         let computed = manifest::manifest(&certificate.predicate).map(|bytes| Digest::of(&bytes));
         if subject.name == MANIFEST_NAME && computed == Some(digest) {
             steps.pass("subject", "The subject is the digest of the counts that are certified.");

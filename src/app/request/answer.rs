@@ -233,6 +233,16 @@ impl Quietus {
 
     /// Forgets the person of a closed request of which nothing is left to do.
     pub(super) async fn forget_answered(&self, request: &OpenRequest) -> Result<(), AppError> {
+        // Whoever is forgotten cannot be looked for: not while something is to be done again, or a
+        // copy may still hold them.
+        if let Some(case) = request.stored.case_id
+            && self.store.jobs_of_case(case).await?.iter().any(|job| !job.state.is_final())
+        {
+            let now = self.now();
+            let tomorrow = now.checked_add(jiff::SignedDuration::from_hours(24)).unwrap_or(now);
+            let next = Move { look_at: Some(tomorrow), ..Move::stay(&request.stored) };
+            return self.keep_request(request, next, Vec::new()).await;
+        }
         self.forget_stored(&request.stored).await
     }
 

@@ -17,6 +17,7 @@ use super::record::OpenRequest;
 use crate::app::{AppError, Quietus};
 use crate::domain::{AskedRight, RequestOutcome, RequestState};
 use crate::plan::{Person as Sought, PersonScope, RecordKeys, StaysRestricted, scope_of};
+use crate::store::JobKind;
 
 impl Quietus {
     /// The scope of a plan for the person of a request.
@@ -58,6 +59,28 @@ impl Quietus {
                 || self.instance.identities.of(&one.kind).one_per_person
         });
         known.map(|one| self.keyed(one)).collect()
+    }
+
+    /// Whether the person of a lifting was restricted once more since, so that it must not be
+    /// carried out again.
+    ///
+    /// # Errors
+    /// Where the store is not there.
+    pub(crate) async fn is_restricted_again(&self, case: uuid::Uuid) -> Result<bool, AppError> {
+        let Some(stored) = self.store.request_of_case(case).await? else { return Ok(false) };
+        let lifting = self.open_request(stored)?;
+        let sought = self.sought(&lifting)?;
+        let tags = self.tags_on_record(&self.keyed_of_found(&lifting, &sought)).await?;
+        for other in self.store.requests_of_person(tags).await? {
+            let restricts = matches!(other.asked, AskedRight::Restriction | AskedRight::Objection);
+            let later = other.recorded_at > lifting.stored.recorded_at;
+            let Some(case) = other.case_id.filter(|_| restricts && later) else { continue };
+            let jobs = self.store.jobs_of_case(case).await?;
+            if jobs.iter().any(|job| job.kind == JobKind::Upkeep && !job.state.is_final()) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// What keeps records of the person restricted beside this request.

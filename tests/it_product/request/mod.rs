@@ -8,7 +8,7 @@ mod copy;
 mod crowd;
 mod deadlines;
 mod erased;
-mod estate;
+pub mod estate;
 mod hands;
 mod held;
 mod kept;

@@ -36,7 +36,7 @@ macro_rules! words {
 
 words! {
     // Titles and verdicts.
-    title_erasure, title_restriction, title_not_held, title_correction,
+    title_erasure, title_restriction, title_not_held, title_correction, title_restore,
     complete, exceptions, partial, failed, not_held, superseded,
     withdrawn, disputed, withdrawn_sentence, disputed_sentence,
     complete_sentence, exceptions_sentence, copies_sentence, partial_sentence, failed_sentence, not_held_sentence,
@@ -78,7 +78,7 @@ words! {
     background, fact_kind, fact_tool, fact_case, fact_planned, fact_schedule, fact_occurrence,
     fact_approved, fact_supersedes, fact_data_map, fact_rule_set, fact_plan, fact_regime,
     fact_identity, fact_answer_by, class_disposal, class_request, class_restriction,
-    class_not_held, class_correction, proof, proof_log, proof_entry, proof_entry_value, proof_root,
+    class_not_held, class_correction, class_restore, proof, proof_log, proof_entry, proof_entry_value, proof_root,
     proof_statement, proof_file, proof_time, proof_witnesses, proof_status, proof_status_unknown, proof_status_superseded, proof_status_decided,
     link, link_note, page_of,
     // What others vouch for.
@@ -134,6 +134,7 @@ impl Words {
             CertificateClass::Restriction => self.title_restriction,
             CertificateClass::NotHeld => self.title_not_held,
             CertificateClass::Correction => self.title_correction,
+            CertificateClass::Restore => self.title_restore,
         }
     }
 
@@ -145,6 +146,7 @@ impl Words {
             CertificateClass::Restriction => self.class_restriction,
             CertificateClass::NotHeld => self.class_not_held,
             CertificateClass::Correction => self.class_correction,
+            CertificateClass::Restore => self.class_restore,
         }
     }
 
