@@ -151,8 +151,8 @@ fn check_parameters(at: &At<SystemDocument>, kind: &str, problems: &mut Vec<Prob
             problems.push(secret_in_plain(&entry.value.place, name));
         }
     }
-    let gives = |name: &str| given.iter().any(|entry| entry.name.value == name);
-    for one in known.iter().filter(|one| one.required && !gives(one.name)) {
+    let has = |name: &str| given.iter().any(|entry| entry.name.value == name);
+    for one in known.iter().filter(|one| one.required && !has(one.name)) {
         let place: &Place = at.value.parameters.as_ref().map_or(&at.place, |it| &it.place);
         let message = format!("parameter `{}` is missing: {}", one.name, one.about);
         let value = if one.secret { "env:NAME" } else { "…" };

@@ -28,7 +28,7 @@ fn write_tool(company: &crate::company::Company, snapshots: &str) {
     let mut all = Vec::new();
     for (number, time) in snapshots.split_whitespace().enumerate() {
         let id = format!("{number:064x}");
-        ids_text.push_str(&format!("{id}\n"));
+        ids_text.extend([id.as_str(), "\n"]);
         all.push(
             serde_json::json!({"id": id, "time": time, "hostname": "shop", "paths": ["/dump"]}),
         );
