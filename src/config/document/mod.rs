@@ -5,6 +5,7 @@ pub mod anchors;
 pub mod field;
 pub mod instance;
 pub mod mail;
+pub mod object_store;
 pub mod opendsr;
 pub mod pack;
 pub mod requests;
