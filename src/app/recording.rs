@@ -51,6 +51,7 @@ fn stays(kind: EvidenceKind) -> bool {
             | Kind::ProducerHeartbeat
             | Kind::EvidenceShredded
             | Kind::AnchorTsa
+            | Kind::BackupExpired
     )
 }
 

@@ -16,6 +16,7 @@ use crate::evidence::anchor_folder::AnchorFolder;
 use crate::evidence::certificate::{MANIFEST_NAME, OPENING_NAME};
 use crate::evidence::export::TEXT_NAME;
 use crate::evidence::print::{LANGUAGES, Language};
+use crate::evidence::record_proof::RECORD_NAME;
 use crate::evidence::status::{STATUS_LIST_NAME, SUCCESSOR_NAME};
 use crate::evidence::status_list::CertificateStatus;
 use crate::store::{CertificateDecision, CertificateFilter, CertificateState};
@@ -100,9 +101,10 @@ Withdrawn is for good.")]
     Declare {
         /// The certificate, the beginning of its identifier, or `latest`.
         certificate: String,
-        /// What it is from now on.
-        #[arg(value_enum)]
-        status: Declared,
+        /// What it is from now on: `withdrawn` (issued in error, for good), `disputed` (contested, and
+        /// looked into) or `current` (not contested any more).
+        #[arg(value_parser = decision)]
+        status: CertificateDecision,
         /// Why; it goes into the sealed evidence. Name no person.
         #[arg(long, value_name = "TEXT")]
         reason: Remark,
@@ -110,27 +112,6 @@ Withdrawn is for good.")]
         #[arg(long, value_name = "NAME", default_value = "operator", env = "QUIETUS_BY")]
         by: Remark,
     },
-}
-
-/// What somebody says of a certificate.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum Declared {
-    /// It was issued in error; for good.
-    Withdrawn,
-    /// It is contested, and looked into.
-    Disputed,
-    /// It is not contested any more.
-    Current,
-}
-
-impl From<Declared> for CertificateDecision {
-    fn from(declared: Declared) -> Self {
-        match declared {
-            Declared::Withdrawn => Self::Withdrawn,
-            Declared::Disputed => Self::Disputed,
-            Declared::Current => Self::Current,
-        }
-    }
 }
 
 /// Runs the command.
@@ -149,17 +130,19 @@ pub async fn run(arguments: &Arguments, folder: &Path) -> u8 {
             }
             Command::Declare { certificate, status, reason, by } => {
                 let found = product.find_certificate(certificate).await?;
-                let decision = CertificateDecision::from(*status);
-                product
-                    .declare_certificate(found.id, decision, reason.as_str(), &actor(by))
-                    .await?;
-                say(format!("certificate {} is {} from now on", found.id, decision.as_str()));
+                product.declare_certificate(found.id, *status, reason.as_str(), &actor(by)).await?;
+                say(format!("certificate {} is {status} from now on", found.id));
                 say("hand out its newest status list: `quietus certificate export` writes it");
             }
         }
         Ok(FINE)
     })
     .await
+}
+
+/// Reads what a certificate is declared to be.
+fn decision(text: &str) -> Result<CertificateDecision, &'static str> {
+    CertificateDecision::parse(text).ok_or("write `withdrawn`, `disputed` or `current`")
 }
 
 /// Reads the name of a language.
@@ -283,8 +266,8 @@ fn no_other_copy(to: &Path, own: &str) -> Result<(), AppError> {
     })
 }
 
-/// Writes the files of a certificate into a folder; their names. A person's copy is readable for its
-/// owner only.
+/// Writes the files of a certificate or of a record's proof into a folder; their names. A person's
+/// copy and a record's proof are readable for their owner only.
 ///
 /// # Errors
 /// Where the folder cannot be written.
@@ -303,7 +286,7 @@ pub fn write_files(files: BTreeMap<String, Vec<u8>>, to: &Path) -> Result<Vec<St
             std::fs::remove_file(entry.path()).map_err(refuse)?;
         }
     }
-    let names_a_person = files.contains_key(OPENING_NAME);
+    let names_a_person = files.contains_key(OPENING_NAME) || files.contains_key(RECORD_NAME);
     for (name, bytes) in &files {
         let path = to.join(name);
         if names_a_person {

@@ -137,6 +137,11 @@ const LANDED: &[(&str, &str, &str)] = &[
         "126c389659338a9e0433762db1a6ccc49fcd9572e41cf4fd3d93df430dc55c55",
         "759e8b028f4ec2bbe3671f2344d7f382ffbb8c29752898f830c70a4c1ce8f0c4",
     ),
+    (
+        "0014_record_manifests.sql",
+        "02688ec576c59aeeefb5b535b6e0cf3f01abfddc42416de674c395e93743d626",
+        "8d5a88d21ee6fc0151e681414f2ba5e3b02803bd3ca7abf49b3b1f3b027baaef",
+    ),
 ];
 
 #[test]

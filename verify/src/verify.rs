@@ -15,8 +15,9 @@ use crate::digest::Digest;
 use crate::issuer_keys::{issuer_key, known_keys};
 use crate::keys::IssuerPublicKey;
 use crate::status::{self, StatusFiles};
+use crate::trust_folder::CheckedTrust;
 use crate::trusted_root::{TrustedLog, TrustedRoot, fingerprint};
-use crate::{hashedrekord, manifest, merkle, note, origin, summary};
+use crate::{copies, hashedrekord, key_validity, manifest, merkle, note, origin, summary};
 
 /// What one step found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -155,10 +156,11 @@ pub struct Material<'a> {
     pub anchors: AnchorFiles<'a>,
     /// What says whether it still is the last word.
     pub status: StatusFiles<'a>,
+    /// The signed trust folder that the trusted files are from.
+    pub trust: Option<&'a CheckedTrust>,
 }
 
 /// The steps so far.
-#[derive(Default)]
 pub(crate) struct Steps(Vec<Step>);
 
 impl Steps {
@@ -174,6 +176,15 @@ impl Steps {
         self.record(name, Finding::NotChecked, sentence.as_ref());
     }
 
+    /// Steps that go on from one that was taken elsewhere, if there is one.
+    pub(crate) fn after(step: Option<Step>) -> Self {
+        Self(step.into_iter().collect())
+    }
+
+    pub(crate) fn into_steps(self) -> Vec<Step> {
+        self.0
+    }
+
     fn record(&mut self, name: &'static str, finding: Finding, sentence: &str) {
         self.0.push(Step { name, finding, sentence: printable(sentence) });
     }
@@ -181,7 +192,7 @@ impl Steps {
 
 /// Verifies a certificate.
 pub fn verify(material: &Material<'_>) -> Verdict {
-    let mut steps = Steps::default();
+    let mut steps = Steps::after(material.trust.map(|trust| trust.step.clone()));
     let anchor = Anchor::of(material);
     let bundle = match Bundle::from_json(material.bundle) {
         Ok(bundle) => bundle,
@@ -217,10 +228,16 @@ pub fn verify(material: &Material<'_>) -> Verdict {
         files: material.anchors,
     });
     steps.0.extend(found);
+    if let Some(trust) = material.trust.and_then(|trust| trust.predicate.as_ref()) {
+        let (certificate, bracket) = (certificate.as_ref(), vouched.bracket);
+        let ground = key_validity::Ground { trust, key, certificate, bracket };
+        steps.0.push(key_validity::step(&ground));
+    }
     if let Some(certificate) = &certificate {
         subject(&mut steps, certificate, material.manifest);
         statements(&mut steps, certificate);
         evidence(&mut steps, certificate);
+        steps.0.extend(copies::step(certificate, material.status.now));
     } else {
         let why = "The statement is not read, because its signature does not hold.";
         for name in ["subject", "manifest", "statements", "evidence"] {
@@ -243,7 +260,7 @@ pub fn printable(text: &str) -> String {
 }
 
 /// Makes an error message a sentence.
-fn sentence(message: &str) -> String {
+pub(crate) fn sentence(message: &str) -> String {
     let mut characters = message.chars();
     let first = characters.next().map(|first| first.to_ascii_uppercase());
     format!("{}{}.", first.into_iter().collect::<String>(), characters.as_str())

@@ -3,7 +3,7 @@
 //! A backup that failed is a copy as well: its files are there, and no retention removes them.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
 use jiff::civil::DateTime;
@@ -60,7 +60,7 @@ struct Server {
 /// What an archive of the write-ahead log has.
 #[derive(Debug, PartialEq, Eq)]
 enum Archive {
-    /// Its catalogue cannot be read from here.
+    /// Its catalogue cannot be read from here, or was lost.
     Unknown,
     /// Nothing.
     Empty,
@@ -179,7 +179,7 @@ impl Barman {
     async fn archive(&self) -> Result<Archive, Fault> {
         let server: Server = self.ask(&["show-servers", &self.server]).await?;
         let Some(folder) = server.wals_directory else { return Ok(Archive::Unknown) };
-        let read = segments(folder.join(CATALOGUE)).await;
+        let read = segments(&folder).await;
         Ok(read.unwrap_or(Archive::Unknown))
     }
 
@@ -192,7 +192,7 @@ impl Barman {
             tool.misconfigured("barman knows no server of this name: correct the place")
         } else if said.contains("configuration file") || said.contains("no such file") {
             tool.misconfigured("barman has no such configuration file: correct `config`")
-        } else if said.contains("permission denied") || said.contains("run as user") {
+        } else if said.contains("permission denied") || said.contains("please run barman as") {
             tool.misconfigured(
                 "barman may not be run by this account: run it as its own, `program: sudo -n -u \
                  barman barman`",
@@ -234,11 +234,16 @@ impl Barman {
 }
 
 /// What the catalogue of an archive says of it.
-async fn segments(catalogue: PathBuf) -> std::io::Result<Archive> {
-    let mut lines = BufReader::new(tokio::fs::File::open(catalogue).await?).lines();
+async fn segments(folder: &Path) -> std::io::Result<Archive> {
+    let catalogue = tokio::fs::File::open(folder.join(CATALOGUE)).await?;
+    let mut lines = BufReader::new(catalogue).lines();
     let mut archive = Archive::Empty;
     for _ in 0..MOST_SEGMENTS {
-        let Some(line) = lines.next_line().await? else { return Ok(archive) };
+        let Some(line) = lines.next_line().await? else {
+            // One that was lost is begun anew by the next run of barman.
+            let lost = archive == Archive::Empty && has_folders(folder).await?;
+            return Ok(if lost { Archive::Unknown } else { archive });
+        };
         let name = line.split('\t').next().unwrap_or_default();
         if Segment::parse(name).is_none() {
             continue;
@@ -251,6 +256,17 @@ async fn segments(catalogue: PathBuf) -> std::io::Result<Archive> {
         }
     }
     Ok(Archive::Unknown)
+}
+
+/// Segments are kept in folders beside the catalogue.
+async fn has_folders(folder: &Path) -> std::io::Result<bool> {
+    let mut entries = tokio::fs::read_dir(folder).await?;
+    while let Some(entry) = entries.next_entry().await? {
+        if entry.file_type().await?.is_dir() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// The moment in a backup's name, which is in the zone of barman's machine: not later than this.
@@ -304,8 +320,8 @@ impl BackupStore for Barman {
         let backups = self.listed().await?.len();
         let archive = match self.archive().await? {
             Archive::Unknown => {
-                ", the archive's catalogue cannot be read from here, so that the archive is taken \
-                 to hold whatever ever was"
+                ", the archive's catalogue cannot be read from here or was lost (`barman \
+                 rebuild-xlogdb`), so that the archive is taken to hold whatever ever was"
             }
             _ => "",
         };

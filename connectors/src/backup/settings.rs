@@ -171,7 +171,10 @@ const S3: &[BackupParameter] = &[
         "hosts with their port that may be spoken to at a private address and without TLS, \
          separated by commas, such as `ceph.example.internal:7480`",
     ),
-    told("trust", "the certificate of the endpoint's authority as PEM, or the path of its file"),
+    told(
+        "trust",
+        "the certificate of the endpoint's authority as PEM, or the absolute path of its file",
+    ),
     OLDER_BY,
 ];
 

@@ -26,6 +26,7 @@ mod fragment;
 mod gathered_keys;
 mod inspect;
 mod joint;
+mod listing;
 mod lists;
 mod mariadb_moments;
 mod memberships;

@@ -8,7 +8,7 @@ use quietus_connectors::Fault;
 use crate::ground::{Ground, runs, until};
 
 pub async fn a_tool_that_is_missing_is_named_with_its_package(kind: &'static str) {
-    let mut ground = Ground::of(kind).await;
+    let mut ground = Ground::bare(kind);
     if kind == "dumps" {
         // It needs no tool, and says so.
         ground.tell("program", "cat");
@@ -49,7 +49,7 @@ pub async fn nonsense_is_a_fault_and_no_empty_list(kind: &'static str) {
 }
 
 pub async fn a_tool_that_is_killed_while_it_reads(kind: &'static str) {
-    let mut ground = Ground::of(kind).await;
+    let mut ground = Ground::bare(kind);
     if kind == "dumps" {
         return;
     }
@@ -81,7 +81,7 @@ pub async fn a_tool_that_is_killed_while_it_removes(kind: &'static str) {
 }
 
 pub async fn a_tool_that_never_ends(kind: &'static str) {
-    let mut ground = Ground::of(kind).await;
+    let mut ground = Ground::bare(kind);
     if kind == "dumps" {
         return;
     }
@@ -106,7 +106,7 @@ pub async fn a_tool_that_never_ends(kind: &'static str) {
 }
 
 pub async fn a_tool_that_nobody_waits_for_is_ended(kind: &'static str) {
-    let mut ground = Ground::of(kind).await;
+    let mut ground = Ground::bare(kind);
     if kind == "dumps" {
         return;
     }

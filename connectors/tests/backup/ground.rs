@@ -49,7 +49,26 @@ pub struct Ground {
 }
 
 impl Ground {
+    /// A store with copies.
     pub async fn of(kind: &'static str) -> Self {
+        let mut ground = Self::bare(kind);
+        match kind {
+            "restic" => ground.fill_restic(),
+            "borg" => ground.fill_borg(),
+            _ => {}
+        }
+        for copy in ground.copies().await {
+            let Some(from) = copy.holds_from.filter(|_| copy.kind == CopyKind::Whole) else {
+                continue;
+            };
+            let side = if from <= ground.erased { &mut ground.before } else { &mut ground.after };
+            side.push(copy.id);
+        }
+        ground
+    }
+
+    /// Settings of a store that may have nothing yet.
+    pub fn bare(kind: &'static str) -> Self {
         let folder = TempDir::new().unwrap();
         // Servers' own accounts reach it.
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
@@ -74,13 +93,6 @@ impl Ground {
             "pgbackrest" => ground.pgbackrest(),
             "barman" => ground.barman(),
             _ => unreachable!("{kind}"),
-        }
-        for copy in ground.store().copies().await.unwrap() {
-            let Some(from) = copy.holds_from.filter(|_| copy.kind == CopyKind::Whole) else {
-                continue;
-            };
-            let side = if from <= ground.erased { &mut ground.before } else { &mut ground.after };
-            side.push(copy.id);
         }
         ground
     }
@@ -162,6 +174,10 @@ impl Ground {
         let repository = self.path("repository");
         self.place(repository.to_str().unwrap());
         self.tell("password", PASSWORD);
+    }
+
+    /// Four snapshots of four days.
+    fn fill_restic(&self) {
         self.run(&["init", "--quiet"]);
         for day in 1..=4 {
             self.snapshot(&format!("2026-03-0{day} 02:00:00"), &[]);
@@ -190,6 +206,10 @@ impl Ground {
         self.tell("passphrase", PASSWORD);
         let base = self.path("base");
         self.tell("BORG_BASE_DIR", base.to_str().unwrap());
+    }
+
+    /// Four archives of four days.
+    fn fill_borg(&self) {
         self.run(&["init", "--encryption=repokey"]);
         for day in 1..=4 {
             self.archive(&format!("shop-{day}"), &format!("2026-03-0{day}T02:00:00"));

@@ -1,7 +1,7 @@
 //! What is peculiar to pgBackRest.
 
 use std::fs;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use jiff::SignedDuration;
 use jiff::tz::TimeZone;
@@ -24,7 +24,7 @@ async fn what_needs_another_keeps_it() {
     let (full, incremental) = (&ground.after[0], &ground.after[1]);
     assert!(incremental.ends_with('I') && full.ends_with('F'), "{incremental} {full}");
     let of = |id: &String| copies.iter().find(|copy| copy.id == *id).unwrap();
-    assert_eq!(of(incremental).needs, [full.clone()]);
+    assert_eq!(of(incremental).needs, std::slice::from_ref(full));
     assert!(of(full).needs.is_empty());
     let expiry = ground.store().expire(std::slice::from_ref(full)).await.unwrap();
     assert!(expiry.gone.is_empty(), "{expiry:?}");
@@ -100,17 +100,18 @@ async fn its_own_words_of_retention_are_read() {
 async fn a_backup_under_way_locks() {
     let ground = Ground::of("pgbackrest").await;
     let lock = ground.path("pgbackrest/lock/shop-backup.lock");
-    let held = as_owner(&format!("flock --exclusive {} sleep 600", lock.display()));
+    let held = as_owner(&format!("flock --exclusive {} cat", lock.display()));
     let mut words = held.split_whitespace();
     let mut running = Command::new(words.next().unwrap());
-    let mut running = running.args(words).current_dir("/").spawn().unwrap();
+    running.args(words).current_dir("/").stdin(Stdio::piped()).stdout(Stdio::null());
+    let mut running = running.spawn().unwrap();
     until("the lock", || lock.exists()).await;
     let fault = ground.store().expire(&ground.before).await.unwrap_err();
     let Fault::Transient { message, .. } = &fault else { panic!("{fault:?}") };
     assert!(message.contains("locked"), "{message}");
     assert_eq!(ground.ids().await.len(), 4);
-    running.kill().unwrap();
-    running.wait().unwrap();
+    drop(running.stdin.take());
+    assert!(running.wait().unwrap().success());
 }
 
 #[tokio::test]

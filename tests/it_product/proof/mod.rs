@@ -4,9 +4,11 @@ mod audited;
 mod bucket;
 mod heartbeats;
 mod issuers;
+mod manifests;
 mod restored;
 mod status;
 mod tokens;
+mod trust;
 mod yearly;
 
 use base64::Engine as _;
