@@ -110,7 +110,7 @@ fn rule(element: &Element) -> Option<LifeCycleRule> {
     }
     if let Some(ends) = element.one("Expiration") {
         rule.days = optional(ends.word("Days"), days)?;
-        rule.at = optional(ends.word("Date"), |text| moment(text))?;
+        rule.at = optional(ends.word("Date"), moment)?;
     }
     if let Some(ends) = element.one("NoncurrentVersionExpiration") {
         rule.days_noncurrent = optional(ends.word("NoncurrentDays"), days)?;

@@ -4,11 +4,7 @@
 //! What a test prepares and what it compares with is done by a client of its own ([`owner`]), which
 //! signs in another way (Signature Version 2).
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a test that cannot go on fails there"
-)]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails there")]
 
 mod bucket;
 mod faults;
