@@ -7,6 +7,7 @@
 pub mod backup;
 pub mod connector;
 pub mod kinds;
+pub mod objects;
 pub mod opendsr;
 pub mod order;
 pub mod outbound;

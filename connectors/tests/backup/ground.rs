@@ -80,6 +80,7 @@ impl Ground {
                 place: SecretString::from(""),
                 parameters: BTreeMap::new(),
                 longest_run: SignedDuration::ZERO,
+                now: std::sync::Arc::new(|| at("2026-03-05T00:00:00Z")),
             },
             erased: at("2026-03-02T12:00:00Z"),
             before: Vec::new(),
