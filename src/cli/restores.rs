@@ -137,8 +137,8 @@ pub async fn tell_quarantines(product: &Quietus) -> Result<(), AppError> {
     Ok(())
 }
 
-async fn begin_restore(product: &Arc<Quietus>, begin: &BeginArguments) -> Result<u8, AppError> {
-    let BeginArguments { system, taken_at, copy, reason, by } = begin;
+async fn begin_restore(product: &Arc<Quietus>, wanted: &BeginArguments) -> Result<u8, AppError> {
+    let BeginArguments { system, taken_at, copy, reason, by } = wanted;
     let begun = Box::pin(product.begin_restore(BeginRestore {
         system: system.clone(),
         taken_at: read_moment(taken_at, product.zone())?,

@@ -232,12 +232,12 @@ impl BackupStore for S3 {
         };
         let lock = if locks { "with object lock" } else { "without object lock" };
         let off = rules.iter().filter(|rule| !rule.enabled).count();
-        let mut product = format!("S3-compatible bucket {versions}, {lock}, ");
-        product += &match (enabled, off) {
+        let cycle = match (enabled, off) {
             (0, 0) => "without a life cycle".to_owned(),
             (on, 0) => format!("with a life cycle of {on} rule(s)"),
             (on, off) => format!("with a life cycle of {on} rule(s) and {off} switched off"),
         };
+        let product = format!("S3-compatible bucket {versions}, {lock}, {cycle}");
         Ok(Health { product, ..Health::default() })
     }
 

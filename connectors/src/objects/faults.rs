@@ -67,8 +67,13 @@ impl Refusal {
             }
             ("NoSuchBucket", _) => "there is no such bucket: correct the place, or make it",
             ("InvalidBucketName", _) => "no bucket is called so: correct the place",
-            ("AuthorizationHeaderMalformed" | "PermanentRedirect" | "TemporaryRedirect", _)
-            | ("IllegalLocationConstraintException", _)
+            (
+                "AuthorizationHeaderMalformed"
+                | "PermanentRedirect"
+                | "TemporaryRedirect"
+                | "IllegalLocationConstraintException",
+                _,
+            )
             | (_, 300..=399) => {
                 let region = self.region.as_ref();
                 let region = region.map_or_else(String::new, |one| format!(" (it says `{one}`)"));
@@ -82,8 +87,11 @@ impl Refusal {
             (_, 401 | 403 | 407) => {
                 return misconfigured(format!("{said}: grant `{grant}` to the access key"));
             }
-            ("SlowDown" | "RequestTimeout" | "InternalError" | "ServiceUnavailable", _)
-            | ("OperationAborted" | "Throttling" | "Busy", _)
+            (
+                "SlowDown" | "RequestTimeout" | "InternalError" | "ServiceUnavailable"
+                | "OperationAborted" | "Throttling" | "Busy",
+                _,
+            )
             | (_, 408 | 425 | 429 | 500..=599) => {
                 return Fault::Transient { message: said, retry_after_ms: self.retry_after_ms };
             }

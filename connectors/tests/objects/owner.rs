@@ -159,7 +159,9 @@ impl Owner {
         let date = now.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
         let digest =
             if body.is_empty() { String::new() } else { STANDARD.encode(Md5::digest(body)) };
-        let amz: String = headers.iter().map(|(name, value)| format!("{name}:{value}\n")).collect();
+        let lines: Vec<String> =
+            headers.iter().map(|(name, value)| format!("{name}:{value}\n")).collect();
+        let amz = lines.concat();
         let text = format!("{method}\n{digest}\ntext/plain\n{date}\n{amz}{resource}");
         let secret = told("QUIETUS_TEST_S3_SECRET_KEY");
         let secret = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, secret.as_bytes());
