@@ -87,6 +87,10 @@ impl Bucket {
             ("x-amz-checksum-sha256".to_owned(), STANDARD.encode(Sha256::digest(content))),
         ];
         headers.extend(condition);
+        if content.is_empty() {
+            // Nobody adds it where there is no body, and stores want it.
+            headers.push(("content-length".to_owned(), "0".to_owned()));
+        }
         let wanted = Wanted {
             method: Method::PUT,
             key: Some(key),

@@ -86,7 +86,7 @@ async fn without_a_moment_in_the_key_the_time_of_writing_counts() {
 #[tokio::test]
 async fn a_name_that_is_no_moment_is_told() {
     let ground = Ground::plain().await;
-    ground.owner.put("daily/shop-2026-13-01.sql", "").await;
+    ground.owner.put("daily/shop-2026-13-01.sql", "seven spoons").await;
     let message = misconfigured(ground.store().copies().await);
     assert!(message.contains("rename") && !message.contains("2026-13"), "{message}");
 }
