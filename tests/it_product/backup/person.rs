@@ -2,6 +2,7 @@
 
 use super::{company, copies, dump, live, looks, observed, people, prune};
 use crate::company::Company;
+use crate::company::certificate::Certificate;
 use crate::company::database::Kind;
 use crate::company::engine::TurnedClock;
 
@@ -13,6 +14,38 @@ async fn letters(company: &Company, request: &str) -> Vec<String> {
         texts.push(company.quietus(&["letter", "show", &id]).await.expect(0).out);
     }
     texts
+}
+
+/// The live systems are done; the copies have a day.
+fn states_two_dates(certificate: &Certificate) {
+    assert_eq!(certificate.overall(), "complete-with-exceptions");
+    assert_eq!(certificate.predicate["supersedes"], serde_json::Value::Null);
+    let stated = copies(certificate);
+    assert_eq!(stated.len(), 1, "{stated:#?}");
+    let of_vault = &stated[0];
+    assert_eq!(of_vault["store"], "vault");
+    assert_eq!(of_vault["goneBy"], "2027-01-07");
+    assert_eq!(of_vault["newestCopyContaining"], "2027-01-04T00:00:00Z");
+    assert_eq!((&of_vault["copies"], &of_vault["mechanism"]), (&"3".into(), &"expiry".into()));
+    assert!(of_vault["seenGoneAt"].is_null() && of_vault["withoutDay"].is_null());
+    let by = &certificate.predicate["pending"]["finalCertificateBy"];
+    assert_eq!(by, "2027-01-07T23:00:00Z", "the end of that day in Berlin");
+    let with_copies = certificate.statements().iter().filter(|one| !one["backup"].is_null());
+    let systems: std::collections::BTreeSet<_> =
+        with_copies.map(|one| one["system"]["id"].as_str().unwrap()).collect();
+    assert_eq!(systems.into_iter().collect::<Vec<_>>(), ["desk", "shop"]);
+}
+
+/// All copies were seen to be gone.
+fn states_the_end(last: &Certificate, first: &str) {
+    assert_eq!(last.overall(), "complete", "{:#?}", last.predicate["statements"]);
+    assert_eq!(last.predicate["supersedes"]["certificateId"], first);
+    assert_eq!(last.predicate["supersedes"]["reason"], "backup-expired");
+    let stated = copies(last);
+    assert_eq!(stated.len(), 1);
+    assert_eq!(stated[0]["seenGoneAt"], "2027-01-08T12:00:00Z");
+    assert!(stated[0]["goneBy"].is_null() && stated[0]["copies"] == "0");
+    assert!(last.predicate["pending"].is_null());
 }
 
 async fn copies_go_one_by_one(store: Kind) {
@@ -28,22 +61,7 @@ async fn copies_go_one_by_one(store: Kind) {
     let case = company.oldest_case().await;
     let first = company.certificate_id(&case).await;
     let certificate = company.certificate_of(&case).await;
-    assert_eq!(certificate.overall(), "complete-with-exceptions");
-    assert_eq!(certificate.predicate["supersedes"], serde_json::Value::Null);
-    let stated = copies(&certificate);
-    assert_eq!(stated.len(), 1, "{stated:#?}");
-    let of_vault = &stated[0];
-    assert_eq!(of_vault["store"], "vault");
-    assert_eq!(of_vault["goneBy"], "2027-01-07");
-    assert_eq!(of_vault["newestCopyContaining"], "2027-01-04T00:00:00Z");
-    assert_eq!((&of_vault["copies"], &of_vault["mechanism"]), (&"3".into(), &"expiry".into()));
-    assert!(of_vault["seenGoneAt"].is_null() && of_vault["withoutDay"].is_null());
-    let by = &certificate.predicate["pending"]["finalCertificateBy"];
-    assert_eq!(by, "2027-01-07T23:00:00Z", "the end of that day in Berlin");
-    let with_copies = certificate.statements().iter().filter(|one| !one["backup"].is_null());
-    let systems: std::collections::BTreeSet<_> =
-        with_copies.map(|one| one["system"]["id"].as_str().unwrap()).collect();
-    assert_eq!(systems.into_iter().collect::<Vec<_>>(), ["desk", "shop"]);
+    states_two_dates(&certificate);
     assert_eq!(looks(&company).await, ["scheduled -"]);
     let told = letters(&company, &request).await;
     assert_eq!(told.len(), 1);
@@ -83,14 +101,7 @@ async fn copies_go_one_by_one(store: Kind) {
     live(&product).await;
     assert_eq!(looks(&company).await, ["completed -"]);
     let last = company.certificate_of(&case).await;
-    assert_eq!(last.overall(), "complete", "{:#?}", last.predicate["statements"]);
-    assert_eq!(last.predicate["supersedes"]["certificateId"], first.as_str());
-    assert_eq!(last.predicate["supersedes"]["reason"], "backup-expired");
-    let stated = copies(&last);
-    assert_eq!(stated.len(), 1);
-    assert_eq!(stated[0]["seenGoneAt"], "2027-01-08T12:00:00Z");
-    assert!(stated[0]["goneBy"].is_null() && stated[0]["copies"] == "0");
-    assert!(last.predicate["pending"].is_null());
+    states_the_end(&last, &first);
     assert_eq!(last.counts(), certificate.counts(), "what was erased is what it was");
     let told = letters(&company, &request).await;
     assert_eq!(told.len(), 2);

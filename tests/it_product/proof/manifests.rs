@@ -116,7 +116,7 @@ fn typed_commands(folder: &Path) -> String {
     let text = std::fs::read_to_string(folder.join("VERIFY.txt")).unwrap();
     let (_, by_hand) = text.split_once("3. By hand").unwrap();
     let lines = by_hand.lines().filter_map(|line| line.strip_prefix("    "));
-    lines.map(|line| format!("{line}\n")).collect()
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 /// Whoever has nothing of ours comes to the same answer, step by step.
