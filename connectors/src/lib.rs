@@ -6,6 +6,7 @@
 
 pub mod backup;
 pub mod connector;
+pub mod guard;
 pub mod kinds;
 pub mod opendsr;
 pub mod order;
@@ -23,6 +24,7 @@ pub mod value;
 
 pub use backup::{BackupCopy, BackupStore, CopyKind, Expiry, Horizon, Stay, StoreRetention};
 pub use connector::{Connector, Direction, Progress, ProgressReport};
+pub use guard::{CanaryRow, CanarySight};
 pub use kinds::{Now, ProcessorSettings, Settings, kinds, open, open_processor, processor_kinds};
 pub use order::{
     FieldTreatment, Instruction, KeyList, Link, LinkKind, MappedField, Order, Pace,

@@ -163,6 +163,7 @@ impl Quietus {
             listeners: super::vendor_callbacks::Listeners::default(),
             companies: super::company::Companies::default(),
             deadlines_looked_at: std::sync::Mutex::default(),
+            canaries_looked_at: std::sync::Mutex::default(),
             house_kept_at: std::sync::Mutex::default(),
         });
         product.store.begin_producers(&product.keys.producer, product.now()).await?;

@@ -7,7 +7,7 @@ use super::recording::About;
 use super::{Actor, AppError, Quietus};
 use crate::domain::JobState;
 use crate::evidence::EvidenceKind;
-use crate::store::{CaseFilter, StoreError};
+use crate::store::{CaseFilter, JobKind, StoreError};
 
 /// Further attempts that a job gets.
 const ATTEMPTS: u32 = 8;
@@ -68,7 +68,12 @@ impl Quietus {
             }
             for job in self.store.jobs_of_case(case.id).await? {
                 let wanted = system.is_none_or(|system| system == job.system);
-                if job.state != JobState::Failed || !wanted || self.is_superseded(&job).await? {
+                let replay = job.kind == JobKind::Replay;
+                if replay
+                    || job.state != JobState::Failed
+                    || !wanted
+                    || self.is_superseded(&job).await?
+                {
                     continue;
                 }
                 match self.retry_job(job.id, actor).await {
@@ -79,7 +84,30 @@ impl Quietus {
                 }
             }
         }
+        retried.tried += self.retry_replays(system, actor).await?;
         Ok(retried)
+    }
+
+    /// What a restore under way does again for persons, in however old a case.
+    async fn retry_replays(&self, system: Option<&str>, actor: &Actor) -> Result<u64, AppError> {
+        let mut tried = 0;
+        for restore in self.store.restores_under_way().await? {
+            if system.is_some_and(|system| system != restore.system) {
+                continue;
+            }
+            let failed = Some(JobState::Failed);
+            let mut after = Uuid::nil();
+            loop {
+                let jobs = self.store.restore_jobs(restore.id, failed, after, 1000).await?;
+                let Some(last) = jobs.last() else { break };
+                after = last.id;
+                for job in &jobs {
+                    self.retry_job(job.id, actor).await?;
+                    tried += 1;
+                }
+            }
+        }
+        Ok(tried)
     }
 }
 

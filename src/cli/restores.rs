@@ -15,7 +15,7 @@ use super::plan_text::new_table;
 use super::remark::actor;
 use super::run::stop_on_signal;
 use super::{FINE, NOT_DONE};
-use crate::app::restore::{BeginRestore, RestoreFacts};
+use crate::app::restore::{BeginRestore, RestoreFacts, Sighting};
 use crate::app::{AppError, Quietus};
 use crate::domain::{JobState, Remark};
 use crate::store::JobKind;
@@ -68,6 +68,13 @@ pub enum Command {
         #[arg(long, value_name = "NAME", default_value = "operator", env = "QUIETUS_BY")]
         by: Remark,
     },
+    /// Look now whether a system was restored and nobody said so; `quietus run` does it by itself.
+    #[command(after_help = "Example:
+  quietus restore watch
+
+Each database in which something was done holds a row that only counts up. One that shows an older
+number was put back: it is in quarantine then, and this ends with the exit code 1.")]
+    Watch,
     /// List restores, the latest first.
     #[command(after_help = "Examples:
   quietus restore list
@@ -118,6 +125,7 @@ pub async fn run(arguments: &Arguments, folder: &Path) -> u8 {
         Command::CarryOut { system } => carry_out(product, system).await,
         Command::Show { system, json } => show(product, system, *json).await,
         Command::Open { system, by } => open(product, system, by).await,
+        Command::Watch => watch(product).await,
         Command::List { json, limit } => list(product, *json, *limit).await,
     })
     .await
@@ -163,6 +171,9 @@ async fn begin_restore(product: &Arc<Quietus>, begin: &BeginArguments) -> Result
             "  {WARN}{} case(s) are of persons who are forgotten{WARN:#}: nobody can look for them, and the certificate says so",
             number(begun.forgotten)
         ));
+    }
+    for why in &begun.not_kept_out {
+        say(format!("  {WARN}the application is not kept out{WARN:#}: {why}"));
     }
     if begun.waits_for_approval {
         say(format!(
@@ -311,6 +322,28 @@ async fn open(product: &Quietus, system: &str, by: &Remark) -> Result<u8, AppErr
     };
     say(format!("  quietus certificate show {certificate}"));
     Ok(FINE)
+}
+
+async fn watch(product: &Quietus) -> Result<u8, AppError> {
+    let mut code = FINE;
+    for (system, sighting) in Box::pin(product.watch_restores()).await? {
+        let words = match &sighting {
+            Sighting::Fine => "holds what was last written there".to_owned(),
+            Sighting::NotWatched => "is not watched: nothing was done there yet".to_owned(),
+            Sighting::InQuarantine => "is in quarantine".to_owned(),
+            Sighting::Unreachable(why) => format!("could not be looked at: {why}"),
+            Sighting::PutBack { taken_at, begun } => format!(
+                "was put back to its state of about {taken_at:.0} and nobody said so: it is in quarantine, and {} case(s) of persons are done again",
+                number(begun.replays)
+            ),
+        };
+        let fine = matches!(sighting, Sighting::Fine | Sighting::NotWatched);
+        let style = if fine { GOOD } else { WARN };
+        say(format!("{style}{system}{style:#} {words}"));
+        code = code.max(if fine { FINE } else { NOT_DONE });
+    }
+    product.advance_log().await?;
+    Ok(code)
 }
 
 async fn list(product: &Quietus, json: bool, limit: u32) -> Result<u8, AppError> {

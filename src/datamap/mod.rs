@@ -2,10 +2,12 @@
 //! handed and never touches a system.
 
 pub mod model;
+pub mod restore;
 pub mod third_party;
 
 pub use model::{
     Collection, DataMap, ExemptCollection, Field, FieldClass, Role, SecretReference, StartSource,
     System,
 };
+pub use restore::{RestoreSettings, RestoredOpens};
 pub use third_party::{Definition, ManualTask, ThirdParty};

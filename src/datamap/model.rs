@@ -46,6 +46,8 @@ pub struct System {
     pub exempt: Vec<ExemptCollection>,
     /// A third party that is asked by the name of a person; it has no collections.
     pub third_party: Option<ThirdParty>,
+    /// What is done once it was put back to an earlier state.
+    pub restore: super::restore::RestoreSettings,
 }
 
 /// What a system is for.

@@ -81,6 +81,7 @@ pub async fn begin(
             "waits_for_approval": begun.waits_for_approval,
             "replays": begun.replays,
             "forgotten": begun.forgotten,
+            "not_kept_out": begun.not_kept_out,
         }),
     ))
 }

@@ -161,10 +161,7 @@ async fn keep_role_out(session: &mut Session, role: &str) -> Result<(), Fault> {
     Ok(())
 }
 
-async fn missing_for_roles(
-    session: &mut Session,
-    roles: &[String],
-) -> Result<Vec<String>, Fault> {
+async fn missing_for_roles(session: &mut Session, roles: &[String]) -> Result<Vec<String>, Fault> {
     let mut missing = Vec::new();
     for role in roles {
         let known = Fragment::raw("SELECT 1 FROM pg_catalog.pg_roles WHERE rolname = ")
@@ -258,7 +255,10 @@ async fn missing_for_users(session: &mut Session) -> Result<Vec<String>, Fault> 
     for (words, what) in [
         (&["CREATE USER"][..], "to lock accounts: grant CREATE USER on *.*"),
         (&["PROCESS"], "to see what they have under way: grant PROCESS on *.*"),
-        (&["CONNECTION ADMIN", "CONNECTION_ADMIN", "SUPER"], "to end it: grant CONNECTION ADMIN on *.*"),
+        (
+            &["CONNECTION ADMIN", "CONNECTION_ADMIN", "SUPER"],
+            "to end it: grant CONNECTION ADMIN on *.*",
+        ),
     ] {
         if !has(words) {
             missing.push(what.to_owned());

@@ -42,7 +42,7 @@ pub struct BeginRestore {
 }
 
 /// A quarantine that has begun.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Begun {
     /// The restore.
     pub restore: Uuid,
@@ -54,6 +54,8 @@ pub struct Begun {
     pub replays: u64,
     /// Cases of persons who are forgotten, so that they cannot be looked for.
     pub forgotten: u64,
+    /// Why the application is not kept out, where that was wanted, in words.
+    pub not_kept_out: Vec<String>,
 }
 
 impl Quietus {
@@ -87,7 +89,9 @@ impl Quietus {
         let new_case = self.new_case(case, opening, counted)?;
         let restore = self.ids.new_id();
         let many = u64::try_from(replays.len()).unwrap_or(u64::MAX);
-        let begun = Begun { restore, case, waits_for_approval, replays: many, forgotten };
+        let not_kept_out = Vec::new();
+        let mut begun =
+            Begun { restore, case, waits_for_approval, replays: many, forgotten, not_kept_out };
         let evidence = self.record_begun(&given, &begun)?;
         let new = NewRestore {
             id: restore,
@@ -107,6 +111,9 @@ impl Quietus {
             return Err(under_way(&system));
         }
         self.wake.up();
+        if let Some(restore) = self.store.restore(restore).await? {
+            begun.not_kept_out = self.shut_out(&restore).await?;
+        }
         Ok(begun)
     }
 

@@ -40,7 +40,8 @@ impl Quietus {
         if !settings.keep_out.is_empty() && !shut.out {
             match self.connect(system) {
                 Ok(connector) => {
-                    let done = self.lock(restore, connector.as_ref(), &settings.keep_out, &mut shut);
+                    let done =
+                        self.lock(restore, connector.as_ref(), &settings.keep_out, &mut shut);
                     problems.extend(done.await?);
                 }
                 Err(error) => problems.push(error.to_string()),
@@ -130,7 +131,7 @@ impl Quietus {
 
 fn shut_of(restore: &Restore) -> Result<Shut, AppError> {
     let kept = restore.kept_out.clone().map(serde_json::from_value).transpose();
-    let kept = kept
-        .map_err(|error| AppError::Unreadable { what: "a restore", why: error.to_string() })?;
+    let kept =
+        kept.map_err(|error| AppError::Unreadable { what: "a restore", why: error.to_string() })?;
     Ok(kept.unwrap_or_default())
 }

@@ -17,6 +17,7 @@ use super::anchors::AnchorsDocument;
 use super::mail::MailDocument;
 use super::opendsr::OpendsrDocument;
 use super::requests::{IdentityDocument, RequestsDocument, YesNo};
+use super::restore::RestoresDocument;
 use super::signers::SignersDocument;
 
 document! {
@@ -45,6 +46,8 @@ document! {
         optional anchors: AnchorsDocument,
         /// Commands that sign with keys that this machine does not hold.
         optional signers: SignersDocument,
+        /// How systems are watched for restores that nobody told of.
+        optional restores: RestoresDocument,
         /// Orders that are carried out side by side, at most 64; 4 if left out.
         optional workers: Count,
         /// Names of the people who may approve; anybody with an approver's token if left out.

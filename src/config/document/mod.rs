@@ -8,6 +8,7 @@ pub mod mail;
 pub mod opendsr;
 pub mod pack;
 pub mod requests;
+pub mod restore;
 pub mod signers;
 pub mod system;
 pub mod third_party;

@@ -60,7 +60,8 @@ impl Read for Watch {
             (SignedDuration::from_secs(1)..=SignedDuration::from_hours(24)).contains(time)
         });
         if time.is_none() {
-            let help = "write minutes or hours, such as `PT5M` or `PT1H`, at most a day; or `never`";
+            let help =
+                "write minutes or hours, such as `PT5M` or `PT1H`, at most a day; or `never`";
             reader.error(node, format!("`{text}` is no time to look again after"), help);
         }
         time.map(|time| Self(Some(time)))

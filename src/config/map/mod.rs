@@ -5,6 +5,7 @@
 
 mod fields;
 mod links;
+mod restore;
 mod shape;
 mod starts;
 mod strategy;
@@ -139,6 +140,7 @@ fn draft<'document>(
             })
             .collect(),
         third_party,
+        restore: restore::settings(document, problems),
     };
     let maps = !is_third_party(document);
     if maps

@@ -28,8 +28,9 @@ pub(super) fn settings(document: &SystemDocument, problems: &mut Vec<Problem>) -
     let document = &written.value;
     if let (Some(accounts), "sqlite") = (&document.keep_out, kind) {
         problems.push(
-            Problem::error(&accounts.place, "SQLite has no accounts that could be kept out")
-                .help("stop the application by a `hook` instead, such as `[/usr/local/bin/crm-gate]`"),
+            Problem::error(&accounts.place, "SQLite has no accounts that could be kept out").help(
+                "stop the application by a `hook` instead, such as `[/usr/local/bin/crm-gate]`",
+            ),
         );
     }
     if let Some(hook) = document.hook.as_ref().filter(|hook| items(Some(hook)).is_empty()) {

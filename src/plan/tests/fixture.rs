@@ -389,6 +389,7 @@ pub(super) fn system(collections: Vec<Collection>) -> System {
         collections: collections.into_iter().map(|one| (one.name.clone(), one)).collect(),
         exempt: Vec::new(),
         third_party: None,
+        restore: crate::datamap::RestoreSettings::default(),
     }
 }
 
