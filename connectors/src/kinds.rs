@@ -7,6 +7,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use secrecy::SecretString;
 
+use crate::backup::{BackupSettings, BackupStore};
 use crate::connector::Connector;
 use crate::receipt::Fault;
 use crate::tokens::TokenKeeper;
@@ -96,4 +97,20 @@ pub fn open_processor(
             message: format!("system `{}` has the unknown kind `{kind}`", settings.system),
         }),
     }
+}
+
+/// Names of all kinds of backup stores.
+///
+/// `restic`, `borg`: repositories; `pgbackrest`: a stanza; `barman`: a server as it names it;
+/// `dumps`: a folder of dated files.
+pub fn backup_kinds() -> &'static [&'static str] {
+    &["restic", "borg", "pgbackrest", "barman", "dumps"]
+}
+
+/// Opens a backup store of a kind. No connection is made yet, and no tool is started.
+///
+/// # Errors
+/// `Misconfigured` where the kind is unknown, or its settings do not fit.
+pub fn open_backup(kind: &str, settings: &BackupSettings) -> Result<Box<dyn BackupStore>, Fault> {
+    crate::backup::open(kind, settings)
 }

@@ -22,10 +22,16 @@ pub mod together;
 pub mod tokens;
 pub mod value;
 
-pub use backup::{BackupCopy, BackupStore, CopyKind, Expiry, Horizon, Stay, StoreRetention};
+pub use backup::{
+    BackupCopy, BackupParameter, BackupSettings, BackupStore, CopyKind, Counting, Expiry, Horizon,
+    Stay, StoreRetention, backup_parameters,
+};
 pub use connector::{Connector, Direction, Progress, ProgressReport};
 pub use guard::{CanaryRow, CanarySight};
-pub use kinds::{Now, ProcessorSettings, Settings, kinds, open, open_processor, processor_kinds};
+pub use kinds::{
+    Now, ProcessorSettings, Settings, backup_kinds, kinds, open, open_backup, open_processor,
+    processor_kinds,
+};
 pub use order::{
     FieldTreatment, Instruction, KeyList, Link, LinkKind, MappedField, Order, Pace,
     PartitionPolicy, Probe, RecordKey, Restriction, Strategy, Treatment, TreatmentKind,

@@ -119,9 +119,13 @@ impl Quietus {
     async fn bundle_certificates(&self) -> Result<(), AppError> {
         loop {
             let waiting = self.store.certificates_to_bundle(BUNDLES).await?;
+            if waiting.is_empty() {
+                return Ok(());
+            }
+            let root = self.trusted_root().await?;
             let (mut bundled, mut refused) = (0, None);
             for certificate in &waiting {
-                match self.bundle(certificate).await {
+                match self.bundle(certificate, &root).await {
                     Ok(Some(bundle)) => {
                         if self.store.set_bundle(certificate.summary.id, bundle).await? {
                             bundled += 1;
@@ -139,26 +143,30 @@ impl Quietus {
     }
 
     /// The bundle of a certificate; `None` where no published head covers its leaf yet.
-    async fn bundle(&self, certificate: &Certificate) -> Result<Option<Vec<u8>>, AppError> {
+    async fn bundle(
+        &self,
+        certificate: &Certificate,
+        root: &[u8],
+    ) -> Result<Option<Vec<u8>>, AppError> {
         let Some(leaf) = self.store.leaf_of(certificate.summary.entry_id).await? else {
             return Ok(None);
         };
         let covering = self.store.checkpoint_covering(&leaf.log_id, leaf.index).await?;
         let Some(checkpoint) = covering else { return Ok(None) };
-        self.bundle_in(certificate, leaf, checkpoint, Vec::new()).await.map(Some)
+        self.bundle_in(certificate, (leaf, checkpoint), Vec::new(), root).await.map(Some)
     }
 
     /// The bundle of a certificate whose leaf is in the tree of this head, with these time stamps
-    /// over its signature.
+    /// over its signature; one that an auditor with this trusted root accepts.
     pub(super) async fn bundle_in(
         &self,
         certificate: &Certificate,
-        leaf: Leaf,
-        checkpoint: Checkpoint,
+        (leaf, checkpoint): (Leaf, Checkpoint),
         time_stamps: Vec<Vec<u8>>,
+        root: &[u8],
     ) -> Result<Vec<u8>, AppError> {
         let bundle = self.assemble(&certificate.envelope, leaf, checkpoint, time_stamps).await?;
-        self.check_bundle(certificate, &bundle).await?;
+        self.check_bundle(certificate, &bundle, root).await?;
         Ok(bundle)
     }
 
@@ -202,12 +210,16 @@ impl Quietus {
     }
 
     /// Whether an auditor would accept it. What is stored is what is exported, for ever.
-    async fn check_bundle(&self, certificate: &Certificate, bundle: &[u8]) -> Result<(), AppError> {
-        let root = self.trusted_root().await?;
+    async fn check_bundle(
+        &self,
+        certificate: &Certificate,
+        bundle: &[u8],
+        root: &[u8],
+    ) -> Result<(), AppError> {
         let issuer = self.issuer_of(&certificate.envelope).await?;
         let verdict = verify(&Material {
             bundle,
-            trusted_root: Some((&root, Source::Given)),
+            trusted_root: Some((root, Source::Given)),
             issuer_key: Some((issuer.as_bytes(), Source::Given)),
             // A person's opening is not here: it is sealed with the request.
             manifest: is_of_counts(&certificate.summary.class)

@@ -5,7 +5,6 @@
 //! then puts its file in the old one's place, which is destroyed. A process that dies in between
 //! leaves a file that the next opening puts in its place, or that the next rotation throws away.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use jiff::Timestamp;
@@ -17,7 +16,6 @@ use super::{Actor, AppError, Quietus};
 use crate::config;
 use crate::domain::Digest;
 use crate::evidence::dsse::WireEnvelope;
-use crate::evidence::export::{ISSUER_KEY_NAME, TRUSTED_ROOT_NAME};
 use crate::evidence::{EvidenceKind, IssuerKey, IssuerPublicKey};
 use crate::store::{SigningKey, Store};
 
@@ -80,13 +78,6 @@ pub(super) async fn finish_rotation(
     Ok(())
 }
 
-/// The public key of a key on record, as PEM.
-fn pem_of(key: &SigningKey) -> Result<String, AppError> {
-    let public = IssuerPublicKey::from_spki(&key.spki);
-    let public = public.ok_or_else(|| AppError::Evidence("a key cannot be read".to_owned()))?;
-    Ok(public.to_pem())
-}
-
 impl Quietus {
     /// Writes down the key that signs, where none is on record; refuses another one than that.
     pub(super) async fn register_issuer(&self) -> Result<(), AppError> {
@@ -142,35 +133,10 @@ impl Quietus {
         for key in self.store.issuer_keys().await? {
             let public = IssuerPublicKey::from_spki(&key.spki).ok_or_else(unreadable)?;
             if wire.key_id() == Some(crate::evidence::dsse::key_name(&public).as_str()) {
-                return pem_of(&key);
+                return Ok(public.to_pem());
             }
         }
         Ok(self.keys.issuer.key().public().to_pem())
-    }
-
-    /// The folder with which auditors check all certificates of this instance, by file name: the
-    /// logs that are trusted, and the keys of the issuer of all times, the newest first.
-    ///
-    /// # Errors
-    /// Where the store is not there.
-    pub async fn trust_folder(&self) -> Result<BTreeMap<String, Vec<u8>>, AppError> {
-        let mut keys = String::new();
-        for key in self.store.issuer_keys().await?.iter().rev() {
-            let day = |moment: Timestamp| moment.strftime("%Y-%m-%d").to_string();
-            let until = key.retired_at.map(|at| format!(" until {}", day(at)));
-            let until = until.unwrap_or_default();
-            let since = key
-                .compromised_since
-                .map(|since| format!("; may have been in other hands since {since}"));
-            let since = since.unwrap_or_default();
-            let from = day(key.added_at);
-            keys.push_str("# signs certificates from ");
-            keys.extend([from, until, since, "\n".to_owned(), pem_of(key)?]);
-        }
-        Ok(BTreeMap::from([
-            (TRUSTED_ROOT_NAME.to_owned(), self.trusted_root().await?),
-            (ISSUER_KEY_NAME.to_owned(), keys.into_bytes()),
-        ]))
     }
 
     /// Puts a new key in the place of the issuer's: a new file, or what the signer's command signs

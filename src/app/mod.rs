@@ -70,6 +70,7 @@ pub mod systems;
 pub mod task;
 mod testimony;
 mod together;
+pub mod trust;
 pub mod vault;
 pub mod vendor_callbacks;
 pub mod waiting;

@@ -98,12 +98,19 @@ impl Quietus {
 
     /// Bundles the signed lists whose leaf is under a published head.
     pub(super) async fn bundle_status_lists(&self) -> Result<(), AppError> {
-        for signed in self.store.status_lists_to_bundle().await? {
+        let signed = self.store.status_lists_to_bundle().await?;
+        if signed.is_empty() {
+            return Ok(());
+        }
+        let root = self.trusted_root().await?;
+        let root = TrustedRoot::from_json(&root)
+            .map_err(|error| AppError::Evidence(format!("no status list is released: {error}")))?;
+        for signed in signed {
             let Some(leaf) = self.store.leaf_of(signed.entry_id).await? else { continue };
             let covering = self.store.checkpoint_covering(&leaf.log_id, leaf.index).await?;
             let Some(checkpoint) = covering else { continue };
             let bundle = self.assemble(&signed.envelope, leaf, checkpoint, Vec::new()).await?;
-            self.check_status_bundle(&signed, &bundle).await?;
+            self.check_status_bundle(&signed, &bundle, &root).await?;
             self.store.set_status_bundle(&signed, bundle).await?;
         }
         Ok(())
@@ -114,17 +121,16 @@ impl Quietus {
         &self,
         signed: &SignedStatusList,
         bundle: &[u8],
+        root: &TrustedRoot,
     ) -> Result<(), AppError> {
         let refuse = |why: String| {
             let name = &signed.name;
             AppError::Evidence(format!("status list `{name}` is not released: {why}"))
         };
-        let root = TrustedRoot::from_json(&self.trusted_root().await?)
-            .map_err(|error| refuse(error.to_string()))?;
         let issuer = self.issuer_of(&signed.envelope).await?;
         let issuer = IssuerPublicKey::from_pem(&issuer)
             .ok_or_else(|| refuse("its key cannot be read".to_owned()))?;
-        let list = read_list(bundle, (&[issuer], &root)).map_err(|why| refuse(why.to_string()))?;
+        let list = read_list(bundle, (&[issuer], root)).map_err(|why| refuse(why.to_string()))?;
         if list.list == signed.name { Ok(()) } else { Err(refuse("it is another list".to_owned())) }
     }
 

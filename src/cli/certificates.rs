@@ -100,9 +100,10 @@ Withdrawn is for good.")]
     Declare {
         /// The certificate, the beginning of its identifier, or `latest`.
         certificate: String,
-        /// What it is from now on.
-        #[arg(value_enum)]
-        status: Declared,
+        /// What it is from now on: `withdrawn` (issued in error, for good), `disputed` (contested, and
+        /// looked into) or `current` (not contested any more).
+        #[arg(value_parser = decision)]
+        status: CertificateDecision,
         /// Why; it goes into the sealed evidence. Name no person.
         #[arg(long, value_name = "TEXT")]
         reason: Remark,
@@ -110,27 +111,6 @@ Withdrawn is for good.")]
         #[arg(long, value_name = "NAME", default_value = "operator", env = "QUIETUS_BY")]
         by: Remark,
     },
-}
-
-/// What somebody says of a certificate.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum Declared {
-    /// It was issued in error; for good.
-    Withdrawn,
-    /// It is contested, and looked into.
-    Disputed,
-    /// It is not contested any more.
-    Current,
-}
-
-impl From<Declared> for CertificateDecision {
-    fn from(declared: Declared) -> Self {
-        match declared {
-            Declared::Withdrawn => Self::Withdrawn,
-            Declared::Disputed => Self::Disputed,
-            Declared::Current => Self::Current,
-        }
-    }
 }
 
 /// Runs the command.
@@ -149,17 +129,19 @@ pub async fn run(arguments: &Arguments, folder: &Path) -> u8 {
             }
             Command::Declare { certificate, status, reason, by } => {
                 let found = product.find_certificate(certificate).await?;
-                let decision = CertificateDecision::from(*status);
-                product
-                    .declare_certificate(found.id, decision, reason.as_str(), &actor(by))
-                    .await?;
-                say(format!("certificate {} is {} from now on", found.id, decision.as_str()));
+                product.declare_certificate(found.id, *status, reason.as_str(), &actor(by)).await?;
+                say(format!("certificate {} is {status} from now on", found.id));
                 say("hand out its newest status list: `quietus certificate export` writes it");
             }
         }
         Ok(FINE)
     })
     .await
+}
+
+/// Reads what a certificate is declared to be.
+fn decision(text: &str) -> Result<CertificateDecision, &'static str> {
+    CertificateDecision::parse(text).ok_or("write `withdrawn`, `disputed` or `current`")
 }
 
 /// Reads the name of a language.

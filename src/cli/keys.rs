@@ -1,6 +1,5 @@
 //! `quietus keys`: list keys, put new ones in place, end epochs.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand, ValueEnum};
@@ -11,9 +10,12 @@ use super::plan_text::new_table;
 use super::remark::actor;
 use super::{FINE, NOT_DONE};
 use crate::app::key_care::EpochEnd;
+use crate::app::trust::TrustFolder;
 use crate::app::{AppError, Quietus};
 use crate::config;
 use crate::domain::{Digest, EpochName, Remark};
+use crate::evidence::export::{ISSUER_KEY_NAME, TRUSTED_ROOT_NAME};
+use crate::evidence::trust_folder::{TRUST_MANIFEST_NAME, grouped, names_of};
 use crate::store::KeyEpoch;
 
 /// List and end the keys of this instance.
@@ -55,16 +57,19 @@ handed out as before, with its own public key; its private key is destroyed. Wit
         by: Remark,
     },
     /// Write the folder with which auditors check all certificates of this instance.
-    #[command(after_help = "Example:
+    #[command(after_help = "Examples:
   quietus keys trust --to from-the-contract/
-  quietus-verify certificate/ --trust from-the-contract/ --require-trust
+  quietus verify --trust from-the-contract/
 
-It has `trusted_root.json` (the logs and who stamps them) and `issuer.pub.pem` (the keys of all times that
-sign certificates, the newest first). Hand it out on another way than certificates, or the digests that
-are printed: they belong into a contract. Write it anew after a rotation and when a year's log begins.")]
+It has `trusted_root.json` (the logs and who stamps them), `policy.tlog` (which witnesses have to have
+signed), the keys of the issuer of all times, of all logs and of the authorities, and a README. All of it
+is signed with a root key that signs nothing else (`keys/root.pem`, made when it is first needed, or
+`signers: {root: ...}` in `quietus.yaml`). The fingerprint of that key, which is printed, belongs into a
+contract or another paper that auditors have: with it they check the folder, however they got it. Write
+the folder anew after a rotation and when a year's log begins; the fingerprint stays.")]
     Trust {
-        /// The folder; what else is in it stays.
-        #[arg(long, value_name = "FOLDER")]
+        /// The folder: a new or an empty one, or one that was written so before.
+        #[arg(long, value_name = "FOLDER", visible_alias = "out")]
         to: PathBuf,
     },
     /// Put on record that a key may have been in other hands.
@@ -135,10 +140,13 @@ pub async fn run(arguments: &Arguments, folder: &Path) -> u8 {
             Ok(FINE)
         }
         Command::Trust { to } => {
-            let files = product.trust_folder().await?;
-            write_trust(&files, to)?;
-            for (name, bytes) in &files {
-                say(format!("{}  {name}", Digest::of(bytes)));
+            let earlier = earlier_files(to)?;
+            let trust = product.trust_folder().await?;
+            write_trust(&trust, &earlier, to)?;
+            tell_trust(&trust);
+            // That a root key came into use need not wait for the next run to be in the log.
+            if trust.is_first {
+                product.advance_log().await?;
             }
             Ok(FINE)
         }
@@ -159,16 +167,63 @@ pub async fn run(arguments: &Arguments, folder: &Path) -> u8 {
     .await
 }
 
-fn write_trust(files: &BTreeMap<String, Vec<u8>>, to: &Path) -> Result<(), AppError> {
-    let refuse = |error: std::io::Error| {
-        let why = config::why(&error);
-        AppError::Input(format!("`{}` cannot be written: {why}; name another folder", to.display()))
+/// What an earlier trust folder has left at a place. A folder with anything else is refused, because a
+/// verifier refuses it too.
+fn earlier_files(to: &Path) -> Result<Vec<String>, AppError> {
+    let manifest = std::fs::read(to.join(TRUST_MANIFEST_NAME)).unwrap_or_default();
+    let named = names_of(&manifest);
+    let before_manifests = [TRUST_MANIFEST_NAME, TRUSTED_ROOT_NAME, ISSUER_KEY_NAME];
+    let entries = match std::fs::read_dir(to) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(unwritable(to, &error)),
     };
+    let mut found = Vec::new();
+    for entry in entries {
+        let entry = entry.map_err(|error| unwritable(to, &error))?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if !named.contains(&name) && !before_manifests.contains(&name.as_str()) {
+            return Err(AppError::Input(format!(
+                "`{}` is not part of a trust folder, and auditors would be told so: name a new or an empty folder",
+                to.join(name).display()
+            )));
+        }
+        found.push(name);
+    }
+    Ok(found)
+}
+
+fn unwritable(to: &Path, error: &std::io::Error) -> AppError {
+    let why = config::why(error);
+    AppError::Input(format!("`{}` cannot be written: {why}; name another folder", to.display()))
+}
+
+/// Writes a trust folder in the place of an earlier one.
+fn write_trust(trust: &TrustFolder, earlier: &[String], to: &Path) -> Result<(), AppError> {
+    let refuse = |error: std::io::Error| unwritable(to, &error);
     std::fs::create_dir_all(to).map_err(refuse)?;
-    for (name, bytes) in files {
+    for name in earlier.iter().filter(|&name| !trust.files.contains_key(name)) {
+        std::fs::remove_file(to.join(name)).map_err(refuse)?;
+    }
+    for (name, bytes) in &trust.files {
         std::fs::write(to.join(name), bytes).map_err(refuse)?;
     }
     Ok(())
+}
+
+fn tell_trust(trust: &TrustFolder) {
+    for (name, bytes) in &trust.files {
+        say(format!("{}  {name}", Digest::of(bytes)));
+    }
+    if trust.is_first {
+        say(
+            "\nthe root key signs for the first time: keep a copy of it, apart from those of the database",
+        );
+    }
+    say(format!(
+        "\nfingerprint of the root key, for contracts:\n{GOOD}{}{GOOD:#}",
+        grouped(&trust.fingerprint)
+    ));
 }
 
 fn tell_end(epoch: &EpochName, ended: EpochEnd) -> u8 {

@@ -10,9 +10,10 @@ use quietus_verify::folder::{Files, Unreadable};
 use quietus_verify::print::{self, Ink};
 
 use super::opening::complain;
-use crate::domain::Clock as _;
+use crate::domain::{Clock as _, Digest};
 use crate::evidence::export::BUNDLE_NAME;
-use crate::evidence::verify::{Anchor, Verdict};
+use crate::evidence::trust_folder::read_fingerprint;
+use crate::evidence::verify::{Anchor, Finding, Verdict};
 use crate::telemetry::SystemClock;
 
 /// Nothing failed.
@@ -30,11 +31,14 @@ const UNREADABLE: u8 = 2;
 #[command(after_help = "Examples:
   quietus verify certificate/
   quietus verify certificate/ --trusted-root root.json --issuer-key issuer.pem --require-trust
+  quietus verify certificate/ --trust from-the-contract/ --fingerprint \"5f70 bf18 a086 0070 16e9 48b0 4aed 3b82 103a 36be a417 55b6 cddf af10 ace3 c6ef\" --require-trust
+  quietus verify --trust from-the-contract/
   quietus verify certificate/ --format json")]
 pub struct VerifyArguments {
-    /// A certificate (`certificate.sigstore.json`) or an exported folder.
-    #[arg(value_name = "FILE_OR_FOLDER")]
-    path: PathBuf,
+    /// A certificate (`certificate.sigstore.json`) or an exported folder; may be left out where only
+    /// the folder of `--trust` is checked.
+    #[arg(value_name = "FILE_OR_FOLDER", required_unless_present = "trust")]
+    path: Option<PathBuf>,
     /// The trusted root that you have from the issuer; otherwise the one beside the certificate.
     #[arg(long, value_name = "FILE")]
     trusted_root: Option<PathBuf>,
@@ -42,9 +46,14 @@ pub struct VerifyArguments {
     /// certificate.
     #[arg(long, value_name = "FILE")]
     issuer_key: Option<PathBuf>,
-    /// A folder from the issuer with both: `trusted_root.json` and `issuer.pub.pem`.
-    #[arg(long, value_name = "FOLDER")]
+    /// The trust folder from the issuer with both: `trusted_root.json` and `issuer.pub.pem`. Where it
+    /// is signed as a whole (it has `trust.dsse.json`), every file of it is checked first.
+    #[arg(long, value_name = "FOLDER", visible_alias = "trust-package")]
     trust: Option<PathBuf>,
+    /// The fingerprint of the issuer's root key, from your contract: the folder of `--trust` has to be
+    /// signed with that key.
+    #[arg(long, value_name = "HEX", requires = "trust", value_parser = fingerprint)]
+    fingerprint: Option<Digest>,
     /// The manifest or opening that was signed for; otherwise the one beside the certificate.
     #[arg(long, value_name = "FILE", visible_alias = "opening")]
     manifest: Option<PathBuf>,
@@ -74,8 +83,16 @@ enum Format {
     Json,
 }
 
+fn fingerprint(text: &str) -> Result<Digest, &'static str> {
+    read_fingerprint(text)
+        .ok_or("write 64 digits of hex, with blanks, colons or dashes between them if you like")
+}
+
 /// Runs the command; the answer is the exit code. `out` gets ANSI colours in the human form.
 pub fn run(arguments: &VerifyArguments, out: &mut dyn Write) -> u8 {
+    if arguments.path.is_none() {
+        return check_trust(arguments, out);
+    }
     let verdict = match arguments.files().verify() {
         Ok(verdict) => verdict,
         Err(error) => {
@@ -92,6 +109,23 @@ pub fn run(arguments: &VerifyArguments, out: &mut dyn Write) -> u8 {
     finish(&printed, code)
 }
 
+/// Checks the trust folder alone.
+fn check_trust(arguments: &VerifyArguments, out: &mut dyn Write) -> u8 {
+    let checked = match arguments.files().check_trust() {
+        Ok(checked) => checked,
+        Err(error) => {
+            complain(&error);
+            return UNREADABLE;
+        }
+    };
+    let code = if checked.step.finding == Finding::Fail { FAILED } else { PASSED };
+    let printed = match arguments.format {
+        Format::Human => print::trust(&checked, Ink::Colours, out),
+        Format::Json => writeln!(out, "{}", print::trust_json(&checked)),
+    };
+    finish(&printed, code)
+}
+
 /// A closed pipe must not turn into a pass: what could not be said was not reported.
 fn finish(printed: &io::Result<()>, code: u8) -> u8 {
     if printed.is_ok() { code } else { code.max(UNREADABLE) }
@@ -100,10 +134,11 @@ fn finish(printed: &io::Result<()>, code: u8) -> u8 {
 impl VerifyArguments {
     fn files(&self) -> Files {
         Files {
-            path: self.path.clone(),
+            path: self.path.clone().unwrap_or_default(),
             trusted_root: self.trusted_root.clone(),
             issuer_key: self.issuer_key.clone(),
             trust: self.trust.clone(),
+            fingerprint: self.fingerprint,
             subject: self.manifest.clone(),
             policy: self.policy.clone(),
             status: self.status.clone(),

@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use super::document::InstanceDocument;
-use super::problem::Problem;
+use super::document::signers::{SignerDocument, SignersDocument};
+use super::problem::{At, Problem};
 use super::read::items;
 
 /// Who signs instead of files of the keys folder.
@@ -11,6 +12,8 @@ use super::read::items;
 pub struct SignersSettings {
     /// For certificates; `None` is `issuer.pem` of the keys folder.
     pub issuer: Option<SignerSettings>,
+    /// For trust folders; `None` is `root.pem` of the keys folder.
+    pub root: Option<SignerSettings>,
 }
 
 /// A command that signs.
@@ -42,25 +45,32 @@ pub(super) fn compile(
     folder: &Path,
     problems: &mut Vec<Problem>,
 ) -> SignersSettings {
-    let issuer = document.signers.as_ref().and_then(|it| it.value.issuer.as_ref());
-    let Some(issuer) = issuer.map(|it| &it.value) else { return SignersSettings::default() };
+    let Some(signers) = &document.signers else { return SignersSettings::default() };
+    let mut one = |signer: Option<&At<SignerDocument>>| {
+        signer.and_then(|signer| compile_one(&signer.value, folder, problems))
+    };
+    let SignersDocument { issuer, root, .. } = &signers.value;
+    SignersSettings { issuer: one(issuer.as_ref()), root: one(root.as_ref()) }
+}
+
+fn compile_one(
+    signer: &SignerDocument,
+    folder: &Path,
+    problems: &mut Vec<Problem>,
+) -> Option<SignerSettings> {
     let command: Vec<String> =
-        items(issuer.command.as_ref()).iter().map(|word| word.value.0.clone()).collect();
-    if let (true, Some(place)) = (command.is_empty(), &issuer.command) {
+        items(signer.command.as_ref()).iter().map(|word| word.value.0.clone()).collect();
+    if let (true, Some(place)) = (command.is_empty(), &signer.command) {
         problems.push(
             Problem::error(&place.place, "a signer is a program with its arguments")
                 .help("write a list, such as `[/usr/local/bin/sign-certificates]`"),
         );
     }
-    let Some(public_key) = issuer.public_key.as_ref().filter(|_| !command.is_empty()) else {
-        return SignersSettings::default();
-    };
-    SignersSettings {
-        issuer: Some(SignerSettings {
-            command,
-            folder: folder.to_owned(),
-            public_key: folder.join(&public_key.value.0),
-            input: issuer.input.as_ref().map_or_else(SignerInput::default, |it| it.value.0),
-        }),
-    }
+    let public_key = signer.public_key.as_ref().filter(|_| !command.is_empty())?;
+    Some(SignerSettings {
+        command,
+        folder: folder.to_owned(),
+        public_key: folder.join(&public_key.value.0),
+        input: signer.input.as_ref().map_or_else(SignerInput::default, |it| it.value.0),
+    })
 }

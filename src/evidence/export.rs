@@ -98,6 +98,7 @@ pub fn export_anchored(
         anchors: anchors.files(Source::Beside),
         // What has been superseded may be handed out too; the folder says so.
         status: StatusFiles::default(),
+        trust: None,
     });
     let failed = verdict.steps.iter().filter(|step| step.finding == Finding::Fail);
     let sentences: Vec<String> = failed.map(|step| step.sentence.clone()).collect();

@@ -20,11 +20,12 @@ pub mod print;
 pub mod replay;
 pub mod sample;
 pub mod signing;
+pub mod trust;
 
 pub use quietus_verify::{
     anchor_folder, anchors, bundle, canonical, certificate, cosignature, dsse, hashedrekord,
     manifest, merkle, note, origin, pem, policy, statement, status, status_list, summary, tiles,
-    time_stamp, tlog_proof, trusted_root, verify, witnessing,
+    time_stamp, tlog_proof, trust_folder, trusted_root, verify, witnessing,
 };
 
 pub use bundle::{Bundle, Inclusion};

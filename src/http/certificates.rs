@@ -126,17 +126,8 @@ fn here<T>(found: Lookup<T>) -> Result<T, Refusal> {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DeclaredBody {
-    status: Declared,
+    status: CertificateDecision,
     reason: String,
-}
-
-/// The words for it.
-#[derive(Deserialize, Clone, Copy)]
-#[serde(rename_all = "lowercase")]
-enum Declared {
-    Current,
-    Withdrawn,
-    Disputed,
 }
 
 impl Accepts for DeclaredBody {
@@ -150,11 +141,7 @@ pub async fn declare(
     Id(id): Id,
     Json(body): Json<DeclaredBody>,
 ) -> Answer {
-    let decision = match body.status {
-        Declared::Current => CertificateDecision::Current,
-        Declared::Withdrawn => CertificateDecision::Withdrawn,
-        Declared::Disputed => CertificateDecision::Disputed,
-    };
+    let decision = body.status;
     let reason = remark("reason", &body.reason)?;
     if api.product.read_certificate(id).await?.is_none() {
         return Err(Refusal::nothing_here());

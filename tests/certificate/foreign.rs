@@ -9,7 +9,6 @@ use super::fixture::{Issued, complete, issue, issue_changed, plain, with_excepti
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use quietus::evidence::export::export;
-use quietus::evidence::status::StatusFiles;
 use quietus::evidence::verify::{Finding, Material, Source, verify};
 use serde_json::Value;
 use sigstore_verify::PublicKeyVerificationPolicy;
@@ -38,22 +37,11 @@ impl From<&Issued> for Parts {
 
 impl Parts {
     pub fn ours(&self) -> bool {
-        self.judged(StatusFiles::default())
-    }
-
-    /// The same with a status list beside it, as of a moment when it is fresh.
-    pub fn ours_with(&self, status: &[u8]) -> bool {
-        let now = Some(super::fixture::moment("2026-11-24T00:00:00Z"));
-        self.judged(StatusFiles { list: Some(status), successor: None, now })
-    }
-
-    fn judged(&self, status: StatusFiles<'_>) -> bool {
         verify(&Material {
             bundle: &self.bundle,
             trusted_root: Some((&self.trusted_root, Source::Given)),
             issuer_key: Some((&self.issuer_key, Source::Given)),
             manifest: Some(&self.manifest),
-            status,
             ..Material::default()
         })
         .passed()

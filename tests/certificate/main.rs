@@ -15,3 +15,4 @@ mod paper;
 mod printed;
 mod samples;
 mod status;
+mod vouched;

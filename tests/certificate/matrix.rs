@@ -4,7 +4,7 @@
 //!
 //! `sigstore-verify` and the exported script (`openssl`, `jq`) are always here. What comes from npm,
 //! `PyPI` and Debian is fetched by `tests/servers/foreign.sh`, which names the folder; our own
-//! standalone binary and WebAssembly are built by `tests/run`.
+//! standalone binary and WebAssembly are built by `tests/run`, which starts a time-stamp authority too.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -12,18 +12,21 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use quietus::evidence::anchor_folder::PROOF_NAME;
 use quietus::evidence::dsse::key_name;
 use quietus::evidence::export::{BUNDLE_NAME, ISSUER_KEY_NAME, SCRIPT_NAME, TRUSTED_ROOT_NAME};
 use quietus::evidence::status::STATUS_LIST_NAME;
 use quietus::evidence::status_list::{CertificateStatus, STATUS_SUBJECT};
 use quietus::evidence::{IssuerPublicKey, export};
+use quietus_verify::folder::Files;
 use serde_json::Value;
 
-use super::fixture::{Issued, issue, plain, status_list, with_exceptions};
+use super::fixture::{Issued, issue, moment, plain, status_list, with_exceptions};
 use super::foreign::{ENTRY, Parts, flip_base64, flip_note_signature, tools};
+use super::vouched::{AUTHORITY, SECOND_WITNESS, WITNESS, vouched};
 
 /// Names of the parts, in the order of the columns.
-const PARTS: [&str; 11] = [
+const PARTS: [&str; 15] = [
     "payload",
     "signature",
     "leaf",
@@ -35,7 +38,23 @@ const PARTS: [&str; 11] = [
     "consistency",
     "tile",
     "status list",
+    COSIGNATURE,
+    SECOND_COSIGNATURE,
+    TOKEN,
+    HEAD_TOKEN,
 ];
+
+/// Signature of a witness under the head, in Ed25519.
+const COSIGNATURE: &str = "cosignature";
+
+/// That of another one, in ML-DSA-44.
+const SECOND_COSIGNATURE: &str = "... ML-DSA-44";
+
+/// Time stamp over the certificate's signature.
+const TOKEN: &str = "token";
+
+/// Time stamp over a head of the log.
+const HEAD_TOKEN: &str = "... of a head";
 
 /// Which byte of a part is changed, modulo its length.
 const PLACES: [usize; 3] = [3, 101, 1_000_003];
@@ -51,7 +70,7 @@ struct Tool {
 const WHOLE: &[&str] =
     &["payload", "signature", "leaf", "path", "checkpoint", "log signature", "subject file"];
 
-/// The same and the status list, which is a bundle too.
+/// The same and the status list, which is a bundle too, and the time stamp in the bundle.
 const ALL_BUNDLES: &[&str] = &[
     "payload",
     "signature",
@@ -61,12 +80,31 @@ const ALL_BUNDLES: &[&str] = &[
     "log signature",
     "subject file",
     "status list",
+    TOKEN,
 ];
 
-const TOOLS: [Tool; 9] = [
-    Tool { name: "quietus verify (ours)", looks_at: ALL_BUNDLES, accepts: ours },
-    Tool { name: "quietus-verify (ours)", looks_at: ALL_BUNDLES, accepts: small },
-    Tool { name: "... as WebAssembly (ours)", looks_at: ALL_BUNDLES, accepts: wasm },
+/// All that is handed out with a certificate.
+const ALL: &[&str] = &[
+    "payload",
+    "signature",
+    "leaf",
+    "path",
+    "checkpoint",
+    "log signature",
+    "subject file",
+    "status list",
+    COSIGNATURE,
+    SECOND_COSIGNATURE,
+    TOKEN,
+    HEAD_TOKEN,
+];
+
+const TOKENS: &[&str] = &["signature", TOKEN, HEAD_TOKEN];
+
+const TOOLS: [Tool; 13] = [
+    Tool { name: "quietus verify (ours)", looks_at: ALL, accepts: ours },
+    Tool { name: "quietus-verify (ours)", looks_at: ALL, accepts: small },
+    Tool { name: "... as WebAssembly (ours)", looks_at: ALL, accepts: wasm },
     Tool { name: "sigstore-verify (Rust)", looks_at: ALL_BUNDLES, accepts: sigstore_rust },
     Tool {
         name: "@sigstore/verify (Node)",
@@ -78,10 +116,12 @@ const TOOLS: [Tool; 9] = [
             "checkpoint",
             "log signature",
             "status list",
+            TOKEN,
         ],
         accepts: sigstore_node,
     },
     Tool { name: "openssl and jq (sh)", looks_at: WHOLE, accepts: script },
+    Tool { name: "openssl ts (sh)", looks_at: TOKENS, accepts: openssl_ts },
     Tool {
         name: "sumdb note and tlog (Go)",
         looks_at: &[
@@ -92,6 +132,7 @@ const TOOLS: [Tool; 9] = [
             "earlier head",
             "consistency",
             "tile",
+            COSIGNATURE,
         ],
         accepts: tlog,
     },
@@ -105,16 +146,26 @@ const TOOLS: [Tool; 9] = [
         looks_at: &["payload", "signature", "leaf", "subject file"],
         accepts: rfc8785,
     },
+    Tool { name: "rfc3161-client (Python)", looks_at: TOKENS, accepts: rfc3161_client },
+    Tool {
+        name: "cryptography (Python)",
+        looks_at: &[COSIGNATURE, SECOND_COSIGNATURE],
+        accepts: cryptography,
+    },
+    Tool { name: "dilithium-py (Python)", looks_at: &[SECOND_COSIGNATURE], accepts: dilithium },
 ];
 
 /// The files of a folder by name.
 type Folder = BTreeMap<String, Vec<u8>>;
 
-/// What a verifier of others may want: the export, and the log around the certificate.
+/// What a verifier of others may want: the export with what others vouch for, and the log around the
+/// certificate.
 fn whole(issued: &Issued) -> Folder {
+    let vouched = vouched(issued);
+    let (bundle, root) = (&vouched.bundle, &vouched.trusted_root);
+    let (key, anchors) = (&issued.issuer_key, &vouched.anchors);
     let mut folder =
-        export::export(&issued.bundle, &issued.trusted_root, &issued.issuer_key, None, &plain())
-            .expect("sound");
+        export::export_anchored(bundle, root, key, None, anchors, &plain()).expect("sound");
     let pem = std::str::from_utf8(&issued.issuer_key).expect("text");
     let name = key_name(&IssuerPublicKey::from_pem(pem).expect("a key"));
     folder.insert("key_name.json".to_owned(), format!("\"{name}\"\n").into_bytes());
@@ -162,6 +213,22 @@ fn flip_note_text(note: &str, place: usize) -> String {
     String::from_utf8(bytes).expect("ASCII stays ASCII")
 }
 
+/// Changes one byte of the signature line of this name under a note.
+fn flip_line(text: &str, name: &str, place: usize) -> String {
+    let begin = format!("\u{2014} {name} ");
+    let flipped = |line: &str| match line.strip_prefix(&begin) {
+        Some(signature) => format!("{begin}{}\n", flip_base64(signature, place)),
+        None => format!("{line}\n"),
+    };
+    text.lines().map(flipped).collect()
+}
+
+/// Which byte of a time stamp is changed: one of its length, of what it says, or of its signature, which
+/// stands at its end. Certificates in between are not what it is about.
+fn place_in_token(place: usize, length: usize) -> usize {
+    if place < PLACES[2] { place } else { length - 1 - place % 32 }
+}
+
 /// The folder with one byte of a part changed.
 fn changed(whole: &Folder, part: &str, place: usize) -> Folder {
     let mut folder = whole.clone();
@@ -200,10 +267,28 @@ fn changed(whole: &Folder, part: &str, place: usize) -> Folder {
             let pointer = ["/dsseEnvelope/payload", "/dsseEnvelope/signatures/0/sig"][place % 2];
             edit_in(&mut folder, STATUS_LIST_NAME, pointer, |text| flip_base64(text, place));
         }
+        COSIGNATURE | SECOND_COSIGNATURE => {
+            let name = if part == COSIGNATURE { WITNESS } else { SECOND_WITNESS };
+            let text = String::from_utf8(folder[PROOF_NAME].clone()).expect("text");
+            folder.insert(PROOF_NAME.to_owned(), flip_line(&text, name, place).into_bytes());
+        }
+        TOKEN => edit(&mut folder, STAMP, |text| {
+            flip_base64(text, place_in_token(place, text.trim_end_matches('=').len() * 3 / 4))
+        }),
+        HEAD_TOKEN => {
+            let name = format!("anchor-after.1.{AUTHORITY}.tsr");
+            let bytes = folder.get_mut(&name).expect("a time stamp");
+            let length = bytes.len();
+            bytes[place_in_token(place, length)] ^= 1;
+        }
         other => panic!("there is no part `{other}`"),
     }
     folder
 }
+
+/// Where the time stamp stands in a bundle.
+const STAMP: &str =
+    "/verificationMaterial/timestampVerificationData/rfc3161Timestamps/0/signedTimestamp";
 
 fn write(folder: &Folder, path: &Path) {
     for (name, bytes) in folder {
@@ -232,8 +317,12 @@ fn listed(folder: &Path) -> Parts {
 
 #[expect(clippy::unnecessary_wraps, reason = "one of the verifiers, some of which may be missing")]
 fn ours(folders: &[PathBuf]) -> Option<Vec<bool>> {
-    let status = |folder: &PathBuf| std::fs::read(folder.join(STATUS_LIST_NAME)).expect("a file");
-    Some(folders.iter().map(|folder| parts(folder).ours_with(&status(folder))).collect())
+    let passes = |folder: &PathBuf| {
+        let now = Some(moment("2026-11-24T00:00:00Z"));
+        let files = Files { trust: Some(folder.clone()), now, ..Files::beside(folder) };
+        files.verify().expect("readable").passed()
+    };
+    Some(folders.iter().map(passes).collect())
 }
 
 /// The standalone binary as people get it.
@@ -270,6 +359,17 @@ fn script(folders: &[PathBuf]) -> Option<Vec<bool>> {
     tools().then(|| folders.iter().map(run).collect())
 }
 
+fn openssl_ts(folders: &[PathBuf]) -> Option<Vec<bool>> {
+    tools().then(|| told(Command::new("sh").arg(program("tokens.sh")), folders))
+}
+
+/// Whether everything could be fetched, so that a verifier that is not here was forgotten. Where it
+/// could not, the summary of `tests/run` names what is missing, and a build server fails.
+fn all_fetched() -> bool {
+    let folder = std::env::var_os("QUIETUS_TEST_FOREIGN");
+    folder.is_some_and(|folder| !Path::new(&folder).join("not-run").exists())
+}
+
 /// The folder with the verifiers that were fetched.
 fn fetched(name: &str) -> Option<PathBuf> {
     let path = PathBuf::from(std::env::var_os("QUIETUS_TEST_FOREIGN")?).join(name);
@@ -297,6 +397,23 @@ fn securesystemslib(folders: &[PathBuf]) -> Option<Vec<bool>> {
 
 fn rfc8785(folders: &[PathBuf]) -> Option<Vec<bool>> {
     Some(told(Command::new(fetched("venv/bin/python")?).arg(program("canonical.py")), folders))
+}
+
+fn rfc3161_client(folders: &[PathBuf]) -> Option<Vec<bool>> {
+    Some(told(Command::new(fetched("venv/bin/python")?).arg(program("tokens.py")), folders))
+}
+
+fn cryptography(folders: &[PathBuf]) -> Option<Vec<bool>> {
+    cosignatures("cryptography", folders)
+}
+
+fn dilithium(folders: &[PathBuf]) -> Option<Vec<bool>> {
+    cosignatures("dilithium-py", folders)
+}
+
+fn cosignatures(library: &str, folders: &[PathBuf]) -> Option<Vec<bool>> {
+    let mut python = Command::new(fetched("venv/bin/python")?);
+    Some(told(python.arg(program("cosignatures.py")).arg(library), folders))
 }
 
 /// What a program says about each folder, a line each; anything else is neither.
@@ -337,6 +454,9 @@ fn every_verifier_refuses_a_change_in_whatever_it_looks_at() {
         write!(table, "\n{:<26}", tool.name).expect("memory");
         let Some(accepted) = (tool.accepts)(&folders) else {
             table.push_str("  not here");
+            if all_fetched() && !tool.name.ends_with("(ours)") {
+                wrong.push(format!("{} is not here", tool.name));
+            }
             continue;
         };
         if !accepted[0] {

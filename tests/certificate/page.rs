@@ -157,3 +157,35 @@ fn a_page_names_its_script_and_lets_nothing_else_in() {
         assert!(unrun.contains("WebCrypto") && !unrun.starts_with(" hidden"), "{tag}");
     }
 }
+
+/// What the page leaves to others stands in it in plain words, in every language.
+#[test]
+fn a_page_says_in_every_language_what_it_does_not_check() {
+    use quietus::evidence::print::Language;
+    for one in printed() {
+        let words = match one.language {
+            Language::English => [
+                "NOT CHECKED",
+                "When it was signed: no time stamp is here",
+                "Whether a later certificate supersedes this one: ask the issuer",
+                "no signature of a witness is here",
+            ],
+            Language::German => [
+                "NICHT GEPRÜFT",
+                "Wann signiert wurde: Hier ist kein Zeitstempel",
+                "Ob eine spätere Bescheinigung diese ersetzt: Fragen Sie den Aussteller",
+                "Hier ist keine Signatur eines Zeugen",
+            ],
+            Language::Chinese => [
+                "未核验",
+                "何时签名：此处无时间戳",
+                "是否有后来的证明取代本证明：请询问签发方",
+                "此处无见证方的签名",
+            ],
+        };
+        let page = page(one);
+        for said in words {
+            assert!(page.contains(said), "{}: {said}", one.sample.name);
+        }
+    }
+}

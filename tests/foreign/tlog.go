@@ -1,13 +1,17 @@
 // `golang.org/x/mod/sumdb/note` and `tlog` over exported certificates: the checkpoint and the one
 // before it, inclusion of the log entry, consistency of both heads, and the log's tiles, from which
-// the head is computed again.
+// the head is computed again; and the proof with the cosignatures of witnesses in Ed25519, which
+// `note` takes apart and the standard library checks (C2SP tlog-cosignature).
 //
 // usage: tlog CASE...
 // Prints for each case its folder, a tab, and `accepted` or `refused: WHY`.
 package main
 
 import (
+	"crypto/ed25519"
+	"crypto/sha256"
 	"encoding/base64"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -122,6 +126,88 @@ func replay(f folder, tree tlog.Tree) error {
 	return nil
 }
 
+// A witness that signs in Ed25519: `note` finds its lines, and asks it about them.
+type witness struct {
+	name string
+	hash uint32
+	key  ed25519.PublicKey
+}
+
+func (w witness) Name() string    { return w.name }
+func (w witness) KeyHash() uint32 { return w.hash }
+func (w witness) Verify(text, signature []byte) bool {
+	if len(signature) != 8+ed25519.SignatureSize {
+		return false
+	}
+	seconds := binary.BigEndian.Uint64(signature)
+	message := fmt.Sprintf("cosignature/v1\ntime %d\n%s", seconds, text)
+	return ed25519.Verify(w.key, []byte(message), signature[8:])
+}
+
+// The witnesses of a policy (C2SP tlog-policy) whose keys are of Ed25519.
+func witnesses(policy string) (found []note.Verifier, err error) {
+	const kind = 4
+	for _, line := range strings.Split(policy, "\n") {
+		words := strings.Fields(line)
+		if len(words) < 3 || words[0] != "witness" {
+			continue
+		}
+		parts := strings.SplitN(words[2], "+", 3)
+		if len(parts) != 3 {
+			return nil, errors.New("a key of a witness cannot be read")
+		}
+		key, err := base64.StdEncoding.DecodeString(parts[2])
+		if err != nil || len(key) == 0 {
+			return nil, errors.New("a key of a witness cannot be read")
+		}
+		if key[0] != kind || len(key) != 1+ed25519.PublicKeySize {
+			continue
+		}
+		sum := sha256.Sum256(append([]byte(parts[0]+"\n"), key...))
+		hash := binary.BigEndian.Uint32(sum[:])
+		if fmt.Sprintf("%08x", hash) != parts[1] {
+			return nil, errors.New("a key of a witness has another identifier")
+		}
+		found = append(found, witness{parts[0], hash, key[1:]})
+	}
+	return found, nil
+}
+
+// The proof of one entry (C2SP tlog-proof), under whose head every witness of the policy has signed.
+func cosigned(proof, policy string, log note.Verifier, leaf tlog.Hash) error {
+	wanted, err := witnesses(policy)
+	if err != nil {
+		return err
+	}
+	if len(wanted) == 0 {
+		return errors.New("the policy names no witness")
+	}
+	above, text, found := strings.Cut(proof, "\n\n")
+	lines := strings.Split(above, "\n")
+	if !found || len(lines) < 2 || lines[0] != "c2sp.org/tlog-proof@v1" {
+		return errors.New("no proof")
+	}
+	index, err := strconv.ParseInt(strings.TrimPrefix(lines[1], "index "), 10, 64)
+	if err != nil {
+		return err
+	}
+	route, err := hashes(lines[2:])
+	if err != nil {
+		return err
+	}
+	tree, err := head(text, note.VerifierList(log))
+	if err != nil {
+		return err
+	}
+	for _, one := range wanted {
+		// Fails where a signature of this witness is wrong, and where there is none.
+		if _, err := note.Open([]byte(text), note.VerifierList(one)); err != nil {
+			return fmt.Errorf("%s: %w", one.Name(), err)
+		}
+	}
+	return tlog.CheckRecord(route, tree.N, tree.Hash, index, leaf)
+}
+
 func verify(path string) error {
 	read := func(name string) ([]byte, error) { return os.ReadFile(filepath.Join(path, name)) }
 	line, err := read("log.vkey")
@@ -178,6 +264,17 @@ func verify(path string) error {
 		return err
 	}
 	if err := tlog.CheckTree(grown, now.N, now.Hash, before.N, before.Hash); err != nil {
+		return err
+	}
+	proof, err := read("certificate.tlog-proof")
+	if err != nil {
+		return err
+	}
+	policy, err := read("policy.tlog")
+	if err != nil {
+		return err
+	}
+	if err := cosigned(string(proof), string(policy), verifier, tlog.RecordHash(leaf)); err != nil {
 		return err
 	}
 	if err := replay(folder(path), now); err != nil {

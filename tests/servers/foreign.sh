@@ -54,7 +54,7 @@ start() {
   wanted || return 0
   mkdir -p "$folder"
   fetch_sigstore "$folder" >>"$folder/log" 2>&1 || missing+=("@sigstore/verify from npm")
-  fetch_python "$folder" >>"$folder/log" 2>&1 || missing+=("securesystemslib and rfc8785 from PyPI")
+  fetch_python "$folder" >>"$folder/log" 2>&1 || missing+=("securesystemslib, rfc8785, rfc3161-client, cryptography and dilithium-py from PyPI")
   build_tlog "$folder" >>"$folder/log" 2>&1 || missing+=("Go's sumdb/note and tlog from Debian")
   echo "QUIETUS_TEST_FOREIGN=$folder"
   if [ ${#missing[@]} -eq 0 ]; then return 0; fi

@@ -1,5 +1,6 @@
 //! An exported folder and its files: the only module here that reads anything, and what it is told to.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
@@ -9,7 +10,9 @@ use jiff::Timestamp;
 use crate::anchor_folder::{AnchorFolder, POLICY_NAME};
 use crate::bundle::BUNDLE_BYTES;
 use crate::certificate::{MANIFEST_NAME, OPENING_NAME};
+use crate::digest::Digest;
 use crate::status::{STATUS_LIST_NAME, SUCCESSOR_NAME, StatusFiles};
+use crate::trust_folder::{self, CheckedTrust, MOST_TRUST_FILES, TRUST_MANIFEST_NAME};
 use crate::verify::{Material, Source, Verdict, verify};
 
 /// Name of the signed bundle.
@@ -57,7 +60,11 @@ pub struct Files {
     /// The issuer's key that the verifying person has from the issuer.
     pub issuer_key: Option<PathBuf>,
     /// A folder from the issuer with both under their usual names, where they are not named alone.
+    /// One that is signed as a whole is checked as a whole, and nothing of it is used otherwise.
     pub trust: Option<PathBuf>,
+    /// The fingerprint of the root key that signed the folder `trust`, from elsewhere; with it the
+    /// folder has to be signed.
+    pub fingerprint: Option<Digest>,
     /// The file that the certificate is about.
     pub subject: Option<PathBuf>,
     /// The policy that the verifying person has from the issuer: which witnesses have to have
@@ -93,9 +100,10 @@ impl Files {
     /// Where a file cannot be read.
     pub fn verify_bundle(&self, folder: &Path, bundle: &Path) -> Result<Verdict, Unreadable> {
         let bundle = read(bundle)?;
-        let trusted = |given: &Option<PathBuf>, name: &str| {
-            let from_folder = self.trust.as_ref().map(|trust| trust.join(name));
-            given_or_beside(given.clone().or(from_folder).as_ref(), folder, name)
+        let trust = self.trust()?;
+        let trusted = |given: &Option<PathBuf>, name: &str| match (given, &trust) {
+            (None, Some(trust)) if trust.may_be_used() => trust.file(name).map(Some),
+            (given, _) => given_or_beside(given.as_ref(), folder, name),
         };
         let trusted_root = trusted(&self.trusted_root, TRUSTED_ROOT_NAME)?;
         let issuer_key = trusted(&self.issuer_key, ISSUER_KEY_NAME)?;
@@ -104,14 +112,13 @@ impl Files {
             None => given_or_beside(None, folder, OPENING_NAME)?,
         };
         let mut anchors = anchors_beside(folder)?;
-        let from_folder = self.trust.as_ref().map(|trust| trust.join(POLICY_NAME));
-        let given = self.policy.clone().or(from_folder.filter(|path| path.exists()));
-        let policy = if let Some(path) = given {
-            anchors.policy = Some(read(&path)?);
-            Source::Given
-        } else {
-            Source::Beside
+        let from_trust = trust.as_ref().filter(|trust| trust.may_be_used());
+        let given = match &self.policy {
+            Some(path) => Some(read(path)?),
+            None => from_trust.and_then(|trust| trust.files.get(POLICY_NAME).cloned()),
         };
+        let policy = if given.is_some() { Source::Given } else { Source::Beside };
+        anchors.policy = given.or(anchors.policy);
         let list = given_or_beside(self.status.as_ref(), folder, STATUS_LIST_NAME)?;
         let successor = given_or_beside(None, folder, SUCCESSOR_NAME)?;
         Ok(verify(&Material {
@@ -125,8 +132,83 @@ impl Files {
                 successor: successor.as_ref().map(|(bytes, _)| bytes.as_slice()),
                 now: self.now,
             },
+            trust: trust.as_ref().and_then(|trust| trust.checked.as_ref()),
         }))
     }
+
+    /// Checks the trust folder alone.
+    ///
+    /// # Errors
+    /// Where none is named or it cannot be read.
+    pub fn check_trust(&self) -> Result<CheckedTrust, Unreadable> {
+        let files = match &self.trust {
+            Some(path) => all_files(path)?,
+            None => BTreeMap::new(),
+        };
+        Ok(trust_folder::check(&files, self.fingerprint.as_ref()))
+    }
+
+    /// The trust folder, where one is named.
+    fn trust(&self) -> Result<Option<Trust>, Unreadable> {
+        let Some(path) = &self.trust else { return Ok(None) };
+        let signed = self.fingerprint.is_some() || path.join(TRUST_MANIFEST_NAME).exists();
+        let files = if signed { all_files(path)? } else { trusted_files(path)? };
+        let checked = signed.then(|| trust_folder::check(&files, self.fingerprint.as_ref()));
+        Ok(Some(Trust { path: path.clone(), files, checked }))
+    }
+}
+
+/// A trust folder as it was read.
+struct Trust {
+    path: PathBuf,
+    files: BTreeMap<String, Vec<u8>>,
+    /// What was found, where it is one that was signed.
+    checked: Option<CheckedTrust>,
+}
+
+impl Trust {
+    /// Whether nothing is wrong with it.
+    fn may_be_used(&self) -> bool {
+        self.checked.as_ref().is_none_or(|checked| checked.predicate.is_some())
+    }
+
+    fn file(&self, name: &str) -> Result<(Vec<u8>, Source), Unreadable> {
+        let bytes = self.files.get(name).cloned();
+        let bytes = bytes.ok_or_else(|| Unreadable {
+            path: self.path.join(name),
+            source: io::ErrorKind::NotFound.into(),
+        })?;
+        Ok((bytes, Source::Given))
+    }
+}
+
+/// The files of a folder that trust is about, where they are there.
+fn trusted_files(folder: &Path) -> Result<BTreeMap<String, Vec<u8>>, Unreadable> {
+    let mut files = BTreeMap::new();
+    for name in [TRUSTED_ROOT_NAME, ISSUER_KEY_NAME, POLICY_NAME] {
+        match read(&folder.join(name)) {
+            Ok(bytes) => drop(files.insert(name.to_owned(), bytes)),
+            Err(error) if error.source.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(files)
+}
+
+/// All files of a folder by name. What is no file is there with nothing in it, so that it is seen.
+fn all_files(path: &Path) -> Result<BTreeMap<String, Vec<u8>>, Unreadable> {
+    let unreadable = |source| Unreadable { path: path.to_path_buf(), source };
+    let mut files = BTreeMap::new();
+    for entry in std::fs::read_dir(path).map_err(unreadable)? {
+        let path = entry.map_err(unreadable)?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let bytes = if path.is_file() { read(&path)? } else { Vec::new() };
+        files.insert(name, bytes);
+        if files.len() > MOST_TRUST_FILES + 1 {
+            return Err(unreadable(io::Error::other("it has too many files")));
+        }
+    }
+    Ok(files)
 }
 
 /// Most files about anchors that are read from one folder.

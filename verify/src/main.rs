@@ -9,7 +9,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use jiff::Timestamp;
 use quietus_verify::folder::Files;
 use quietus_verify::print::{self, Ink};
-use quietus_verify::verify::Anchor;
+use quietus_verify::trust_folder::read_fingerprint;
+use quietus_verify::verify::{Anchor, Finding};
 
 /// Nothing failed.
 const PASSED: u8 = 0;
@@ -21,15 +22,20 @@ const UNREADABLE: u8 = 2;
 const HELP: &str = "\
 Checks a certificate of Quietus offline: PASS, FAIL or NOT CHECKED for each step.
 
-usage: quietus-verify FILE_OR_FOLDER [options]
+usage: quietus-verify [FILE_OR_FOLDER] [options]
 
-  FILE_OR_FOLDER         a certificate (`certificate.sigstore.json`) or an exported folder
+  FILE_OR_FOLDER         a certificate (`certificate.sigstore.json`) or an exported folder; may be left
+                         out where only the folder of `--trust` is checked
 
   --trusted-root FILE    the trusted root that you have from the issuer; otherwise the one beside
                          the certificate
   --issuer-key FILE      the issuer's public key that you have from the issuer; otherwise the one
                          beside the certificate
-  --trust FOLDER         a folder from the issuer with both: `trusted_root.json`, `issuer.pub.pem`
+  --trust FOLDER         the trust folder from the issuer with both: `trusted_root.json`,
+                         `issuer.pub.pem`; also `--trust-package`. Where it is signed as a whole (it has
+                         `trust.dsse.json`), every file of it is checked first
+  --fingerprint HEX      the fingerprint of the issuer's root key, from your contract: the folder of
+                         `--trust` has to be signed with that key
   --manifest FILE        the manifest that was signed for; otherwise the one beside the certificate
   --opening FILE         the opening that says whom the certificate is about, likewise
   --policy FILE          the policy that you have from the issuer: which witnesses have to have
@@ -49,11 +55,17 @@ Examples:
   quietus-verify certificate/ --trust from-the-contract/ --require-trust
   quietus-verify certificate.sigstore.json --opening subject-opening.json --trust from-the-contract/
   quietus-verify certificate/ --json
+  quietus-verify --trust from-the-contract/ --fingerprint 5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef
 ";
+
+/// What is said of a fingerprint that cannot be read.
+const NO_FINGERPRINT: &str =
+    "`--fingerprint` is 64 digits of hex, with blanks, colons or dashes between them if you like";
 
 /// What the command line says.
 enum Line {
     Check { files: Files, require_trust: bool, json: bool },
+    CheckTrust { files: Files, json: bool },
     Say(String),
 }
 
@@ -61,6 +73,7 @@ fn main() -> ExitCode {
     let code = match read(std::env::args_os()) {
         Ok(Line::Say(text)) => written(&text, PASSED),
         Ok(Line::Check { files, require_trust, json }) => check(&files, require_trust, json),
+        Ok(Line::CheckTrust { files, json }) => check_trust(&files, json),
         Err(problem) => complain(&problem),
     };
     ExitCode::from(code)
@@ -83,12 +96,18 @@ fn read(arguments: std::env::ArgsOs) -> Result<Line, String> {
         let place = match argument {
             Long("trusted-root") => &mut files.trusted_root,
             Long("issuer-key") => &mut files.issuer_key,
-            Long("trust") => &mut files.trust,
+            Long("trust" | "trust-package") => &mut files.trust,
             Long("policy") => &mut files.policy,
             Long("status") => &mut files.status,
             Long("manifest" | "opening") => &mut files.subject,
             Value(value) if path.is_none() => {
                 path = Some(value.into());
+                continue;
+            }
+            Long("fingerprint") => {
+                let text = parser.value().map_err(told)?;
+                let read = text.to_str().and_then(read_fingerprint);
+                files.fingerprint = Some(read.ok_or(NO_FINGERPRINT)?);
                 continue;
             }
             Long("require-trust") => {
@@ -110,9 +129,18 @@ fn read(arguments: std::env::ArgsOs) -> Result<Line, String> {
         }
         *place = Some(parser.value().map_err(told)?.into());
     }
-    files.path = path.ok_or(
-        "name an exported folder or its `certificate.sigstore.json`; see quietus-verify --help",
-    )?;
+    if files.fingerprint.is_some() && files.trust.is_none() {
+        return Err("`--fingerprint` is about the folder of `--trust`: name that too".to_owned());
+    }
+    let Some(path) = path else {
+        if files.trust.is_some() {
+            return Ok(Line::CheckTrust { files, json });
+        }
+        return Err("name an exported folder or its `certificate.sigstore.json`; see \
+                    quietus-verify --help"
+            .to_owned());
+    };
+    files.path = path;
     Ok(Line::Check { files, require_trust, json })
 }
 
@@ -136,6 +164,21 @@ fn check(files: &Files, require_trust: bool, json: bool) -> u8 {
     let mut text = Vec::new();
     // Memory takes everything.
     print::steps(&verdict, ink(), &mut text).unwrap_or_default();
+    written(&String::from_utf8_lossy(&text), code)
+}
+
+fn check_trust(files: &Files, json: bool) -> u8 {
+    let checked = match files.check_trust() {
+        Ok(checked) => checked,
+        Err(error) => return complain(&error),
+    };
+    let code = if checked.step.finding == Finding::Fail { FAILED } else { PASSED };
+    if json {
+        return written(&format!("{}\n", print::trust_json(&checked)), code);
+    }
+    let mut text = Vec::new();
+    // Memory takes everything.
+    print::trust(&checked, ink(), &mut text).unwrap_or_default();
     written(&String::from_utf8_lossy(&text), code)
 }
 

@@ -4,7 +4,8 @@ use std::io::{self, Write};
 
 use serde_json::json;
 
-use crate::verify::{Anchor, Finding, Verdict, printable};
+use crate::trust_folder::{CheckedTrust, grouped};
+use crate::verify::{Anchor, Finding, Step, Verdict, printable};
 
 /// How words stand out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,15 +27,39 @@ fn colour(finding: Finding, ink: Ink) -> (&'static str, &'static str) {
     (begin, "\u{1b}[0m")
 }
 
+fn line(step: &Step, ink: Ink, out: &mut dyn Write) -> io::Result<()> {
+    let (begin, end) = colour(step.finding, ink);
+    let word = step.finding.as_str();
+    writeln!(out, "{begin}{word:<11}{end}  {:<12}  {}", step.name, step.sentence)
+}
+
+/// Prints what was found of a trust folder alone.
+///
+/// # Errors
+/// Where it cannot be written.
+pub fn trust(checked: &CheckedTrust, ink: Ink, out: &mut dyn Write) -> io::Result<()> {
+    line(&checked.step, ink, out)
+}
+
+/// The same as JSON over several lines, without a line feed at its end.
+pub fn trust_json(checked: &CheckedTrust) -> String {
+    let answer = json!({
+        "passed": checked.step.finding != Finding::Fail,
+        "steps": [checked.step],
+        "fingerprint": checked.root.as_ref().map(grouped),
+        "issuer": checked.predicate.as_ref().map(|one| &one.issuer),
+        "issuedAt": checked.predicate.as_ref().map(|one| one.issued_at),
+    });
+    format!("{answer:#}")
+}
+
 /// Prints each step, how many there were of each finding, and what the certificate claims.
 ///
 /// # Errors
 /// Where it cannot be written.
 pub fn steps(verdict: &Verdict, ink: Ink, out: &mut dyn Write) -> io::Result<()> {
     for step in &verdict.steps {
-        let (begin, end) = colour(step.finding, ink);
-        let word = step.finding.as_str();
-        writeln!(out, "{begin}{word:<11}{end}  {:<12}  {}", step.name, step.sentence)?;
+        line(step, ink, out)?;
     }
     let count = |wanted| verdict.steps.iter().filter(|step| step.finding == wanted).count();
     writeln!(

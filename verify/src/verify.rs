@@ -13,8 +13,9 @@ use crate::digest::Digest;
 use crate::issuer_keys::{issuer_key, known_keys};
 use crate::keys::IssuerPublicKey;
 use crate::status::{self, StatusFiles};
+use crate::trust_folder::CheckedTrust;
 use crate::trusted_root::{TrustedLog, TrustedRoot, fingerprint};
-use crate::{hashedrekord, manifest, merkle, note, origin, summary};
+use crate::{hashedrekord, key_validity, manifest, merkle, note, origin, summary};
 
 /// What one step found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -153,10 +154,11 @@ pub struct Material<'a> {
     pub anchors: AnchorFiles<'a>,
     /// What says whether it still is the last word.
     pub status: StatusFiles<'a>,
+    /// The signed trust folder that the trusted files are from.
+    pub trust: Option<&'a CheckedTrust>,
 }
 
 /// The steps so far.
-#[derive(Default)]
 pub(crate) struct Steps(Vec<Step>);
 
 impl Steps {
@@ -179,7 +181,7 @@ impl Steps {
 
 /// Verifies a certificate.
 pub fn verify(material: &Material<'_>) -> Verdict {
-    let mut steps = Steps::default();
+    let mut steps = Steps(material.trust.iter().map(|trust| trust.step.clone()).collect());
     let anchor = Anchor::of(material);
     let bundle = match Bundle::from_json(material.bundle) {
         Ok(bundle) => bundle,
@@ -215,6 +217,11 @@ pub fn verify(material: &Material<'_>) -> Verdict {
         files: material.anchors,
     });
     steps.0.extend(found);
+    if let Some(trust) = material.trust.and_then(|trust| trust.predicate.as_ref()) {
+        let (certificate, bracket) = (certificate.as_ref(), vouched.bracket);
+        let ground = key_validity::Ground { trust, key, certificate, bracket };
+        steps.0.push(key_validity::step(&ground));
+    }
     if let Some(certificate) = &certificate {
         subject(&mut steps, certificate, material.manifest);
         statements(&mut steps, certificate);

@@ -95,6 +95,22 @@ fn programs_read_json() {
 }
 
 #[test]
+fn a_folder_that_no_root_key_signed_fails_under_a_fingerprint() {
+    let folder = issued();
+    let folder = text(&folder);
+    let fingerprint = "ab".repeat(32);
+    let words = ["--trust", folder, "--fingerprint", &fingerprint];
+    let (code, said, _) = run(&words);
+    let missing = "FAIL         trust-folder  `root.pub.pem` is missing.";
+    assert!(code == Some(1) && said.starts_with(missing), "{said}");
+    let (code, said, _) = run(&[&[folder, "--json"], words.as_slice()].concat());
+    assert_eq!(code, Some(1));
+    let verdict: Value = serde_json::from_str(&said).expect("json");
+    assert_eq!(verdict["comparedWith"], "nothing", "nothing of the folder is used");
+    assert_eq!(verdict["steps"][0]["name"], "trust-folder");
+}
+
+#[test]
 fn wrong_words_are_refused_before_anything_is_read() {
     let folder = issued();
     let folder = text(&folder);
@@ -106,6 +122,9 @@ fn wrong_words_are_refused_before_anything_is_read() {
         &[folder, "--opening", "a", "--manifest", "b"],
         &["/nowhere/at/all"],
         &[folder, "--trust", "/nowhere/at/all"],
+        &[folder, "--fingerprint", &"ab".repeat(32)],
+        &[folder, "--trust", folder, "--fingerprint", "abab"],
+        &["--trust", "/nowhere/at/all"],
     ] {
         let (code, said, complaint) = run(words);
         assert_eq!((code, said.as_str()), (Some(2), ""), "{words:?}");
@@ -119,7 +138,7 @@ fn help_has_examples_that_can_be_typed() {
     assert_eq!(code, Some(0));
     let examples: Vec<&str> =
         help.lines().filter(|line| line.starts_with("  quietus-verify ")).collect();
-    assert_eq!(examples.len(), 4, "{help}");
+    assert_eq!(examples.len(), 5, "{help}");
     for example in examples {
         // Read to the end, and only then is there no such file.
         let words: Vec<&str> = example.split_whitespace().skip(1).collect();

@@ -14,8 +14,13 @@ pub struct BackupCopy {
     /// it began to read, not the one at which it ended. `None` where nobody knows; then it can hold
     /// whatever was ever there.
     pub holds_from: Option<Timestamp>,
-    /// When it was finished; restoring it brings back what the source held then, at the latest.
+    /// The moment by which the store itself dates and keeps it: when it was finished, or, with
+    /// tools that write down only the beginning (restic, borg), when it began.
     pub taken_at: Timestamp,
+    /// Among which copies the store's retention counts this one: it counts each series by itself.
+    /// Any text; empty where the store has one series only.
+    #[serde(default)]
+    pub series: String,
     /// Copies that it needs; while it stays, they stay.
     pub needs: Vec<String>,
     /// Something keeps the store from removing it, and until when.
@@ -23,6 +28,18 @@ pub struct BackupCopy {
     /// When it ends by a date of its own (an object's life cycle); `None` where the store's
     /// retention decides.
     pub ends_at: Option<Timestamp>,
+}
+
+impl BackupCopy {
+    /// It can hold what was gone from the source at this moment.
+    pub fn can_hold(&self, gone_at: Timestamp) -> bool {
+        self.holds_from.is_none_or(|from| from <= gone_at)
+    }
+
+    /// The store takes away from its beginning, rather than the whole of it.
+    pub(super) fn is_shortened(&self) -> bool {
+        self.kind == CopyKind::Log && self.ends_at.is_none()
+    }
 }
 
 /// What sort of copy it is.

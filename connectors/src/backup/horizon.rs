@@ -12,7 +12,7 @@ use super::copy::BackupCopy;
 pub struct Horizon {
     /// Identifiers of the copies that can hold it, in the order of the list.
     pub holding: Vec<String>,
-    /// When the newest of them was finished.
+    /// The latest [`taken_at`](BackupCopy::taken_at) among them.
     pub newest_at: Option<Timestamp>,
     /// When the last of them ends; `None` with none of them, or where one has no end.
     pub gone_by: Option<Timestamp>,
@@ -25,7 +25,9 @@ impl Horizon {
     ///
     /// `ends_by` says when the store's retention ends a copy, `None` where it never does. A copy
     /// stays for as long as another one needs it, and for as long as something keeps the store
-    /// from removing it.
+    /// from removing it. A log without an end of its own is shortened, not removed: what it holds
+    /// of a moment goes with the last whole copy that can hold that moment, because stores keep
+    /// logs from the oldest whole copy on; `ends_by` is not asked about it.
     pub fn of(
         copies: &[BackupCopy],
         gone_at: Timestamp,
@@ -34,14 +36,19 @@ impl Horizon {
         let mut horizon = Self::default();
         let ends = ends_with_what_needs_them(copies, ends_by);
         for copy in copies {
-            if copy.holds_from.is_some_and(|from| from > gone_at) {
+            if !copy.can_hold(gone_at) {
                 continue;
             }
             horizon.holding.push(copy.id.clone());
             horizon.newest_at = horizon.newest_at.max(Some(copy.taken_at));
-            match &ends[copy.id.as_str()] {
-                Ok(end) => horizon.gone_by = horizon.gone_by.max(Some(*end)),
-                Err(why) => horizon.without_end.push((copy.id.clone(), why.clone())),
+            let end = if copy.is_shortened() {
+                end_of_log(copies, gone_at, &ends)
+            } else {
+                ends[copy.id.as_str()].clone()
+            };
+            match end {
+                Ok(end) => horizon.gone_by = horizon.gone_by.max(Some(end)),
+                Err(why) => horizon.without_end.push((copy.id.clone(), why)),
             }
         }
         if !horizon.without_end.is_empty() {
@@ -71,9 +78,12 @@ fn ends_with_what_needs_them(
             }
         }
     };
-    let mut ends: BTreeMap<&str, Result<Timestamp, String>> =
-        copies.iter().map(|copy| (copy.id.as_str(), own(copy))).collect();
-    let mut changed: BTreeSet<&str> = copies.iter().map(|copy| copy.id.as_str()).collect();
+    let mut ends: BTreeMap<&str, Result<Timestamp, String>> = copies
+        .iter()
+        .filter(|copy| !copy.is_shortened())
+        .map(|copy| (copy.id.as_str(), own(copy)))
+        .collect();
+    let mut changed: BTreeSet<&str> = ends.keys().copied().collect();
     while !changed.is_empty() {
         let last = std::mem::take(&mut changed);
         for copy in copies.iter().filter(|copy| last.contains(copy.id.as_str())) {
@@ -94,6 +104,26 @@ fn ends_with_what_needs_them(
     ends
 }
 
+/// When a log begins only after a moment.
+fn end_of_log(
+    copies: &[BackupCopy],
+    gone_at: Timestamp,
+    ends: &BTreeMap<&str, Result<Timestamp, String>>,
+) -> Result<Timestamp, String> {
+    let whole = || copies.iter().filter(|copy| !copy.is_shortened());
+    let mut holding: Vec<&BackupCopy> = whole().filter(|copy| copy.can_hold(gone_at)).collect();
+    if holding.is_empty() {
+        // The log should have been shortened by now. At the latest it is when the oldest copy goes.
+        holding.extend(whole().min_by_key(|copy| copy.taken_at));
+    }
+    let ends = holding.iter().map(|copy| match &ends[copy.id.as_str()] {
+        Ok(end) => Ok(Some(*end)),
+        Err(_) => Err(format!("copy `{}` needs it and has no end", copy.id)),
+    });
+    let last = ends.reduce(|one, other| Ok(one?.max(other?)));
+    last.unwrap_or(Ok(None))?.ok_or_else(|| "it leads on from no whole copy".to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use jiff::SignedDuration;
@@ -112,6 +142,7 @@ mod tests {
             kind: CopyKind::Whole,
             holds_from: Some(day(taken)),
             taken_at: day(taken).checked_add(SignedDuration::from_hours(1)).unwrap(),
+            series: String::new(),
             needs: Vec::new(),
             stay: None,
             ends_at: None,
@@ -144,6 +175,31 @@ mod tests {
         let horizon = Horizon::of(&copies, day(2), week);
         assert_eq!(horizon.holding, ["full"]);
         assert_eq!(horizon.gone_by, week(&copies[2]));
+    }
+
+    #[test]
+    fn a_log_ends_with_the_last_copy_that_can_hold_it() {
+        let log = |from| BackupCopy {
+            kind: CopyKind::Log,
+            holds_from: Some(day(from)),
+            ..copy("log", 30)
+        };
+        let copies = [copy("a", 1), copy("b", 8), copy("c", 15), log(1)];
+        let horizon = Horizon::of(&copies, day(9), week);
+        assert_eq!(horizon.holding, ["a", "b", "log"]);
+        assert_eq!(horizon.gone_by, week(&copies[1]));
+        // Whatever keeps the copies keeps the log as well.
+        let mut kept = copies.clone();
+        kept[0].stay = Some(Stay { until: None, why: "legal hold".to_owned() });
+        let names = |horizon: Horizon| -> Vec<String> {
+            horizon.without_end.into_iter().map(|(id, _)| id).collect()
+        };
+        assert_eq!(names(Horizon::of(&kept, day(9), week)), ["a", "log"]);
+        // It has not been shortened: at the latest it is with the oldest copy that is left.
+        let horizon = Horizon::of(&copies[2..], day(9), week);
+        assert_eq!((horizon.holding.len(), horizon.gone_by), (1, week(&copies[2])));
+        assert_eq!(names(Horizon::of(&copies[3..], day(9), week)), ["log"]);
+        assert!(Horizon::of(&[log(10)], day(9), week).is_clear());
     }
 
     #[test]

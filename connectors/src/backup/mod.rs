@@ -5,13 +5,26 @@
 //! arithmetic over that list ([`Horizon`]), so that it can be tried without a store and shown
 //! beside the store's own listing.
 
+mod barman;
+mod borg;
 mod copy;
+mod dump_names;
+mod dumps;
 mod horizon;
+mod pgbackrest;
+mod pgbackrest_config;
+mod pruning;
+mod restic;
 mod retention;
+mod settings;
+mod tool;
+mod wal;
 
 pub use copy::{BackupCopy, CopyKind, Stay};
 pub use horizon::Horizon;
+pub use pruning::Counting;
 pub use retention::StoreRetention;
+pub use settings::{BackupParameter, BackupSettings, backup_parameters};
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -28,6 +41,11 @@ pub trait BackupStore: Send + Sync {
 
     /// Reach, credentials and what the store calls itself; no effect.
     async fn check(&self) -> Result<Health, Fault>;
+
+    /// How the store reads the rules of its retention together, for [`StoreRetention::ends`].
+    fn counting(&self) -> Counting {
+        Counting::default()
+    }
 
     /// Every copy that can still be restored, of every kind, oldest first; no effect.
     ///
@@ -51,4 +69,16 @@ pub struct Expiry {
     pub gone: Vec<String>,
     /// Copies that the store does not give up yet, with the reason.
     pub kept: Vec<(String, Stay)>,
+}
+
+/// Opens a store of a kind of [`backup_kinds`](crate::backup_kinds).
+pub(crate) fn open(kind: &str, settings: &BackupSettings) -> Result<Box<dyn BackupStore>, Fault> {
+    match kind {
+        "restic" => Ok(Box::new(restic::Restic::open(settings)?)),
+        "borg" => Ok(Box::new(borg::Borg::open(settings)?)),
+        "pgbackrest" => Ok(Box::new(pgbackrest::PgBackRest::open(settings)?)),
+        "barman" => Ok(Box::new(barman::Barman::open(settings)?)),
+        "dumps" => Ok(Box::new(dumps::Dumps::open(settings)?)),
+        _ => Err(settings.misconfigured(&format!("`{kind}` is no kind of backup store"))),
+    }
 }

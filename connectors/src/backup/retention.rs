@@ -4,7 +4,8 @@ use jiff::{Span, Timestamp, Zoned};
 use serde::{Deserialize, Serialize};
 
 /// How long a store keeps copies, in the words that backup tools share: a copy stays while any of
-/// these keeps it. Without any, copies stay for ever.
+/// these keeps it. Without any, copies stay for ever. How rules are counted together differs:
+/// [`Counting`](super::Counting).
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StoreRetention {
     /// Copies that are younger than this stay, as an ISO 8601 period such as `P35D`.
@@ -24,6 +25,9 @@ pub struct StoreRetention {
 }
 
 impl StoreRetention {
+    /// An upper bound for one copy by itself, where nothing is known of the others; with the whole
+    /// list, [`ends`](Self::ends) tells the day. It holds for [`Counting::Apart`](super::Counting).
+    ///
     /// The latest moment at which a copy ends if the store takes one in each `cadence` and removes
     /// what it no longer keeps each time; `None` where it never does, or where a period cannot be
     /// read.

@@ -7,6 +7,7 @@ use super::super::log_chain::no_log;
 use super::super::{AppError, Quietus};
 use crate::evidence::anchor_folder::{AnchorFolder, HeadFiles};
 use crate::evidence::bundle::Bundle;
+use crate::evidence::time_stamp::in_der_order;
 use crate::evidence::tlog_proof::TlogProof;
 use crate::evidence::witnessing::Growth;
 use crate::evidence::{merkle, tiles};
@@ -85,7 +86,7 @@ impl Quietus {
             checkpoint: note.into_bytes(),
             growth: Growth { old, path, note: later }.to_text().into_bytes(),
             names: stamps.iter().map(|one| (one.authority.clone(), one.stamped_at)).collect(),
-            stamps: stamps.into_iter().map(|one| one.answer).collect(),
+            stamps: stamps.iter().map(|one| in_der_order(&one.answer)).collect(),
         }))
     }
 

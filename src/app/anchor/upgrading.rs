@@ -10,7 +10,7 @@ use crate::config::WitnessSettings;
 use crate::evidence::cosignature::{LOG_TYPE, VerifierKey};
 use crate::evidence::note::Note;
 use crate::evidence::policy::{Policy, PolicyGroup, PolicyWitness};
-use crate::evidence::time_stamp::{TimeStampAuthority, is_on_a_curve};
+use crate::evidence::time_stamp::{TimeStampAuthority, in_der_order, is_on_a_curve};
 use crate::evidence::trusted_root::TrustedAuthority;
 use crate::store::{Certificate, Checkpoint};
 
@@ -35,8 +35,9 @@ impl Quietus {
             let page = self.store.certificates_to_anchor(before, PAGE).await?;
             let Some(last) = page.last() else { break };
             before = (last.summary.issued_at, last.summary.id);
+            let root = self.trusted_root().await?;
             for certificate in &page {
-                match self.anchored_bundle(certificate).await {
+                match self.anchored_bundle(certificate, &root).await {
                     Ok(Some(bundle)) => {
                         let id = certificate.summary.id;
                         if self.store.anchor_certificate(id, bundle, self.now()).await? {
@@ -59,6 +60,7 @@ impl Quietus {
     async fn anchored_bundle(
         &self,
         certificate: &Certificate,
+        root: &[u8],
     ) -> Result<Option<Vec<u8>>, AppError> {
         let Some(leaf) = self.store.leaf_of(certificate.summary.entry_id).await? else {
             return Ok(None);
@@ -84,9 +86,9 @@ impl Quietus {
         let Some(head) = self.store.checkpoint_at(&leaf.log_id, size).await? else {
             return Ok(None);
         };
-        let stamps = own.into_iter().map(|stamp| stamp.answer).filter(|it| is_on_a_curve(it));
-        let stamps = stamps.collect();
-        self.bundle_in(certificate, leaf, head, stamps).await.map(Some)
+        let stamps = own.iter().map(|stamp| in_der_order(&stamp.answer));
+        let stamps = stamps.filter(|it| is_on_a_curve(it)).collect();
+        self.bundle_in(certificate, (leaf, head), stamps, root).await.map(Some)
     }
 
     /// The smallest stamped head with this leaf by which all required authorities have stamped one

@@ -16,6 +16,9 @@ document! {
         /// Signs certificates (ECDSA P-256 with SHA-256); `issuer.pem` of the keys folder does if
         /// left out.
         optional issuer: SignerDocument,
+        /// Signs the folders that auditors check with (ECDSA P-256 with SHA-256); `root.pem` of the
+        /// keys folder does if left out.
+        optional root: SignerDocument,
     }
 }
 

@@ -2,6 +2,7 @@
 //! `QUIETUS_TEST_TSA` and `QUIETUS_TEST_TSA_FOLDER`), our own witness, and witnesses that lie.
 
 mod attacks;
+mod foreign;
 mod notary;
 mod renewal;
 mod witnesses;

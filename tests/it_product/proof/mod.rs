@@ -6,6 +6,7 @@ mod issuers;
 mod restored;
 mod status;
 mod tokens;
+mod trust;
 mod yearly;
 
 use base64::Engine as _;

@@ -151,6 +151,23 @@ pub fn is_on_a_curve(answer: &[u8]) -> bool {
     token::read(answer).is_ok_and(|token| matches!(token.algorithm, Algorithm::Ecdsa(_)))
 }
 
+/// The same answer with its certificates in the order that DER has for a set (X.690, section 11.6).
+///
+/// `openssl ts` writes them in another one, and strict readers refuse the whole then. No signature
+/// covers their order, so that nothing else changes.
+pub fn in_der_order(answer: &[u8]) -> Vec<u8> {
+    let mut ordered = answer.to_vec();
+    let Ok(token) = token::read(answer) else { return ordered };
+    let mut certificates = token.certificates;
+    let before = certificates.concat();
+    certificates.sort_unstable();
+    let place = answer.windows(before.len().max(1)).position(|part| part == before);
+    if let Some(place) = place {
+        ordered.splice(place..place + before.len(), certificates.concat());
+    }
+    ordered
+}
+
 /// Checks an answer of this authority about these bytes.
 ///
 /// `nonce` is what was asked; an auditor, who did not ask, has none.

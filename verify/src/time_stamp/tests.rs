@@ -35,6 +35,22 @@ fn what_openssl_stamped_holds_under_its_root_and_under_its_own_certificate() {
 }
 
 #[test]
+fn certificates_are_put_in_the_order_of_der_and_nothing_else_changes() {
+    for (answer, root) in [(RSA, RSA_ROOT), (ECDSA, ECDSA_ROOT)] {
+        let ordered = in_der_order(answer);
+        assert_ne!(ordered, answer, "openssl has written them in another order");
+        assert_eq!(ordered.len(), answer.len());
+        let token = token::read(&ordered).expect("a token");
+        assert!(token.certificates.is_sorted() && token.certificates.len() == 2);
+        assert_eq!(check(&ordered, MESSAGE, root), check(answer, MESSAGE, root));
+        assert_eq!(in_der_order(&ordered), ordered);
+    }
+    for other in [&b""[..], b"no answer", &RSA[..100]] {
+        assert_eq!(in_der_order(other), other);
+    }
+}
+
+#[test]
 fn the_end_of_soundness_is_the_earlier_of_certificate_and_algorithm() {
     let stamp = check(RSA, MESSAGE, RSA_ROOT).expect("holds");
     assert_eq!(stamp.sound_until.to_string(), "2035-12-31T23:59:59Z");

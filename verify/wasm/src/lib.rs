@@ -1,9 +1,10 @@
 //! The verifier as WebAssembly, for pages: bytes in, a verdict in JSON out.
 //!
-//! Six files have numbers: 0 the bundle, 1 the trusted root, 2 the issuer's key, 3 the file that
-//! the certificate is about, 4 the newest status list, 5 the certificate that follows. The host asks where to put each (`quietus_input`), writes it there,
-//! asks for the verdict (`quietus_verify`) and reads it. `quietus-verify.mjs` does that. Nothing
-//! is imported: the module can reach nothing but these bytes.
+//! Eight files have numbers: 0 the bundle, 1 the trusted root, 2 the issuer's key, 3 the file that
+//! the certificate is about, 4 the newest status list, 5 the certificate that follows, 6 the policy,
+//! 7 what others vouch for, as several files in one. The host asks where to put each
+//! (`quietus_input`), writes it there, asks for the verdict (`quietus_verify`) and reads it.
+//! `quietus-verify.mjs` does that. Nothing is imported: the module can reach nothing but these bytes.
 
 #![expect(
     unsafe_code,
@@ -13,13 +14,14 @@
 use std::sync::{Mutex, PoisonError};
 
 use jiff::Timestamp;
+use quietus_verify::anchor_folder::AnchorFolder;
 use quietus_verify::bundle::BUNDLE_BYTES;
 use quietus_verify::print;
 use quietus_verify::status::StatusFiles;
 use quietus_verify::verify::{Material, Source, verify};
 
 /// Number of files.
-const FILES: usize = 6;
+const FILES: usize = 8;
 
 static INPUTS: Mutex<[Vec<u8>; FILES]> = Mutex::new([const { Vec::new() }; FILES]);
 static VERDICT: Mutex<String> = Mutex::new(String::new());
@@ -51,6 +53,9 @@ pub extern "C" fn quietus_verify(present: u32, given: u32, now: u32) -> u32 {
         let source = if (given >> number) & 1 == 1 { Source::Given } else { Source::Beside };
         ((present >> number) & 1 == 1).then(|| (inputs[number].as_slice(), source))
     };
+    let mut anchors = file(7)
+        .map_or_else(AnchorFolder::default, |(bytes, _)| AnchorFolder::from_files(framed(bytes)));
+    anchors.policy = file(6).map(|(bytes, _)| bytes.to_vec());
     let verdict = verify(&Material {
         bundle: file(0).map_or(&[][..], |(bytes, _)| bytes),
         trusted_root: file(1),
@@ -61,12 +66,32 @@ pub extern "C" fn quietus_verify(present: u32, given: u32, now: u32) -> u32 {
             successor: file(5).map(|(bytes, _)| bytes),
             now: Timestamp::from_second(i64::from(now)).ok().filter(|_| now > 0),
         },
+        anchors: anchors.files(file(6).map_or(Source::Beside, |(_, source)| source)),
         ..Material::default()
     });
     let json = print::json(&verdict);
     let bytes = u32::try_from(json.len()).unwrap_or(0);
     *VERDICT.lock().unwrap_or_else(PoisonError::into_inner) = json;
     bytes
+}
+
+/// Files by name, each as the length of its name, its name, its length and its bytes; lengths are four
+/// bytes, the least one first. What is cut off is left out, and so not there to be checked.
+fn framed(mut rest: &[u8]) -> Vec<(String, Vec<u8>)> {
+    let mut files = Vec::new();
+    while let Some((name, after)) = one(rest)
+        && let Some((bytes, after)) = one(after)
+    {
+        files.push((String::from_utf8_lossy(name).into_owned(), bytes.to_vec()));
+        rest = after;
+    }
+    files
+}
+
+/// The first part that stands behind its length, and what follows it.
+fn one(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (length, rest) = bytes.split_first_chunk::<4>()?;
+    rest.split_at_checked(usize::try_from(u32::from_le_bytes(*length)).ok()?)
 }
 
 /// Where the verdict stands, in UTF-8, until the next call of `quietus_verify`.
