@@ -252,14 +252,15 @@ async fn missing_for_users(session: &mut Session) -> Result<Vec<String>, Fault> 
         })
     };
     let mut missing = Vec::new();
-    for (words, what) in [
-        (&["CREATE USER"][..], "to lock accounts: grant CREATE USER on *.*"),
+    let wanted: [(&[&str], &str); 3] = [
+        (&["CREATE USER"], "to lock accounts: grant CREATE USER on *.*"),
         (&["PROCESS"], "to see what they have under way: grant PROCESS on *.*"),
         (
             &["CONNECTION ADMIN", "CONNECTION_ADMIN", "SUPER"],
             "to end it: grant CONNECTION ADMIN on *.*",
         ),
-    ] {
+    ];
+    for (words, what) in wanted {
         if !has(words) {
             missing.push(what.to_owned());
         }

@@ -57,7 +57,7 @@ impl Quietus {
             }
         }
         for why in &problems {
-            tracing::error!(system = %restore.system, why, "the application is not kept out of a restored system");
+            tracing::error!(system = %restore.system, %why, "the application is not kept out of a restored system");
         }
         Ok(problems)
     }

@@ -106,7 +106,7 @@ impl Quietus {
             return Ok(Sighting::NotWatched);
         }
         let unreachable = |why: String| {
-            tracing::warn!(system = name, why, "nobody can see whether it was restored");
+            tracing::warn!(system = name, %why, "nobody can see whether it was restored");
             Sighting::Unreachable(why)
         };
         let connector = match self.connect(system) {
@@ -177,7 +177,7 @@ impl Quietus {
             ),
             None => format!("its canary is gone, and number {} was written there", last.number),
         };
-        tracing::error!(system = %name, %taken_at, reason, "a system was restored and nobody said so");
+        tracing::error!(system = %name, %taken_at, %reason, "a system was restored and nobody said so");
         let begun = Box::pin(self.begin_restore(BeginRestore {
             system: name,
             taken_at: taken_at.min(self.now()),

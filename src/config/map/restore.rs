@@ -1,8 +1,9 @@
 //! What a system's file says of its restores.
 
 use crate::config::document::SystemDocument;
-use crate::config::problem::Problem;
-use crate::config::read::items;
+use crate::config::leaf::Words;
+use crate::config::problem::{At, Problem};
+use crate::config::read::{List, items};
 use crate::datamap::RestoreSettings;
 
 /// The settings of a system, reporting what does not fit it.
@@ -16,15 +17,6 @@ pub(super) fn settings(document: &SystemDocument, problems: &mut Vec<Problem>) -
         );
         return RestoreSettings::default();
     }
-    let words = |list: &Option<crate::config::problem::At<crate::config::read::List<_>>>| {
-        let list: Vec<String> = items(list.as_ref())
-            .iter()
-            .map(|word: &crate::config::problem::At<crate::config::leaf::Words>| {
-                word.value.0.clone()
-            })
-            .collect();
-        list
-    };
     let document = &written.value;
     if let (Some(accounts), "sqlite") = (&document.keep_out, kind) {
         problems.push(
@@ -33,15 +25,19 @@ pub(super) fn settings(document: &SystemDocument, problems: &mut Vec<Problem>) -
             ),
         );
     }
-    if let Some(hook) = document.hook.as_ref().filter(|hook| items(Some(hook)).is_empty()) {
+    if let Some(hook) = document.hook.as_ref().filter(|hook| items(Some(*hook)).is_empty()) {
         problems.push(
             Problem::error(&hook.place, "a hook is a program with its arguments")
                 .help("write a list, such as `[/usr/local/bin/crm-gate]`"),
         );
     }
     RestoreSettings {
-        keep_out: words(&document.keep_out),
-        hook: words(&document.hook),
+        keep_out: words(document.keep_out.as_ref()),
+        hook: words(document.hook.as_ref()),
         opens: document.open.as_ref().map(|word| word.value.0).unwrap_or_default(),
     }
+}
+
+fn words(list: Option<&At<List<Words>>>) -> Vec<String> {
+    items(list).iter().map(|word| word.value.0.clone()).collect()
 }

@@ -1,6 +1,7 @@
 //! A PostgreSQL of our own that pgBackRest restores to the moment before 500 persons were erased and
 //! 50 restricted.
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -117,7 +118,6 @@ impl Cluster {
             let file = self.path().join(name);
             let beside = tempfile::NamedTempFile::new().unwrap();
             std::fs::write(beside.path(), text).unwrap();
-            use std::os::unix::fs::PermissionsExt as _;
             std::fs::set_permissions(beside.path(), std::fs::Permissions::from_mode(0o644))
                 .unwrap();
             let (from, to) = (beside.path().to_str().unwrap(), file.to_str().unwrap());
