@@ -35,8 +35,9 @@ struct Account {
 }
 
 impl Account {
-    async fn new(database: &Database) -> Self {
-        let name = format!("app_{}", uuid::Uuid::now_v7().simple());
+    async fn new(database: &Database, end: &str) -> Self {
+        let of = database.url.rsplit('/').next().unwrap();
+        let name = format!("app_{of}_{end}");
         let create = database.kind.pick(
             format!(
                 "CREATE ROLE {name} LOGIN PASSWORD '{PASSWORD}'; \
@@ -87,8 +88,8 @@ async fn the_application_stays_outside(kind: Kind) {
         "CREATE TABLE members (id BIGINT PRIMARY KEY, email VARCHAR(200), opened_at {types})"
     ))
     .await;
-    let account = Account::new(company.database("desk")).await;
-    let locked = Account::new(company.database("desk")).await;
+    let account = Account::new(company.database("desk"), "app").await;
+    let locked = Account::new(company.database("desk"), "locked").await;
     let lock = kind.pick(
         format!("ALTER ROLE {} NOLOGIN", locked.name),
         format!("ALTER USER {} ACCOUNT LOCK", locked.name),
