@@ -157,6 +157,18 @@ impl Cluster {
         self.postgres("pg_ctl", &["--pgdata", data, "--mode=fast", "--wait", "stop"]).await;
     }
 
+    /// Restores the state of a moment; how long that took.
+    async fn restore(&self, target: &str) -> Duration {
+        self.raw().await.run("SELECT pg_switch_wal()").await;
+        let begun = Instant::now();
+        self.stop().await;
+        let target = format!("--target={target}");
+        let how = ["--delta", "--type=time", &target, "--target-action=promote", "restore"];
+        self.pgbackrest(&how).await;
+        self.start().await;
+        begun.elapsed()
+    }
+
     fn url(&self, role: &str, database: &str) -> String {
         format!("postgres://{role}@127.0.0.1:{}/{database}", self.port)
     }
@@ -198,6 +210,18 @@ async fn furnish(cluster: &Cluster) {
         .await;
 }
 
+/// A company whose members are in the cluster.
+async fn company_on(cluster: &Cluster) -> Company {
+    let mut company = Company::new(Kind::Sqlite).await;
+    company.write("schedules/rules.yaml", PACK);
+    company.add_system("desk", Kind::Postgres, MAP).await;
+    company.write_secret("desk-url", &cluster.url("postgres", "shop"));
+    let instance = company.read("quietus.yaml");
+    let identities = "identities: {email: {normalise: email}}\n";
+    company.write("quietus.yaml", &format!("{instance}{identities}"));
+    company
+}
+
 /// How many are there, and how many of them are restricted.
 async fn count(cluster: &Cluster) -> Vec<String> {
     let text = "SELECT count(*)::text, (count(*) FILTER (WHERE restricted))::text FROM members";
@@ -205,6 +229,7 @@ async fn count(cluster: &Cluster) -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[expect(clippy::print_stdout, reason = "how long it took is to be read")]
 async fn pgbackrest_restores_to_before_500_erasures_and_50_restrictions() {
     if !long_tests() {
         return;
@@ -212,13 +237,7 @@ async fn pgbackrest_restores_to_before_500_erasures_and_50_restrictions() {
     let cluster = Cluster::new().await;
     furnish(&cluster).await;
     cluster.pgbackrest(&["--type=full", "backup"]).await;
-    let mut company = Company::new(Kind::Sqlite).await;
-    company.write("schedules/rules.yaml", PACK);
-    company.add_system("desk", Kind::Postgres, MAP).await;
-    company.write_secret("desk-url", &cluster.url("postgres", "shop"));
-    let instance = company.read("quietus.yaml");
-    company
-        .write("quietus.yaml", &format!("{instance}identities: {{email: {{normalise: email}}}}\n"));
+    let company = company_on(&cluster).await;
     let clock = clock();
     let product = company.replica(&clock).await;
     let target = cluster.raw().await.rows("SELECT CAST(now() AS text)").await.remove(0);
@@ -233,15 +252,7 @@ async fn pgbackrest_restores_to_before_500_erasures_and_50_restrictions() {
     let settled = [format!("{}|{RESTRICTED}", MEMBERS - ERASED)];
     assert_eq!(count(&cluster).await, settled);
 
-    cluster.raw().await.run("SELECT pg_switch_wal()").await;
-    let begun = Instant::now();
-    cluster.stop().await;
-    let target = format!("--target={target}");
-    cluster
-        .pgbackrest(&["--delta", "--type=time", &target, "--target-action=promote", "restore"])
-        .await;
-    cluster.start().await;
-    let restored_in = begun.elapsed();
+    let restored_in = cluster.restore(&target).await;
     assert_eq!(count(&cluster).await, [format!("{MEMBERS}|0")], "everybody is back");
     assert!(cluster.application_comes_in().await);
 
