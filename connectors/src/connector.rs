@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use uuid::Uuid;
 
 use crate::guard::CanarySight;
 use crate::order::{Order, RecordKey};
@@ -155,6 +156,30 @@ pub trait Connector: Send + Sync {
 pub trait Progress: Send + Sync {
     /// A chunk has been committed.
     async fn committed(&self, report: ProgressReport<'_>) -> Direction;
+
+    /// These records go as a whole with the chunk that is open and not committed yet. The engine
+    /// writes down what it needs to list them, and answers with a mark; the connector commits the
+    /// mark with the chunk, as [`Outcome::listed`]. So whatever was written down under a mark that
+    /// was never committed has not gone, and nothing goes that is not written down. Asked only
+    /// where [`Instruction::manifest`](crate::Instruction::manifest) says so.
+    ///
+    /// # Errors
+    /// Where it could not be written down; the chunk is rolled back.
+    async fn going(&self, _going: Going<'_>) -> Result<Uuid, Fault> {
+        let message = "nobody keeps a manifest of this order".to_owned();
+        Err(Fault::Rejected { message })
+    }
+}
+
+/// Records that go as a whole with the chunk that is open.
+#[derive(Debug, Clone, Copy)]
+pub struct Going<'a> {
+    /// Their collection, by its name in the data map.
+    pub collection: &'a str,
+    /// Their keys; at least one, and never more than a chunk has records.
+    pub keys: &'a [RecordKey],
+    /// The mark before, under the same order; `None` for the first.
+    pub after: Option<Uuid>,
 }
 
 /// State of an order after a committed chunk.

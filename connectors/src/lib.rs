@@ -26,7 +26,7 @@ pub use backup::{
     BackupCopy, BackupParameter, BackupSettings, BackupStore, CopyKind, Counting, Expiry, Horizon,
     Stay, StoreRetention, backup_parameters,
 };
-pub use connector::{Connector, Direction, Progress, ProgressReport};
+pub use connector::{Connector, Direction, Going, Progress, ProgressReport};
 pub use guard::{CanaryRow, CanarySight};
 pub use kinds::{
     Now, ProcessorSettings, Settings, backup_kinds, kinds, open, open_backup, open_processor,

@@ -64,6 +64,11 @@ pub struct Instruction {
     pub held: Predicate,
     /// What may be done with partitions that are due as a whole.
     pub partitions: PartitionPolicy,
+    /// The engine keeps a manifest of the records that go as a whole: before a chunk commits it is
+    /// told their keys ([`Progress::going`](crate::Progress::going)). No partition is dropped then,
+    /// because its records are not told, and several orders are not carried out as one.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub manifest: bool,
     /// Extra counts wanted from `preview`; ignored by `execute`.
     pub probes: Vec<Probe>,
     /// The collection is listed so that others can refer to it or so that drift is seen, and
@@ -93,6 +98,7 @@ impl Instruction {
             restriction: None,
             held: Predicate::Never,
             partitions: PartitionPolicy::Records,
+            manifest: false,
             probes: Vec::new(),
             keep: false,
         }

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use crate::subject::Testimony;
 
@@ -67,6 +68,10 @@ pub struct Outcome {
     /// What a third party said of each person, if it was asked by name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub testimonies: Vec<Testimony>,
+    /// The engine's mark of what it listed last of the records that went, where the order asks for a
+    /// manifest. It commits in the system together with the chunk that it stands for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub listed: Option<Uuid>,
 }
 
 impl Outcome {

@@ -134,7 +134,7 @@ impl ByHand {
         };
         let testimonies =
             persons.subjects.iter().map(|subject| testimony(&subject.reference)).collect();
-        Ok(Receipt::Done(Outcome { collections: Vec::new(), testimonies }))
+        Ok(Receipt::Done(Outcome { testimonies, ..Outcome::default() }))
     }
 }
 

@@ -4,6 +4,7 @@
 //! The moment, the rules and the data map are those that the case pinned; holds, pauses and
 //! revoked events are those of now, so an attempt never does more than its plan.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use quietus_connectors::{Connector, Counts, Fault, Order, Receipt, Verification};
@@ -12,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::account::VerificationOnRecord;
+use super::backup::Seen;
 use super::crash::CrashPoint;
 use super::overdue::{Expected, OVERDUE};
 use super::prepare::{Prepared, Ready};
@@ -19,6 +21,7 @@ use super::progress::{Done, Stopped, Watch, WatchState};
 use super::recount::{Answer, question};
 use super::settle::{FIRST_PAUSE, counts_at_planning};
 use super::{AppError, Quietus};
+use crate::domain::SystemName;
 use crate::plan::CapExceeded;
 use crate::schedule::Timetable;
 use crate::store::{
@@ -53,6 +56,21 @@ pub enum Payload {
         /// The moment that decides what a minimum still keeps; `None` is that of the case.
         moment: Option<jiff::Timestamp>,
     },
+    /// A look at a store of copies.
+    #[serde(rename = "backup-1")]
+    Backup {
+        /// What was gone, and when, by the systems that the store copies.
+        systems: BTreeMap<SystemName, GoneFrom>,
+    },
+}
+
+/// When a system was done with, and what was seen then of its copies in a store.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GoneFrom {
+    /// When the last of it was erased.
+    pub at: jiff::Timestamp,
+    /// What the certificate says of the copies.
+    pub seen: Seen,
 }
 
 /// How one attempt ended, before it is written down.
@@ -131,6 +149,10 @@ impl Quietus {
             return Ok(None);
         };
         let id = claimed.job.id;
+        if claimed.job.kind == JobKind::Backup {
+            Box::pin(self.look_at_store(claimed, worker)).await?;
+            return Ok(Some(id));
+        }
         let company = self.claim_company(&claimed, worker).await?;
         self.crash.reach(CrashPoint::Claimed);
         if !company.is_empty() {
@@ -197,6 +219,10 @@ impl Quietus {
         prepared: &Prepared,
         stop: &CancellationToken,
     ) -> Ending {
+        let lister = match self.lister_of(attempt, &prepared.order).await {
+            Ok(lister) => lister,
+            Err(error) => return self.ending_of_no_manifest(attempt, prepared, &error),
+        };
         let watch = Watch {
             product: self,
             tenure: attempt.tenure.clone(),
@@ -204,6 +230,7 @@ impl Quietus {
             before: prepared.done.clone(),
             timetable: prepared.timetable.clone(),
             stop: stop.clone(),
+            lister,
             state: std::sync::Mutex::new(WatchState {
                 current: prepared.done.current.clone(),
                 ..WatchState::default()

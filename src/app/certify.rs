@@ -2,35 +2,36 @@
 //! sign, write the certificate with its leaf while the case closes, publish and bundle.
 
 use jiff::Timestamp;
-use quietus_connectors::{CollectionOutcome, Testimony};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::account::{Ordered, VerificationOnRecord};
+use super::account::Ordered;
+use super::backup::CopiesOfCase;
 use super::coverage::{not_covered, swept};
 use super::crash::CrashPoint;
 use super::open_case::PlanOnRecord;
 use super::opening::Pinned;
-use super::progress::Done;
+use super::over_jobs::{
+    done_of, has_its_say, is_lost, outcome_over, said_over, saw_it_gone, verification_of,
+};
 use super::recording::About;
 use super::request::{Asked, stated_request};
 use super::restore::is_done_again;
 use super::statement::{SystemAccount, counts_of, statements};
 use super::status_list::status_entry;
 use super::{AppError, Quietus};
-use crate::domain::{CaseOutcome, Digest, JobState, LegalHold, SystemName};
+use crate::domain::{CaseOutcome, Digest, LegalHold, SystemName};
 use crate::evidence::EvidenceKind;
 use crate::evidence::certificate::{
-    self, CertificateClass, Issuer, IssuerRole, Predicate, STANDING_LIMITS, Scope, Supersedes,
-    Tool, Trigger,
+    self, CertificateClass, Issuer, IssuerRole, Pending, Predicate, STANDING_LIMITS, Scope,
+    Supersedes, Tool, Trigger,
 };
 use crate::evidence::signing::{self, SignedCertificate, SubjectFile};
 use crate::evidence::statement::{Count, EvidenceReference, SystemStatement};
 use crate::evidence::status_list::CertificateStatus;
 use crate::evidence::summary::{self, Overall};
 use crate::store::{
-    Attempt, AttemptResult, Case, Detail, Job, JobKind, NewCertificate, OutboxEntry, StatusPlace,
-    Topic, TopicKind,
+    Case, Detail, Job, JobKind, NewCertificate, OutboxEntry, StatusPlace, Topic, TopicKind,
 };
 
 /// What a certificate says where moments on record cannot be so.
@@ -92,19 +93,20 @@ impl Quietus {
         let issuer = self.issuer_in_use().await?;
         let on_record = PlanOnRecord::of(case)?;
         let pinned = self.pinned(case).await?;
-        let holds = self.holds().await?;
         let mut asked = self.asked_in(case).await?;
-        let said = self.state(case, jobs, (&on_record, asked.as_ref()), &pinned, &holds).await?;
+        let (said, copies) = self.say(case, jobs, (&on_record, asked.as_ref()), &pinned).await?;
         let id = self.ids.new_id();
         let mut predicate =
             self.predicate(id, case, (&on_record, asked.as_ref()), said, &pinned).await?;
+        predicate.supersedes = self.superseded(case, jobs, predicate.summary.overall).await?;
         self.tell_of_restores(&mut predicate, case, jobs).await?;
         let class = predicate.class;
         let (status, replaced) = (place_of(&predicate), predicate.supersedes.clone());
         let stated = asked.is_some().then(|| predicate.statements.clone());
+        let later = copies.planned();
         let (later, request) = match &mut asked {
-            None => (Vec::new(), None),
-            Some(asked) => self.answer(asked, id, &predicate.statements, jobs)?,
+            None => (later, None),
+            Some(asked) => self.answer(asked, id, &predicate.statements, (jobs, later))?,
         };
         let overall = predicate.summary.overall;
         let topics = topics(&predicate);
@@ -115,19 +117,10 @@ impl Quietus {
         let signed = signing::sign(predicate, about, &issuer)
             .map_err(|error| AppError::Evidence(error.to_string()))?;
         let outcome = outcome_of(case, overall);
-        let closed = self.record(
-            EvidenceKind::CaseClosed,
-            About { case: Some(case.id), job: None },
-            &json!({
-                "case": case.id,
-                "certificate": id,
-                "overall": overall.as_str(),
-                "outcome": outcome.as_str(),
-            }),
-        )?;
         let SignedCertificate { envelope, leaf, manifest } = signed;
         let wire = Self::envelope_bytes(&envelope)?;
-        let mut evidence = vec![closed];
+        let mut evidence = vec![self.closed(case, id, (overall, outcome))?];
+        evidence.extend(self.first_looks(case, &copies)?);
         evidence
             .extend(replaced.map(|earlier| self.status_change(case, &earlier, id)).transpose()?);
         let new_certificate = NewCertificate {
@@ -150,6 +143,7 @@ impl Quietus {
         if !self.store.insert_certificate(new_certificate).await? {
             return Ok(None);
         }
+        self.call_off_outdated(&copies).await?;
         if let Some(statements) = stated.filter(|_| !is_done_again(jobs)) {
             // The certificate stands; a letter that could not be written is told in the log.
             if let Err(error) = self.tell_outcome(case.id, id, &statements).await {
@@ -157,6 +151,39 @@ impl Quietus {
             }
         }
         Ok(Some(id))
+    }
+
+    fn closed(
+        &self,
+        case: &Case,
+        certificate: Uuid,
+        (overall, outcome): (Overall, CaseOutcome),
+    ) -> Result<OutboxEntry, AppError> {
+        self.record(
+            EvidenceKind::CaseClosed,
+            About { case: Some(case.id), job: None },
+            &json!({
+                "case": case.id,
+                "certificate": certificate,
+                "overall": overall.as_str(),
+                "outcome": outcome.as_str(),
+            }),
+        )
+    }
+
+    /// What became of every system, and of the copies of what was erased.
+    async fn say(
+        &self,
+        case: &Case,
+        jobs: &[Job],
+        (on_record, asked): (&PlanOnRecord, Option<&Asked>),
+        pinned: &Pinned<'_>,
+    ) -> Result<(Said, CopiesOfCase), AppError> {
+        let holds = self.holds().await?;
+        let mut said = self.state(case, jobs, (on_record, asked), pinned, &holds).await?;
+        let copies = self.copies_of_case(case, jobs, &said.statements).await?;
+        copies.state(&mut said.statements, self.now(), pinned.zone());
+        Ok((said, copies))
     }
 
     /// That another certificate takes the place of this one, for whoever audits the log; its status
@@ -259,7 +286,10 @@ impl Quietus {
         )
     }
 
-    async fn references(&self, details: &[&Detail]) -> Result<Vec<EvidenceReference>, AppError> {
+    pub(super) async fn references(
+        &self,
+        details: &[&Detail],
+    ) -> Result<Vec<EvidenceReference>, AppError> {
         let mut references = Vec::new();
         for detail in details {
             let Some(leaf) = self.store.leaf_of(detail.entry_id).await? else { continue };
@@ -309,6 +339,7 @@ impl Quietus {
         }
         limits.extend(clock_fault.map(str::to_owned));
         let summary = summary::summarise(&scope, &statements);
+        let pending = pending(&statements, pinned.zone());
         let schedule = case.schedule.as_deref().map(crate::domain::ScheduleName::parse);
         let log = self.log_name().await?;
         Ok(Predicate {
@@ -337,9 +368,9 @@ impl Quietus {
             request: asked.map(stated_request),
             scope,
             statements,
-            pending: None,
+            pending,
             restores: Vec::new(),
-            supersedes: self.superseded(case, summary.overall).await?,
+            supersedes: None,
             summary,
             status: Some(status_entry(&self.free_status_place(&log).await?)),
             limits,
@@ -350,81 +381,28 @@ impl Quietus {
     async fn superseded(
         &self,
         case: &Case,
+        jobs: &[Job],
         overall: Overall,
     ) -> Result<Option<Supersedes>, AppError> {
         let last = matches!(overall, Overall::Complete | Overall::CompleteWithExceptions);
-        let earlier = self.store.certificate_of_case(case.id).await?;
-        Ok(earlier.map(|earlier| Supersedes {
+        let Some(earlier) = self.store.certificate_of_case(case.id).await? else { return Ok(None) };
+        let since = earlier.summary.issued_at;
+        let news = jobs.iter().filter(|job| job.settled_at.is_some_and(|at| at > since));
+        // What had no day yet and has one now is no end of a copy.
+        let (looks, others): (Vec<&Job>, Vec<&Job>) =
+            news.partition(|job| job.kind == JobKind::Backup);
+        let gone = others.is_empty() && looks.iter().any(|job| saw_it_gone(job));
+        Ok(Some(Supersedes {
             certificate_id: earlier.summary.id,
             statement_sha256: Digest::of(&earlier.statement),
-            reason: if last { "final" } else { "tried-again" }.to_owned(),
+            reason: match (gone, last) {
+                (true, _) => "backup-expired",
+                (false, true) => "final",
+                (false, false) => "tried-again",
+            }
+            .to_owned(),
         }))
     }
-}
-
-/// A dated job that waits has nothing to say yet, nor has the upkeep of a restriction that ended.
-fn has_its_say(job: &Job) -> bool {
-    match job.kind {
-        JobKind::Sweep | JobKind::Request => true,
-        JobKind::Retained | JobKind::Replay => job.state.is_final(),
-        JobKind::Upkeep => matches!(job.state, JobState::Completed | JobState::Failed),
-    }
-}
-
-/// What all jobs of a system have done together: a dated job goes on where an earlier one ended.
-fn outcome_over<'a>(jobs: &[&'a Job]) -> Vec<CollectionOutcome> {
-    let mut all: Vec<CollectionOutcome> = Vec::new();
-    let mut jobs = jobs.to_vec();
-    jobs.sort_by_key(|job| (job.created_at, job.id));
-    let parts = |job: &'a Job| {
-        done_of(Some(job)).total().collections.into_iter().map(move |one| (job, one))
-    };
-    for (job, part) in jobs.into_iter().flat_map(parts) {
-        let Some(sum) = all.iter_mut().find(|one| one.collection == part.collection) else {
-            all.push(part);
-            continue;
-        };
-        // Not sums: how many there were at the last look.
-        sum.referenced = part.referenced;
-        sum.held = part.held;
-        // What came back with a restore was counted when it went for the first time.
-        if job.kind == JobKind::Replay {
-            continue;
-        }
-        sum.deleted += part.deleted;
-        sum.restricted += part.restricted;
-        sum.lifted += part.lifted;
-        sum.partitions_dropped += part.partitions_dropped;
-        for (category, count) in part.treated {
-            *sum.treated.entry(category).or_default() += count;
-        }
-    }
-    all
-}
-
-/// Nobody knows what an attempt has done: its process died, or its answer never came.
-fn is_lost(attempt: &Attempt) -> bool {
-    let unknown = attempt.fault.as_ref().is_some_and(|fault| fault.kind == "unknown");
-    unknown || attempt.result == Some(AttemptResult::Lost)
-}
-
-/// What a third party said in all jobs together: where the person was found to be known by more, it
-/// was asked again.
-fn said_over(jobs: &[&Job]) -> Vec<Testimony> {
-    let mut jobs = jobs.to_vec();
-    jobs.sort_by_key(|job| (job.created_at, job.id));
-    jobs.into_iter().flat_map(|job| done_of(Some(job)).current.testimonies).collect()
-}
-
-pub(super) fn done_of(job: Option<&Job>) -> Done {
-    job.and_then(|job| job.done.clone())
-        .and_then(|done| serde_json::from_value(done).ok())
-        .unwrap_or_default()
-}
-
-fn verification_of(job: &Job) -> Option<VerificationOnRecord> {
-    let done = || serde_json::from_value::<Done>(job.done.clone()?).ok()?.survivors;
-    serde_json::from_value(job.verification.clone().or_else(done)?).ok()
 }
 
 /// What was said of a case.
@@ -457,10 +435,26 @@ fn in_order(
             set_back = true;
         }
         let moments = [statement.started_at, statement.completed_at, statement.verification.at];
-        issued_at = moments.into_iter().flatten().fold(issued_at, Timestamp::max);
+        let listed = statement.backup.iter().filter_map(|one| one.listed_at);
+        issued_at = moments.into_iter().flatten().chain(listed).fold(issued_at, Timestamp::max);
     }
     set_back |= issued_at > now;
     (issued_at, set_back.then_some(CLOCK_FAULT))
+}
+
+/// By when a final certificate follows, where copies with a day are all that it waits for.
+fn pending(statements: &[SystemStatement], zone: &jiff::tz::TimeZone) -> Option<Pending> {
+    let backups = || statements.iter().flat_map(|one| &one.backup).filter(|one| one.is_pending());
+    let last = backups().filter_map(|one| one.gone_by).max()?;
+    let others = statements.iter().any(|one| {
+        let without = SystemStatement { backup: Vec::new(), ..one.clone() };
+        summary::standing(&without) != summary::Standing::Complete
+    });
+    if others || backups().any(|one| one.gone_by.is_none()) {
+        return None;
+    }
+    let end = last.tomorrow().ok()?.to_zoned(zone.clone()).ok()?;
+    Some(Pending { next_review_at: None, final_certificate_by: Some(end.timestamp()) })
 }
 
 /// Where the store keeps its place in the status list.

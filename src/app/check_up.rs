@@ -21,12 +21,16 @@ use crate::store::PauseScope;
 
 impl Quietus {
     /// Tries whatever changes nothing: the line, the credentials, and for a third party the search
-    /// for somebody who is nowhere; for a database, whether it is as the data map says.
+    /// for somebody who is nowhere; for a database, whether it is as the data map says; for a store,
+    /// its copies.
     ///
     /// # Errors
     /// Where there is no such system, or our own store is not there.
     pub async fn check_up(&self, name: &str) -> Result<Vec<Step>, AppError> {
         let system = self.system(name)?;
+        if let Some(backup) = &system.backup {
+            return Ok(self.check_store(system, backup).await);
+        }
         let connector = match self.connect(system) {
             Ok(connector) => connector,
             Err(AppError::System { fault, .. }) => {

@@ -31,6 +31,10 @@ pub enum CrashPoint {
     MailBegun = 12,
     /// The mail server has answered; nothing is recorded.
     MailAnswered = 13,
+    /// What goes with a chunk is written down; the connector has not committed it.
+    Listed = 14,
+    /// A store of copies was listed; nothing is recorded.
+    StoreListed = 15,
 }
 
 /// Which point to die at, if any.

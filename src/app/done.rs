@@ -262,7 +262,7 @@ mod tests {
                 treated: BTreeMap::from([("body".to_owned(), treated)]),
                 ..CollectionOutcome::default()
             }],
-            testimonies: Vec::new(),
+            ..Outcome::default()
         }
     }
 

@@ -195,10 +195,8 @@ impl Epochs {
         {
             return Ok((key.row, key.vault));
         }
-        let secret = Zeroizing::new(ids.random());
-        let (epoch, wrapped) = self.wrap(DATA_KEY, &secret, ids.random())?;
-        let row = DataKey { id: ids.new_id(), case_id: case, epoch, wrapped };
-        let vault = Arc::new(Vault::new(&secret)?);
+        let (row, vault) = self.new_key(case, ids)?;
+        let vault = Arc::new(vault);
         let mut opened = self.opened();
         if opened.cases.len() >= MOST_KEYS {
             opened.cases.clear();
@@ -206,6 +204,18 @@ impl Epochs {
         let kept = CaseKey { row: row.clone(), vault: Arc::clone(&vault), made_at: now };
         opened.cases.insert(case, kept);
         Ok((row, vault))
+    }
+
+    /// A key of its own for something of a case, with the row that has to be written with it.
+    pub(super) fn new_key(
+        &self,
+        case: Option<Uuid>,
+        ids: &dyn Ids,
+    ) -> Result<(DataKey, Vault), AppError> {
+        let secret = Zeroizing::new(ids.random());
+        let (epoch, wrapped) = self.wrap(DATA_KEY, &secret, ids.random())?;
+        let row = DataKey { id: ids.new_id(), case_id: case, epoch, wrapped };
+        Ok((row, Vault::new(&secret)?))
     }
 
     /// Forgets the keys of a case, or those of no case.

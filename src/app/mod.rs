@@ -10,6 +10,7 @@ pub mod approve;
 mod associations;
 pub mod audit;
 mod back_off;
+pub mod backup;
 pub mod brought;
 mod by_hand;
 pub mod carry_out;
@@ -46,6 +47,7 @@ mod marking;
 pub mod open_case;
 pub mod opendsr;
 pub mod opening;
+mod over_jobs;
 mod overdue;
 pub mod pause;
 mod person_tags;
@@ -53,6 +55,7 @@ pub mod posting;
 mod prepare;
 pub mod progress;
 pub mod reading;
+mod record_manifest;
 pub mod recording;
 mod recount;
 pub mod request;
@@ -129,6 +132,7 @@ pub struct Quietus {
     pub(crate) callers: opendsr::Callers,
     pub(crate) listeners: vendor_callbacks::Listeners,
     pub(crate) companies: company::Companies,
+    pub(crate) stores: backup::Stores,
     /// When the deadlines of requests were looked at last.
     pub(crate) deadlines_looked_at: std::sync::Mutex<Option<Timestamp>>,
     /// When the canary of each system was looked at last.

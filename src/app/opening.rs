@@ -162,6 +162,7 @@ impl Quietus {
             callers: super::opendsr::Callers::default(),
             listeners: super::vendor_callbacks::Listeners::default(),
             companies: super::company::Companies::default(),
+            stores: super::backup::Stores::default(),
             deadlines_looked_at: std::sync::Mutex::default(),
             canaries_looked_at: std::sync::Mutex::default(),
             house_kept_at: std::sync::Mutex::default(),

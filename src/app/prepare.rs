@@ -280,6 +280,7 @@ impl Quietus {
                     self.compile_person_part(&attempt.case, pinned, system, moment).await?;
                 return Compiled::of_part(attempt, pinned.map(), part, &circumstances);
             }
+            Payload::Backup { .. } => return Err(no_order()),
         };
         let acting = acting_from(schedules);
         let basis = Basis {
@@ -384,8 +385,14 @@ pub(super) fn order_of(attempt: &Attempt<'_>, compiled: &Compiled) -> Result<Ord
             most_records.filter(|_| counted || !attempt.claimed.approved)
         }
         Payload::Person { most_records, .. } => most_records,
+        Payload::Backup { .. } => return Err(no_order()),
     };
     Ok(order)
+}
+
+/// Nobody can order a store of copies to erase somebody.
+fn no_order() -> AppError {
+    AppError::Unreadable { what: "a job", why: "a look at a store has no order".to_owned() }
 }
 
 pub(super) fn payload_of(attempt: &Attempt<'_>) -> Result<Payload, AppError> {

@@ -6,12 +6,14 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use quietus_connectors::{Counts, Direction, Outcome, ProgressReport};
+use quietus_connectors::{Counts, Direction, Fault, Going, Outcome, ProgressReport};
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use super::Quietus;
 use super::crash::CrashPoint;
 pub use super::done::Done;
+use super::record_manifest::Lister;
 use crate::schedule::Timetable;
 use crate::store::{Progress as Saved, StillMine, StoreError, Tenure};
 
@@ -43,6 +45,8 @@ pub(crate) struct Watch<'a> {
     pub(crate) before: Done,
     pub(crate) timetable: Option<Timetable>,
     pub(crate) stop: CancellationToken,
+    /// Lists what goes, where the order asks for it.
+    pub(crate) lister: Option<Lister>,
     pub(crate) state: Mutex<WatchState>,
 }
 
@@ -155,5 +159,19 @@ impl quietus_connectors::Progress for Watch<'_> {
             return Direction::Stop;
         }
         Direction::Continue
+    }
+
+    async fn going(&self, going: Going<'_>) -> Result<Uuid, Fault> {
+        let Some(lister) = &self.lister else {
+            let message = "this attempt keeps no manifest".to_owned();
+            return Err(Fault::Rejected { message });
+        };
+        let mark = lister.list(self.product, going).await.map_err(|error| {
+            tracing::warn!(%error, "what goes could not be written down; the chunk is rolled back");
+            let message = "what goes could not be written down for the manifest".to_owned();
+            Fault::Transient { message, retry_after_ms: None }
+        });
+        self.product.crash.reach(CrashPoint::Listed);
+        mark
     }
 }

@@ -53,6 +53,7 @@ fn stays(kind: EvidenceKind) -> bool {
             | Kind::ProducerHeartbeat
             | Kind::EvidenceShredded
             | Kind::AnchorTsa
+            | Kind::BackupExpired
     )
 }
 

@@ -60,7 +60,8 @@ impl Quietus {
                 return Ok(false);
             }
         }
-        let evidence = self.evidence_of(attempt, &ending)?;
+        let mut evidence = self.evidence_of(attempt, &ending)?;
+        evidence.extend(self.manifest_leaf(attempt, &ending).await?);
         // What looks again later begins anew, and must not go on where this look has ended.
         let over = matches!(
             ending.settlement,

@@ -25,15 +25,24 @@ pub struct ShredTally {
     pub keys: u64,
     /// Details that cannot be read any more.
     pub details: u64,
+    /// Manifests of records in which nobody can look any more.
+    pub manifests: u64,
     /// Persons who were forgotten with them.
     pub persons: u64,
 }
 
 impl ShredTally {
+    /// What goes with a case, persons aside.
+    fn of(living: Shredded) -> Self {
+        let Shredded { keys, details, manifests } = living;
+        Self { cases: 1, keys, details, manifests, persons: 0 }
+    }
+
     fn add(&mut self, other: Self) {
         self.cases += other.cases;
         self.keys += other.keys;
         self.details += other.details;
+        self.manifests += other.manifests;
         self.persons += other.persons;
     }
 }
@@ -65,8 +74,7 @@ impl Quietus {
             let living = self.living(*case).await?;
             let persons = u64::from(self.remembers(*case).await?);
             if living != Shredded::default() || persons > 0 {
-                let Shredded { keys, details } = living;
-                tally.add(ShredTally { cases: 1, keys, details, persons });
+                tally.add(ShredTally { persons, ..ShredTally::of(living) });
             }
         }
         for one in old {
@@ -201,23 +209,23 @@ impl Quietus {
             if living == Shredded::default() {
                 return Ok(ShredTally { persons, ..ShredTally::default() });
             }
-            let shredded = self.record(
-                EvidenceKind::EvidenceShredded,
-                About { case: Some(case), job: None },
-                &json!({
-                    "case": case,
-                    "what": "the keys and details of a case",
-                    "why": why,
-                    "keys": living.keys.to_string(),
-                    "details": living.details.to_string(),
-                    "by": actor.0,
-                }),
-            )?;
+            let mut detail = json!({
+                "case": case,
+                "what": "the keys and details of a case",
+                "why": why,
+                "keys": living.keys.to_string(),
+                "details": living.details.to_string(),
+                "by": actor.0,
+            });
+            if living.manifests > 0 {
+                detail["recordManifests"] = json!(living.manifests.to_string());
+            }
+            let about = About { case: Some(case), job: None };
+            let shredded = self.record(EvidenceKind::EvidenceShredded, about, &detail)?;
             let done = self.store.shred_case(case, living, self.now(), vec![shredded]).await?;
             self.epochs.forget(Some(case));
             if done {
-                let Shredded { keys, details } = living;
-                return Ok(ShredTally { cases: 1, keys, details, persons });
+                return Ok(ShredTally { persons, ..ShredTally::of(living) });
             }
         }
         Err(AppError::Input(format!(

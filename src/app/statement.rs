@@ -272,7 +272,7 @@ impl SystemAccount<'_> {
             completed_at: self.job.and_then(|job| job.settled_at),
             failure: None,
             exception: None,
-            backup: None,
+            backup: Vec::new(),
             recipient: None,
             evidence: self.evidence.clone(),
         }

@@ -32,6 +32,12 @@ impl Quietus {
     /// # Errors
     /// Where the secret cannot be read or the connector refuses the URL.
     pub fn connect(&self, system: &System) -> Result<Box<dyn Connector>, AppError> {
+        if system.backup.is_some() {
+            return Err(AppError::Input(format!(
+                "`{}` is a store of copies, in which nobody can be asked for or erased: see `quietus backup list {}`",
+                system.name, system.name
+            )));
+        }
         if let Some(third_party) = &system.third_party {
             if let Some(task) = &third_party.task {
                 return Ok(Box::new(self.by_hand(system, third_party, task)));

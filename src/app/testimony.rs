@@ -68,7 +68,7 @@ impl SystemAccount<'_> {
             completed_at: self.job.and_then(|job| job.settled_at),
             failure,
             exception: None,
-            backup: None,
+            backup: Vec::new(),
             recipient: Some(self.recipient(party, testimonies, weakest)),
             evidence: self.evidence.clone(),
         }

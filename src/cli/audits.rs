@@ -1,19 +1,24 @@
-//! `quietus audit`: count a whole log anew, draw a sample and open it, find certificates.
+//! `quietus audit`: count a whole log anew, draw a sample and open it, find certificates, prove that
+//! a record was in a run.
 
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::json;
 use uuid::Uuid;
 
-use super::opening::{BAD, GOOD, STRONG, WARN, fail, number, say, with_product};
+use super::certificates::write_files;
+use super::opening::{BAD, GOOD, STRONG, WARN, fail, number, read_id, say, with_product};
 use super::plan_text::new_table;
 use super::remark::actor;
-use super::request_input::{Given, read_identities};
+use super::request_input::{Given, read_identities, read_key_lines};
 use super::{FINE, NOT_DONE};
 use crate::app::audit::replay::replay_with_root;
-use crate::app::audit::{Depth, Found, Opened, ReplayFrom, Replayed, Sample, Sought};
+use crate::app::audit::{
+    Depth, Found, Opened, RecordFound, RecordSought, ReplayFrom, Replayed, Sample, Sought,
+};
 use crate::app::{AppError, Quietus};
 use crate::config;
 use crate::domain::{Digest, Remark};
@@ -67,6 +72,18 @@ That somebody looked is put on record, and never for whom. By what a person is k
 found only until they are forgotten; by their opening always. Others can read the command line of
 a running process: rather use `--identities-file` (or `-`), one `type=value` a line.")]
     Find(FindArguments),
+    /// Have a record proven to have been among those that a run deleted.
+    #[command(after_help = "Examples:
+  quietus audit record --case 0198… --system shop --collection customers --key-file key.txt --to proof
+  quietus audit record --case 0198… --system shop --collection payments --key order_id=12 --key number=1 --to proof
+
+For collections with `manifest: records` in the data map, and for runs of schedules. The folder holds
+the record's reference and two inclusion proofs; `quietus verify` and `quietus-verify` check it
+offline, and its VERIFY.txt says how to without either. A record that was not in the run gives exit
+code 1, and nothing else is learned. Values are compared as the system holds them, letter by letter.
+That somebody looked is put on record, and never for what. Others can read the command line of a
+running process: rather use `--key-file` (or `-`), one `field=value` a line.")]
+    Record(RecordArguments),
 }
 
 /// How answers are printed.
@@ -138,6 +155,36 @@ pub struct FindArguments {
     pub format: Format,
 }
 
+/// Which record, in which run.
+#[derive(Debug, Args)]
+#[command(group(clap::ArgGroup::new("keyed").required(true)))]
+pub struct RecordArguments {
+    /// The case of the run.
+    #[arg(long, value_name = "CASE", value_parser = read_id)]
+    pub case: Uuid,
+    /// The system.
+    #[arg(long, value_name = "NAME")]
+    pub system: String,
+    /// The collection.
+    #[arg(long, value_name = "NAME")]
+    pub collection: String,
+    /// A key field with its value, once for each field of the key.
+    #[arg(long, value_name = "FIELD=VALUE", group = "keyed")]
+    pub key: Vec<Given>,
+    /// The same from a file, or `-` for standard input.
+    #[arg(long, value_name = "FILE", group = "keyed")]
+    pub key_file: Option<PathBuf>,
+    /// The folder for the proof.
+    #[arg(long, value_name = "FOLDER")]
+    pub to: PathBuf,
+    /// Who looks.
+    #[arg(long, value_name = "NAME", default_value = "auditor", env = "QUIETUS_BY")]
+    pub by: Remark,
+    /// For people or for programs.
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    pub format: Format,
+}
+
 /// Runs the command.
 pub async fn run(arguments: &Arguments, folder: &Path) -> u8 {
     match &arguments.command {
@@ -167,6 +214,9 @@ pub async fn run(arguments: &Arguments, folder: &Path) -> u8 {
         }
         Command::Find(find) => {
             with_product(folder, async |product| look(product, find).await).await
+        }
+        Command::Record(record) => {
+            with_product(folder, async |product| prove(product, record).await).await
         }
     }
 }
@@ -353,4 +403,68 @@ async fn look(product: &Quietus, arguments: &FindArguments) -> Result<u8, AppErr
     }
     say(table);
     Ok(FINE)
+}
+
+async fn prove(product: &Quietus, arguments: &RecordArguments) -> Result<u8, AppError> {
+    let key = match &arguments.key_file {
+        Some(path) => read_key_lines(path)?,
+        None => arguments.key.iter().map(|given| given.text().to_owned()).collect(),
+    };
+    let sought = RecordSought {
+        case: arguments.case,
+        system: &arguments.system,
+        collection: &arguments.collection,
+        key: &key,
+    };
+    let found = product.find_record(&sought, &actor(&arguments.by)).await?;
+    product.advance_log().await?;
+    let (state, words) = match &found {
+        RecordFound::Proven(_) => ("proven", format!("{GOOD}it was in this run{GOOD:#}")),
+        RecordFound::NotInRun => ("not-in-run", "it was not in this run".to_owned()),
+        RecordFound::NotListed { deleted, entries } => (
+            "not-listed",
+            format!(
+                "it is not among the {} records that this run lists, and {} deletions were reported: it may have been one of the others",
+                number(*entries),
+                number(*deleted)
+            ),
+        ),
+        RecordFound::NoManifest => (
+            "no-manifest",
+            "this run kept no manifest of that collection: `manifest: records` in the data map has later runs keep one".to_owned(),
+        ),
+        RecordFound::Unfinished => (
+            "unfinished",
+            "this run is not over, or its entry is not in the log yet: try again later".to_owned(),
+        ),
+        RecordFound::Shredded { at } => {
+            ("shredded", format!("the manifest of this run was shredded at {at}"))
+        }
+        RecordFound::Closed => (
+            "closed",
+            "the manifest of this run cannot be read any more: the key of its month is gone"
+                .to_owned(),
+        ),
+    };
+    let at = match &found {
+        RecordFound::Shredded { at } => Some(*at),
+        _ => None,
+    };
+    let (files, code) = match found {
+        RecordFound::Proven(files) => (write_files(files, &arguments.to)?, FINE),
+        _ => (Vec::new(), NOT_DONE),
+    };
+    if arguments.format == Format::Json {
+        say(to_json(&json!({ "state": state, "shreddedAt": at, "files": files }))?);
+        return Ok(code);
+    }
+    say(words);
+    if code == FINE {
+        let to = arguments.to.display();
+        say(format!(
+            "  {} files are in `{to}`; check them with `quietus verify {to}`",
+            files.len()
+        ));
+    }
+    Ok(code)
 }

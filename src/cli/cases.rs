@@ -15,7 +15,7 @@ use super::{FINE, NOT_DONE};
 use crate::app::progress::Done;
 use crate::app::{AppError, Quietus};
 use crate::domain::{CaseState, JobState, Remark};
-use crate::store::{Case, CaseFilter, Job};
+use crate::store::{Case, CaseFilter, Job, JobKind};
 
 /// Show cases and their jobs.
 #[derive(Debug, Args)]
@@ -173,6 +173,10 @@ fn print_job(job: &Job) {
         _ => WARN,
     };
     say(format!("  {STRONG}{}{STRONG:#}: {style}{}{style:#}", job.system, job.state));
+    if job.kind == JobKind::Backup && !job.state.is_final() {
+        let next = job.available_at.strftime("%Y-%m-%d %H:%M:%SZ");
+        say(format!("    its copies may hold what was erased; looked at on {next}"));
+    }
     if !job.hold_matters.is_empty() {
         say(format!("    held by matter {}", job.hold_matters.join(", ")));
     }

@@ -16,6 +16,7 @@ use crate::evidence::anchor_folder::AnchorFolder;
 use crate::evidence::certificate::{MANIFEST_NAME, OPENING_NAME};
 use crate::evidence::export::TEXT_NAME;
 use crate::evidence::print::{LANGUAGES, Language};
+use crate::evidence::record_proof::RECORD_NAME;
 use crate::evidence::status::{STATUS_LIST_NAME, SUCCESSOR_NAME};
 use crate::evidence::status_list::CertificateStatus;
 use crate::store::{CertificateDecision, CertificateFilter, CertificateState};
@@ -265,8 +266,8 @@ fn no_other_copy(to: &Path, own: &str) -> Result<(), AppError> {
     })
 }
 
-/// Writes the files of a certificate into a folder; their names. A person's copy is readable for its
-/// owner only.
+/// Writes the files of a certificate or of a record's proof into a folder; their names. A person's
+/// copy and a record's proof are readable for their owner only.
 ///
 /// # Errors
 /// Where the folder cannot be written.
@@ -285,7 +286,7 @@ pub fn write_files(files: BTreeMap<String, Vec<u8>>, to: &Path) -> Result<Vec<St
             std::fs::remove_file(entry.path()).map_err(refuse)?;
         }
     }
-    let names_a_person = files.contains_key(OPENING_NAME);
+    let names_a_person = files.contains_key(OPENING_NAME) || files.contains_key(RECORD_NAME);
     for (name, bytes) in &files {
         let path = to.join(name);
         if names_a_person {

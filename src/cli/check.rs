@@ -9,8 +9,8 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use crate::config::{Loaded, Problems, load, report};
-use crate::datamap::FieldClass;
-use crate::domain::{Clock, Rounding};
+use crate::datamap::{FieldClass, System};
+use crate::domain::{Clock, Rounding, SystemName};
 use crate::schedule::{Calendar, Schedule};
 
 /// Tell everything that is wrong with a folder, at once; never touches a system or a secret
@@ -83,7 +83,8 @@ fn told(problems: &Problems) -> String {
 fn write_summary(loaded: &Loaded, now: Timestamp, out: &mut dyn Write) -> std::io::Result<()> {
     let controller = &loaded.instance.controller;
     writeln!(out, "{} ({}, {})\n", controller.name, controller.country, controller.zone)?;
-    let mut systems = table(&["system", "kind", "role", "collections", "exempt", "categories"]);
+    let headings = ["system", "kind", "role", "collections", "exempt", "categories", "copied by"];
+    let mut systems = table(&headings);
     for system in loaded.data_map.systems.values() {
         let categories: BTreeSet<_> =
             system.collections.values().flat_map(crate::datamap::Collection::categories).collect();
@@ -94,9 +95,18 @@ fn write_summary(loaded: &Loaded, now: Timestamp, out: &mut dyn Write) -> std::i
             system.collections.len().to_string(),
             system.exempt.len().to_string(),
             categories.len().to_string(),
+            copied_by(loaded, system),
         ]);
     }
     writeln!(out, "{systems}\n")?;
+    let unsaid = nobody_said(loaded);
+    if !unsaid.is_empty() {
+        writeln!(
+            out,
+            "Nobody said how long copies of `{}` live: map the stores that copy them, or write `no_backups` and why.\n",
+            unsaid.join("`, `")
+        )?;
+    }
     let mut categories = table(&["category", "fields", "rules", "minimums, maximums"]);
     for name in loaded.rules.categories.keys() {
         let class = FieldClass::Category(name.clone());
@@ -141,6 +151,31 @@ fn write_summary(loaded: &Loaded, now: Timestamp, out: &mut dyn Write) -> std::i
         loaded.data_map.digest.short(),
         loaded.rules.digest.short(),
     )
+}
+
+/// The stores that copy a system, or why none does.
+fn copied_by(loaded: &Loaded, system: &System) -> String {
+    if let Some(backup) = &system.backup {
+        let copies: Vec<&str> = backup.copies.iter().map(SystemName::as_str).collect();
+        return format!("copies {}", copies.join(", "));
+    }
+    let stores = loaded.data_map.stores_of(&system.name);
+    let stores: Vec<&str> = stores.map(|(store, _)| store.name.as_str()).collect();
+    match &system.no_backups {
+        _ if !system.is_database() => "-".to_owned(),
+        Some(_) => "none".to_owned(),
+        None if stores.is_empty() => "nobody said".to_owned(),
+        None => stores.join(", "),
+    }
+}
+
+/// Databases of which nobody said whether they are copied.
+fn nobody_said(loaded: &Loaded) -> Vec<&str> {
+    let databases = loaded.data_map.systems.values().filter(|system| system.is_database());
+    let unsaid = databases.filter(|system| {
+        system.no_backups.is_none() && loaded.data_map.stores_of(&system.name).next().is_none()
+    });
+    unsaid.map(|system| system.name.as_str()).collect()
 }
 
 fn counted(count: usize, what: &str) -> String {
@@ -218,6 +253,7 @@ fn summary_json(loaded: &Loaded, now: Timestamp) -> serde_json::Value {
         .collect();
     json!({
         "systems": loaded.data_map.systems.keys().collect::<Vec<_>>(),
+        "nobody_said_how_long_copies_live": nobody_said(loaded),
         "categories": loaded.rules.categories,
         "rules": loaded.rules.rules.iter().map(|rule| &rule.name).collect::<Vec<_>>(),
         "limits": loaded.rules.limits.iter().map(|limit| &limit.name).collect::<Vec<_>>(),

@@ -104,8 +104,12 @@ async fn shred(
 }
 
 fn words(tally: &ShredTally) -> String {
+    let manifests = match tally.manifests {
+        0 => String::new(),
+        some => format!(", {} manifest(s) of records", number(some)),
+    };
     format!(
-        "{} case(s), {} key(s), {} detail(s), {} person(s) forgotten",
+        "{} case(s), {} key(s), {} detail(s){manifests}, {} person(s) forgotten",
         number(tally.cases),
         number(tally.keys),
         number(tally.details),

@@ -25,8 +25,8 @@ use crate::store::{Delivery, Letter};
 Templates of your own are `letters/<language>/<kind>.txt` in the folder of the instance, in the
 manner of Jinja; the first line is the subject. They may use `controller`, `request`, `asked`,
 `received_on`, `answer_by`, `outcome`, `reason`, `fee`, `kept` (with `what`, `because`, `until`
-and `restricted`), `third_parties` (with `name` and `grade`), `certificate`, `complaint`, `law` and
-`categories`.")]
+and `restricted`), `copies` (with `until` and `gone_on`), `third_parties` (with `name` and
+`grade`), `certificate`, `complaint`, `law` and `categories`.")]
 pub struct Arguments {
     /// What to do.
     #[command(subcommand)]

@@ -5,6 +5,7 @@
 
 pub mod anchors;
 pub mod audits;
+pub mod backups;
 pub mod cases;
 pub mod certificates;
 pub mod check;
@@ -175,6 +176,8 @@ pub enum Command {
     Verify(verify::VerifyArguments),
     /// See who vouches for the evidence log, and ask them now.
     Anchor(anchors::Arguments),
+    /// See copies for recovery: what each store has, and until when it can hold what was erased.
+    Backup(backups::Arguments),
     /// Sign heads of other people's logs that continue what was signed before.
     Witness(witness::Arguments),
 }
@@ -252,6 +255,7 @@ async fn dispatch(arguments: &Arguments) -> u8 {
         Command::Keys(inner) => keys::run(inner, folder).await,
         Command::Verify(inner) => verify::run(inner, &mut out),
         Command::Anchor(inner) => anchors::run(inner, folder).await,
+        Command::Backup(inner) => backups::run(inner, folder).await,
         Command::Witness(inner) => witness::run(inner).await,
     }
 }

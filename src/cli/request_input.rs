@@ -11,13 +11,20 @@ use crate::config;
 /// Largest file of identities or of an address, in bytes.
 const LARGEST_FILE: u64 = 64 * 1024;
 
-/// `type=value`, as it was typed.
+/// `type=value` or `field=value`, as it was typed.
 #[derive(Clone)]
 pub struct Given(String);
 
 impl std::fmt::Debug for Given {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.write_str("Given")
+    }
+}
+
+impl Given {
+    /// What was typed.
+    pub fn text(&self) -> &str {
+        &self.0
     }
 }
 
@@ -46,6 +53,15 @@ pub fn read_identities(
         }
     }
     Ok(found)
+}
+
+/// The key fields of a record from a file (`-` is standard input), one `field=value` a line.
+///
+/// # Errors
+/// Where it cannot be read.
+pub fn read_key_lines(path: &Path) -> Result<Vec<String>, AppError> {
+    let text = read(path, "one `field=value` a line")?;
+    Ok(text.lines().filter(|line| !line.trim().is_empty()).map(str::to_owned).collect())
 }
 
 /// Where letters go, from a file (`-` is standard input).

@@ -251,6 +251,9 @@ fn is_overdue(job: &RequestJobFacts) -> bool {
 
 fn job_words(job: &RequestJobFacts, zone: &TimeZone) -> String {
     let kept = job.kind == "retained";
+    if job.kind == "backup" {
+        return look_words(job, zone);
+    }
     match job.state {
         JobState::Completed if job.verified => "done, and looked at once more".to_owned(),
         JobState::Completed => "done, by their own word".to_owned(),
@@ -276,6 +279,16 @@ fn job_words(job: &RequestJobFacts, zone: &TimeZone) -> String {
             format!("not done yet; tried again on {}", moment(job.available_at, zone))
         }
         JobState::Available | JobState::Scheduled => "not begun".to_owned(),
+    }
+}
+
+/// A look at a store of copies.
+fn look_words(job: &RequestJobFacts, zone: &TimeZone) -> String {
+    match job.state {
+        JobState::Completed => "looked at".to_owned(),
+        JobState::Cancelled => "looked at later by another".to_owned(),
+        JobState::Running => "being looked at".to_owned(),
+        _ => format!("copies may hold it; looked at on {}", day(job.available_at, zone)),
     }
 }
 

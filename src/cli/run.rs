@@ -24,9 +24,12 @@ use crate::app::progress::Done;
 use crate::app::{Actor, AppError, Quietus};
 use crate::domain::JobState;
 use crate::plan::Acting;
-use crate::store::{CaseCause, Job};
+use crate::store::{CaseCause, Job, JobKind};
 use crate::ticker::Bell;
 use crate::{http, worker};
+
+/// The name of the worker that looks at stores of copies in a run that ends.
+const ONCE: &str = "once";
 
 /// Carry out what is due.
 #[derive(Debug, Args)]
@@ -100,6 +103,9 @@ async fn once(product: &Arc<Quietus>, arguments: &RunArguments) -> Result<u8, Ap
     }
     if takes_over {
         worst = worst.max(carry_out_requests(product).await?);
+        if product.look_at_due_stores(ONCE).await? > 0 {
+            product.certify_finished().await?;
+        }
         // Whoever brought a request is told; if that is not possible now, it is with the next run.
         if let Err(error) = product.tell_controllers().await {
             complain(&error);
@@ -244,7 +250,8 @@ pub async fn carry_out(product: &Arc<Quietus>, case: Uuid) -> Result<u8, AppErro
 /// Whether a job can still come to an end without a person.
 async fn may_go_on(product: &Quietus, job: &Job) -> Result<bool, AppError> {
     let waits = matches!(job.state, JobState::Held | JobState::Blocked);
-    if job.state.is_final() || waits {
+    // Copies go when their time comes; nobody waits here for that.
+    if job.state.is_final() || waits || job.kind == JobKind::Backup {
         return Ok(false);
     }
     let running = job.state == JobState::Running;
@@ -373,6 +380,7 @@ async fn serve(product: &Arc<Quietus>) -> u8 {
     worker::start_telling(product, &stop, &tasks);
     worker::start_mail(product, &stop, &tasks);
     worker::start_anchors(product, &stop, &tasks);
+    worker::start_backups(product, &stop, &tasks);
     say(format!(
         "{STRONG}quietus{STRONG:#} serves {} with {} worker(s); stop it with Ctrl-C",
         server.address(),

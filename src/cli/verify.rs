@@ -33,10 +33,11 @@ const UNREADABLE: u8 = 2;
   quietus verify certificate/ --trusted-root root.json --issuer-key issuer.pem --require-trust
   quietus verify certificate/ --trust from-the-contract/ --fingerprint \"5f70 bf18 a086 0070 16e9 48b0 4aed 3b82 103a 36be a417 55b6 cddf af10 ace3 c6ef\" --require-trust
   quietus verify --trust from-the-contract/
-  quietus verify certificate/ --format json")]
+  quietus verify certificate/ --format json
+  quietus verify record-proof/ --trust from-the-contract/ --require-trust")]
 pub struct VerifyArguments {
-    /// A certificate (`certificate.sigstore.json`) or an exported folder; may be left out where only
-    /// the folder of `--trust` is checked.
+    /// A certificate (`certificate.sigstore.json`), an exported folder, or one that
+    /// `quietus audit record` wrote; may be left out where only the folder of `--trust` is checked.
     #[arg(value_name = "FILE_OR_FOLDER", required_unless_present = "trust")]
     path: Option<PathBuf>,
     /// The trusted root that you have from the issuer; otherwise the one beside the certificate.
@@ -93,7 +94,11 @@ pub fn run(arguments: &VerifyArguments, out: &mut dyn Write) -> u8 {
     if arguments.path.is_none() {
         return check_trust(arguments, out);
     }
-    let verdict = match arguments.files().verify() {
+    let files = arguments.files();
+    if files.is_record_proof() {
+        return check_record(arguments, &files, out);
+    }
+    let verdict = match files.verify() {
         Ok(verdict) => verdict,
         Err(error) => {
             complain(&error);
@@ -105,6 +110,24 @@ pub fn run(arguments: &VerifyArguments, out: &mut dyn Write) -> u8 {
     let printed = match arguments.format {
         Format::Human => print::steps(&verdict, Ink::Colours, out),
         Format::Json => writeln!(out, "{}", print::json(&verdict)),
+    };
+    finish(&printed, code)
+}
+
+/// A folder that proves that a record was in a run.
+fn check_record(arguments: &VerifyArguments, files: &Files, out: &mut dyn Write) -> u8 {
+    let verdict = match files.verify_record() {
+        Ok(verdict) => verdict,
+        Err(error) => {
+            complain(&error);
+            return UNREADABLE;
+        }
+    };
+    let trusted = !arguments.require_trust || verdict.anchored;
+    let code = if verdict.passed() && trusted { PASSED } else { FAILED };
+    let printed = match arguments.format {
+        Format::Human => print::record_steps(&verdict, Ink::Colours, out),
+        Format::Json => writeln!(out, "{}", print::record_json(&verdict)),
     };
     finish(&printed, code)
 }

@@ -36,6 +36,12 @@ pub fn check(
             let tasks = usize::from(document.gives("task"));
             compare(&draft.place, "tasks", tasks, usize::from(third_party.task.is_some()));
         }
+        if let Some(backup) = &model.backup {
+            let written = entries(document.parameters.as_ref()).len();
+            compare(&draft.place, "parameters", written, backup.parameters.len());
+            let written = items(document.copies.as_ref()).len();
+            compare(&draft.place, "copied systems", written, backup.copies.len());
+        }
         for (entry, name) in draft.written() {
             let Some(collection) = model.collections.get(&name) else { continue };
             let (document, place) = (&entry.value.value, &entry.name.place);

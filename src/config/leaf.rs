@@ -360,12 +360,14 @@ macro_rules! words {
 }
 
 mod word {
-    pub use crate::datamap::Role;
+    pub use crate::datamap::{Expire, Manifest, Role};
     pub use crate::domain::Rounding;
     pub use crate::schedule::{Action, Missed};
     pub use quietus_connectors::{FieldType, LinkKind, PartitionPolicy, Stored};
 }
-use word::{Action, FieldType, LinkKind, Missed, PartitionPolicy, Role, Rounding, Stored};
+use word::{
+    Action, Expire, FieldType, LinkKind, Manifest, Missed, PartitionPolicy, Role, Rounding, Stored,
+};
 
 words! {
     /// What a system is for.
@@ -373,6 +375,8 @@ words! {
         "database" => Role::Database, "backup" => Role::Backup, "processor" => Role::Processor,
         "files" => Role::Files, "queue" => Role::Queue,
     }
+    /// Who removes copies whose time is over.
+    ExpireWord(Expire) { "by_store" => Expire::ByStore, "by_quietus" => Expire::ByQuietus, }
     /// Type of a field.
     TypeWord(FieldType) {
         "text" => FieldType::Text, "integer" => FieldType::Integer,
@@ -396,6 +400,8 @@ words! {
     PartitionWord(PartitionPolicy) {
         "records" => PartitionPolicy::Records, "drop" => PartitionPolicy::Drop,
     }
+    /// Of what deletions of a collection keep a manifest.
+    ManifestWord(Manifest) { "none" => Manifest::None, "records" => Manifest::Records, }
     /// What a rule does.
     ActionWord(Action) {
         "erase" => Action::Erase, "anonymise" => Action::Anonymise, "restrict" => Action::Restrict,

@@ -9,7 +9,7 @@ use jiff::civil::date;
 use super::load::why;
 use super::problem::{Place, Problem, Problems};
 use super::yaml::Span;
-use crate::rights::{Facts, KeptPart, LetterError, ToldParty, built_in, write};
+use crate::rights::{CopiesPart, Facts, KeptPart, LetterError, ToldParty, built_in, write};
 
 /// The folder of the templates, below that of the instance.
 const FOLDER: &str = "letters";
@@ -134,6 +134,7 @@ fn everything() -> Facts {
             until: Some(day),
             restricted: true,
         }],
+        copies: Some(CopiesPart { until: Some(day), gone_on: None }),
         third_parties: vec![ToldParty { name: "A party".to_owned(), grade: "signed".to_owned() }],
         certificate: Some("0198".to_owned()),
         complaint: "an authority".to_owned(),
@@ -146,6 +147,7 @@ fn as_little_as_possible() -> Facts {
     Facts {
         outcome: Some("not_found".to_owned()),
         kept: Vec::new(),
+        copies: None,
         third_parties: Vec::new(),
         certificate: None,
         categories: Vec::new(),

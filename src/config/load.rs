@@ -95,6 +95,7 @@ pub fn load(path: &Path) -> Result<Loaded, Problems> {
         requests::check_identities(&document, &drafts, problems);
         opendsr::check_identities(&document, &drafts, problems);
         mail::check_people(&document, &drafts, problems);
+        map::backup::check_copies(&drafts, problems);
     }
     if let Some(instance) = &mut instance {
         let country = instance.controller.country.clone();

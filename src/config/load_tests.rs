@@ -116,6 +116,8 @@ mod broken;
 #[path = "definitions_tests.rs"]
 mod definitions;
 
+#[path = "backup_tests.rs"]
+mod backup_tests;
 #[path = "third_party_tests.rs"]
 mod third_party;
 

@@ -1,13 +1,15 @@
 //! The data map: what systems, collections, fields and links there are. It reads bytes that it is
 //! handed and never touches a system.
 
+pub mod backup;
 pub mod model;
 pub mod restore;
 pub mod third_party;
 
+pub use backup::{Backup, Expire};
 pub use model::{
-    Collection, DataMap, ExemptCollection, Field, FieldClass, Role, SecretReference, StartSource,
-    System,
+    Collection, DataMap, ExemptCollection, Field, FieldClass, Manifest, Role, SecretReference,
+    StartSource, System,
 };
 pub use restore::{RestoreSettings, RestoredOpens};
 pub use third_party::{Definition, ManualTask, ThirdParty};

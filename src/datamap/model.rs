@@ -7,6 +7,7 @@ use quietus_connectors::{
     FieldRef, FieldType, Link, Pace, PartitionPolicy, Restriction, Stored, Strategy,
 };
 
+use super::backup::Backup;
 use super::third_party::ThirdParty;
 use crate::domain::{CategoryName, CollectionName, Digest, SystemName};
 
@@ -25,8 +26,8 @@ pub struct DataMap {
 pub struct System {
     /// Its name.
     pub name: SystemName,
-    /// The kind of connector (`postgresql`, `mariadb`, `mysql`, `sqlite`), or of third party
-    /// (`processor`, `opendsr`, `own`, `manual`).
+    /// The kind of connector (`postgresql`, `mariadb`, `mysql`, `sqlite`), of third party
+    /// (`processor`, `opendsr`, `own`, `manual`), or of a store of copies (`restic`, `borg`, …).
     pub kind: String,
     /// What it is for.
     pub role: Role,
@@ -34,7 +35,8 @@ pub struct System {
     pub owner: String,
     /// Where its data are, in the controller's own words.
     pub region: Option<String>,
-    /// Where its connection URL is found; empty where `third_party` says how it is reached.
+    /// Where its connection URL is found; empty where `third_party` or `backup` says how it is
+    /// reached.
     pub url: SecretReference,
     /// Table in which SQL connectors keep their progress.
     pub progress_table: String,
@@ -48,6 +50,25 @@ pub struct System {
     pub third_party: Option<ThirdParty>,
     /// What is done once it was put back to an earlier state.
     pub restore: super::restore::RestoreSettings,
+    /// A store of copies of other systems; it has no collections.
+    pub backup: Option<Backup>,
+    /// Why no store copies it, where somebody said so.
+    pub no_backups: Option<String>,
+}
+
+impl System {
+    /// Whether it is asked by predicates: it has collections.
+    pub fn is_database(&self) -> bool {
+        self.third_party.is_none() && self.backup.is_none()
+    }
+}
+
+impl DataMap {
+    /// The stores that copy a system, in the order of their names.
+    pub fn stores_of(&self, system: &SystemName) -> impl Iterator<Item = (&System, &Backup)> {
+        let stores = self.systems.values().filter_map(|one| Some((one, one.backup.as_ref()?)));
+        stores.filter(|(_, backup)| backup.copies.contains(system))
+    }
 }
 
 /// What a system is for.
@@ -109,6 +130,18 @@ pub struct Collection {
     pub restriction: Option<Restriction>,
     /// What may be done with partitions.
     pub partitions: PartitionPolicy,
+    /// Of what schedules' deletions keep a manifest.
+    pub manifest: Manifest,
+}
+
+/// Of what deletions of a collection keep a manifest.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Manifest {
+    /// Of nothing.
+    #[default]
+    None,
+    /// Of each record that goes as a whole.
+    Records,
 }
 
 impl Collection {

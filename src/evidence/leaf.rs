@@ -76,6 +76,8 @@ kinds! {
     StepStarted = "step.started",
     /// An erasure or anonymisation was carried out.
     ErasureStep = "erasure.step",
+    /// Which records went as a whole in a job: the root of a manifest.
+    RecordManifest = "erasure.manifest",
     /// A restriction was carried out or lifted.
     RestrictionStep = "restriction.step",
     /// An attempt did not lead to a receipt.
@@ -128,6 +130,10 @@ kinds! {
     AuditLookup = "audit.lookup",
     /// A time-stamp token over a checkpoint was received.
     AnchorTsa = "anchor.tsa",
+    /// A store of copies was listed: what it still has of what a case has erased.
+    BackupObserved = "backup.observed",
+    /// Copies whose time is over were removed by the store's own commands.
+    BackupExpired = "backup.expired",
 }
 
 /// An entry ready to be queued: the leaf and the detail that it commits to.

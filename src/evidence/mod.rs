@@ -17,15 +17,17 @@ pub mod keys;
 pub mod leaf;
 pub mod numbers;
 pub mod print;
+pub mod record_export;
 pub mod replay;
 pub mod sample;
 pub mod signing;
+pub mod streamed_path;
 pub mod trust;
 
 pub use quietus_verify::{
     anchor_folder, anchors, bundle, canonical, certificate, cosignature, dsse, hashedrekord,
-    manifest, merkle, note, origin, pem, policy, statement, status, status_list, summary, tiles,
-    time_stamp, tlog_proof, trust_folder, trusted_root, verify, witnessing,
+    manifest, merkle, note, origin, pem, policy, record_proof, statement, status, status_list,
+    summary, tiles, time_stamp, tlog_proof, trust_folder, trusted_root, verify, witnessing,
 };
 
 pub use bundle::{Bundle, Inclusion};

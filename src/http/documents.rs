@@ -1,4 +1,5 @@
-//! The rules and the data map: those in force, and every version on record.
+//! The rules and the data map: those in force, and every version on record; how stores of copies
+//! stand.
 
 use axum::extract::State;
 
@@ -16,6 +17,11 @@ pub async fn rules(State(api): State<Api>) -> Answer {
 /// `GET /v1/map`.
 pub async fn map(State(api): State<Api>) -> Answer {
     Ok(json(&api.product.read_map()))
+}
+
+/// `GET /v1/backups`: how every store of copies stands, as this process listed it last.
+pub async fn backups(State(api): State<Api>) -> Answer {
+    Ok(json(&api.product.store_standings()))
 }
 
 /// `GET /v1/rules/{digest}`.

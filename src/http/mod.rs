@@ -11,6 +11,7 @@ mod anchor_metrics;
 mod answer;
 mod answer_words;
 mod answers;
+mod backup_metrics;
 mod callbacks;
 mod cases;
 mod certificates;

@@ -126,6 +126,7 @@ const DOORS: &[Door] = &[
     reads("/v1/rules/{digest}", READERS, || get(documents::rules_on_record)),
     reads("/v1/map", READERS, || get(documents::map)),
     reads("/v1/map/{digest}", READERS, || get(documents::map_on_record)),
+    reads("/v1/backups", READERS, || get(documents::backups)),
     reads("/v1/cases", READERS, || get(cases::list)),
     reads("/v1/cases/{id}", READERS, || get(cases::one)),
     reads("/v1/evidence/cases/{id}", READERS, || get(cases::evidence)),

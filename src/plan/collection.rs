@@ -18,7 +18,7 @@ use super::probe;
 use super::reach::Place;
 use super::steering::Steering;
 use super::step::{HeldPart, LimitCitation, RuleCitation, Step, StepStatus};
-use crate::datamap::{Field, FieldClass};
+use crate::datamap::{Field, FieldClass, Manifest};
 use crate::domain::CategoryName;
 use crate::schedule::Action;
 
@@ -149,6 +149,8 @@ impl<'a> CollectionReading<'a> {
             delete_when: if keep { Predicate::Never } else { self.delete_when() },
             restrict_when: if keep { Predicate::Never } else { self.restrict_when() },
             held: self.held_in(keep),
+            // Only of what a schedule deletes: what a person's request deletes is that person's.
+            manifest: !keep && self.place.collection.manifest == Manifest::Records,
             probes: if keep { Vec::<Probe>::new() } else { probe::probes(&self) },
             keep,
             // A restriction may also stand for a person's objection, which no rule can see, so a
@@ -332,6 +334,7 @@ pub(super) fn bare_instruction(place: Place<'_>, steering: &Steering) -> Instruc
         restriction: collection.restriction.clone(),
         held: Predicate::Never,
         partitions: collection.partitions,
+        manifest: false,
         probes: Vec::new(),
         keep: true,
     }

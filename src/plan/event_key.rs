@@ -51,7 +51,7 @@ fn waiting_types(map: &DataMap, name: &str) -> Vec<FieldType> {
 }
 
 /// `04.70` as `4.7`; a number with an exponent stays as it is.
-fn plain_decimal(text: &str) -> String {
+pub fn plain_decimal(text: &str) -> String {
     let (sign, digits) = match text.strip_prefix('-') {
         Some(digits) => ("-", digits),
         None => ("", text.strip_prefix('+').unwrap_or(text)),

@@ -32,7 +32,7 @@ mod translate;
 
 pub use cap::{CapExceeded, CapMeasure, check_caps, check_system_caps};
 pub use evaluate::evaluate;
-pub use event_key::event_key_text;
+pub use event_key::{event_key_text, plain_decimal};
 pub use explain::{explain, fields_needed};
 pub use explanation::{
     CategoryExplanation, Explanation, LimitExplanation, RecordState, StartValue, State,

@@ -185,7 +185,8 @@ impl SystemPlan {
 pub fn plan(input: &PlanInput<'_>) -> Plan {
     let mut systems = Vec::new();
     let mut left_out = Vec::new();
-    for system in input.map.systems.values() {
+    // Nobody can ask a store of copies to erase anything.
+    for system in input.map.systems.values().filter(|one| one.backup.is_none()) {
         let planned = plan_system(input, system);
         match left_out_because(input, system, &planned) {
             Some(why) => left_out.push(LeftOut { system: system.name.clone(), why }),

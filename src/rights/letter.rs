@@ -80,6 +80,15 @@ pub struct KeptPart {
     pub restricted: bool,
 }
 
+/// Copies for recovery, as the person is told of them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CopiesPart {
+    /// The day by which the last one is gone that can hold the person's data, where it is known.
+    pub until: Option<Date>,
+    /// The day on which somebody saw that none is left.
+    pub gone_on: Option<Date>,
+}
+
 /// A third party that was told, as the person is told.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ToldParty {
@@ -110,6 +119,8 @@ pub struct Facts {
     pub fee: Option<String>,
     /// What stays.
     pub kept: Vec<KeptPart>,
+    /// Copies for recovery; `None` where there are none, or none that hold anything.
+    pub copies: Option<CopiesPart>,
     /// Who was told.
     pub third_parties: Vec<ToldParty>,
     /// The number of the certificate.
@@ -231,6 +242,7 @@ mod tests {
                 until: Some(date(2034, 12, 31)),
                 restricted: true,
             }],
+            copies: None,
             third_parties: vec![ToldParty {
                 name: "Mailwind".to_owned(),
                 grade: "signed".to_owned(),
@@ -269,6 +281,25 @@ mod tests {
             {
                 assert!(text.contains(part), "{language}: {part} in {text}");
             }
+        }
+    }
+
+    #[test]
+    fn the_answer_says_plainly_until_when_copies_remain() {
+        let until = Some(date(2027, 1, 15));
+        for language in ["en", "de", "zh"] {
+            let text = |until, gone_on| {
+                let copies = Some(CopiesPart { until, gone_on });
+                write("outcome", language, None, &Facts { copies, ..facts() }).unwrap().text
+            };
+            let (dated, undated, gone) = (text(until, None), text(None, None), text(None, until));
+            assert!(dated.contains("2027-01-15") && gone.contains("2027-01-15"), "{language}");
+            assert!(!undated.contains("2027-01-15"), "{language}: {undated}");
+            assert!(dated != gone, "{language}");
+            insta::assert_snapshot!(
+                format!("copies_{language}"),
+                [dated, undated, gone].join("\n----\n")
+            );
         }
     }
 

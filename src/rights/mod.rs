@@ -13,7 +13,9 @@ mod regime;
 pub use calendar::WorkingCalendar;
 pub use deadline::{ClockStop, Deadlines, Extended, Promise, StopReason, deadlines};
 pub use ground::concerns_direct_marketing;
-pub use letter::{Facts, KeptPart, LetterError, ToldParty, Written, built_in, fill, write};
+pub use letter::{
+    CopiesPart, Facts, KeptPart, LetterError, ToldParty, Written, built_in, fill, write,
+};
 pub use regime::{Regime, RegimeError, Regimes};
 
 #[cfg(test)]

@@ -199,6 +199,25 @@ const COMPANY: Sql = Sql::fork(
      ORDER BY available_at, id LIMIT $2 FOR UPDATE SKIP LOCKED"
     ),
 );
+// Looks at one store whose time has come: one listing serves all of them.
+const LOOKS: Sql = Sql::fork(
+    "SELECT id, case_id, state, attempt FROM jobs
+     WHERE ((state IN ('scheduled', 'available') AND available_at <= $1)
+            OR (state = 'running' AND lease_until < $1))
+       AND system = $3 AND kind = 'backup'
+       AND NOT EXISTS (SELECT 1 FROM pauses WHERE resumed_at IS NULL AND (scope = 'everything'
+           OR (scope = 'system' AND name = jobs.system)
+           OR (scope = 'case' AND name = lower(hex(jobs.case_id)))))
+     ORDER BY available_at, id LIMIT $2",
+    "SELECT id, case_id, state, attempt FROM jobs
+     WHERE ((state IN ('scheduled', 'available') AND available_at <= $1)
+            OR (state = 'running' AND lease_until < $1))
+       AND system = $3 AND kind = 'backup'
+       AND NOT EXISTS (SELECT 1 FROM pauses WHERE resumed_at IS NULL AND (scope = 'everything'
+           OR (scope = 'system' AND name = jobs.system)
+           OR (scope = 'case' AND name = replace(CAST(jobs.case_id AS TEXT), '-', ''))))
+     ORDER BY available_at, id LIMIT $2 FOR UPDATE SKIP LOCKED",
+);
 const TAKE: Sql = Sql::both(
     "UPDATE jobs SET state = 'running', attempt = attempt + 1, leased_by = $4, lease_until = $5
      WHERE id = $1 AND state = $2 AND attempt = $3",
@@ -231,6 +250,7 @@ const GOES_ON: Sql = Sql::fork(
 pub(super) const STATEMENTS: &[(&str, Sql)] = &[
     ("claims::CANDIDATES", CANDIDATES),
     ("claims::COMPANY", COMPANY),
+    ("claims::LOOKS", LOOKS),
     ("claims::TAKE", TAKE),
     ("claims::TAKEN", TAKEN),
     ("claims::APPROVED", APPROVED),
@@ -356,6 +376,22 @@ impl Store {
         // Cases may be opened again: everybody in the same order, so that nobody waits for each other.
         candidates.sort_by_key(|(case, _)| *case);
         for (_, candidate) in candidates {
+            claimed.extend(take(&mut tx, &claim, &candidate).await?);
+        }
+        tx.commit().await?;
+        Ok(claimed)
+    }
+
+    /// Claims the oldest looks at one store of copies whose time has come, at most 1000.
+    pub async fn claim_looks(
+        &self,
+        claim: Claim,
+        store: &str,
+    ) -> Result<Vec<ClaimedJob>, StoreError> {
+        let mut tx = self.begin().await?;
+        let mut claimed = Vec::new();
+        let values = args![claim.now, claim.limit.min(1000), store];
+        for candidate in tx.read(LOOKS, values).await? {
             claimed.extend(take(&mut tx, &claim, &candidate).await?);
         }
         tx.commit().await?;

@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::connection::{Store, Tx};
 use super::error::StoreError;
 use super::evidence::{self, OutboxEntry};
+use super::record_manifests;
 use super::statement::{Row, Sql, args};
 use crate::domain::EpochName;
 
@@ -56,6 +57,8 @@ pub struct Shredded {
     pub keys: u64,
     /// Details that can be read.
     pub details: u64,
+    /// Manifests of records.
+    pub manifests: u64,
 }
 
 /// A data key of no case whose details are all older than a moment.
@@ -75,7 +78,9 @@ const KEEP: Sql = Sql::both(
 const LIVING: Sql = Sql::both(
     "SELECT (SELECT COUNT(*) FROM data_keys WHERE case_id = $1 AND wrapped IS NOT NULL) AS keys,
          (SELECT COUNT(*) FROM evidence_details WHERE case_id = $1 AND sealed IS NOT NULL
-             AND kind <> 'evidence.shredded') AS details",
+             AND kind <> 'evidence.shredded') AS details,
+         (SELECT COUNT(*) FROM record_manifests WHERE case_id = $1
+             AND shredded_at IS NULL) AS manifests",
 );
 // Whoever opens the case again waits until it is shredded. SQLite has one writer.
 const SHREDDABLE: Sql = Sql::fork(
@@ -166,7 +171,11 @@ impl Store {
     pub async fn living_details(&self, case: Uuid) -> Result<Shredded, StoreError> {
         let row = self.read_one(LIVING, args![case]).await?;
         let row = row.ok_or(StoreError::Corrupt { column: "keys" })?;
-        Ok(Shredded { keys: row.whole("keys")?, details: row.whole("details")? })
+        Ok(Shredded {
+            keys: row.whole("keys")?,
+            details: row.whole("details")?,
+            manifests: row.whole("manifests")?,
+        })
     }
 
     /// Whether a case is over, so that what its evidence means may go: closed, no job waits, and
@@ -187,7 +196,8 @@ impl Store {
         rows.iter().map(|row| row.get("id")).collect()
     }
 
-    /// Destroys the data keys of a case and the sealed bytes of its details. `false`, with nothing
+    /// Destroys the data keys of a case, the sealed bytes of its details and the hashes of its
+    /// manifests. `false`, with nothing
     /// changed, where the case is not over or there is more or less to shred than `expected`, which
     /// is what the evidence says.
     pub async fn shred_case(
@@ -201,7 +211,8 @@ impl Store {
         let over = tx.read_one(SHREDDABLE, args![case]).await?.is_some();
         let keys = tx.execute(DESTROY_OF_CASE, args![case, now]).await?;
         let details = tx.execute(SHRED_OF_CASE, args![case, now]).await?;
-        if !over || expected != (Shredded { keys, details }) {
+        let manifests = record_manifests::shred(&mut tx, case, now).await?;
+        if !over || expected != (Shredded { keys, details, manifests }) {
             tx.rollback().await?;
             return Ok(false);
         }

@@ -32,6 +32,9 @@ words! {
         /// Does again on a restored system what was done there for a person since the restored
         /// state.
         Replay = "replay",
+        /// Looks at a store of copies until none is left that can hold what the case has erased. Its
+        /// system is the store. It does not keep its case from being answered.
+        Backup = "backup",
     }
 
     /// What stops a job until somebody acts.
@@ -170,11 +173,12 @@ const CANCEL_IDLE_OF_CASE: Sql = Sql::both(
     "UPDATE jobs SET state = 'cancelled', settled_at = $2, blocked_reason = NULL,
          hold_matters = NULL, cancel_requested_at = $2, cancel_requested_by = $3
      WHERE case_id = $1 AND state IN ('scheduled', 'available', 'held', 'blocked')
-       AND kind NOT IN ('retained', 'upkeep', 'replay')",
+       AND kind NOT IN ('retained', 'upkeep', 'backup', 'replay')",
 );
 const ASK_RUNNING_OF_CASE: Sql = Sql::both(
     "UPDATE jobs SET cancel_requested_at = $2, cancel_requested_by = $3
-     WHERE case_id = $1 AND state IN ('running', 'waiting') AND cancel_requested_at IS NULL",
+     WHERE case_id = $1 AND state IN ('running', 'waiting') AND cancel_requested_at IS NULL
+       AND kind <> 'backup'",
 );
 const CANCEL_IDLE: Sql = Sql::both(
     "UPDATE jobs SET state = 'cancelled', settled_at = $2, blocked_reason = NULL,

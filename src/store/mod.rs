@@ -34,6 +34,7 @@ pub mod opendsr_asked;
 pub mod pauses;
 pub mod person_tags;
 pub mod producers;
+pub mod record_manifests;
 pub mod renewed_tokens;
 pub mod requests;
 pub mod restores;
@@ -83,6 +84,7 @@ pub use opendsr_asked::{AskedRequest, HeardCallback};
 pub use pauses::{NewPause, Pause, PauseScope};
 pub use person_tags::{PersonTag, TagOnRecord};
 pub use producers::DueProducer;
+pub use record_manifests::{ManifestChunk, NewManifestChunk, RecordManifest};
 pub use requests::{NewRequest, Request, RequestChange, RequestFilter, TakenIn};
 pub use restores::{Canary, NewRestore, Replayable, Restore, RestoreCounts};
 pub use schedules::{Disposition, Fire, FireBatch, NewFire, ScheduleCursor};
@@ -125,6 +127,7 @@ pub fn statements() -> Vec<(&'static str, Sql)> {
         pauses::STATEMENTS,
         person_tags::STATEMENTS,
         producers::STATEMENTS,
+        record_manifests::STATEMENTS,
         renewed_tokens::STATEMENTS,
         requests::STATEMENTS,
         restores::STATEMENTS,

@@ -3,8 +3,8 @@
 //!
 //! A second loop hears the bell: it opens due cases, carries requests on, certifies finished cases
 //! and moves evidence into the log. A third one tells other controllers how their requests stand,
-//! a fourth one sends mail, and a fifth one asks those who vouch for the log, each by itself, so that
-//! whoever does not answer keeps nothing else waiting.
+//! a fourth one sends mail, a fifth one asks those who vouch for the log, and a sixth one watches the
+//! stores of copies, each by itself, so that whoever does not answer keeps nothing else waiting.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,6 +20,8 @@ const LONGEST_REST: Duration = Duration::from_secs(2);
 const BETWEEN_SWEEPS: Duration = Duration::from_secs(2);
 /// Time between two looks at those who vouch for the log.
 const BETWEEN_LOOKS: Duration = Duration::from_secs(5);
+/// Time between two looks at which stores nobody has listed for long.
+const BETWEEN_STORES: Duration = Duration::from_mins(1);
 /// Time to the next sweep where a secret cannot be read or the store is not there.
 const AFTER_AN_ERROR: Duration = Duration::from_secs(30);
 /// Pause after the store was not there.
@@ -78,6 +80,24 @@ pub fn start_anchors(product: &Arc<Quietus>, stop: &CancellationToken, tasks: &T
                 () = stop.cancelled() => return,
             };
             pause(rest, &stop).await;
+        }
+    });
+}
+
+/// Watches stores of copies until `stop`, in a loop of its own: a store that does not answer keeps
+/// nothing else waiting.
+pub fn start_backups(product: &Arc<Quietus>, stop: &CancellationToken, tasks: &TaskTracker) {
+    if !product.has_stores() {
+        return;
+    }
+    let (product, stop) = (Arc::clone(product), stop.clone());
+    tasks.spawn(async move {
+        while !stop.is_cancelled() {
+            tokio::select! {
+                _ = product.watch_stores() => {}
+                () = stop.cancelled() => return,
+            }
+            pause(BETWEEN_STORES, &stop).await;
         }
     });
 }

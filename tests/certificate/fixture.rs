@@ -88,7 +88,7 @@ pub fn statement(id: &str, system: &str, collection: &str, category: &str) -> Sy
         completed_at: Some(moment("2026-11-23T03:07:30Z")),
         failure: None,
         exception: None,
-        backup: None,
+        backup: Vec::new(),
         recipient: None,
         evidence: vec![EvidenceReference {
             log: ORIGIN.to_owned(),

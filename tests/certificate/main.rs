@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails there")]
 
 mod claims;
+mod copies;
 mod fixture;
 mod foreign;
 mod log;

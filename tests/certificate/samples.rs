@@ -1,4 +1,5 @@
-//! Four certificates as people meet them: complete, partial, superseded and not held.
+//! Five certificates as people meet them: complete, partial, superseded, not held, and gone from
+//! live systems while copies for recovery remain.
 
 use jiff::civil::date;
 use jiff::tz::TimeZone;
@@ -18,6 +19,7 @@ use std::collections::BTreeMap;
 use std::sync::OnceLock;
 use uuid::Uuid;
 
+use super::copies;
 use super::fixture::{Issued, issue_about, moment, predicate, statement};
 
 /// A certificate with how it is printed.
@@ -49,7 +51,7 @@ pub struct Printed {
     pub files: BTreeMap<String, Vec<u8>>,
 }
 
-/// All four in all languages; made once, because fonts are slow to read in tests.
+/// All of them in all languages; made once, because fonts are slow to read in tests.
 pub fn printed() -> &'static [Printed] {
     static PRINTED: OnceLock<Vec<Printed>> = OnceLock::new();
     PRINTED.get_or_init(|| {
@@ -62,7 +64,7 @@ pub fn printed() -> &'static [Printed] {
     })
 }
 
-/// All four.
+/// All of them.
 pub fn samples() -> &'static [Sample] {
     static SAMPLES: OnceLock<Vec<Sample>> = OnceLock::new();
     SAMPLES.get_or_init(make)
@@ -87,7 +89,20 @@ fn make() -> Vec<Sample> {
         person("partial", partial()),
         counts("superseded", Some(Uuid::from_u128(0x5ec0_0de5))),
         person("not-held", not_held()),
+        person("copies", copied()),
     ]
+}
+
+/// Gone from the live systems; one store says until when, one was seen to be rid of it, and one could
+/// not be listed.
+fn copied() -> Predicate {
+    let mut shop = statement("s1", "shop", "customers", "account.contact");
+    shop.backup = vec![copies::dated("vault"), copies::gone("dumps")];
+    let mut orders = statement("s2", "shop", "orders", "order.delivery");
+    orders.backup.clone_from(&shop.backup);
+    let mut calls = statement("s3", "telephony", "calls", "usage.traffic");
+    calls.backup = vec![copies::undated("archive")];
+    of_person(vec![shop, orders, calls])
 }
 
 /// A night's run over three systems; it takes the place of one that was tried again.

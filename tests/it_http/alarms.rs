@@ -129,3 +129,38 @@ async fn objections_and_fees_are_decided_by_two_persons() {
     house.post("operator", &path("close"), &close).await.expect(200);
     house.nothing_leaked();
 }
+
+#[tokio::test]
+async fn stores_of_copies_that_need_somebody_are_an_alarm() {
+    let house = House::open_with_files(&[
+        ("systems/vault.yaml", "system: vault\nkind: dumps\nowner: a\nplace: dumps\ncopies: [crm]\nkeeps: {daily: 2}\nparameters: {files: '*-%Y-%m-%d.sql'}\n"),
+        ("systems/away.yaml", "system: away\nkind: dumps\nowner: a\nplace: not-mounted\ncopies: [crm]\nkeeps: {daily: 2}\nparameters: {files: '*-%Y-%m-%d.sql'}\n"),
+    ]).await;
+    let folder = house.folder.path().join("dumps");
+    std::fs::create_dir(&folder).unwrap();
+    // It is 23 November: two are kept, and the first should have gone days ago.
+    for day in ["2026-11-18", "2026-11-21", "2026-11-22", "2026-11-23"] {
+        std::fs::write(folder.join(format!("crm-{day}.sql")), "x").unwrap();
+    }
+    let text = house.get("operator", "/metrics").await.expect(200).text();
+    assert!(!text.contains("quietus_backup_copies{"), "nobody has listed anything: {text}");
+    house.product.watch_stores().await;
+    house.product.watch_stores().await;
+    let text = house.get("operator", "/metrics").await.expect(200).text();
+    for line in [
+        "quietus_backup_copies{store=\"vault\"} 4",
+        "quietus_backup_overstaying_copies{store=\"vault\"} 1",
+        "quietus_backup_alarm{store=\"vault\",what=\"stuck\"} 1",
+        "quietus_backup_alarm{store=\"vault\",what=\"unlisted\"} 0",
+        "quietus_backup_alarm{store=\"away\",what=\"unlisted\"} 1",
+        "# TYPE quietus_backup_alarm gauge",
+    ] {
+        assert_eq!(text.lines().filter(|one| *one == line).count(), 1, "{line} in\n{text}");
+    }
+    let list = house.get("auditor", "/v1/backups").await.expect(200).json();
+    assert_eq!((&list[0]["store"], &list[0]["alarm"]), (&json!("away"), &json!("unlisted")));
+    assert_eq!((&list[1]["copies"], &list[1]["alarm"]), (&json!(4), &json!("stuck")));
+    let log = String::from_utf8_lossy(&log().lock().unwrap()).into_owned();
+    let told = log.lines().filter(|line| line.contains("a store of copies needs somebody"));
+    assert_eq!(told.filter(|line| line.contains("away")).count(), 1, "once a day");
+}

@@ -215,8 +215,17 @@ impl House {
         Self::open_with("sqlite:quietus.db", more).await
     }
 
+    /// With more files.
+    pub async fn open_with_files(files: &[(&str, &str)]) -> Self {
+        Self::open_whole(("sqlite:quietus.db", ""), files).await
+    }
+
     /// With a store of this URL and more lines in `quietus.yaml`.
     pub async fn open_with(url: &str, lines: &str) -> Self {
+        Self::open_whole((url, lines), &[]).await
+    }
+
+    async fn open_whole((url, lines): (&str, &str), files: &[(&str, &str)]) -> Self {
         drop(log().lock().unwrap());
         let folder = tempfile::tempdir().unwrap();
         let root = folder.path();
@@ -233,6 +242,9 @@ impl House {
         std::fs::write(root.join("schedules/shop.yaml"), PACK).unwrap();
         for (role, _) in ROLES {
             write_secret(&root.join("secrets").join(role), &token(role));
+        }
+        for (name, text) in files {
+            std::fs::write(root.join(name), text).unwrap();
         }
         sample::write(&root.join("data/crm.db"), CRM_DATA).await.unwrap();
         let loaded = load(root).unwrap_or_else(|problems| panic!("{problems:?}"));

@@ -7,6 +7,7 @@
 #![expect(clippy::expect_used, reason = "a test stops where something is not as it must be")]
 
 mod anchors;
+mod backup;
 mod company;
 mod crash;
 mod demo;

@@ -26,6 +26,7 @@ async fn fill(stage: &Stage) {
     let case_id = case.id;
     store.open_case(case, at(11)).await.unwrap();
     let mine = tenure(&stage.claim_one("worker", 12).await);
+    let job = mine.job;
     let fault = JobFault { kind: "rejected".to_owned(), message: "no".to_owned() };
     let settle = Settle {
         tenure: mine,
@@ -83,6 +84,9 @@ async fn fill(stage: &Stage) {
     let epoch = crate::data_keys::begin(stage, "2026-11").await;
     let key = crate::data_keys::key(None, &epoch);
     store.record_evidence(vec![crate::data_keys::entry_under(&key)], at(18)).await.unwrap();
+    let key = crate::data_keys::key(Some(case_id), &epoch);
+    store.begin_record_manifest(job, key, at(18)).await.unwrap();
+    crate::record_manifests::add(stage, job, None, 2).await;
 }
 
 /// What somebody says of a certificate, and the list that says it.
@@ -173,6 +177,10 @@ fn changes(sqlite: bool) -> Vec<String> {
         "UPDATE key_epochs SET begun_at = 1".to_owned(),
         "UPDATE data_keys SET created_at = 1".to_owned(),
         "UPDATE evidence_details SET key_id = NULL WHERE key_id IS NOT NULL".to_owned(),
+        "UPDATE record_manifests SET created_at = 1".to_owned(),
+        "UPDATE record_manifest_chunks SET records = records + 1".to_owned(),
+        format!("UPDATE record_manifest_chunks SET hashes = {bytes}"),
+        "UPDATE record_manifest_chunks SET previous = id".to_owned(),
     ]
 }
 
@@ -206,6 +214,8 @@ async fn triggers_refuse(stage: Stage) {
         "status_list_issues",
         "key_epochs",
         "data_keys",
+        "record_manifests",
+        "record_manifest_chunks",
     ];
     for table in tables {
         assert!(stage.rows(table).await > 0, "`{table}` is empty: the test would prove nothing");
@@ -249,6 +259,8 @@ const REPLACEABLE: &[(&str, [&str; 2], [&str; 2])] = &[
     ("status_list_issues", ["entry_id", "randomblob(16)"], ["issued_at", "1"]),
     ("key_epochs", ["epoch", "'2030-01'"], ["begun_at", "1"]),
     ("data_keys", ["id", "randomblob(16)"], ["wrapped", "x'00'"]),
+    ("record_manifests", ["job_id", "randomblob(16)"], ["created_at", "1"]),
+    ("record_manifest_chunks", ["id", "randomblob(16)"], ["hashes", "zeroblob(64)"]),
 ];
 
 /// SQLite replaces rows without asking the triggers that refuse to delete them.

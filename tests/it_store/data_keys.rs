@@ -59,6 +59,12 @@ async fn case_over(stage: &Stage, epoch: &EpochName) -> (Uuid, DataKey) {
         evidence: vec![entry_under(&key), entry_under(&key)],
     };
     assert!(stage.store.settle(settle).await.unwrap());
+    certify(stage, id).await;
+    (id, key)
+}
+
+/// Certifies a case whose jobs are over, with its certificate in the log.
+pub async fn certify(stage: &Stage, id: Uuid) {
     let certificate = NewCertificate {
         id: new_id(),
         case_id: id,
@@ -80,7 +86,6 @@ async fn case_over(stage: &Stage, epoch: &EpochName) -> (Uuid, DataKey) {
     assert!(stage.store.insert_certificate(certificate).await.unwrap());
     assert!(!stage.store.is_over(id).await.unwrap(), "its certificate is not in the log");
     assert!(stage.store.set_bundle(certificate_id, b"bundle".to_vec()).await.unwrap());
-    (id, key)
 }
 
 async fn a_key_is_written_with_its_first_detail(stage: Stage) {
@@ -129,7 +134,7 @@ async fn a_case_is_shredded_when_it_is_over(stage: Stage) {
     let (open, _) = stage.case_with_jobs(1).await;
     stage.store.record_evidence(vec![entry_under(&key(Some(open), &epoch))], at(1)).await.unwrap();
     let living = stage.store.living_details(open).await.unwrap();
-    assert_eq!(living, Shredded { keys: 1, details: 1 });
+    assert_eq!(living, Shredded { keys: 1, details: 1, manifests: 0 });
     assert!(!stage.store.shred_case(open, living, at(5), Vec::new()).await.unwrap());
     assert_eq!(stage.store.living_details(open).await.unwrap(), living, "nothing was changed");
     assert!(
@@ -155,7 +160,7 @@ async fn a_case_is_shredded_when_it_is_over(stage: Stage) {
     assert!(found(100_000_000, Some("contact")).await.is_empty());
     assert!(found(0, None).await.is_empty());
     let living = stage.store.living_details(case).await.unwrap();
-    assert_eq!(living, Shredded { keys: 1, details: 2 });
+    assert_eq!(living, Shredded { keys: 1, details: 2, manifests: 0 });
     let other = Shredded { details: 3, ..living };
     assert!(!stage.store.shred_case(case, other, at(6), Vec::new()).await.unwrap());
     assert_eq!(stage.store.living_details(case).await.unwrap(), living, "nothing was changed");

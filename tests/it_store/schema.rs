@@ -138,7 +138,12 @@ const LANDED: &[(&str, &str, &str)] = &[
         "759e8b028f4ec2bbe3671f2344d7f382ffbb8c29752898f830c70a4c1ce8f0c4",
     ),
     (
-        "0014_restores.sql",
+        "0014_record_manifests.sql",
+        "02688ec576c59aeeefb5b535b6e0cf3f01abfddc42416de674c395e93743d626",
+        "8d5a88d21ee6fc0151e681414f2ba5e3b02803bd3ca7abf49b3b1f3b027baaef",
+    ),
+    (
+        "0015_restores.sql",
         "693cd889343225b8e76e466412044204283501c4e254adbf4e9c6fca162c034b",
         "aa144542b46de3e12e1aa5e844f09c18c4968ed6065814775525a716ac11c0f1",
     ),

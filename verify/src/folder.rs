@@ -11,6 +11,10 @@ use crate::anchor_folder::{AnchorFolder, POLICY_NAME};
 use crate::bundle::BUNDLE_BYTES;
 use crate::certificate::{MANIFEST_NAME, OPENING_NAME};
 use crate::digest::Digest;
+use crate::record_proof::{
+    CHECKPOINT_NAME, DETAIL_NAME, LEAF_NAME, PROOF_NAME, RECORD_NAME, RecordFiles, RecordVerdict,
+    SALT_NAME, verify_record,
+};
 use crate::status::{STATUS_LIST_NAME, SUCCESSOR_NAME, StatusFiles};
 use crate::trust_folder::{self, CheckedTrust, MOST_TRUST_FILES, TRUST_MANIFEST_NAME};
 use crate::verify::{Material, Source, Verdict, verify};
@@ -81,6 +85,38 @@ impl Files {
     /// Everything as it lies in the folder of the certificate.
     pub fn beside(path: &Path) -> Self {
         Self { path: path.to_owned(), ..Self::default() }
+    }
+
+    /// Whether the folder is a proof that a record was in a run, and no certificate.
+    pub fn is_record_proof(&self) -> bool {
+        self.path.join(PROOF_NAME).is_file() && !self.path.join(BUNDLE_NAME).exists()
+    }
+
+    /// Reads the files of such a proof and verifies it.
+    ///
+    /// # Errors
+    /// Where a file cannot be read.
+    pub fn verify_record(&self) -> Result<RecordVerdict, Unreadable> {
+        let folder = self.path.as_path();
+        let file = |name: &str| read(&folder.join(name));
+        let trust = self.trust()?;
+        let trusted_root = match (&self.trusted_root, &trust) {
+            (None, Some(trust)) if trust.may_be_used() => Some(trust.file(TRUSTED_ROOT_NAME)?),
+            (given, _) => given_or_beside(given.as_ref(), folder, TRUSTED_ROOT_NAME)?,
+        };
+        let (record, salt, proof) = (file(RECORD_NAME)?, file(SALT_NAME)?, file(PROOF_NAME)?);
+        let (detail, leaf, checkpoint) =
+            (file(DETAIL_NAME)?, file(LEAF_NAME)?, file(CHECKPOINT_NAME)?);
+        Ok(verify_record(&RecordFiles {
+            record: &record,
+            salt: &salt,
+            proof: &proof,
+            detail: &detail,
+            leaf: &leaf,
+            checkpoint: &checkpoint,
+            trusted_root: trusted_root.as_ref().map(|(bytes, source)| (bytes.as_slice(), *source)),
+            trust: trust.as_ref().and_then(|trust| trust.checked.as_ref()),
+        }))
     }
 
     /// Reads the files and verifies the certificate.

@@ -24,8 +24,9 @@ Checks a certificate of Quietus offline: PASS, FAIL or NOT CHECKED for each step
 
 usage: quietus-verify [FILE_OR_FOLDER] [options]
 
-  FILE_OR_FOLDER         a certificate (`certificate.sigstore.json`) or an exported folder; may be left
-                         out where only the folder of `--trust` is checked
+  FILE_OR_FOLDER         a certificate (`certificate.sigstore.json`), an exported folder, or a
+                         folder that proves that a record was in a run; may be left out where only
+                         the folder of `--trust` is checked
 
   --trusted-root FILE    the trusted root that you have from the issuer; otherwise the one beside
                          the certificate
@@ -55,6 +56,7 @@ Examples:
   quietus-verify certificate/ --trust from-the-contract/ --require-trust
   quietus-verify certificate.sigstore.json --opening subject-opening.json --trust from-the-contract/
   quietus-verify certificate/ --json
+  quietus-verify record-proof/ --trust from-the-contract/ --require-trust
   quietus-verify --trust from-the-contract/ --fingerprint 5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef
 ";
 
@@ -152,6 +154,9 @@ fn now() -> Option<Timestamp> {
 }
 
 fn check(files: &Files, require_trust: bool, json: bool) -> u8 {
+    if files.is_record_proof() {
+        return check_record(files, require_trust, json);
+    }
     let verdict = match files.verify() {
         Ok(verdict) => verdict,
         Err(error) => return complain(&error),
@@ -164,6 +169,22 @@ fn check(files: &Files, require_trust: bool, json: bool) -> u8 {
     let mut text = Vec::new();
     // Memory takes everything.
     print::steps(&verdict, ink(), &mut text).unwrap_or_default();
+    written(&String::from_utf8_lossy(&text), code)
+}
+
+/// A folder that proves that a record was in a run.
+fn check_record(files: &Files, require_trust: bool, json: bool) -> u8 {
+    let verdict = match files.verify_record() {
+        Ok(verdict) => verdict,
+        Err(error) => return complain(&error),
+    };
+    let trusted = !require_trust || verdict.anchored;
+    let code = if verdict.passed() && trusted { PASSED } else { FAILED };
+    if json {
+        return written(&format!("{}\n", print::record_json(&verdict)), code);
+    }
+    let mut text = Vec::new();
+    print::record_steps(&verdict, ink(), &mut text).unwrap_or_default();
     written(&String::from_utf8_lossy(&text), code)
 }
 

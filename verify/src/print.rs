@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use serde_json::json;
 
+use crate::record_proof::RecordVerdict;
 use crate::trust_folder::{CheckedTrust, grouped};
 use crate::verify::{Anchor, Finding, Step, Verdict, printable};
 
@@ -58,17 +59,7 @@ pub fn trust_json(checked: &CheckedTrust) -> String {
 /// # Errors
 /// Where it cannot be written.
 pub fn steps(verdict: &Verdict, ink: Ink, out: &mut dyn Write) -> io::Result<()> {
-    for step in &verdict.steps {
-        line(step, ink, out)?;
-    }
-    let count = |wanted| verdict.steps.iter().filter(|step| step.finding == wanted).count();
-    writeln!(
-        out,
-        "\n{} passed, {} failed, {} not checked",
-        count(Finding::Pass),
-        count(Finding::Fail),
-        count(Finding::NotChecked)
-    )?;
+    lines(&verdict.steps, ink, out)?;
     match &verdict.certificate {
         Some(certificate) if verdict.passed() => writeln!(
             out,
@@ -84,6 +75,55 @@ pub fn steps(verdict: &Verdict, ink: Ink, out: &mut dyn Write) -> io::Result<()>
         Some(warning) => writeln!(out, "{warning}"),
         None => Ok(()),
     }
+}
+
+/// A line for each step, and how many there were of each finding.
+fn lines(steps: &[Step], ink: Ink, out: &mut dyn Write) -> io::Result<()> {
+    for step in steps {
+        line(step, ink, out)?;
+    }
+    let count = |wanted| steps.iter().filter(|step| step.finding == wanted).count();
+    writeln!(
+        out,
+        "\n{} passed, {} failed, {} not checked",
+        count(Finding::Pass),
+        count(Finding::Fail),
+        count(Finding::NotChecked)
+    )
+}
+
+/// Prints what was found of a proof that a record was in a run.
+///
+/// # Errors
+/// Where it cannot be written.
+pub fn record_steps(verdict: &RecordVerdict, ink: Ink, out: &mut dyn Write) -> io::Result<()> {
+    lines(&verdict.steps, ink, out)?;
+    let Some(record) = &verdict.record else {
+        return writeln!(out, "do not rely on this proof");
+    };
+    writeln!(
+        out,
+        "the record that `record.json` names was deleted from `{}` of `{}` in that run, as the log tells it",
+        printable(&record.collection),
+        printable(&record.system)
+    )?;
+    if verdict.anchored {
+        return Ok(());
+    }
+    writeln!(
+        out,
+        "the log was not compared with the trusted root that you have from the issuer; give --trusted-root"
+    )
+}
+
+/// The same as JSON over several lines, without a line feed at its end.
+pub fn record_json(verdict: &RecordVerdict) -> String {
+    let answer = json!({
+        "passed": verdict.passed(),
+        "anchored": verdict.anchored,
+        "steps": verdict.steps,
+    });
+    format!("{answer:#}")
 }
 
 /// The verdict as JSON over several lines, without a line feed at its end.

@@ -294,16 +294,77 @@ pub struct StatedException {
     pub review_on: Option<Date>,
 }
 
-/// Where copies end that cannot be erased one by one.
+/// Copies of a system in a store, of which nobody can erase one record: until when they can hold
+/// what was erased, and what was seen of them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct StatedBackup {
-    /// Name of the store.
+    /// Name of the store in the data map.
     pub store: String,
-    /// When the last copy that holds the data is gone.
-    pub gone_by: Date,
-    /// How it ends.
+    /// When the newest copy that can hold it was finished, as the store was listed last.
+    #[serde(default)]
+    pub newest_copy_containing: Option<Timestamp>,
+    /// How many copies can hold it, as the store was listed last; `None` where it was not.
+    #[serde(default)]
+    pub copies: Option<Count>,
+    /// The day by which the last of them is gone, under the store's own retention; `None` where no
+    /// day may be promised, or once they were seen to be gone.
+    #[serde(default)]
+    pub gone_by: Option<Date>,
+    /// Why no day may be promised.
+    #[serde(default)]
+    pub without_day: Option<String>,
+    /// When a listing showed that none of them is left.
+    #[serde(default)]
+    pub seen_gone_at: Option<Timestamp>,
+    /// When the store was listed last; `None` where it could not be.
+    #[serde(default)]
+    pub listed_at: Option<Timestamp>,
+    /// How copies end there.
     pub mechanism: String,
+    /// Whether what was erased is erased again before a restored copy is used. `false` where nobody
+    /// has seen to it.
+    #[serde(default)]
+    pub re_delete_on_restore: bool,
+}
+
+impl StatedBackup {
+    /// Whether a copy can still hold what was erased, as far as the statement knows.
+    pub fn is_pending(&self) -> bool {
+        self.seen_gone_at.is_none()
+    }
+}
+
+/// Stores in a statement: `null`, one, or a list. Certificates from before there were several have
+/// `null`, and so has whoever has none.
+mod backups {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use super::StatedBackup;
+
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Written {
+        One(Box<StatedBackup>),
+        Several(Vec<StatedBackup>),
+    }
+
+    pub(super) fn serialize<S: Serializer>(
+        stores: &[StatedBackup],
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        if stores.is_empty() { serializer.serialize_none() } else { stores.serialize(serializer) }
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Vec<StatedBackup>, D::Error> {
+        Ok(match Option::<Written>::deserialize(deserializer)? {
+            None => Vec::new(),
+            Some(Written::One(store)) => vec![*store],
+            Some(Written::Several(stores)) => stores,
+        })
+    }
 }
 
 /// A recipient who was told, and what came back.
@@ -384,8 +445,9 @@ pub struct SystemStatement {
     pub failure: Option<StatedFailure>,
     /// An exception that a person decided.
     pub exception: Option<StatedException>,
-    /// Copies; none are stated yet.
-    pub backup: Option<StatedBackup>,
+    /// Stores that copy the system, where something of it was erased.
+    #[serde(default, with = "backups")]
+    pub backup: Vec<StatedBackup>,
     /// A third party that was told, and what came back.
     pub recipient: Option<StatedRecipient>,
     /// Log entries that it rests on.

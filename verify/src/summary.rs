@@ -2,14 +2,17 @@
 //!
 //! `complete` needs every statement completed and verified. One that is pending, skipped,
 //! unverified or does not add up makes the whole `partial`; one that failed makes it `failed`;
-//! what stays for a hold, a law or a reference makes it `complete-with-exceptions` at best.
+//! what stays for a hold, a law or a reference, or in a copy for recovery that was not seen to be
+//! gone, makes it `complete-with-exceptions` at best.
 
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
 use crate::certificate::{CertificateClass, Predicate, Scope};
-use crate::statement::{StatementOutcome, SystemStatement, VerificationFinding, VerificationType};
+use crate::statement::{
+    StatedBackup, StatementOutcome, SystemStatement, VerificationFinding, VerificationType,
+};
 
 /// What the certificate claims as a whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -88,6 +91,7 @@ fn settled(statement: &SystemStatement) -> Standing {
     let keeps = !statement.kept.is_empty()
         || !statement.staying_fields.is_empty()
         || statement.exception.is_some();
+    let stays = keeps || statement.backup.iter().any(StatedBackup::is_pending);
     if statement.failure.is_some() {
         return Standing::Pending;
     }
@@ -98,7 +102,7 @@ fn settled(statement: &SystemStatement) -> Standing {
         StatementOutcome::Retained => keeps,
         _ => true,
     };
-    match (proven && fits, keeps) {
+    match (proven && fits, stays) {
         (false, _) => Standing::Unverified,
         (true, true) => Standing::Retained,
         (true, false) => Standing::Complete,
@@ -278,6 +282,55 @@ fn statement_violations(predicate: &Predicate, statement: &SystemStatement) -> V
         if before(statement.completed_at) || before(statement.verification.at) {
             found.push("it ended or was verified before it began".to_owned());
         }
+    }
+    for backup in &statement.backup {
+        let problems = backup_violations(predicate, statement, backup);
+        found.extend(problems.into_iter().map(|why| format!("store `{}`: {why}", backup.store)));
+    }
+    found
+}
+
+/// In what a statement contradicts itself about the copies in a store.
+fn backup_violations(
+    predicate: &Predicate,
+    statement: &SystemStatement,
+    backup: &StatedBackup,
+) -> Vec<&'static str> {
+    let mut found = Vec::new();
+    if backup.store.trim().is_empty() || backup.mechanism.trim().is_empty() {
+        found.push("it does not say where copies are or how they end");
+    }
+    if statement.backup.iter().filter(|one| one.store == backup.store).count() > 1 {
+        found.push("it is stated twice");
+    }
+    let why = backup.without_day.as_deref().is_some_and(|why| !why.trim().is_empty());
+    let says = [backup.gone_by.is_some(), why, backup.seen_gone_at.is_some()];
+    if says.iter().filter(|one| **one).count() != 1 {
+        found.push(
+            "it has to say by which day copies are gone, why no day is promised, or when they were \
+             seen to be gone: one of the three",
+        );
+    }
+    if let Some(seen) = backup.seen_gone_at {
+        if backup.listed_at.is_none_or(|listed| listed < seen) {
+            found.push("copies were seen to be gone by no listing");
+        }
+        if statement.completed_at.is_none_or(|erased| seen <= erased) {
+            found.push("copies were seen to be gone before it was erased in the system");
+        }
+        if backup.copies.is_none_or(|copies| copies.0 > 0) {
+            found.push("copies were seen to be gone, and some are counted");
+        }
+    }
+    let moments = [backup.listed_at, backup.seen_gone_at];
+    if moments.into_iter().flatten().any(|moment| moment > predicate.issued_at) {
+        found.push("the store was listed after the certificate was issued");
+    }
+    // A day of any zone begins at most 14 hours before that of UTC and ends 12 hours after it.
+    let issued = predicate.issued_at.to_zoned(jiff::tz::TimeZone::UTC).date();
+    let yesterday = issued.yesterday().unwrap_or(issued);
+    if backup.gone_by.is_some_and(|day| day < yesterday) {
+        found.push("the day on which copies are gone was over when the certificate was issued");
     }
     found
 }

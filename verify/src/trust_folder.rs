@@ -319,12 +319,14 @@ mod tests {
         assert!(checked.predicate.is_none() && checked.step.sentence.contains("root.pub.pem"));
     }
 
+    type Files = BTreeMap<String, Vec<u8>>;
+
     #[test]
     fn what_was_changed_taken_away_or_added_is_named() {
         let key = IssuerKey::new(1);
         let id = key.public().id();
         let good = signed(&key);
-        let told = |change: &dyn Fn(&mut BTreeMap<String, Vec<u8>>), said: &str| {
+        let told = |change: &dyn Fn(&mut Files), said: &str| {
             let mut files = good.clone();
             change(&mut files);
             for fingerprint in [Some(&id), None] {

@@ -15,7 +15,7 @@ use crate::keys::IssuerPublicKey;
 use crate::status::{self, StatusFiles};
 use crate::trust_folder::CheckedTrust;
 use crate::trusted_root::{TrustedLog, TrustedRoot, fingerprint};
-use crate::{hashedrekord, key_validity, manifest, merkle, note, origin, summary};
+use crate::{copies, hashedrekord, key_validity, manifest, merkle, note, origin, summary};
 
 /// What one step found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -174,6 +174,15 @@ impl Steps {
         self.record(name, Finding::NotChecked, sentence.as_ref());
     }
 
+    /// Steps that go on from one that was taken elsewhere, if there is one.
+    pub(crate) fn after(step: Option<Step>) -> Self {
+        Self(step.into_iter().collect())
+    }
+
+    pub(crate) fn into_steps(self) -> Vec<Step> {
+        self.0
+    }
+
     fn record(&mut self, name: &'static str, finding: Finding, sentence: &str) {
         self.0.push(Step { name, finding, sentence: printable(sentence) });
     }
@@ -181,7 +190,7 @@ impl Steps {
 
 /// Verifies a certificate.
 pub fn verify(material: &Material<'_>) -> Verdict {
-    let mut steps = Steps(material.trust.iter().map(|trust| trust.step.clone()).collect());
+    let mut steps = Steps::after(material.trust.map(|trust| trust.step.clone()));
     let anchor = Anchor::of(material);
     let bundle = match Bundle::from_json(material.bundle) {
         Ok(bundle) => bundle,
@@ -226,6 +235,7 @@ pub fn verify(material: &Material<'_>) -> Verdict {
         subject(&mut steps, certificate, material.manifest);
         statements(&mut steps, certificate);
         evidence(&mut steps, certificate);
+        steps.0.extend(copies::step(certificate, material.status.now));
     } else {
         let why = "The statement is not read, because its signature does not hold.";
         for name in ["subject", "manifest", "statements", "evidence"] {
@@ -248,7 +258,7 @@ pub fn printable(text: &str) -> String {
 }
 
 /// Makes an error message a sentence.
-fn sentence(message: &str) -> String {
+pub(crate) fn sentence(message: &str) -> String {
     let mut characters = message.chars();
     let first = characters.next().map(|first| first.to_ascii_uppercase());
     format!("{}{}.", first.into_iter().collect::<String>(), characters.as_str())

@@ -24,11 +24,25 @@ fn issued() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/issued")
 }
 
+/// A proof that a record was in a run, as it was handed out once.
+fn record() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/record")
+}
+
 /// A copy of the certificate with a change in one file.
 fn copy(name: &str, file: &str, change: impl FnOnce(Vec<u8>) -> Vec<u8>) -> PathBuf {
+    copy_of(&issued(), name, file, change)
+}
+
+fn copy_of(
+    original: &Path,
+    name: &str,
+    file: &str,
+    change: impl FnOnce(Vec<u8>) -> Vec<u8>,
+) -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     std::fs::create_dir_all(&folder).expect("a folder");
-    for entry in std::fs::read_dir(issued()).expect("the certificate") {
+    for entry in std::fs::read_dir(original).expect("the files") {
         let entry = entry.expect("a file");
         std::fs::copy(entry.path(), folder.join(entry.file_name())).expect("copied");
     }
@@ -79,6 +93,58 @@ fn a_changed_certificate_fails_and_says_where() {
     assert!(said.ends_with("do not rely on this certificate\n"), "{said}");
     let folder = copy("broken", "certificate.sigstore.json", |bytes| bytes[1..].to_vec());
     assert_eq!(run(&[text(&folder)]).0, Some(1));
+}
+
+#[test]
+fn that_a_record_was_in_a_run_verifies_for_ever() {
+    let folder = record();
+    let folder = text(&folder);
+    let (code, said, _) = run(&[folder, "--trust", folder, "--require-trust"]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("\n8 passed, 0 failed, 1 not checked\n"), "{said}");
+    assert!(
+        said.ends_with("was deleted from `members` of `club` in that run, as the log tells it\n")
+    );
+    assert!(!said.contains("QUOKKA"), "the key is not repeated: {said}");
+    assert_eq!(run(&[folder, "--require-trust"]).0, Some(1));
+    let (code, said, _) = run(&[folder, "--json"]);
+    let verdict: Value = serde_json::from_str(&said).expect("json");
+    assert_eq!(
+        (code, &verdict["passed"], &verdict["anchored"]),
+        (Some(0), &true.into(), &false.into())
+    );
+}
+
+#[test]
+fn another_record_or_another_run_fails_and_says_where() {
+    for (file, from, to, step) in [
+        ("record.json", "QUOKKA", "WALLABY", "manifest"),
+        ("record.json", "\"club\"", "\"crew\"", "run"),
+        ("record.json", "{\"", "{ \"", "record"),
+        ("detail.json", "\"entries\":\"25\"", "\"entries\":\"26\"", "leaf"),
+        ("detail.json", "\"deleted\":\"25\"", "\"deleted\":\"24\"", "leaf"),
+        ("detail.json", "erasure.manifest", "erasure.step", "run"),
+        ("leaf.json", "erasure.manifest", "erasure.manifes1", "leaf"),
+        ("leaf.json", "2026-", "2025-", "inclusion"),
+        ("record-proof.json", "\"index\": \"4\"", "\"index\": \"5\"", "manifest"),
+        ("record-proof.json", "record.proof", "record.proved", "proof"),
+        ("checkpoint", "\n13\n", "\n14\n", "checkpoint"),
+        ("trusted_root.json", "example-company", "example-others", "trusted-root"),
+    ] {
+        let folder = copy_of(&record(), "other-record", file, |bytes| {
+            let content = String::from_utf8(bytes).expect("text");
+            assert!(content.contains(from), "{file}: {from}");
+            content.replace(from, to).into_bytes()
+        });
+        let (code, said, _) = run(&[text(&folder)]);
+        assert_eq!(code, Some(1), "{file}: {from}");
+        assert!(said.contains(&format!("FAIL         {step} ")), "{file}: {from}: {said}");
+        assert!(said.ends_with("do not rely on this proof\n"), "{said}");
+    }
+    let folder = copy_of(&record(), "short-salt", "record.salt", |bytes| bytes[1..].to_vec());
+    assert!(run(&[text(&folder)]).1.contains("FAIL         manifest      The salt"));
+    std::fs::remove_file(folder.join("record.salt")).expect("removed");
+    assert_eq!(run(&[text(&folder)]).0, Some(2));
 }
 
 #[test]
@@ -138,7 +204,7 @@ fn help_has_examples_that_can_be_typed() {
     assert_eq!(code, Some(0));
     let examples: Vec<&str> =
         help.lines().filter(|line| line.starts_with("  quietus-verify ")).collect();
-    assert_eq!(examples.len(), 5, "{help}");
+    assert_eq!(examples.len(), 6, "{help}");
     for example in examples {
         // Read to the end, and only then is there no such file.
         let words: Vec<&str> = example.split_whitespace().skip(1).collect();

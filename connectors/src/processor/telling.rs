@@ -48,7 +48,7 @@ impl Tally {
             .map(|collection| CollectionOutcome { collection, ..CollectionOutcome::default() })
             .into_iter()
             .collect();
-        Self { action, outcome: Outcome { collections, testimonies: Vec::new() } }
+        Self { action, outcome: Outcome { collections, ..Outcome::default() } }
     }
 
     /// Goes on with what has been said so far.

@@ -78,6 +78,11 @@ impl Run<'_> {
             self.roll_back().await?;
             return Ok(Flow::Refused(reason));
         }
+        for &member in &group.members {
+            if self.scene.instruction(member).manifest {
+                self.list_set(member).await?;
+            }
+        }
         for statement in statements {
             self.session.execute(&statement).await?;
         }
@@ -371,7 +376,11 @@ fn key_equals(
 }
 
 /// The record at `place` is in the set of its collection.
-fn in_set(compiler: &Compiler<'_, '_>, place: &Place, member: usize) -> Result<Fragment, Fault> {
+pub(crate) fn in_set(
+    compiler: &Compiler<'_, '_>,
+    place: &Place,
+    member: usize,
+) -> Result<Fragment, Fault> {
     let set = format!(
         "quietus_set_{}",
         place.prefix.trim_matches(|mark| mark == '`').replace(['`', '.'], "_")

@@ -10,6 +10,7 @@ use crate::sql::compile::{Compiler, Place};
 use crate::sql::dialect::Dialect;
 use crate::sql::dissociation::Dissociation;
 use crate::sql::fragment::Fragment;
+use crate::sql::listing::Listing;
 use crate::sql::order_of_deletion::Group;
 use crate::sql::reference_watch::Removal;
 use crate::sql::standing::Standing;
@@ -110,6 +111,10 @@ impl Run<'_> {
                     own.then(|| due(compiler, child, one).map(Fragment::all)).transpose()
                 };
                 statements.emptyings = dissociation.emptyings(scene, &goes_too)?;
+            }
+            if compiler.scene.instruction(instruction).manifest {
+                let listing = Listing::of(compiler, (standing, place), condition.clone())?;
+                statements.listing = Some(listing);
             }
             statements.counted.push(Fragment::raw(standing.deletion()).and(condition.clone()));
             statements.condition = condition;

@@ -191,6 +191,9 @@ fn cannot_be_told_apart(scene: &Scene<'_>) -> Result<Option<String>, Fault> {
     for position in scene.active() {
         let one = scene.instruction(position);
         let table = scene.table_of(position)?;
+        if one.manifest {
+            return Ok(Some(format!("a manifest is kept of records of `{}`", one.collection)));
+        }
         let moved = matches!(one.restriction, Some(Restriction::Move { .. }));
         if moved && one.lift_when != Predicate::Never {
             return Ok(Some(format!("records come back to `{}`", one.collection)));
@@ -203,6 +206,14 @@ fn cannot_be_told_apart(scene: &Scene<'_>) -> Result<Option<String>, Fault> {
 }
 
 impl Run<'_> {
+    /// Why a window that changes so much must not stay.
+    pub(crate) fn beyond(&self, changed: u64, told: &[(usize, u64)]) -> Option<Flow> {
+        match &self.joint {
+            None => self.too_many(changed).map(Flow::Refused),
+            Some(joint) => joint.beyond(told),
+        }
+    }
+
     /// Gathers all candidates before anything is done, and looks whether one is a candidate of two
     /// orders.
     async fn told_apart(&mut self) -> Result<Flow, Fault> {

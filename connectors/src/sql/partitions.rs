@@ -35,6 +35,8 @@ impl Run<'_> {
         let found = self.scene.table(table);
         if self.scene.dialect != Dialect::Postgres
             || one.partitions != PartitionPolicy::Drop
+            // Which records go with a partition is not told.
+            || one.manifest
             || one.delete_when == Predicate::Never
             // The system drops no partition of a table that foreign keys lead to.
             || self.scene.catalogue.references.iter().any(|one| one.parent == table)

@@ -6,7 +6,7 @@
 use std::time::{Duration, Instant};
 
 use crate::connector::{Direction, ProgressReport};
-use crate::order::Order;
+use crate::order::{Order, RecordKey};
 use crate::receipt::{CollectionOutcome, Fault, Outcome};
 use crate::sql::candidates::{Candidates, Gathered, Purpose};
 use crate::sql::compile::{Compiler, Place};
@@ -16,6 +16,7 @@ use crate::sql::dissociation::Emptying;
 use crate::sql::faults::transient;
 use crate::sql::fragment::{Cell, Fragment};
 use crate::sql::joint::{Joint, Told, told_otherwise};
+use crate::sql::listing::Listing;
 use crate::sql::parts;
 use crate::sql::progress_table::{Position, ProgressTable};
 use crate::sql::reference_watch::{ReferenceWatch, Removal};
@@ -65,6 +66,8 @@ pub(crate) struct Statements {
     pub(crate) emptyings: Vec<Emptying>,
     pub(crate) counted: Vec<Fragment>,
     pub(crate) condition: Fragment,
+    /// How the keys of what goes are told, where a manifest is kept of it.
+    pub(crate) listing: Option<Listing>,
 }
 
 /// What one window has changed.
@@ -75,6 +78,8 @@ struct Changed {
     told: Vec<(usize, u64)>,
     /// Associations emptied: the instruction, the name and how many.
     emptied: Vec<(usize, String, u64)>,
+    /// Keys of what goes, where a manifest is kept of it.
+    going: Vec<RecordKey>,
     /// How long looking at other tables took.
     looking: Duration,
 }
@@ -142,6 +147,7 @@ impl Run<'_> {
                 self.roll_back().await?;
                 return Ok(flow);
             }
+            self.list(job.instruction, &changes.going).await?;
             self.record(job, changes.records, &changes.told);
             self.note_emptied(changes.emptied);
             self.position.moved += changes.records;
@@ -176,14 +182,19 @@ impl Run<'_> {
             None => Vec::new(),
         };
         let emptied = self.empty(&statements.going, &statements.emptyings).await?;
-        let mut changed = None;
+        let (mut changed, mut going) = (None, Vec::new());
         let dialect = self.scene.dialect;
         for statement in &statements.counted {
-            let count =
-                match telling.and_then(|(_, part)| parts::reporting(dialect, part, statement)) {
-                    Some(reporting) => self.told_again(&reporting, &told).await?,
-                    None => self.session.execute(statement).await?,
-                };
+            let reporting =
+                telling.and_then(|(_, part)| parts::reporting(dialect, part, statement));
+            let count = match (reporting, &statements.listing) {
+                (Some(reporting), _) => self.told_again(&reporting, &told).await?,
+                (None, Some(listing)) => {
+                    going = listing.delete(&mut self.session, statement).await?;
+                    going.len() as u64
+                }
+                (None, None) => self.session.execute(statement).await?,
+            };
             if changed.is_some_and(|before| before != count) {
                 return Err(transient(
                     "records changed while they were being moved; the chunk is rolled back",
@@ -195,7 +206,7 @@ impl Run<'_> {
         if telling.is_some() && told.iter().map(|one| one.1).sum::<u64>() != records {
             return Err(told_otherwise());
         }
-        Ok(Changed { records, told, emptied, looking })
+        Ok(Changed { records, told, emptied, going, looking })
     }
 
     /// Empties associations inside the transaction that is open.
@@ -311,14 +322,6 @@ impl Run<'_> {
                     }
                 }
             }
-        }
-    }
-
-    /// Why a window that changes so much must not stay.
-    fn beyond(&self, changed: u64, told: &[(usize, u64)]) -> Option<Flow> {
-        match &self.joint {
-            None => self.too_many(changed).map(Flow::Refused),
-            Some(joint) => joint.beyond(told),
         }
     }
 

@@ -49,8 +49,8 @@ async fn a_backup_that_failed_is_a_copy_that_no_retention_removes() {
     let ground = Ground::of("barman").await;
     let failed = ground.path("barman/home/shop/base/20260301T020000");
     let taken = ground.path("barman/home/shop/base").join(&ground.before[0]);
-    let copied = Command::new("cp").arg("-a").arg(&taken).arg(&failed).status().unwrap();
-    assert!(copied.success());
+    let status = Command::new("cp").arg("-a").arg(&taken).arg(&failed).status().unwrap();
+    assert!(status.success());
     let info = failed.join("backup.info");
     let text = fs::read_to_string(&info).unwrap();
     fs::write(&info, text.replace("status=DONE", "status=FAILED")).unwrap();

@@ -60,7 +60,7 @@ pub async fn expires_exactly_what_is_named(kind: &'static str) {
     let before = ground.ids().await;
     let first = ground.before[0].clone();
     let expiry = ground.store().expire(std::slice::from_ref(&first)).await.unwrap();
-    assert_eq!(expiry.gone, [first.clone()]);
+    assert_eq!(expiry.gone, std::slice::from_ref(&first));
     assert!(expiry.kept.is_empty(), "{expiry:?}");
     let left: Vec<String> = before.into_iter().filter(|id| *id != first).collect();
     assert_eq!(ground.ids().await, left);

@@ -5,11 +5,7 @@
 //! copies. Every test gets a store of its own; its name says the kind:
 //! `restic::lists_copies_from_before_and_after`.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a test that cannot go on fails there"
-)]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails there")]
 
 mod barman_store;
 mod borg_store;

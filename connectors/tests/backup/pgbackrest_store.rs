@@ -24,7 +24,7 @@ async fn what_needs_another_keeps_it() {
     let (full, incremental) = (&ground.after[0], &ground.after[1]);
     assert!(incremental.ends_with('I') && full.ends_with('F'), "{incremental} {full}");
     let of = |id: &String| copies.iter().find(|copy| copy.id == *id).unwrap();
-    assert_eq!(of(incremental).needs, [full.clone()]);
+    assert_eq!(of(incremental).needs, std::slice::from_ref(full));
     assert!(of(full).needs.is_empty());
     let expiry = ground.store().expire(std::slice::from_ref(full)).await.unwrap();
     assert!(expiry.gone.is_empty(), "{expiry:?}");

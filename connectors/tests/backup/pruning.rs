@@ -14,10 +14,6 @@ use crate::ground::{Ground, at};
 /// Two days, so that some weeks and months have their last copy earlier than others.
 const CADENCE: SignedDuration = SignedDuration::from_hours(48);
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "tests are told by the environment how long they may take"
-)]
 fn steps() -> i64 {
     if std::env::var_os("QUIETUS_TEST_LONG").is_some() { 60 } else { 24 }
 }

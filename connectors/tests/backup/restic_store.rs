@@ -40,7 +40,7 @@ async fn of_a_shared_repository_only_what_is_ours_is_seen_and_removed() {
     assert!(!ground.ids().await.contains(&other));
     assert_eq!(ground.ids().await.len(), 5);
     ground.tell("tags", "nightly, shop");
-    assert_eq!(ground.ids().await, [tagged.clone()]);
+    assert_eq!(ground.ids().await, std::slice::from_ref(&tagged));
     ground.settings.parameters.remove("tags");
     ground.tell("paths", "/somewhere/else");
     assert!(ground.ids().await.is_empty());

@@ -168,6 +168,12 @@ impl Draft {
         self
     }
 
+    /// The engine is told which records go.
+    pub fn manifest(mut self) -> Self {
+        self.0.manifest = true;
+        self
+    }
+
     pub fn probe(mut self, name: &str, predicate: Predicate) -> Self {
         self.0.probes.push(Probe { name: name.to_owned(), predicate });
         self

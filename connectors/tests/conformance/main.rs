@@ -23,6 +23,7 @@ mod legacy;
 mod links;
 mod locks;
 mod logic;
+mod manifests;
 mod names;
 mod partitions;
 mod people;
@@ -106,6 +107,16 @@ conformance! {
         locks::records_per_second_are_bounded,
         logic::random_predicates_agree_with_a_plain_evaluator,
         logic::random_deletions_leave_exactly_the_others,
+        manifests::every_record_that_goes_is_told,
+        manifests::stopped_after_every_chunk_each_record_is_told_once,
+        manifests::nothing_goes_that_is_not_written_down,
+        manifests::dropped_anywhere_each_record_is_told_once,
+        manifests::without_anybody_to_list_them_nothing_goes,
+        manifests::a_collection_that_does_not_ask_is_not_told,
+        manifests::keys_are_told_in_their_types,
+        manifests::records_in_circles_and_on_lists_are_told,
+        manifests::several_orders_with_a_manifest_go_one_by_one,
+        manifests::without_a_manifest_nothing_is_marked,
         names::awkward_names_are_quoted,
         reach::every_kind_opens_and_no_other,
         reach::check_names_the_product,
@@ -198,6 +209,7 @@ conformance! {
         locks::a_slow_statement_is_cancelled,
     }
     postgresql {
+        manifests::no_partition_is_dropped,
         partitions::only_a_partition_that_is_due_as_a_whole_is_dropped,
         partitions::without_leave_no_partition_is_dropped,
         partitions::of_several_orders_records_go_and_partitions_stay,

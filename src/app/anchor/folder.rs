@@ -110,7 +110,8 @@ impl Quietus {
         Ok(Some(TlogProof { index, path, note }.to_text().into_bytes()))
     }
 
-    async fn path_to(
+    /// The audit path of an entry in the tree of a signed head.
+    pub(in crate::app) async fn path_to(
         &self,
         head: &Checkpoint,
         index: u64,

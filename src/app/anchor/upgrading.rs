@@ -160,7 +160,10 @@ impl Quietus {
 
     /// A head with the first signature of each who signed it: who signs the same head hourly would
     /// else make a note that nobody reads any more.
-    pub(super) async fn cosigned_note(&self, head: &Checkpoint) -> Result<String, AppError> {
+    pub(in crate::app) async fn cosigned_note(
+        &self,
+        head: &Checkpoint,
+    ) -> Result<String, AppError> {
         let mut note = String::from_utf8(head.note.clone())
             .map_err(|_| AppError::Evidence("a checkpoint is not text".to_owned()))?;
         let mut signed = BTreeSet::new();

@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use quietus_connectors::{Grade, SubjectAction};
 use serde_json::json;
 use uuid::Uuid;
@@ -20,7 +21,7 @@ use crate::domain::{
 use crate::evidence::certificate::CertificateClass;
 use crate::evidence::signing;
 use crate::evidence::statement::{KeptReason, StatementOutcome, SystemStatement};
-use crate::rights::KeptPart;
+use crate::rights::{CopiesPart, KeptPart};
 use crate::store::{Case, Job, JobKind, NewJob, Request, RequestChange};
 
 /// Attempts of a later job before a person is asked; those that end without its fault do not count.
@@ -149,15 +150,17 @@ impl Quietus {
         dates.filter_map(|one| one.until).filter(|until| *until > now).min().unwrap_or(month)
     }
 
-    /// What is written with a certificate: dated jobs for what is kept, and how the request goes on.
+    /// What is written with a certificate: dated jobs for what is kept, looks at stores of copies, and
+    /// how the request goes on.
     pub(crate) fn answer(
         &self,
         asked: &mut Asked,
         certificate: Uuid,
         statements: &[SystemStatement],
-        jobs: &[Job],
+        (jobs, looks): (&[Job], Vec<NewJob>),
     ) -> Result<(Vec<NewJob>, Option<RequestChange>), AppError> {
-        let later = self.later_jobs(asked, statements, jobs)?;
+        let mut later = self.later_jobs(asked, statements, jobs)?;
+        later.extend(looks);
         let overdue = |job: &Job| job.kind == JobKind::Request && !job.state.is_final();
         let goes_on = if jobs.iter().any(overdue) {
             GoesOn::Executing
@@ -213,7 +216,7 @@ impl Quietus {
         if request.stored.state == RequestState::Executing || request.record.verdict.is_some() {
             return Ok(());
         }
-        let facts = letter_facts(&request, certificate, statements);
+        let facts = letter_facts(&request, certificate, statements, &self.zone);
         self.write_outcome_letter(&request, facts).await?;
         // Who was kept from being told by a hold that was released since is told now.
         self.write_due_letters(request.stored.id).await;
@@ -300,6 +303,7 @@ fn letter_facts(
     request: &OpenRequest,
     certificate: Uuid,
     statements: &[SystemStatement],
+    zone: &TimeZone,
 ) -> OutcomeFacts {
     let mut kept: Vec<KeptPart> = Vec::new();
     for statement in statements {
@@ -330,9 +334,25 @@ fn letter_facts(
     OutcomeFacts {
         outcome: outcome_for(request, action_of(request), statements),
         kept,
+        copies: copies_in(statements, zone),
         third_parties,
         certificate: Some(certificate),
     }
+}
+
+/// What a certificate says of copies, all stores together: seen to be gone, gone by a day, or neither.
+fn copies_in(statements: &[SystemStatement], zone: &TimeZone) -> Option<CopiesPart> {
+    let backups = || statements.iter().flat_map(|one| &one.backup);
+    backups().next()?;
+    let pending = || backups().filter(|one| one.is_pending());
+    let dated = pending().all(|one| one.gone_by.is_some());
+    let seen = || backups().filter_map(|one| one.seen_gone_at).max();
+    Some(CopiesPart {
+        until: pending().filter_map(|one| one.gone_by).max().filter(|_| dated),
+        gone_on: seen()
+            .filter(|_| pending().next().is_none())
+            .map(|at| at.to_zoned(zone.clone()).date()),
+    })
 }
 
 fn grade_of(word: &str) -> Option<Grade> {

@@ -26,7 +26,8 @@ use crate::domain::{AskedRight, Digest, RequestOutcome, RequestState, SystemName
 use crate::evidence::EvidenceKind;
 use crate::plan::{RecordKeys, third_party_holds};
 use crate::rights::{
-    Extended, Facts, KeptPart, LetterError, StopReason, ToldParty, Written, built_in, write,
+    CopiesPart, Extended, Facts, KeptPart, LetterError, StopReason, ToldParty, Written, built_in,
+    write,
 };
 use crate::store::{Delivery, Letter, LetterKind, OutboxEntry, Request};
 
@@ -62,6 +63,8 @@ pub struct OutcomeFacts {
     pub outcome: RequestOutcome,
     /// What stays, why and until when.
     pub kept: Vec<KeptPart>,
+    /// Copies for recovery; `None` where there are none.
+    pub copies: Option<CopiesPart>,
     /// Third parties that were told.
     pub third_parties: Vec<ToldRecipient>,
     /// The certificate that shows it. A later certificate gets a letter of its own.
@@ -124,6 +127,7 @@ impl Quietus {
         let facts = Facts {
             outcome: Some(outcome_word(request, outcome.outcome).to_owned()),
             kept: outcome.kept,
+            copies: outcome.copies,
             third_parties: told,
             certificate: certificate.clone(),
             ..self.facts_of(request)

@@ -124,9 +124,9 @@ impl Quietus {
         now: Timestamp,
     ) -> Result<SystemName, AppError> {
         let system = self.system(&given.system)?;
-        if system.third_party.is_some() {
+        if !system.is_database() {
             return Err(AppError::Input(format!(
-                "`{}` is a third party: what it restores is in its own hands; `quietus restore` is for databases of the data map",
+                "`{}` is no database of the data map: what others restore is in their own hands",
                 system.name
             )));
         }

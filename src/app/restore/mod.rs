@@ -22,7 +22,7 @@ use crate::evidence::statement::Count;
 use crate::store::{Case, CaseCause, Job, JobKind, Restore};
 use uuid::Uuid;
 
-use super::certify::done_of;
+use super::over_jobs::done_of;
 use super::{AppError, Quietus};
 use crate::domain::SystemName;
 

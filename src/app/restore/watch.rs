@@ -48,7 +48,7 @@ impl Quietus {
             }
         }
         let Some(every) = self.instance.watch_restores else { return Ok(()) };
-        for system in self.map.systems.values().filter(|one| one.third_party.is_none()) {
+        for system in self.map.systems.values().filter(|one| one.is_database()) {
             if self.is_to_be_looked_at(system, every) {
                 self.look_for_restore(system).await?;
             }
@@ -89,7 +89,7 @@ impl Quietus {
     /// Where the store is not there.
     pub async fn watch_restores(&self) -> Result<Vec<(String, Sighting)>, AppError> {
         let mut seen = Vec::new();
-        for system in self.map.systems.values().filter(|one| one.third_party.is_none()) {
+        for system in self.map.systems.values().filter(|one| one.is_database()) {
             seen.push((system.name.to_string(), self.look_for_restore(system).await?));
         }
         Ok(seen)
@@ -119,9 +119,11 @@ impl Quietus {
         };
         let found = match (last, sight) {
             (_, CanarySight::NotKept) => return Ok(Sighting::NotWatched),
-            (Some(last), CanarySight::Missing) => return self.put_back(system, last, None).await,
+            (Some(last), CanarySight::Missing) => {
+                return self.was_put_back(system, last, None).await;
+            }
             (Some(last), CanarySight::Seen(row)) if row.number < last.number => {
-                return self.put_back(system, last, Some(row)).await;
+                return self.was_put_back(system, last, Some(row)).await;
             }
             (None, CanarySight::Missing) => 0,
             (_, CanarySight::Seen(row)) => row.number,
@@ -161,7 +163,7 @@ impl Quietus {
         written.map_err(|why| AppError::Input(format!("`{system}` stays in quarantine: {why}")))
     }
 
-    async fn put_back(
+    async fn was_put_back(
         &self,
         system: &System,
         last: Canary,

@@ -2,6 +2,7 @@
 //! rule pack. They hold what was written; the compilers beside this module make models of them.
 
 pub mod anchors;
+pub mod backup;
 pub mod field;
 pub mod instance;
 pub mod mail;

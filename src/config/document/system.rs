@@ -1,14 +1,16 @@
 //! A system's file of the data map.
 
 use crate::config::leaf::{
-    Count, LinkWord, PartitionWord, Reference, RoleWord, TypeWord, Words, Zone,
+    Count, ExpireWord, LinkWord, ManifestWord, PartitionWord, Reference, RoleWord, TypeWord, Words,
+    Zone,
 };
 use crate::config::read::{Entries, List, Read, Reader, document, plain_document};
 use crate::config::yaml::{Content, Node};
-use crate::domain::SystemName;
+use crate::domain::{RetentionPeriod, SystemName};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use std::borrow::Cow;
 
+use super::backup::KeepsDocument;
 use super::field::{FieldDocument, StartDocument};
 use super::restore::RestoreDocument;
 use super::third_party::{
@@ -21,7 +23,8 @@ document! {
         /// Its name in the data map.
         required system: SystemName,
         /// The kind of connector: `postgresql`, `mariadb`, `mysql` or `sqlite`; of a third party:
-        /// `processor`, `opendsr`, `own` or `manual`.
+        /// `processor`, `opendsr`, `own` or `manual`; of a store of copies: `restic`, `borg` and the
+        /// like.
         required kind: Kind,
         /// What it is for; `database` if left out.
         optional role: RoleWord,
@@ -31,7 +34,8 @@ document! {
         optional region: Words,
         /// How it is reached; a database always says so.
         optional connection: ConnectionDocument,
-        /// Time zone of moments without one; the controller's if left out.
+        /// Time zone of moments without one, and of a store of copies the one in which it counts
+        /// days; the controller's if left out.
         optional zone: Zone,
         /// Table in which SQL connectors keep their progress; `quietus_progress` if left out.
         optional progress_table: Words,
@@ -47,8 +51,8 @@ document! {
         optional operator: Words,
         /// For a `processor`: the definition of its interface, by name or as `./path.yaml`.
         optional definition: DefinitionWord,
-        /// For a third party: parameters of its interface, each a value, `env:NAME` or
-        /// `file:PATH`.
+        /// For a third party: parameters of its interface; for a store of copies: how it is opened;
+        /// each a value, `env:NAME` or `file:PATH`.
         optional parameters: Entries<Parameter>,
         /// For a third party: what it holds of persons, and by what it is asked.
         optional persons: PersonsDocument,
@@ -59,6 +63,24 @@ document! {
         optional mail: AddressAt,
         /// For a third party: language of notices to it; English if left out.
         optional language: Language,
+        /// For a store of copies: where it is, a repository (`restic`, `borg`), a stanza
+        /// (`pgbackrest`), a server (`barman`) or a folder (`dumps`), `env:NAME` or `file:PATH`.
+        optional place: Parameter,
+        /// For a store of copies: the systems that it copies.
+        optional copies: List<SystemName>,
+        /// For a store of copies: how long it keeps them, where it does not say so itself.
+        optional keeps: KeepsDocument,
+        /// For a store of copies: how often it takes one, in days and hours; `P1D` if left out.
+        optional every: RetentionPeriod,
+        /// For a store of copies: how often it removes those whose time is over, where it does not do
+        /// so with each copy.
+        optional prunes_every: RetentionPeriod,
+        /// For a store of copies: the longest that taking one lasts; `P1D` if left out.
+        optional longest_run: RetentionPeriod,
+        /// For a store of copies: who removes those whose time is over; `by_store` if left out.
+        optional expire: ExpireWord,
+        /// For a database of which no store keeps copies: why, in words.
+        optional no_backups: Words,
     }
 }
 
@@ -125,6 +147,9 @@ document! {
         optional restrict: RestrictDocument,
         /// What may be done with partitions that are due as a whole; `records` if left out.
         optional partitions: PartitionWord,
+        /// `records`: of what schedules delete as a whole a manifest is kept, by which a record can
+        /// be proven to have been in a run; `none` if left out.
+        optional manifest: ManifestWord,
     }
 }
 
@@ -179,11 +204,13 @@ impl Read for Kind {
     }
 }
 
-/// Databases first, then third parties, then what a person does.
+/// Databases first, then third parties, what a person does, and stores of copies.
 fn known_kinds() -> Vec<&'static str> {
     let kinds = quietus_connectors::kinds().iter();
     let third_parties = quietus_connectors::processor_kinds().iter();
-    kinds.chain(third_parties).copied().chain([crate::datamap::third_party::MANUAL]).collect()
+    let stores = quietus_connectors::backup_kinds().iter();
+    let manual = std::iter::once(&crate::datamap::third_party::MANUAL);
+    kinds.chain(third_parties).chain(manual).chain(stores).copied().collect()
 }
 
 impl JsonSchema for Kind {

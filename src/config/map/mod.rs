@@ -3,6 +3,7 @@
 //! Models are made leniently: a field or link that could not be read is left out, and whoever asks
 //! for it is told that it is broken, so that one mistake is reported once.
 
+pub(super) mod backup;
 mod fields;
 mod links;
 mod restore;
@@ -19,7 +20,9 @@ use super::document::{CollectionDocument, FieldPath, SystemDocument};
 use super::leaf::Count;
 use super::problem::{At, Place, Problem, instead};
 use super::read::{Entry, entries, items};
-use crate::datamap::{Collection, ExemptCollection, Field, Role, SecretReference, System};
+use crate::datamap::{
+    Collection, ExemptCollection, Field, Manifest, Role, SecretReference, System,
+};
 use crate::domain::{CollectionName, SystemName};
 
 /// A system's document and what could be made of it.
@@ -115,11 +118,16 @@ fn draft<'document>(
     check_connection(at, problems);
     let third_party = third_party::compile(at, problems);
     let zone = document.zone.as_ref().map_or(controller_zone, |zone| &zone.value.0).to_owned();
+    let backup = backup::compile(at, &zone, problems);
     let progress = text(&document.progress_table);
     let model = System {
         name,
         kind: document.kind.as_ref().map(|kind| kind.value.0.clone()).unwrap_or_default(),
-        role: document.role.as_ref().map_or(Role::Database, |role| role.value.0),
+        role: match (&document.role, &backup) {
+            (_, Some(_)) => Role::Backup,
+            (Some(role), None) => role.value.0,
+            (None, None) => Role::Database,
+        },
         owner: text(&document.owner).unwrap_or_default(),
         region: text(&document.region),
         url: match &third_party {
@@ -140,9 +148,11 @@ fn draft<'document>(
             })
             .collect(),
         third_party,
+        backup,
+        no_backups: text(&document.no_backups),
         restore: restore::settings(document, problems),
     };
-    let maps = !is_third_party(document);
+    let maps = !is_third_party(document) && !is_store(document);
     if maps
         && document.collections.is_none()
         && !document.gives("collections")
@@ -161,10 +171,15 @@ fn is_third_party(document: &SystemDocument) -> bool {
     document.kind.as_ref().is_some_and(|kind| third_party::is_kind(&kind.value.0))
 }
 
+/// The system is a store of copies.
+fn is_store(document: &SystemDocument) -> bool {
+    document.kind.as_ref().is_some_and(|kind| backup::is_kind(&kind.value.0))
+}
+
 /// Reports a database that does not say how it is reached.
 fn check_connection(at: &At<SystemDocument>, problems: &mut Vec<Problem>) {
     let document = &at.value;
-    if is_third_party(document) {
+    if is_third_party(document) || is_store(document) {
         return;
     }
     if !document.gives("connection") {
@@ -281,6 +296,7 @@ fn collections(
                     .partitions
                     .as_ref()
                     .map_or_else(quietus_connectors::PartitionPolicy::default, |it| it.value.0),
+                manifest: written.manifest.as_ref().map_or_else(Manifest::default, |it| it.value.0),
             },
         );
     }

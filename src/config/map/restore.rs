@@ -10,9 +10,9 @@ use crate::datamap::RestoreSettings;
 pub(super) fn settings(document: &SystemDocument, problems: &mut Vec<Problem>) -> RestoreSettings {
     let Some(written) = &document.restore else { return RestoreSettings::default() };
     let kind = document.kind.as_ref().map_or("", |kind| kind.value.0.as_str());
-    if super::third_party::is_kind(kind) {
+    if super::third_party::is_kind(kind) || super::is_store(document) {
         problems.push(
-            Problem::error(&written.place, "a third party restores by itself")
+            Problem::error(&written.place, "this is no database")
                 .help("leave `restore` out; it is for databases"),
         );
         return RestoreSettings::default();

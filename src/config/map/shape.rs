@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use quietus_connectors::{FieldRef, LinkKind, Restriction};
+use quietus_connectors::{FieldRef, LinkKind, PartitionPolicy, Restriction};
 
 use super::SystemDraft;
 use crate::config::document::CollectionDocument;
 use crate::config::problem::Problem;
 use crate::config::read::{Entry, entries};
-use crate::datamap::{Collection, StartSource};
+use crate::datamap::{Collection, Manifest, StartSource};
 
 /// Fields by collection and name.
 type Fields = BTreeSet<(String, String)>;
@@ -24,6 +24,7 @@ pub fn check(draft: &SystemDraft<'_>, problems: &mut Vec<Problem>) {
         let Some(collection) = draft.model.collections.get(&name) else { continue };
         check_fields(entry, collection, &clocks, &structure, problems);
         check_content(draft, entry, collection, problems);
+        check_manifest(entry, collection, problems);
     }
 }
 
@@ -59,6 +60,24 @@ fn structural(collection: &Collection) -> Fields {
         fields.insert(own(field));
     }
     fields
+}
+
+/// A partition that is dropped as a whole does not say which records it held.
+fn check_manifest(
+    entry: &Entry<CollectionDocument>,
+    collection: &Collection,
+    problems: &mut Vec<Problem>,
+) {
+    let Some(manifest) = &entry.value.value.manifest else { return };
+    if collection.manifest == Manifest::Records && collection.partitions == PartitionPolicy::Drop {
+        problems.push(
+            Problem::error(
+                &manifest.place,
+                "a manifest lists records, and a partition that is dropped lists none",
+            )
+            .help("write `partitions: records`, or leave `manifest` out"),
+        );
+    }
 }
 
 fn check_fields(

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::backup;
 use crate::config::document::SystemDocument;
 use crate::config::document::third_party::TaskDocument;
 use crate::config::problem::{At, Place, Problem};
@@ -14,7 +15,8 @@ const OF_THIRD_PARTIES: [&str; 7] =
     ["operator", "definition", "parameters", "persons", "task", "mail", "language"];
 
 /// Entries of a file that only databases have.
-const OF_DATABASES: [&str; 5] = ["collections", "exempt", "zone", "progress_table", "pace"];
+const OF_DATABASES: [&str; 6] =
+    ["collections", "exempt", "zone", "progress_table", "pace", "no_backups"];
 
 /// Whether systems of this kind are asked by the name of a person.
 pub(super) fn is_kind(kind: &str) -> bool {
@@ -26,8 +28,12 @@ pub(super) fn is_kind(kind: &str) -> bool {
 pub(super) fn compile(at: &At<SystemDocument>, problems: &mut Vec<Problem>) -> Option<ThirdParty> {
     let document = &at.value;
     let kind = document.kind.as_ref()?.value.0.as_str();
+    if backup::is_kind(kind) {
+        return None;
+    }
     let foreign: &[&str] = if is_kind(kind) { &OF_DATABASES } else { &OF_THIRD_PARTIES };
-    for entry in foreign.iter().filter(|entry| document.gives(entry)) {
+    let foreign = foreign.iter().chain(&backup::OF_STORES);
+    for entry in foreign.filter(|entry| document.gives(entry)) {
         let help = if is_kind(kind) {
             "say under `persons` what it holds and by what it is asked, and leave this out"
         } else {

@@ -19,6 +19,14 @@ fn nothing_held(predicate: &Predicate) -> bool {
             && predicate.statements.iter().all(|one| one.outcome == StatementOutcome::NotFound)
 }
 
+/// Whether copies for recovery are all that stays.
+fn only_copies(predicate: &Predicate) -> bool {
+    predicate
+        .statements
+        .iter()
+        .all(|one| one.kept.is_empty() && one.staying_fields.is_empty() && one.exception.is_none())
+}
+
 pub(super) fn verdict(voice: &Voice<'_>, predicate: &Predicate) -> Verdict {
     let words = voice.words;
     let (tone, word, sentence) = match predicate.summary.overall {
@@ -26,6 +34,9 @@ pub(super) fn verdict(voice: &Voice<'_>, predicate: &Predicate) -> Verdict {
             (Tone::Good, words.not_held, words.not_held_sentence)
         }
         Overall::Complete => (Tone::Good, words.complete, words.complete_sentence),
+        Overall::CompleteWithExceptions if only_copies(predicate) => {
+            (Tone::Mixed, words.exceptions, words.copies_sentence)
+        }
         Overall::CompleteWithExceptions => {
             (Tone::Mixed, words.exceptions, words.exceptions_sentence)
         }
@@ -165,8 +176,13 @@ pub(super) fn points(voice: &Voice<'_>, predicate: &Predicate) -> Vec<Part> {
         ))
     });
     let limits = predicate.limits.len() + predicate.scope.not_covered.len();
-    vec![
-        Part { heading: words.point_done.to_owned(), items: done(voice, statements), empty: false },
+    let mut parts = vec![Part {
+        heading: words.point_done.to_owned(),
+        items: done(voice, statements),
+        empty: false,
+    }];
+    parts.extend(copies(voice, statements));
+    parts.extend([
         shortened(voice, words.point_kept, words.point_kept_none, kept.collect()),
         shortened(voice, words.point_promised, words.point_promised_none, promised.collect()),
         shortened(voice, words.point_undone, words.point_undone_none, undone.collect()),
@@ -175,7 +191,27 @@ pub(super) fn points(voice: &Voice<'_>, predicate: &Predicate) -> Vec<Part> {
             items: vec![fill(words.point_limits_sentence, &[("count", &voice.count(limits))])],
             empty: false,
         },
-    ]
+    ]);
+    parts
+}
+
+/// When each system was rid of it, and when its copies are; nothing where no store copies it.
+fn copies(voice: &Voice<'_>, statements: &[SystemStatement]) -> Option<Part> {
+    let words = voice.words;
+    let mut items: Vec<String> = Vec::new();
+    for one in statements.iter().filter(|one| !one.backup.is_empty()) {
+        let system = one.system.id.as_str();
+        let live = one
+            .completed_at
+            .map(|at| fill(words.copies_live, &[("system", system), ("day", &voice.day_of(at))]));
+        let live = live.unwrap_or_else(|| system.to_owned());
+        let stores: Vec<String> = one.backup.iter().map(|copy| voice.gone_from(copy)).collect();
+        let item = format!("{live}; {}", stores.join("; "));
+        if !items.contains(&item) {
+            items.push(item);
+        }
+    }
+    (!items.is_empty()).then(|| shortened(voice, words.point_copies, "", items))
 }
 
 fn with_place(voice: &Voice<'_>, one: &SystemStatement, sentence: &str) -> String {

@@ -29,6 +29,9 @@ pub(super) fn detail(voice: &Voice<'_>, statement: &SystemStatement) -> Detail {
     facts.extend(statement.kept.iter().map(|one| voice.fact(words.fact_kept, voice.kept(one))));
     facts.extend(voice.staying(statement).map(|one| voice.fact(words.fact_kept, one)));
     facts.extend(
+        statement.backup.iter().map(|one| voice.fact(words.copies_table, voice.gone_from(one))),
+    );
+    facts.extend(
         statement.failure.iter().map(|one| voice.fact(words.fact_undone, failure(voice, one))),
     );
     facts.extend(statement.exception.iter().map(|one| exception(voice, one)));

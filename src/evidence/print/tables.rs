@@ -181,23 +181,30 @@ fn undone_table(voice: &Voice<'_>, predicate: &Predicate) -> Table {
 
 fn copies(voice: &Voice<'_>, predicate: &Predicate) -> Table {
     let words = voice.words;
-    let rows = predicate.statements.iter().filter_map(|one| {
-        let copy = one.backup.as_ref()?;
-        Some(vec![
-            format!("{} {}", one.id, place(one)),
-            copy.store.clone(),
-            voice.day(copy.gone_by),
-            voice.phrase(&copy.mechanism),
-        ])
+    let rows = predicate.statements.iter().flat_map(|one| {
+        one.backup.iter().map(move |copy| {
+            let moment =
+                |at: Option<jiff::Timestamp>| at.map_or(String::from("–"), |at| voice.moment(at));
+            vec![
+                format!("{} {}", one.id, place(one)),
+                copy.store.clone(),
+                moment(copy.newest_copy_containing),
+                voice.gone_from(copy),
+                moment(copy.listed_at),
+                voice.phrase(&copy.mechanism),
+            ]
+        })
     });
     Table {
         heading: words.copies_table.to_owned(),
         note: None,
         columns: vec![
-            column(words.column_place, 30),
-            column(words.column_store, 20),
-            column(words.column_gone_by, 18),
-            column(words.column_mechanism, 26),
+            column(words.column_place, 24),
+            column(words.column_store, 14),
+            column(words.column_newest, 20),
+            column(words.column_gone_by, 30),
+            column(words.column_listed, 20),
+            column(words.column_mechanism, 14),
         ],
         rows: rows.collect(),
     }

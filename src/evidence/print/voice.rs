@@ -7,7 +7,7 @@ use super::Printing;
 use super::language::Language;
 use super::sheet::Fact;
 use super::words::{Words, fill, phrase};
-use crate::evidence::statement::{StatedKept, SystemStatement};
+use crate::evidence::statement::{StatedBackup, StatedKept, SystemStatement};
 
 /// A reader's words and forms.
 pub(super) struct Voice<'a> {
@@ -117,6 +117,20 @@ impl<'a> Voice<'a> {
                 ("rest", &self.stay(one)),
             ],
         )
+    }
+
+    /// By when something is gone from the copies in a store, that they were seen to be gone, or why
+    /// nobody can say.
+    pub(super) fn gone_from(&self, copy: &StatedBackup) -> String {
+        let store = ("store", copy.store.as_str());
+        if let Some(at) = copy.seen_gone_at {
+            return fill(self.words.copies_seen, &[store, ("day", &self.day_of(at))]);
+        }
+        if let Some(day) = copy.gone_by {
+            return fill(self.words.copies_by, &[store, ("day", &self.day(day))]);
+        }
+        let why = copy.without_day.as_deref().unwrap_or(self.words.no_reason);
+        fill(self.words.copies_undated, &[store, ("why", &self.phrase(why))])
     }
 
     /// Fields that stay in records which stay.

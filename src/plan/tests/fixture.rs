@@ -17,7 +17,7 @@ use super::super::{
     compile, evaluate, explain, fields_needed, plan,
 };
 use crate::datamap::{
-    Collection, DataMap, Field, FieldClass, Role, SecretReference, StartSource, System,
+    Collection, DataMap, Field, FieldClass, Manifest, Role, SecretReference, StartSource, System,
 };
 use crate::domain::{
     CategoryName, CollectionName, Digest, HoldScope, LegalHold, RetentionPeriod, Rounding,
@@ -236,6 +236,7 @@ pub(super) fn collection(name: &str, fields: Vec<Field>) -> Collection {
         attributes: BTreeMap::new(),
         restriction: None,
         partitions: PartitionPolicy::Records,
+        manifest: Manifest::None,
     }
 }
 
@@ -389,6 +390,8 @@ pub(super) fn system(collections: Vec<Collection>) -> System {
         collections: collections.into_iter().map(|one| (one.name.clone(), one)).collect(),
         exempt: Vec::new(),
         third_party: None,
+        backup: None,
+        no_backups: None,
         restore: crate::datamap::RestoreSettings::default(),
     }
 }

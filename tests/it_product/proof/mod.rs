@@ -3,6 +3,7 @@
 mod audited;
 mod heartbeats;
 mod issuers;
+mod manifests;
 mod restored;
 mod status;
 mod tokens;

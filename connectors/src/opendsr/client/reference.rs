@@ -263,7 +263,7 @@ impl Reference {
     ) -> Receipt {
         if self.requests.iter().all(Undertaking::is_over) {
             let testimonies = self.testimonies();
-            return Receipt::Done(Outcome { collections: Vec::new(), testimonies });
+            return Receipt::Done(Outcome { testimonies, ..Outcome::default() });
         }
         let mut wait = wait(now, self.expected_at());
         if let Some(left) =

@@ -53,6 +53,33 @@ const PHRASES: &[[&str; 3]] = &[
         "完成同步之前的副本，以及到期之前的备份",
     ],
     [
+        "the store could not be listed",
+        "die Ablage ließ sich nicht auflisten",
+        "无法列出该存储的内容",
+    ],
+    [
+        "old copies of the store do not go as they should",
+        "alte Kopien der Ablage verschwinden nicht, wie sie sollten",
+        "该存储中先前的副本未按期消失",
+    ],
+    [
+        "the store has taken no new copy for too long",
+        "die Ablage hat zu lange keine neue Kopie gemacht",
+        "该存储长期没有新的副本",
+    ],
+    [
+        "the store keeps a copy for ever, or something keeps it from removing one",
+        "die Ablage behält eine Kopie für immer, oder etwas hindert sie daran, eine zu entfernen",
+        "该存储无限期保留某份副本，或有原因使其不能清除",
+    ],
+    [
+        "the store is no longer in the data map",
+        "die Ablage steht nicht mehr im Datenverzeichnis",
+        "该存储已不在数据地图中",
+    ],
+    ["expiry", "Ablauf", "到期"],
+    ["expiry by quietus", "Ablauf, ausgeführt von quietus", "到期，由 quietus 执行"],
+    [
         "binary logs until they are purged",
         "Binärprotokollen, bis sie entfernt werden",
         "被清除之前的二进制日志",

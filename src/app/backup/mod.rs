@@ -1,0 +1,19 @@
+//! Copies for recovery: until when they can hold what a case has erased, and that they are gone.
+//!
+//! When a case is certified, each store that copies a system in which something was erased is
+//! listed, and the certificate states the day by which the last copy is gone ([`copies`]). A job
+//! that does not keep the case open looks at the store on that day and again until no copy is left
+//! that can hold it ([`look`]); then the case is certified once more. Stores are watched meanwhile
+//! ([`watch`]): one whose copies do not go is an alarm, not a date.
+
+mod copies;
+mod expiring;
+mod listing;
+mod look;
+pub mod reading;
+mod seen;
+pub mod watch;
+
+pub(crate) use self::copies::CopiesOfCase;
+pub(crate) use self::listing::Stores;
+pub use self::seen::{Seen, Trouble};

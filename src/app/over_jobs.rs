@@ -1,0 +1,84 @@
+//! What the jobs of one system amount to: a dated job goes on where an earlier one ended.
+
+use quietus_connectors::{CollectionOutcome, Testimony};
+
+use super::account::VerificationOnRecord;
+use super::progress::Done;
+use crate::domain::JobState;
+use crate::store::{Attempt, AttemptResult, Job, JobKind};
+
+/// A dated job that waits has nothing to say yet, nor has the upkeep of a restriction that ended.
+pub(super) fn has_its_say(job: &Job) -> bool {
+    match job.kind {
+        JobKind::Sweep | JobKind::Request => true,
+        JobKind::Retained | JobKind::Replay => job.state.is_final(),
+        JobKind::Upkeep => matches!(job.state, JobState::Completed | JobState::Failed),
+        // It speaks of a store, not of the system.
+        JobKind::Backup => false,
+    }
+}
+
+/// What all jobs of a system have done together: a dated job goes on where an earlier one ended.
+pub(super) fn outcome_over<'a>(jobs: &[&'a Job]) -> Vec<CollectionOutcome> {
+    let mut all: Vec<CollectionOutcome> = Vec::new();
+    let mut jobs = jobs.to_vec();
+    jobs.sort_by_key(|job| (job.created_at, job.id));
+    let parts = |job: &'a Job| {
+        done_of(Some(job)).total().collections.into_iter().map(move |one| (job, one))
+    };
+    for (job, part) in jobs.into_iter().flat_map(parts) {
+        let Some(sum) = all.iter_mut().find(|one| one.collection == part.collection) else {
+            all.push(part);
+            continue;
+        };
+        // Not sums: how many there were at the last look.
+        sum.referenced = part.referenced;
+        sum.held = part.held;
+        // What came back with a restore was counted when it went for the first time.
+        if job.kind == JobKind::Replay {
+            continue;
+        }
+        sum.deleted += part.deleted;
+        sum.restricted += part.restricted;
+        sum.lifted += part.lifted;
+        sum.partitions_dropped += part.partitions_dropped;
+        for (category, count) in part.treated {
+            *sum.treated.entry(category).or_default() += count;
+        }
+    }
+    all
+}
+
+/// Nobody knows what an attempt has done: its process died, or its answer never came.
+pub(super) fn is_lost(attempt: &Attempt) -> bool {
+    let unknown = attempt.fault.as_ref().is_some_and(|fault| fault.kind == "unknown");
+    unknown || attempt.result == Some(AttemptResult::Lost)
+}
+
+/// What a third party said in all jobs together: where the person was found to be known by more, it
+/// was asked again.
+pub(super) fn said_over(jobs: &[&Job]) -> Vec<Testimony> {
+    let mut jobs = jobs.to_vec();
+    jobs.sort_by_key(|job| (job.created_at, job.id));
+    jobs.into_iter().flat_map(|job| done_of(Some(job)).current.testimonies).collect()
+}
+
+pub(super) fn done_of(job: Option<&Job>) -> Done {
+    job.and_then(|job| job.done.clone())
+        .and_then(|done| serde_json::from_value(done).ok())
+        .unwrap_or_default()
+}
+
+pub(super) fn verification_of(job: &Job) -> Option<VerificationOnRecord> {
+    let done = || serde_json::from_value::<Done>(job.done.clone()?).ok()?.survivors;
+    serde_json::from_value(job.verification.clone().or_else(done)?).ok()
+}
+
+/// A look at a store saw that no copy is left.
+pub(super) fn saw_it_gone(job: &Job) -> bool {
+    let done = job.done.as_ref().and_then(|done| done.get("systems"));
+    let systems = done.and_then(serde_json::Value::as_object);
+    job.kind == JobKind::Backup
+        && job.state == JobState::Completed
+        && systems.is_some_and(|systems| systems.values().all(|seen| seen["gone"] == true))
+}

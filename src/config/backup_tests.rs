@@ -1,0 +1,141 @@
+//! Tests of stores of copies in the files that people write.
+
+use super::*;
+use crate::datamap::{Expire, SecretReference};
+
+const VAULT: &str = r"system: vault
+kind: restic
+role: backup
+owner: Operations
+place: /srv/restic/shop
+copies: [example]
+keeps: {daily: 7, weekly: 5, monthly: 12}
+every: PT6H
+longest_run: PT2H
+prunes_every: P7D
+parameters: {password: env:RESTIC_PASSWORD, host: shop-1, AWS_DEFAULT_REGION: eu-central-1}
+zone: Europe/Berlin
+";
+
+const STANZA: &str = "system: stanza\nkind: pgbackrest\nowner: Operations\nplace: shop\n\
+                      copies: [example]\nexpire: by_quietus\n";
+
+/// The starting folder with more systems, and with something added to its own one.
+fn told(own: &str, systems: &[&str]) -> Result<Loaded, String> {
+    let mut files = start();
+    let whole = format!("{}\n{own}", files[1].1);
+    files[1].1 = whole.leak();
+    let names: Vec<String> = (0..systems.len()).map(|n| format!("systems/more-{n}.yaml")).collect();
+    files.extend(names.iter().zip(systems).map(|(name, text)| (name.as_str(), *text)));
+    let folder = folder(&files);
+    load(folder.path()).map_err(|problems| report::short(&problems))
+}
+
+#[track_caller]
+fn refuses(systems: &[&str], expected: &str) {
+    let told = told("", systems).map(|_| ()).unwrap_err();
+    let lines: Vec<&str> = told.lines().filter(|line| line.contains(expected)).collect();
+    assert_eq!(lines.len(), 1, "expected `{expected}` once in:\n{told}");
+    assert!(lines[0].starts_with("systems/more-") && lines[0].contains('('), "{}", lines[0]);
+}
+
+fn own_name() -> String {
+    let text = start()[1].1;
+    let line = text.lines().find(|line| line.starts_with("system:")).unwrap();
+    line.trim_start_matches("system:").trim().to_owned()
+}
+
+#[test]
+fn stores_are_read_with_all_that_they_say() {
+    let own = own_name();
+    let vault = VAULT.replace("example", &own);
+    let stanza = STANZA.replace("example", &own);
+    let loaded = told("", &[&vault, &stanza]).unwrap();
+    assert_eq!(loaded.warnings.found, []);
+    let of = |name: &str| {
+        let name = crate::domain::SystemName::parse(name).unwrap();
+        loaded.data_map.systems[&name].clone()
+    };
+    let vault = of("vault");
+    assert_eq!(vault.role, crate::datamap::Role::Backup);
+    assert!(!vault.is_database() && vault.collections.is_empty());
+    let backup = vault.backup.unwrap();
+    assert_eq!(backup.copies.iter().map(ToString::to_string).collect::<Vec<_>>(), [own.as_str()]);
+    assert_eq!(backup.place, SecretReference::Plain("/srv/restic/shop".to_owned()));
+    let password = SecretReference::Environment("RESTIC_PASSWORD".to_owned());
+    assert_eq!(backup.parameters["password"], password);
+    let keeps = backup.keeps.clone().unwrap();
+    assert_eq!((keeps.daily, keeps.weekly, keeps.monthly), (Some(7), Some(5), Some(12)));
+    assert_eq!((keeps.last, keeps.within), (None, None));
+    assert_eq!((backup.cadence().as_hours(), backup.longest().as_hours()), (6, 2));
+    assert_eq!(backup.pruned_within().as_hours(), 168);
+    assert_eq!((backup.expire, backup.zone.as_str()), (Expire::ByStore, "Europe/Berlin"));
+    let stanza = of("stanza").backup.unwrap();
+    assert_eq!((stanza.expire, stanza.keeps.is_none()), (Expire::ByQuietus, true));
+    assert_eq!((stanza.cadence().as_hours(), stanza.longest().as_hours()), (24, 24));
+    let own = crate::domain::SystemName::parse(&own).unwrap();
+    let stores: Vec<String> =
+        loaded.data_map.stores_of(&own).map(|(one, _)| one.name.to_string()).collect();
+    assert_eq!(stores, ["stanza", "vault"]);
+    // What was kept with a case is read in the same way.
+    let zone = &loaded.instance.controller.zone;
+    let (again, _) = compile(&loaded.map_files, &loaded.rule_files, zone).unwrap();
+    assert_eq!(again.systems.len(), 3);
+}
+
+#[test]
+fn a_database_may_say_that_nobody_copies_it() {
+    let own = own_name();
+    let loaded = told("no_backups: rebuilt from the register each night\n", &[]).unwrap();
+    let system = loaded.data_map.systems.values().next().unwrap();
+    assert_eq!(system.no_backups.as_deref(), Some("rebuilt from the register each night"));
+    let vault = VAULT.replace("example", &own);
+    let told = told("no_backups: none\n", &[&vault]).map(|_| ()).unwrap_err();
+    assert!(told.contains(&format!("`vault` copies `{own}`")), "{told}");
+}
+
+#[test]
+fn what_does_not_fit_is_told_with_what_to_do() {
+    let own = own_name();
+    let vault = VAULT.replace("example", &own);
+    let with = |from: &str, to: &str| {
+        assert!(vault.contains(from), "{from}");
+        vault.replace(from, to)
+    };
+    for (from, to, expected) in [
+        ("copies: [", "copies: [nowhere, ", "there is no system `nowhere`"),
+        ("copies: [", "copies: [vault, ", "`vault` is of kind `restic`, which is not copied"),
+        ("place: /srv/restic/shop\n", "", "`place` is missing"),
+        ("keeps: {daily: 7, weekly: 5, monthly: 12}\n", "", "`keeps` is missing"),
+        ("daily: 7", "daily: 7000000", "`7000000` is too much"),
+        ("PT6H", "P1M", "this is no length of time"),
+        ("role: backup", "role: database", "a system of kind `restic` is a store of copies"),
+        ("password: env:RESTIC_PASSWORD", "password: hunter2", "stands here in plain"),
+        ("password: env:RESTIC_PASSWORD, ", "", "parameter `password` is missing"),
+        ("host:", "hots:", "has no parameter `hots`"),
+        ("AWS_DEFAULT_REGION: eu-central-1", "AWS_SECRET_ACCESS_KEY: x", "stands here in plain"),
+        (
+            "place: /srv/restic/shop",
+            "place: rest:https://a:b@host/",
+            "`place` stands here in plain",
+        ),
+        ("zone: Europe/Berlin", "pace: {chunk_records: 5}", "a store of copies has no `pace`"),
+    ] {
+        refuses(&[&with(from, to)], expected);
+    }
+    let secret = told("", &[&with("password: env:RESTIC_PASSWORD", "password: hunter2")]);
+    assert!(!secret.map(|_| ()).unwrap_err().contains("hunter2"));
+    let empty = vault.replace(&format!("copies: [{own}]"), "copies: []");
+    refuses(&[&empty], "`copies` is empty");
+    let twice = vault.replace(&format!("copies: [{own}]"), &format!("copies: [{own}, {own}]"));
+    refuses(&[&twice], "stands here twice");
+}
+
+#[test]
+fn other_systems_have_nothing_of_a_store() {
+    let database = "system: more\nkind: sqlite\nrole: backup\nowner: a\n\
+                    connection: {url: 'sqlite:more.db'}\nexempt: [{collection: t, reason: r}]\n";
+    refuses(&[database], "a system of kind `sqlite` is no store of copies");
+    let keeps = database.replace("role: backup", "keeps: {daily: 1}");
+    refuses(&[&keeps], "a system of kind `sqlite` has no `keeps`");
+}
