@@ -68,7 +68,7 @@ impl Account {
         }
     }
 
-    async fn drop(self) {
+    async fn remove(self) {
         let mut raw = Raw::open(self.kind, &self.admin).await;
         let text = self.kind.pick(
             format!("DROP OWNED BY {0}; DROP ROLE {0}", self.name),
@@ -119,8 +119,8 @@ async fn the_application_stays_outside(kind: Kind) {
     assert!(account.comes_in().await, "it comes in again");
     assert!(!locked.comes_in().await, "somebody else had locked it");
     assert_eq!(company.read("gate.log"), "told begin desk\ntold open desk\n");
-    account.drop().await;
-    locked.drop().await;
+    account.remove().await;
+    locked.remove().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
