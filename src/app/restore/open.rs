@@ -55,14 +55,27 @@ impl Quietus {
             )));
         }
         self.wake.up();
-        self.certify_finished().await?;
-        let certificate = self.store.certificate_of_case(restore.case_id).await?;
+        let certificate = self.certificate_of_restore(&restore).await?;
         Ok(OpenedRestore {
             restore: restore.id,
             came_back: back.persons,
             records: back.records,
-            certificate: certificate.map(|one| one.summary.id),
+            certificate,
         })
+    }
+
+    /// The certificate of a system that was opened. Cases are certified some at a time, and those of
+    /// the persons may come first.
+    async fn certificate_of_restore(&self, restore: &Restore) -> Result<Option<Uuid>, AppError> {
+        loop {
+            let certified = self.certify_finished().await?;
+            if let Some(one) = self.store.certificate_of_case(restore.case_id).await? {
+                return Ok(Some(one.summary.id));
+            }
+            if certified.is_empty() {
+                return Ok(None);
+            }
+        }
     }
 
     /// The restore for which a system is in quarantine.
