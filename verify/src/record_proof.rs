@@ -142,7 +142,8 @@ struct Detail {
 struct Manifest {
     algorithm: String,
     system: String,
-    manifest_root: Digest,
+    #[serde(rename = "manifestRoot")]
+    root: Digest,
     entries: Count,
     deleted: Count,
 }
@@ -305,7 +306,7 @@ fn in_manifest(
         return;
     }
     let leaf = leaf_of(&entry(&salt, files.record));
-    match merkle::check_inclusion(&leaf, *index, *size, path, &manifest.manifest_root) {
+    match merkle::check_inclusion(&leaf, *index, *size, path, &manifest.root) {
         Ok(()) => steps.pass(
             NAME,
             format!("The record is entry {index} of the {size} in the manifest of that run."),
@@ -412,7 +413,7 @@ fn in_log(
     }
     match merkle::check_inclusion(&merkle::leaf_hash(files.leaf), *index, *size, path, &head.root) {
         Ok(()) => {
-            steps.pass("inclusion", format!("The entry is number {index} of {size} in that log."))
+            steps.pass("inclusion", format!("The entry is number {index} of {size} in that log."));
         }
         Err(error) => steps.fail("inclusion", sentence(&error.to_string())),
     }

@@ -78,11 +78,7 @@ impl Run<'_> {
             self.roll_back().await?;
             return Ok(Flow::Refused(reason));
         }
-        for &member in &group.members {
-            if self.scene.instruction(member).manifest {
-                self.list_set(member).await?;
-            }
-        }
+        self.list_sets(group).await?;
         for statement in statements {
             self.session.execute(&statement).await?;
         }
@@ -93,6 +89,16 @@ impl Run<'_> {
         self.commit().await?;
         self.drop_sets(group).await?;
         self.report(group.members[0], total, began.elapsed()).await
+    }
+
+    /// Lists what goes, where somebody wants to know of each record that it was there.
+    async fn list_sets(&mut self, group: &Group) -> Result<(), Fault> {
+        for &member in &group.members {
+            if self.scene.instruction(member).manifest {
+                self.list_set(member).await?;
+            }
+        }
+        Ok(())
     }
 
     async fn define_going(&mut self, group: &Group) -> Result<(), Fault> {
