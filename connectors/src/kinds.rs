@@ -102,9 +102,9 @@ pub fn open_processor(
 /// Names of all kinds of backup stores.
 ///
 /// `restic`, `borg`: repositories; `pgbackrest`: a stanza; `barman`: a server as it names it;
-/// `dumps`: a folder of dated files.
+/// `dumps`: a folder of dated files; `s3`: a bucket, or what of it is below a prefix.
 pub fn backup_kinds() -> &'static [&'static str] {
-    &["restic", "borg", "pgbackrest", "barman", "dumps"]
+    &["restic", "borg", "pgbackrest", "barman", "dumps", "s3"]
 }
 
 /// Opens a backup store of a kind. No connection is made yet, and no tool is started.

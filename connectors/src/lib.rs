@@ -8,6 +8,7 @@ pub mod backup;
 pub mod connector;
 pub mod guard;
 pub mod kinds;
+pub mod objects;
 pub mod opendsr;
 pub mod order;
 pub mod outbound;

@@ -39,11 +39,11 @@ impl Quietus {
         self.bundle_certificates().await
     }
 
-    /// Exports what was published, where the instance file names a folder. A full disk there must
+    /// Exports what was published, where the instance file names a place. A full disk there must
     /// not keep certificates waiting: the next call writes what is missing.
     async fn export_by_itself(&self) {
-        let Some(folder) = &self.instance.evidence_export else { return };
-        if let Err(error) = self.export_logs(folder).await {
+        let Some(place) = &self.instance.evidence_export else { return };
+        if let Err(error) = self.export_logs(place).await {
             tracing::error!(%error, "the evidence log could not be exported");
         }
     }

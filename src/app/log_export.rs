@@ -1,16 +1,14 @@
-//! Writing the published logs as static files, which any web server can serve to monitors and from
+//! Writing the published logs as static files into a folder or a bucket, which any web server can serve to monitors and from
 //! which lost leaves can be put back.
 //!
 //! Only what a checkpoint covers is written, and the checkpoint last: whoever reads the files in
 //! between finds all that the checkpoint of before covers.
 
-use std::path::Path;
-
-use super::log_folder::LogFolder;
+use super::log_files::LogFiles;
 use super::{AppError, Quietus};
+use crate::config::ExportPlace;
 use crate::domain::Digest;
 use crate::evidence::entries;
-use crate::evidence::origin::short_name;
 use crate::evidence::tiles::{self, HEIGHT, WIDTH};
 use crate::evidence::{TileId, merkle};
 use crate::store::{Checkpoint, Head};
@@ -20,26 +18,27 @@ use crate::store::{Checkpoint, Head};
 pub struct ExportedLog {
     /// Its name.
     pub origin: String,
-    /// The folder's name.
-    pub name: String,
-    /// Leaves that the folder had before.
+    /// Where it is now, for people.
+    pub place: String,
+    /// Leaves that were there before.
     pub before: u64,
-    /// Leaves that it has now.
+    /// Leaves that are there now.
     pub size: u64,
 }
 
 impl Quietus {
-    /// Writes all published logs below a folder, each into a folder of its own. What is there
+    /// Writes all published logs below a place, each into a folder of its own. What is there
     /// already is not written again.
     ///
     /// # Errors
-    /// Where the store is not there, the folder cannot be written, or it holds another log or more
+    /// Where the store is not there, the place cannot be written, or it holds another log or more
     /// of this one than the store does.
-    pub async fn export_logs(&self, folder: &Path) -> Result<Vec<ExportedLog>, AppError> {
+    pub async fn export_logs(&self, place: &ExportPlace) -> Result<Vec<ExportedLog>, AppError> {
+        let place = self.log_place(place)?;
         let mut exported = Vec::new();
         for log in self.store.logs().await? {
             if let Some(latest) = self.store.latest_checkpoint(&log.log_id).await? {
-                exported.push(self.export_log(&log, &latest, folder).await?);
+                exported.push(self.export_log(&log, &latest, &place.of(&log.origin)).await?);
             }
         }
         Ok(exported)
@@ -49,15 +48,14 @@ impl Quietus {
         &self,
         log: &Head,
         latest: &Checkpoint,
-        folder: &Path,
+        files: &LogFiles<'_>,
     ) -> Result<ExportedLog, AppError> {
-        let files = LogFolder::of(folder, &log.origin);
-        let before = match files.head(&self.keys.identity_of(log)?)? {
+        let before = match files.head(&self.keys.identity_of(log)?).await? {
             None => 0,
             Some(there) if there.size > latest.size => {
                 return Err(AppError::Input(format!(
                     "`{}` has {} entries and the store only {}: the store may be an older copy; see `quietus log status`",
-                    files.display(),
+                    files.place(),
                     there.size,
                     latest.size
                 )));
@@ -70,15 +68,15 @@ impl Quietus {
             }
         };
         if before < latest.size {
-            self.write_entries(log, (before, latest.size), &files).await?;
-            self.write_hashes(log, (before, latest.size), &files).await?;
+            self.write_entries(log, (before, latest.size), files).await?;
+            self.write_hashes(log, (before, latest.size), files).await?;
         }
-        if before < latest.size || !files.has("checkpoint") {
-            files.write_note(&latest.note)?;
+        if before < latest.size || !files.has_head().await? {
+            files.write_note(&latest.note).await?;
         }
         Ok(ExportedLog {
             origin: log.origin.clone(),
-            name: short_name(&log.origin).to_owned(),
+            place: files.place(),
             before,
             size: latest.size,
         })
@@ -89,7 +87,7 @@ impl Quietus {
         &self,
         log: &Head,
         (before, size): (u64, u64),
-        files: &LogFolder,
+        files: &LogFiles<'_>,
     ) -> Result<(), AppError> {
         for (index, width) in written(before, size) {
             let damaged = || AppError::Unreadable {
@@ -105,7 +103,7 @@ impl Quietus {
             if !same || tile.len() < hashes.len() * 32 {
                 return Err(damaged());
             }
-            files.write(&entries::path(index, width), &bundle)?;
+            files.write(&entries::path(index, width), &bundle).await?;
             if width == WIDTH {
                 files.drop_partials(&entries::path(index, WIDTH));
             }
@@ -117,7 +115,7 @@ impl Quietus {
         &self,
         log: &Head,
         (before, size): (u64, u64),
-        files: &LogFolder,
+        files: &LogFiles<'_>,
     ) -> Result<(), AppError> {
         let (mut level, mut old, mut new) = (0_u8, before, size);
         while new > 0 {
@@ -130,7 +128,7 @@ impl Quietus {
                 let stored = self.store.tile(&log.log_id, tile).await?.ok_or_else(missing)?;
                 let length = usize::try_from(width).unwrap_or(usize::MAX).saturating_mul(32);
                 let bytes = stored.bytes.get(..length).ok_or_else(missing)?;
-                files.write(&tile.path(width), bytes)?;
+                files.write(&tile.path(width), bytes).await?;
                 if width == WIDTH {
                     files.drop_partials(&tile.path(WIDTH));
                 }

@@ -17,7 +17,7 @@ use crate::evidence::tiles::WIDTH;
 use crate::evidence::{LogIdentity, TileId};
 
 /// Name of the file with the signed head.
-const CHECKPOINT: &str = "checkpoint";
+pub(crate) const CHECKPOINT: &str = "checkpoint";
 /// Largest file of a log that is read, in bytes: 256 entries with their lengths.
 const MOST_BYTES: u64 = 256 * (65_535 + 2);
 
@@ -34,6 +34,11 @@ impl LogFolder {
     /// The files of the log of this origin below a folder of logs.
     pub(crate) fn of(logs: &Path, origin: &str) -> Self {
         Self { path: logs.join(short_name(origin)) }
+    }
+
+    /// The files of the log of this short name.
+    pub(crate) fn named(logs: &Path, name: &str) -> Self {
+        Self { path: logs.join(name) }
     }
 
     /// The logs below a folder: all that have a checkpoint.

@@ -39,11 +39,14 @@ pub mod key_care;
 pub mod keys;
 pub mod log_chain;
 pub mod log_export;
+pub mod log_fetch;
+mod log_files;
 pub mod log_folder;
 pub mod log_refill;
 pub mod log_standing;
 pub mod mail;
 mod marking;
+mod object_store;
 pub mod open_case;
 pub mod opendsr;
 pub mod opening;
@@ -167,6 +170,9 @@ pub enum AppError {
     /// The mail server did not accept a message.
     #[error("{0}; see `mail` in `quietus.yaml`")]
     Mail(String),
+    /// The store of objects did not do it.
+    #[error("{0}; see `object_store` in `quietus.yaml`")]
+    ObjectStore(quietus_connectors::Fault),
     /// Evidence could not be built or signed.
     #[error("evidence: {0}")]
     Evidence(String),

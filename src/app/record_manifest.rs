@@ -138,12 +138,11 @@ impl Quietus {
             return Ok(None);
         }
         let job = &attempt.claimed.job;
-        let manifest = match self.store.record_manifest(job.id).await? {
-            Some(manifest) => manifest,
-            None => {
-                let (key, _) = self.epochs.new_key(Some(job.case_id), self.ids.as_ref())?;
-                self.store.begin_record_manifest(job.id, key, self.now()).await?
-            }
+        let manifest = if let Some(manifest) = self.store.record_manifest(job.id).await? {
+            manifest
+        } else {
+            let (key, _) = self.epochs.new_key(Some(job.case_id), self.ids.as_ref())?;
+            self.store.begin_record_manifest(job.id, key, self.now()).await?
         };
         let vault = self.manifest_vault(&manifest)?.ok_or_else(|| {
             AppError::Input(

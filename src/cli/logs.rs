@@ -10,6 +10,7 @@ use super::remark::actor;
 use super::{FINE, NOT_DONE};
 use crate::app::log_standing::{LogFacts, LogStatus, Standing};
 use crate::app::{AppError, Quietus};
+use crate::config::ExportPlace;
 use crate::domain::Remark;
 
 /// Look at the evidence log, export it, and go on after a fault.
@@ -17,6 +18,10 @@ use crate::domain::Remark;
 #[command(after_help = "Examples:
   quietus log status                what is published, and whether anything is wrong
   quietus log export backup/log     tiles and entries as files; only what is new is written
+  quietus log export --to s3://evidence/log
+                                    the same into a bucket
+  quietus log fetch s3://evidence/log backup/log
+                                    from a bucket into a folder
   quietus log refill backup/log     after an older copy of the database was put back
   quietus log succeed --reason \"ticket 4711\" --by \"Ada Example\"
                                     where what was lost cannot be put back")]
@@ -36,12 +41,33 @@ pub enum Command {
 Exit code 0 where the log may be published, 1 where it may not.")]
     Status,
     /// Write the published logs as static files (C2SP tlog-tiles), each into a folder of its own.
-    #[command(after_help = "Example:
+    #[command(after_help = "Examples:
   quietus log export backup/log
+  quietus log export --to s3://evidence/log
 
 Any web server can serve the files to monitors. Keep a copy on another machine: what the database
-loses can be put back from there. `evidence: {export: FOLDER}` in `quietus.yaml` does it by itself.")]
+loses can be put back from there. `evidence: {export: PLACE}` in `quietus.yaml` does it by itself.
+Where buckets are, and with which credentials, says `object_store` in `quietus.yaml`. In a bucket
+only the checkpoint is ever written over, and nothing is removed: it can be locked.")]
     Export {
+        /// The folder; it is made if it is missing.
+        #[arg(required_unless_present = "to")]
+        folder: Option<PathBuf>,
+        /// The place instead: `s3://bucket/prefix`, or a folder.
+        #[arg(long, value_name = "PLACE", conflicts_with = "folder")]
+        to: Option<String>,
+    },
+    /// Fetch exported logs from a bucket into a folder.
+    #[command(after_help = "Examples:
+  quietus log fetch s3://evidence/log backup/log
+  quietus audit replay --from backup/log
+  quietus log refill backup/log
+
+Only what the folder does not have is fetched. What is fetched is believed by nobody: `audit replay`
+and `log refill` check it against the log's key, and against the head that was signed last.")]
+    Fetch {
+        /// Where it is: `s3://bucket/prefix`.
+        place: String,
         /// The folder; it is made if it is missing.
         folder: PathBuf,
     },
@@ -82,7 +108,8 @@ telephone number or IBAN: they are refused.")]
 pub async fn run(arguments: &Arguments, folder: &Path) -> u8 {
     with_product(folder, async |product| match &arguments.command {
         Command::Status => status(product).await,
-        Command::Export { folder } => export(product, folder).await,
+        Command::Export { folder, to } => export(product, folder.as_deref(), to.as_deref()).await,
+        Command::Fetch { place, folder } => fetch(product, place, folder).await,
         Command::Refill { folder, by } => refill(product, folder, by).await,
         Command::Succeed { reason, by } => succeed(product, reason, by).await,
     })
@@ -157,8 +184,17 @@ fn say_log(log: &LogFacts) {
     }
 }
 
-async fn export(product: &Quietus, folder: &Path) -> Result<u8, AppError> {
-    let exported = product.export_logs(folder).await?;
+async fn export(
+    product: &Quietus,
+    folder: Option<&Path>,
+    to: Option<&str>,
+) -> Result<u8, AppError> {
+    // What is typed starts where one stands, as with any command.
+    let place = match (to, folder) {
+        (Some(to), _) => ExportPlace::parse(to, Path::new("")),
+        (None, folder) => ExportPlace::Folder(folder.unwrap_or(Path::new("")).to_owned()),
+    };
+    let exported = product.export_logs(&place).await?;
     if exported.is_empty() {
         say("no log is published yet: nothing was written");
     }
@@ -168,9 +204,21 @@ async fn export(product: &Quietus, folder: &Path) -> Result<u8, AppError> {
             log.origin,
             number(log.size),
             number(log.size - log.before),
-            folder.join(&log.name).display()
+            log.place
         ));
     }
+    Ok(FINE)
+}
+
+async fn fetch(product: &Quietus, place: &str, folder: &Path) -> Result<u8, AppError> {
+    let fetched = product.fetch_logs(place, folder).await?;
+    say(format!(
+        "{} log(s) in {}: {} files fetched, {} were there",
+        fetched.logs,
+        folder.display(),
+        fetched.files,
+        fetched.there
+    ));
     Ok(FINE)
 }
 

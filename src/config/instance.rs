@@ -8,6 +8,7 @@ use super::document::InstanceDocument;
 use super::document::instance::{ControllerDocument, TokenDocument};
 use super::evidence::{self, EvidenceSettings};
 use super::mail::{self, MailSettings};
+use super::object_store::{self, ExportPlace, ObjectStoreSettings};
 use super::opendsr::{self, OpendsrSettings};
 use super::problem::{At, Problem};
 use super::read::items;
@@ -46,8 +47,10 @@ pub struct Instance {
     pub post_quantum: bool,
     /// Who vouches for the evidence log.
     pub anchors: AnchorSettings,
-    /// Folder into which published heads are exported; `None` where they are exported by hand.
-    pub evidence_export: Option<PathBuf>,
+    /// Where published heads are exported to; `None` where they are exported by hand.
+    pub evidence_export: Option<ExportPlace>,
+    /// Where buckets are; `None` where there are none.
+    pub object_store: Option<ObjectStoreSettings>,
     /// Whether the logs can be read over HTTP without a token.
     pub evidence_public: bool,
     /// Language of printed certificates that no request gives one.
@@ -170,12 +173,14 @@ pub fn compile(
     let watch = watch.map_or(Some(WATCH_RESTORES), |watch| watch.value.0);
     let signers = signers::compile(document, &folder, problems);
     let opendsr = opendsr::compile(document, &folder, problems);
+    let object_store = object_store::compile(document, problems);
     let anchors = anchors::compile(document, &folder, problems);
     Some(Instance {
         evidence_origin: origin
             .map_or_else(|| origin_of(&controller), |origin| origin.value.0.clone()),
         evidence_origin_given: origin.is_some(),
-        evidence_export: export.map(|export| folder.join(&export.value.0)),
+        evidence_export: export.map(|export| ExportPlace::parse(&export.value.0, &folder)),
+        object_store,
         evidence_public: readers.is_some_and(|readers| readers.value.0),
         post_quantum: twice.is_none_or(|it| it.value.0),
         anchors,

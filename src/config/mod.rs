@@ -11,6 +11,7 @@ pub mod keys;
 pub mod leaf;
 pub mod mail;
 pub mod map;
+pub mod object_store;
 pub mod opendsr;
 pub mod problem;
 pub mod process;
@@ -36,6 +37,7 @@ pub use keys::{KeyError, destroy_key, read_key, rename_key, write_key, write_pri
 pub use letters::own_letter;
 pub use load::{INSTANCE_FILE, Loaded, compile, load, read_bounded, why};
 pub use mail::MailSettings;
+pub use object_store::{ExportPlace, ObjectStoreSettings};
 pub use opendsr::{ControllerAtDesk, OpendsrSettings, TakenIdentity};
 pub use problem::{Place, Problem, Problems, Severity};
 pub use process::Process;

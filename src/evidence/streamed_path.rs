@@ -117,7 +117,9 @@ mod tests {
         assert!(StreamedPath::new(3, 3).is_err());
         for pushed in [0, 2, 4] {
             let mut path = StreamedPath::new(1, 3).unwrap();
-            leaves(pushed).into_iter().for_each(|leaf| path.push(leaf));
+            for leaf in leaves(pushed) {
+                path.push(leaf);
+            }
             assert!(path.finish().is_err(), "{pushed}");
         }
     }

@@ -6,6 +6,8 @@ use jiff::{SignedDuration, Timestamp};
 
 /// Longest name of a file, in bytes.
 const MOST_BYTES: usize = 255;
+/// Longest key of an object, in bytes.
+const MOST_KEY_BYTES: usize = 1_024;
 /// Most `*` in a pattern; each can be anywhere, so that looking takes time.
 const MOST_STARS: usize = 3;
 
@@ -14,6 +16,7 @@ const MOST_STARS: usize = 3;
 pub(super) struct DumpNames {
     parts: Vec<NamePart>,
     zone: TimeZone,
+    most_bytes: usize,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,10 +48,22 @@ impl DumpNames {
     /// # Errors
     /// What is wrong with it, as the end of a sentence.
     pub(super) fn parse(pattern: &str, zone: TimeZone) -> Result<Self, String> {
-        let mut parts = Vec::new();
         if pattern.contains('/') {
             return Err("is a pattern for names in one folder, without `/`".to_owned());
         }
+        Self::read(pattern, zone, MOST_BYTES)
+    }
+
+    /// Reads a pattern for keys of objects, in which `*` stands for `/` as well.
+    ///
+    /// # Errors
+    /// As [`DumpNames::parse`].
+    pub(super) fn of_keys(pattern: &str, zone: TimeZone) -> Result<Self, String> {
+        Self::read(pattern, zone, MOST_KEY_BYTES)
+    }
+
+    fn read(pattern: &str, zone: TimeZone, most_bytes: usize) -> Result<Self, String> {
+        let mut parts = Vec::new();
         let written = pattern.replace("%F", "%Y-%m-%d").replace("%T", "%H:%M:%S");
         let mut characters = written.chars();
         while let Some(one) = characters.next() {
@@ -68,7 +83,7 @@ impl DumpNames {
                 one => NamePart::Character(one),
             });
         }
-        let names = Self { parts, zone };
+        let names = Self { parts, zone, most_bytes };
         names.examine()?;
         Ok(names)
     }
@@ -136,7 +151,7 @@ impl DumpNames {
     }
 
     fn told(&self, name: &str) -> Option<Told> {
-        let short = name.len() <= MOST_BYTES;
+        let short = name.len() <= self.most_bytes;
         short.then(|| told_by(&self.parts, name, Told::default())).flatten()
     }
 }

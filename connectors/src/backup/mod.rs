@@ -16,6 +16,8 @@ mod pgbackrest_config;
 mod pruning;
 mod restic;
 mod retention;
+mod s3;
+mod s3_ends;
 mod settings;
 mod tool;
 mod wal;
@@ -79,6 +81,7 @@ pub(crate) fn open(kind: &str, settings: &BackupSettings) -> Result<Box<dyn Back
         "pgbackrest" => Ok(Box::new(pgbackrest::PgBackRest::open(settings)?)),
         "barman" => Ok(Box::new(barman::Barman::open(settings)?)),
         "dumps" => Ok(Box::new(dumps::Dumps::open(settings)?)),
+        "s3" => Ok(Box::new(s3::S3::open(settings)?)),
         _ => Err(settings.misconfigured(&format!("`{kind}` is no kind of backup store"))),
     }
 }

@@ -6,6 +6,7 @@ use std::fmt;
 use jiff::SignedDuration;
 use secrecy::{ExposeSecret, SecretString};
 
+use crate::kinds::Now;
 use crate::receipt::Fault;
 
 /// What a connector needs to reach a backup store. Secrets do not print.
@@ -14,7 +15,7 @@ pub struct BackupSettings {
     /// Name of the store in the data map.
     pub system: String,
     /// Where it is: a repository (`restic`, `borg`), a stanza (`pgbackrest`), the name of a server
-    /// (`barman`), a folder (`dumps`). Never printed, because repositories may hold credentials.
+    /// (`barman`), a folder (`dumps`), a bucket (`s3`). Never printed, because repositories may hold credentials.
     pub place: SecretString,
     /// What else it is told; [`backup_parameters`] lists the names. Names in capitals
     /// (`AWS_SECRET_ACCESS_KEY`) go to the tool as variables of its environment.
@@ -22,6 +23,8 @@ pub struct BackupSettings {
     /// The longest time that taking one copy needs: a file that only says when it was finished
     /// holds what was there so long before.
     pub longest_run: SignedDuration,
+    /// Where the time comes from: requests are signed at a moment, and locks have ends.
+    pub now: Now,
 }
 
 impl fmt::Debug for BackupSettings {
@@ -129,6 +132,52 @@ const DUMPS: &[BackupParameter] = &[
     OLDER_BY,
 ];
 
+const fn secret(name: &'static str, about: &'static str) -> BackupParameter {
+    BackupParameter { name, about, secret: true, required: true }
+}
+
+const S3: &[BackupParameter] = &[
+    secret("access_key", "the access key"),
+    secret("secret_key", "the secret of the access key"),
+    BackupParameter {
+        name: "session_token",
+        about: "the token of credentials that are lent for a time",
+        secret: true,
+        required: false,
+    },
+    told(
+        "endpoint",
+        "where the store is, such as `https://s3.example.com`; AWS in the `region` if not said",
+    ),
+    told("region", "the region for which requests are signed; `us-east-1` if not said"),
+    told(
+        "addressing",
+        "where the bucket's name stands, `path` or `host`; as the endpoint wants it if not said",
+    ),
+    told(
+        "files",
+        "what the objects are called below the prefix: `shop-%Y-%m-%d.sql.gz` with the moment at \
+         which the backup began (`%Y %m %d %j %H %M %S %s %F %T`), `*` stands for anything; all \
+         objects if not said, and without a moment the time of writing tells when it ended",
+    ),
+    told("zone", "the time zone of moments in names, such as `Europe/Berlin`; `UTC` if not said"),
+    told(
+        "must_have",
+        "what the bucket has to have, of `versions`, `lock`, `life_cycle`, separated by commas: the \
+         check-up fails where it has lost one of them",
+    ),
+    told(
+        "private_hosts",
+        "hosts with their port that may be spoken to at a private address and without TLS, \
+         separated by commas, such as `ceph.example.internal:7480`",
+    ),
+    told(
+        "trust",
+        "the certificate of the endpoint's authority as PEM, or the absolute path of its file",
+    ),
+    OLDER_BY,
+];
+
 /// What a store of a kind may be told; nothing for a kind that is not known.
 pub fn backup_parameters(kind: &str) -> &'static [BackupParameter] {
     match kind {
@@ -137,6 +186,7 @@ pub fn backup_parameters(kind: &str) -> &'static [BackupParameter] {
         "pgbackrest" => PGBACKREST,
         "barman" => BARMAN,
         "dumps" => DUMPS,
+        "s3" => S3,
         _ => &[],
     }
 }
@@ -152,7 +202,9 @@ impl BackupSettings {
     pub(super) fn examine(&self, kind: &str) -> Result<(), Fault> {
         let known = backup_parameters(kind);
         for name in self.parameters.keys() {
-            if is_variable(name) && kind != "dumps" || known.iter().any(|one| one.name == name) {
+            if is_variable(name) && !matches!(kind, "dumps" | "s3")
+                || known.iter().any(|one| one.name == name)
+            {
                 continue;
             }
             let names: Vec<&str> = known.iter().map(|one| one.name).collect();

@@ -49,6 +49,12 @@ impl Call {
         Self { body, ..self.header("content-type", content_type) }
     }
 
+    /// Sets the body, whose `Content-Type` is nobody's matter or set already.
+    #[must_use]
+    pub(crate) fn content(self, body: Vec<u8>) -> Self {
+        Self { body, ..self }
+    }
+
     /// What the request does.
     pub fn effect(&self) -> Effect {
         self.effect

@@ -7,7 +7,7 @@ use jiff::SignedDuration;
 use jiff::tz::TimeZone;
 use quietus_connectors::{CopyKind, Counting, Fault, Horizon, StoreRetention};
 
-use crate::ground::{Ground, as_owner, is_root};
+use crate::ground::{Ground, is_root};
 
 fn barman(ground: &Ground, arguments: &[&str]) -> String {
     let config = ground.path("barman/barman.conf");
@@ -128,8 +128,10 @@ async fn it_gives_up_on_the_day_that_was_told() {
     let ends = rules.unwrap().ends(&copies, store.counting(), &TimeZone::UTC, daily);
     let next = copies.iter().find(|copy| copy.id == ground.after[0]).unwrap();
     assert_eq!(next.taken_at.duration_until(ends[&ground.before[0]]).as_hours(), 14 * 24);
-    for (hours, obsolete) in [(14 * 24 - 1, false), (14 * 24 + 1, true)] {
-        ground.tell("program", &as_owner(&format!("faketime -f +{hours}h barman")));
+    let end = ends[&ground.before[0]];
+    for (minutes, obsolete) in [(-10, false), (10, true)] {
+        let moment = end.checked_add(SignedDuration::from_mins(minutes)).unwrap();
+        ground.tell("program", &ground.at_moment(moment, "barman"));
         let listed = barman(&ground, &["-f", "json", "list-backups", "shop"]);
         let listed: serde_json::Value = serde_json::from_str(&listed).unwrap();
         let of = |id: &String| {
@@ -137,7 +139,7 @@ async fn it_gives_up_on_the_day_that_was_told() {
             let one = listed.find(|one| one["backup_id"] == **id).unwrap();
             one["retention_status"] == "OBSOLETE"
         };
-        assert_eq!(of(&ground.before[0]), obsolete, "{hours} hours on: {listed}");
+        assert_eq!(of(&ground.before[0]), obsolete, "{minutes} minutes on: {listed}");
         assert!(!of(&ground.after[0]));
     }
 }

@@ -114,8 +114,11 @@ pub async fn a_tool_that_nobody_waits_for_is_ended(kind: &'static str) {
     let script = format!("echo $$ >{}\nexec sleep 60", written.display());
     ground.tell("program", &ground.script(&script));
     let store = ground.store();
-    let asked = tokio::time::timeout(Duration::from_millis(1500), store.copies()).await;
-    assert!(asked.is_err(), "it was still asked");
+    let started = || fs::read_to_string(&written).is_ok_and(|pid| pid.ends_with('\n'));
+    tokio::select! {
+        listed = store.copies() => panic!("it ended: {listed:?}"),
+        () = until("the tool", started) => {}
+    }
     let pid = fs::read_to_string(&written).unwrap();
     until("the end of the tool", || !runs(pid.trim())).await;
 }

@@ -80,6 +80,7 @@ impl Ground {
                 place: SecretString::from(""),
                 parameters: BTreeMap::new(),
                 longest_run: SignedDuration::ZERO,
+                now: std::sync::Arc::new(|| at("2026-03-05T00:00:00Z")),
             },
             erased: at("2026-03-02T12:00:00Z"),
             before: Vec::new(),
@@ -137,6 +138,15 @@ impl Ground {
         let told = self.settings.parameters.get("program");
         let name = self.kind.to_owned();
         told.map_or(name, |program| program.expose_secret().to_owned())
+    }
+
+    /// A program as it runs at a moment in the future, however old the copies are by now.
+    pub fn at_moment(&self, moment: Timestamp, program: &str) -> String {
+        let now = self.path("now");
+        fs::write(&now, "").unwrap();
+        let now = Timestamp::try_from(fs::metadata(&now).unwrap().modified().unwrap()).unwrap();
+        let seconds = now.duration_until(moment).as_secs();
+        as_owner(&format!("faketime -f +{seconds}s {program}"))
     }
 
     /// Runs the tool as the owner of the store would.

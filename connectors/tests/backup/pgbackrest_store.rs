@@ -145,13 +145,17 @@ async fn it_expires_on_the_day_that_was_told() {
     let days = next.taken_at.duration_until(end).as_hours();
     assert_eq!(days, 14 * 24);
     let config = format!("--config={}", ground.path("pgbackrest/pgbackrest.conf").display());
-    for (hours, there) in [(14 * 24 - 1, true), (14 * 24 + 1, false)] {
-        let earlier = as_owner(&format!("faketime -f +{hours}h pgbackrest"));
-        ground.tell("program", &earlier);
+    for (minutes, there) in [(-10, true), (10, false)] {
+        let moment = end.checked_add(SignedDuration::from_mins(minutes)).unwrap();
+        ground.tell("program", &ground.at_moment(moment, "pgbackrest"));
         ground.run(&[&config, "--stanza=shop", "expire"]);
         ground.tell("program", &as_owner("pgbackrest"));
         let left = ground.copies().await;
-        assert_eq!(left.iter().any(|copy| copy.id == ground.before[0]), there, "{hours} hours on");
+        assert_eq!(
+            left.iter().any(|copy| copy.id == ground.before[0]),
+            there,
+            "{minutes} minutes on"
+        );
         assert_eq!(left.iter().all(|copy| !copy.can_hold(ground.erased)), !there);
     }
 }

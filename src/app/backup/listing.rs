@@ -110,6 +110,7 @@ impl Quietus {
             place,
             parameters,
             longest_run: backup.longest(),
+            now: self.time(),
         };
         open_backup(&system.kind, &settings)
             .map_err(|fault| AppError::System { system: system.name.to_string(), fault })

@@ -15,6 +15,7 @@ use crate::evidence::print::Language;
 
 use super::anchors::AnchorsDocument;
 use super::mail::MailDocument;
+use super::object_store::ObjectStoreDocument;
 use super::opendsr::OpendsrDocument;
 use super::requests::{IdentityDocument, RequestsDocument, YesNo};
 use super::restore::RestoresDocument;
@@ -46,6 +47,8 @@ document! {
         optional anchors: AnchorsDocument,
         /// Commands that sign with keys that this machine does not hold.
         optional signers: SignersDocument,
+        /// Where buckets are that are written as `s3://bucket/prefix`; none can be if left out.
+        optional object_store: ObjectStoreDocument,
         /// How systems are watched for restores that nobody told of.
         optional restores: RestoresDocument,
         /// Orders that are carried out side by side, at most 64; 4 if left out.
@@ -106,8 +109,9 @@ document! {
         /// The log signs its heads a second time with ML-DSA-44, which a quantum computer does not
         /// break; it does if left out.
         optional post_quantum: YesNo,
-        /// Folder into which each published head is exported with its tiles and entries, as `quietus
-        /// log export` does; what a store loses can be put back from there. Not at all if left out.
+        /// Folder, or `s3://bucket/prefix`, into which each published head is exported with its tiles
+        /// and entries, as `quietus log export` does; what a store loses can be put back from there.
+        /// Not at all if left out.
         optional export: Words,
         /// Who reads the logs over HTTP: `tokens` (if left out) or `anybody`.
         optional readers: ReadersWord,

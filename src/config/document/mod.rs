@@ -6,6 +6,7 @@ pub mod backup;
 pub mod field;
 pub mod instance;
 pub mod mail;
+pub mod object_store;
 pub mod opendsr;
 pub mod pack;
 pub mod requests;

@@ -64,7 +64,8 @@ document! {
         /// For a third party: language of notices to it; English if left out.
         optional language: Language,
         /// For a store of copies: where it is, a repository (`restic`, `borg`), a stanza
-        /// (`pgbackrest`), a server (`barman`) or a folder (`dumps`), `env:NAME` or `file:PATH`.
+        /// (`pgbackrest`), a server (`barman`), a folder (`dumps`) or a bucket (`s3`), `env:NAME` or
+        /// `file:PATH`.
         optional place: Parameter,
         /// For a store of copies: the systems that it copies.
         optional copies: List<SystemName>,

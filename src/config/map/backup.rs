@@ -36,7 +36,7 @@ const NOT_OF_STORES: [&str; 12] = [
 ];
 
 /// Kinds that say themselves how long they keep copies.
-const SAY_IT_THEMSELVES: [&str; 2] = ["pgbackrest", "barman"];
+const SAY_IT_THEMSELVES: [&str; 3] = ["pgbackrest", "barman", "s3"];
 
 /// Whether systems of this kind are stores of copies.
 pub(super) fn is_kind(kind: &str) -> bool {
@@ -104,7 +104,10 @@ fn check_missing(at: &At<SystemDocument>, kind: &str, problems: &mut Vec<Problem
             problems.push(Problem::error(&at.place, message).help(help));
         }
     };
-    missing("place", "add `place: …`: the repository, stanza, server or folder of the copies");
+    missing(
+        "place",
+        "add `place: …`: the repository, stanza, server, folder or bucket of the copies",
+    );
     missing("copies", "add `copies: […]` with the names of the systems that it copies");
     if !SAY_IT_THEMSELVES.contains(&kind) {
         let help = "add `keeps: {daily: 7, weekly: 5, monthly: 12}`, as its own jobs prune it; nobody can say otherwise when the last copy of somebody is gone";
@@ -151,8 +154,8 @@ fn check_parameters(at: &At<SystemDocument>, kind: &str, problems: &mut Vec<Prob
             problems.push(secret_in_plain(&entry.value.place, name));
         }
     }
-    let gives = |name: &str| given.iter().any(|entry| entry.name.value == name);
-    for one in known.iter().filter(|one| one.required && !gives(one.name)) {
+    let is_there = |name: &str| given.iter().any(|entry| entry.name.value == name);
+    for one in known.iter().filter(|one| one.required && !is_there(one.name)) {
         let place: &Place = at.value.parameters.as_ref().map_or(&at.place, |it| &it.place);
         let message = format!("parameter `{}` is missing: {}", one.name, one.about);
         let value = if one.secret { "env:NAME" } else { "…" };

@@ -1,6 +1,7 @@
 //! The instance's keys and its log cannot be swapped, lost or rewritten without a word.
 
 mod audited;
+mod bucket;
 mod heartbeats;
 mod issuers;
 mod manifests;
