@@ -169,8 +169,6 @@ pub fn compile(
     let log = document.log.as_ref().and_then(|log| log.value.format.as_ref());
     let requests = requests::settings(document, &controller.country);
     let mail = mail::settings(document, problems);
-    let watch = document.restores.as_ref().and_then(|it| it.value.watch.as_ref());
-    let watch = watch.map_or(Some(WATCH_RESTORES), |watch| watch.value.0);
     let signers = signers::compile(document, &folder, problems);
     let opendsr = opendsr::compile(document, &folder, problems);
     let object_store = object_store::compile(document, problems);
@@ -200,7 +198,7 @@ pub fn compile(
         tokens,
         log_format: log.map_or_else(LogFormat::default, |format| format.value.0),
         signers,
-        watch_restores: watch,
+        watch_restores: watch_of(document),
         workers: u32::try_from(workers).unwrap_or(u32::MAX),
         people: items(document.people.as_ref()).iter().map(|it| it.value.to_string()).collect(),
         identities: IdentityTypes::default(),
@@ -208,6 +206,12 @@ pub fn compile(
         mail,
         opendsr,
     })
+}
+
+/// How often systems are watched for restores that nobody told of; `None` is never.
+fn watch_of(document: &InstanceDocument) -> Option<jiff::SignedDuration> {
+    let watch = document.restores.as_ref().and_then(|it| it.value.watch.as_ref());
+    watch.map_or(Some(WATCH_RESTORES), |watch| watch.value.0)
 }
 
 fn compile_controller(document: &ControllerDocument) -> Option<Controller> {
