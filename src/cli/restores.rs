@@ -92,13 +92,13 @@ number was put back: it is in quarantine then, and this ends with the exit code 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   quietus restore begin crm --taken-at 2026-11-28T03:00:00Z --reason \"disk lost, OPS-1234\"
-  quietus restore begin crm --taken-at 2026-11-28 --copy nightly/20261128F --reason OPS-1234
+  quietus restore begin crm --taken-at 2026-11-28 --copy nightly/20261128-030002F --reason OPS-1234
 
 Call it once the system is restored and before the application is let in again. The moment is the
 one whose state the system holds now: that to which it was recovered, or that at which its copy
 was begun. Where you are not sure, name an earlier one: what is done twice does no harm.
 
-What you write as the reason, the copy and the name is kept as evidence. Write no e-mail address,
+What you write as the reason and the name is kept as evidence. Write no e-mail address,
 telephone number or IBAN: they are refused.")]
 pub struct BeginArguments {
     /// The system.
@@ -108,7 +108,7 @@ pub struct BeginArguments {
     pub taken_at: String,
     /// The copy that it was restored from.
     #[arg(long, value_name = "STORE/ID")]
-    pub copy: Option<Remark>,
+    pub copy: Option<String>,
     /// Why, in one line that names nobody, such as the number of a ticket.
     #[arg(long, value_name = "WHY")]
     pub reason: Remark,
@@ -149,7 +149,7 @@ async fn begin_restore(product: &Arc<Quietus>, begin: &BeginArguments) -> Result
     let begun = Box::pin(product.begin_restore(BeginRestore {
         system: system.clone(),
         taken_at: read_moment(taken_at, product.zone())?,
-        copy: copy.as_ref().map(ToString::to_string),
+        copy: copy.clone(),
         announced: true,
         back_since: None,
         reason: reason.to_string(),

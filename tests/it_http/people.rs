@@ -121,6 +121,7 @@ async fn a_restored_system_is_in_quarantine_until_everything_is_done_again() {
         ("taken_at", json!("2090-01-01T00:00:00Z")),
         ("taken_at", json!("yesterday")),
         ("reason", json!("ask anna@mail.example")),
+        ("copy", json!("anna@mail.example")),
         ("by", json!("somebody else")),
     ] {
         let mut body = restore.clone();

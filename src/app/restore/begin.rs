@@ -136,6 +136,11 @@ impl Quietus {
                 given.taken_at
             )));
         }
+        if given.copy.as_deref().is_some_and(|copy| !is_of_a_copy(copy)) {
+            return Err(AppError::Input(
+                "write the store and the copy's identifier, such as `nightly/20261128-030002F`: letters, digits and `. _ - : + /`, at most 200".to_owned(),
+            ));
+        }
         let under_way_now = self.store.restores_under_way().await?;
         if under_way_now.iter().any(|one| one.system == system.name.as_str()) {
             return Err(under_way(&system.name));
@@ -221,6 +226,12 @@ impl Quietus {
             }),
         )
     }
+}
+
+/// Whether a text is the name of a copy, and nobody's address.
+fn is_of_a_copy(text: &str) -> bool {
+    let fits = |one: char| one.is_ascii_alphanumeric() || "._-:+/".contains(one);
+    (1..=200).contains(&text.len()) && text.chars().all(fits)
 }
 
 /// What covers both: the later moment, by which more of what a minimum keeps may go.
