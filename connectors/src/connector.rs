@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use uuid::Uuid;
 
+use crate::guard::CanarySight;
 use crate::order::{Order, RecordKey};
 use crate::receipt::{Counts, Fault, Health, Outcome, Receipt, Verification};
 use crate::schema::{Capabilities, Schema};
@@ -13,7 +14,8 @@ use crate::value::Record;
 
 /// One connected system.
 ///
-/// No method retries or polls. Only `execute` changes anything.
+/// No method retries or polls. Only `execute` changes what people have there; `set_canary` writes a
+/// row of our own, and `keep_out` and `let_in` say who may come in.
 #[async_trait]
 pub trait Connector: Send + Sync {
     /// What this connector can do.
@@ -103,6 +105,41 @@ pub trait Connector: Send + Sync {
             found.push(self.verify(order).await?);
         }
         Ok(found)
+    }
+
+    /// Looks at our own row of this name, which only counts up: a smaller number says that the
+    /// system was put back to an earlier state; no effect.
+    async fn canary(&self, _name: &str) -> Result<CanarySight, Fault> {
+        Ok(CanarySight::NotKept)
+    }
+
+    /// Writes our own row of this name.
+    async fn set_canary(&self, _name: &str, _number: u64, _at: Timestamp) -> Result<(), Fault> {
+        Err(Fault::Rejected { message: "this kind of system keeps no canary".to_owned() })
+    }
+
+    /// Those of these accounts that can come in now; no effect.
+    async fn can_come_in(&self, _accounts: &[String]) -> Result<Vec<String>, Fault> {
+        Err(Fault::Misconfigured {
+            message: "this kind of system cannot keep anybody out: use a hook".to_owned(),
+        })
+    }
+
+    /// Keeps accounts out of the system and ends what they have under way there.
+    async fn keep_out(&self, _accounts: &[String]) -> Result<(), Fault> {
+        Err(Fault::Misconfigured {
+            message: "this kind of system cannot keep anybody out: use a hook".to_owned(),
+        })
+    }
+
+    /// Lets accounts in again that were kept out.
+    async fn let_in(&self, _accounts: &[String]) -> Result<(), Fault> {
+        Ok(())
+    }
+
+    /// What is missing to keep these accounts out, in words; no effect.
+    async fn cannot_keep_out(&self, _accounts: &[String]) -> Result<Vec<String>, Fault> {
+        Ok(vec!["this kind of system cannot keep anybody out: use a hook".to_owned()])
     }
 
     /// `forget` of several orders.

@@ -6,6 +6,7 @@
 
 pub mod backup;
 pub mod connector;
+pub mod guard;
 pub mod kinds;
 pub mod objects;
 pub mod opendsr;
@@ -27,6 +28,7 @@ pub use backup::{
     Stay, StoreRetention, backup_parameters,
 };
 pub use connector::{Connector, Direction, Going, Progress, ProgressReport};
+pub use guard::{CanaryRow, CanarySight};
 pub use kinds::{
     Now, ProcessorSettings, Settings, backup_kinds, kinds, open, open_backup, open_processor,
     processor_kinds,

@@ -68,7 +68,15 @@ impl Quietus {
         let plan = compile(&circumstances.input(basis), &system.name).map_err(input_error)?;
         let order = plan.order("check", 1).map_err(input_error)?;
         Ok(match connector.check(&order).await {
-            Ok(health) => health_in_steps(&health),
+            Ok(mut health) => {
+                let accounts = &system.restore.keep_out;
+                if !accounts.is_empty() {
+                    let missing = connector.cannot_keep_out(accounts).await;
+                    let missing = missing.unwrap_or_else(|fault| vec![fault.to_string()]);
+                    health.missing_privileges.extend(missing);
+                }
+                health_in_steps(&health)
+            }
             Err(fault) => vec![
                 step("check", Ending::Fail, fault.to_string()),
                 step("data map", Ending::NotChecked, "the check failed".to_owned()),

@@ -138,6 +138,8 @@ pub struct Quietus {
     pub(crate) stores: backup::Stores,
     /// When the deadlines of requests were looked at last.
     pub(crate) deadlines_looked_at: std::sync::Mutex<Option<Timestamp>>,
+    /// When the canary of each system was looked at last.
+    pub(crate) canaries_looked_at: std::sync::Mutex<std::collections::BTreeMap<String, Timestamp>>,
     /// When epochs and old evidence were looked at last.
     pub(crate) house_kept_at: std::sync::Mutex<Option<Timestamp>>,
 }

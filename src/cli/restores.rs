@@ -15,10 +15,9 @@ use super::plan_text::new_table;
 use super::remark::actor;
 use super::run::stop_on_signal;
 use super::{FINE, NOT_DONE};
-use crate::app::restore::{BeginRestore, RestoreFacts};
+use crate::app::restore::{BeginRestore, RestoreFacts, Sighting};
 use crate::app::{AppError, Quietus};
 use crate::domain::{JobState, Remark};
-use crate::store::JobKind;
 use crate::worker;
 
 /// Keep a restored system in quarantine until what was erased since is erased again.
@@ -68,6 +67,13 @@ pub enum Command {
         #[arg(long, value_name = "NAME", default_value = "operator", env = "QUIETUS_BY")]
         by: Remark,
     },
+    /// Look now whether a system was restored and nobody said so; `quietus run` does it by itself.
+    #[command(after_help = "Example:
+  quietus restore watch
+
+Each database in which something was done holds a row that only counts up. One that shows an older
+number was put back: it is in quarantine then, and this ends with the exit code 1.")]
+    Watch,
     /// List restores, the latest first.
     #[command(after_help = "Examples:
   quietus restore list
@@ -86,13 +92,13 @@ pub enum Command {
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   quietus restore begin crm --taken-at 2026-11-28T03:00:00Z --reason \"disk lost, OPS-1234\"
-  quietus restore begin crm --taken-at 2026-11-28 --copy nightly/20261128F --reason OPS-1234
+  quietus restore begin crm --taken-at 2026-11-28 --copy nightly/20261128-030002F --reason OPS-1234
 
 Call it once the system is restored and before the application is let in again. The moment is the
 one whose state the system holds now: that to which it was recovered, or that at which its copy
 was begun. Where you are not sure, name an earlier one: what is done twice does no harm.
 
-What you write as the reason, the copy and the name is kept as evidence. Write no e-mail address,
+What you write as the reason and the name is kept as evidence. Write no e-mail address,
 telephone number or IBAN: they are refused.")]
 pub struct BeginArguments {
     /// The system.
@@ -102,7 +108,7 @@ pub struct BeginArguments {
     pub taken_at: String,
     /// The copy that it was restored from.
     #[arg(long, value_name = "STORE/ID")]
-    pub copy: Option<Remark>,
+    pub copy: Option<String>,
     /// Why, in one line that names nobody, such as the number of a ticket.
     #[arg(long, value_name = "WHY")]
     pub reason: Remark,
@@ -118,6 +124,7 @@ pub async fn run(arguments: &Arguments, folder: &Path) -> u8 {
         Command::CarryOut { system } => carry_out(product, system).await,
         Command::Show { system, json } => show(product, system, *json).await,
         Command::Open { system, by } => open(product, system, by).await,
+        Command::Watch => watch(product).await,
         Command::List { json, limit } => list(product, *json, *limit).await,
     })
     .await
@@ -142,7 +149,7 @@ async fn begin_restore(product: &Arc<Quietus>, wanted: &BeginArguments) -> Resul
     let begun = Box::pin(product.begin_restore(BeginRestore {
         system: system.clone(),
         taken_at: read_moment(taken_at, product.zone())?,
-        copy: copy.as_ref().map(ToString::to_string),
+        copy: copy.clone(),
         announced: true,
         back_since: None,
         reason: reason.to_string(),
@@ -163,6 +170,9 @@ async fn begin_restore(product: &Arc<Quietus>, wanted: &BeginArguments) -> Resul
             "  {WARN}{} case(s) are of persons who are forgotten{WARN:#}: nobody can look for them, and the certificate says so",
             number(begun.forgotten)
         ));
+    }
+    for why in &begun.not_kept_out {
+        say(format!("  {WARN}the application is not kept out{WARN:#}: {why}"));
     }
     if begun.waits_for_approval {
         say(format!(
@@ -226,7 +236,6 @@ async fn goes_on(product: &Quietus, restore: Uuid, told: &mut u64) -> Result<boo
     for job in product.store.jobs_of_case(restore.case_id).await? {
         let waits = matches!(job.state, JobState::Held | JobState::Blocked);
         if !job.state.is_final() && !waits && !product.is_paused(&job).await? {
-            debug_assert_ne!(job.kind, JobKind::Replay, "it is in the case of its person");
             return Ok(true);
         }
     }
@@ -311,6 +320,28 @@ async fn open(product: &Quietus, system: &str, by: &Remark) -> Result<u8, AppErr
     };
     say(format!("  quietus certificate show {certificate}"));
     Ok(FINE)
+}
+
+async fn watch(product: &Quietus) -> Result<u8, AppError> {
+    let mut code = FINE;
+    for (system, sighting) in Box::pin(product.watch_restores()).await? {
+        let words = match &sighting {
+            Sighting::Fine => "holds what was last written there".to_owned(),
+            Sighting::NotWatched => "is not watched: nothing was done there yet".to_owned(),
+            Sighting::InQuarantine => "is in quarantine".to_owned(),
+            Sighting::Unreachable(why) => format!("could not be looked at: {why}"),
+            Sighting::PutBack { taken_at, begun } => format!(
+                "was put back to its state of about {taken_at:.0} and nobody said so: it is in quarantine, and {} case(s) of persons are done again",
+                number(begun.replays)
+            ),
+        };
+        let fine = matches!(sighting, Sighting::Fine | Sighting::NotWatched);
+        let style = if fine { GOOD } else { WARN };
+        say(format!("{style}{system}{style:#} {words}"));
+        code = code.max(if fine { FINE } else { NOT_DONE });
+    }
+    product.advance_log().await?;
+    Ok(code)
 }
 
 async fn list(product: &Quietus, json: bool, limit: u32) -> Result<u8, AppError> {

@@ -61,6 +61,8 @@ pub struct Instance {
     pub evidence: EvidenceSettings,
     /// Who signs instead of files of the keys folder.
     pub signers: SignersSettings,
+    /// How often systems are watched for restores that nobody told of; `None` is never.
+    pub watch_restores: Option<jiff::SignedDuration>,
     /// Orders that are carried out side by side, from 1 to 64.
     pub workers: u32,
     /// Who may approve; empty is anybody with an approver's token.
@@ -121,6 +123,9 @@ pub enum LogFormat {
     /// For machines.
     Json,
 }
+
+/// How often systems are watched where nobody says so.
+const WATCH_RESTORES: jiff::SignedDuration = jiff::SignedDuration::from_mins(5);
 
 /// No more orders than this are carried out side by side.
 pub const MOST_WORKERS: u64 = 64;
@@ -193,6 +198,7 @@ pub fn compile(
         tokens,
         log_format: log.map_or_else(LogFormat::default, |format| format.value.0),
         signers,
+        watch_restores: watch_of(document),
         workers: u32::try_from(workers).unwrap_or(u32::MAX),
         people: items(document.people.as_ref()).iter().map(|it| it.value.to_string()).collect(),
         identities: IdentityTypes::default(),
@@ -200,6 +206,12 @@ pub fn compile(
         mail,
         opendsr,
     })
+}
+
+/// How often systems are watched for restores that nobody told of; `None` is never.
+fn watch_of(document: &InstanceDocument) -> Option<jiff::SignedDuration> {
+    let watch = document.restores.as_ref().and_then(|it| it.value.watch.as_ref());
+    watch.map_or(Some(WATCH_RESTORES), |watch| watch.value.0)
 }
 
 fn compile_controller(document: &ControllerDocument) -> Option<Controller> {

@@ -3,6 +3,7 @@
 
 pub mod backup;
 pub mod model;
+pub mod restore;
 pub mod third_party;
 
 pub use backup::{Backup, Expire};
@@ -10,4 +11,5 @@ pub use model::{
     Collection, DataMap, ExemptCollection, Field, FieldClass, Manifest, Role, SecretReference,
     StartSource, System,
 };
+pub use restore::{RestoreSettings, RestoredOpens};
 pub use third_party::{Definition, ManualTask, ThirdParty};

@@ -48,6 +48,8 @@ pub struct System {
     pub exempt: Vec<ExemptCollection>,
     /// A third party that is asked by the name of a person; it has no collections.
     pub third_party: Option<ThirdParty>,
+    /// What is done once it was put back to an earlier state.
+    pub restore: super::restore::RestoreSettings,
     /// A store of copies of other systems; it has no collections.
     pub backup: Option<Backup>,
     /// Why no store copies it, where somebody said so.

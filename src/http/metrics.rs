@@ -13,6 +13,9 @@ use crate::app::reading::alarms::RequestGauge;
 /// Media type of the text form.
 const EXPOSITION: &str = "text/plain; version=0.0.4; charset=utf-8";
 
+/// Name of the metric of restored systems.
+const QUARANTINES: &str = "quietus_systems_in_quarantine";
+
 /// A metric: its name, what it says, and where its value comes from.
 type Metric = (&'static str, &'static str, fn(&RequestGauge) -> u64);
 
@@ -44,6 +47,14 @@ pub async fn metrics(State(api): State<Api>) -> Answer {
                 .unwrap_or_default();
         }
     }
+    let (announced, noticed) = api.product.quarantines().await?;
+    writeln!(
+        text,
+        "# HELP {QUARANTINES} Restored systems that are in quarantine.\n# TYPE {QUARANTINES} gauge\n\
+         {QUARANTINES}{{announced=\"true\"}} {announced}\n\
+         {QUARANTINES}{{announced=\"false\"}} {noticed}"
+    )
+    .unwrap_or_default();
     text += &anchor_metrics::exposition(&api.product.anchor_report().await?, api.product.now());
     text += &backup_metrics::exposition(&api.product.store_standings(), api.product.now());
     Ok(bytes(EXPOSITION, text.into_bytes()))

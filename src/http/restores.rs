@@ -61,11 +61,10 @@ pub async fn begin(
     Json(body): Json<RestoreBody>,
 ) -> Answer {
     let reason = remark("reason", &body.reason)?;
-    let copy = body.copy.as_deref().map(|copy| remark("copy", copy)).transpose()?;
     let given = BeginRestore {
         system: body.system,
         taken_at: body.taken_at,
-        copy: copy.map(Into::into),
+        copy: body.copy,
         announced: true,
         back_since: None,
         reason: reason.into(),
@@ -81,6 +80,7 @@ pub async fn begin(
             "waits_for_approval": begun.waits_for_approval,
             "replays": begun.replays,
             "forgotten": begun.forgotten,
+            "not_kept_out": begun.not_kept_out,
         }),
     ))
 }

@@ -171,6 +171,8 @@ const REPLAYABLE: Sql = Sql::both(
        AND jobs.state = 'completed' AND settled_at >= $2
      ORDER BY settled_at, jobs.id",
 );
+const DONE_SOMETHING: Sql =
+    Sql::both("SELECT 1 AS one FROM jobs WHERE system = $1 AND state = 'completed' LIMIT 1");
 const CANARY: Sql = Sql::both("SELECT number, written_at FROM canaries WHERE system = $1");
 const REMEMBER_CANARY: Sql = Sql::both(
     "INSERT INTO canaries (system, number, written_at) VALUES ($1, $2, $3)
@@ -192,6 +194,7 @@ pub(super) const STATEMENTS: &[(&str, Sql)] = &[
     ("restores::COUNTS", COUNTS),
     ("restores::JOBS", JOBS),
     ("restores::REPLAYABLE", REPLAYABLE),
+    ("restores::DONE_SOMETHING", DONE_SOMETHING),
     ("restores::CANARY", CANARY),
     ("restores::REMEMBER_CANARY", REMEMBER_CANARY),
 ];
@@ -360,6 +363,11 @@ impl Store {
         since: Timestamp,
     ) -> Result<Vec<Replayable>, StoreError> {
         self.read(REPLAYABLE, args![system, since]).await?.iter().map(replayable).collect()
+    }
+
+    /// Whether a job was ever completed on a system.
+    pub async fn has_done_something(&self, system: &str) -> Result<bool, StoreError> {
+        Ok(self.read_one(DONE_SOMETHING, args![system]).await?.is_some())
     }
 
     /// What was last written into a system.

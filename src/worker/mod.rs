@@ -169,6 +169,9 @@ pub async fn look_after(product: &Quietus) {
     if let Err(error) = product.advance_requests().await {
         report("requests could not be carried on", &error);
     }
+    if let Err(error) = Box::pin(product.look_after_restores()).await {
+        report("restores could not be looked after", &error);
+    }
     if let Err(error) = product.certify_finished().await {
         report("finished cases could not be certified", &error);
     }

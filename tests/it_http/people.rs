@@ -121,6 +121,7 @@ async fn a_restored_system_is_in_quarantine_until_everything_is_done_again() {
         ("taken_at", json!("2090-01-01T00:00:00Z")),
         ("taken_at", json!("yesterday")),
         ("reason", json!("ask anna@mail.example")),
+        ("copy", json!("anna@mail.example")),
         ("by", json!("somebody else")),
     ] {
         let mut body = restore.clone();
@@ -133,6 +134,8 @@ async fn a_restored_system_is_in_quarantine_until_everything_is_done_again() {
     let list = house.get("auditor", "/v1/restores").await.expect(200).json();
     let one = &list["restores"][0];
     assert_eq!((&one["state"], &one["copy"]), (&json!("quarantined"), &json!("nightly/7")));
+    let numbers = house.get("auditor", "/metrics").await.expect(200).text();
+    assert!(numbers.contains("quietus_systems_in_quarantine{announced=\"true\"} 1"), "{numbers}");
     let path = format!("/v1/restores/{}", begun["restore"].as_str().unwrap());
     let open = format!("{path}/open");
     let refused = house.post("operator", &open, &json!({})).await.expect(422);

@@ -24,6 +24,7 @@ mod following;
 mod forms;
 mod fragment;
 mod gathered_keys;
+mod guard;
 mod inspect;
 mod joint;
 mod listing;
@@ -59,6 +60,7 @@ mod windows;
 use async_trait::async_trait;
 
 use crate::connector::{Connector, Progress};
+use crate::guard::CanarySight;
 use crate::kinds::Settings;
 use crate::order::{Order, Pace, RecordKey};
 use crate::predicate::FieldRef;
@@ -184,5 +186,29 @@ impl Connector for SqlConnector {
 
     async fn forget_all(&self, order_keys: &[String]) -> Result<(), Fault> {
         execute::forget(self, order_keys).await
+    }
+
+    async fn canary(&self, name: &str) -> Result<CanarySight, Fault> {
+        guard::canary(self, name).await
+    }
+
+    async fn set_canary(&self, name: &str, number: u64, at: jiff::Timestamp) -> Result<(), Fault> {
+        guard::set_canary(self, name, number, at).await
+    }
+
+    async fn can_come_in(&self, accounts: &[String]) -> Result<Vec<String>, Fault> {
+        guard::can_come_in(self, accounts).await
+    }
+
+    async fn keep_out(&self, accounts: &[String]) -> Result<(), Fault> {
+        guard::keep_out(self, accounts).await
+    }
+
+    async fn let_in(&self, accounts: &[String]) -> Result<(), Fault> {
+        guard::let_in(self, accounts).await
+    }
+
+    async fn cannot_keep_out(&self, accounts: &[String]) -> Result<Vec<String>, Fault> {
+        guard::cannot_keep_out(self, accounts).await
     }
 }

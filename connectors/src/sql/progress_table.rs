@@ -305,6 +305,54 @@ impl ProgressTable {
         })
     }
 
+    /// The row of this name that belongs to no order: its number and when it was written.
+    pub(crate) async fn canary(
+        &self,
+        session: &mut Session,
+        name: &str,
+    ) -> Result<Option<(i64, String)>, Fault> {
+        let columns = ["attempt", "updated_at"].map(|column| self.column(column)).join(", ");
+        let statement = Fragment::raw(format!("SELECT {columns} FROM {} WHERE ", self.quoted))
+            .and(self.of_keys(std::iter::once(name.to_owned())));
+        let rows = session.fetch(&statement).await?;
+        Ok(rows.first().map(|row| match row[0] {
+            Cell::Integer(number) => (number, row[1].text()),
+            _ => (0, row[1].text()),
+        }))
+    }
+
+    /// Writes the row of this name.
+    pub(crate) async fn set_canary(
+        &self,
+        session: &mut Session,
+        name: &str,
+        number: i64,
+        at: &str,
+    ) -> Result<(), Fault> {
+        let update =
+            Fragment::raw(format!("UPDATE {} SET {} = ", self.quoted, self.column("attempt")))
+                .and(Fragment::value(Cell::Integer(number)))
+                .then(&format!(", {} = ", self.column("updated_at")))
+                .and(Fragment::text_value(at))
+                .then(" WHERE ")
+                .and(self.of_keys(std::iter::once(name.to_owned())));
+        if session.execute(&update).await? > 0 {
+            return Ok(());
+        }
+        let columns = ["order_key", "attempt", "cursor", "done", "updated_at"];
+        let columns = columns.map(|column| self.column(column)).join(", ");
+        let cells = vec![
+            Fragment::text_value(name),
+            Fragment::value(Cell::Integer(number)),
+            Fragment::text_value(json(&Position::default())?),
+            Fragment::text_value(json(&Outcome::default())?),
+            Fragment::text_value(at),
+        ];
+        let head = format!("INSERT INTO {} ({columns}) VALUES (", self.quoted);
+        session.execute(&Fragment::join(cells, ", ").within(&head, ")")).await?;
+        Ok(())
+    }
+
     /// Removes what is known of orders.
     pub(crate) async fn forget(&self, session: &mut Session, keys: &[String]) -> Result<(), Fault> {
         for keys in keys.chunks(KEYS_IN_STATEMENT) {

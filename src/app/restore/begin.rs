@@ -42,7 +42,7 @@ pub struct BeginRestore {
 }
 
 /// A quarantine that has begun.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Begun {
     /// The restore.
     pub restore: Uuid,
@@ -54,6 +54,8 @@ pub struct Begun {
     pub replays: u64,
     /// Cases of persons who are forgotten, so that they cannot be looked for.
     pub forgotten: u64,
+    /// Why the application is not kept out, where that was wanted, in words.
+    pub not_kept_out: Vec<String>,
 }
 
 impl Quietus {
@@ -87,7 +89,9 @@ impl Quietus {
         let new_case = self.new_case(case, opening, counted)?;
         let restore = self.ids.new_id();
         let many = u64::try_from(replays.len()).unwrap_or(u64::MAX);
-        let begun = Begun { restore, case, waits_for_approval, replays: many, forgotten };
+        let not_kept_out = Vec::new();
+        let mut begun =
+            Begun { restore, case, waits_for_approval, replays: many, forgotten, not_kept_out };
         let evidence = self.record_begun(&given, &begun)?;
         let new = NewRestore {
             id: restore,
@@ -107,6 +111,9 @@ impl Quietus {
             return Err(under_way(&system));
         }
         self.wake.up();
+        if let Some(restore) = self.store.restore(restore).await? {
+            begun.not_kept_out = self.shut_out(&restore).await?;
+        }
         Ok(begun)
     }
 
@@ -128,6 +135,11 @@ impl Quietus {
                 "{} lies in the future: name the moment whose state the system holds now, such as the one at which its copy was begun",
                 given.taken_at
             )));
+        }
+        if given.copy.as_deref().is_some_and(|copy| !is_of_a_copy(copy)) {
+            return Err(AppError::Input(
+                "write the store and the copy's identifier, such as `nightly/20261128-030002F`: letters, digits and `. _ - : + /`, at most 200".to_owned(),
+            ));
         }
         let under_way_now = self.store.restores_under_way().await?;
         if under_way_now.iter().any(|one| one.system == system.name.as_str()) {
@@ -214,6 +226,12 @@ impl Quietus {
             }),
         )
     }
+}
+
+/// Whether a text is the name of a copy, and nobody's address.
+fn is_of_a_copy(text: &str) -> bool {
+    let fits = |one: char| one.is_ascii_alphanumeric() || "._-:+/".contains(one);
+    (1..=200).contains(&text.len()) && text.chars().all(fits)
 }
 
 /// What covers both: the later moment, by which more of what a minimum keeps may go.

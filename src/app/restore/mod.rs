@@ -6,12 +6,15 @@
 //! Nothing else is carried out on the system meanwhile.
 
 mod begin;
+mod door;
 mod open;
 mod standing;
+mod watch;
 
 pub use begin::{BeginRestore, Begun};
 pub use open::OpenedRestore;
 pub use standing::{RestoreFacts, RestoredPersonsFacts};
+pub use watch::{GUARD, Sighting};
 
 use crate::domain::JobState;
 use crate::evidence::certificate::{CertificateClass, Predicate, RestoredPersons, StatedRestore};

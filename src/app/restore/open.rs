@@ -43,6 +43,10 @@ impl Quietus {
                 missing.join("\n  ")
             )));
         }
+        // What was written down since the quarantine began says who is kept out.
+        let restore = self.quarantine_of(system).await?;
+        self.renew_canary(system).await?;
+        self.let_in(&restore).await?;
         let back = self.came_back(&restore).await?;
         let evidence = self.record_opened(&restore, back, actor)?;
         if !self.store.open_restore(restore.id, &actor.0, self.now(), vec![evidence]).await? {

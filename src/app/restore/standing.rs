@@ -95,6 +95,19 @@ impl Quietus {
         Ok(Some(facts))
     }
 
+    /// How many systems are in quarantine because somebody said so, and how many because a restore
+    /// was noticed that nobody told of.
+    ///
+    /// # Errors
+    /// Where the store is not there.
+    pub async fn quarantines(&self) -> Result<(u64, u64), AppError> {
+        let under_way = self.store.restores_under_way().await?;
+        let (announced, noticed): (Vec<_>, Vec<_>) =
+            under_way.into_iter().partition(|one| one.announced);
+        let many = |restores: &[Restore]| u64::try_from(restores.len()).unwrap_or(u64::MAX);
+        Ok((many(&announced), many(&noticed)))
+    }
+
     /// The latest restore of a system.
     ///
     /// # Errors

@@ -18,6 +18,7 @@ use super::mail::MailDocument;
 use super::object_store::ObjectStoreDocument;
 use super::opendsr::OpendsrDocument;
 use super::requests::{IdentityDocument, RequestsDocument, YesNo};
+use super::restore::RestoresDocument;
 use super::signers::SignersDocument;
 
 document! {
@@ -48,6 +49,8 @@ document! {
         optional signers: SignersDocument,
         /// Where buckets are that are written as `s3://bucket/prefix`; none can be if left out.
         optional object_store: ObjectStoreDocument,
+        /// How systems are watched for restores that nobody told of.
+        optional restores: RestoresDocument,
         /// Orders that are carried out side by side, at most 64; 4 if left out.
         optional workers: Count,
         /// Names of the people who may approve; anybody with an approver's token if left out.

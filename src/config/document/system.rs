@@ -12,6 +12,7 @@ use std::borrow::Cow;
 
 use super::backup::KeepsDocument;
 use super::field::{FieldDocument, StartDocument};
+use super::restore::RestoreDocument;
 use super::third_party::{
     AddressAt, DefinitionWord, HostWord, Language, Parameter, PersonsDocument, TaskDocument,
 };
@@ -44,6 +45,8 @@ document! {
         optional collections: Entries<CollectionDocument>,
         /// Collections that hold no personal data or are deliberately not erased.
         optional exempt: List<ExemptDocument>,
+        /// What is done once it was put back to an earlier state.
+        optional restore: RestoreDocument,
         /// For a third party: its name, as letters and certificates say it.
         optional operator: Words,
         /// For a `processor`: the definition of its interface, by name or as `./path.yaml`.

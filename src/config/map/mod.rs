@@ -6,6 +6,7 @@
 pub(super) mod backup;
 mod fields;
 mod links;
+mod restore;
 mod shape;
 mod starts;
 mod strategy;
@@ -149,6 +150,7 @@ fn draft<'document>(
         third_party,
         backup,
         no_backups: text(&document.no_backups),
+        restore: restore::settings(document, problems),
     };
     let maps = !is_third_party(document) && !is_store(document);
     if maps

@@ -53,7 +53,14 @@ impl Club {
         let all = usize::try_from(MEMBERS).unwrap() + 5;
         assert_eq!(rows(&self.company).await.len(), all, "everybody is back");
         let begin = ["restore", "begin", "desk", "--taken-at", &self.taken_at];
-        let rest = ["--reason", "disk lost, OPS-7", "--by", "Ada Example", "--copy", "nightly/1"];
+        let rest = [
+            "--reason",
+            "disk lost, OPS-7",
+            "--by",
+            "Ada Example",
+            "--copy",
+            "nightly/20261128-030002F",
+        ];
         self.company.quietus(&[&begin[..], &rest].concat()).await.expect(0).out
     }
 
@@ -78,7 +85,6 @@ async fn everybody_goes_again(store: Kind) {
     let company = &club.company;
     let case = club.case_of(club.requests[0]).await;
     let before = company.certificate_of(&case).await;
-    let letters = company.count_of("letters").await;
     let said = club.restored().await;
     assert!(said.contains("15 case(s) of persons are done again"), "{said}");
 
@@ -88,6 +94,7 @@ async fn everybody_goes_again(store: Kind) {
         club.clock.advance(2.seconds());
         club.product.advance_requests().await.unwrap();
     }
+    let letters = company.count_of("letters").await;
     assert!(company.quietus(&["status"]).await.expect(0).out.contains("in quarantine"));
     assert!(rows(company).await.contains(&"20".to_owned()), "it waits");
     assert_eq!(

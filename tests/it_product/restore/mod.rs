@@ -1,4 +1,7 @@
 //! A system that is put back to an earlier state brings nobody back.
 
 mod copied_back;
+mod door;
 mod house;
+mod pgbackrest;
+mod unannounced;
