@@ -77,6 +77,15 @@ impl Quietus {
         Ok(certified)
     }
 
+    /// [`Self::certify_finished`] until nothing is left that can be certified.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn certify_all_finished(&self) -> Result<(), AppError> {
+        while !self.certify_finished().await?.is_empty() {}
+        Ok(())
+    }
+
     /// Whether a case has to go on before it is certified, because more is known of its person now.
     async fn goes_on(&self, case: &Case, jobs: &[Job]) -> Result<bool, AppError> {
         match Box::pin(self.catch_up(case, jobs)).await {

@@ -210,7 +210,7 @@ async fn carry_out(product: &Arc<Quietus>, system: &str) -> Result<u8, AppError>
     tasks.wait().await;
     signal.abort();
     result?;
-    while !product.certify_finished().await?.is_empty() {}
+    product.certify_all_finished().await?;
     let facts = read(product, restore).await?;
     print(&facts);
     Ok(if facts.missing.is_empty() { FINE } else { NOT_DONE })
