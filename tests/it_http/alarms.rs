@@ -39,9 +39,14 @@ async fn metrics_count_what_is_open_what_presses_and_how_old_it_is() {
     assert_eq!(of("quietus_requests_overdue"), 1);
     assert_eq!(of("quietus_requests_oldest_age_seconds"), 53 * 86_400 + 3 * 3_600);
     assert_eq!(sample(&text, "quietus_requests_open", "erasure"), 0);
-    for line in text.lines().filter(|line| !line.starts_with('#')) {
-        assert!(line.starts_with("quietus_requests_"), "{line}");
-    }
+    let (requests, others): (Vec<&str>, Vec<&str>) = text
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .partition(|line| line.starts_with("quietus_requests_"));
+    assert!(!requests.is_empty(), "{text}");
+    let quarantines = ["true", "false"]
+        .map(|one| format!("quietus_systems_in_quarantine{{announced=\"{one}\"}} 0"));
+    assert_eq!(others, quarantines);
     for name in ["open", "at_risk", "overdue", "oldest_age_seconds"] {
         let kind = format!("# TYPE quietus_requests_{name} gauge");
         assert_eq!(text.matches(&kind).count(), 1, "{text}");
