@@ -5,6 +5,7 @@ mod bucket;
 mod heartbeats;
 mod issuers;
 mod manifests;
+mod pkcs11;
 mod restored;
 mod status;
 mod tokens;
