@@ -188,9 +188,10 @@ impl Quietus {
         }
         let mut looks = (BTreeSet::new(), Vec::new());
         for plan in swept(on_record) {
-            let of_system = jobs.iter().enumerate().filter(|(_, job)| {
-                job.system == plan.system.as_str() && has_its_say(job)
-            });
+            let of_system = jobs
+                .iter()
+                .enumerate()
+                .filter(|(_, job)| job.system == plan.system.as_str() && has_its_say(job));
             let latest = of_system.max_by_key(|(_, job)| (job.created_at, job.id));
             let Some((at, job)) = latest else { continue };
             if job.state != JobState::Completed {

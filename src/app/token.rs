@@ -40,10 +40,7 @@ pub(super) fn key_of(settings: &TokenSettings) -> Result<IssuerKey, AppError> {
 ///
 /// # Errors
 /// Where the key on record cannot be read, or no token signs.
-pub(super) fn absent(
-    settings: &SignerSettings,
-    known: &SigningKey,
-) -> Result<IssuerKey, AppError> {
+pub(super) fn absent(settings: &SignerSettings, known: &SigningKey) -> Result<IssuerKey, AppError> {
     let public = IssuerPublicKey::from_spki(&known.spki);
     match (settings, public) {
         (SignerSettings::Token(settings), Some(public)) => Ok(signing(settings, public)),
@@ -58,8 +55,7 @@ pub(super) fn absent(
 pub fn generate(settings: &TokenSettings) -> Result<MadeKey, AppError> {
     let pin = pin_of(settings);
     let point = in_place(|| pkcs11::generate(&settings.place, &pin));
-    let public =
-        IssuerPublicKey(point.map_err(|fault| AppError::Input(settings.told(&fault)))?);
+    let public = IssuerPublicKey(point.map_err(|fault| AppError::Input(settings.told(&fault)))?);
     Ok(MadeKey { place: settings.place.clone(), id: public.id(), public: public.to_pem() })
 }
 

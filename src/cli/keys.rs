@@ -223,7 +223,9 @@ fn generate(folder: &Path, key: InToken) -> Result<u8, u8> {
     say(format!("{GOOD}made{GOOD:#}: the {}, SHA-256 {}", made.place, made.id));
     say(made.public.trim_end());
     if key == InToken::Issuer {
-        say("where another key signs certificates now, put this one in its place: quietus keys rotate issuer");
+        say(
+            "where another key signs certificates now, put this one in its place: quietus keys rotate issuer",
+        );
     }
     Ok(FINE)
 }

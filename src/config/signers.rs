@@ -174,25 +174,25 @@ fn token_of(
     problems: &mut Vec<Problem>,
 ) -> Option<TokenSettings> {
     let (token, token_place) = match (&document.token, &document.serial) {
-        (Some(label), None) => {
-            (Some(TokenName::Label(label.value.0.clone())), label.place.clone())
-        }
+        (Some(label), None) => (Some(TokenName::Label(label.value.0.clone())), label.place.clone()),
         (None, Some(serial)) => {
             (Some(TokenName::Serial(serial.value.0.clone())), serial.place.clone())
         }
         (Some(label), Some(_)) => {
             problems.push(
-                Problem::error(&label.place, "a token is named by its label or by its serial number")
-                    .help("write `token` or `serial`, not both"),
+                Problem::error(
+                    &label.place,
+                    "a token is named by its label or by its serial number",
+                )
+                .help("write `token` or `serial`, not both"),
             );
             (None, label.place.clone())
         }
         (None, None) => {
             if !document.gives("token") && !document.gives("serial") {
-                problems.push(
-                    Problem::error(whole, "it does not say which token")
-                        .help("write `token` and its label, as `pkcs11-tool --list-token-slots` shows it"),
-                );
+                problems.push(Problem::error(whole, "it does not say which token").help(
+                    "write `token` and its label, as `pkcs11-tool --list-token-slots` shows it",
+                ));
             }
             (None, whole.clone())
         }

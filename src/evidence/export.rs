@@ -120,12 +120,11 @@ pub fn export_anchored(
     } else if let Some(opening) = opening {
         files.insert(1, (OPENING_NAME, opening));
     }
-    let (subject_file, subject_line, whom) =
-        match (certificate.predicate.is_of_counts(), opening) {
-            (true, _) => (MANIFEST_NAME, COUNTS_LINE, ""),
-            (_, None) => (OPENING_NAME, OPENING_LINE, ""),
-            (_, Some(_)) => (OPENING_NAME, PERSON_LINE, WHOM),
-        };
+    let (subject_file, subject_line, whom) = match (certificate.predicate.is_of_counts(), opening) {
+        (true, _) => (MANIFEST_NAME, COUNTS_LINE, ""),
+        (_, None) => (OPENING_NAME, OPENING_LINE, ""),
+        (_, Some(_)) => (OPENING_NAME, PERSON_LINE, WHOM),
+    };
     let instructions = INSTRUCTIONS
         .replace("@WHOM@\n", whom)
         .replace("@SUBJECT_LINE@", subject_line)

@@ -246,7 +246,11 @@ fn in_words(here: &[(Slot, TokenInfo)]) -> String {
         format!("`{}` of serial number `{}`", token.label().trim_end(), token.serial_number())
     });
     let named: Vec<String> = named.collect();
-    if named.is_empty() { "there is none".to_owned() } else { format!("there is {}", named.join(", ")) }
+    if named.is_empty() {
+        "there is none".to_owned()
+    } else {
+        format!("there is {}", named.join(", "))
+    }
 }
 
 /// Logs in with the PIN as it is now, once, and only where a wrong one would not lock the token.
@@ -282,9 +286,7 @@ fn log_in(
             Err(TokenFault::WrongPin(name.to_string()))
         }
         // Never tried again at once: some tokens say of a wrong PIN that something failed.
-        Err(error) => {
-            Err(TokenFault::NoLogin { token: name.to_string(), why: in_short(&error) })
-        }
+        Err(error) => Err(TokenFault::NoLogin { token: name.to_string(), why: in_short(&error) }),
     }
 }
 

@@ -255,7 +255,11 @@ fn restore_violations(predicate: &Predicate) -> Vec<String> {
 fn correction_violations(predicate: &Predicate) -> Vec<&'static str> {
     let is_one = predicate.class == CertificateClass::Correction;
     let Some(correction) = &predicate.correction else {
-        return if is_one { vec!["it corrects, and does not say what was wrong"] } else { Vec::new() };
+        return if is_one {
+            vec!["it corrects, and does not say what was wrong"]
+        } else {
+            Vec::new()
+        };
     };
     let mut found = Vec::new();
     if !is_one || correction.corrects == CertificateClass::Correction {

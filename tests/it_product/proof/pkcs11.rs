@@ -91,7 +91,8 @@ async fn keys_are_made_in_a_token_and_sign() {
     let listed = shell(&company, &format!("{token} --list-objects --type privkey")).await;
     assert!(listed.contains("certificates-2026"), "{listed}");
     assert!(listed.contains("sensitive") && listed.contains("never extractable"), "{listed}");
-    let read = "--read-object --type pubkey --label certificates-2026 --output-file token/public.der";
+    let read =
+        "--read-object --type pubkey --label certificates-2026 --output-file token/public.der";
     let pem = "openssl pkey -pubin -inform DER -in token/public.der";
     let public = shell(&company, &format!("{token} {read} >&2; {pem}")).await;
     assert!(made.contains(public.trim()), "{made}\n{public}");
