@@ -167,13 +167,13 @@ fn command_of(
     })
 }
 
-fn token_of(
+/// Which token, and where that is written.
+fn token_name(
     document: &Pkcs11Document,
     whole: &Place,
-    folder: &Path,
     problems: &mut Vec<Problem>,
-) -> Option<TokenSettings> {
-    let (token, token_place) = match (&document.token, &document.serial) {
+) -> (Option<TokenName>, Place) {
+    match (&document.token, &document.serial) {
         (Some(label), None) => (Some(TokenName::Label(label.value.0.clone())), label.place.clone()),
         (None, Some(serial)) => {
             (Some(TokenName::Serial(serial.value.0.clone())), serial.place.clone())
@@ -196,7 +196,16 @@ fn token_of(
             }
             (None, whole.clone())
         }
-    };
+    }
+}
+
+fn token_of(
+    document: &Pkcs11Document,
+    whole: &Place,
+    folder: &Path,
+    problems: &mut Vec<Problem>,
+) -> Option<TokenSettings> {
+    let (token, token_place) = token_name(document, whole, problems);
     let id = document.id.as_ref().map(|id| (id, hex::decode(&id.value.0)));
     if let Some((at, Err(_))) = &id {
         problems.push(

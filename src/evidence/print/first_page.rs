@@ -62,7 +62,10 @@ pub(super) fn verdict(voice: &Voice<'_>, predicate: &Predicate) -> Verdict {
         let said = fill(words.said_then, &[("word", word)]);
         let sentences = [Some(warning.to_owned()), later, Some(said)];
         let sentences = sentences.into_iter().flatten().collect();
-        return Verdict { tone: Tone::Bad, word: decided.to_owned(), sentences };
+        // What is looked into may still turn out to be true.
+        let disputed = voice.printing.decided == Some(CertificateStatus::Disputed);
+        let tone = if disputed { Tone::Mixed } else { Tone::Bad };
+        return Verdict { tone, word: decided.to_owned(), sentences };
     }
     let Some(later) = voice.printing.superseded_by else {
         let sentences = [Some(sentence.to_owned()), earlier].into_iter().flatten().collect();

@@ -2,6 +2,7 @@
 
 mod audited;
 mod bucket;
+mod corrections;
 mod heartbeats;
 mod issuers;
 mod manifests;

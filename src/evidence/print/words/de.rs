@@ -26,7 +26,7 @@ pub(super) const WORDS: Words = Words {
     not_held_sentence: "Jedes unten angegebene System wurde durchsucht, und eine zweite Prüfung fand nichts. Was nicht durchsucht wurde, steht unter „Was nicht erfasst ist“.",
     superseded_sentence: "Diese Bescheinigung gilt nicht mehr für heute. Lassen Sie sich vom Aussteller die spätere geben.",
     superseded_by: "Eine spätere Bescheinigung ist an ihre Stelle getreten: {id}",
-    said_then: "Sie lautete: {word}.",
+    said_then: "Sie lautete: {word}. Alles Weitere steht so da, wie es ausgestellt wurde.",
     replaces: "Diese Bescheinigung tritt an die Stelle von {id}: {reason}.",
     replaces_final: "sie ist die abschließende desselben Falls",
     replaces_tried_again: "die Arbeit wurde noch einmal versucht",

@@ -26,7 +26,7 @@ pub(super) const WORDS: Words = Words {
     not_held_sentence: "Every system stated below was searched, and a second look found nothing. What was not searched stands under \u{201c}What is not covered\u{201d}.",
     superseded_sentence: "This certificate no longer speaks for today. Ask the issuer for the later one.",
     superseded_by: "A later certificate has taken its place: {id}",
-    said_then: "It said: {word}.",
+    said_then: "It said: {word}. Everything below stands as it was issued.",
     replaces: "This certificate takes the place of {id}: {reason}.",
     replaces_final: "it is the final one of the same case",
     replaces_tried_again: "the work was tried again",

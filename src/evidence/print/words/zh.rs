@@ -26,7 +26,7 @@ pub(super) const WORDS: Words = Words {
     not_held_sentence: "已检索下列每个系统，复查亦未发现任何数据。未检索的内容见“不在范围内的内容”。",
     superseded_sentence: "本证明已不反映当前情况，请向签发方索取后来的证明。",
     superseded_by: "已由后来的证明取代：{id}",
-    said_then: "其当时的结论为：{word}。",
+    said_then: "其当时的结论为：{word}。以下内容均为签发时所述。",
     replaces: "本证明取代 {id}：{reason}。",
     replaces_final: "此为同一案件的最终证明",
     replaces_tried_again: "该工作已再次尝试",
