@@ -67,7 +67,7 @@ impl TokenSettings {
     pub fn told(&self, fault: &TokenFault) -> String {
         let Written { module, token, key, pin } = &self.written;
         let place = match fault {
-            TokenFault::Module { .. } => module,
+            TokenFault::Module { .. } | TokenFault::NotBegun { .. } => module,
             TokenFault::NoKey { .. }
             | TokenFault::SeveralKeys { .. }
             | TokenFault::Exists { .. }

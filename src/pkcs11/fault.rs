@@ -18,6 +18,17 @@ pub enum TokenFault {
         /// Why.
         why: String,
     },
+    /// The module is loaded and does not begin.
+    #[error(
+        "the PKCS#11 module `{}` does not begin ({why}): plug its token in, and look whether the module finds its own settings, as SoftHSM does by `SOFTHSM2_CONF`",
+        module.display()
+    )]
+    NotBegun {
+        /// The library.
+        module: PathBuf,
+        /// Why.
+        why: String,
+    },
     /// The token is not plugged in, or is called otherwise.
     #[error(
         "there is no PKCS#11 token {token} ({present}): plug it in, or write the label that `pkcs11-tool --module {module} --list-token-slots` shows",

@@ -93,13 +93,15 @@ impl Module {
         if let Some(context) = &self.context {
             return Ok(context.clone());
         }
-        let refuse =
-            |error: &Error| TokenFault::Module { module: self.path.clone(), why: in_short(error) };
-        let context = Pkcs11::new(&self.path).map_err(|error| refuse(&error))?;
+        let module = || self.path.clone();
+        let context = Pkcs11::new(&self.path)
+            .map_err(|error| TokenFault::Module { module: module(), why: in_short(&error) })?;
         match context.initialize(CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK)) {
             // Somebody else in this process speaks to it as well.
             Ok(()) | Err(Error::Pkcs11(RvError::CryptokiAlreadyInitialized, _)) => {}
-            Err(error) => return Err(refuse(&error)),
+            Err(error) => {
+                return Err(TokenFault::NotBegun { module: module(), why: in_short(&error) });
+            }
         }
         if !self.stays {
             std::mem::forget(Pkcs11::new(&self.path));

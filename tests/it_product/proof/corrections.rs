@@ -65,8 +65,8 @@ async fn what_is_found_now_counts(store: Kind) {
             "lookedAgainIn": ["heap"], "onRecordOnly": [],
         })
     );
-    assert_eq!(after.sum("left", "heap", "notes", None), 30);
-    assert_eq!(after.sum("deleted", "heap", "notes", None), 0);
+    assert_eq!(after.sum("left", "heap", "notes", Some("note.body")), 30);
+    assert_eq!(after.sum("deleted", "heap", "notes", Some("note.body")), 0);
     assert_eq!(heap::left(&company).await, 40, "a correction erases nothing");
 
     // Both ways: the earlier one is superseded, by the list alone and by the one that follows it.
@@ -126,7 +126,7 @@ async fn what_was_done_is_confirmed_and_corrections_are_corrected() {
         latest = crate::company::identifier_in(&said);
         let after = company.certificate(&latest).await;
         assert_eq!(after.overall(), "complete");
-        assert_eq!(after.sum("deleted", "heap", "notes", None), 30);
+        assert_eq!(after.sum("deleted", "heap", "notes", Some("note.body")), 30);
         assert_eq!(after.predicate["correction"]["corrects"], "scheduled-disposal");
         let looked = after.statements().iter().map(|one| one["verification"]["at"].as_str());
         let issued = company.certificate(&first).await.predicate["issuedAt"].clone();

@@ -98,7 +98,7 @@ async fn keys_are_made_in_a_token_and_sign() {
     assert!(made.contains(public.trim()), "{made}\n{public}");
     assert_eq!(company.read("export-latest/issuer.pub.pem").trim(), public.trim());
     let verified = shell(&company, "sh export-latest/verify.sh").await;
-    assert!(verified.contains("Verified OK"), "{verified}");
+    assert!(verified.contains("PASS  the issuer signed the statement"), "{verified}");
 
     // The folder that auditors check with is signed by another key of the same token.
     let to = company.path("trust").to_str().unwrap().to_owned();
@@ -209,7 +209,13 @@ async fn certificates_follow_when_the_token_is_back() {
 
     more(&company, 1000).await;
     let case = begin().await;
-    std::fs::rename(company.path("token/objects"), company.path("token/aside")).unwrap();
+    let (slot, away) = (company.path("token/objects"), company.path("token/away"));
+    std::fs::rename(&slot, &away).unwrap();
+    // Not even a place for tokens is there, and then an empty one.
+    let refused = run(&company, ONCE, PIN).await.expect(2).err;
+    assert!(refused.contains(&line(&company, "module: ")), "{refused}");
+    assert!(refused.contains("does not begin"), "{refused}");
+    std::fs::create_dir(&slot).unwrap();
     let refused = run(&company, ONCE, PIN).await.expect(2).err;
     assert!(refused.contains("there is no PKCS#11 token `quietus`"), "{refused}");
     approve(&case).await;
@@ -220,7 +226,8 @@ async fn certificates_follow_when_the_token_is_back() {
     let listed = run(&company, &["keys", "list"], PIN).await.expect(0).out;
     assert!(listed.contains("it is not there"), "{listed}");
 
-    std::fs::rename(company.path("token/aside"), company.path("token/objects")).unwrap();
+    std::fs::remove_dir(&slot).unwrap();
+    std::fs::rename(&away, &slot).unwrap();
     until("the second certificate", SOON, async || (certificates().await == 2).then_some(())).await;
     drop(service);
     run(&company, &["status"], PIN).await.expect(0);

@@ -62,7 +62,7 @@ pub(super) const WORDS: Words = Words {
     right_objection: "反对",
     right_access: "查阅",
     right_other: "“{right}”",
-    point_wrong: "错在何处",
+    point_wrong: "何处有误",
     wrong_words: "先前的证明签发有误：{words}",
     wrong_again: "为本证明重新查找过的系统：{systems}。",
     wrong_on_record: "仅据记录重述、未再次查找的系统：{systems}。",
