@@ -201,11 +201,15 @@ impl Quietus {
                 jobs[at] = unseen(job);
                 continue;
             }
-            let system = self.system(&job.system)?;
+            let refuse = |error: AppError| match error {
+                AppError::Store(_) => error,
+                why => cannot_look(&job.system, &why),
+            };
+            let system = self.system(&job.system).map_err(refuse)?;
             if system.third_party.is_some() {
                 continue;
             }
-            let seen = self.look_once_more(job, pinned, system).await?;
+            let seen = self.look_once_more(job, pinned, system).await.map_err(refuse)?;
             looks.1.push(self.look_entry(&seen)?);
             looks.0.insert(plan.system.clone());
             jobs[at] = seen;
@@ -220,12 +224,7 @@ impl Quietus {
         pinned: &Pinned<'_>,
         system: &System,
     ) -> Result<Job, AppError> {
-        let refuse = |fault: quietus_connectors::Fault| {
-            AppError::Input(format!(
-                "system `{0}` cannot be searched again, so nothing is issued: {fault}. Try again later, or state with `--without {0}` that nobody looked",
-                system.name
-            ))
-        };
+        let refuse = |fault| AppError::System { system: job.system.clone(), fault };
         let claimed = ClaimedJob { job: job.clone(), lost_attempt: None, approved: true };
         let attempt = self.attempt_of(&claimed, (LOOKER, self.now())).await?;
         let compiled = self.compile_job(&attempt, pinned, &system.name).await?;
@@ -292,6 +291,13 @@ impl Quietus {
             }),
         )
     }
+}
+
+/// Without another look, nothing is stated anew, unless somebody says so.
+fn cannot_look(system: &str, why: &AppError) -> AppError {
+    AppError::Input(format!(
+        "system `{system}` cannot be searched again, so nothing is issued: {why}. Try again later, or state with `--without {system}` that nobody looked"
+    ))
 }
 
 /// A job of which nobody looks whether it did what it says.

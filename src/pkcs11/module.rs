@@ -186,14 +186,14 @@ impl Module {
     ) -> Result<Vec<u8>, TokenFault> {
         let at = self.logged_in(&place.token, pin)?;
         let OpenToken { session, keys, .. } = &mut self.open[at];
-        let key = match keys.iter().find(|(name, _)| *name == place.key) {
-            Some((_, key)) => *key,
-            None => {
-                let key = find(session, place, Half::Private)?;
-                refuse_what_asks_each_time(session, key, place)?;
-                keys.push((place.key.clone(), key));
-                key
-            }
+        let known = keys.iter().find(|(name, _)| *name == place.key).map(|(_, key)| *key);
+        let key = if let Some(key) = known {
+            key
+        } else {
+            let key = find(session, place, Half::Private)?;
+            refuse_what_asks_each_time(session, key, place)?;
+            keys.push((place.key.clone(), key));
+            key
         };
         session.sign(&Mechanism::Ecdsa, key, &digest.0).map_err(|error| refuses(&error))
     }
