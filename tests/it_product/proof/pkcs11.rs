@@ -228,7 +228,9 @@ async fn certificates_follow_when_the_token_is_back() {
 
     std::fs::remove_dir(&slot).unwrap();
     std::fs::rename(&away, &slot).unwrap();
-    until("the second certificate", SOON, async || (certificates().await == 2).then_some(())).await;
+    let logged = "SELECT overall FROM certificates WHERE bundle IS NOT NULL";
+    let followed = async || (company.store_rows(logged).await.len() == 2).then_some(());
+    until("the second certificate, in the log", SOON, followed).await;
     drop(service);
     run(&company, &["status"], PIN).await.expect(0);
     company.certificate_of(&case).await;
