@@ -12,6 +12,7 @@ mod answer;
 mod answer_words;
 mod answers;
 mod backup_metrics;
+mod residue_metrics;
 mod callbacks;
 mod cases;
 mod certificates;

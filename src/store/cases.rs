@@ -198,7 +198,7 @@ const TO_CERTIFY: Sql = Sql::both(case_columns!(
        AND NOT EXISTS (SELECT 1 FROM jobs WHERE jobs.case_id = cases.id
            AND jobs.state NOT IN ('completed', 'failed', 'cancelled')
            AND NOT (jobs.kind IN ('retained', 'upkeep') AND jobs.state IN ('scheduled', 'held'))
-           AND jobs.kind <> 'backup'
+           AND jobs.kind NOT IN ('backup', 'residue')
            AND NOT (COALESCE(jobs.last_fault_kind, '') = 'overdue'
                AND jobs.state IN ('available', 'waiting')))
      ORDER BY created_at, id LIMIT $1"
@@ -225,7 +225,7 @@ const VERIFY: Sql = Sql::both(
        AND NOT EXISTS (SELECT 1 FROM jobs WHERE jobs.case_id = $1
            AND jobs.state NOT IN ('completed', 'failed', 'cancelled')
            AND NOT (jobs.kind IN ('retained', 'upkeep') AND jobs.state IN ('scheduled', 'held'))
-           AND jobs.kind <> 'backup'
+           AND jobs.kind NOT IN ('backup', 'residue')
            AND NOT (COALESCE(jobs.last_fault_kind, '') = 'overdue'
                AND jobs.state IN ('available', 'waiting')))",
 );
@@ -235,7 +235,7 @@ const FINISH: Sql = Sql::both(
        AND NOT EXISTS (SELECT 1 FROM jobs WHERE jobs.case_id = $1
            AND jobs.state NOT IN ('completed', 'failed', 'cancelled')
            AND NOT (jobs.kind IN ('retained', 'upkeep') AND jobs.state IN ('scheduled', 'held'))
-           AND jobs.kind <> 'backup'
+           AND jobs.kind NOT IN ('backup', 'residue')
            AND NOT (COALESCE(jobs.last_fault_kind, '') = 'overdue'
                AND jobs.state IN ('available', 'waiting')))",
 );

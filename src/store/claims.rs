@@ -12,7 +12,7 @@ use super::attempts::{self, AttemptResult, End};
 use super::connection::{Store, Tx};
 use super::error::StoreError;
 use super::evidence::{self, OutboxEntry};
-use super::jobs::{self, Job, job_columns};
+use super::jobs::{self, Job, JobKind, job_columns};
 use super::statement::{Sql, args, json};
 
 /// Who wants jobs.
@@ -199,24 +199,26 @@ const COMPANY: Sql = Sql::fork(
      ORDER BY available_at, id LIMIT $2 FOR UPDATE SKIP LOCKED"
     ),
 );
-// Looks at one store whose time has come: one listing serves all of them.
+// Looks at one store, or at files of one system, whose time has come: one look serves all of them.
 const LOOKS: Sql = Sql::fork(
-    "SELECT id, case_id, state, attempt FROM jobs
+    concat!(
+        "SELECT id, case_id, state, attempt FROM jobs
      WHERE ((state IN ('scheduled', 'available') AND available_at <= $1)
             OR (state = 'running' AND lease_until < $1))
-       AND system = $3 AND kind = 'backup'
-       AND NOT EXISTS (SELECT 1 FROM pauses WHERE resumed_at IS NULL AND (scope = 'everything'
-           OR (scope = 'system' AND name = jobs.system)
-           OR (scope = 'case' AND name = lower(hex(jobs.case_id)))))
-     ORDER BY available_at, id LIMIT $2",
-    "SELECT id, case_id, state, attempt FROM jobs
+       AND system = $3 AND kind = $4",
+        not_paused_here!(),
+        "
+     ORDER BY available_at, id LIMIT $2"
+    ),
+    concat!(
+        "SELECT id, case_id, state, attempt FROM jobs
      WHERE ((state IN ('scheduled', 'available') AND available_at <= $1)
             OR (state = 'running' AND lease_until < $1))
-       AND system = $3 AND kind = 'backup'
-       AND NOT EXISTS (SELECT 1 FROM pauses WHERE resumed_at IS NULL AND (scope = 'everything'
-           OR (scope = 'system' AND name = jobs.system)
-           OR (scope = 'case' AND name = replace(CAST(jobs.case_id AS TEXT), '-', ''))))
-     ORDER BY available_at, id LIMIT $2 FOR UPDATE SKIP LOCKED",
+       AND system = $3 AND kind = $4",
+        not_paused_here!(postgres),
+        "
+     ORDER BY available_at, id LIMIT $2 FOR UPDATE SKIP LOCKED"
+    ),
 );
 const TAKE: Sql = Sql::both(
     "UPDATE jobs SET state = 'running', attempt = attempt + 1, leased_by = $4, lease_until = $5
@@ -331,7 +333,7 @@ async fn take(
     attempts::claim(tx, id, before + 1, worker, claim.now).await?;
     let Some(row) = tx.read_one(TAKEN, args![id]).await? else { return Ok(None) };
     let job = jobs::from_row(&row)?;
-    if job.kind == jobs::JobKind::Retained {
+    if job.kind == JobKind::Retained {
         jobs::reopen_case(tx, job.case_id).await?;
     }
     let approved = tx.read_one(APPROVED, args![job.case_id]).await?.is_some();
@@ -382,15 +384,17 @@ impl Store {
         Ok(claimed)
     }
 
-    /// Claims the oldest looks at one store of copies whose time has come, at most 1000.
+    /// Claims the oldest looks of one kind at one store of copies or system whose time has come, at
+    /// most 1000.
     pub async fn claim_looks(
         &self,
         claim: Claim,
-        store: &str,
+        kind: JobKind,
+        system: &str,
     ) -> Result<Vec<ClaimedJob>, StoreError> {
         let mut tx = self.begin().await?;
         let mut claimed = Vec::new();
-        let values = args![claim.now, claim.limit.min(1000), store];
+        let values = args![claim.now, claim.limit.min(1000), system, kind.as_str()];
         for candidate in tx.read(LOOKS, values).await? {
             claimed.extend(take(&mut tx, &claim, &candidate).await?);
         }

@@ -18,7 +18,7 @@ use crate::app::{AppError, Quietus};
 use crate::domain::SystemName;
 use crate::evidence::EvidenceKind;
 use crate::store::{
-    Claim, ClaimedJob, Job, JobFault, OutboxEntry, Progress as Saved, Settle, Settlement, Tenure,
+    Claim, ClaimedJob, Job, JobFault, JobKind, OutboxEntry, Progress as Saved, Settle, Settlement, Tenure,
 };
 
 /// Looks at one store that one listing serves.
@@ -59,7 +59,7 @@ impl Quietus {
             lease_until: self.lease_until(),
             limit: MOST_LOOKS - 1,
         };
-        let others = self.store.claim_looks(claim, &store).await?;
+        let others = self.store.claim_looks(claim, JobKind::Backup, &store).await?;
         for claimed in std::iter::once(claimed).chain(others) {
             self.settle_look(&claimed, worker, &answer).await?;
         }
@@ -81,7 +81,7 @@ impl Quietus {
                 lease_until: self.lease_until(),
                 limit: 1,
             };
-            let claimed = self.store.claim_looks(claim, system.name.as_str()).await?;
+            let claimed = self.store.claim_looks(claim, JobKind::Backup, system.name.as_str()).await?;
             for claimed in claimed {
                 Box::pin(self.look_at_store(claimed, worker)).await?;
                 looked_at += 1;
