@@ -130,22 +130,21 @@ macro_rules! not_in_quarantine {
            AND restores.case_id <> jobs.case_id)"
     };
 }
-macro_rules! not_paused_here {
+macro_rules! not_paused {
     () => {
-        concat!(
-            " AND NOT EXISTS (SELECT 1 FROM pauses WHERE resumed_at IS NULL
+        " AND NOT EXISTS (SELECT 1 FROM pauses WHERE resumed_at IS NULL
                AND (scope = 'everything' OR (scope = 'system' AND name = jobs.system)
-                   OR (scope = 'case' AND name = lower(hex(jobs.case_id)))))",
-            not_in_quarantine!()
-        )
+                   OR (scope = 'case' AND name = lower(hex(jobs.case_id)))))"
     };
     (postgres) => {
-        concat!(
-            " AND NOT EXISTS (SELECT 1 FROM pauses WHERE resumed_at IS NULL
+        " AND NOT EXISTS (SELECT 1 FROM pauses WHERE resumed_at IS NULL
                AND (scope = 'everything' OR (scope = 'system' AND name = jobs.system)
-                   OR (scope = 'case' AND name = replace(CAST(jobs.case_id AS TEXT), '-', ''))))",
-            not_in_quarantine!()
-        )
+                   OR (scope = 'case' AND name = replace(CAST(jobs.case_id AS TEXT), '-', ''))))"
+    };
+}
+macro_rules! not_paused_here {
+    ($($database:ident)?) => {
+        concat!(not_paused!($($database)?), not_in_quarantine!())
     };
 }
 const CANDIDATES: Sql = Sql::fork(
