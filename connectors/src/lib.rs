@@ -47,7 +47,7 @@ pub use receipt::{
 };
 pub use residue::{
     ResidueDrive, ResidueLook, ResidueSight, ResidueStage, ResidueWait, StageSight, residue_drives,
-    residue_stages,
+    residue_stages, residues_beyond,
 };
 pub use schema::{Capabilities, CollectionSchema, FieldSchema, ForeignKey, OnDelete, Schema};
 pub use subject::{

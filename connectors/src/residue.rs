@@ -39,6 +39,12 @@ pub fn residue_drives(kind: &str) -> &'static [ResidueDrive] {
     crate::sql::residues::drives(kind)
 }
 
+/// What no stage of a kind looks at, in the words of
+/// [`Capabilities::residues`](crate::Capabilities::residues).
+pub fn residues_beyond(kind: &str) -> &'static [&'static str] {
+    crate::sql::residues::beyond(kind)
+}
+
 /// One look at the files and logs of a system, for all that wait.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ResidueLook {

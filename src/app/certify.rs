@@ -12,7 +12,7 @@ use super::crash::CrashPoint;
 use super::open_case::PlanOnRecord;
 use super::opening::Pinned;
 use super::over_jobs::{
-    days_pending, done_of, end_of_looks, has_its_say, is_lost, is_look, outcome_over, said_over,
+    days_pending, done_of, end_of_looks, has_its_say, is_look, is_lost, outcome_over, said_over,
     verification_of,
 };
 use super::recording::About;
@@ -31,9 +31,7 @@ use crate::evidence::certificate::{
 use crate::evidence::signing::{self, SignedCertificate, SubjectFile};
 use crate::evidence::statement::{Count, EvidenceReference, SystemStatement};
 use crate::evidence::summary::{self, Overall};
-use crate::store::{
-    Case, Detail, Job, NewCertificate, OutboxEntry, StatusPlace, Topic, TopicKind,
-};
+use crate::store::{Case, Detail, Job, NewCertificate, OutboxEntry, StatusPlace, Topic, TopicKind};
 
 /// What a certificate says where moments on record cannot be so.
 const CLOCK_FAULT: &str = "The clock of the machine was set back while this was carried out: \

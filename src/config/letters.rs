@@ -9,7 +9,9 @@ use jiff::civil::date;
 use super::load::why;
 use super::problem::{Place, Problem, Problems};
 use super::yaml::Span;
-use crate::rights::{CopiesPart, FilesPart, Facts, KeptPart, LetterError, ToldParty, built_in, write};
+use crate::rights::{
+    CopiesPart, Facts, FilesPart, KeptPart, LetterError, ToldParty, built_in, write,
+};
 
 /// The folder of the templates, below that of the instance.
 const FOLDER: &str = "letters";

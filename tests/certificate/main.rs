@@ -6,6 +6,7 @@
 
 mod claims;
 mod copies;
+mod files;
 mod fixture;
 mod foreign;
 mod log;

@@ -89,15 +89,28 @@ async fn looks_at_one_store_are_claimed_together_and_nothing_else_is(stage: Stag
         }
         store.open_case(case, at(0)).await.unwrap();
     }
-    assert!(store.claim_looks(claim("one", 99, 1000), "vault").await.unwrap().is_empty());
-    let first = store.claim_looks(claim("one", 200, 2), "vault").await.unwrap();
+    assert!(
+        store
+            .claim_looks(claim("one", 99, 1000), JobKind::Backup, "vault")
+            .await
+            .unwrap()
+            .is_empty()
+    );
+    let first = store.claim_looks(claim("one", 200, 2), JobKind::Backup, "vault").await.unwrap();
     let ids: Vec<Uuid> = first.iter().map(|one| one.job.id).collect();
     assert_eq!(ids, wanted[..2], "the oldest first, and not more than were asked for");
-    let rest = store.claim_looks(claim("two", 200, 1000), "vault").await.unwrap();
+    let rest = store.claim_looks(claim("two", 200, 1000), JobKind::Backup, "vault").await.unwrap();
     assert_eq!(rest.iter().map(|one| one.job.id).collect::<Vec<_>>(), wanted[2..]);
-    assert!(store.claim_looks(claim("two", 200, 1000), "vault").await.unwrap().is_empty());
+    assert!(
+        store
+            .claim_looks(claim("two", 200, 1000), JobKind::Backup, "vault")
+            .await
+            .unwrap()
+            .is_empty()
+    );
     // Whoever held them is gone.
-    let again = store.claim_looks(claim("three", 10_000, 1000), "vault").await.unwrap();
+    let again =
+        store.claim_looks(claim("three", 10_000, 1000), JobKind::Backup, "vault").await.unwrap();
     let lost = again.iter().filter(|one| one.lost_attempt == Some(1)).count();
     assert_eq!((again.len(), lost), (7, 3), "and those whose day has come");
 }
@@ -111,7 +124,7 @@ async fn a_case_that_is_called_off_is_looked_after_all_the_same(stage: Stage) {
     let (id, jobs) = (case.id, case.jobs.iter().map(|job| job.id).collect::<Vec<_>>());
     let system = case.jobs[1].system.to_string();
     store.open_case(case, at(0)).await.unwrap();
-    let running = store.claim_looks(claim("worker", 1, 1), &system).await.unwrap();
+    let running = store.claim_looks(claim("worker", 1, 1), JobKind::Backup, &system).await.unwrap();
     assert_eq!(running[0].job.id, jobs[1]);
     assert!(
         store
@@ -146,5 +159,11 @@ async fn what_is_paused_is_not_looked_at(stage: Stage) {
         paused_by: "jonas".to_owned(),
     };
     store.pause(pause, at(1), Vec::new()).await.unwrap();
-    assert!(store.claim_looks(claim("worker", 5, 9), system.as_str()).await.unwrap().is_empty());
+    assert!(
+        store
+            .claim_looks(claim("worker", 5, 9), JobKind::Backup, system.as_str())
+            .await
+            .unwrap()
+            .is_empty()
+    );
 }

@@ -73,7 +73,8 @@ pub(crate) fn violations(
         found.push("it does not say which files and logs it speaks of");
     }
     let stages = files.stages.iter();
-    let sound = stages.clone().all(|one| says_one(one.gone_by, one.reason.as_deref(), one.seen_gone_at));
+    let sound =
+        stages.clone().all(|one| says_one(one.gone_by, one.reason.as_deref(), one.seen_gone_at));
     if !sound || !says_one(files.gone_by, files.reason.as_deref(), files.seen_gone_at) {
         found.push(
             "it has to say of files and logs by which day they let it go, why no day is promised, or \
@@ -103,7 +104,9 @@ pub(crate) fn violations(
     let yesterday = issued.yesterday().unwrap_or(issued);
     let days = stages.filter_map(|one| one.gone_by).chain(files.gone_by);
     if days.into_iter().any(|day| day < yesterday) {
-        found.push("the day on which files and logs let it go was over when the certificate was issued");
+        found.push(
+            "the day on which files and logs let it go was over when the certificate was issued",
+        );
     }
     found
 }

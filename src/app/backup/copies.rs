@@ -91,9 +91,9 @@ impl Quietus {
         let mut erased = Erased::new();
         for statement in statements.iter().filter(|one| has_erased(one)) {
             let system = &statement.system.id;
-            let own = jobs.iter().filter(|job| {
-                job.system == system.as_str() && job.kind != JobKind::Residue
-            });
+            let own = jobs
+                .iter()
+                .filter(|job| job.system == system.as_str() && job.kind != JobKind::Residue);
             // What is not done with may erase more at this very moment.
             let at_work = |job: &&Job| !job.state.is_final() && job.done.is_some();
             let ends = own.map(|job| if at_work(&job) { Some(self.now()) } else { job.settled_at });
@@ -256,9 +256,7 @@ impl Quietus {
     pub(crate) async fn call_off_outdated(&self, copies: &CopiesOfCase) -> Result<(), AppError> {
         let outdated = copies.stores.iter().flat_map(|one| one.outdated.iter().copied());
         for job in outdated.chain(copies.files.outdated()) {
-            self.store
-                .cancel_job(job, crate::app::fire::SCHEDULER, self.now(), Vec::new())
-                .await?;
+            self.store.cancel_job(job, crate::app::fire::SCHEDULER, self.now(), Vec::new()).await?;
         }
         Ok(())
     }

@@ -18,7 +18,8 @@ use crate::app::{AppError, Quietus};
 use crate::domain::SystemName;
 use crate::evidence::EvidenceKind;
 use crate::store::{
-    Claim, ClaimedJob, Job, JobFault, JobKind, OutboxEntry, Progress as Saved, Settle, Settlement, Tenure,
+    Claim, ClaimedJob, Job, JobFault, JobKind, OutboxEntry, Progress as Saved, Settle, Settlement,
+    Tenure,
 };
 
 /// Looks at one store that one listing serves.
@@ -81,7 +82,8 @@ impl Quietus {
                 lease_until: self.lease_until(),
                 limit: 1,
             };
-            let claimed = self.store.claim_looks(claim, JobKind::Backup, system.name.as_str()).await?;
+            let claimed =
+                self.store.claim_looks(claim, JobKind::Backup, system.name.as_str()).await?;
             for claimed in claimed {
                 Box::pin(self.look_at_store(claimed, worker)).await?;
                 looked_at += 1;

@@ -26,8 +26,8 @@ use crate::domain::{AskedRight, Digest, RequestOutcome, RequestState, SystemName
 use crate::evidence::EvidenceKind;
 use crate::plan::{RecordKeys, third_party_holds};
 use crate::rights::{
-    CopiesPart, Extended, Facts, FilesPart, KeptPart, LetterError, StopReason, ToldParty, Written, built_in,
-    write,
+    CopiesPart, Extended, Facts, FilesPart, KeptPart, LetterError, StopReason, ToldParty, Written,
+    built_in, write,
 };
 use crate::store::{Delivery, Letter, LetterKind, OutboxEntry, Request};
 

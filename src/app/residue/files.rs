@@ -114,7 +114,8 @@ impl Quietus {
                 continue;
             }
             let collections = self.collections_of(&name, statements);
-            let Some(mut one) = self.files_of_system(&looks, asked, (name, at, collections)).await?
+            let Some(mut one) =
+                self.files_of_system(&looks, asked, (name, at, collections)).await?
             else {
                 continue;
             };
@@ -217,12 +218,10 @@ impl Quietus {
             waits: vec![ResidueWait { collections: collections.to_vec(), mark: None }],
         };
         let answer = match self.connect(system) {
-            Ok(connector) => {
-                tokio::time::timeout(MOST_PATIENCE, connector.look_at_residues(&look))
-                    .await
-                    .map_err(|_| "it did not answer in time".to_owned())
-                    .and_then(|answer| answer.map_err(|fault| fault.to_string()))
-            }
+            Ok(connector) => tokio::time::timeout(MOST_PATIENCE, connector.look_at_residues(&look))
+                .await
+                .map_err(|_| "it did not answer in time".to_owned())
+                .and_then(|answer| answer.map_err(|fault| fault.to_string())),
             Err(error) => Err(error.to_string()),
         };
         match answer.map(|mut seen| seen.pop()) {

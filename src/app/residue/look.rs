@@ -98,11 +98,7 @@ impl Quietus {
         Ok(looked_at)
     }
 
-    async fn ask_for_residues(
-        &self,
-        name: &str,
-        waiting: &[Waiting],
-    ) -> Result<Answer, AppError> {
+    async fn ask_for_residues(&self, name: &str, waiting: &[Waiting]) -> Result<Answer, AppError> {
         let system = self.system(name).ok();
         let Some((system, residues)) = system.and_then(|one| Some((one, one.residues.as_ref()?)))
         else {

@@ -11,7 +11,7 @@ mod look;
 pub mod reading;
 mod seen;
 
-use quietus_connectors::residue_stages;
+use quietus_connectors::{residue_stages, residues_beyond};
 
 use crate::datamap::System;
 
@@ -30,5 +30,6 @@ pub(crate) fn not_looked_at(system: Option<&System>, residues: Vec<String>) -> V
         naming.peek().is_some()
             && naming.all(|stage| looked_at.stages.iter().any(|one| one == stage.name))
     };
-    residues.into_iter().filter(|sentence| !is_covered(sentence)).collect()
+    let left = residues.into_iter().filter(|sentence| !is_covered(sentence));
+    left.chain(residues_beyond(&system.kind).iter().map(|one| (*one).to_owned())).collect()
 }

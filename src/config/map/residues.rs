@@ -17,17 +17,17 @@ const SHORTEST: SignedDuration = SignedDuration::from_mins(1);
 const USUAL: SignedDuration = SignedDuration::from_hours(1);
 
 /// How files and logs are looked at, reporting what does not fit the kind; `None` where nobody does.
-pub(super) fn settings(
-    document: &SystemDocument,
-    problems: &mut Vec<Problem>,
-) -> Option<Residues> {
+pub(super) fn settings(document: &SystemDocument, problems: &mut Vec<Problem>) -> Option<Residues> {
     let written = document.residues.as_ref()?;
     let kind = document.kind.as_ref().map_or("", |kind| kind.value.0.as_str());
     let known = residue_stages(kind);
     if known.is_empty() {
         problems.push(
-            Problem::error(&written.place, format!("nobody looks at files and logs of kind `{kind}`"))
-                .help("leave `residues` out; it is for databases"),
+            Problem::error(
+                &written.place,
+                format!("nobody looks at files and logs of kind `{kind}`"),
+            )
+            .help("leave `residues` out; it is for databases"),
         );
         return None;
     }
@@ -48,7 +48,8 @@ pub(super) fn settings(
     for one in items(document.drive.as_ref()) {
         let Some(drive) = drives.iter().find(|drive| drive.name == one.value.0) else { continue };
         if !stages.iter().any(|stage| stage == drive.stage) {
-            let message = format!("`{}` makes `{}` go, at which nobody looks", drive.name, drive.stage);
+            let message =
+                format!("`{}` makes `{}` go, at which nobody looks", drive.name, drive.stage);
             let help = format!("add `{}` to `stages`, or leave this out", drive.stage);
             problems.push(Problem::error(&one.place, message).help(help));
         }
@@ -56,11 +57,7 @@ pub(super) fn settings(
     // In the order in which they go.
     let stages = known.iter().map(|one| one.name.to_owned()).filter(|one| stages.contains(one));
     let length = document.look.as_ref().and_then(|it| plain(&length_of_time(it, problems)?));
-    Some(Residues {
-        look: length.unwrap_or(USUAL).max(SHORTEST),
-        stages: stages.collect(),
-        drive,
-    })
+    Some(Residues { look: length.unwrap_or(USUAL).max(SHORTEST), stages: stages.collect(), drive })
 }
 
 /// The names of a list, reporting those that are not known or stand there twice.

@@ -21,12 +21,7 @@ const VACUUM: &str = "vacuum";
 const CHECKPOINT: &str = "checkpoint";
 
 pub(super) const STAGES: &[ResidueStage] = &[
-    ResidueStage {
-        name: PAGES,
-        what: "pages of the database file",
-        covers: "",
-        after: &[],
-    },
+    ResidueStage { name: PAGES, what: "pages of the database file", covers: "", after: &[] },
     ResidueStage {
         name: JOURNAL,
         what: "the write-ahead log or rollback journal",
@@ -121,7 +116,10 @@ async fn journal(session: &mut Session, drives: bool) -> Result<Option<Left>, Fa
     }
     let bytes = length(&format!("{file}-journal")).await;
     let (why, held) = if mode == "persist" {
-        ("the rollback journal is kept with its contents: set `PRAGMA journal_mode` to `delete` or `truncate`", true)
+        (
+            "the rollback journal is kept with its contents: set `PRAGMA journal_mode` to `delete` or `truncate`",
+            true,
+        )
     } else {
         ("a transaction is under way, whose rollback journal holds pages of before", false)
     };

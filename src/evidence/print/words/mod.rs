@@ -8,6 +8,7 @@
 mod de;
 mod en;
 mod phrases;
+mod residues;
 mod zh;
 
 use super::language::Language;
