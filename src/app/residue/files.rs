@@ -28,19 +28,30 @@ const MOST_PATIENCE: std::time::Duration = std::time::Duration::from_mins(1);
 const ATTEMPTS: u32 = 8;
 
 /// Where logs of systems stood, and when somebody asked: one answer serves everybody whose erasure was
-/// over before.
+/// over before, in the same collections.
 #[derive(Default)]
-pub(crate) struct Marks(Mutex<BTreeMap<SystemName, (Timestamp, ResidueSight)>>);
+pub(crate) struct Marks(Mutex<BTreeMap<(SystemName, Vec<String>), (Timestamp, ResidueSight)>>);
 
 impl Marks {
-    fn since(&self, system: &SystemName, over: Timestamp) -> Option<(Timestamp, ResidueSight)> {
+    fn since(
+        &self,
+        system: &SystemName,
+        collections: &[String],
+        over: Timestamp,
+    ) -> Option<(Timestamp, ResidueSight)> {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        known.get(system).filter(|(asked_at, _)| *asked_at > over).cloned()
+        let found = known.get(&(system.clone(), collections.to_vec()));
+        found.filter(|(asked_at, _)| *asked_at > over).cloned()
     }
 
-    fn learn(&self, system: &SystemName, asked_at: Timestamp, sight: &ResidueSight) {
+    fn learn(
+        &self,
+        system: &SystemName,
+        collections: &[String],
+        (asked_at, sight): (Timestamp, &ResidueSight),
+    ) {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        known.insert(system.clone(), (asked_at, sight.clone()));
+        known.insert((system.clone(), collections.to_vec()), (asked_at, sight.clone()));
     }
 }
 
@@ -208,7 +219,7 @@ impl Quietus {
         over: Timestamp,
     ) -> (Option<Value>, FilesSeen) {
         let nothing = FilesSeen::nothing(&residues.stages, NOT_ASKED);
-        if let Some((asked_at, sight)) = self.marks.since(&system.name, over) {
+        if let Some((asked_at, sight)) = self.marks.since(&system.name, collections, over) {
             return (Some(sight.mark), nothing.after(&sight.stages, asked_at));
         }
         let asked_at = self.now();
@@ -226,7 +237,7 @@ impl Quietus {
         };
         match answer.map(|mut seen| seen.pop()) {
             Ok(Some(sight)) => {
-                self.marks.learn(&system.name, asked_at, &sight);
+                self.marks.learn(&system.name, collections, (asked_at, &sight));
                 let seen = nothing.after(&sight.stages, self.now());
                 (Some(sight.mark), seen)
             }

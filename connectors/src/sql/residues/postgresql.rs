@@ -76,6 +76,9 @@ pub(super) const DRIVES: &[ResidueDrive] = &[
 pub(super) struct Mark {
     /// Every transaction that deleted something has a smaller number.
     xid: u64,
+    /// Files of the tables when nothing could see the dead rows any more: a table that is built anew
+    /// after that has none of them.
+    unseen: Option<Vec<u64>>,
     /// No dead row is left.
     rows_gone: bool,
     /// Files of the tables when no dead row was left any more.
@@ -159,6 +162,7 @@ async fn mark_of(session: &mut Session, wait: &ResidueWait) -> Result<Mark, Faul
         Fragment::raw("SELECT CAST(txid_snapshot_xmax(txid_current_snapshot()) AS bigint)");
     Ok(Mark {
         xid: session.count(&statement).await?,
+        unseen: None,
         rows_gone: false,
         files: None,
         space_gone: false,
@@ -190,52 +194,45 @@ impl Ground<'_> {
         session: &mut Session,
         marks: &mut [Mark],
     ) -> Result<Vec<StageSight>, Fault> {
-        let waiting = marks.iter().any(|mark| !mark.rows_gone) && self.look.looks_at(DEAD_ROWS);
-        let mut why = None;
-        if waiting {
-            let horizon = horizon(session).await?;
-            let drives = self.look.drives(VACUUM);
-            let mut vacuumed: Vec<String> = Vec::new();
-            let mut refused: Option<String> = None;
-            for (number, mark) in marks.iter_mut().enumerate() {
-                if mark.rows_gone || !drives || mark.xid > horizon.xid {
+        if !self.look.looks_at(DEAD_ROWS) || marks.iter().all(|mark| mark.rows_gone) {
+            return Ok(marks.iter().map(|_| StageSight::gone(DEAD_ROWS)).collect());
+        }
+        let horizon = horizon(session).await?;
+        let mut vacuumed: Vec<String> = Vec::new();
+        let mut refused: Option<String> = None;
+        for (number, mark) in marks.iter_mut().enumerate() {
+            if mark.rows_gone || mark.xid > horizon.xid {
+                continue;
+            }
+            let tables = self.tables(number)?;
+            let files = files_of(session, &tables).await?;
+            let unseen = mark.unseen.get_or_insert_with(|| files.clone());
+            if !shares_a_file(&files, unseen) {
+                mark.rows_gone = true;
+                mark.files = Some(unseen.clone());
+                continue;
+            }
+            if !self.look.drives(VACUUM) {
+                continue;
+            }
+            for table in &tables {
+                if vacuumed.contains(table) {
                     continue;
                 }
-                let tables = self.tables(number)?;
-                for table in &tables {
-                    if vacuumed.contains(table) {
-                        continue;
-                    }
-                    if let Some(missing) = cannot_vacuum(session, table).await? {
-                        refused = Some(missing);
-                        continue;
-                    }
-                    vacuum(session, table).await?;
-                    vacuumed.push(table.clone());
+                if let Some(missing) = cannot_vacuum(session, table).await? {
+                    refused = Some(missing);
+                    continue;
                 }
-                mark.rows_gone = tables.iter().all(|table| vacuumed.contains(table));
-                if mark.rows_gone {
-                    mark.files = Some(files_of(session, &tables).await?);
-                }
+                vacuum(session, table).await?;
+                vacuumed.push(table.clone());
             }
-            why = Some((horizon, refused, drives));
+            mark.rows_gone = tables.iter().all(|table| vacuumed.contains(table));
+            if mark.rows_gone {
+                mark.files = Some(files_of(session, &tables).await?);
+            }
         }
-        let sight = |mark: &Mark| match &why {
-            _ if mark.rows_gone => StageSight::gone(DEAD_ROWS),
-            Some((horizon, _, _)) if mark.xid > horizon.xid => StageSight::held(
-                DEAD_ROWS,
-                format!(
-                    "{} can still see the rows",
-                    horizon.holder.as_deref().unwrap_or("something")
-                ),
-            ),
-            Some((_, Some(refused), true)) => StageSight::held(DEAD_ROWS, refused.clone()),
-            _ => StageSight::held(
-                DEAD_ROWS,
-                "nobody can see whether an autovacuum has cleaned the indexes as well: add `vacuum` under `drive`",
-            ),
-        };
-        Ok(marks.iter().map(sight).collect())
+        let sights = marks.iter().map(|mark| rows_sight(mark, &horizon, refused.as_deref()));
+        Ok(sights.collect())
     }
 
     async fn space(
@@ -280,6 +277,18 @@ impl Ground<'_> {
         };
         Ok(marks.iter().map(sight).collect())
     }
+}
+
+fn rows_sight(mark: &Mark, horizon: &Horizon, refused: Option<&str>) -> StageSight {
+    if mark.rows_gone {
+        return StageSight::gone(DEAD_ROWS);
+    }
+    if mark.xid > horizon.xid {
+        let holder = horizon.holder.as_deref().unwrap_or("something");
+        return StageSight::held(DEAD_ROWS, format!("{holder} can still see the rows"));
+    }
+    let unseen = "nobody can see whether an autovacuum has cleaned the indexes as well: add `vacuum` under `drive`";
+    StageSight::held(DEAD_ROWS, refused.unwrap_or(unseen))
 }
 
 fn shares_a_file(now: &[u64], before: &[u64]) -> bool {
