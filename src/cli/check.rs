@@ -100,17 +100,7 @@ fn write_summary(loaded: &Loaded, now: Timestamp, out: &mut dyn Write) -> std::i
         ]);
     }
     writeln!(out, "{systems}\n")?;
-    let unsaid = nobody_said(loaded);
-    if !unsaid.is_empty() {
-        writeln!(
-            out,
-            "Nobody said how long copies of `{}` live: map the stores that copy them, or write `no_backups` and why.\n",
-            unsaid.join("`, `")
-        )?;
-    }
-    for sentence in looks_at_files(loaded) {
-        writeln!(out, "{sentence}\n")?;
-    }
+    write_beyond(loaded, out)?;
     let mut categories = table(&["category", "fields", "rules", "minimums, maximums"]);
     for name in loaded.rules.categories.keys() {
         let class = FieldClass::Category(name.clone());
@@ -155,6 +145,22 @@ fn write_summary(loaded: &Loaded, now: Timestamp, out: &mut dyn Write) -> std::i
         loaded.data_map.digest.short(),
         loaded.rules.digest.short(),
     )
+}
+
+/// What is said of copies, and of files and logs.
+fn write_beyond(loaded: &Loaded, out: &mut dyn Write) -> std::io::Result<()> {
+    let unsaid = nobody_said(loaded);
+    if !unsaid.is_empty() {
+        writeln!(
+            out,
+            "Nobody said how long copies of `{}` live: map the stores that copy them, or write `no_backups` and why.\n",
+            unsaid.join("`, `")
+        )?;
+    }
+    for sentence in looks_at_files(loaded) {
+        writeln!(out, "{sentence}\n")?;
+    }
+    Ok(())
 }
 
 /// The stores that copy a system, or why none does.

@@ -207,21 +207,21 @@ fn released(available_at: Timestamp) -> Target {
     target
 }
 
+fn completed(done: &Value, verification: &Value, now: Timestamp) -> Result<Target, StoreError> {
+    Ok(Target {
+        settled_at: Some(now),
+        done: Some(json(done)?),
+        verification: Some(json(verification)?),
+        ..Target::new(JobState::Completed, AttemptResult::Completed)
+    })
+}
+
 async fn target(tx: &mut Tx, settlement: Settlement, now: Timestamp) -> Result<Target, StoreError> {
     Ok(match settlement {
-        Settlement::Completed { done, verification } => Target {
-            settled_at: Some(now),
-            done: Some(json(&done)?),
-            verification: Some(json(&verification)?),
-            ..Target::new(JobState::Completed, AttemptResult::Completed)
-        },
-        Settlement::Looked { done, verification } => Target {
-            settled_at: Some(now),
-            done: Some(json(&done)?),
-            verification: Some(json(&verification)?),
-            among_looks: true,
-            ..Target::new(JobState::Completed, AttemptResult::Completed)
-        },
+        Settlement::Completed { done, verification } => completed(&done, &verification, now)?,
+        Settlement::Looked { done, verification } => {
+            Target { among_looks: true, ..completed(&done, &verification, now)? }
+        }
         Settlement::Retry { available_at, fault, free } => Target {
             available_at: Some(available_at),
             fault: Some(fault),
