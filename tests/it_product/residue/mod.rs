@@ -1,6 +1,7 @@
 //! Files and logs of the live systems: the first certificate names what can still hold what was erased,
 //! and the final one comes when the bytes are really gone from the disk, and not before.
 
+mod killed;
 mod mariadb;
 mod postgresql;
 mod servers;
