@@ -50,8 +50,10 @@ pub fn residues_beyond(kind: &str) -> &'static [&'static str] {
 pub struct ResidueLook {
     /// Names of the stages that are looked at.
     pub stages: Vec<String>,
-    /// Names of what may be driven; with none the look has no effect.
+    /// Names of what may be driven.
     pub drive: Vec<String>,
+    /// Whether it is driven by this look; otherwise the look has no effect.
+    pub acts: bool,
     /// Who waits.
     pub waits: Vec<ResidueWait>,
 }
@@ -62,9 +64,9 @@ impl ResidueLook {
         self.stages.iter().any(|one| one == stage)
     }
 
-    /// Whether something may be driven.
+    /// Whether something is driven by this look.
     pub fn drives(&self, drive: &str) -> bool {
-        self.drive.iter().any(|one| one == drive)
+        self.acts && self.drive.iter().any(|one| one == drive)
     }
 }
 

@@ -19,7 +19,7 @@ use crate::app::{AppError, Quietus};
 #[command(after_help = "Examples:
   quietus residue list
   quietus residue list crm
-  quietus residue look crm          look now, for everybody whose time has come")]
+  quietus residue look              look now, for everybody whose time has come")]
 pub struct Arguments {
     /// What to do.
     #[command(subcommand)]

@@ -34,6 +34,7 @@ pub async fn every_declared_stage_is_told_for_each_who_waits(fixture: &Fixture) 
     let look = ResidueLook {
         stages: all.clone(),
         drive: Vec::new(),
+        acts: true,
         waits: vec![wait.clone(), wait.clone()],
     };
     let first = connector.look_at_residues(&look).await.expect("a look");
@@ -49,6 +50,7 @@ pub async fn every_declared_stage_is_told_for_each_who_waits(fixture: &Fixture) 
     let again = ResidueLook {
         stages: vec![last.clone()],
         drive: Vec::new(),
+        acts: true,
         waits: vec![ResidueWait { mark: Some(first[0].mark.clone()), ..wait.clone() }, wait],
     };
     let second = connector.look_at_residues(&again).await.expect("a look");
@@ -64,6 +66,7 @@ pub async fn a_table_that_is_gone_keeps_nobody_waiting_and_a_strange_mark_is_ref
     let look = |wait: ResidueWait| ResidueLook {
         stages: names(fixture),
         drive: Vec::new(),
+        acts: true,
         waits: vec![wait],
     };
     assert_eq!(connector.look_at_residues(&look(wait.clone())).await.expect("a look").len(), 1);

@@ -225,7 +225,8 @@ impl Quietus {
         let asked_at = self.now();
         let look = ResidueLook {
             stages: residues.stages.clone(),
-            drive: Vec::new(),
+            drive: residues.drive.clone(),
+            acts: false,
             waits: vec![ResidueWait { collections: collections.to_vec(), mark: None }],
         };
         let answer = match self.connect(system) {

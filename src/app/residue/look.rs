@@ -105,11 +105,10 @@ impl Quietus {
             let why = "the data map no longer has `residues` at this system; write it back until nothing is left";
             return Ok(Err(why.to_owned()));
         };
-        let mut drive = residues.drive.clone();
-        if let Some(matter) = self.matter_on_files(name).await? {
+        let matter = self.matter_on_files(name).await?;
+        if let Some(matter) = &matter {
             // What a hold may want as it is stays as it is; one still looks.
             tracing::info!(system = name, %matter, "a legal hold speaks of the system: nothing is driven");
-            drive.clear();
         }
         let waits = waiting.iter().map(|one| ResidueWait {
             collections: one.collections.clone(),
@@ -122,7 +121,12 @@ impl Quietus {
                 stages.push(stage.stage.clone());
             }
         }
-        let look = ResidueLook { stages, drive, waits: waits.collect() };
+        let look = ResidueLook {
+            stages,
+            drive: residues.drive.clone(),
+            acts: matter.is_none(),
+            waits: waits.collect(),
+        };
         let connector = match self.connect(system) {
             Ok(connector) => connector,
             Err(error) => return Ok(Err(error.to_string())),

@@ -2,11 +2,15 @@
 //! happened.
 
 use jiff::ToSpan as _;
+use quietus::app::Actor;
+use quietus::app::open_case::{CaseOpened, Opening};
 use quietus::domain::Clock as _;
+use quietus::plan::Acting;
+use quietus::store::CaseCause;
 use quietus::telemetry::SystemClock;
 
 use super::{add_to_map, files, looks};
-use crate::backup::live;
+use crate::backup::{self, live};
 use crate::company::ended;
 use crate::company::engine::TurnedClock;
 use crate::request::person as people;
@@ -20,13 +24,21 @@ const LOOKED_AT: u8 = 16;
 async fn a_look_at_files_that_a_dead_process_had_is_taken_up_again() {
     let company = people::company("").await;
     add_to_map(&company, "shop", "residues: {look: PT1H, drive: [vacuum, checkpoint]}\n");
-    people::brought(&company, "erasure", "email=alan@mail.example\n").await;
+    company.write("schedules/rules.yaml", &backup::soon());
     let mut reader = company.database("shop").raw().await;
     reader.run("BEGIN; SELECT count(*) FROM customers").await;
     // Erased two hours ago; commands run on the machine's own clock.
     let then = SystemClock.now().checked_sub(2.hours()).unwrap();
     let clock = TurnedClock::at(&then.to_string());
     let product = company.replica(&clock).await;
+    let opening = Opening {
+        cause: CaseCause::Command,
+        actor: Actor("operator".to_owned()),
+        moment: then,
+        acting: &Acting::Everything,
+        occurrence: None,
+    };
+    assert!(matches!(product.open_case(opening).await.unwrap(), CaseOpened::Open { .. }));
     live(&product).await;
     let case = company.oldest_case().await;
     let first = company.certificate_id(&case).await;

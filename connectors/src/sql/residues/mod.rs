@@ -63,7 +63,7 @@ pub(crate) async fn look(
 ) -> Result<Vec<ResidueSight>, Fault> {
     let pace = Pace { statement_timeout_ms: LONGEST_STATEMENT_MS, ..Pace::default() };
     let mut session = connector.target.open(&pace).await?;
-    let seen = match session.dialect() {
+    let mut seen = match session.dialect() {
         Dialect::Sqlite => sqlite::look(&mut session, look).await?,
         Dialect::Postgres => {
             postgresql::look(&mut session, look, &connector.progress_table).await?
@@ -71,6 +71,18 @@ pub(crate) async fn look(
         Dialect::MariaDb => mariadb::look(&mut session, look, &connector.progress_table).await?,
     };
     session.close().await;
+    if !look.acts {
+        let stages = seen.iter_mut().flat_map(|sight| &mut sight.stages);
+        let drives = drives(&connector.kind);
+        for stage in stages.filter(|stage| !stage.gone) {
+            let driven = drives.iter().filter(|one| look.drive.iter().any(|it| it == one.name));
+            // Nobody has tried yet: it is not said to be held back.
+            stage.held = false;
+            if let Some(drive) = driven.clone().find(|drive| drive.stage == stage.stage) {
+                stage.why = Some(format!("a later look makes it go (`{}`)", drive.name));
+            }
+        }
+    }
     Ok(seen)
 }
 

@@ -30,6 +30,8 @@ const VACUUM: &str = "vacuum";
 const REWRITE: &str = "rewrite";
 pub(super) const SWITCH_WAL: &str = "switch_wal";
 
+const STATISTICS: &str = "pg_catalog.pg_statistic";
+
 const ROWS_AND_SPACE: &str = "dead rows until the next vacuum of the table, and what they held in free pages until those are used again";
 
 pub(super) const STAGES: &[ResidueStage] = &[
@@ -57,7 +59,7 @@ pub(super) const DRIVES: &[ResidueDrive] = &[
     ResidueDrive {
         name: VACUUM,
         stage: DEAD_ROWS,
-        what: "VACUUM (INDEX_CLEANUP ON) of the tables in which something was erased: reads them, and keeps nobody out",
+        what: "VACUUM (INDEX_CLEANUP ON, ANALYZE) of the tables in which something was erased: reads them, and keeps nobody out",
     },
     ResidueDrive {
         name: REWRITE,
@@ -104,6 +106,8 @@ struct Ground<'look> {
     look: &'look ResidueLook,
     catalogue: Catalogue,
     progress_table: &'look str,
+    /// Samples of values: of the tables, and of lists that the connector has made for itself.
+    statistics: Option<&'static str>,
 }
 
 pub(super) async fn look(
@@ -113,7 +117,10 @@ pub(super) async fn look(
 ) -> Result<Vec<ResidueSight>, Fault> {
     check(session).await?;
     let catalogue = Catalogue::read(session).await?;
-    let ground = Ground { look, catalogue, progress_table };
+    // Only whoever owns the database may vacuum them.
+    let may = cannot_vacuum(session, STATISTICS).await?.is_none();
+    let statistics = may.then_some(STATISTICS);
+    let ground = Ground { look, catalogue, progress_table, statistics };
     let mut marks = Vec::with_capacity(look.waits.len());
     for wait in &look.waits {
         marks.push(mark_of(session, wait).await?);
@@ -173,8 +180,8 @@ async fn mark_of(session: &mut Session, wait: &ResidueWait) -> Result<Mark, Faul
 }
 
 impl Ground<'_> {
-    /// Tables of one who waits, as statements name them: those in which something was erased, and the
-    /// one in which the connector keeps how far it has come.
+    /// Tables of one who waits, as statements name them: those in which something was erased, the one in
+    /// which the connector keeps how far it has come, and the statistics.
     fn tables(&self, number: usize) -> Result<Vec<String>, Fault> {
         let own = self.look.waits[number].collections.iter().map(String::as_str);
         let mut tables = Vec::new();
@@ -186,6 +193,8 @@ impl Ground<'_> {
                 tables.push(table.quoted(crate::sql::dialect::Dialect::Postgres)?);
             }
         }
+        // Last, because the others are analysed before.
+        tables.extend(self.statistics.map(str::to_owned));
         Ok(tables)
     }
 
@@ -242,6 +251,7 @@ impl Ground<'_> {
     ) -> Result<Vec<StageSight>, Fault> {
         let mut refused = None;
         let mut rewritten: Vec<String> = Vec::new();
+        let mut old: Vec<Vec<String>> = vec![Vec::new(); marks.len()];
         for (number, mark) in marks.iter_mut().enumerate() {
             let Some(before) = mark.files.clone() else { continue };
             if mark.space_gone || !self.look.looks_at(FREE_SPACE) {
@@ -262,20 +272,16 @@ impl Ground<'_> {
                 }
                 rewritten.extend(tables.iter().cloned());
             }
-            mark.space_gone = !shares_a_file(&files_of(session, &tables).await?, &before);
-        }
-        let sight = |mark: &Mark| match &refused {
-            _ if mark.space_gone => StageSight::gone(FREE_SPACE),
-            _ if mark.files.is_none() => {
-                StageSight::left(FREE_SPACE, "it counts from when no dead rows are left")
+            for table in tables {
+                let own = files_of(session, std::slice::from_ref(&table)).await?;
+                if shares_a_file(&own, &before) {
+                    old[number].push(table);
+                }
             }
-            Some(refused) => StageSight::held(FREE_SPACE, refused.clone()),
-            None => StageSight::held(
-                FREE_SPACE,
-                "the bytes stay on the page until somebody writes there: build the tables anew with VACUUM FULL, or add `rewrite` under `drive`",
-            ),
-        };
-        Ok(marks.iter().map(sight).collect())
+            mark.space_gone = old[number].is_empty();
+        }
+        let sights = marks.iter().zip(&old);
+        Ok(sights.map(|(mark, old)| space_sight(mark, old, refused.as_deref())).collect())
     }
 }
 
@@ -289,6 +295,22 @@ fn rows_sight(mark: &Mark, horizon: &Horizon, refused: Option<&str>) -> StageSig
     }
     let unseen = "nobody can see whether an autovacuum has cleaned the indexes as well: add `vacuum` under `drive`";
     StageSight::held(DEAD_ROWS, refused.unwrap_or(unseen))
+}
+
+fn space_sight(mark: &Mark, old: &[String], refused: Option<&str>) -> StageSight {
+    if mark.space_gone {
+        return StageSight::gone(FREE_SPACE);
+    }
+    if mark.files.is_none() {
+        return StageSight::left(FREE_SPACE, "it counts from when no dead rows are left");
+    }
+    let plain = || {
+        let tables = old.join(", ").replace('"', "");
+        format!(
+            "the bytes stay on the page until somebody writes there: build {tables} anew with VACUUM FULL, or add `rewrite` under `drive`"
+        )
+    };
+    StageSight::held(FREE_SPACE, refused.map_or_else(plain, str::to_owned))
 }
 
 fn shares_a_file(now: &[u64], before: &[u64]) -> bool {
@@ -369,7 +391,8 @@ async fn cannot_vacuum(session: &mut Session, table: &str) -> Result<Option<Stri
 /// Vacuums until nothing is left, as the server itself counts it. A page that somebody uses at that
 /// very moment is passed over, unless its rows are to be frozen.
 async fn vacuum(session: &mut Session, table: &str) -> Result<(), Fault> {
-    for options in ["INDEX_CLEANUP ON", "INDEX_CLEANUP ON", "INDEX_CLEANUP ON, FREEZE"] {
+    let tries = ["INDEX_CLEANUP ON, ANALYZE", "INDEX_CLEANUP ON", "INDEX_CLEANUP ON, FREEZE"];
+    for options in tries {
         session.command(&format!("VACUUM ({options}) {table}")).await?;
         let rest = "SELECT CAST(COALESCE(sum(pg_stat_get_dead_tuples(oid)), 0) AS bigint),
                  current_setting('server_version_num') FROM rows";

@@ -43,6 +43,11 @@ pub(super) const RESIDUES: &[[&str; 3]] = &[
         "dem, was die Anwendung selbst ohne secure_delete in der Datei gelöscht oder ersetzt hat",
         "应用程序自行在文件中删除或替换且未使用 secure_delete 的内容",
     ],
+    [
+        "a later look makes it go (`{}`)",
+        "bei einem späteren Nachsehen wird es entfernt („{}“)",
+        "稍后查看时将予以清除（“{}”）",
+    ],
     ["nobody has looked yet", "noch hat niemand nachgesehen", "尚无人查看"],
     ["the system could not be asked", "das System konnte nicht gefragt werden", "无法查询该系统"],
     [
@@ -83,9 +88,9 @@ pub(super) const RESIDUES: &[[&str; 3]] = &[
         "自表中不再含有时起计",
     ],
     [
-        "the bytes stay on the page until somebody writes there: build the tables anew with VACUUM FULL, or add `rewrite` under `drive`",
-        "die Bytes bleiben auf der Seite, bis jemand dorthin schreibt: Bauen Sie die Tabellen mit VACUUM FULL neu, oder nehmen Sie `rewrite` unter `drive` auf",
-        "字节留在页上，直到有人写入：请用 VACUUM FULL 重建表，或在 `drive` 中加入 `rewrite`",
+        "the bytes stay on the page until somebody writes there: build {} anew with VACUUM FULL, or add `rewrite` under `drive`",
+        "die Bytes bleiben auf der Seite, bis jemand dorthin schreibt: Bauen Sie {} mit VACUUM FULL neu, oder nehmen Sie `rewrite` unter `drive` auf",
+        "字节留在页上，直到有人写入：请用 VACUUM FULL 重建 {}，或在 `drive` 中加入 `rewrite`",
     ],
     [
         "freed pages keep their bytes until they are used again: build the tables anew with OPTIMIZE TABLE, or add `rewrite` under `drive`",
