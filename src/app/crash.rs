@@ -35,6 +35,8 @@ pub enum CrashPoint {
     Listed = 14,
     /// A store of copies was listed; nothing is recorded.
     StoreListed = 15,
+    /// Files and logs of a system were looked at; nothing is recorded.
+    FilesLookedAt = 16,
 }
 
 /// Which point to die at, if any.

@@ -134,6 +134,8 @@ kinds! {
     BackupObserved = "backup.observed",
     /// Copies whose time is over were removed by the store's own commands.
     BackupExpired = "backup.expired",
+    /// Files and logs of a system were looked at: what can still hold what a case has erased there.
+    ResidueObserved = "residue.observed",
 }
 
 /// An entry ready to be queued: the leaf and the detail that it commits to.

@@ -37,6 +37,7 @@ pub mod producers;
 pub mod record_manifests;
 pub mod renewed_tokens;
 pub mod requests;
+pub mod residues;
 pub mod restores;
 pub mod schedules;
 pub mod settlement;
@@ -86,6 +87,7 @@ pub use person_tags::{PersonTag, TagOnRecord};
 pub use producers::DueProducer;
 pub use record_manifests::{ManifestChunk, NewManifestChunk, RecordManifest};
 pub use requests::{NewRequest, Request, RequestChange, RequestFilter, TakenIn};
+pub use residues::ResidueGauge;
 pub use restores::{Canary, NewRestore, Replayable, Restore, RestoreCounts};
 pub use schedules::{Disposition, Fire, FireBatch, NewFire, ScheduleCursor};
 pub use settlement::{Settle, Settlement};
@@ -130,6 +132,7 @@ pub fn statements() -> Vec<(&'static str, Sql)> {
         record_manifests::STATEMENTS,
         renewed_tokens::STATEMENTS,
         requests::STATEMENTS,
+        residues::STATEMENTS,
         restores::STATEMENTS,
         schedules::STATEMENTS,
         settlement::STATEMENTS,
