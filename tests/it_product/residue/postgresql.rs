@@ -118,7 +118,7 @@ async fn a_snapshot_and_a_slot_hold_it_back_and_then_the_bytes_are_gone() {
     }
     clock.advance(1.hours());
     live(&product).await;
-    let listed = company.quietus(&["residue", "listed"]).await.expect(1).out;
+    let listed = company.quietus(&["residue", "list"]).await.expect(1).out;
     assert!(listed.contains("standby"), "{listed}");
     assert_eq!(company.certificate_id(&case).await, first);
     assert_eq!(looks(&company).await, ["available held", "available held"]);
