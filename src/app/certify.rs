@@ -363,6 +363,7 @@ impl Quietus {
             statements,
             pending,
             restores: Vec::new(),
+            reappearances: Vec::new(),
             supersedes: None,
             summary,
             status: Some(status_entry(&self.free_status_place(&log).await?)),

@@ -35,6 +35,8 @@ pub enum CrashPoint {
     Listed = 14,
     /// A store of copies was listed; nothing is recorded.
     StoreListed = 15,
+    /// Persons were looked for again; what is back is not recorded.
+    LookedAgain = 16,
 }
 
 /// Which point to die at, if any.

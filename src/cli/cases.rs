@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::opening::{BAD, DIM, GOOD, STRONG, WARN, number, read_id, say, with_product};
 use super::plan_text::new_table;
+use super::reappeared::tell_reappeared;
 use super::remark::actor;
 use super::restores::tell_quarantines;
 use super::{FINE, NOT_DONE};
@@ -118,6 +119,7 @@ async fn show(product: &Arc<Quietus>, arguments: &StatusArguments) -> Result<u8,
         say(format!("{WARN}paused{WARN:#}: {scope}, by {}: {}", pause.paused_by, pause.reason));
     }
     tell_quarantines(product).await?;
+    tell_reappeared(product).await?;
     Ok(FINE)
 }
 

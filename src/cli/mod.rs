@@ -27,6 +27,7 @@ pub mod opening;
 pub mod pauses;
 pub mod plan_text;
 pub mod planning;
+pub mod reappeared;
 pub mod remark;
 pub mod request_decisions;
 mod request_input;
@@ -145,6 +146,8 @@ pub enum Command {
     Resume(pauses::ResumeArguments),
     /// Keep a restored system in quarantine until what was erased since is erased again.
     Restore(restores::Arguments),
+    /// See whether data of persons who were erased are back, and decide about them.
+    Reappeared(reappeared::Arguments),
     /// Bring and handle requests of persons: erasure, restriction, access and the like.
     Request(requests::Arguments),
     /// Show cases and their jobs.
@@ -240,6 +243,7 @@ async fn dispatch(arguments: &Arguments) -> u8 {
         Command::Pause(inner) => pauses::pause(inner, folder).await,
         Command::Resume(inner) => pauses::resume(inner, folder).await,
         Command::Restore(inner) => restores::run(inner, folder).await,
+        Command::Reappeared(inner) => reappeared::run(inner, folder).await,
         Command::Request(inner) => requests::run(inner, folder).await,
         Command::Status(inner) => cases::status(inner, folder).await,
         Command::Approve(inner) => cases::approve(inner, folder).await,

@@ -7,6 +7,7 @@ use super::anchors::{self, AnchorSettings};
 use super::document::InstanceDocument;
 use super::document::instance::{ControllerDocument, TokenDocument};
 use super::evidence::{self, EvidenceSettings};
+use super::later_looks::{self, LaterLooks};
 use super::mail::{self, MailSettings};
 use super::object_store::{self, ExportPlace, ObjectStoreSettings};
 use super::opendsr::{self, OpendsrSettings};
@@ -63,6 +64,8 @@ pub struct Instance {
     pub signers: SignersSettings,
     /// How often systems are watched for restores that nobody told of; `None` is never.
     pub watch_restores: Option<jiff::SignedDuration>,
+    /// How persons who were erased or restricted are looked for again.
+    pub later_looks: LaterLooks,
     /// Orders that are carried out side by side, from 1 to 64.
     pub workers: u32,
     /// Who may approve; empty is anybody with an approver's token.
@@ -173,6 +176,7 @@ pub fn compile(
     let opendsr = opendsr::compile(document, &folder, problems);
     let object_store = object_store::compile(document, problems);
     let anchors = anchors::compile(document, &folder, problems);
+    let later_looks = later_looks::compile(document, problems);
     Some(Instance {
         evidence_origin: origin
             .map_or_else(|| origin_of(&controller), |origin| origin.value.0.clone()),
@@ -199,6 +203,7 @@ pub fn compile(
         log_format: log.map_or_else(LogFormat::default, |format| format.value.0),
         signers,
         watch_restores: watch_of(document),
+        later_looks,
         workers: u32::try_from(workers).unwrap_or(u32::MAX),
         people: items(document.people.as_ref()).iter().map(|it| it.value.to_string()).collect(),
         identities: IdentityTypes::default(),

@@ -72,6 +72,12 @@ kinds! {
     CaseCancelled = "case.cancelled",
     /// A case was closed.
     CaseClosed = "case.closed",
+    /// A case goes on once more: what it had erased or restricted is back.
+    CaseReopened = "case.reopened",
+    /// Something of a person is back, by a later look.
+    ReappearanceFound = "reappearance.found",
+    /// Somebody decided what becomes of something that is back.
+    ReappearanceDecided = "reappearance.decided",
     /// An attempt begins: recorded before the effect.
     StepStarted = "step.started",
     /// An erasure or anonymisation was carried out.

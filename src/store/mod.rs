@@ -20,6 +20,7 @@ pub mod gauges;
 pub mod holds;
 pub mod jobs;
 pub mod key_epochs;
+pub mod later_looks;
 pub mod leases;
 pub mod letters;
 pub mod log;
@@ -69,6 +70,10 @@ pub use gauges::Gauges;
 pub use holds::{Hold, HoldFilter, HoldKey, NewHold};
 pub use jobs::{BlockedReason, Job, JobFault, JobKind, NewJob};
 pub use key_epochs::{KeyEpoch, RequestKey};
+pub use later_looks::{
+    Decides, FoundAgain, KeptLook, LaterLook, LaterLookCounts, LookResult, Reappearance,
+    ReappearanceState,
+};
 pub use leases::Lead;
 pub use letters::{Delivery, Letter, LetterKind};
 pub use log::{Head, LogState, NewLog, ReleasedHead, SequencedBatch};
@@ -115,6 +120,7 @@ pub fn statements() -> Vec<(&'static str, Sql)> {
         holds::STATEMENTS,
         jobs::STATEMENTS,
         key_epochs::STATEMENTS,
+        later_looks::STATEMENTS,
         leases::STATEMENTS,
         letters::STATEMENTS,
         log::STATEMENTS,

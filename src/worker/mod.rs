@@ -3,8 +3,9 @@
 //!
 //! A second loop hears the bell: it opens due cases, carries requests on, certifies finished cases
 //! and moves evidence into the log. A third one tells other controllers how their requests stand,
-//! a fourth one sends mail, a fifth one asks those who vouch for the log, and a sixth one watches the
-//! stores of copies, each by itself, so that whoever does not answer keeps nothing else waiting.
+//! a fourth one sends mail, a fifth one asks those who vouch for the log, a sixth one watches the
+//! stores of copies, and a seventh one looks whether data of persons are back, each by itself, so
+//! that whoever does not answer keeps nothing else waiting.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,6 +23,8 @@ const BETWEEN_SWEEPS: Duration = Duration::from_secs(2);
 const BETWEEN_LOOKS: Duration = Duration::from_secs(5);
 /// Time between two looks at which stores nobody has listed for long.
 const BETWEEN_STORES: Duration = Duration::from_mins(1);
+/// Time between two looks at who is to be looked for again.
+const BETWEEN_LATER_LOOKS: Duration = Duration::from_mins(1);
 /// Time to the next sweep where a secret cannot be read or the store is not there.
 const AFTER_AN_ERROR: Duration = Duration::from_secs(30);
 /// Pause after the store was not there.
@@ -98,6 +101,23 @@ pub fn start_backups(product: &Arc<Quietus>, stop: &CancellationToken, tasks: &T
                 () = stop.cancelled() => return,
             }
             pause(BETWEEN_STORES, &stop).await;
+        }
+    });
+}
+
+/// Looks until `stop` whether data of persons are back, in a loop of its own: counting them may take
+/// long. What is cut off is looked at again.
+pub fn start_later_looks(product: &Arc<Quietus>, stop: &CancellationToken, tasks: &TaskTracker) {
+    let (product, stop) = (Arc::clone(product), stop.clone());
+    tasks.spawn(async move {
+        while !stop.is_cancelled() {
+            tokio::select! {
+                looked = product.look_for_due() => if let Err(error) = looked {
+                    report("persons could not be looked for again", &error);
+                },
+                () = stop.cancelled() => return,
+            }
+            pause(BETWEEN_LATER_LOOKS, &stop).await;
         }
     });
 }

@@ -33,6 +33,7 @@ mod claims;
 mod connection;
 mod data_keys;
 mod holds;
+mod later_looks;
 mod letters;
 mod log;
 mod log_chain;

@@ -118,7 +118,7 @@ impl Quietus {
 
     /// A job of an answered case, carried out when its time comes; `moment` decides what a minimum
     /// still keeps, that of the case where it is `None`.
-    pub(super) fn later_job(
+    pub(crate) fn later_job(
         &self,
         kind: JobKind,
         system: &SystemName,
@@ -233,15 +233,18 @@ impl Quietus {
 
     /// Forgets the person of a closed request of which nothing is left to do.
     pub(super) async fn forget_answered(&self, request: &OpenRequest) -> Result<(), AppError> {
-        // Whoever is forgotten cannot be looked for: not while something is to be done again, or a
-        // copy may still hold them.
-        if let Some(case) = request.stored.case_id
-            && self.store.jobs_of_case(case).await?.iter().any(|job| !job.state.is_final())
-        {
-            let now = self.now();
-            let tomorrow = now.checked_add(jiff::SignedDuration::from_hours(24)).unwrap_or(now);
-            let next = Move { look_at: Some(tomorrow), ..Move::stay(&request.stored) };
-            return self.keep_request(request, next, Vec::new()).await;
+        // Whoever is forgotten cannot be looked for: not while something is to be done again, a copy
+        // may still hold them, or a later look is promised.
+        if let Some(case) = request.stored.case_id {
+            let jobs = self.store.jobs_of_case(case).await?;
+            if jobs.iter().any(|job| !job.state.is_final())
+                || self.is_still_looked_for(request, (case, &jobs)).await?
+            {
+                let now = self.now();
+                let tomorrow = now.checked_add(jiff::SignedDuration::from_hours(24)).unwrap_or(now);
+                let next = Move { look_at: Some(tomorrow), ..Move::stay(&request.stored) };
+                return self.keep_request(request, next, Vec::new()).await;
+            }
         }
         self.forget_stored(&request.stored).await
     }

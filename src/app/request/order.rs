@@ -16,7 +16,7 @@ use crate::domain::{CollectionName, SystemName};
 use crate::plan::{
     Acting, Person as Sought, PlanInput, RecordKeys, StepStatus, SystemPlan, compile,
 };
-use crate::store::Case;
+use crate::store::{Case, Request};
 
 /// Tries to write down what was learned, while other systems' parts write too.
 const MOST_TRIES: usize = 8;
@@ -53,6 +53,14 @@ impl Quietus {
         let stored = self.store.request_of_case(case.id).await?.ok_or_else(|| {
             AppError::Unreadable { what: "a case", why: "its request is missing".to_owned() }
         })?;
+        self.wanted_by(stored)
+    }
+
+    /// Who is meant in a request.
+    ///
+    /// # Errors
+    /// Where the person is forgotten.
+    pub(crate) fn wanted_by(&self, stored: Request) -> Result<Wanted, AppError> {
         let request = self.open_request(stored)?;
         let person = self.sought(&request)?;
         let told_apart = request.record.told_apart;
@@ -253,7 +261,7 @@ fn unreached(identities: &BTreeSet<String>) -> String {
 }
 
 /// Keys of the person's records that were found before.
-fn remembered_keys(request: &OpenRequest) -> RecordKeys {
+pub(super) fn remembered_keys(request: &OpenRequest) -> RecordKeys {
     let mut keys = RecordKeys::new();
     let Some(person) = &request.person else { return keys };
     for (system, collections) in &person.records {

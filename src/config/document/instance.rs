@@ -14,6 +14,7 @@ use crate::domain::{Remark, RetentionPeriod};
 use crate::evidence::print::Language;
 
 use super::anchors::AnchorsDocument;
+use super::later_looks::LaterLooksDocument;
 use super::mail::MailDocument;
 use super::object_store::ObjectStoreDocument;
 use super::opendsr::OpendsrDocument;
@@ -51,6 +52,8 @@ document! {
         optional object_store: ObjectStoreDocument,
         /// How systems are watched for restores that nobody told of.
         optional restores: RestoresDocument,
+        /// How persons who were erased or restricted are looked for again.
+        optional later_looks: LaterLooksDocument,
         /// Orders that are carried out side by side, at most 64; 4 if left out.
         optional workers: Count,
         /// Names of the people who may approve; anybody with an approver's token if left out.

@@ -2,6 +2,6 @@
 
 mod copied_back;
 mod door;
-mod house;
+pub mod house;
 mod pgbackrest;
 mod unannounced;
