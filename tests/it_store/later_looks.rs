@@ -67,14 +67,14 @@ async fn they_are_planted_from_what_was_done_and_due_in_turn(stage: Stage) {
     assert_eq!(store.plant_later_looks("system-0").await.unwrap(), 2);
     assert_eq!(store.plant_later_looks("system-0").await.unwrap(), 0, "once");
     assert_eq!(store.plant_later_looks("system-1").await.unwrap(), 0);
-    assert_eq!(due(&stage, 4, 100).await, []);
+    assert_eq!(due(&stage, 4, 100).await, Vec::<Uuid>::new());
     assert_eq!(due(&stage, 5, 100).await, [one]);
     assert_eq!(due(&stage, 8, 100).await.len(), 2);
     keep(&stage, one, LookResult::Well, 20).await;
     assert_eq!(due(&stage, 19, 100).await, [two]);
     let trouble = LookResult::Trouble { why: "it does not answer".to_owned(), again_at: at(40) };
     keep(&stage, two, trouble, 30).await;
-    assert_eq!(due(&stage, 19, 39).await, []);
+    assert_eq!(due(&stage, 19, 39).await, Vec::<Uuid>::new());
     assert_eq!(due(&stage, 19, 40).await, [two]);
     let look = &store.later_looks_of(two).await.unwrap()[0];
     assert_eq!((look.done_at, look.well_at, look.seen_at), (at(8), at(8), at(8)));
@@ -89,7 +89,7 @@ async fn they_are_planted_from_what_was_done_and_due_in_turn(stage: Stage) {
     assert_eq!(store.later_looks_of(one).await.unwrap()[0].seen_at, at(20));
     // In quarantine nobody is looked for.
     assert!(store.begin_restore(new_restore(Vec::new()), at(60)).await.unwrap());
-    assert_eq!(due(&stage, 70, 70).await, []);
+    assert_eq!(due(&stage, 70, 70).await, Vec::<Uuid>::new());
 }
 
 async fn what_is_found_goes_again_in_the_same_transaction(stage: Stage) {
@@ -102,7 +102,7 @@ async fn what_is_found_goes_again_in_the_same_transaction(stage: Stage) {
     let known = store.reappearance_of_job(id).await.unwrap().unwrap();
     assert_eq!((known.case_id, known.state, known.records), (case, ReappearanceState::Again, 2));
     assert_eq!((known.well_at, known.found_at), (at(5), at(20)));
-    assert_eq!(due(&stage, 20, 100).await, [], "it is being done again");
+    assert_eq!(due(&stage, 20, 100).await, Vec::<Uuid>::new(), "it is being done again");
     let look = &store.later_looks_of(case).await.unwrap()[0];
     assert_eq!((look.well_at, look.seen_at), (at(5), at(20)));
     complete(&stage, 25).await;
@@ -161,7 +161,7 @@ async fn nobody_is_looked_for_who_is_forgotten(stage: Stage) {
     assert_eq!(store.end_looks_for_forgotten(at(9)).await.unwrap(), 0);
     store.forget_person(request, at(10), Vec::new()).await.unwrap();
     assert_eq!(store.end_looks_for_forgotten(at(11)).await.unwrap(), 1);
-    assert_eq!(due(&stage, 100, 100).await, []);
+    assert_eq!(due(&stage, 100, 100).await, Vec::<Uuid>::new());
     assert!(store.later_looks_of(case).await.unwrap().is_empty());
     assert_eq!(store.plant_later_looks("system-0").await.unwrap(), 0);
     // What appeared and was gone before anybody had decided asks nobody any more.
