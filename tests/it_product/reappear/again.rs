@@ -105,7 +105,7 @@ async fn a_restriction_that_an_import_undid_is_imposed_again() {
     let after = company.certificate_of(&case).await;
     assert_eq!(after.predicate["supersedes"]["reason"], "reappeared");
     assert_eq!(after.predicate["class"], "restriction");
-    assert_eq!(after.sum("restricted", "desk", "members", None), 1, "it is one record");
+    assert_eq!(after.sum("restricted", "desk", "members", Some("contact")), 1, "it is one record");
 
     // Once it is lifted, nobody looks any more.
     let lifting = crate::restore::house::ask(&club.product, AskedRight::Lifting, 3).await;
