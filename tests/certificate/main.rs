@@ -15,6 +15,7 @@ mod oracles;
 mod page;
 mod paper;
 mod printed;
+mod reappeared;
 mod samples;
 mod status;
 mod vouched;
