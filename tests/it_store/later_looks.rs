@@ -1,7 +1,7 @@
 //! Later looks: planted from what was done, due at their pace, and found things with what becomes of
 //! them.
 
-use quietus::domain::RequestState;
+use quietus::domain::{RequestOutcome, RequestState};
 use quietus::store::{
     CaseCause, Decides, FoundAgain, JobKind, KeptLook, LookResult, NewCase, NewJob,
     ReappearanceState, RequestChange, Settle, Settlement,
@@ -159,7 +159,11 @@ async fn nobody_is_looked_for_who_is_forgotten(stage: Stage) {
     let (case, request) = done(&stage, "one", 5).await;
     store.plant_later_looks("system-0").await.unwrap();
     assert_eq!(store.end_looks_for_forgotten(at(9)).await.unwrap(), 0);
-    store.forget_person(request, at(10), Vec::new()).await.unwrap();
+    let version = store.request(request).await.unwrap().unwrap().version;
+    let closed = change(request, RequestState::Closed, Some(RequestOutcome::Fulfilled));
+    let closed = RequestChange { version, case_id: Some(case), ..closed };
+    assert!(store.change_request(closed, at(9), Vec::new()).await.unwrap());
+    assert!(store.forget_person(request, at(10), Vec::new()).await.unwrap());
     assert_eq!(store.end_looks_for_forgotten(at(11)).await.unwrap(), 1);
     assert_eq!(due(&stage, 100, 100).await, Vec::<Uuid>::new());
     assert!(store.later_looks_of(case).await.unwrap().is_empty());

@@ -24,7 +24,7 @@ async fn cost_of(persons: i64) -> u64 {
         live_on(&product, &clock).await;
     }
     assert_eq!(rows(&company).await.len(), 6, "one member and five visits are left");
-    clock.advance(jiff::Span::new().days(7));
+    clock.advance(jiff::Span::new().hours(24 * 7));
     let sent = Arc::new(AtomicU64::new(0));
     // With one subscriber in the process, a statement that another test sends first is heard nowhere
     // from then on.
@@ -69,7 +69,7 @@ async fn exactly_those_who_are_back(store: Kind) {
         );
         company.database("desk").run(&row).await;
     }
-    clock.advance(jiff::Span::new().days(7));
+    clock.advance(jiff::Span::new().hours(24 * 7));
     let tally = product.look_for_due().await.unwrap();
     assert_eq!((tally.again, tally.asks, tally.troubled), (4, 0, 0), "{tally:?}");
     live_on(&product, &clock).await;
