@@ -104,7 +104,12 @@ impl Quietus {
         }
         let sighted = Box::pin(self.sight(&wanted)).await?;
         for ((one, wanted), sighted) in people.into_iter().zip(wanted).zip(sighted) {
-            seen.push(self.seen_of(one, action_of(&wanted.request), &sighted).await?);
+            let one = self.seen_of(one, action_of(&wanted.request), &sighted).await?;
+            // Before any job goes by it.
+            if one.is_back() {
+                self.keep_found_by(&wanted, &sighted.found_by).await?;
+            }
+            seen.push(one);
         }
         Ok(seen)
     }

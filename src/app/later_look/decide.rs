@@ -9,7 +9,7 @@ use crate::app::recording::About;
 use crate::app::{Actor, AppError, Quietus};
 use crate::domain::SystemName;
 use crate::evidence::EvidenceKind;
-use crate::store::{Decides, Job, JobKind, NewJob, OutboxEntry, Reappearance};
+use crate::store::{Decides, Job, NewJob, OutboxEntry, Reappearance};
 
 /// What becomes of data that are back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -113,7 +113,7 @@ impl Quietus {
     fn job_for(&self, one: &Reappearance, jobs: &[Job]) -> Result<NewJob, AppError> {
         let name = SystemName::parse(&one.system)
             .map_err(|error| AppError::Unreadable { what: "a look", why: error.to_string() })?;
-        self.later_job(JobKind::Replay, &name, self.now(), moment_of(jobs, &one.system))
+        self.replay_job(&name, moment_of(jobs, &one.system))
     }
 
     fn decided_entry(

@@ -13,7 +13,7 @@ use crate::app::recording::About;
 use crate::app::{AppError, Quietus};
 use crate::config::EraseAgain;
 use crate::evidence::EvidenceKind;
-use crate::store::{FoundAgain, JobKind, KeptLook, LookResult, NewJob, OutboxEntry};
+use crate::store::{FoundAgain, KeptLook, LookResult, NewJob, OutboxEntry};
 
 /// What becomes of what is back of one person.
 enum Verdict {
@@ -137,7 +137,7 @@ impl Quietus {
 
     /// What does again what had been done: the same order under a new key.
     fn job_again(&self, one: &SystemSeen) -> Result<NewJob, AppError> {
-        self.later_job(JobKind::Replay, &one.name, self.now(), one.moment)
+        self.replay_job(&one.name, one.moment)
     }
 
     fn found_and_reopened(

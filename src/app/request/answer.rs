@@ -118,15 +118,35 @@ impl Quietus {
 
     /// A job of an answered case, carried out when its time comes; `moment` decides what a minimum
     /// still keeps, that of the case where it is `None`.
-    pub(crate) fn later_job(
+    pub(super) fn later_job(
         &self,
         kind: JobKind,
         system: &SystemName,
         available_at: Timestamp,
         moment: Option<Timestamp>,
     ) -> Result<NewJob, AppError> {
-        let payload =
-            Payload::Person { most_records: Some(MOST_RECORDS), holds_version: 0, moment };
+        self.job_for_person(kind, system, available_at, (moment, false))
+    }
+
+    /// A job that does again what had been done for a person whom systems may know by something else
+    /// now.
+    pub(crate) fn replay_job(
+        &self,
+        system: &SystemName,
+        moment: Option<Timestamp>,
+    ) -> Result<NewJob, AppError> {
+        self.job_for_person(JobKind::Replay, system, self.now(), (moment, true))
+    }
+
+    fn job_for_person(
+        &self,
+        kind: JobKind,
+        system: &SystemName,
+        available_at: Timestamp,
+        (moment, anew): (Option<Timestamp>, bool),
+    ) -> Result<NewJob, AppError> {
+        let most_records = Some(MOST_RECORDS);
+        let payload = Payload::Person { most_records, holds_version: 0, moment, anew };
         Ok(NewJob {
             id: self.ids.new_id(),
             system: system.clone(),

@@ -2,16 +2,16 @@
 //! the same few statements, as if each had just asked. Nothing is written down of what is found, and
 //! nothing is changed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use quietus_connectors::{Counts, Drift};
+use quietus_connectors::{Counts, Drift, Identity};
 
 use super::find::{Ground, Seeking};
 use super::order::{Wanted, remembered_keys};
 use crate::app::{AppError, Quietus};
 use crate::domain::SystemName;
-use crate::plan::{Acting, PersonScope, PlanInput, compile};
+use crate::plan::{Acting, Person as Sought, PersonScope, PlanInput, compile};
 use crate::store::Case;
 
 /// What is there of one person.
@@ -22,6 +22,9 @@ pub(crate) struct Sighted {
     pub(crate) counts: BTreeMap<SystemName, Result<Counts, String>>,
     /// Why somebody has to say who is meant.
     pub(crate) doubts: Vec<String>,
+    /// By what they were found, where that was not what is known of them but what they gave, and
+    /// what it led to.
+    pub(crate) found_by: BTreeSet<Identity>,
 }
 
 impl Quietus {
@@ -36,17 +39,19 @@ impl Quietus {
         }
         let ground = Ground { map: &self.map, rules: &self.rules, moment: self.now() };
         let mut people: Vec<Seeking> = persons.iter().map(|one| one.seeking.clone()).collect();
-        let found = Box::pin(self.find_people(ground, &mut people, None)).await?;
+        let given = persons.iter().map(|one| self.given_by(one)).collect::<Result<Vec<_>, _>>()?;
+        let found = Box::pin(self.find_people_anew(ground, &mut people, &given)).await?;
         let mut sighted = Vec::with_capacity(persons.len());
-        for ((wanted, sought), found) in persons.iter().zip(people).zip(found) {
+        for ((wanted, sought), (found, anew)) in persons.iter().zip(people).zip(found) {
             let mut records = remembered_keys(&wanted.request);
             for (place, keys) in found.records {
                 records.entry(place).or_default().extend(keys);
             }
             let scope = self.scope_for(&wanted.request, &sought.person, records).await?;
+            let found_by = if anew { spellings_of(&sought.person) } else { BTreeSet::new() };
             let not_asked = found.not_asked.into_iter();
             let counts = not_asked.map(|(name, fault)| (name, Err(fault.to_string()))).collect();
-            sighted.push(Sighted { scope, counts, doubts: found.doubts });
+            sighted.push(Sighted { scope, counts, doubts: found.doubts, found_by });
         }
         let scopes: Vec<PersonScope> = sighted.iter().map(|one| one.scope.clone()).collect();
         let counted = Box::pin(self.counted_plans_for(ground.moment, &scopes)).await?;
@@ -98,6 +103,15 @@ impl Quietus {
             Err(fault) => Err(fault.to_string()),
         })
     }
+}
+
+/// Everything that somebody is known by, in every spelling that counts.
+fn spellings_of(person: &Sought) -> BTreeSet<Identity> {
+    let spelt = person.known().flat_map(|(identity, spellings)| {
+        let kind = &identity.kind;
+        spellings.iter().map(|value| Identity { kind: kind.clone(), value: value.clone() })
+    });
+    spelt.collect()
 }
 
 /// Counts, unless the system no longer looks as the data map says, so that they say nothing.

@@ -95,3 +95,36 @@ async fn exactly_those_who_are_back_with_the_store_in_sqlite() {
 async fn exactly_those_who_are_back_with_the_store_in_postgresql() {
     exactly_those_who_are_back(Kind::Postgres).await;
 }
+
+/// The shop's import gives a customer who was erased a new number, under which there are tickets in
+/// another system; the number of before names nobody.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn somebody_with_a_new_number_is_the_same_person() {
+    let company = company(Kind::Sqlite, 6, 50_000).await;
+    let clock = TurnedClock::at("2026-11-01T12:00:00Z");
+    let product = company.replica(&clock).await;
+    let request = ask_crowd(&product, 1).await;
+    live_on(&product, &clock).await;
+    for round in 1..=2 {
+        let number = 900 + round;
+        let customer = format!(
+            "INSERT INTO customers VALUES ({number}, 'p1@mail.example', 'Name', '2024-01-01', NULL)"
+        );
+        company.database("shop").run(&customer).await;
+        let ticket =
+            format!("INSERT INTO tickets VALUES ({number}, {number}, 'Words', '2026-01-01')");
+        company.database("desk").run(&ticket).await;
+        clock.advance(jiff::Span::new().hours(24 * 7));
+        let tally = product.look_for_due().await.unwrap();
+        assert_eq!((tally.persons, tally.again, tally.troubled), (1, 1, 0), "round {round}");
+        live_on(&product, &clock).await;
+        let left = format!("SELECT id FROM customers WHERE id = {number}");
+        assert!(company.database("shop").rows(&left).await.is_empty(), "round {round}");
+        let left = format!("SELECT id FROM tickets WHERE id = {number}");
+        assert!(company.database("desk").rows(&left).await.is_empty(), "round {round}");
+    }
+    let case = case_of(&product, request).await.unwrap();
+    let found = product.store.certificate_of_case(case.id).await.unwrap().unwrap();
+    assert!(String::from_utf8(found.statement).unwrap().contains("\"reappeared\""));
+    company.check_log().await;
+}
