@@ -134,6 +134,10 @@ kinds! {
     BackupObserved = "backup.observed",
     /// Copies whose time is over were removed by the store's own commands.
     BackupExpired = "backup.expired",
+    /// The re-erasure list was written: the digest of its index.
+    ListWritten = "re-erasure.listed",
+    /// A store that had lost something was brought forward from the re-erasure list.
+    StoreRecovered = "store.recovered",
 }
 
 /// An entry ready to be queued: the leaf and the detail that it commits to.

@@ -34,6 +34,7 @@ pub mod opendsr_asked;
 pub mod pauses;
 pub mod person_tags;
 pub mod producers;
+pub mod re_erasure;
 pub mod record_manifests;
 pub mod renewed_tokens;
 pub mod requests;
@@ -84,6 +85,9 @@ pub use opendsr_asked::{AskedRequest, HeardCallback};
 pub use pauses::{NewPause, Pause, PauseScope};
 pub use person_tags::{PersonTag, TagOnRecord};
 pub use producers::DueProducer;
+pub use re_erasure::{
+    Brought, ListChange, ListEntry, ListLeaf, ListMatter, ListRows, ListState, Shard, WrittenIndex,
+};
 pub use record_manifests::{ManifestChunk, NewManifestChunk, RecordManifest};
 pub use requests::{NewRequest, Request, RequestChange, RequestFilter, TakenIn};
 pub use restores::{Canary, NewRestore, Replayable, Restore, RestoreCounts};
@@ -127,6 +131,7 @@ pub fn statements() -> Vec<(&'static str, Sql)> {
         pauses::STATEMENTS,
         person_tags::STATEMENTS,
         producers::STATEMENTS,
+        &re_erasure::statements(),
         record_manifests::STATEMENTS,
         renewed_tokens::STATEMENTS,
         requests::STATEMENTS,
