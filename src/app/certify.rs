@@ -28,7 +28,6 @@ use crate::evidence::certificate::{
 };
 use crate::evidence::signing::{self, SignedCertificate, SubjectFile};
 use crate::evidence::statement::{Count, EvidenceReference, SystemStatement};
-use crate::evidence::status_list::CertificateStatus;
 use crate::evidence::summary::{self, Overall};
 use crate::store::{
     Case, Detail, Job, JobKind, NewCertificate, OutboxEntry, StatusPlace, Topic, TopicKind,
@@ -37,7 +36,7 @@ use crate::store::{
 /// What a certificate says where moments on record cannot be so.
 const CLOCK_FAULT: &str = "The clock of the machine was set back while this was carried out: \
     moments in this certificate are not exact.";
-/// Cases looked at in one go.
+/// Cases read in one go.
 const CASES: u32 = 50;
 /// Who agreed, as certificates say it.
 const APPROVER: &str = "approver";
@@ -50,40 +49,45 @@ impl Quietus {
     /// Where the store or a key does not do its part.
     pub async fn certify_finished(&self) -> Result<Vec<Uuid>, AppError> {
         let mut certified = Vec::new();
-        for case in self.cases_to_certify(CASES).await? {
-            let jobs = self.store.jobs_of_case(case.id).await?;
-            if self.goes_on(&case, &jobs).await? {
-                continue;
+        let mut after = None;
+        loop {
+            let page = self.store.cases_to_certify(after, CASES).await?;
+            let more = page.len() == CASES as usize;
+            after = page.last().map(|case| case.id);
+            for case in self.outside_of_quarantine(page).await? {
+                certified.extend(self.certify_if_over(&case).await?);
             }
-            self.store.begin_verifying(case.id).await?;
-            self.crash.reach(CrashPoint::BeforeCertificate);
-            self.forget_what_is_over(&case, &jobs).await?;
-            // Statements name the place of their evidence in the log, so it has to be there.
-            self.sequence_outbox().await?;
-            match Box::pin(self.certify(&case, &jobs)).await {
-                Ok(Some(id)) => {
-                    self.crash.reach(CrashPoint::CertificateSigned);
-                    certified.push(id);
-                }
-                Ok(None) => {}
-                Err(error @ AppError::Store(_)) => return Err(error),
-                // What cannot be said of one case must not keep the others waiting, nor the log.
-                Err(error) => {
-                    tracing::error!(%error, case = %case.id, "a case cannot be certified; `quietus cancel` closes it without a certificate");
-                }
+            self.advance_log().await?;
+            if !more {
+                return Ok(certified);
             }
         }
-        self.advance_log().await?;
-        Ok(certified)
     }
 
-    /// [`Self::certify_finished`] until nothing is left that can be certified.
-    ///
-    /// # Errors
-    /// As there.
-    pub async fn certify_all_finished(&self) -> Result<(), AppError> {
-        while !self.certify_finished().await?.is_empty() {}
-        Ok(())
+    async fn certify_if_over(&self, case: &Case) -> Result<Option<Uuid>, AppError> {
+        let jobs = self.store.jobs_of_case(case.id).await?;
+        if self.goes_on(case, &jobs).await? {
+            return Ok(None);
+        }
+        self.store.begin_verifying(case.id).await?;
+        self.crash.reach(CrashPoint::BeforeCertificate);
+        self.forget_what_is_over(case, &jobs).await?;
+        // Statements name the place of their evidence in the log, so it has to be there.
+        self.sequence_outbox().await?;
+        match Box::pin(self.certify(case, &jobs)).await {
+            Ok(certified) => {
+                if certified.is_some() {
+                    self.crash.reach(CrashPoint::CertificateSigned);
+                }
+                Ok(certified)
+            }
+            Err(error @ AppError::Store(_)) => Err(error),
+            // What cannot be said of one case must not keep the others waiting, nor the log.
+            Err(error) => {
+                tracing::error!(%error, case = %case.id, "a case cannot be certified; `quietus cancel` closes it without a certificate");
+                Ok(None)
+            }
+        }
     }
 
     /// Whether a case has to go on before it is certified, because more is known of its person now.
@@ -193,26 +197,6 @@ impl Quietus {
         let copies = self.copies_of_case(case, jobs, &said.statements).await?;
         copies.state(&mut said.statements, self.now(), pinned.zone());
         Ok((said, copies))
-    }
-
-    /// That another certificate takes the place of this one, for whoever audits the log; its status
-    /// list says so to everybody.
-    fn status_change(
-        &self,
-        case: &Case,
-        earlier: &Supersedes,
-        successor: Uuid,
-    ) -> Result<OutboxEntry, AppError> {
-        self.record(
-            EvidenceKind::CertificateStatus,
-            About { case: Some(case.id), job: None },
-            &json!({
-                "certificate": earlier.certificate_id,
-                "status": CertificateStatus::Superseded.as_str(),
-                "reason": earlier.reason,
-                "successor": successor,
-            }),
-        )
     }
 
     fn leaf_entry(&self, case: &Case, leaf: Vec<u8>) -> OutboxEntry {

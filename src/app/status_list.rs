@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::recording::About;
 use super::{Actor, AppError, Quietus};
 use crate::domain::Digest;
+use crate::evidence::certificate::Supersedes;
 use crate::evidence::status::read_list;
 use crate::evidence::status_list::{
     CertificateStatus, ENTRIES, StatusBits, StatusEntry, StatusList,
@@ -17,7 +18,7 @@ use crate::evidence::status_list::{
 use crate::evidence::{EvidenceKind, IssuerPublicKey, TrustedRoot, signing};
 pub use crate::store::CertificateDecision;
 use crate::store::{
-    CertificateSummary, Changed, DueStatusList, OutboxEntry, SignedStatusList, StatusPlace,
+    Case, CertificateSummary, Changed, DueStatusList, OutboxEntry, SignedStatusList, StatusPlace,
 };
 
 /// A list is signed anew after this time, even where nothing changed.
@@ -51,6 +52,26 @@ impl Quietus {
             }
             drawn = Digest::of(&drawn.0);
         }
+    }
+
+    /// That another certificate takes the place of this one, for whoever audits the log; its status
+    /// list says so to everybody.
+    pub(super) fn status_change(
+        &self,
+        case: &Case,
+        earlier: &Supersedes,
+        successor: Uuid,
+    ) -> Result<OutboxEntry, AppError> {
+        self.record(
+            EvidenceKind::CertificateStatus,
+            About { case: Some(case.id), job: None },
+            &json!({
+                "certificate": earlier.certificate_id,
+                "status": CertificateStatus::Superseded.as_str(),
+                "reason": earlier.reason,
+                "successor": successor,
+            }),
+        )
     }
 
     /// Signs the lists that are due; their leaves wait in the outbox.

@@ -43,7 +43,7 @@ pub async fn carry_out_requests(product: &Arc<Quietus>) -> Result<u8, AppError> 
         return Ok(FINE);
     }
     work_on(product, under_way.keys().copied().collect()).await?;
-    product.certify_all_finished().await?;
+    product.certify_finished().await?;
     let mut code = FINE;
     for (case, request) in under_way {
         let jobs = product.store.jobs_of_case(case).await?;

@@ -187,7 +187,10 @@ async fn begin_restore(product: &Arc<Quietus>, wanted: &BeginArguments) -> Resul
 }
 
 /// Works until nothing of the restore goes on without a person.
-async fn carry_out(product: &Arc<Quietus>, system: &str) -> Result<u8, AppError> {
+///
+/// # Errors
+/// Where the system is not in quarantine, or the store is not there.
+pub async fn carry_out(product: &Arc<Quietus>, system: &str) -> Result<u8, AppError> {
     let restore = product.quarantine_of(system).await?.id;
     let stop = CancellationToken::new();
     let tasks = TaskTracker::new();
@@ -210,7 +213,7 @@ async fn carry_out(product: &Arc<Quietus>, system: &str) -> Result<u8, AppError>
     tasks.wait().await;
     signal.abort();
     result?;
-    product.certify_all_finished().await?;
+    product.certify_finished().await?;
     let facts = read(product, restore).await?;
     print(&facts);
     Ok(if facts.missing.is_empty() { FINE } else { NOT_DONE })

@@ -104,7 +104,7 @@ async fn once(product: &Arc<Quietus>, arguments: &RunArguments) -> Result<u8, Ap
     if takes_over {
         worst = worst.max(carry_out_requests(product).await?);
         if product.look_at_due_stores(ONCE).await? > 0 {
-            product.certify_all_finished().await?;
+            product.certify_finished().await?;
         }
         // Whoever brought a request is told; if that is not possible now, it is with the next run.
         if let Err(error) = product.tell_controllers().await {
@@ -243,7 +243,7 @@ pub async fn carry_out(product: &Arc<Quietus>, case: Uuid) -> Result<u8, AppErro
     tasks.close();
     tasks.wait().await;
     signal.abort();
-    product.certify_all_finished().await?;
+    product.certify_finished().await?;
     print_outcome(product, case).await
 }
 

@@ -99,17 +99,11 @@ pub fn write_key(folder: &Path, name: &str, bytes: &[u8]) -> Result<(), KeyError
         _ => KeyError::Io { path: path.clone(), source },
     };
     create_folder(folder).map_err(fault)?;
-    // Written aside and linked into place, so that a crash never leaves half a key.
-    let aside = folder.join(format!(".{name}.new"));
-    if aside.exists() {
-        std::fs::remove_file(&aside).map_err(fault)?;
-    }
-    let mut file = create_private(&aside).map_err(fault)?;
-    file.write_all(bytes).and_then(|()| file.sync_all()).map_err(fault)?;
-    drop(file);
-    let linked = std::fs::hard_link(&aside, &path).map_err(fault);
-    std::fs::remove_file(&aside).map_err(fault)?;
-    linked?;
+    // Written aside and put in place, so that a crash never leaves half a key; under a name of its
+    // own, because others may be making the same one.
+    let mut aside = tempfile::Builder::new().prefix(".new-").tempfile_in(folder).map_err(fault)?;
+    aside.write_all(bytes).and_then(|()| aside.as_file().sync_all()).map_err(fault)?;
+    aside.persist_noclobber(&path).map_err(|refused| fault(refused.error))?;
     std::fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(fault)
 }
 
@@ -193,6 +187,29 @@ mod tests {
         assert!(matches!(write_key(&keys, "evidence", b"second"), Err(KeyError::Exists { .. })));
         assert_eq!(read_key(&keys, "evidence").unwrap().expose_secret(), b"first");
         assert_eq!(std::fs::read_dir(&keys).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn of_many_that_make_one_at_once_one_does() {
+        let folder = tempfile::tempdir().unwrap();
+        for round in 0..20 {
+            let name = format!("evidence-{round}");
+            let made: Vec<u8> = std::thread::scope(|scope| {
+                let make = |number: u8| write_key(folder.path(), &name, &[number; 64]);
+                let makers: Vec<_> =
+                    (1..=8).map(|number| (number, scope.spawn(move || make(number)))).collect();
+                let won =
+                    makers.into_iter().filter_map(|(number, maker)| match maker.join().unwrap() {
+                        Ok(()) => Some(number),
+                        Err(KeyError::Exists { .. }) => None,
+                        Err(other) => panic!("{other}"),
+                    });
+                won.collect()
+            });
+            assert_eq!(made.len(), 1);
+            assert_eq!(read_key(folder.path(), &name).unwrap().expose_secret(), [made[0]; 64]);
+        }
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 20);
     }
 
     #[cfg(unix)]

@@ -193,15 +193,24 @@ const LIST: Sql = Sql::both(case_columns!(
        AND (CAST($3 AS BIGINT) IS NULL OR (created_at, id) < ($3, $4))
      ORDER BY created_at DESC, id DESC LIMIT $5"
 ));
-const TO_CERTIFY: Sql = Sql::both(case_columns!(
-    "WHERE state IN ('planned', 'executing', 'verifying')
-       AND NOT EXISTS (SELECT 1 FROM jobs WHERE jobs.case_id = cases.id
+// Nothing is left to do before a certificate: jobs are final, or wait for a law's date, for copies to
+// go, or for somebody who is overdue.
+macro_rules! nothing_is_open {
+    () => {
+        " AND NOT EXISTS (SELECT 1 FROM jobs WHERE jobs.case_id = cases.id
            AND jobs.state NOT IN ('completed', 'failed', 'cancelled')
            AND NOT (jobs.kind IN ('retained', 'upkeep') AND jobs.state IN ('scheduled', 'held'))
            AND jobs.kind <> 'backup'
            AND NOT (COALESCE(jobs.last_fault_kind, '') = 'overdue'
-               AND jobs.state IN ('available', 'waiting')))
-     ORDER BY created_at, id LIMIT $1"
+               AND jobs.state IN ('available', 'waiting')))"
+    };
+}
+const TO_CERTIFY: Sql = Sql::both(concat!(
+    case_columns!(
+        "WHERE state IN ('planned', 'executing', 'verifying') AND ($1 IS NULL OR id > $1)"
+    ),
+    nothing_is_open!(),
+    " ORDER BY id LIMIT $2"
 ));
 const ACTIVE_FOR: Sql = Sql::both(
     "SELECT id FROM cases WHERE schedule = $1 AND cause = 'schedule' AND state <> 'closed'",
@@ -220,25 +229,15 @@ const CANCEL: Sql = Sql::both(
            OR EXISTS (SELECT 1 FROM jobs WHERE jobs.case_id = $1
                AND jobs.last_fault_kind = 'overdue' AND jobs.state IN ('available', 'waiting')))",
 );
-const VERIFY: Sql = Sql::both(
-    "UPDATE cases SET state = 'verifying' WHERE id = $1 AND state IN ('planned', 'executing')
-       AND NOT EXISTS (SELECT 1 FROM jobs WHERE jobs.case_id = $1
-           AND jobs.state NOT IN ('completed', 'failed', 'cancelled')
-           AND NOT (jobs.kind IN ('retained', 'upkeep') AND jobs.state IN ('scheduled', 'held'))
-           AND jobs.kind <> 'backup'
-           AND NOT (COALESCE(jobs.last_fault_kind, '') = 'overdue'
-               AND jobs.state IN ('available', 'waiting')))",
-);
-const FINISH: Sql = Sql::both(
+const VERIFY: Sql = Sql::both(concat!(
+    "UPDATE cases SET state = 'verifying' WHERE id = $1 AND state IN ('planned', 'executing')",
+    nothing_is_open!()
+));
+const FINISH: Sql = Sql::both(concat!(
     "UPDATE cases SET state = 'closed', outcome = $2, closed_at = $3
-     WHERE id = $1 AND state IN ('planned', 'executing', 'verifying')
-       AND NOT EXISTS (SELECT 1 FROM jobs WHERE jobs.case_id = $1
-           AND jobs.state NOT IN ('completed', 'failed', 'cancelled')
-           AND NOT (jobs.kind IN ('retained', 'upkeep') AND jobs.state IN ('scheduled', 'held'))
-           AND jobs.kind <> 'backup'
-           AND NOT (COALESCE(jobs.last_fault_kind, '') = 'overdue'
-               AND jobs.state IN ('available', 'waiting')))",
-);
+     WHERE id = $1 AND state IN ('planned', 'executing', 'verifying')",
+    nothing_is_open!()
+));
 
 pub(super) const STATEMENTS: &[(&str, Sql)] = &[
     ("cases::OPEN", OPEN),
@@ -385,10 +384,14 @@ impl Store {
         self.read(LIST, values).await?.iter().map(from_row).collect()
     }
 
-    /// Cases whose jobs are all final and that are not closed, oldest first; at most 1000. A case
-    /// without any job is among them.
-    pub async fn cases_to_certify(&self, limit: u32) -> Result<Vec<Case>, StoreError> {
-        self.read(TO_CERTIFY, args![limit.min(1000)]).await?.iter().map(from_row).collect()
+    /// Cases whose jobs are all final and that are not closed, by their identifiers, so oldest first;
+    /// at most 1000, behind the one that is named. A case without any job is among them.
+    pub async fn cases_to_certify(
+        &self,
+        after: Option<Uuid>,
+        limit: u32,
+    ) -> Result<Vec<Case>, StoreError> {
+        self.read(TO_CERTIFY, args![after, limit.min(1000)]).await?.iter().map(from_row).collect()
     }
 
     /// Gives a case of a request further jobs, with the change of the request that led to them.

@@ -130,22 +130,21 @@ macro_rules! not_in_quarantine {
            AND restores.case_id <> jobs.case_id)"
     };
 }
-macro_rules! not_paused_here {
+macro_rules! not_paused {
     () => {
-        concat!(
-            " AND NOT EXISTS (SELECT 1 FROM pauses WHERE resumed_at IS NULL
+        " AND NOT EXISTS (SELECT 1 FROM pauses WHERE resumed_at IS NULL
                AND (scope = 'everything' OR (scope = 'system' AND name = jobs.system)
-                   OR (scope = 'case' AND name = lower(hex(jobs.case_id)))))",
-            not_in_quarantine!()
-        )
+                   OR (scope = 'case' AND name = lower(hex(jobs.case_id)))))"
     };
     (postgres) => {
-        concat!(
-            " AND NOT EXISTS (SELECT 1 FROM pauses WHERE resumed_at IS NULL
+        " AND NOT EXISTS (SELECT 1 FROM pauses WHERE resumed_at IS NULL
                AND (scope = 'everything' OR (scope = 'system' AND name = jobs.system)
-                   OR (scope = 'case' AND name = replace(CAST(jobs.case_id AS TEXT), '-', ''))))",
-            not_in_quarantine!()
-        )
+                   OR (scope = 'case' AND name = replace(CAST(jobs.case_id AS TEXT), '-', ''))))"
+    };
+}
+macro_rules! not_paused_here {
+    ($($database:ident)?) => {
+        concat!(not_paused!($($database)?), not_in_quarantine!())
     };
 }
 const CANDIDATES: Sql = Sql::fork(
@@ -201,22 +200,24 @@ const COMPANY: Sql = Sql::fork(
 );
 // Looks at one store whose time has come: one listing serves all of them.
 const LOOKS: Sql = Sql::fork(
-    "SELECT id, case_id, state, attempt FROM jobs
+    concat!(
+        "SELECT id, case_id, state, attempt FROM jobs
      WHERE ((state IN ('scheduled', 'available') AND available_at <= $1)
             OR (state = 'running' AND lease_until < $1))
-       AND system = $3 AND kind = 'backup'
-       AND NOT EXISTS (SELECT 1 FROM pauses WHERE resumed_at IS NULL AND (scope = 'everything'
-           OR (scope = 'system' AND name = jobs.system)
-           OR (scope = 'case' AND name = lower(hex(jobs.case_id)))))
-     ORDER BY available_at, id LIMIT $2",
-    "SELECT id, case_id, state, attempt FROM jobs
+       AND system = $3 AND kind = 'backup'",
+        not_paused!(),
+        "
+     ORDER BY available_at, id LIMIT $2"
+    ),
+    concat!(
+        "SELECT id, case_id, state, attempt FROM jobs
      WHERE ((state IN ('scheduled', 'available') AND available_at <= $1)
             OR (state = 'running' AND lease_until < $1))
-       AND system = $3 AND kind = 'backup'
-       AND NOT EXISTS (SELECT 1 FROM pauses WHERE resumed_at IS NULL AND (scope = 'everything'
-           OR (scope = 'system' AND name = jobs.system)
-           OR (scope = 'case' AND name = replace(CAST(jobs.case_id AS TEXT), '-', ''))))
-     ORDER BY available_at, id LIMIT $2 FOR UPDATE SKIP LOCKED",
+       AND system = $3 AND kind = 'backup'",
+        not_paused!(postgres),
+        "
+     ORDER BY available_at, id LIMIT $2 FOR UPDATE SKIP LOCKED"
+    ),
 );
 const TAKE: Sql = Sql::both(
     "UPDATE jobs SET state = 'running', attempt = attempt + 1, leased_by = $4, lease_until = $5

@@ -55,6 +55,11 @@ async fn the_demonstration_holds_and_leaves_a_folder_that_works() {
         "her ticket goes by itself",
         "plain SQL finds nothing of hers anywhere",
         "she is forgotten",
+        "The disk of crm is lost",
+        "the guard stands in the way of whoever wants to open it now",
+        "1 of 1 cases of persons are not done again yet",
+        "crm is open after",
+        "It certifies that 1 person was back, with 4 records",
     ] {
         assert!(told.out.contains(line), "`{line}` is not in\n{}\n{}", told.out, told.err);
     }
@@ -67,6 +72,9 @@ async fn the_demonstration_holds_and_leaves_a_folder_that_works() {
     assert_eq!(hers["certificateId"], request["certificateId"]);
     let last = verified(&folder, "years-later/request-certificate").await;
     assert_ne!(last["certificateId"], request["certificateId"]);
+    let restored = verified(&folder, "a-restore/restore-certificate").await;
+    assert_eq!(restored["overall"], "complete");
+    verified(&folder, "a-restore/request-certificate").await;
     let opening = folder.join("request-certificate-for-the-person/subject-opening.json");
     assert!(std::fs::read_to_string(opening).unwrap().contains("grace.example@mail.example"));
     for entry in std::fs::read_dir(folder.join("request-certificate")).unwrap() {

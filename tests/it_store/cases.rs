@@ -70,7 +70,7 @@ async fn a_case_that_awaits_approval_does_nothing(stage: Stage) {
     let id = new.id;
     store.open_case(new, at(0)).await.unwrap();
     assert!(store.claim(claim("worker", 999, 5)).await.unwrap().is_empty());
-    assert!(store.cases_to_certify(5).await.unwrap().is_empty());
+    assert!(store.cases_to_certify(None, 5).await.unwrap().is_empty());
     let filter = CaseFilter { state: Some(CaseState::AwaitingApproval), ..CaseFilter::default() };
     assert_eq!(store.list_cases(filter).await.unwrap().len(), 1);
     let decision = Decision { by: "jonas".to_owned(), reason: "seen".to_owned(), at: at(1000) };

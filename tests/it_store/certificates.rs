@@ -59,7 +59,7 @@ async fn a_certificate_closes_its_case(stage: Stage) {
     assert!(!store.insert_certificate(certificate(case, 11, "x")).await.unwrap());
     let closed = store.case(case).await.unwrap().unwrap();
     assert_eq!((closed.state, closed.outcome), (CaseState::Closed, Some(CaseOutcome::Fulfilled)));
-    assert!(store.cases_to_certify(5).await.unwrap().is_empty());
+    assert!(store.cases_to_certify(None, 5).await.unwrap().is_empty());
     assert_eq!(stage.rows("evidence_outbox").await, 2);
 
     let kept = store.certificate(new.id).await.unwrap().unwrap();

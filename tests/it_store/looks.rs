@@ -30,7 +30,7 @@ async fn looks_keep_no_case_from_its_answer_and_open_it_once_they_have_seen(stag
     case.jobs[1].available_at = at(1000);
     let (id, look) = (case.id, case.jobs[1].id);
     store.open_case(case, at(0)).await.unwrap();
-    assert!(store.cases_to_certify(9).await.unwrap().is_empty());
+    assert!(store.cases_to_certify(None, 9).await.unwrap().is_empty());
     let claimed = stage.claim_one("worker", 1).await;
     let settle = |tenure, settlement, second| Settle {
         tenure,
@@ -39,7 +39,7 @@ async fn looks_keep_no_case_from_its_answer_and_open_it_once_they_have_seen(stag
         evidence: Vec::new(),
     };
     assert!(store.settle(settle(tenure(&claimed), completed(), 2)).await.unwrap());
-    assert_eq!(store.cases_to_certify(9).await.unwrap().len(), 1);
+    assert_eq!(store.cases_to_certify(None, 9).await.unwrap().len(), 1);
     assert!(store.begin_verifying(id).await.unwrap());
     assert!(store.finish_case(id, CaseOutcome::Fulfilled, at(3), Vec::new()).await.unwrap());
 
@@ -59,12 +59,12 @@ async fn looks_keep_no_case_from_its_answer_and_open_it_once_they_have_seen(stag
         let job = store.job(look).await.unwrap().unwrap();
         assert_eq!((job.state, job.attempts_allowed > job.attempt), (left, true));
         assert_eq!(state(store, id).await, CaseState::Closed);
-        assert!(store.cases_to_certify(9).await.unwrap().is_empty());
+        assert!(store.cases_to_certify(None, 9).await.unwrap().is_empty());
     }
     let claimed = stage.claim_one("worker", 3000).await;
     assert!(store.settle(settle(tenure(&claimed), completed(), 3001)).await.unwrap());
     assert_eq!(state(store, id).await, CaseState::Executing);
-    assert_eq!(store.cases_to_certify(9).await.unwrap().len(), 1);
+    assert_eq!(store.cases_to_certify(None, 9).await.unwrap().len(), 1);
 }
 
 async fn looks_at_one_store_are_claimed_together_and_nothing_else_is(stage: Stage) {

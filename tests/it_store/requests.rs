@@ -262,9 +262,9 @@ async fn dated_jobs_let_their_case_close_and_open_it_again(stage: Stage) {
     case.jobs[2].held_by = vec!["matter-1".to_owned()];
     let (id, dated) = (case.id, case.jobs[1].id);
     stage.store.open_case(case, at(0)).await.unwrap();
-    assert!(stage.store.cases_to_certify(10).await.unwrap().is_empty());
+    assert!(stage.store.cases_to_certify(None, 10).await.unwrap().is_empty());
     settle_next(&stage, 1).await;
-    let waiting = stage.store.cases_to_certify(10).await.unwrap();
+    let waiting = stage.store.cases_to_certify(None, 10).await.unwrap();
     assert_eq!(waiting.len(), 1, "what is dated and what is held do not keep the answer");
     assert!(stage.store.begin_verifying(id).await.unwrap());
     let finished = stage.store.finish_case(id, CaseOutcome::PartiallyRetained, at(20), Vec::new());
@@ -277,17 +277,17 @@ async fn dated_jobs_let_their_case_close_and_open_it_again(stage: Stage) {
     let claimed = stage.claim_one("worker", 10_000).await;
     assert_eq!((claimed.job.id, claimed.job.kind), (dated, JobKind::Retained));
     assert_eq!(one(stage.store.case(id).await.unwrap()), Some("executing"));
-    assert!(stage.store.cases_to_certify(10).await.unwrap().is_empty(), "it is under way");
+    assert!(stage.store.cases_to_certify(None, 10).await.unwrap().is_empty(), "it is under way");
     let settlement = Settlement::Completed { done: json!({}), verification: json!({}) };
     let settle =
         Settle { tenure: tenure(&claimed), settlement, now: at(10_001), evidence: Vec::new() };
     assert!(stage.store.settle(settle).await.unwrap());
-    assert_eq!(stage.store.cases_to_certify(10).await.unwrap().len(), 1);
+    assert_eq!(stage.store.cases_to_certify(None, 10).await.unwrap().len(), 1);
     // The hold is released.
     assert_eq!(stage.store.release_held(at(10_002)).await.unwrap(), 1);
-    assert!(stage.store.cases_to_certify(10).await.unwrap().is_empty(), "it can be claimed");
+    assert!(stage.store.cases_to_certify(None, 10).await.unwrap().is_empty(), "it can be claimed");
     settle_next(&stage, 10_003).await;
-    assert_eq!(stage.store.cases_to_certify(10).await.unwrap().len(), 1);
+    assert_eq!(stage.store.cases_to_certify(None, 10).await.unwrap().len(), 1);
 }
 
 /// Claims the next job and completes it.

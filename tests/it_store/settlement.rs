@@ -70,7 +70,7 @@ async fn completed_needs_what_was_done_and_seen(stage: Stage) {
     assert_eq!(job.verification, Some(json!({"survivors": 0})));
     // A second word after the last one changes nothing.
     assert!(!stage.store.settle(settle(mine, completed, 10)).await.unwrap());
-    let to_certify = stage.store.cases_to_certify(10).await.unwrap();
+    let to_certify = stage.store.cases_to_certify(None, 10).await.unwrap();
     assert_eq!(to_certify.iter().map(|case| case.id).collect::<Vec<Uuid>>(), vec![case]);
 }
 
@@ -118,11 +118,11 @@ async fn a_failed_job_needs_a_person(stage: Stage) {
     let failed = Settlement::Failed { fault: fault("misconfigured") };
     assert!(stage.store.settle(settle(mine, failed, 9)).await.unwrap());
     assert!(stage.store.claim(claim("worker", 9999, 5)).await.unwrap().is_empty());
-    assert_eq!(stage.store.cases_to_certify(10).await.unwrap().len(), 1);
+    assert_eq!(stage.store.cases_to_certify(None, 10).await.unwrap().len(), 1);
     let evidence = vec![entry(Some(case), Some(jobs[0]))];
     assert!(stage.store.retry_job(jobs[0], 3, at(20), evidence).await.unwrap());
     assert!(!stage.store.retry_job(jobs[0], 3, at(21), Vec::new()).await.unwrap());
-    assert!(stage.store.cases_to_certify(10).await.unwrap().is_empty());
+    assert!(stage.store.cases_to_certify(None, 10).await.unwrap().is_empty());
     let again = stage.claim_one("worker", 20).await;
     assert_eq!((again.job.attempt, again.job.attempts_allowed), (2, 4));
     assert_eq!(again.job.settled_at, None);
@@ -171,13 +171,13 @@ async fn whoever_is_asked_to_stop_can(stage: Stage) {
     assert!(!store.cancel_case(case, decision("jonas", 6), Vec::new()).await.unwrap());
     assert!(store.claim(claim("worker", 9, 5)).await.unwrap().is_empty());
     assert!(store.heartbeat(&mine, at(90)).await.unwrap().unwrap().cancel_requested);
-    assert!(store.cases_to_certify(5).await.unwrap().is_empty());
+    assert!(store.cases_to_certify(None, 5).await.unwrap().is_empty());
     assert!(store.settle(settle(mine, Settlement::Cancelled, 10)).await.unwrap());
     for job in jobs {
         assert_eq!(store.job(job).await.unwrap().unwrap().state, JobState::Cancelled);
         assert!(!store.cancel_job(job, "jonas", at(11), Vec::new()).await.unwrap());
     }
-    let closing = store.cases_to_certify(5).await.unwrap();
+    let closing = store.cases_to_certify(None, 5).await.unwrap();
     assert_eq!(closing[0].cancelled, Some(decision("jonas", 5)));
 }
 
@@ -199,11 +199,11 @@ async fn what_is_overdue_lets_its_case_close_and_opens_it_again(stage: Stage) {
     let waiting =
         |overdue| Settlement::Waiting { ask_at: at(20), reference: "run-7".to_owned(), overdue };
     assert!(store.settle(settle(asked, waiting(None), 1)).await.unwrap());
-    assert!(store.cases_to_certify(9).await.unwrap().is_empty(), "it will report");
+    assert!(store.cases_to_certify(None, 9).await.unwrap().is_empty(), "it will report");
     let asked = tenure(&stage.claim_one("worker", 20).await);
-    assert!(store.cases_to_certify(9).await.unwrap().is_empty(), "it is being asked");
+    assert!(store.cases_to_certify(None, 9).await.unwrap().is_empty(), "it is being asked");
     assert!(store.settle(settle(asked, waiting(Some(fault("overdue"))), 21)).await.unwrap());
-    assert_eq!(store.cases_to_certify(9).await.unwrap().len(), 1);
+    assert_eq!(store.cases_to_certify(None, 9).await.unwrap().len(), 1);
     let outcome = quietus::domain::CaseOutcome::PartiallyRetained;
     assert!(store.finish_case(case, outcome, at(22), Vec::new()).await.unwrap());
 
@@ -215,7 +215,7 @@ async fn what_is_overdue_lets_its_case_close_and_opens_it_again(stage: Stage) {
     let done = Settlement::Completed { done: json!({}), verification: json!({}) };
     assert!(store.settle(settle(asked, done, 26)).await.unwrap());
     assert_eq!(store.case(case).await.unwrap().unwrap().state, CaseState::Executing);
-    assert_eq!(store.cases_to_certify(9).await.unwrap().len(), 1);
+    assert_eq!(store.cases_to_certify(None, 9).await.unwrap().len(), 1);
     assert_eq!(store.job(jobs[0]).await.unwrap().unwrap().state, JobState::Completed);
 }
 

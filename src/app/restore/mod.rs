@@ -39,14 +39,18 @@ pub(crate) struct CameBack {
 }
 
 impl Quietus {
-    /// Cases whose jobs are final. That of a restore is certified with the opening of the system.
+    /// Those cases that may be certified now: that of a restore is with the opening of the system.
     ///
     /// # Errors
     /// Where the store is not there.
-    pub(crate) async fn cases_to_certify(&self, limit: u32) -> Result<Vec<Case>, AppError> {
-        let mut cases = self.store.cases_to_certify(limit).await?;
-        let quarantined = self.store.restores_under_way().await?;
-        cases.retain(|case| !quarantined.iter().any(|one| one.case_id == case.id));
+    pub(crate) async fn outside_of_quarantine(
+        &self,
+        mut cases: Vec<Case>,
+    ) -> Result<Vec<Case>, AppError> {
+        if !cases.is_empty() {
+            let quarantined = self.store.restores_under_way().await?;
+            cases.retain(|case| !quarantined.iter().any(|one| one.case_id == case.id));
+        }
         Ok(cases)
     }
 

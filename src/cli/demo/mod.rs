@@ -9,9 +9,11 @@ mod asking;
 mod audit;
 mod clock;
 mod company;
+mod copied;
 mod disposal;
 mod marketing;
 mod person;
+mod restored;
 mod stage;
 mod tally;
 mod years_later;
@@ -31,7 +33,7 @@ use crate::app::AppError;
 /// See everything once. `--dir` names the folder to make (`./quietus-demo`); it must be empty.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
-  quietus demo --dir /tmp/demo      takes under a minute and needs nothing else")]
+  quietus demo --dir /tmp/demo      takes about a minute and needs nothing else")]
 pub struct Arguments {}
 
 /// Something that was told and is not true.
@@ -96,6 +98,7 @@ async fn perform(folder: &Path) -> Result<(), Failure> {
     let asked = asking::tell(&stage).await?;
     let certificate = answer::tell(&stage, &asked).await?;
     years_later::tell(&stage, &asked, certificate).await?;
+    restored::tell(&stage, &asked).await?;
     try_next(folder, &asked);
     Ok(())
 }

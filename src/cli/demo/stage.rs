@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use super::clock::StoryClock;
 use super::company::{self, Company};
 use super::marketing::Marketing;
+use super::restored::Backup;
 use super::{Failure, Untrue, heading};
 use crate::app::hold::PlaceHold;
 use crate::app::{Actor, Quietus};
@@ -29,6 +30,8 @@ pub(super) struct Stage {
     pub(super) company: Company,
     pub(super) marketing: Marketing,
     pub(super) product: Arc<Quietus>,
+    /// Of before the story.
+    pub(super) backup: Backup,
 }
 
 impl Stage {
@@ -57,7 +60,8 @@ impl Stage {
         let loaded = load(folder).map_err(Failure::Code)?;
         let product = open_with(loaded, Arc::clone(&clock) as Arc<dyn Clock>);
         let product = product.await.map_err(Failure::Code)?;
-        let stage = Self { folder: folder.to_owned(), clock, company, marketing, product };
+        let backup = Backup::take(&company, folder, product.now()).await?;
+        let stage = Self { folder: folder.to_owned(), clock, company, marketing, product, backup };
         stage.place_holds().await?;
         say(format!(
             "   The story begins {DAYS} days ago, on {}, and ends today.",

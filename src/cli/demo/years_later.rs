@@ -10,47 +10,28 @@ use uuid::Uuid;
 use super::asking::{Asked, expect};
 use super::clock::StoryClock;
 use super::company::Company;
+use super::copied::Copied;
 use super::person;
 use super::stage::{MATTER, Stage};
 use super::{Failure, Untrue, answer, audit, heading, must, right};
 use crate::app::hold::HoldKey;
 use crate::app::{Actor, Quietus};
 use crate::cli::FINE;
-use crate::cli::opening::{load, open_with, say};
+use crate::cli::opening::say;
 use crate::cli::requested::carry_out_requests;
 use crate::domain::Clock;
 use crate::evidence::summary::Overall;
 
 /// The copy.
-pub(super) const COPY: &str = "years-later";
-/// What is copied: everything but certificates that were handed out.
-const COPIED: &[&str] = &[
-    "quietus.yaml",
-    "quietus.db",
-    "quietus.db-wal",
-    "systems",
-    "schedules",
-    "certificates",
-    "secrets",
-    "keys",
-    "data",
-];
+const COPY: &str = "years-later";
 /// The invoice is kept, the ticket is not held any more.
 const INVOICE: &[(&str, u64)] = &[("billing.orders", 1), ("billing.payments", 1)];
 
-/// Tells it. The product on the stage is closed for it.
+/// Tells it.
 pub(super) async fn tell(stage: &Stage, asked: &Asked, first: Uuid) -> Result<(), Failure> {
     heading(17, "Years later (in a copy of the folder, so that this one stays in the present)");
-    stage.product.store.close().await;
-    let folder = stage.path(COPY);
-    copy(&stage.folder, &folder)?;
-    let clock = StoryClock::days_ago(0);
-    let loaded = load(&folder).map_err(Failure::Code)?;
-    let product = open_with(loaded, Arc::clone(&clock) as Arc<dyn Clock>);
-    let product = product.await.map_err(Failure::Code)?;
-    let future =
-        Future { clock, product, company: Company::in_folder(&folder), request: asked.request };
-
+    let Copied { folder, clock, product, company } = Copied::of(stage, COPY).await?;
+    let future = Future { clock, product, company, request: asked.request };
     let second = future.release_the_hold(&folder, asked.case, first).await?;
     future.let_the_date_come(&folder, asked.case, second).await?;
     future.forget_her().await?;
@@ -156,30 +137,4 @@ impl Future {
         ));
         Ok(())
     }
-}
-
-/// Copies what an instance consists of.
-fn copy(from: &Path, to: &Path) -> Result<(), Untrue> {
-    std::fs::create_dir_all(to).map_err(|error| Untrue(error.to_string()))?;
-    for name in COPIED {
-        copy_one(&from.join(name), &to.join(name))
-            .map_err(|error| Untrue(format!("`{name}` cannot be copied: {error}")))?;
-    }
-    Ok(())
-}
-
-fn copy_one(from: &Path, to: &Path) -> std::io::Result<()> {
-    if from.is_dir() {
-        std::fs::create_dir_all(to)?;
-        for entry in std::fs::read_dir(from)? {
-            let entry = entry?;
-            copy_one(&entry.path(), &to.join(entry.file_name()))?;
-        }
-        return Ok(());
-    }
-    let is_shared_memory = from.extension().is_some_and(|end| end == "db-shm");
-    if from.is_file() && !is_shared_memory {
-        std::fs::copy(from, to)?;
-    }
-    Ok(())
 }

@@ -7,9 +7,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use quietus::app::hold::PlaceHold;
-use quietus::app::request::{Requester, TakeIn, Taken};
 use quietus::app::{Actor, Quietus};
-use quietus::domain::{AskedRight, Assurance, CollectionName, HoldScope, SystemName};
+use quietus::domain::{AskedRight, CollectionName, HoldScope, SystemName};
 use quietus::store::Case;
 use quietus_connectors::Value;
 use tracing::span::{Attributes, Id, Record};
@@ -17,6 +16,7 @@ use tracing::{Event, Metadata, Subscriber};
 use uuid::Uuid;
 
 use super::crowd::{AMBIGUOUS, Belongings, CALLED_OFF, HELD, KEPT, Rows, belongings, company};
+use super::person::bring;
 use crate::company::database::Kind;
 use crate::company::engine::{TurnedClock, work};
 use crate::company::{ended, until};
@@ -58,30 +58,7 @@ pub async fn ask(product: &Quietus, person: i64) -> Uuid {
 
 /// Somebody who is known by one thing asks to be erased.
 pub async fn ask_by(product: &Quietus, (kind, value): (&str, String)) -> Uuid {
-    let identity = (kind.to_owned(), value);
-    let taken = product
-        .take_in(TakeIn {
-            asked: AskedRight::Erasure,
-            identities: vec![identity],
-            received_at: None,
-            channel: "phone".to_owned(),
-            requester: Requester::Person,
-            ground: None,
-            regime: None,
-            language: None,
-            categories: None,
-            contact: None,
-            check: Some((Assurance::Substantial, "call-back".to_owned(), Some("T-123".to_owned()))),
-            source: None,
-            external_id: None,
-            actor: Actor("Ada Example".to_owned()),
-        })
-        .await
-        .unwrap();
-    match taken {
-        Taken::New(request) => request.stored.id,
-        other => panic!("{other:?}"),
-    }
+    bring(product, AskedRight::Erasure, (kind, value)).await
 }
 
 /// What the certificate in force of a case says is deleted, by collection.

@@ -2,7 +2,11 @@
 
 use std::process::Stdio;
 
+use quietus::app::request::{Requester, TakeIn, Taken};
+use quietus::app::{Actor, Quietus};
+use quietus::domain::{AskedRight, Assurance};
 use tokio::io::AsyncWriteExt as _;
+use uuid::Uuid;
 
 use crate::company::database::Kind;
 use crate::company::{Company, Ended, identifier_in, wait};
@@ -162,4 +166,31 @@ pub fn in_the_store(company: &Company, words: &[&str]) -> Vec<String> {
         found.extend(hits.map(|word| format!("{file}: {word}")));
     }
     found
+}
+
+/// Somebody asks by telephone, is called back, and nobody has to look any further.
+pub async fn bring(product: &Quietus, asked: AskedRight, (kind, value): (&str, String)) -> Uuid {
+    let taken = product
+        .take_in(TakeIn {
+            asked,
+            identities: vec![(kind.to_owned(), value)],
+            received_at: None,
+            channel: "phone".to_owned(),
+            requester: Requester::Person,
+            ground: None,
+            regime: None,
+            language: None,
+            categories: None,
+            contact: None,
+            check: Some((Assurance::Substantial, "call-back".to_owned(), Some("T-123".to_owned()))),
+            source: None,
+            external_id: None,
+            actor: Actor("Ada Example".to_owned()),
+        })
+        .await
+        .unwrap();
+    match taken {
+        Taken::New(request) => request.stored.id,
+        other => panic!("{other:?}"),
+    }
 }

@@ -1,13 +1,12 @@
 //! A club with its members in one database, which is copied and put back past the product.
 
-use quietus::app::Actor;
 use quietus::app::Quietus;
-use quietus::app::request::{Requester, TakeIn, Taken};
-use quietus::domain::{AskedRight, Assurance};
+use quietus::domain::AskedRight;
 use uuid::Uuid;
 
 use crate::company::Company;
 use crate::company::database::Kind;
+use crate::request::person::bring;
 
 const DESK: &str = "collections:
   members:
@@ -100,27 +99,5 @@ pub async fn rows(company: &Company) -> Vec<String> {
 
 /// Somebody of the club asks for something.
 pub async fn ask(product: &Quietus, asked: AskedRight, number: i64) -> Uuid {
-    let taken = product
-        .take_in(TakeIn {
-            asked,
-            identities: vec![("email".to_owned(), format!("p{number}@mail.example"))],
-            received_at: None,
-            channel: "phone".to_owned(),
-            requester: Requester::Person,
-            ground: None,
-            regime: None,
-            language: None,
-            categories: None,
-            contact: None,
-            check: Some((Assurance::Substantial, "call-back".to_owned(), Some("T-123".to_owned()))),
-            source: None,
-            external_id: None,
-            actor: Actor("Ada Example".to_owned()),
-        })
-        .await
-        .unwrap();
-    match taken {
-        Taken::New(request) => request.stored.id,
-        other => panic!("{other:?}"),
-    }
+    bring(product, asked, ("email", format!("p{number}@mail.example"))).await
 }
