@@ -138,6 +138,9 @@ impl Quietus {
         worker: &str,
         stop: &CancellationToken,
     ) -> Result<Option<Uuid>, AppError> {
+        if self.stands_still().await?.is_some() {
+            return Ok(None);
+        }
         let claimed_at = self.now();
         let claim = Claim {
             worker: worker.to_owned(),

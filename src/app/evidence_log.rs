@@ -32,9 +32,11 @@ impl Quietus {
     /// committed stays.
     pub async fn advance_log(&self) -> Result<(), AppError> {
         self.sign_due_status_lists().await?;
+        self.keep_list_by_itself().await;
         let log = self.sequence_outbox().await?;
         self.publish_head(&log).await?;
         self.export_by_itself().await;
+        self.tidy_list_by_itself().await;
         self.bundle_status_lists().await?;
         self.bundle_certificates().await
     }

@@ -59,6 +59,7 @@ mod prepare;
 pub mod progress;
 pub mod reading;
 mod record_manifest;
+pub mod re_erasure;
 pub mod recording;
 mod recount;
 pub mod request;
@@ -140,6 +141,8 @@ pub struct Quietus {
     pub(crate) deadlines_looked_at: std::sync::Mutex<Option<Timestamp>>,
     /// When the canary of each system was looked at last.
     pub(crate) canaries_looked_at: std::sync::Mutex<std::collections::BTreeMap<String, Timestamp>>,
+    /// Whether anything may be carried out.
+    pub(crate) gate: re_erasure::Gate,
     /// When epochs and old evidence were looked at last.
     pub(crate) house_kept_at: std::sync::Mutex<Option<Timestamp>>,
 }

@@ -21,6 +21,7 @@ pub mod holds;
 pub mod init;
 pub mod keys;
 pub mod letters;
+pub mod lists;
 pub mod logs;
 pub mod mail;
 pub mod opening;
@@ -166,6 +167,10 @@ pub enum Command {
     /// Look at the evidence log, export it, and go on after a fault.
     #[command(name = "log")]
     Log(logs::Arguments),
+    /// Look at the re-erasure list, and bring it up to date.
+    List(lists::Arguments),
+    /// Bring the database forward from the re-erasure list, after a copy was put back or it was lost.
+    Recover(lists::RecoverArguments),
     /// Count the evidence log anew, draw a sample of it, find certificates.
     Audit(audits::Arguments),
     /// Shred what evidence means, once its time is over.
@@ -250,6 +255,8 @@ async fn dispatch(arguments: &Arguments) -> u8 {
         Command::Letter(inner) => letters::run(inner, folder).await,
         Command::Mail(inner) => mail::run(inner, folder).await,
         Command::Log(inner) => logs::run(inner, folder).await,
+        Command::List(inner) => lists::run(inner, folder).await,
+        Command::Recover(inner) => lists::recover(inner, folder).await,
         Command::Audit(inner) => audits::run(inner, folder).await,
         Command::Evidence(inner) => evidence::run(inner, folder).await,
         Command::Keys(inner) => keys::run(inner, folder).await,

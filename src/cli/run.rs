@@ -85,6 +85,7 @@ pub async fn run(arguments: &RunArguments, folder: &Path) -> u8 {
 /// Carries out what earlier runs left unfinished and what persons asked for, then opens a case for
 /// what is due now, carries it out and waits for its certificate.
 async fn once(product: &Arc<Quietus>, arguments: &RunArguments) -> Result<u8, AppError> {
+    product.refuse_to_stand_behind().await?;
     let moment = match &arguments.as_of {
         Some(text) => read_moment(text, product.zone())?,
         None => product.this_second(),
@@ -221,6 +222,7 @@ async fn take_over(product: &Quietus, later: Uuid, for_everything: bool) -> Resu
 /// # Errors
 /// Where the store is not there.
 pub async fn carry_out(product: &Arc<Quietus>, case: Uuid) -> Result<u8, AppError> {
+    product.refuse_to_stand_behind().await?;
     let stop = CancellationToken::new();
     let tasks = TaskTracker::new();
     worker::start(product, product.instance.workers, &stop, &tasks);

@@ -147,6 +147,11 @@ const LANDED: &[(&str, &str, &str)] = &[
         "693cd889343225b8e76e466412044204283501c4e254adbf4e9c6fca162c034b",
         "aa144542b46de3e12e1aa5e844f09c18c4968ed6065814775525a716ac11c0f1",
     ),
+    (
+        "0016_re_erasure_list.sql",
+        "b91bb86c5bd68fc29a17bdb389388bf8a6b71790b541a994bd2a6b8d2dec8623",
+        "8e85523ad1fc6121b11cf5c46d621b968b4be8e90ddc66a22c7adce6434b72f3",
+    ),
 ];
 
 #[test]

@@ -5,7 +5,7 @@ mod bucket;
 mod heartbeats;
 mod issuers;
 mod manifests;
-mod restored;
+pub mod restored;
 mod status;
 mod tokens;
 mod trust;
