@@ -115,10 +115,8 @@ pub async fn recover(arguments: &RecoverArguments, folder: &Path) -> u8 {
     with_product(folder, async |product| {
         // What is typed starts where one stands, as with any command.
         let place = ExportPlace::parse(&arguments.place, Path::new(""));
-        let options = RecoverOptions {
-            dry_run: arguments.dry_run,
-            without_events: arguments.without_events,
-        };
+        let options =
+            RecoverOptions { dry_run: arguments.dry_run, without_events: arguments.without_events };
         let done = Box::pin(product.recover(&place, options, &actor(&arguments.by))).await?;
         Ok(tell(&done))
     })

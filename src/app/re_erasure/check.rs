@@ -139,11 +139,7 @@ impl Quietus {
     }
 
     /// The newest index that the log commits to.
-    async fn newest_index(
-        &self,
-        place: &ListPlace,
-        parts: &[LogPart],
-    ) -> Result<Index, AppError> {
+    async fn newest_index(&self, place: &ListPlace, parts: &[LogPart]) -> Result<Index, AppError> {
         let mut known = BTreeMap::new();
         let mut faults = Vec::new();
         for name in place.names().await? {
@@ -157,7 +153,8 @@ impl Quietus {
             }
         }
         if known.is_empty() {
-            let faults = if faults.is_empty() { String::new() } else { format!(": {}", faults.join("; ")) };
+            let faults =
+                if faults.is_empty() { String::new() } else { format!(": {}", faults.join("; ")) };
             return Err(AppError::Input(format!(
                 "`{}` holds no re-erasure list{faults}; nothing was changed",
                 place.display("")
@@ -168,7 +165,8 @@ impl Quietus {
             let all: Vec<(u64, u64)> = bundles(0, part.size()).collect();
             for (index, width) in all.into_iter().rev() {
                 for body in self.leaves_of(part, index, width).await?.iter().rev() {
-                    let leaf = read_leaf(body).filter(|leaf| leaf.kind == EvidenceKind::ListWritten);
+                    let leaf =
+                        read_leaf(body).filter(|leaf| leaf.kind == EvidenceKind::ListWritten);
                     let Some(digest) = leaf.map(|leaf| leaf.spec.detail_sha256) else { continue };
                     if let Some(found) = known.remove(&digest) {
                         return newest(found, &known, &later);

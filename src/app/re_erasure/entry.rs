@@ -130,7 +130,10 @@ impl Quietus {
         let file: EntryFile =
             serde_json::from_slice(bytes).map_err(|_| "is no entry of a list".to_owned())?;
         if file.format != FORMAT {
-            return Err(format!("is of the format `{}`, which this version cannot read", file.format));
+            return Err(format!(
+                "is of the format `{}`, which this version cannot read",
+                file.format
+            ));
         }
         if file.matter != matter {
             return Err("is the file of another entry".to_owned());

@@ -86,8 +86,8 @@ impl IndexFile {
         let detail: Value =
             serde_json::from_str(&file.detail).map_err(|_| "has no detail".to_owned())?;
         let said = detail.pointer("/detail/index").and_then(Value::as_str);
-        let is_of_list = detail.get("kind").and_then(Value::as_str)
-            == Some(EvidenceKind::ListWritten.as_str());
+        let is_of_list =
+            detail.get("kind").and_then(Value::as_str) == Some(EvidenceKind::ListWritten.as_str());
         let sha256 = Digest::of(file.index.as_bytes());
         if index.format != INDEX || !is_of_list || said != Some(sha256.to_string().as_str()) {
             return Err("is not what its detail commits to".to_owned());

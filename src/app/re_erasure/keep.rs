@@ -72,15 +72,25 @@ impl Quietus {
         written
     }
 
+    /// Whether a place has an index that comes after the newest one of this store.
+    async fn is_ahead(&self, place: &ListPlace, state: &ListState) -> Result<bool, AppError> {
+        Ok(place.read(&index_name(state.number + 1)).await?.is_some())
+    }
+
     async fn parts_wait(&self) -> Result<bool, AppError> {
         Ok(self.store.re_erasure_shards().await?.iter().any(|one| one.changed))
     }
 
-    /// The list as it is on record; begun where it is not, behind what is at the place already.
+    /// The list as it is on record; begun where nothing is there yet. A place that has more than this
+    /// store knows is left as it is: what it holds may be all that is left of it.
     async fn list_state(&self, wanted: &ExportPlace) -> Result<ListState, AppError> {
         let text = wanted.to_string();
         if let Some(state) = self.store.re_erasure_list().await?.filter(|one| one.place == text) {
             return Ok(state);
+        }
+        let place = self.list_place(wanted)?;
+        if place.names().await?.iter().any(|name| number_of(name).is_some()) {
+            return Err(ahead(&place));
         }
         self.begin_list_anew(wanted).await
     }
@@ -103,6 +113,9 @@ impl Quietus {
         let place = self.list_place(wanted)?;
         let state = self.list_state(wanted).await?;
         self.finish_index(&place, &state).await?;
+        if self.is_ahead(&place, &state).await? {
+            return Err(ahead(&place));
+        }
         let written = self.write_entries_of(&place).await?;
         if written > 0 || state.number == 0 || self.parts_wait().await? {
             self.write_index(&place, state.number + 1).await?;
@@ -121,8 +134,8 @@ impl Quietus {
         let detail = self.store.detail(sha256).await?.ok_or_else(missing)?;
         let detail = self.open_detail(&detail)?.ok_or_else(missing)?;
         let file = IndexFile { index: state.content.clone(), detail };
-        let bytes = serde_json::to_vec(&file)
-            .map_err(|error| AppError::Evidence(error.to_string()))?;
+        let bytes =
+            serde_json::to_vec(&file).map_err(|error| AppError::Evidence(error.to_string()))?;
         place.write(&index_name(state.number), &bytes).await?;
         self.store.re_erasure_index_written(entry, self.now()).await?;
         Ok(())
@@ -161,7 +174,8 @@ impl Quietus {
             let before = self.store.re_erasure_entry(matter.id()).await?;
             let content = digest_of(matter, &rows)?;
             let epoch = self.epochs.current();
-            let is_same = |one: &ListEntry| one.content == content && Some(&one.epoch) == epoch.as_ref();
+            let is_same =
+                |one: &ListEntry| one.content == content && Some(&one.epoch) == epoch.as_ref();
             if before.as_ref().is_some_and(is_same) {
                 continue;
             }
@@ -205,8 +219,7 @@ impl Quietus {
         }
         let state = self.store.re_erasure_list().await?;
         let earlier = state.map_or_else(Vec::new, |state| state.indices);
-        let counts =
-            (self.store.re_erasure_count().await?, self.store.events_on_record().await?);
+        let counts = (self.store.re_erasure_count().await?, self.store.events_on_record().await?);
         let content = Index::new(number, counts, earlier, parts).text()?;
         let evidence = self.record(
             EvidenceKind::ListWritten,
@@ -250,7 +263,13 @@ impl Quietus {
         if !self.is_published(&state).await? {
             return Ok(0);
         }
+        if !state.to_sweep && self.store.re_erasure_leftovers(1).await?.is_empty() {
+            return Ok(0);
+        }
         let place = self.list_place(wanted)?;
+        if self.is_ahead(&place, &state).await? {
+            return Err(ahead(&place));
+        }
         let mut removed = 0;
         loop {
             let names = self.store.re_erasure_leftovers(FILES).await?;
@@ -316,4 +335,12 @@ impl Quietus {
     pub(crate) async fn sweep_list_again(&self) -> Result<(), AppError> {
         Ok(self.store.set_re_erasure_to_sweep(true).await?)
     }
+}
+
+/// The error of a place that holds a list that this store does not know.
+fn ahead(place: &ListPlace) -> AppError {
+    AppError::Input(format!(
+        "`{}` holds a re-erasure list that is ahead of this store or not its own, and is left as it is: `quietus recover` brings an older store forward; otherwise name an empty place",
+        place.display("")
+    ))
 }

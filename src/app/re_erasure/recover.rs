@@ -153,7 +153,7 @@ impl Quietus {
         add(&mut brought, self.bring_back_all(place, &documents).await?.0);
         let mut rows = ListRows::default();
         for one in house {
-            rows = self.opened(place, one).await?.1;
+            rows = self.reopened(place, one).await?.1;
         }
         self.store.bring_back_house(&rows).await.map_err(|error| stuck(&error, "the instance"))?;
         let (part, restored) = self.bring_back_all(place, &matters).await?;
@@ -163,7 +163,7 @@ impl Quietus {
             .await
             .map_err(|error| stuck(&error, "the restores of systems"))?;
         for batch in restored.chunks(BATCH) {
-            let opened = self.opened_all(place, batch).await?;
+            let opened = self.reopened_all(place, batch).await?;
             self.store.bring_back_restored(&opened).await?;
         }
         Ok(brought)
@@ -177,7 +177,7 @@ impl Quietus {
     ) -> Result<(Brought, Vec<&'a Checked>), AppError> {
         let (mut brought, mut restored) = (Brought::default(), Vec::new());
         for batch in entries.chunks(BATCH) {
-            let opened = self.opened_all(place, batch).await?;
+            let opened = self.reopened_all(place, batch).await?;
             for ((_, rows), one) in opened.iter().zip(batch) {
                 if rows.tables.contains_key("restore_jobs") {
                     restored.push(*one);
@@ -205,20 +205,20 @@ impl Quietus {
         Ok((brought, restored))
     }
 
-    async fn opened_all(
+    async fn reopened_all(
         &self,
         place: &ListPlace,
         entries: &[&Checked],
     ) -> Result<Vec<(ListMatter, ListRows)>, AppError> {
         let mut opened = Vec::new();
         for one in entries {
-            opened.push(self.opened(place, one).await?);
+            opened.push(self.reopened(place, one).await?);
         }
         Ok(opened)
     }
 
     /// An entry, checked once more: files may change in between.
-    async fn opened(
+    async fn reopened(
         &self,
         place: &ListPlace,
         one: &Checked,

@@ -29,9 +29,8 @@ const HAS_LEAF: Sql = Sql::both(
     "SELECT entry_id FROM log_leaves WHERE entry_id = $1
      UNION ALL SELECT entry_id FROM evidence_outbox WHERE entry_id = $1",
 );
-const WAIT: Sql = Sql::both(
-    "INSERT INTO evidence_outbox (entry_id, body, created_at) VALUES ($1, $2, $3)",
-);
+const WAIT: Sql =
+    Sql::both("INSERT INTO evidence_outbox (entry_id, body, created_at) VALUES ($1, $2, $3)");
 
 pub(super) const STATEMENTS: &[(&str, Sql)] =
     &[("re_erasure::HAS_LEAF", HAS_LEAF), ("re_erasure::WAIT", WAIT)];

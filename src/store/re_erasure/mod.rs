@@ -113,10 +113,8 @@ const LEAVES_OF_HOUSE: Sql = Sql::both(
 
 /// Every statement, for the test that prepares all of them.
 pub(super) fn statements() -> Vec<(&'static str, Sql)> {
-    let mut all = vec![
-        ("re_erasure::LEAVES", LEAVES),
-        ("re_erasure::LEAVES_OF_HOUSE", LEAVES_OF_HOUSE),
-    ];
+    let mut all =
+        vec![("re_erasure::LEAVES", LEAVES), ("re_erasure::LEAVES_OF_HOUSE", LEAVES_OF_HOUSE)];
     all.extend(state::STATEMENTS);
     all.extend(bring::STATEMENTS);
     for table in tables::ALL.iter().copied().flatten() {

@@ -148,9 +148,8 @@ const TOUCH_SHARD: Sql = Sql::both(
     "INSERT INTO re_erasure_shards (shard, number, changed) VALUES ($1, 0, 1)
      ON CONFLICT (shard) DO UPDATE SET changed = 1",
 );
-const LEAVE_OVER: Sql = Sql::both(
-    "INSERT INTO re_erasure_leftovers (name) VALUES ($1) ON CONFLICT (name) DO NOTHING",
-);
+const LEAVE_OVER: Sql =
+    Sql::both("INSERT INTO re_erasure_leftovers (name) VALUES ($1) ON CONFLICT (name) DO NOTHING");
 const SHARDS: Sql =
     Sql::both("SELECT shard, number, sha256, changed FROM re_erasure_shards ORDER BY shard");
 const KEEP_SHARD: Sql = Sql::both(
@@ -162,9 +161,8 @@ const KEEP_INDEX: Sql = Sql::both(
     "UPDATE re_erasure_list SET number = $1, indices = $2, unwritten = $3, content = $5
      WHERE number = $4 AND unwritten IS NULL",
 );
-const INDEX_WRITTEN: Sql = Sql::both(
-    "UPDATE re_erasure_list SET unwritten = NULL, written_at = $2 WHERE unwritten = $1",
-);
+const INDEX_WRITTEN: Sql =
+    Sql::both("UPDATE re_erasure_list SET unwritten = NULL, written_at = $2 WHERE unwritten = $1");
 const LEFTOVERS: Sql = Sql::both("SELECT name FROM re_erasure_leftovers ORDER BY name LIMIT $1");
 const REMOVED: Sql = Sql::both("DELETE FROM re_erasure_leftovers WHERE name = $1");
 const TO_SWEEP: Sql = Sql::both("UPDATE re_erasure_list SET to_sweep = $1");
@@ -174,8 +172,7 @@ const NOTE_EPOCH: Sql = Sql::both(
          CASE WHEN kind = 'document' THEN matter END
      FROM re_erasure_entries WHERE epoch = $1",
 );
-const DETAIL_OF: Sql =
-    Sql::both("SELECT detail_sha256 FROM evidence_details WHERE entry_id = $1");
+const DETAIL_OF: Sql = Sql::both("SELECT detail_sha256 FROM evidence_details WHERE entry_id = $1");
 
 pub(super) const STATEMENTS: &[(&str, Sql)] = &[
     ("re_erasure::LIST", LIST),
@@ -344,15 +341,8 @@ impl Store {
             let shard = u32::from(entry.shard());
             let version = count(entry.version, "a version")?;
             let epoch = entry.epoch.as_str().to_owned();
-            let values = args![
-                entry.matter,
-                entry.kind,
-                shard,
-                version,
-                entry.sha256,
-                entry.content,
-                epoch
-            ];
+            let values =
+                args![entry.matter, entry.kind, shard, version, entry.sha256, entry.content, epoch];
             tx.execute(KEEP_ENTRY, values).await?;
             tx.execute(TOUCH_SHARD, args![shard]).await?;
         }

@@ -44,20 +44,40 @@ pub(in crate::store) struct Table {
 
 /// One value of a row, in the words of a database.
 macro_rules! value {
-    (sqlite Id $column:literal) => { concat!("unhex(value ->> '", $column, "')") };
-    (sqlite Bytes $column:literal) => { concat!("unhex(value ->> '", $column, "')") };
-    (sqlite Int $column:literal) => { concat!("CAST(value ->> '", $column, "' AS INTEGER)") };
-    (sqlite Text $column:literal) => { concat!("(value ->> '", $column, "')") };
-    (postgres Id $column:literal) => { concat!("(value ->> '", $column, "')::uuid") };
-    (postgres Bytes $column:literal) => { concat!("decode(value ->> '", $column, "', 'hex')") };
-    (postgres Int $column:literal) => { concat!("(value ->> '", $column, "')::bigint") };
-    (postgres Text $column:literal) => { concat!("(value ->> '", $column, "')") };
+    (sqlite Id $column:literal) => {
+        concat!("unhex(value ->> '", $column, "')")
+    };
+    (sqlite Bytes $column:literal) => {
+        concat!("unhex(value ->> '", $column, "')")
+    };
+    (sqlite Int $column:literal) => {
+        concat!("CAST(value ->> '", $column, "' AS INTEGER)")
+    };
+    (sqlite Text $column:literal) => {
+        concat!("(value ->> '", $column, "')")
+    };
+    (postgres Id $column:literal) => {
+        concat!("(value ->> '", $column, "')::uuid")
+    };
+    (postgres Bytes $column:literal) => {
+        concat!("decode(value ->> '", $column, "', 'hex')")
+    };
+    (postgres Int $column:literal) => {
+        concat!("(value ->> '", $column, "')::bigint")
+    };
+    (postgres Text $column:literal) => {
+        concat!("(value ->> '", $column, "')")
+    };
 }
 
 /// The rows of an argument.
 macro_rules! rows {
-    (sqlite) => { " FROM json_each($1)" };
-    (postgres) => { " FROM json_array_elements($1::text::json) AS rows (value)" };
+    (sqlite) => {
+        " FROM json_each($1)"
+    };
+    (postgres) => {
+        " FROM json_array_elements($1::text::json) AS rows (value)"
+    };
 }
 
 macro_rules! add_text {

@@ -221,11 +221,5 @@ pub(super) const OF_HOUSE_LATER: &[Table] = &[table!("restores", key ("id": Id),
     of "ORDER BY id", renew "")];
 
 /// All of them.
-pub(super) const ALL: &[&[Table]] = &[
-    OF_DOCUMENT,
-    OF_CASE,
-    OF_REQUEST,
-    OF_RESTORED,
-    OF_HOUSE,
-    OF_HOUSE_LATER,
-];
+pub(super) const ALL: &[&[Table]] =
+    &[OF_DOCUMENT, OF_CASE, OF_REQUEST, OF_RESTORED, OF_HOUSE, OF_HOUSE_LATER];

@@ -8,6 +8,8 @@ mod burglar;
 mod copies;
 pub mod forms;
 pub mod haystack;
+mod listed;
+mod listed;
 mod planted;
 mod shredded;
 mod silence;

@@ -17,7 +17,7 @@ use sigstore_verify::types::{Bundle, DerPublicKey};
 use super::house::{ask, copy, house, put_back, rows};
 use crate::company::database::Kind;
 use crate::company::engine::TurnedClock;
-use crate::company::{Company, ended};
+use crate::company::{Company, copy_folder, ended};
 use crate::proof::restored::Copy;
 use crate::request::estate::live;
 
@@ -32,19 +32,6 @@ const HELD: i64 = 12;
 
 /// The list with the log, beside the instance.
 const LIST: &str = "list";
-
-fn copy_folder(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).unwrap();
-    for entry in std::fs::read_dir(from).unwrap() {
-        let (entry, target) = (entry.unwrap().path(), to);
-        let target = target.join(entry.file_name().unwrap());
-        if entry.is_dir() {
-            copy_folder(&entry, &target);
-        } else {
-            std::fs::copy(&entry, &target).unwrap();
-        }
-    }
-}
 
 fn files_below(folder: &Path) -> Vec<std::path::PathBuf> {
     let mut found = Vec::new();
@@ -90,9 +77,13 @@ async fn known(company: &Company) -> Vec<String> {
     };
     let mut known = Vec::new();
     for text in [
-        format!("SELECT 'case ' || {} || state || outcome FROM cases", id("id")),
+        format!("SELECT 'case ' || {} || state || COALESCE(outcome, '') FROM cases", id("id")),
         format!("SELECT 'job ' || {} || state || attempt FROM jobs", id("id")),
-        format!("SELECT 'request ' || {} || state || {} FROM requests", id("id"), id("sealed")),
+        format!(
+            "SELECT 'request ' || {} || state || COALESCE({}, '') FROM requests",
+            id("id"),
+            id("sealed")
+        ),
         format!("SELECT 'person ' || {} || {} FROM request_persons", id("request_id"), id("tag")),
         format!("SELECT 'hold ' || {} || matter || placed_by FROM holds", id("id")),
         format!(
@@ -101,8 +92,10 @@ async fn known(company: &Company) -> Vec<String> {
             id("envelope")
         ),
         format!("SELECT 'letter ' || {} || kind FROM letters", id("id")),
-        format!("SELECT 'detail ' || {} || kind FROM evidence_details WHERE case_id IS NOT NULL",
-            id("entry_id")),
+        format!(
+            "SELECT 'detail ' || {} || kind FROM evidence_details WHERE case_id IS NOT NULL",
+            id("entry_id")
+        ),
         format!("SELECT 'key ' || {} || epoch FROM data_keys WHERE case_id IS NOT NULL", id("id")),
     ] {
         known.extend(company.store_rows(&text).await);
@@ -157,13 +150,14 @@ async fn two_days(store: Kind) -> Days {
     erase(&product, &clock, AskedRight::Erasure, YESTERDAY).await;
     let shown = company.quietus(&["list", "show"]).await.expect(0).out;
     assert!(shown.contains("up to date"), "{shown}");
-    copy_folder(&company.path(LIST), &company.path("list-yesterday"));
+    copy_folder(&company.path(LIST), &company.path("list-yesterday"), Path::new(""));
     let yesterday = company.copy_store().await;
     copy(&company, "data/desk.copy").await;
     let taken_at = product.now().to_string();
 
     let held = format!("email=p{HELD}@mail.example");
-    let hold = ["hold", "place", "LIT-2026-7", "--subject", &held, "--reason", "lawsuit", "--by", "Grace"];
+    let hold =
+        ["hold", "place", "LIT-2026-7", "--subject", &held, "--reason", "lawsuit", "--by", "Grace"];
     company.quietus(&hold).await.expect(0);
     erase(&product, &clock, AskedRight::Erasure, TODAY).await;
     erase(&product, &clock, AskedRight::Restriction, RESTRICTED).await;
@@ -171,6 +165,7 @@ async fn two_days(store: Kind) -> Days {
     product.store.close().await;
     let shown = company.quietus(&["list", "show"]).await.expect(0).out;
     assert!(shown.contains("up to date"), "{shown}");
+    std::fs::copy(company.path("keys/log.head"), company.path("head-of-today")).unwrap();
     let (known, certificates) = (known(&company).await, certificates(&company).await);
     let signed = company.signed();
     Days { company, clock, yesterday, taken_at, known, certificates, signed }
@@ -209,13 +204,17 @@ async fn other_lists_are_refused(company: &Company) {
     assert!(refused.contains("does not reach the head"), "{refused}");
     // An older list beside the newest log.
     let mixed = company.path("list-mixed");
-    copy_folder(&company.path("list-yesterday/re-erasure"), &mixed.join("re-erasure"));
-    copy_folder(&company.path("list/log"), &mixed.join("log"));
+    copy_folder(
+        &company.path("list-yesterday/re-erasure"),
+        &mixed.join("re-erasure"),
+        Path::new(""),
+    );
+    copy_folder(&company.path("list/log"), &mixed.join("log"), Path::new(""));
     let refused = company.quietus(&["recover", mixed.to_str().unwrap()]).await.expect(2).err;
     assert!(refused.contains("more time(s) after index"), "{refused}");
     // A changed entry, and a missing one.
     let broken = company.path("list-broken");
-    copy_folder(&company.path(LIST), &broken);
+    copy_folder(&company.path(LIST), &broken, Path::new(""));
     let entries = files_below(&broken.join("re-erasure/entries"));
     assert!(entries.len() > 10, "{entries:?}");
     let mut bytes = std::fs::read(&entries[0]).unwrap();
@@ -275,12 +274,42 @@ async fn everything_is_there(days: &Days, log: &str) {
         company.certificate(id).await;
         assert_eq!(sigstore(company, id), Ok(()), "{id}");
     }
+    go_says_that_it_continues(company, log).await;
     let holds = company.quietus(&["hold", "list"]).await.expect(0).out;
     assert!(holds.contains("LIT-2026-7"), "{holds}");
     company.quietus(&["audit", "replay", "--details"]).await.expect(0);
     company.quietus(&["run", "--once"]).await.expect(0);
     let shown = company.quietus(&["list", "show"]).await.expect(0).out;
     assert!(shown.contains("up to date"), "{shown}");
+}
+
+/// What Go's `sumdb/note` and `tlog`, which nobody here wrote, say of the head that was signed before
+/// and of the files of the log now; not in a quick run.
+async fn go_says_that_it_continues(company: &Company, log: &str) {
+    let trust = company.path("trust");
+    let to = trust.to_str().unwrap();
+    company.quietus(&["keys", "trust", "--to", to]).await.expect(0);
+    let files = company.path(LIST).join("log").join(log.rsplit('/').next().unwrap());
+    let Some(folder) = std::env::var_os("QUIETUS_TEST_FOREIGN") else { return };
+    let program = Path::new(&folder).join("continues");
+    if !program.exists() {
+        assert!(Path::new(&folder).join("not-run").exists(), "Go's tlog is not named as not run");
+        return;
+    }
+    let say = |earlier: &Path| {
+        let mut command = std::process::Command::new(&program);
+        let output = command.arg(trust.join("log.vkeys")).arg(earlier).arg(&files).output();
+        String::from_utf8(output.unwrap().stdout).unwrap()
+    };
+    let said = say(&company.path("head-of-today"));
+    assert!(said.starts_with("continues "), "{said}");
+    // The search is awake: a head of another history is refused.
+    let other = company.path("other-head");
+    let text = std::fs::read_to_string(company.path("head-of-today")).unwrap();
+    let mut lines: Vec<&str> = text.lines().collect();
+    lines[1] = "1";
+    std::fs::write(&other, lines.join("\n") + "\n").unwrap();
+    assert!(say(&other).starts_with("refused"), "a changed head is accepted");
 }
 
 /// A connected system is restored to before today: whom today's certificates name goes again.
