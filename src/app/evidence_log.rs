@@ -79,6 +79,7 @@ impl Quietus {
             return Ok(());
         }
         self.check_growth(&head, latest.as_ref()).await?;
+        self.write_log_ahead(&head).await;
         let note = checkpoint::sign(&head.origin, head.size, head.root, &self.keys.log)
             .map_err(|error| AppError::Evidence(error.to_string()))?;
         // Before anybody can see it: what is not remembered here could be denied later.

@@ -114,7 +114,19 @@ impl Quietus {
             // Only logs that the store lacks something of; others below the folder do not matter.
             if newest.is_none_or(|newest| origin::follows(&origin, &newest.origin)) {
                 let head = files.head(&self.keys.identity_among(logs, &origin)?)?;
-                heads.extend(head.map(|head| (LogName::of(&origin), files, head, note)));
+                let Some(head) = head else { continue };
+                // Whoever died after signing left the entries, and no head beside them.
+                let (head, note) = match signed {
+                    SignedHead { head: last, note: signed }
+                        if last.origin == head.origin
+                            && last.size > head.size
+                            && files.reaches(last.size) =>
+                    {
+                        (last.clone(), signed.clone())
+                    }
+                    _ => (head, note),
+                };
+                heads.push((LogName::of(&origin), files, head, note));
             }
         }
         heads.sort_by(|one, other| one.0.cmp(&other.0));

@@ -21,10 +21,12 @@ use crate::app::{AppError, Quietus};
 use crate::config::ExportPlace;
 use crate::domain::{Digest, EpochName};
 use crate::evidence::EvidenceKind;
-use crate::store::{Lead, ListChange, ListEntry, ListMatter, ListState, Shard, WrittenIndex};
+use crate::store::{Head, Lead, ListChange, ListEntry, ListMatter, ListState, Shard, WrittenIndex};
 
 /// Notes looked at in one go.
-const NOTES: u32 = 1_000;
+const NOTES: u32 = 500;
+/// How often that is done before an index is written: certificates wait meanwhile.
+const ROUNDS: u32 = 10;
 /// Files removed in one go.
 const FILES: u32 = 1_000;
 /// What replicas take turns for.
@@ -144,7 +146,7 @@ impl Quietus {
     /// Writes all entries of which something was noted; how many are new.
     async fn write_entries_of(&self, place: &ListPlace) -> Result<u64, AppError> {
         let mut written = 0;
-        loop {
+        for _ in 0..ROUNDS {
             let changes = self.store.re_erasure_changes(NOTES).await?;
             if changes.is_empty() {
                 break;
@@ -241,6 +243,13 @@ impl Quietus {
         }
     }
 
+    /// Writes what a head is about to be signed over beside the list.
+    pub(crate) async fn write_log_ahead(&self, log: &Head) {
+        if let Some(wanted) = &self.instance.re_erasure_list {
+            self.export_ahead(log, &log_beside(wanted)).await;
+        }
+    }
+
     /// Writes the log beside the list, and removes what no index names any more.
     pub(crate) async fn tidy_list_by_itself(&self) {
         if let Err(error) = self.tidy_list().await {
@@ -323,9 +332,26 @@ impl Quietus {
     /// Where the list cannot be written: the epoch lasts as long as it needs it.
     pub(crate) async fn seal_list_anew(&self, epoch: &EpochName) -> Result<(), AppError> {
         if self.store.note_re_erasure_epoch(epoch).await? > 0 {
-            self.keep_list().await?;
+            self.keep_whole_list().await?;
         }
         Ok(())
+    }
+
+    /// Brings the list up to date, however much that is; how many entries were written.
+    ///
+    /// # Errors
+    /// As [`Self::keep_list`].
+    pub(super) async fn keep_whole_list(&self) -> Result<u64, AppError> {
+        let mut written = 0;
+        loop {
+            let before = self.store.re_erasure_waiting().await?;
+            written += self.keep_list().await?;
+            let after = self.store.re_erasure_waiting().await?;
+            // Another process has its turn, or all is done.
+            if after == 0 || after >= before {
+                return Ok(written);
+            }
+        }
     }
 
     /// Has the list swept once more.

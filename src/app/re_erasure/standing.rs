@@ -61,7 +61,7 @@ impl Quietus {
                 "no re-erasure list is kept: write `evidence: {re_erasure_list: FOLDER}` (or `s3://bucket/prefix`) into `quietus.yaml`".to_owned(),
             ));
         }
-        let written = Box::pin(self.keep_list()).await?;
+        let written = Box::pin(self.keep_whole_list()).await?;
         self.advance_log().await?;
         self.sweep_list_again().await?;
         self.tidy_list().await?;
