@@ -52,6 +52,12 @@ CREATE TABLE re_erasure_shards (
     CHECK ((number = 0) = (sha256 IS NULL))
 ) STRICT;
 
+-- While a store is brought forward: which entries the leaves of certificates are.
+CREATE TABLE re_erasure_leaves (
+    leaf_hash BLOB NOT NULL PRIMARY KEY CHECK (length(leaf_hash) = 32),
+    entry_id BLOB NOT NULL
+) STRICT;
+
 -- Files that no index names any more, until they are gone.
 CREATE TABLE re_erasure_leftovers (
     name TEXT NOT NULL PRIMARY KEY CHECK (name <> '')

@@ -149,8 +149,8 @@ const LANDED: &[(&str, &str, &str)] = &[
     ),
     (
         "0016_re_erasure_list.sql",
-        "b91bb86c5bd68fc29a17bdb389388bf8a6b71790b541a994bd2a6b8d2dec8623",
-        "8e85523ad1fc6121b11cf5c46d621b968b4be8e90ddc66a22c7adce6434b72f3",
+        "2b190c61644a40ff4c234ff397f8d9119882c323f099f76c36dca8c6c73957fa",
+        "e1869659de3bdab9269fe1508a48724ca50567dbe94a11c0e3cf9018a01552c8",
     ),
 ];
 

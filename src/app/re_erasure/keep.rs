@@ -348,7 +348,7 @@ impl Quietus {
             written += self.keep_list().await?;
             let after = self.store.re_erasure_waiting().await?;
             // Another process has its turn, or all is done.
-            if after == 0 || after >= before {
+            if after == 0 || before > 0 && after >= before {
                 return Ok(written);
             }
         }

@@ -100,6 +100,7 @@ impl Quietus {
         }
         self.say_recovered(&recovered, actor).await?;
         recovered.refilled = Some(Box::pin(self.refill_log(&log, actor)).await?);
+        self.store.forget_re_erasure_leaves().await?;
         self.look_anew();
         if matches!(from, ExportPlace::Bucket(_)) && std::fs::remove_dir_all(&log).is_err() {
             tracing::warn!(folder = %log.display(), "the fetched log could not be removed");

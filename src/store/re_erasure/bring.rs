@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::table::Table;
 use super::{ListLeaf, ListMatter, ListRows, tables};
 use crate::evidence::leaf::read_leaf;
+use crate::evidence::merkle;
 use crate::store::connection::{Store, Tx};
 use crate::store::error::StoreError;
 use crate::store::holds;
@@ -32,8 +33,18 @@ const HAS_LEAF: Sql = Sql::both(
 const WAIT: Sql =
     Sql::both("INSERT INTO evidence_outbox (entry_id, body, created_at) VALUES ($1, $2, $3)");
 
-pub(super) const STATEMENTS: &[(&str, Sql)] =
-    &[("re_erasure::HAS_LEAF", HAS_LEAF), ("re_erasure::WAIT", WAIT)];
+const KNOW_AGAIN: Sql = Sql::both(
+    "INSERT INTO re_erasure_leaves (leaf_hash, entry_id) VALUES ($1, $2)
+     ON CONFLICT (leaf_hash) DO NOTHING",
+);
+const FORGET_LEAVES: Sql = Sql::both("DELETE FROM re_erasure_leaves");
+
+pub(super) const STATEMENTS: &[(&str, Sql)] = &[
+    ("re_erasure::HAS_LEAF", HAS_LEAF),
+    ("re_erasure::WAIT", WAIT),
+    ("re_erasure::KNOW_AGAIN", KNOW_AGAIN),
+    ("re_erasure::FORGET_LEAVES", FORGET_LEAVES),
+];
 
 async fn put_back(
     tx: &mut Tx,
@@ -59,8 +70,13 @@ async fn wait_again(tx: &mut Tx, leaves: &[ListLeaf]) -> Result<(), StoreError> 
             continue;
         }
         let body = hex::decode(&leaf.body).map_err(|_| unreadable())?;
-        if let Some(read) = read_leaf(&body) {
-            *numbered.entry(read.spec.producer).or_default() += 1;
+        match read_leaf(&body) {
+            Some(read) => *numbered.entry(read.spec.producer).or_default() += 1,
+            // A certificate's leaf names no detail by which its entry is found.
+            None => {
+                let values = args![merkle::leaf_hash(&body), leaf.entry_id];
+                tx.execute(KNOW_AGAIN, values).await?;
+            }
         }
         tx.execute(WAIT, args![leaf.entry_id, body, leaf.written_at]).await?;
     }
@@ -155,5 +171,10 @@ impl Store {
         }
         tx.commit().await?;
         Ok(changed)
+    }
+
+    /// Forgets by what leaves are known again, once they are in the log.
+    pub async fn forget_re_erasure_leaves(&self) -> Result<(), StoreError> {
+        self.write(FORGET_LEAVES, Vec::new()).await.map(drop)
     }
 }
