@@ -35,6 +35,10 @@ pub mod pauses;
 pub mod person_tags;
 pub mod producers;
 pub mod re_erasure;
+pub mod re_erasure_bring;
+pub mod re_erasure_state;
+mod re_erasure_table;
+mod re_erasure_tables;
 pub mod record_manifests;
 pub mod renewed_tokens;
 pub mod requests;
@@ -85,9 +89,9 @@ pub use opendsr_asked::{AskedRequest, HeardCallback};
 pub use pauses::{NewPause, Pause, PauseScope};
 pub use person_tags::{PersonTag, TagOnRecord};
 pub use producers::DueProducer;
-pub use re_erasure::{
-    Brought, ListChange, ListEntry, ListLeaf, ListMatter, ListRows, ListState, Shard, WrittenIndex,
-};
+pub use re_erasure::{ListLeaf, ListMatter, ListRows, Mirrored, mirrored};
+pub use re_erasure_bring::Brought;
+pub use re_erasure_state::{ListChange, ListEntry, ListState, Shard, WrittenIndex};
 pub use record_manifests::{ManifestChunk, NewManifestChunk, RecordManifest};
 pub use requests::{NewRequest, Request, RequestChange, RequestFilter, TakenIn};
 pub use restores::{Canary, NewRestore, Replayable, Restore, RestoreCounts};
@@ -131,7 +135,10 @@ pub fn statements() -> Vec<(&'static str, Sql)> {
         pauses::STATEMENTS,
         person_tags::STATEMENTS,
         producers::STATEMENTS,
-        &re_erasure::statements(),
+        re_erasure::STATEMENTS,
+        re_erasure_bring::STATEMENTS,
+        re_erasure_state::STATEMENTS,
+        re_erasure_tables::STATEMENTS,
         record_manifests::STATEMENTS,
         renewed_tokens::STATEMENTS,
         requests::STATEMENTS,

@@ -7,13 +7,13 @@
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use crate::store::connection::Tx;
-use crate::store::error::StoreError;
-use crate::store::statement::{Row, Sql, args};
+use super::connection::Tx;
+use super::error::StoreError;
+use super::statement::{Row, Sql, args, json};
 
 /// What a column holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::store) enum Holds {
+pub(super) enum Holds {
     /// An identifier.
     Id,
     /// A whole number.
@@ -25,21 +25,21 @@ pub(in crate::store) enum Holds {
 }
 
 /// One table of the list.
-pub(in crate::store) struct Table {
+pub(super) struct Table {
     /// Its name, which is that of its rows in an entry.
-    pub(in crate::store) name: &'static str,
+    pub(super) name: &'static str,
     /// Its columns.
-    pub(in crate::store) columns: &'static [(&'static str, Holds)],
+    pub(super) columns: &'static [(&'static str, Holds)],
     /// Reads the rows that belong to `$1`.
-    pub(in crate::store) read: Sql,
+    pub(super) read: Sql,
     /// Makes way for rows that would be refused otherwise.
-    pub(in crate::store) prepare: Option<Sql>,
+    pub(super) prepare: Option<Sql>,
     /// Brings rows forward that are there and differ; `None` where none may.
-    pub(in crate::store) renew: Option<Sql>,
+    pub(super) renew: Option<Sql>,
     /// Adds rows that are not there.
-    pub(in crate::store) add: Sql,
+    pub(super) add: Sql,
     /// Takes rows away that belong to `$2` and are not among those of `$1`.
-    pub(in crate::store) drop: Option<Sql>,
+    pub(super) drop: Option<Sql>,
 }
 
 /// One value of a row, in the words of a database.
@@ -85,12 +85,12 @@ macro_rules! add_text {
      ($first:literal: $first_holds:ident $(, $column:literal: $holds:ident)*)) => {
         concat!(
             "INSERT INTO ", $table, " (", $first $(, ", ", $column)*, ") SELECT ",
-            $crate::store::re_erasure::table::value!($side $first_holds $first)
-            $(, ", ", $crate::store::re_erasure::table::value!($side $holds $column))*,
-            $crate::store::re_erasure::table::rows!($side),
+            $crate::store::re_erasure_table::value!($side $first_holds $first)
+            $(, ", ", $crate::store::re_erasure_table::value!($side $holds $column))*,
+            $crate::store::re_erasure_table::rows!($side),
             " WHERE NOT EXISTS (SELECT 1 FROM ", $table, " AS kept WHERE kept.", $first_key, " = ",
-            $crate::store::re_erasure::table::value!($side $first_kind $first_key)
-            $(, " AND kept.", $key, " = ", $crate::store::re_erasure::table::value!($side $kind $key))*,
+            $crate::store::re_erasure_table::value!($side $first_kind $first_key)
+            $(, " AND kept.", $key, " = ", $crate::store::re_erasure_table::value!($side $kind $key))*,
             ")"
         )
     };
@@ -103,9 +103,9 @@ macro_rules! renew_text {
             "UPDATE ", $table, " SET ", $first, " = later.", $first
             $(, ", ", $column, " = later.", $column)*,
             " FROM (SELECT ",
-            $crate::store::re_erasure::table::value!($side $first_holds $first), " AS ", $first
-            $(, ", ", $crate::store::re_erasure::table::value!($side $holds $column), " AS ", $column)*,
-            $crate::store::re_erasure::table::rows!($side), ") AS later WHERE ",
+            $crate::store::re_erasure_table::value!($side $first_holds $first), " AS ", $first
+            $(, ", ", $crate::store::re_erasure_table::value!($side $holds $column), " AS ", $column)*,
+            $crate::store::re_erasure_table::rows!($side), ") AS later WHERE ",
             $table, ".", $first_key, " = later.", $first_key
             $(, " AND ", $table, ".", $key, " = later.", $key)*,
             " AND (", $table, ".", $first, " IS DISTINCT FROM later.", $first
@@ -118,46 +118,42 @@ macro_rules! renew_text {
 /// Describes a table: its key, its columns, and how the rows of `$1` are found.
 macro_rules! table {
     ($table:literal, key $key:tt, columns $columns:tt, of $of:literal, add $(, drop $drop:expr)?) => {
-        $crate::store::re_erasure::table::table!(@ $table, $key, $columns, $of, None, None
+        $crate::store::re_erasure_table::table!(@ $table, $key, $columns, $of, None, None
             $(, $drop)?)
     };
     ($table:literal, key $key:tt, columns $columns:tt, of $of:literal, renew $only:literal
         $(, prepare $prepare:expr)?) => {
-        $crate::store::re_erasure::table::table!(@ $table, $key, $columns, $of,
-            $crate::store::re_erasure::table::table!(@some $($prepare)?),
+        $crate::store::re_erasure_table::table!(@ $table, $key, $columns, $of,
+            $crate::store::re_erasure_table::table!(@some $($prepare)?),
             Some($crate::store::statement::Sql::fork(
-                $crate::store::re_erasure::table::renew_text!(sqlite, $table, $key, $columns, $only),
-                $crate::store::re_erasure::table::renew_text!(postgres, $table, $key, $columns, $only),
+                $crate::store::re_erasure_table::renew_text!(sqlite, $table, $key, $columns, $only),
+                $crate::store::re_erasure_table::renew_text!(postgres, $table, $key, $columns, $only),
             )))
     };
     (@some) => { None };
     (@some $value:expr) => { Some($value) };
     (@ $table:literal, $key:tt, ($($column:literal: $holds:ident),*), $of:literal, $prepare:expr,
         $renew:expr $(, $drop:expr)?) => {
-        $crate::store::re_erasure::table::Table {
+        $crate::store::re_erasure_table::Table {
             name: $table,
-            columns: &[$(($column, $crate::store::re_erasure::table::Holds::$holds)),*],
+            columns: &[$(($column, $crate::store::re_erasure_table::Holds::$holds)),*],
             read: $crate::store::statement::Sql::both(concat!("SELECT * FROM ", $table, " ", $of)),
             prepare: $prepare,
             renew: $renew,
             add: $crate::store::statement::Sql::fork(
-                $crate::store::re_erasure::table::add_text!(sqlite, $table, $key, ($($column: $holds),*)),
-                $crate::store::re_erasure::table::add_text!(postgres, $table, $key, ($($column: $holds),*)),
+                $crate::store::re_erasure_table::add_text!(sqlite, $table, $key, ($($column: $holds),*)),
+                $crate::store::re_erasure_table::add_text!(postgres, $table, $key, ($($column: $holds),*)),
             ),
-            drop: $crate::store::re_erasure::table::table!(@some $($drop)?),
+            drop: $crate::store::re_erasure_table::table!(@some $($drop)?),
         }
     };
 }
 
-pub(in crate::store) use {add_text, renew_text, rows, table, value};
+pub(super) use {add_text, renew_text, rows, table, value};
 
 impl Table {
     /// The rows that belong to an identifier.
-    pub(in crate::store) async fn read(
-        &self,
-        tx: &mut Tx,
-        owner: Uuid,
-    ) -> Result<Vec<Value>, StoreError> {
+    pub(super) async fn read(&self, tx: &mut Tx, owner: Uuid) -> Result<Vec<Value>, StoreError> {
         // What is about the instance belongs to nobody.
         let owners = if self.read.sqlite.contains("$1") { args![owner] } else { Vec::new() };
         let rows = tx.read(self.read, owners).await?;
@@ -190,13 +186,13 @@ impl Table {
     }
 
     /// Puts rows back: brings those forward that are there, adds the others; how many changed.
-    pub(in crate::store) async fn put_back(
+    pub(super) async fn put_back(
         &self,
         tx: &mut Tx,
         owner: Uuid,
         rows: &[Value],
     ) -> Result<u64, StoreError> {
-        let text = crate::store::statement::json(rows)?;
+        let text = json(rows)?;
         let mut changed = 0;
         if let Some(drop) = self.drop {
             changed += tx.execute(drop, args![text.clone(), owner]).await?;
@@ -214,7 +210,7 @@ impl Table {
     }
 
     /// Its statements, for the test that prepares all of them.
-    pub(in crate::store) fn statements(&self) -> Vec<Sql> {
+    pub(super) fn statements(&self) -> Vec<Sql> {
         [Some(self.read), self.prepare, self.renew, Some(self.add), self.drop]
             .into_iter()
             .flatten()

@@ -3,12 +3,12 @@
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::ListMatter;
+use super::connection::Store;
+use super::error::StoreError;
+use super::evidence::{self, OutboxEntry};
+use super::re_erasure::ListMatter;
+use super::statement::{Row, Sql, args, count, json};
 use crate::domain::{Digest, EpochName};
-use crate::store::connection::Store;
-use crate::store::error::StoreError;
-use crate::store::evidence::{self, OutboxEntry};
-use crate::store::statement::{Row, Sql, args, count, json};
 
 /// A list that is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -175,31 +175,31 @@ const NOTE_EPOCH: Sql = Sql::both(
 const DETAIL_OF: Sql = Sql::both("SELECT detail_sha256 FROM evidence_details WHERE entry_id = $1");
 
 pub(super) const STATEMENTS: &[(&str, Sql)] = &[
-    ("re_erasure::LIST", LIST),
-    ("re_erasure::BEGIN", BEGIN),
-    ("re_erasure::NOTE_CASES", NOTE_CASES),
-    ("re_erasure::NOTE_REQUESTS", NOTE_REQUESTS),
-    ("re_erasure::NOTE_DOCUMENTS", NOTE_DOCUMENTS),
-    ("re_erasure::NOTE_HOUSE", NOTE_HOUSE),
-    ("re_erasure::CHANGES", CHANGES),
-    ("re_erasure::WAITING", WAITING),
-    ("re_erasure::FORGET_NOTE", FORGET_NOTE),
-    ("re_erasure::ENTRY", ENTRY),
-    ("re_erasure::OF_SHARD", OF_SHARD),
-    ("re_erasure::COUNT", COUNT),
-    ("re_erasure::EVENTS", EVENTS),
-    ("re_erasure::KEEP_ENTRY", KEEP_ENTRY),
-    ("re_erasure::TOUCH_SHARD", TOUCH_SHARD),
-    ("re_erasure::LEAVE_OVER", LEAVE_OVER),
-    ("re_erasure::SHARDS", SHARDS),
-    ("re_erasure::KEEP_SHARD", KEEP_SHARD),
-    ("re_erasure::KEEP_INDEX", KEEP_INDEX),
-    ("re_erasure::INDEX_WRITTEN", INDEX_WRITTEN),
-    ("re_erasure::LEFTOVERS", LEFTOVERS),
-    ("re_erasure::REMOVED", REMOVED),
-    ("re_erasure::TO_SWEEP", TO_SWEEP),
-    ("re_erasure::NOTE_EPOCH", NOTE_EPOCH),
-    ("re_erasure::DETAIL_OF", DETAIL_OF),
+    ("re_erasure_state::LIST", LIST),
+    ("re_erasure_state::BEGIN", BEGIN),
+    ("re_erasure_state::NOTE_CASES", NOTE_CASES),
+    ("re_erasure_state::NOTE_REQUESTS", NOTE_REQUESTS),
+    ("re_erasure_state::NOTE_DOCUMENTS", NOTE_DOCUMENTS),
+    ("re_erasure_state::NOTE_HOUSE", NOTE_HOUSE),
+    ("re_erasure_state::CHANGES", CHANGES),
+    ("re_erasure_state::WAITING", WAITING),
+    ("re_erasure_state::FORGET_NOTE", FORGET_NOTE),
+    ("re_erasure_state::ENTRY", ENTRY),
+    ("re_erasure_state::OF_SHARD", OF_SHARD),
+    ("re_erasure_state::COUNT", COUNT),
+    ("re_erasure_state::EVENTS", EVENTS),
+    ("re_erasure_state::KEEP_ENTRY", KEEP_ENTRY),
+    ("re_erasure_state::TOUCH_SHARD", TOUCH_SHARD),
+    ("re_erasure_state::LEAVE_OVER", LEAVE_OVER),
+    ("re_erasure_state::SHARDS", SHARDS),
+    ("re_erasure_state::KEEP_SHARD", KEEP_SHARD),
+    ("re_erasure_state::KEEP_INDEX", KEEP_INDEX),
+    ("re_erasure_state::INDEX_WRITTEN", INDEX_WRITTEN),
+    ("re_erasure_state::LEFTOVERS", LEFTOVERS),
+    ("re_erasure_state::REMOVED", REMOVED),
+    ("re_erasure_state::TO_SWEEP", TO_SWEEP),
+    ("re_erasure_state::NOTE_EPOCH", NOTE_EPOCH),
+    ("re_erasure_state::DETAIL_OF", DETAIL_OF),
 ];
 
 fn entry(row: &Row) -> Result<ListEntry, StoreError> {

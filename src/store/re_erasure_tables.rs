@@ -4,8 +4,8 @@
 //! recovered store (leases, mails that may have gone out), or is too large for it (which single
 //! records were in a run).
 
-use super::table::{Table, table};
-use crate::store::statement::Sql;
+use super::re_erasure_table::{Table, table};
+use super::statement::Sql;
 
 // A failed job that was tried again is first what it was then.
 const TRIED_AGAIN: Sql = Sql::fork(
@@ -49,6 +49,12 @@ const SIGNING_KEYS_ENDED: Sql = Sql::fork(
        AND (signing_keys.retired_at IS NULL
            OR signing_keys.compromised_since IS DISTINCT FROM later.compromised_since)",
 );
+
+pub(super) const STATEMENTS: &[(&str, Sql)] = &[
+    ("re_erasure_tables::TRIED_AGAIN", TRIED_AGAIN),
+    ("re_erasure_tables::OTHER_PERSONS", OTHER_PERSONS),
+    ("re_erasure_tables::SIGNING_KEYS_ENDED", SIGNING_KEYS_ENDED),
+];
 
 /// Rules and data maps, each an entry of its own.
 pub(super) const OF_DOCUMENT: &[Table] = &[Table {

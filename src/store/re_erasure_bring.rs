@@ -7,15 +7,16 @@ use std::collections::BTreeMap;
 
 use uuid::Uuid;
 
-use super::table::Table;
-use super::{ListLeaf, ListMatter, ListRows, tables};
+use super::connection::{Store, Tx};
+use super::error::StoreError;
+use super::holds;
+use super::producers;
+use super::re_erasure::{ListLeaf, ListMatter, ListRows};
+use super::re_erasure_table::Table;
+use super::re_erasure_tables as tables;
+use super::statement::{Sql, args};
 use crate::evidence::leaf::read_leaf;
 use crate::evidence::merkle;
-use crate::store::connection::{Store, Tx};
-use crate::store::error::StoreError;
-use crate::store::holds;
-use crate::store::producers;
-use crate::store::statement::{Sql, args};
 
 /// What was brought back.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -40,10 +41,10 @@ const KNOW_AGAIN: Sql = Sql::both(
 const FORGET_LEAVES: Sql = Sql::both("DELETE FROM re_erasure_leaves");
 
 pub(super) const STATEMENTS: &[(&str, Sql)] = &[
-    ("re_erasure::HAS_LEAF", HAS_LEAF),
-    ("re_erasure::WAIT", WAIT),
-    ("re_erasure::KNOW_AGAIN", KNOW_AGAIN),
-    ("re_erasure::FORGET_LEAVES", FORGET_LEAVES),
+    ("re_erasure_bring::HAS_LEAF", HAS_LEAF),
+    ("re_erasure_bring::WAIT", WAIT),
+    ("re_erasure_bring::KNOW_AGAIN", KNOW_AGAIN),
+    ("re_erasure_bring::FORGET_LEAVES", FORGET_LEAVES),
 ];
 
 async fn put_back(

@@ -5,22 +5,16 @@
 //! reads the rows of it in one snapshot, writes files, and takes away exactly what was read: a change
 //! in between stays noted.
 
-mod bring;
-mod state;
-mod table;
-mod tables;
-
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
-pub use bring::Brought;
-pub use state::{ListChange, ListEntry, ListState, Shard, WrittenIndex};
-
 use super::connection::{Store, Tx};
 use super::error::StoreError;
+use super::re_erasure_table::Table;
+use super::re_erasure_tables as tables;
 use super::statement::{Row, Sql, args};
 
 /// What an entry of the list is about.
@@ -89,7 +83,7 @@ pub struct ListLeaf {
 
 const SNAPSHOT: Sql = Sql::fork(
     // SQLite has one writer, and this transaction is it.
-    "SELECT 1",
+    "UPDATE re_erasure_list SET place = place WHERE 1 = 0",
     "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ",
 );
 const LEAVES: Sql = Sql::both(
@@ -111,16 +105,33 @@ const LEAVES_OF_HOUSE: Sql = Sql::both(
      ORDER BY entry_id",
 );
 
-/// Every statement, for the test that prepares all of them.
-pub(super) fn statements() -> Vec<(&'static str, Sql)> {
-    let mut all =
-        vec![("re_erasure::LEAVES", LEAVES), ("re_erasure::LEAVES_OF_HOUSE", LEAVES_OF_HOUSE)];
-    all.extend(state::STATEMENTS);
-    all.extend(bring::STATEMENTS);
-    for table in tables::ALL.iter().copied().flatten() {
-        all.extend(table.statements().into_iter().map(|sql| (table.name, sql)));
-    }
-    all
+pub(super) const STATEMENTS: &[(&str, Sql)] = &[
+    ("re_erasure::SNAPSHOT", SNAPSHOT),
+    ("re_erasure::LEAVES", LEAVES),
+    ("re_erasure::LEAVES_OF_HOUSE", LEAVES_OF_HOUSE),
+];
+
+/// A table that the list mirrors, for tests.
+#[derive(Debug, Clone)]
+pub struct Mirrored {
+    /// Its name.
+    pub table: &'static str,
+    /// The columns that are mirrored.
+    pub columns: Vec<&'static str>,
+    /// The statements that read it and put its rows back.
+    pub statements: Vec<Sql>,
+}
+
+/// Every table that the list mirrors.
+pub fn mirrored() -> Vec<Mirrored> {
+    let tables = tables::ALL.iter().copied().flatten();
+    tables
+        .map(|table| Mirrored {
+            table: table.name,
+            columns: table.columns.iter().map(|(name, _)| *name).collect(),
+            statements: table.statements(),
+        })
+        .collect()
 }
 
 fn leaf(row: &Row) -> Result<ListLeaf, StoreError> {
@@ -134,7 +145,7 @@ fn leaf(row: &Row) -> Result<ListLeaf, StoreError> {
 
 async fn read_all(
     tx: &mut Tx,
-    tables: &[table::Table],
+    tables: &[Table],
     owner: Uuid,
     rows: &mut ListRows,
 ) -> Result<(), StoreError> {
