@@ -9,7 +9,6 @@ mod copies;
 pub mod forms;
 pub mod haystack;
 mod listed;
-mod listed;
 mod planted;
 mod shredded;
 mod silence;
