@@ -207,7 +207,7 @@ macro_rules! nothing_is_open {
 }
 const TO_CERTIFY: Sql = Sql::both(concat!(
     case_columns!(
-        "WHERE state IN ('planned', 'executing', 'verifying') AND ($1 IS NULL OR id > $1)"
+        "WHERE state IN ('planned', 'executing', 'verifying') AND (id > $1 OR $1 IS NULL)"
     ),
     nothing_is_open!(),
     " ORDER BY id LIMIT $2"

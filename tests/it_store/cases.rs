@@ -5,6 +5,7 @@ use quietus::store::{
     Approval, BlockedReason, CaseFilter, Decision, DocumentKind, Gauges, NewCase, NewMark,
     OpenedCase, StoreError,
 };
+use uuid::Uuid;
 
 use crate::stage::{Stage, at, claim, document, entry, new_case, new_id};
 
@@ -12,6 +13,7 @@ on_both! {
     a_case_comes_back_as_it_was_written,
     a_case_is_written_whole_or_not_at_all,
     a_case_that_awaits_approval_does_nothing,
+    cases_to_certify_are_read_page_by_page,
     a_refusal_names_no_value,
     gauges_count,
 }
@@ -79,6 +81,26 @@ async fn a_case_that_awaits_approval_does_nothing(stage: Stage) {
     let approved = store.approve_case(id, decision, Vec::new()).await.unwrap();
     assert_eq!(approved, Approval::Approved);
     assert_eq!(stage.claim_one("worker", 1000).await.job.case_id, id);
+}
+
+async fn cases_to_certify_are_read_page_by_page(stage: Stage) {
+    let store = &stage.store;
+    let mut cases = Vec::new();
+    for _ in 0..5 {
+        let mut new = new_case(1);
+        new.jobs.clear();
+        cases.push(new.id);
+        store.open_case(new, at(0)).await.unwrap();
+    }
+    let page = async |after: Option<Uuid>| {
+        let page = store.cases_to_certify(after, 2).await.unwrap();
+        page.iter().map(|case| case.id).collect::<Vec<_>>()
+    };
+    assert_eq!(page(None).await, cases[..2]);
+    // Whatever could not be certified stays where it is and hides nothing behind it.
+    assert_eq!(page(Some(cases[1])).await, cases[2..4]);
+    assert_eq!(page(Some(cases[3])).await, cases[4..]);
+    assert!(page(Some(cases[4])).await.is_empty());
 }
 
 async fn a_refusal_names_no_value(stage: Stage) {

@@ -2,6 +2,7 @@
 //! final one comes when the last of them is really gone, and not before.
 
 mod alarms;
+mod borg;
 mod killed;
 mod many;
 mod person;
