@@ -14,6 +14,7 @@ pub mod plan;
 
 pub mod evidence;
 pub mod mail;
+pub mod pkcs11;
 pub mod store;
 
 pub mod app;

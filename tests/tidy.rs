@@ -23,6 +23,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // A room of its own, because connectors speak to systems that hold data, by an order; this
     // speaks to whoever is told of it, and knows no order.
     ("mail", &["domain"]),
+    ("pkcs11", &["domain"]),
     (
         "app",
         &[
@@ -34,6 +35,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "evidence",
             "store",
             "mail",
+            "pkcs11",
             "connectors",
             "config",
         ],
@@ -51,6 +53,7 @@ const ONLY_IN: &[(&str, &[&str])] = &[
     ("sqlx::", &["src/store/", "connectors/", "tests/"]),
     ("reqwest::", &["connectors/", "tests/"]),
     ("lettre::", &["src/mail/"]),
+    ("cryptoki::", &["src/pkcs11/"]),
     ("tokio_cron_scheduler", &["src/ticker/"]),
     (
         "std::env::var",

@@ -185,7 +185,7 @@ impl Quietus {
     }
 
     /// What became of every system, and of the copies of what was erased.
-    async fn say(
+    pub(super) async fn say(
         &self,
         case: &Case,
         jobs: &[Job],
@@ -199,7 +199,7 @@ impl Quietus {
         Ok((said, copies))
     }
 
-    fn leaf_entry(&self, case: &Case, leaf: Vec<u8>) -> OutboxEntry {
+    pub(super) fn leaf_entry(&self, case: &Case, leaf: Vec<u8>) -> OutboxEntry {
         OutboxEntry {
             entry_id: self.ids.new_id(),
             case_id: Some(case.id),
@@ -297,7 +297,7 @@ impl Quietus {
         Ok(references)
     }
 
-    async fn predicate(
+    pub(super) async fn predicate(
         &self,
         id: Uuid,
         case: &Case,
@@ -364,6 +364,7 @@ impl Quietus {
             pending,
             restores: Vec::new(),
             supersedes: None,
+            correction: None,
             summary,
             status: Some(status_entry(&self.free_status_place(&log).await?)),
             limits,
@@ -399,7 +400,7 @@ impl Quietus {
 }
 
 /// What was said of a case.
-struct Said {
+pub(super) struct Said {
     statements: Vec<SystemStatement>,
     /// Systems in which no rule had its turn.
     idle: Vec<SystemName>,
@@ -451,12 +452,12 @@ fn pending(statements: &[SystemStatement], zone: &jiff::tz::TimeZone) -> Option<
 }
 
 /// Where the store keeps its place in the status list.
-fn place_of(predicate: &Predicate) -> Option<StatusPlace> {
+pub(super) fn place_of(predicate: &Predicate) -> Option<StatusPlace> {
     let entry = predicate.status.as_ref()?;
     Some(StatusPlace { list: entry.list.clone(), index: u32::try_from(entry.index.0).ok()? })
 }
 
-fn topics(predicate: &Predicate) -> Vec<Topic> {
+pub(super) fn topics(predicate: &Predicate) -> Vec<Topic> {
     let mut topics = Vec::new();
     for statement in &predicate.statements {
         topics.push(Topic { kind: TopicKind::System, name: statement.system.id.to_string() });
@@ -474,7 +475,7 @@ fn topics(predicate: &Predicate) -> Vec<Topic> {
     topics
 }
 
-fn outcome_of(case: &Case, overall: Overall) -> CaseOutcome {
+pub(super) fn outcome_of(case: &Case, overall: Overall) -> CaseOutcome {
     if case.cancelled.is_some() {
         return CaseOutcome::Cancelled;
     }

@@ -176,7 +176,7 @@ impl Quietus {
             zone: self.zone.clone(),
             host: self.instance.certificate_host.clone(),
             superseded_by: certificate.summary.superseded_by,
-            decided: Some(self.status_of(&certificate.summary).await?),
+            decided: Some(self.printed_status(&certificate.summary).await?),
             more_fonts: machine_fonts,
         };
         let bundle = certificate.bundle.ok_or_else(|| {

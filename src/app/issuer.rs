@@ -126,6 +126,18 @@ impl Quietus {
         ))
     }
 
+    /// Whether whoever signs certificates could be reached when this process began: what is wrong in
+    /// the instance file has to be said before anything is deleted.
+    ///
+    /// # Errors
+    /// Where the token or the key in it was not there, and what to do.
+    pub fn signer_is_there(&self) -> Result<(), AppError> {
+        match &self.keys.signer_fault {
+            Some(fault) => Err(AppError::Input(fault.clone())),
+            None => Ok(()),
+        }
+    }
+
     /// The public key with which a certificate was signed, as PEM.
     pub(crate) async fn issuer_of(&self, envelope: &[u8]) -> Result<String, AppError> {
         let unreadable = || AppError::Evidence("an envelope cannot be read".to_owned());
@@ -148,6 +160,7 @@ impl Quietus {
         let in_use = self.store.issuer_in_use().await?;
         let from = in_use.ok_or_else(|| AppError::Evidence("no key is in use".to_owned()))?.id;
         let elsewhere = self.instance.signers.issuer.is_some();
+        self.signer_is_there()?;
         let next = if elsewhere { None } else { Some(IssuerKey::generate().map_err(refuse)?) };
         if let Some(next) = &next {
             self.issuer_in_use().await?;

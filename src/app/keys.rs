@@ -14,7 +14,7 @@ use super::anchor::cosigner_id;
 use super::issuer::{self, ISSUER, IssuerInUse};
 use super::recording::DETAIL_PURPOSE;
 use super::vault::Vault;
-use super::{AppError, signed_head, signer};
+use super::{AppError, signed_head, signer, token};
 use crate::config::{Instance, KeyError, read_key, write_key};
 use crate::evidence::cosignature::CosignatureKind;
 use crate::evidence::cosigning::CosigningKey;
@@ -34,6 +34,8 @@ const VAULT: &str = "vault.key";
 /// Keys in use.
 pub(crate) struct Keys {
     pub(crate) issuer: IssuerInUse,
+    /// Why the token that signs certificates was not there when this process began.
+    pub(super) signer_fault: Option<String>,
     pub(crate) log: LogKey,
     /// Signs checkpoints a second time, in a way that a quantum computer does not break; each time
     /// under the name of the log ([`Keys::second_of`]).
@@ -129,8 +131,17 @@ impl Keys {
             .then_some("what was sealed with it and stays unreadable without it");
         let folder = instance.keys.as_path();
         issuer::finish_rotation(folder, store).await?;
+        let mut signer_fault = None;
         let issuer = if let Some(elsewhere) = &instance.signers.issuer {
-            signer::issuer_of(elsewhere)?
+            match (signer::key_of(elsewhere), store.issuer_in_use().await?) {
+                (Ok(key), _) => key,
+                // A token that is not there now keeps nobody from what needs no signature.
+                (Err(AppError::Input(fault)), Some(known)) => {
+                    signer_fault = Some(fault);
+                    token::absent(elsewhere, &known)?
+                }
+                (Err(error), _) => return Err(error),
+            }
         } else {
             let pem = read_or_make(folder, ISSUER, signed, || {
                 IssuerKey::generate().and_then(|key| key.to_pem()).map_err(refuse)
@@ -150,7 +161,8 @@ impl Keys {
         check_origin(instance, &logs)?;
         let second = second_key(instance, store, &logs).await?;
         let issuer = IssuerInUse::new(issuer);
-        let keys = Self { issuer, log, second, producer, folder: folder.to_owned() };
+        let folder = folder.to_owned();
+        let keys = Self { issuer, signer_fault, log, second, producer, folder };
         // With the year that will stand behind it.
         let longest = LogName::of(&instance.evidence_origin).next(9_999, &[]).origin();
         LogIdentity::new(&longest, keys.log.public()).map_err(corrupt)?;

@@ -205,22 +205,7 @@ impl Quietus {
         verification: Verification,
         mut done: Done,
     ) -> Ending {
-        let survivors: Vec<String> = verification
-            .survivors
-            .iter()
-            .map(|one| match &one.category {
-                Some(category) => {
-                    format!(
-                        "{} record(s) of `{}` still hold `{category}`",
-                        one.records, one.collection
-                    )
-                }
-                None => {
-                    format!("{} record(s) of `{}` are still there", one.records, one.collection)
-                }
-            })
-            .collect();
-        let words = format!("verification found survivors: {}", survivors.join("; "));
+        let words = survivors_in_words(&verification);
         let fault = JobFault { kind: "survivors".to_owned(), message: words.clone() };
         if done.counted.is_none() {
             done.counted = counts_at_planning(attempt);
@@ -248,6 +233,18 @@ impl Quietus {
         let now = self.now();
         now.checked_add(pause).unwrap_or(now)
     }
+}
+
+/// What a look found that should be gone.
+pub(super) fn survivors_in_words(verification: &Verification) -> String {
+    let survivors = verification.survivors.iter().map(|one| match &one.category {
+        Some(category) => {
+            format!("{} record(s) of `{}` still hold `{category}`", one.records, one.collection)
+        }
+        None => format!("{} record(s) of `{}` are still there", one.records, one.collection),
+    });
+    let survivors: Vec<String> = survivors.collect();
+    format!("verification found survivors: {}", survivors.join("; "))
 }
 
 /// The keys of a job's orders, one for each round.

@@ -1,13 +1,14 @@
-//! A signer somewhere else: a command that signs with a key that this machine does not hold, in a
-//! KMS, an HSM or a card. What it gives back is believed only if it verifies with its public key.
+//! A signer somewhere else, with a key that this machine does not hold: a token behind PKCS#11, or a
+//! command that speaks to a KMS, an HSM or a card. What it gives back is believed only if it verifies
+//! with its public key.
 
 use std::io::{Read as _, Write as _};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::AppError;
-use crate::config::{SignerInput, SignerSettings};
+use super::{AppError, token};
+use crate::config::{CommandSettings, SignerInput, SignerSettings};
 use crate::domain::Digest;
 use crate::evidence::{IssuerKey, IssuerPublicKey};
 
@@ -18,11 +19,18 @@ const PAUSE: Duration = Duration::from_millis(10);
 /// No signature of ECDSA P-256 in DER is longer, in bytes.
 const MOST_BYTES: u64 = 80;
 
-/// The issuer's key behind a command.
+/// A key behind a signer.
 ///
 /// # Errors
-/// Where the public key cannot be read.
-pub(super) fn issuer_of(settings: &SignerSettings) -> Result<IssuerKey, AppError> {
+/// Where its public half cannot be read.
+pub(super) fn key_of(settings: &SignerSettings) -> Result<IssuerKey, AppError> {
+    match settings {
+        SignerSettings::Command(settings) => of_command(settings),
+        SignerSettings::Token(settings) => token::key_of(settings),
+    }
+}
+
+fn of_command(settings: &CommandSettings) -> Result<IssuerKey, AppError> {
     let wrong = |why: &str| {
         AppError::Secret(format!(
             "the public key `{}` of the signer {why}: give the PEM file of a P-256 key",
@@ -42,13 +50,13 @@ pub(super) fn issuer_of(settings: &SignerSettings) -> Result<IssuerKey, AppError
 }
 
 /// A signature takes as long as the signer does: others go on meanwhile where they can.
-fn in_place<T>(work: impl FnOnce() -> T) -> T {
+pub(super) fn in_place<T>(work: impl FnOnce() -> T) -> T {
     let many = tokio::runtime::Handle::try_current()
         .is_ok_and(|handle| handle.runtime_flavor() == tokio::runtime::RuntimeFlavor::MultiThread);
     if many { tokio::task::block_in_place(work) } else { work() }
 }
 
-fn ask(settings: &SignerSettings, message: &[u8]) -> Result<Vec<u8>, String> {
+fn ask(settings: &CommandSettings, message: &[u8]) -> Result<Vec<u8>, String> {
     let input = match settings.input {
         SignerInput::Message => message.to_vec(),
         SignerInput::Digest => Digest::of(message).0.to_vec(),

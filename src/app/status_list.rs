@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::recording::About;
 use super::{Actor, AppError, Quietus};
 use crate::domain::Digest;
-use crate::evidence::certificate::Supersedes;
+use crate::evidence::certificate::{CertificateClass, Supersedes};
 use crate::evidence::status::read_list;
 use crate::evidence::status_list::{
     CertificateStatus, ENTRIES, StatusBits, StatusEntry, StatusList,
@@ -175,6 +175,23 @@ impl Quietus {
 
     /// What became of a certificate that has been read.
     pub(super) async fn status_of(
+        &self,
+        certificate: &CertificateSummary,
+    ) -> Result<CertificateStatus, AppError> {
+        let decided = self.store.decided_about(certificate.id).await?;
+        if decided == Some(CertificateDecision::Withdrawn)
+            && let Some(later) = certificate.superseded_by
+            && let Some(later) = self.store.certificate(later).await?
+            && later.summary.class == CertificateClass::Correction.as_str()
+        {
+            return Ok(CertificateStatus::Superseded);
+        }
+        Ok(status_after(certificate, decided))
+    }
+
+    /// What paper has to say of a certificate: what was withdrawn was wrong when it was issued, also
+    /// where a correction has taken its place since.
+    pub(super) async fn printed_status(
         &self,
         certificate: &CertificateSummary,
     ) -> Result<CertificateStatus, AppError> {

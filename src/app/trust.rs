@@ -158,7 +158,7 @@ impl Quietus {
             )
         };
         let key = if let Some(elsewhere) = &self.instance.signers.root {
-            signer::issuer_of(elsewhere)?
+            signer::key_of(elsewhere)?
         } else {
             if known.is_some() && !folder.join(ROOT).exists() {
                 return Err(AppError::Input(format!(

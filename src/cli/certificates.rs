@@ -4,14 +4,16 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
+use uuid::Uuid;
 
 use super::FINE;
 use super::opening::{complain, say, with_product};
 use super::plan_text::new_table;
 use super::remark::actor;
+use crate::app::correction::{Corrected, Correcting};
 use crate::app::{Actor, AppError, Quietus};
 use crate::config;
-use crate::domain::Remark;
+use crate::domain::{Remark, SystemName};
 use crate::evidence::anchor_folder::AnchorFolder;
 use crate::evidence::certificate::{MANIFEST_NAME, OPENING_NAME};
 use crate::evidence::export::TEXT_NAME;
@@ -97,7 +99,7 @@ what the certificate is about. Give it to nobody else; that it was handed out is
 
 The words of a certificate never change. Its status list, which is signed and logged anew at once,
 says how it stands, and `quietus verify` fails with a list that says `withdrawn` or `disputed`.
-Withdrawn is for good.")]
+Withdrawn is for good; `quietus certificate correct` then states the case anew.")]
     Declare {
         /// The certificate, the beginning of its identifier, or `latest`.
         certificate: String,
@@ -109,6 +111,31 @@ Withdrawn is for good.")]
         #[arg(long, value_name = "TEXT")]
         reason: Remark,
         /// Who says so.
+        #[arg(long, value_name = "NAME", default_value = "operator", env = "QUIETUS_BY")]
+        by: Remark,
+    },
+    /// State the case of a withdrawn certificate anew, in a certificate that takes its place.
+    #[command(after_help = "Examples:
+  quietus certificate declare 0198a2f3 withdrawn --reason \"the connection led to the test database\"
+  quietus certificate correct 0198a2f3 --what-was-wrong \"crm was searched in the test database\" --by \"Ada Example\"
+
+Every database of which the case says that it is done is searched once more, as it is connected now,
+and the correction says what is there: mend the cause first. Of third parties, and of what failed, it
+repeats what is on record, and says so. Nothing is erased by it: what is found to be left is stated as
+failed, and goes with the next run or a new request. The correction supersedes the withdrawn one with
+the reason `error`; each names the other, and the status list says `superseded`. What was wrong stands
+on it in your words, for everybody to read: name no person.")]
+    Correct {
+        /// The withdrawn certificate, the beginning of its identifier, or `latest`.
+        certificate: String,
+        /// What was wrong, as it stands on the correction. Name no person.
+        #[arg(long, value_name = "TEXT")]
+        what_was_wrong: Remark,
+        /// A system that nobody can ask any more: the correction says that nobody looked there; may be
+        /// given several times.
+        #[arg(long, value_name = "SYSTEM")]
+        without: Vec<String>,
+        /// Who corrects it.
         #[arg(long, value_name = "NAME", default_value = "operator", env = "QUIETUS_BY")]
         by: Remark,
     },
@@ -134,10 +161,34 @@ pub async fn run(arguments: &Arguments, folder: &Path) -> u8 {
                 say(format!("certificate {} is {status} from now on", found.id));
                 say("hand out its newest status list: `quietus certificate export` writes it");
             }
+            Command::Correct { certificate, what_was_wrong, without, by } => {
+                let correcting = Correcting {
+                    what_was_wrong: what_was_wrong.as_str().to_owned(),
+                    without: without.iter().cloned().collect(),
+                };
+                let found = product.find_certificate(certificate).await?;
+                let by = actor(by);
+                let correct = product.correct_certificate(found.id, &correcting, &by);
+                let corrected = Box::pin(correct).await?;
+                tell_correction(found.id, &corrected);
+            }
         }
         Ok(FINE)
     })
     .await
+}
+
+/// Says what came of a correction.
+fn tell_correction(earlier: Uuid, corrected: &Corrected) {
+    let named = |systems: &[SystemName]| {
+        let names: Vec<&str> = systems.iter().map(SystemName::as_str).collect();
+        if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+    };
+    say(format!("certificate {} corrects {earlier}", corrected.certificate));
+    say(format!("  it says: {}", corrected.overall.as_str()));
+    say(format!("  searched again: {}", named(&corrected.looked_again_in)));
+    say(format!("  repeated from the record: {}", named(&corrected.on_record_only)));
+    say("hand it out to whoever has the earlier one: `quietus certificate export` writes it");
 }
 
 /// Reads what a certificate is declared to be.
@@ -188,7 +239,7 @@ async fn show(product: &Quietus, text: &str, language: Option<Language>) -> Resu
 }
 
 /// What became of a certificate.
-fn status_in_words(status: CertificateStatus, successor: Option<uuid::Uuid>) -> String {
+fn status_in_words(status: CertificateStatus, successor: Option<Uuid>) -> String {
     match (status, successor) {
         (CertificateStatus::Superseded, Some(later)) => {
             format!("status: superseded by certificate {later}")
@@ -243,7 +294,7 @@ async fn export(
 /// Where there is no such certificate or the folder cannot be written.
 pub async fn write_export(
     product: &Quietus,
-    id: uuid::Uuid,
+    id: Uuid,
     language: Option<Language>,
     to: &Path,
 ) -> Result<Vec<String>, AppError> {

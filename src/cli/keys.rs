@@ -5,14 +5,14 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand, ValueEnum};
 use jiff::Timestamp;
 
-use super::opening::{GOOD, number, read_moment, say, with_product};
+use super::opening::{GOOD, WARN, fail, load, number, read_moment, say, with_product};
 use super::plan_text::new_table;
 use super::remark::actor;
 use super::{FINE, NOT_DONE};
 use crate::app::key_care::EpochEnd;
 use crate::app::trust::TrustFolder;
-use crate::app::{AppError, Quietus};
-use crate::config;
+use crate::app::{AppError, Quietus, token};
+use crate::config::{self, SignerSettings};
 use crate::domain::{Digest, EpochName, Remark};
 use crate::evidence::export::{ISSUER_KEY_NAME, TRUSTED_ROOT_NAME};
 use crate::evidence::trust_folder::{TRUST_MANIFEST_NAME, grouped, names_of};
@@ -22,6 +22,7 @@ use crate::store::KeyEpoch;
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   quietus keys list
+  quietus keys generate issuer      in a token
   quietus keys rotate issuer --reason \"yearly\"
   quietus keys trust --to from-the-contract/
   quietus keys destroy-epoch 2026-10")]
@@ -44,7 +45,9 @@ pub enum Command {
 
 Certificates are signed with the new key from then on. What the earlier one has signed verifies and is
 handed out as before, with its own public key; its private key is destroyed. With a signer elsewhere
-(`signers` in `quietus.yaml`) give it the new key first; this command then puts it in place.")]
+(`signers` in `quietus.yaml`) give it the new key first; this command then puts it in place. In a token
+behind PKCS#11 that is another `key` in the instance file, and `quietus keys generate issuer`; what
+earlier certificates need of the earlier one is on record, and you may delete it from the token.")]
     Rotate {
         /// Which key.
         #[arg(value_enum)]
@@ -55,6 +58,29 @@ handed out as before, with its own public key; its private key is destroyed. Wit
         /// Who does it, as it stands in evidence.
         #[arg(long, value_name = "NAME", default_value = "operator", env = "QUIETUS_BY")]
         by: Remark,
+    },
+    /// Make a key in the token that the instance file names, which it never leaves.
+    #[command(after_help = "Example:
+  quietus keys generate issuer
+
+with, in `quietus.yaml`:
+  signers:
+    issuer:
+      pkcs11:
+        module: /usr/lib/softhsm/libsofthsm2.so
+        token: quietus
+        key: certificates-2027
+        pin: env:QUIETUS_PIN
+
+The token makes a P-256 key of that label (and `id`) that cannot be read out, and no key is ever written
+over. The token itself has to be there: `softhsm2-util --init-token`, or what its maker has for it. The
+first key of an instance is in use from its first run on; one that takes another's place is put there
+with `quietus keys rotate issuer`. Keys that other tools made there serve as well, such as by
+`pkcs11-tool --keypairgen --key-type EC:prime256v1`.")]
+    Generate {
+        /// Which key.
+        #[arg(value_enum)]
+        key: InToken,
     },
     /// Write the folder with which auditors check all certificates of this instance.
     #[command(after_help = "Examples:
@@ -121,13 +147,27 @@ pub enum Rotatable {
     Issuer,
 }
 
+/// A key that can be held in a token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum InToken {
+    /// Signs certificates.
+    Issuer,
+    /// Signs the folders that auditors check with.
+    Root,
+}
+
 fn read_epoch(text: &str) -> Result<EpochName, &'static str> {
     EpochName::parse(text).ok_or("write a month, such as `2026-10`")
 }
 
 /// Runs the command.
 pub async fn run(arguments: &Arguments, folder: &Path) -> u8 {
+    // Before there is a key, there is nothing to open.
+    if let Command::Generate { key } = arguments.command {
+        return generate(folder, key).unwrap_or_else(|code| code);
+    }
     with_product(folder, async |product| match &arguments.command {
+        Command::Generate { .. } => Ok(FINE),
         Command::List => list(product).await,
         Command::Rotate { key: Rotatable::Issuer, reason, by } => {
             let rotated = product.rotate_issuer(reason.as_str(), &actor(by)).await?;
@@ -165,6 +205,29 @@ pub async fn run(arguments: &Arguments, folder: &Path) -> u8 {
         }
     })
     .await
+}
+
+/// Makes a key in a token.
+fn generate(folder: &Path, key: InToken) -> Result<u8, u8> {
+    let signers = load(folder)?.instance.signers;
+    let (signer, name) = match key {
+        InToken::Issuer => (signers.issuer, "issuer"),
+        InToken::Root => (signers.root, "root"),
+    };
+    let Some(SignerSettings::Token(settings)) = signer else {
+        return Err(fail(&AppError::Input(format!(
+            "`quietus.yaml` names no token for it: write `signers: {{{name}: {{pkcs11: …}}}}`; `quietus keys generate --help` shows one"
+        ))));
+    };
+    let made = token::generate(&settings).map_err(|error| fail(&error))?;
+    say(format!("{GOOD}made{GOOD:#}: the {}, SHA-256 {}", made.place, made.id));
+    say(made.public.trim_end());
+    if key == InToken::Issuer {
+        say(
+            "where another key signs certificates now, put this one in its place: quietus keys rotate issuer",
+        );
+    }
+    Ok(FINE)
 }
 
 /// What an earlier trust folder has left at a place. A folder with anything else is refused, because a
@@ -259,6 +322,15 @@ async fn list(product: &Quietus) -> Result<u8, AppError> {
         table.add_row([key.id.to_string(), day(key.added_at), until, state]);
     }
     say(table);
+    if let Some(signer) = &product.instance.signers.issuer {
+        say(match signer {
+            SignerSettings::Token(token) => format!("the {} signs certificates", token.place),
+            SignerSettings::Command(it) => format!("`{}` signs certificates", it.command[0]),
+        });
+        if let Err(error) = product.signer_is_there() {
+            say(format!("{WARN}it is not there{WARN:#}: {error}"));
+        }
+    }
     let mut table = new_table(&["epoch", "begun", "wraps", "state"]);
     let epochs = product.store.key_epochs().await?;
     for epoch in &epochs {

@@ -72,6 +72,9 @@ pub async fn run(arguments: &RunArguments, folder: &Path) -> u8 {
         Ok(product) => product,
         Err(code) => return code,
     };
+    if let Err(error) = product.signer_is_there() {
+        return fail(&error);
+    }
     if arguments.once {
         match once(&product, arguments).await {
             Ok(code) => code,
@@ -411,6 +414,9 @@ pub async fn work(arguments: &WorkArguments, folder: &Path) -> u8 {
         Ok(product) => product,
         Err(code) => return code,
     };
+    if let Err(error) = product.signer_is_there() {
+        return fail(&error);
+    }
     let stop = CancellationToken::new();
     let tasks = TaskTracker::new();
     let count = arguments.workers.unwrap_or(product.instance.workers).max(1);

@@ -121,6 +121,9 @@ mod backup_tests;
 #[path = "third_party_tests.rs"]
 mod third_party;
 
+#[path = "signers_tests.rs"]
+mod signers;
+
 #[path = "opendsr_tests.rs"]
 mod opendsr;
 

@@ -43,4 +43,4 @@ pub use problem::{Place, Problem, Problems, Severity};
 pub use process::Process;
 pub use requests::{AssuranceNeeded, RequestSettings};
 pub use secret::{KnownController, KnownToken, SecretError, controllers, tokens};
-pub use signers::{SignerInput, SignerSettings};
+pub use signers::{CommandSettings, SignerInput, SignerSettings, TokenSettings};

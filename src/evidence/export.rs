@@ -115,17 +115,16 @@ pub fn export_anchored(
         (TRUSTED_ROOT_NAME, trusted_root),
         (ISSUER_KEY_NAME, issuer_key),
     ];
-    if certificate.predicate.class.is_of_counts() {
+    if certificate.predicate.is_of_counts() {
         files.insert(1, (MANIFEST_NAME, &manifest));
     } else if let Some(opening) = opening {
         files.insert(1, (OPENING_NAME, opening));
     }
-    let (subject_file, subject_line, whom) =
-        match (certificate.predicate.class.is_of_counts(), opening) {
-            (true, _) => (MANIFEST_NAME, COUNTS_LINE, ""),
-            (_, None) => (OPENING_NAME, OPENING_LINE, ""),
-            (_, Some(_)) => (OPENING_NAME, PERSON_LINE, WHOM),
-        };
+    let (subject_file, subject_line, whom) = match (certificate.predicate.is_of_counts(), opening) {
+        (true, _) => (MANIFEST_NAME, COUNTS_LINE, ""),
+        (_, None) => (OPENING_NAME, OPENING_LINE, ""),
+        (_, Some(_)) => (OPENING_NAME, PERSON_LINE, WHOM),
+    };
     let instructions = INSTRUCTIONS
         .replace("@WHOM@\n", whom)
         .replace("@SUBJECT_LINE@", subject_line)

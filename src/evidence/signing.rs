@@ -68,9 +68,9 @@ pub fn sign(
 ) -> Result<SignedCertificate, CertificateError> {
     let mut problems = summary::violations(&predicate);
     let of_counts = matches!(about, SubjectFile::Counts);
-    if of_counts != predicate.class.is_of_counts() {
+    if of_counts != predicate.is_of_counts() {
         problems
-            .push(format!("its subject is not that of the class `{}`", predicate.class.as_str()));
+            .push(format!("its subject is not that of the class `{}`", predicate.about().as_str()));
     }
     if !problems.is_empty() {
         return Err(CertificateError::Unsound(problems));

@@ -1,5 +1,7 @@
 //! Certificates: lists, facts, exact bytes, and the folder that an auditor receives.
 
+use std::collections::BTreeSet;
+
 use axum::Extension;
 use axum::extract::{Path, State};
 use axum::http::header::ACCEPT_LANGUAGE;
@@ -13,6 +15,7 @@ use super::Api;
 use super::answer::{Answer, OwnPolicy, Refusal, bytes, file, json};
 use super::gate::Caller;
 use super::intake::{Accepts, Id, Json, Parameters, Part, remark};
+use crate::app::correction::Correcting;
 use crate::app::reading::Lookup;
 use crate::app::reading::certificates::{
     CertificatePart, CertificateQuery, Language, PAGE_NAME, PDF_NAME, TEXT_NAME,
@@ -152,6 +155,46 @@ pub async fn declare(
     };
     api.change(declared).await.map_err(Refusal::about_state)?;
     Ok(json(&serde_json::json!({ "certificate": id, "status": decision.as_str() })))
+}
+
+/// How a withdrawn certificate is corrected.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CorrectionBody {
+    what_was_wrong: String,
+    #[serde(default)]
+    without: BTreeSet<String>,
+}
+
+impl Accepts for CorrectionBody {
+    const FIELDS: &'static str =
+        "`what_was_wrong` and `without` (systems that nobody can ask any more)";
+}
+
+/// `POST /v1/certificates/{id}/correction`: states the case of a withdrawn certificate anew.
+pub async fn correct(
+    State(api): State<Api>,
+    Extension(caller): Extension<Caller>,
+    Id(id): Id,
+    Json(body): Json<CorrectionBody>,
+) -> Answer {
+    let what_was_wrong = remark("what_was_wrong", &body.what_was_wrong)?.as_str().to_owned();
+    if api.product.read_certificate(id).await?.is_none() {
+        return Err(Refusal::nothing_here());
+    }
+    let correcting = Correcting { what_was_wrong, without: body.without };
+    let product = api.product.clone();
+    let correct = async move {
+        Box::pin(product.correct_certificate(id, &correcting, &caller.actor())).await
+    };
+    let corrected = api.change(correct).await.map_err(Refusal::about_state)?;
+    Ok(json(&serde_json::json!({
+        "certificate": corrected.certificate,
+        "corrects": id,
+        "says": corrected.overall.as_str(),
+        "looked_again_in": corrected.looked_again_in,
+        "on_record_only": corrected.on_record_only,
+    })))
 }
 
 /// `GET /v1/certificates/{id}/text`.

@@ -144,6 +144,7 @@ const DOORS: &[Door] = &[
     monitors("/log/{name}/tile/{*tile}", || get(log::named_tile)),
     monitors("/log/{name}/status/{number}", || get(log::status_list)),
     posts("/v1/certificates/{id}/status", DECIDERS, || post(certificates::declare)),
+    posts("/v1/certificates/{id}/correction", DECIDERS, || post(certificates::correct)),
     posts("/v1/events", &[EventSource, Operator], || post(events::post)),
     posts("/v1/holds", OPERATORS, || post(holds::place)),
     posts("/v1/holds/release", OPERATORS, || post(holds::release_matter)),

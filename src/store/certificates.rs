@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::cases;
-use super::connection::Store;
+use super::connection::{Store, Tx};
 use super::error::StoreError;
 use super::evidence::{self, OutboxEntry};
 use super::jobs::{self, NewJob};
@@ -153,6 +153,12 @@ macro_rules! certificate_columns {
 
 const IN_FORCE: Sql =
     Sql::both("SELECT id FROM certificates WHERE case_id = $1 AND superseded_by IS NULL");
+// The outcome is that of the certificate in force.
+const STILL_CLOSED: Sql = Sql::both(
+    "UPDATE cases SET outcome = $2 WHERE id = $1 AND state = 'closed'
+       AND EXISTS (SELECT 1 FROM certificates WHERE certificates.id = $3
+           AND certificates.case_id = $1 AND certificates.superseded_by IS NULL)",
+);
 const SUPERSEDE: Sql = Sql::both("UPDATE certificates SET superseded_by = $2 WHERE id = $1");
 const INSERT: Sql = Sql::both(
     "INSERT INTO certificates (id, case_id, class, state, overall, issued_at, entry_id, statement,
@@ -212,6 +218,7 @@ const LIST: Sql = Sql::both(
 
 pub(super) const STATEMENTS: &[(&str, Sql)] = &[
     ("certificates::IN_FORCE", IN_FORCE),
+    ("certificates::STILL_CLOSED", STILL_CLOSED),
     ("certificates::SUPERSEDE", SUPERSEDE),
     ("certificates::INSERT", INSERT),
     ("certificates::TOPIC", TOPIC),
@@ -262,6 +269,47 @@ fn pattern(text: &str) -> String {
     pattern
 }
 
+/// Writes a certificate in the place of the one in force; `false` where its request has moved.
+async fn write(tx: &mut Tx, certificate: NewCertificate) -> Result<bool, StoreError> {
+    let now = certificate.issued_at;
+    if let Some(earlier) = tx.read_one(IN_FORCE, args![certificate.case_id]).await? {
+        let earlier: Uuid = earlier.get("id")?;
+        tx.execute(SUPERSEDE, args![earlier, certificate.id]).await?;
+        status_lists::changed(tx, earlier).await?;
+    }
+    let values = args![
+        certificate.id,
+        certificate.case_id,
+        certificate.class,
+        certificate.overall,
+        now,
+        certificate.leaf.entry_id,
+        certificate.statement,
+        certificate.envelope,
+        certificate.manifest,
+        certificate.status.as_ref().map(|place| place.list.clone()),
+        certificate.status.as_ref().map(|place| i64::from(place.index)),
+    ];
+    tx.execute(INSERT, values).await?;
+    if let Some(place) = &certificate.status {
+        status_lists::join(tx, &place.list).await?;
+    }
+    for Topic { kind, name } in certificate.topics {
+        tx.execute(TOPIC, args![certificate.id, kind.as_str(), name]).await?;
+    }
+    for job in certificate.later {
+        jobs::insert(tx, certificate.case_id, job, now).await?;
+    }
+    if let Some(change) = certificate.request
+        && !requests::change(tx, change, now).await?
+    {
+        return Ok(false);
+    }
+    evidence::append(tx, vec![certificate.leaf], now).await?;
+    evidence::append(tx, certificate.evidence, now).await?;
+    Ok(true)
+}
+
 impl Store {
     /// Writes a certificate with its leaf and closes its case; an earlier certificate of the case
     /// is superseded. `false`, with nothing written, where the case is closed already or a job of
@@ -276,42 +324,28 @@ impl Store {
             tx.rollback().await?;
             return Ok(false);
         }
-        if let Some(earlier) = tx.read_one(IN_FORCE, args![certificate.case_id]).await? {
-            let earlier: Uuid = earlier.get("id")?;
-            tx.execute(SUPERSEDE, args![earlier, certificate.id]).await?;
-            status_lists::changed(&mut tx, earlier).await?;
-        }
-        let values = args![
-            certificate.id,
-            certificate.case_id,
-            certificate.class,
-            certificate.overall,
-            now,
-            certificate.leaf.entry_id,
-            certificate.statement,
-            certificate.envelope,
-            certificate.manifest,
-            certificate.status.as_ref().map(|place| place.list.clone()),
-            certificate.status.as_ref().map(|place| i64::from(place.index)),
-        ];
-        tx.execute(INSERT, values).await?;
-        if let Some(place) = &certificate.status {
-            status_lists::join(&mut tx, &place.list).await?;
-        }
-        for Topic { kind, name } in certificate.topics {
-            tx.execute(TOPIC, args![certificate.id, kind.as_str(), name]).await?;
-        }
-        for job in certificate.later {
-            jobs::insert(&mut tx, certificate.case_id, job, now).await?;
-        }
-        if let Some(change) = certificate.request
-            && !requests::change(&mut tx, change, now).await?
-        {
+        if !write(&mut tx, certificate).await? {
             tx.rollback().await?;
             return Ok(false);
         }
-        evidence::append(&mut tx, vec![certificate.leaf], now).await?;
-        evidence::append(&mut tx, certificate.evidence, now).await?;
+        tx.commit().await?;
+        Ok(true)
+    }
+
+    /// Writes a certificate that corrects a withdrawn one of the same case, which is closed and stays
+    /// so. `false`, with nothing written, where the case is open, or another one is in force by now.
+    pub async fn insert_correction(
+        &self,
+        certificate: NewCertificate,
+        withdrawn: Uuid,
+    ) -> Result<bool, StoreError> {
+        let mut tx = self.begin().await?;
+        let closed = args![certificate.case_id, certificate.outcome.as_str(), withdrawn];
+        let may = tx.execute(STILL_CLOSED, closed).await? == 1;
+        if !may || !write(&mut tx, certificate).await? {
+            tx.rollback().await?;
+            return Ok(false);
+        }
         tx.commit().await?;
         Ok(true)
     }

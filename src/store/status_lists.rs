@@ -19,7 +19,7 @@ words! {
     CertificateDecision {
         /// It counts again, after it was disputed.
         Current = "current",
-        /// It was issued in error. For good.
+        /// It was issued in error. For good, but for the correction that may take its place.
         Withdrawn = "withdrawn",
         /// It is contested, and looked into.
         Disputed = "disputed",
@@ -84,7 +84,9 @@ const DUE: Sql = Sql::both(
 );
 const CHANGES: Sql = Sql::both(
     "SELECT certificates.status_index,
-         CASE WHEN latest.status = 'withdrawn' THEN 'withdrawn'
+         CASE WHEN latest.status = 'withdrawn' AND NOT EXISTS (
+                  SELECT 1 FROM certificates AS later WHERE later.id = certificates.superseded_by
+                    AND later.class = 'correction') THEN 'withdrawn'
               WHEN certificates.superseded_by IS NOT NULL THEN 'superseded'
               ELSE latest.status END AS status
      FROM certificates

@@ -204,6 +204,7 @@ pub fn predicate(statements: Vec<SystemStatement>) -> Predicate {
         statements,
         pending: None,
         supersedes: None,
+        correction: None,
         status: Some(StatusEntry::new(STATUS_LIST.to_owned(), STATUS_INDEX)),
         restores: Vec::new(),
         limits: STANDING_LIMITS.iter().map(|&limit| limit.to_owned()).collect(),

@@ -6,6 +6,7 @@
 
 mod claims;
 mod copies;
+mod corrections;
 mod fixture;
 mod foreign;
 mod log;

@@ -1,10 +1,12 @@
-//! Five certificates as people meet them: complete, partial, superseded, not held, and gone from
-//! live systems while copies for recovery remain.
+//! Certificates as people meet them: complete, partial, superseded, not held, gone from live systems
+//! while copies for recovery remain, withdrawn, disputed, and the correction of one.
 
 use jiff::civil::date;
 use jiff::tz::TimeZone;
-use quietus::domain::Digest;
-use quietus::evidence::certificate::{CertificateClass, NotCovered, Pending, Supersedes};
+use quietus::domain::{Digest, SystemName};
+use quietus::evidence::certificate::{
+    CertificateClass, Correction, NotCovered, Pending, Supersedes,
+};
 use quietus::evidence::export::export;
 use quietus::evidence::print::{LANGUAGES, Language, Printing};
 use quietus::evidence::signing::{SubjectFile, opening};
@@ -13,6 +15,7 @@ use quietus::evidence::statement::{
     StatedRecords, StatedVerification, StatementOutcome, SystemKind, VerificationFinding,
     VerificationType,
 };
+use quietus::evidence::status_list::CertificateStatus;
 use quietus::evidence::{Predicate, SystemStatement};
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -28,6 +31,7 @@ pub struct Sample {
     pub issued: Issued,
     pub opening: Option<Vec<u8>>,
     pub superseded_by: Option<Uuid>,
+    pub decided: Option<CertificateStatus>,
 }
 
 impl Sample {
@@ -37,6 +41,7 @@ impl Sample {
             zone: TimeZone::get("Europe/Berlin").expect("a zone"),
             host: Some("erasure.example.com".to_owned()),
             superseded_by: self.superseded_by,
+            decided: self.decided,
             ..Printing::plain(language)
         };
         let Issued { bundle, trusted_root, issuer_key, .. } = &self.issued;
@@ -76,21 +81,66 @@ fn make() -> Vec<Sample> {
         issued: issue_about(disposal(), SubjectFile::Counts, (40, 25), |_| {}),
         opening: None,
         superseded_by,
+        decided: None,
     };
     let person = |name, predicate| {
         let identifiers = [("email".to_owned(), "lovelace@example.com".to_owned())];
         let opening = opening(&identifiers.into(), [7; 32]).expect("an opening");
         let about = SubjectFile::Opening(&opening);
         let issued = issue_about(predicate, about, (812, 95), |_| {});
-        Sample { name, issued, opening: Some(opening), superseded_by: None }
+        Sample { name, issued, opening: Some(opening), superseded_by: None, decided: None }
     };
+    let decided = |decided, sample: Sample| Sample { decided: Some(decided), ..sample };
     vec![
         counts("complete", None),
         person("partial", partial()),
         counts("superseded", Some(Uuid::from_u128(0x5ec0_0de5))),
         person("not-held", not_held()),
         person("copies", copied()),
+        decided(
+            CertificateStatus::Withdrawn,
+            Sample {
+                superseded_by: Some(Uuid::from_u128(0xc0_44ec7)),
+                ..person("withdrawn", not_held())
+            },
+        ),
+        decided(CertificateStatus::Disputed, counts("disputed", None)),
+        person("correction", corrected()),
     ]
+}
+
+/// One database was not the right one, and was searched again.
+fn corrected() -> Predicate {
+    let mut failed = failing();
+    failed.outcome = StatementOutcome::Failed;
+    failed.system.id = SystemName::parse("crm").expect("a name");
+    "s2".clone_into(&mut failed.id);
+    failed.failure = Some(StatedFailure {
+        reason: "verification found survivors: 7 record(s) of `parcels` are still there".to_owned(),
+        attempts: 1,
+        owner: Some("sales".to_owned()),
+        next_attempt_at: None,
+    });
+    let statements = vec![
+        statement("s1", "shop", "customers", "account.contact"),
+        failed,
+        party("s3", "mailwind", "Mailwind B.V.", Some("signed")),
+    ];
+    let mut predicate = of_person(statements);
+    let name = |name: &str| SystemName::parse(name).expect("a name");
+    predicate.class = CertificateClass::Correction;
+    predicate.correction = Some(Correction {
+        corrects: CertificateClass::RightsRequest,
+        what_was_wrong: "the connection of `crm` led to the test database".to_owned(),
+        looked_again_in: vec![name("crm"), name("shop")],
+        on_record_only: vec![name("mailwind")],
+    });
+    predicate.supersedes = Some(Supersedes {
+        certificate_id: Uuid::from_u128(0x0ea7_11e7),
+        statement_sha256: Digest::of(b"earlier"),
+        reason: "error".to_owned(),
+    });
+    predicate
 }
 
 /// Gone from the live systems; one store says until when, one was seen to be rid of it, and one could

@@ -157,6 +157,32 @@ async fn a_restored_system_is_in_quarantine_until_everything_is_done_again() {
 }
 
 #[tokio::test]
+async fn a_certificate_is_withdrawn_and_corrected_once() {
+    let house = House::open().await;
+    let (_, id) = house.certified().await;
+    let correct = format!("/v1/certificates/{id}/correction");
+    let wrong = json!({"what_was_wrong": "the counts were of another day"});
+    let refused = house.post("approver", &correct, &wrong).await.expect(409);
+    assert!(refused.text().contains("only a withdrawn one is corrected"), "{}", refused.text());
+    let declared = json!({"status": "withdrawn", "reason": "the counts were of another day"});
+    let status = format!("/v1/certificates/{id}/status");
+    house.post("operator", &status, &declared).await.expect(200);
+    house.post("operator", &correct, &json!({})).await.expect(422);
+    let named = json!({"what_was_wrong": "grace@mail.example"});
+    house.post("operator", &correct, &named).await.expect(422);
+    house.post("auditor", &correct, &wrong).await.expect(403);
+    let corrected = house.post("operator", &correct, &wrong).await.expect(200).json();
+    assert_eq!(corrected["corrects"], id.as_str());
+    assert_eq!(corrected["on_record_only"], json!([]));
+    let second = corrected["certificate"].as_str().unwrap();
+    let facts = house.get("auditor", &format!("/v1/certificates/{second}")).await.expect(200);
+    assert_eq!(facts.json()["class"], "correction");
+    assert_eq!(facts.json()["overall"], corrected["says"]);
+    house.post("operator", &correct, &wrong).await.expect(409);
+    house.nothing_leaked();
+}
+
+#[tokio::test]
 async fn a_case_is_approved_or_called_off_once_and_for_a_reason() {
     let house = House::open().await;
     let open = async || {

@@ -120,8 +120,16 @@ take_copies() {
   run_as "$(account)" "${pgbackrest[@]}" --type=incr backup
   run_as "$(account)" "${barman[@]}" backup shop
   run_as "$(account)" "${sql[@]}" --command='SELECT pg_switch_wal()' >/dev/null
-  sleep 1
-  run_as "$(account)" "${barman[@]}" archive-wal shop
+  # The last backup is sound once the server has handed over the log that it ends in.
+  local attempt
+  for attempt in $(seq 1 120); do
+    run_as "$(account)" "${barman[@]}" archive-wal shop
+    run_as "$(account)" "${barman[@]}" list-backups shop >"$folder/listed"
+    grep -q WAITING_FOR_WALS "$folder/listed" || return 0
+    sleep 0.5
+  done
+  echo "barman still waits for logs of the server after attempt $attempt" >&2
+  return 1
 }
 
 start() {

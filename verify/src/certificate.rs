@@ -25,6 +25,9 @@ pub const PREDICATE_TYPE: &str = "https://quietus.dev/erasure-certificate/v1";
 /// Name of the subject of a scheduled disposal: the manifest of its counts.
 pub const MANIFEST_NAME: &str = "manifest.json";
 
+/// The reason for which a correction takes the place of a certificate.
+pub const ERROR: &str = "error";
+
 /// Name of the subject of a person's request: the opening, which only the person is given.
 pub const OPENING_NAME: &str = "subject-opening.json";
 
@@ -67,8 +70,9 @@ impl CertificateClass {
         }
     }
 
-    /// Whether its subject is the manifest of its own counts, and nobody's opening.
-    pub fn is_of_counts(self) -> bool {
+    /// Whether its subject is the manifest of its own counts, and nobody's opening. Of a correction
+    /// the class of what it corrects says so.
+    fn is_of_counts(self) -> bool {
         matches!(self, Self::ScheduledDisposal | Self::Restore)
     }
 }
@@ -178,6 +182,20 @@ pub struct Supersedes {
     pub reason: String,
 }
 
+/// What was wrong with a certificate that was withdrawn, and how its case was stated anew.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Correction {
+    /// The class of the certificate that it corrects, and never `correction`.
+    pub corrects: CertificateClass,
+    /// What was wrong, in the words of whoever withdrew it.
+    pub what_was_wrong: String,
+    /// Systems that were searched again for it; the statements about them speak for that look.
+    pub looked_again_in: Vec<SystemName>,
+    /// Systems about which it repeats what was on record, without another look.
+    pub on_record_only: Vec<SystemName>,
+}
+
 /// A system that was put back to an earlier state, so that what had gone was back for a time.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -244,6 +262,9 @@ pub struct Predicate {
     pub pending: Option<Pending>,
     /// Which certificate this one takes the place of.
     pub supersedes: Option<Supersedes>,
+    /// What was wrong with the certificate that it takes the place of; only on a correction.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub correction: Option<Correction>,
     /// Where its present status is published; `None` on certificates from before there were lists.
     pub status: Option<StatusEntry>,
     /// Restores that had brought back what it is about; not written where there were none.
@@ -251,6 +272,18 @@ pub struct Predicate {
     pub restores: Vec<StatedRestore>,
     /// What it does not cover, in words.
     pub limits: Vec<String>,
+}
+
+impl Predicate {
+    /// What it is about: its class, and for a correction that of what it corrects.
+    pub fn about(&self) -> CertificateClass {
+        self.correction.as_ref().map_or(self.class, |correction| correction.corrects)
+    }
+
+    /// Whether its subject is the manifest of its own counts, and nobody's opening.
+    pub fn is_of_counts(&self) -> bool {
+        self.about().is_of_counts()
+    }
 }
 
 /// Base64 of a nonce, as the predicate carries it.

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use crate::certificate::{CertificateClass, Predicate, Scope};
+use crate::certificate::{CertificateClass, ERROR, Predicate, Scope};
 use crate::statement::{
     StatedBackup, StatementOutcome, SystemStatement, VerificationFinding, VerificationType,
 };
@@ -212,6 +212,7 @@ pub fn violations(predicate: &Predicate) -> Vec<String> {
         found.push("it does not say what it does not cover".to_owned());
     }
     found.extend(restore_violations(predicate));
+    found.extend(correction_violations(predicate).into_iter().map(str::to_owned));
     let mut names = BTreeSet::new();
     for statement in &predicate.statements {
         let fits = |one: char| one.is_ascii_alphanumeric() || matches!(one, '.' | '_' | '-');
@@ -232,7 +233,7 @@ pub fn violations(predicate: &Predicate) -> Vec<String> {
 fn restore_violations(predicate: &Predicate) -> Vec<String> {
     let mut found = Vec::new();
     let own = predicate.restores.iter().filter(|one| one.persons.is_some()).count();
-    let of_restore = predicate.class == CertificateClass::Restore;
+    let of_restore = predicate.about() == CertificateClass::Restore;
     if own != usize::from(of_restore) || of_restore && predicate.restores.len() != 1 {
         found.push("it does not say of exactly one restore who came back, or says so of one that it is not about".to_owned());
     }
@@ -246,6 +247,35 @@ fn restore_violations(predicate: &Predicate) -> Vec<String> {
         if one.persons.as_ref().is_some_and(|who| who.came_back.0 > who.done_again.0) {
             found.push("more persons came back than were looked for".to_owned());
         }
+    }
+    found
+}
+
+/// In what a correction contradicts itself.
+fn correction_violations(predicate: &Predicate) -> Vec<&'static str> {
+    let is_one = predicate.class == CertificateClass::Correction;
+    let Some(correction) = &predicate.correction else {
+        return if is_one {
+            vec!["it corrects, and does not say what was wrong"]
+        } else {
+            Vec::new()
+        };
+    };
+    let mut found = Vec::new();
+    if !is_one || correction.corrects == CertificateClass::Correction {
+        found.push("it says what was wrong with another one, and its class does not fit that");
+    }
+    if predicate.supersedes.as_ref().is_none_or(|old| old.reason != ERROR) {
+        found.push("it corrects, and takes the place of none that held an error");
+    }
+    if correction.what_was_wrong.trim().is_empty() {
+        found.push("it does not say what was wrong");
+    }
+    let stated: BTreeSet<_> = predicate.statements.iter().map(|one| &one.system.id).collect();
+    let (again, before) = (&correction.looked_again_in, &correction.on_record_only);
+    let named: BTreeSet<_> = again.iter().chain(before).collect();
+    if named.len() != again.len() + before.len() || named != stated {
+        found.push("it does not say once of each system whether somebody looked again");
     }
     found
 }

@@ -410,7 +410,7 @@ fn subject(steps: &mut Steps, certificate: &Certificate, file: Option<&[u8]>) {
         return;
     };
     let digest = subject.digest.sha256;
-    if certificate.predicate.class.is_of_counts() {
+    if certificate.predicate.is_of_counts() {
         let computed = manifest::manifest(&certificate.predicate).map(|bytes| Digest::of(&bytes));
         if subject.name == MANIFEST_NAME && computed == Some(digest) {
             steps.pass("subject", "The subject is the digest of the counts that are certified.");

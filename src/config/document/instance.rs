@@ -45,7 +45,7 @@ document! {
         optional evidence: EvidenceDocument,
         /// Who vouches for the evidence log; nobody if left out.
         optional anchors: AnchorsDocument,
-        /// Commands that sign with keys that this machine does not hold.
+        /// Tokens and commands that sign with keys that this machine does not hold.
         optional signers: SignersDocument,
         /// Where buckets are that are written as `s3://bucket/prefix`; none can be if left out.
         optional object_store: ObjectStoreDocument,

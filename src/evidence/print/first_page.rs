@@ -4,6 +4,7 @@ use super::sheet::{Fact, Part, Tone, Verdict};
 use super::voice::{Voice, place};
 use super::words::fill;
 use super::{Vouching, tables, vouching};
+use crate::domain::SystemName;
 use crate::evidence::certificate::{Certificate, CertificateClass, OPENING_NAME, Predicate};
 use crate::evidence::statement::{StatementOutcome, SystemStatement};
 use crate::evidence::status_list::CertificateStatus;
@@ -14,8 +15,8 @@ const SENTENCES: usize = 4;
 
 /// Whether it says that nothing was there at all.
 fn nothing_held(predicate: &Predicate) -> bool {
-    predicate.class == CertificateClass::NotHeld
-        || predicate.class == CertificateClass::RightsRequest
+    predicate.about() == CertificateClass::NotHeld
+        || predicate.about() == CertificateClass::RightsRequest
             && predicate.statements.iter().all(|one| one.outcome == StatementOutcome::NotFound)
 }
 
@@ -56,9 +57,15 @@ pub(super) fn verdict(voice: &Voice<'_>, predicate: &Predicate) -> Verdict {
         fill(words.replaces, &[("id", &old.certificate_id.to_string()), ("reason", reason)])
     });
     if let Some((decided, warning)) = decided(voice) {
+        let later = voice.printing.superseded_by;
+        let later = later.map(|id| fill(words.superseded_by, &[("id", &id.to_string())]));
         let said = fill(words.said_then, &[("word", word)]);
-        let sentences = vec![warning.to_owned(), said];
-        return Verdict { tone: Tone::Bad, word: decided.to_owned(), sentences };
+        let sentences = [Some(warning.to_owned()), later, Some(said)];
+        let sentences = sentences.into_iter().flatten().collect();
+        // What is looked into may still turn out to be true.
+        let disputed = voice.printing.decided == Some(CertificateStatus::Disputed);
+        let tone = if disputed { Tone::Mixed } else { Tone::Bad };
+        return Verdict { tone, word: decided.to_owned(), sentences };
     }
     let Some(later) = voice.printing.superseded_by else {
         let sentences = [Some(sentence.to_owned()), earlier].into_iter().flatten().collect();
@@ -134,7 +141,7 @@ fn about(voice: &Voice<'_>, predicate: &Predicate) -> String {
         return fill(words.about_schedule, &[("schedule", schedule.as_str())]);
     }
     let Some(request) = &predicate.request else {
-        return words.class(predicate.class).to_owned();
+        return words.class(predicate.about()).to_owned();
     };
     let text = |name: &str| request.get(name).and_then(serde_json::Value::as_str);
     let received = text("receivedAt").and_then(|text| text.parse().ok());
@@ -176,11 +183,12 @@ pub(super) fn points(voice: &Voice<'_>, predicate: &Predicate) -> Vec<Part> {
         ))
     });
     let limits = predicate.limits.len() + predicate.scope.not_covered.len();
-    let mut parts = vec![Part {
+    let mut parts: Vec<Part> = wrong(voice, predicate).into_iter().collect();
+    parts.push(Part {
         heading: words.point_done.to_owned(),
         items: done(voice, statements),
         empty: false,
-    }];
+    });
     parts.extend(copies(voice, statements));
     parts.extend([
         shortened(voice, words.point_kept, words.point_kept_none, kept.collect()),
@@ -193,6 +201,24 @@ pub(super) fn points(voice: &Voice<'_>, predicate: &Predicate) -> Vec<Part> {
         },
     ]);
     parts
+}
+
+/// What was wrong with the certificate that a correction takes the place of.
+fn wrong(voice: &Voice<'_>, predicate: &Predicate) -> Option<Part> {
+    let words = voice.words;
+    let correction = predicate.correction.as_ref()?;
+    let between = if voice.comma() == "，" { "、" } else { ", " };
+    let named = |sentence: &str, systems: &[SystemName]| {
+        let systems: Vec<&str> = systems.iter().map(SystemName::as_str).collect();
+        (!systems.is_empty()).then(|| fill(sentence, &[("systems", &systems.join(between))]))
+    };
+    let items = [
+        Some(fill(words.wrong_words, &[("words", &correction.what_was_wrong)])),
+        named(words.wrong_again, &correction.looked_again_in),
+        named(words.wrong_on_record, &correction.on_record_only),
+    ];
+    let items = items.into_iter().flatten().collect();
+    Some(Part { heading: words.point_wrong.to_owned(), items, empty: false })
 }
 
 /// When each system was rid of it, and when its copies are; nothing where no store copies it.

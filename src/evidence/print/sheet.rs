@@ -168,7 +168,7 @@ pub fn sheet(
     let predicate = &certificate.predicate;
     let voice = Voice::of(printing);
     Sheet {
-        title: voice.words.title(predicate.class).to_owned(),
+        title: voice.words.title(predicate),
         id: predicate.certificate_id.to_string(),
         issuer: predicate.issuer.name.clone(),
         subject: certificate.subject.first().map(|one| one.name.clone()).unwrap_or_default(),

@@ -2,9 +2,11 @@
 
 mod audited;
 mod bucket;
+mod corrections;
 mod heartbeats;
 mod issuers;
 mod manifests;
+mod pkcs11;
 pub mod restored;
 mod status;
 mod tokens;

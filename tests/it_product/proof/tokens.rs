@@ -1,4 +1,5 @@
-//! A token that never gives its key away signs certificates, through PKCS#11 (`SoftHSM`).
+//! A token that never gives its key away signs certificates, through a command that speaks PKCS#11
+//! (`SoftHSM`).
 
 use std::path::PathBuf;
 
@@ -12,9 +13,9 @@ const MODULES: [&str; 4] = [
     "/usr/lib/aarch64-linux-gnu/softhsm/libsofthsm2.so",
     "/usr/lib64/softhsm/libsofthsm2.so",
 ];
-const PIN: &str = "471147";
+pub(super) const PIN: &str = "471147";
 
-fn module() -> PathBuf {
+pub(super) fn module() -> PathBuf {
     let found = MODULES.iter().map(PathBuf::from).find(|path| path.exists());
     found.expect("SoftHSM is installed: `tests/run` does so")
 }
@@ -43,7 +44,7 @@ async fn make_token(company: &Company) {
     assert!(made.out.contains("never extractable"), "{}", made.out);
 }
 
-async fn run(company: &Company, arguments: &[&str], pin: &str) -> Ended {
+pub(super) async fn run(company: &Company, arguments: &[&str], pin: &str) -> Ended {
     let mut command = company.command(arguments);
     command.env("SOFTHSM2_CONF", company.path("token/softhsm2.conf")).env("QUIETUS_PIN", pin);
     ended(command).await

@@ -73,7 +73,8 @@ fn title(flow: &mut Flow<'_, '_>, sheet: &Sheet, words: &Words, scale: f32) {
         let note = Style::soft(7.2);
         let lines = flow.broken(words.link_note, note, beside);
         let low = top + CODE - note.leading() * if lines.len() > 1 { 2.0 } else { 1.0 };
-        flow.y = flow.y.max(low);
+        // A title of two lines reaches down to it.
+        flow.y = (flow.y + 5.0 * scale).max(low);
         flow.paragraph((SIDE, beside), words.link_note, note);
         flow.y = flow.y.max(top + CODE);
     }

@@ -11,7 +11,7 @@ mod phrases;
 mod zh;
 
 use super::language::Language;
-use crate::evidence::certificate::{CertificateClass, IssuerRole};
+use crate::evidence::certificate::{CertificateClass, IssuerRole, Predicate};
 use crate::evidence::statement::{
     CertifiedAction, KeptReason, RemovalGrade, StatementOutcome, SystemKind, VerificationFinding,
     VerificationType,
@@ -49,6 +49,7 @@ words! {
     to_whom, to_whom_opening, to_whom_counts, next_final, next_review,
     right_erasure, right_restriction, right_objection, right_access, right_other,
     // Points of the first page.
+    point_wrong, wrong_words, wrong_again, wrong_on_record,
     point_done, point_done_all, point_done_some, point_done_none, point_not_found,
     point_copies, copies_live, copies_by, copies_seen, copies_undated,
     point_kept, point_kept_none, point_promised, point_promised_none, point_undone,
@@ -126,14 +127,23 @@ impl Words {
     }
 
     /// The heading of the certificate.
-    pub fn title(&self, class: CertificateClass) -> &'static str {
+    pub fn title(&self, predicate: &Predicate) -> String {
+        let title = self.title_of(predicate.about());
+        if predicate.correction.is_some() {
+            fill(self.title_correction, &[("title", title)])
+        } else {
+            title.to_owned()
+        }
+    }
+
+    fn title_of(&self, class: CertificateClass) -> &'static str {
         match class {
-            CertificateClass::ScheduledDisposal | CertificateClass::RightsRequest => {
-                self.title_erasure
-            }
+            // Of what it corrects, a correction always says.
+            CertificateClass::ScheduledDisposal
+            | CertificateClass::RightsRequest
+            | CertificateClass::Correction => self.title_erasure,
             CertificateClass::Restriction => self.title_restriction,
             CertificateClass::NotHeld => self.title_not_held,
-            CertificateClass::Correction => self.title_correction,
             CertificateClass::Restore => self.title_restore,
         }
     }

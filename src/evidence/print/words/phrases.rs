@@ -298,6 +298,21 @@ const PHRASES: &[[&str; 3]] = &[
     ],
     ["{} has no such record", "{} hat keinen solchen Datensatz", "{} 没有此类记录"],
     ["{} reported the job as done", "{} meldete Erledigung", "{} 报告已完成"],
+    [
+        "verification found survivors: {}",
+        "die zweite Prüfung fand noch etwas: {}",
+        "复查发现残留：{}",
+    ],
+    [
+        "{} record(s) of `{}` are still there",
+        "{} Datensätze von „{}“ sind noch da",
+        "{} 条“{}”的记录仍在",
+    ],
+    [
+        "{} record(s) of `{}` still hold `{}`",
+        "{} Datensätze von „{}“ enthalten noch „{}“",
+        "{} 条“{}”的记录仍有“{}”",
+    ],
     ["rule `{}` is paused", "die Regel „{}“ ruht", "规则“{}”已暂停"],
     ["deleted", "gelöscht", "删除"],
     ["told", "unterrichtet", "告知"],
