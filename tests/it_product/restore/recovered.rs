@@ -366,7 +366,9 @@ async fn a_lost_database_comes_back(store: Kind) {
 
 /// A process that dies while it writes the list leaves one from which everything comes back.
 async fn killed_while_it_is_written(store: Kind) {
-    for point in ["18", "19", "10", "11"] {
+    let points: &[&str] =
+        if store == Kind::Sqlite { &["18", "19", "10", "11"] } else { &["19", "11"] };
+    for point in points {
         let (company, clock) = club(store).await;
         let product = company.replica(&clock).await;
         erase(&product, &clock, AskedRight::Erasure, YESTERDAY).await;
