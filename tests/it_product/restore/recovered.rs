@@ -153,7 +153,10 @@ async fn two_days(store: Kind) -> Days {
     let shown = company.quietus(&["list", "show"]).await.expect(0).out;
     assert!(shown.contains("up to date"), "{shown}");
     copy_folder(&company.path(LIST), &company.path("list-yesterday"), Path::new(""));
+    // A database that somebody is connected to cannot be copied.
+    product.store.close().await;
     let yesterday = company.copy_store().await;
+    let product = company.replica(&clock).await;
     copy(&company, "data/desk.copy").await;
     let taken_at = product.now().to_string();
 
@@ -372,7 +375,9 @@ async fn killed_while_it_is_written(store: Kind) {
         let (company, clock) = club(store).await;
         let product = company.replica(&clock).await;
         erase(&product, &clock, AskedRight::Erasure, YESTERDAY).await;
+        product.store.close().await;
         let yesterday = company.copy_store().await;
+        let product = company.replica(&clock).await;
         for number in TODAY {
             ask(&product, AskedRight::Erasure, number).await;
         }
