@@ -142,7 +142,8 @@ const KEEP_ENTRY: Sql = Sql::both(
     "INSERT INTO re_erasure_entries (matter, kind, shard, version, sha256, content, epoch)
      VALUES ($1, $2, $3, $4, $5, $6, $7)
      ON CONFLICT (matter) DO UPDATE SET version = excluded.version, sha256 = excluded.sha256,
-         content = excluded.content, epoch = excluded.epoch",
+         content = excluded.content, epoch = excluded.epoch
+     WHERE re_erasure_entries.version < excluded.version",
 );
 const TOUCH_SHARD: Sql = Sql::both(
     "INSERT INTO re_erasure_shards (shard, number, changed) VALUES ($1, 0, 1)
@@ -330,6 +331,9 @@ impl Store {
 
     /// Notes entries that were written, what they leave over, and takes away the notes that led to
     /// them.
+    ///
+    /// # Errors
+    /// `Busy`, with nothing changed, where another process has written one of them meanwhile.
     pub async fn keep_re_erasure_entries(
         &self,
         entries: Vec<ListEntry>,
@@ -343,7 +347,11 @@ impl Store {
             let epoch = entry.epoch.as_str().to_owned();
             let values =
                 args![entry.matter, entry.kind, shard, version, entry.sha256, entry.content, epoch];
-            tx.execute(KEEP_ENTRY, values).await?;
+            // Two processes read and write at once: what the slower one has read may be older.
+            if tx.execute(KEEP_ENTRY, values).await? != 1 {
+                tx.rollback().await?;
+                return Err(StoreError::Busy { code: "re-erasure list".to_owned() });
+            }
             tx.execute(TOUCH_SHARD, args![shard]).await?;
         }
         for name in leftovers {

@@ -32,7 +32,7 @@ const FILES: u32 = 1_000;
 /// What replicas take turns for.
 const LEAD: &str = "re-erasure list";
 /// How long one of them has its turn at most.
-const TURN: SignedDuration = SignedDuration::from_mins(10);
+const TURN: SignedDuration = SignedDuration::from_mins(2);
 
 impl Quietus {
     /// Brings the list up to date, where the instance file names a place. What is in the way there
