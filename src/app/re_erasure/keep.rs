@@ -252,7 +252,7 @@ impl Quietus {
 
     /// Writes the log beside the list, and removes what no index names any more.
     pub(crate) async fn tidy_list_by_itself(&self) {
-        if let Err(error) = self.tidy_list().await {
+        if let Err(error) = Box::pin(self.tidy_list()).await {
             tracing::error!(%error, "the re-erasure list could not be tidied");
         }
     }
@@ -345,7 +345,7 @@ impl Quietus {
         let mut written = 0;
         loop {
             let before = self.store.re_erasure_waiting().await?;
-            written += self.keep_list().await?;
+            written += Box::pin(self.keep_list()).await?;
             let after = self.store.re_erasure_waiting().await?;
             // Another process has its turn, or all is done.
             if after == 0 || before > 0 && after >= before {

@@ -64,7 +64,7 @@ impl Quietus {
         let written = Box::pin(self.keep_whole_list()).await?;
         self.advance_log().await?;
         self.sweep_list_again().await?;
-        self.tidy_list().await?;
+        Box::pin(self.tidy_list()).await?;
         Ok(written)
     }
 }
