@@ -64,6 +64,7 @@ mod record_manifest;
 pub mod recording;
 mod recount;
 pub mod request;
+pub mod residue;
 pub mod restore;
 pub mod retry;
 mod second_look;
@@ -139,6 +140,8 @@ pub struct Quietus {
     pub(crate) listeners: vendor_callbacks::Listeners,
     pub(crate) companies: company::Companies,
     pub(crate) stores: backup::Stores,
+    /// Where logs of systems stood when somebody asked last.
+    pub(crate) marks: residue::Marks,
     /// When the deadlines of requests were looked at last.
     pub(crate) deadlines_looked_at: std::sync::Mutex<Option<Timestamp>>,
     /// When the canary of each system was looked at last.

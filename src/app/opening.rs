@@ -163,6 +163,7 @@ impl Quietus {
             listeners: super::vendor_callbacks::Listeners::default(),
             companies: super::company::Companies::default(),
             stores: super::backup::Stores::default(),
+            marks: super::residue::Marks::default(),
             deadlines_looked_at: std::sync::Mutex::default(),
             canaries_looked_at: std::sync::Mutex::default(),
             gate: super::re_erasure::Gate::default(),

@@ -193,6 +193,10 @@ fn print_job(job: &Job) {
         let next = job.available_at.strftime("%Y-%m-%d %H:%M:%SZ");
         say(format!("    its copies may hold what was erased; looked at on {next}"));
     }
+    if job.kind == JobKind::Residue && !job.state.is_final() {
+        let next = job.available_at.strftime("%Y-%m-%d %H:%M:%SZ");
+        say(format!("    its files and logs may hold what was erased; looked at on {next}"));
+    }
     if !job.hold_matters.is_empty() {
         say(format!("    held by matter {}", job.hold_matters.join(", ")));
     }

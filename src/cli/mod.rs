@@ -34,6 +34,7 @@ mod request_input;
 pub mod request_text;
 pub mod requested;
 pub mod requests;
+pub mod residues;
 pub mod restores;
 pub mod run;
 pub mod schema;
@@ -183,6 +184,8 @@ pub enum Command {
     Anchor(anchors::Arguments),
     /// See copies for recovery: what each store has, and until when it can hold what was erased.
     Backup(backups::Arguments),
+    /// See which files and logs of the systems can still hold what was erased, and why.
+    Residue(residues::Arguments),
     /// Sign heads of other people's logs that continue what was signed before.
     Witness(witness::Arguments),
 }
@@ -263,6 +266,7 @@ async fn dispatch(arguments: &Arguments) -> u8 {
         Command::Verify(inner) => verify::run(inner, &mut out),
         Command::Anchor(inner) => anchors::run(inner, folder).await,
         Command::Backup(inner) => backups::run(inner, folder).await,
+        Command::Residue(inner) => residues::run(inner, folder).await,
         Command::Witness(inner) => witness::run(inner).await,
     }
 }

@@ -107,7 +107,8 @@ async fn once(product: &Arc<Quietus>, arguments: &RunArguments) -> Result<u8, Ap
     }
     if takes_over {
         worst = worst.max(carry_out_requests(product).await?);
-        if product.look_at_due_stores(ONCE).await? > 0 {
+        let looked_at = product.look_at_due_stores(ONCE).await?;
+        if looked_at + product.look_at_due_files(ONCE).await? > 0 {
             product.certify_finished().await?;
         }
         // Whoever brought a request is told; if that is not possible now, it is with the next run.
@@ -256,7 +257,7 @@ pub async fn carry_out(product: &Arc<Quietus>, case: Uuid) -> Result<u8, AppErro
 async fn may_go_on(product: &Quietus, job: &Job) -> Result<bool, AppError> {
     let waits = matches!(job.state, JobState::Held | JobState::Blocked);
     // Copies go when their time comes; nobody waits here for that.
-    if job.state.is_final() || waits || job.kind == JobKind::Backup {
+    if job.state.is_final() || waits || matches!(job.kind, JobKind::Backup | JobKind::Residue) {
         return Ok(false);
     }
     let running = job.state == JobState::Running;

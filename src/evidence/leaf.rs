@@ -138,6 +138,8 @@ kinds! {
     ListWritten = "re-erasure.listed",
     /// A store that had lost something was brought forward from the re-erasure list.
     StoreRecovered = "store.recovered",
+    /// Files and logs of a system were looked at: what can still hold what a case has erased there.
+    ResidueObserved = "residue.observed",
 }
 
 /// An entry ready to be queued: the leaf and the detail that it commits to.

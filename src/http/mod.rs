@@ -27,6 +27,7 @@ mod metrics;
 mod observe;
 mod opendsr;
 mod requests;
+mod residue_metrics;
 mod restores;
 pub mod route;
 pub mod server;

@@ -42,6 +42,7 @@ mod re_erasure_tables;
 pub mod record_manifests;
 pub mod renewed_tokens;
 pub mod requests;
+pub mod residues;
 pub mod restores;
 pub mod schedules;
 pub mod settlement;
@@ -94,6 +95,7 @@ pub use re_erasure_bring::Brought;
 pub use re_erasure_state::{ListChange, ListEntry, ListState, Shard, WrittenIndex};
 pub use record_manifests::{ManifestChunk, NewManifestChunk, RecordManifest};
 pub use requests::{NewRequest, Request, RequestChange, RequestFilter, TakenIn};
+pub use residues::ResidueGauge;
 pub use restores::{Canary, NewRestore, Replayable, Restore, RestoreCounts};
 pub use schedules::{Disposition, Fire, FireBatch, NewFire, ScheduleCursor};
 pub use settlement::{Settle, Settlement};
@@ -142,6 +144,7 @@ pub fn statements() -> Vec<(&'static str, Sql)> {
         record_manifests::STATEMENTS,
         renewed_tokens::STATEMENTS,
         requests::STATEMENTS,
+        residues::STATEMENTS,
         restores::STATEMENTS,
         schedules::STATEMENTS,
         settlement::STATEMENTS,

@@ -15,5 +15,6 @@ mod mail;
 mod privacy;
 mod proof;
 mod request;
+mod residue;
 mod restore;
 mod run;

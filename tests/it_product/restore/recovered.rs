@@ -249,7 +249,7 @@ async fn nothing_is_lost(store: Kind) {
     let dry = [&recover[..], &["--dry-run"]].concat();
     let dry = company.quietus(&dry).await.expect(0).out;
     assert!(dry.contains("nothing was changed"), "{dry}");
-    for point in ["16", "17", "10"] {
+    for point in ["17", "18", "10"] {
         let mut command = company.command(&recover);
         command.env("QUIETUS_CRASH_POINT", point);
         assert_eq!(ended(command).await.code, -1, "it dies at point {point}");
@@ -370,7 +370,7 @@ async fn a_lost_database_comes_back(store: Kind) {
 /// A process that dies while it writes the list leaves one from which everything comes back.
 async fn killed_while_it_is_written(store: Kind) {
     let points: &[&str] =
-        if store == Kind::Sqlite { &["18", "19", "10", "11"] } else { &["19", "11"] };
+        if store == Kind::Sqlite { &["19", "20", "10", "11"] } else { &["20", "11"] };
     for point in points {
         let (company, clock) = club(store).await;
         let product = company.replica(&clock).await;
