@@ -7,6 +7,7 @@ use uuid::Uuid;
 use crate::guard::CanarySight;
 use crate::order::{Order, RecordKey};
 use crate::receipt::{Counts, Fault, Health, Outcome, Receipt, Verification};
+use crate::residue::{ResidueLook, ResidueSight};
 use crate::schema::{Capabilities, Schema};
 use crate::subject::{Answer, Question};
 use crate::together::{JointProgress, Together};
@@ -105,6 +106,13 @@ pub trait Connector: Send + Sync {
             found.push(self.verify(order).await?);
         }
         Ok(found)
+    }
+
+    /// Looks at files and logs of the system for what was deleted, for everybody who waits, in their
+    /// order; drives what the look allows, and with nothing allowed has no effect.
+    async fn look_at_residues(&self, _look: &ResidueLook) -> Result<Vec<ResidueSight>, Fault> {
+        let message = "nobody looks at the files and logs of this kind of system".to_owned();
+        Err(Fault::Rejected { message })
     }
 
     /// Looks at our own row of this name, which only counts up: a smaller number says that the

@@ -15,6 +15,7 @@ pub mod outbound;
 pub mod predicate;
 pub mod processor;
 pub mod receipt;
+pub mod residue;
 pub mod sample;
 pub mod schema;
 pub mod sql;
@@ -43,6 +44,10 @@ pub use processor::testkit;
 pub use receipt::{
     CollectionOutcome, Counts, Drift, Fault, Health, LookedAt, Outcome, ProbeCount, Receipt,
     RefusalKind, Survivor, Verification,
+};
+pub use residue::{
+    ResidueDrive, ResidueLook, ResidueSight, ResidueStage, ResidueWait, StageSight, residue_drives,
+    residue_stages, residues_beyond,
 };
 pub use schema::{Capabilities, CollectionSchema, FieldSchema, ForeignKey, OnDelete, Schema};
 pub use subject::{

@@ -19,6 +19,7 @@ use super::overdue::{Expected, OVERDUE};
 use super::prepare::{Prepared, Ready};
 use super::progress::{Done, Stopped, Watch, WatchState};
 use super::recount::{Answer, question};
+use super::residue::FilesSeen;
 use super::settle::{FIRST_PAUSE, counts_at_planning};
 use super::{AppError, Quietus};
 use crate::domain::SystemName;
@@ -65,6 +66,18 @@ pub enum Payload {
     Backup {
         /// What was gone, and when, by the systems that the store copies.
         systems: BTreeMap<SystemName, GoneFrom>,
+    },
+    /// A look at files and logs of a system.
+    #[serde(rename = "residue-1")]
+    Residue {
+        /// When the last of it was erased.
+        at: jiff::Timestamp,
+        /// The collections in which something was erased, by their names in the system.
+        collections: Vec<String>,
+        /// Where the logs of the system stood after that; `None` where nobody could ask.
+        mark: Option<serde_json::Value>,
+        /// What the certificate says of files and logs.
+        seen: FilesSeen,
     },
 }
 
@@ -142,6 +155,9 @@ impl Quietus {
         worker: &str,
         stop: &CancellationToken,
     ) -> Result<Option<Uuid>, AppError> {
+        if self.stands_still().await?.is_some() {
+            return Ok(None);
+        }
         let claimed_at = self.now();
         let claim = Claim {
             worker: worker.to_owned(),
@@ -155,6 +171,10 @@ impl Quietus {
         let id = claimed.job.id;
         if claimed.job.kind == JobKind::Backup {
             Box::pin(self.look_at_store(claimed, worker)).await?;
+            return Ok(Some(id));
+        }
+        if claimed.job.kind == JobKind::Residue {
+            Box::pin(self.look_at_files(claimed, worker)).await?;
             return Ok(Some(id));
         }
         let company = self.claim_company(&claimed, worker).await?;

@@ -12,10 +12,12 @@ use super::crash::CrashPoint;
 use super::open_case::PlanOnRecord;
 use super::opening::Pinned;
 use super::over_jobs::{
-    done_of, has_its_say, is_lost, outcome_over, said_over, saw_it_gone, verification_of,
+    days_pending, done_of, end_of_looks, has_its_say, is_look, is_lost, outcome_over, said_over,
+    verification_of,
 };
 use super::recording::About;
 use super::request::{Asked, stated_request};
+use super::residue::not_looked_at;
 use super::restore::is_done_again;
 use super::statement::{SystemAccount, counts_of, statements};
 use super::status_list::status_entry;
@@ -29,9 +31,7 @@ use crate::evidence::certificate::{
 use crate::evidence::signing::{self, SignedCertificate, SubjectFile};
 use crate::evidence::statement::{Count, EvidenceReference, SystemStatement};
 use crate::evidence::summary::{self, Overall};
-use crate::store::{
-    Case, Detail, Job, JobKind, NewCertificate, OutboxEntry, StatusPlace, Topic, TopicKind,
-};
+use crate::store::{Case, Detail, Job, NewCertificate, OutboxEntry, StatusPlace, Topic, TopicKind};
 
 /// What a certificate says where moments on record cannot be so.
 const CLOCK_FAULT: &str = "The clock of the machine was set back while this was carried out: \
@@ -322,6 +322,7 @@ impl Quietus {
         for plan in &on_record.plan.systems {
             let Some(system) = pinned.map().systems.get(&plan.system) else { continue };
             let residues = self.capabilities(pinned.map(), system).residues;
+            let residues = not_looked_at(self.map.systems.get(&plan.system), residues);
             if !residues.is_empty() {
                 limits.push(format!(
                     "System `{}` may still hold what was deleted in: {}.",
@@ -384,16 +385,15 @@ impl Quietus {
         let since = earlier.summary.issued_at;
         let news = jobs.iter().filter(|job| job.settled_at.is_some_and(|at| at > since));
         // What had no day yet and has one now is no end of a copy.
-        let (looks, others): (Vec<&Job>, Vec<&Job>) =
-            news.partition(|job| job.kind == JobKind::Backup);
-        let gone = others.is_empty() && looks.iter().any(|job| saw_it_gone(job));
+        let (looks, others): (Vec<&Job>, Vec<&Job>) = news.partition(|job| is_look(job));
+        let gone = others.is_empty().then(|| end_of_looks(&looks)).flatten();
         Ok(Some(Supersedes {
             certificate_id: earlier.summary.id,
             statement_sha256: Digest::of(&earlier.statement),
             reason: match (gone, last) {
-                (true, _) => "backup-expired",
-                (false, true) => "final",
-                (false, false) => "tried-again",
+                (Some(end), _) => end,
+                (None, true) => "final",
+                (None, false) => "tried-again",
             }
             .to_owned(),
         }))
@@ -431,6 +431,7 @@ fn in_order(
         }
         let moments = [statement.started_at, statement.completed_at, statement.verification.at];
         let listed = statement.backup.iter().filter_map(|one| one.listed_at);
+        let listed = listed.chain(statement.files.iter().filter_map(|one| one.looked_at));
         issued_at = moments.into_iter().flatten().chain(listed).fold(issued_at, Timestamp::max);
     }
     set_back |= issued_at > now;
@@ -439,13 +440,13 @@ fn in_order(
 
 /// By when a final certificate follows, where copies with a day are all that it waits for.
 fn pending(statements: &[SystemStatement], zone: &jiff::tz::TimeZone) -> Option<Pending> {
-    let backups = || statements.iter().flat_map(|one| &one.backup).filter(|one| one.is_pending());
-    let last = backups().filter_map(|one| one.gone_by).max()?;
+    let days = || statements.iter().flat_map(days_pending);
+    let last = days().flatten().max()?;
     let others = statements.iter().any(|one| {
-        let without = SystemStatement { backup: Vec::new(), ..one.clone() };
+        let without = SystemStatement { backup: Vec::new(), files: None, ..one.clone() };
         summary::standing(&without) != summary::Standing::Complete
     });
-    if others || backups().any(|one| one.gone_by.is_none()) {
+    if others || days().any(|day| day.is_none()) {
         return None;
     }
     let end = last.tomorrow().ok()?.to_zoned(zone.clone()).ok()?;

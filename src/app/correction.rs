@@ -85,7 +85,7 @@ impl Quietus {
         let on_record = PlanOnRecord::of(&case)?;
         let pinned = self.pinned(&case).await?;
         let Looks { jobs, again, evidence } =
-            self.look_at_all_again(&case, &on_record, (&pinned, correcting)).await?;
+            Box::pin(self.look_at_all_again(&case, &on_record, (&pinned, correcting))).await?;
         self.store.record_evidence(evidence, self.now()).await?;
         // Statements name the place of their evidence in the log, so it has to be there.
         self.sequence_outbox().await?;
@@ -209,7 +209,7 @@ impl Quietus {
             if system.third_party.is_some() {
                 continue;
             }
-            let seen = self.look_once_more(job, pinned, system).await.map_err(refuse)?;
+            let seen = Box::pin(self.look_once_more(job, pinned, system)).await.map_err(refuse)?;
             looks.1.push(self.look_entry(&seen)?);
             looks.0.insert(plan.system.clone());
             jobs[at] = seen;

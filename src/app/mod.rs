@@ -59,11 +59,13 @@ mod person_tags;
 pub mod posting;
 mod prepare;
 pub mod progress;
+pub mod re_erasure;
 pub mod reading;
 mod record_manifest;
 pub mod recording;
 mod recount;
 pub mod request;
+pub mod residue;
 pub mod restore;
 pub mod retry;
 mod second_look;
@@ -139,12 +141,16 @@ pub struct Quietus {
     pub(crate) listeners: vendor_callbacks::Listeners,
     pub(crate) companies: company::Companies,
     pub(crate) stores: backup::Stores,
+    /// Where logs of systems stood when somebody asked last.
+    pub(crate) marks: residue::Marks,
     /// When the deadlines of requests were looked at last.
     pub(crate) deadlines_looked_at: std::sync::Mutex<Option<Timestamp>>,
     /// When the canary of each system was looked at last.
     pub(crate) canaries_looked_at: std::sync::Mutex<std::collections::BTreeMap<String, Timestamp>>,
     /// When it was noted down last who is looked for later.
     pub(crate) looks_planted_at: std::sync::Mutex<Option<Timestamp>>,
+    /// Whether anything may be carried out.
+    pub(crate) gate: re_erasure::Gate,
     /// When epochs and old evidence were looked at last.
     pub(crate) house_kept_at: std::sync::Mutex<Option<Timestamp>>,
 }

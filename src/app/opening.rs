@@ -163,9 +163,11 @@ impl Quietus {
             listeners: super::vendor_callbacks::Listeners::default(),
             companies: super::company::Companies::default(),
             stores: super::backup::Stores::default(),
+            marks: super::residue::Marks::default(),
             deadlines_looked_at: std::sync::Mutex::default(),
             canaries_looked_at: std::sync::Mutex::default(),
             looks_planted_at: std::sync::Mutex::default(),
+            gate: super::re_erasure::Gate::default(),
             house_kept_at: std::sync::Mutex::default(),
         });
         product.store.begin_producers(&product.keys.producer, product.now()).await?;

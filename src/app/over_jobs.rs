@@ -1,10 +1,12 @@
 //! What the jobs of one system amount to: a dated job goes on where an earlier one ended.
 
+use jiff::civil::Date;
 use quietus_connectors::{CollectionOutcome, Testimony};
 
 use super::account::VerificationOnRecord;
 use super::progress::Done;
 use crate::domain::JobState;
+use crate::evidence::SystemStatement;
 use crate::store::{Attempt, AttemptResult, Job, JobKind};
 
 /// A dated job that waits has nothing to say yet, nor has the upkeep of a restriction that ended.
@@ -13,8 +15,8 @@ pub(super) fn has_its_say(job: &Job) -> bool {
         JobKind::Sweep | JobKind::Request => true,
         JobKind::Retained | JobKind::Replay => job.state.is_final(),
         JobKind::Upkeep => matches!(job.state, JobState::Completed | JobState::Failed),
-        // It speaks of a store, not of the system.
-        JobKind::Backup => false,
+        // It speaks of a store, or of files, and not of what the system shows.
+        JobKind::Backup | JobKind::Residue => false,
     }
 }
 
@@ -74,8 +76,34 @@ pub(super) fn verification_of(job: &Job) -> Option<VerificationOnRecord> {
     serde_json::from_value(job.verification.clone().or_else(done)?).ok()
 }
 
-/// A look at a store saw that no copy is left.
-pub(super) fn saw_it_gone(job: &Job) -> bool {
+/// It looks at copies, or at files and logs, and changes nothing of what a system shows.
+pub(super) fn is_look(job: &Job) -> bool {
+    matches!(job.kind, JobKind::Backup | JobKind::Residue)
+}
+
+/// Why a certificate is the last one, where looks have ended and at least one saw it gone: the last
+/// copy is gone, or what files and logs have held. `None` where none of them saw that.
+pub(super) fn end_of_looks(looks: &[&Job]) -> Option<&'static str> {
+    let mut ends = looks.iter().filter(|job| saw_it_gone(job)).peekable();
+    ends.peek()?;
+    let copies = ends.any(|job| job.kind == JobKind::Backup);
+    Some(if copies { "backup-expired" } else { "residues-gone" })
+}
+
+/// The days by which copies, files and logs let go what a statement says is gone, `None` for each
+/// that has none.
+pub(super) fn days_pending(statement: &SystemStatement) -> Vec<Option<Date>> {
+    let copies = statement.backup.iter().filter(|one| one.is_pending()).map(|one| one.gone_by);
+    let files = statement.files.iter().filter(|one| one.is_pending()).map(|one| one.gone_by);
+    copies.chain(files).collect()
+}
+
+/// A look saw that no copy is left, or that files and logs hold nothing any more.
+fn saw_it_gone(job: &Job) -> bool {
+    if job.kind == JobKind::Residue {
+        let gone = job.done.as_ref().is_some_and(|done| done["gone"] == true);
+        return gone && job.state == JobState::Completed;
+    }
     let done = job.done.as_ref().and_then(|done| done.get("systems"));
     let systems = done.and_then(serde_json::Value::as_object);
     job.kind == JobKind::Backup

@@ -280,7 +280,7 @@ impl Quietus {
                     self.compile_person_part(&attempt.case, pinned, system, when).await?;
                 return Compiled::of_part(attempt, pinned.map(), part, &circumstances);
             }
-            Payload::Backup { .. } => return Err(no_order()),
+            Payload::Backup { .. } | Payload::Residue { .. } => return Err(no_order()),
         };
         let acting = acting_from(schedules);
         let basis = Basis {
@@ -385,7 +385,7 @@ pub(super) fn order_of(attempt: &Attempt<'_>, compiled: &Compiled) -> Result<Ord
             most_records.filter(|_| counted || !attempt.claimed.approved)
         }
         Payload::Person { most_records, .. } => most_records,
-        Payload::Backup { .. } => return Err(no_order()),
+        Payload::Backup { .. } | Payload::Residue { .. } => return Err(no_order()),
     };
     Ok(order)
 }

@@ -110,7 +110,9 @@ impl Quietus {
         let job = &attempt.claimed.job;
         let about = About { case: Some(job.case_id), job: Some(job.id) };
         let (result, kind) = match &ending.settlement {
-            Settlement::Completed { .. } => ("completed", EvidenceKind::ErasureStep),
+            Settlement::Completed { .. } | Settlement::Looked { .. } => {
+                ("completed", EvidenceKind::ErasureStep)
+            }
             Settlement::Retry { .. } => ("to be tried again", EvidenceKind::StepFailed),
             Settlement::Anew { .. } => ("to be asked anew by itself", EvidenceKind::StepFailed),
             Settlement::Failed { .. } => ("failed", EvidenceKind::StepFailed),

@@ -273,6 +273,7 @@ impl SystemAccount<'_> {
             failure: None,
             exception: None,
             backup: Vec::new(),
+            files: None,
             recipient: None,
             evidence: self.evidence.clone(),
         }

@@ -69,6 +69,7 @@ impl SystemAccount<'_> {
             failure,
             exception: None,
             backup: Vec::new(),
+            files: None,
             recipient: Some(self.recipient(party, testimonies, weakest)),
             evidence: self.evidence.clone(),
         }

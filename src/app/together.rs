@@ -361,7 +361,7 @@ fn nobody_found() -> AppError {
 fn moment_of(attempt: &Attempt<'_>) -> Result<Option<jiff::Timestamp>, AppError> {
     Ok(match payload_of(attempt)? {
         Payload::Person { moment, .. } => moment,
-        Payload::First { .. } | Payload::Backup { .. } => None,
+        Payload::First { .. } | Payload::Backup { .. } | Payload::Residue { .. } => None,
     })
 }
 

@@ -134,7 +134,7 @@ impl Quietus {
             .map_err(|error| AppError::Unreadable { what: "a job", why: error.to_string() })?;
         Ok(match payload {
             Payload::First { schedules, .. } => Some(acting_from(schedules)),
-            Payload::Person { .. } | Payload::Backup { .. } => None,
+            Payload::Person { .. } | Payload::Backup { .. } | Payload::Residue { .. } => None,
         })
     }
 

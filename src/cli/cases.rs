@@ -92,11 +92,27 @@ pub async fn status(arguments: &StatusArguments, folder: &Path) -> u8 {
     with_product(folder, async |product| show(product, arguments).await).await
 }
 
+/// Says that the store is an older copy, or that something is not in the re-erasure list yet.
+async fn tell_what_is_lost(product: &Quietus) -> Result<(), AppError> {
+    if let Some(why) = product.stands_still().await? {
+        say(format!("{BAD}nothing is carried out{BAD:#}: {why}; see `quietus log status`"));
+    }
+    let standing = product.list_standing().await?;
+    if let Some(waiting) = standing.map(|one| one.waiting).filter(|waiting| *waiting > 0) {
+        say(format!(
+            "{WARN}{} change(s) are not in the re-erasure list yet{WARN:#}: see `quietus list show`",
+            number(waiting)
+        ));
+    }
+    Ok(())
+}
+
 async fn show(product: &Arc<Quietus>, arguments: &StatusArguments) -> Result<u8, AppError> {
     if let Some(case) = arguments.case {
         print_case(product, case).await?;
         return Ok(FINE);
     }
+    tell_what_is_lost(product).await?;
     let filter = CaseFilter { limit: arguments.limit, ..CaseFilter::default() };
     let cases = product.store.list_cases(filter).await?;
     if cases.is_empty() {
@@ -178,6 +194,10 @@ fn print_job(job: &Job) {
     if job.kind == JobKind::Backup && !job.state.is_final() {
         let next = job.available_at.strftime("%Y-%m-%d %H:%M:%SZ");
         say(format!("    its copies may hold what was erased; looked at on {next}"));
+    }
+    if job.kind == JobKind::Residue && !job.state.is_final() {
+        let next = job.available_at.strftime("%Y-%m-%d %H:%M:%SZ");
+        say(format!("    its files and logs may hold what was erased; looked at on {next}"));
     }
     if !job.hold_matters.is_empty() {
         say(format!("    held by matter {}", job.hold_matters.join(", ")));

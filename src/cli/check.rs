@@ -6,10 +6,11 @@ use std::path::Path;
 
 use comfy_table::Table;
 use jiff::Timestamp;
+use quietus_connectors::residue_drives;
 use serde_json::json;
 
 use crate::config::{Loaded, Problems, load, report};
-use crate::datamap::{FieldClass, System};
+use crate::datamap::{FieldClass, Residues, System};
 use crate::domain::{Clock, Rounding, SystemName};
 use crate::schedule::{Calendar, Schedule};
 
@@ -99,14 +100,7 @@ fn write_summary(loaded: &Loaded, now: Timestamp, out: &mut dyn Write) -> std::i
         ]);
     }
     writeln!(out, "{systems}\n")?;
-    let unsaid = nobody_said(loaded);
-    if !unsaid.is_empty() {
-        writeln!(
-            out,
-            "Nobody said how long copies of `{}` live: map the stores that copy them, or write `no_backups` and why.\n",
-            unsaid.join("`, `")
-        )?;
-    }
+    write_beyond(loaded, out)?;
     let mut categories = table(&["category", "fields", "rules", "minimums, maximums"]);
     for name in loaded.rules.categories.keys() {
         let class = FieldClass::Category(name.clone());
@@ -153,6 +147,22 @@ fn write_summary(loaded: &Loaded, now: Timestamp, out: &mut dyn Write) -> std::i
     )
 }
 
+/// What is said of copies, and of files and logs.
+fn write_beyond(loaded: &Loaded, out: &mut dyn Write) -> std::io::Result<()> {
+    let unsaid = nobody_said(loaded);
+    if !unsaid.is_empty() {
+        writeln!(
+            out,
+            "Nobody said how long copies of `{}` live: map the stores that copy them, or write `no_backups` and why.\n",
+            unsaid.join("`, `")
+        )?;
+    }
+    for sentence in looks_at_files(loaded) {
+        writeln!(out, "{sentence}\n")?;
+    }
+    Ok(())
+}
+
 /// The stores that copy a system, or why none does.
 fn copied_by(loaded: &Loaded, system: &System) -> String {
     if let Some(backup) = &system.backup {
@@ -167,6 +177,28 @@ fn copied_by(loaded: &Loaded, system: &System) -> String {
         None if stores.is_empty() => "nobody said".to_owned(),
         None => stores.join(", "),
     }
+}
+
+/// At which files and logs somebody looks, and what is driven there with what it costs.
+fn looks_at_files(loaded: &Loaded) -> Vec<String> {
+    let systems = loaded.data_map.systems.values();
+    let asked = systems.filter_map(|system| Some((system, system.residues.as_ref()?)));
+    let words = |(system, residues): (&System, &Residues)| {
+        let mut lines = vec![format!(
+            "Files and logs of `{}` are looked at each {:#}: {}.",
+            system.name,
+            residues.look,
+            residues.stages.join(", ")
+        )];
+        let known = residue_drives(&system.kind).iter();
+        let drives = known.filter(|one| residues.drive.iter().any(|name| name == one.name));
+        lines.extend(drives.map(|one| format!("  {}: {}", one.name, one.what)));
+        if residues.drive.is_empty() {
+            lines.push("  nothing is driven there; `drive` says what may be".to_owned());
+        }
+        lines.join("\n")
+    };
+    asked.map(words).collect()
 }
 
 /// Databases of which nobody said whether they are copied.

@@ -21,6 +21,7 @@ pub mod holds;
 pub mod init;
 pub mod keys;
 pub mod letters;
+pub mod lists;
 pub mod logs;
 pub mod mail;
 pub mod opening;
@@ -34,6 +35,7 @@ mod request_input;
 pub mod request_text;
 pub mod requested;
 pub mod requests;
+pub mod residues;
 pub mod restores;
 pub mod run;
 pub mod schema;
@@ -169,6 +171,10 @@ pub enum Command {
     /// Look at the evidence log, export it, and go on after a fault.
     #[command(name = "log")]
     Log(logs::Arguments),
+    /// Look at the re-erasure list, and bring it up to date.
+    List(lists::Arguments),
+    /// Bring the database forward from the re-erasure list, after a copy was put back or it was lost.
+    Recover(lists::RecoverArguments),
     /// Count the evidence log anew, draw a sample of it, find certificates.
     Audit(audits::Arguments),
     /// Shred what evidence means, once its time is over.
@@ -181,6 +187,8 @@ pub enum Command {
     Anchor(anchors::Arguments),
     /// See copies for recovery: what each store has, and until when it can hold what was erased.
     Backup(backups::Arguments),
+    /// See which files and logs of the systems can still hold what was erased, and why.
+    Residue(residues::Arguments),
     /// Sign heads of other people's logs that continue what was signed before.
     Witness(witness::Arguments),
 }
@@ -254,12 +262,15 @@ async fn dispatch(arguments: &Arguments) -> u8 {
         Command::Letter(inner) => letters::run(inner, folder).await,
         Command::Mail(inner) => mail::run(inner, folder).await,
         Command::Log(inner) => logs::run(inner, folder).await,
+        Command::List(inner) => lists::run(inner, folder).await,
+        Command::Recover(inner) => lists::recover(inner, folder).await,
         Command::Audit(inner) => audits::run(inner, folder).await,
         Command::Evidence(inner) => evidence::run(inner, folder).await,
         Command::Keys(inner) => keys::run(inner, folder).await,
         Command::Verify(inner) => verify::run(inner, &mut out),
         Command::Anchor(inner) => anchors::run(inner, folder).await,
         Command::Backup(inner) => backups::run(inner, folder).await,
+        Command::Residue(inner) => residues::run(inner, folder).await,
         Command::Witness(inner) => witness::run(inner).await,
     }
 }

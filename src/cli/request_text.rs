@@ -251,7 +251,7 @@ fn is_overdue(job: &RequestJobFacts) -> bool {
 
 fn job_words(job: &RequestJobFacts, zone: &TimeZone) -> String {
     let kept = job.kind == "retained";
-    if job.kind == "backup" {
+    if job.kind == "backup" || job.kind == "residue" {
         return look_words(job, zone);
     }
     match job.state {
@@ -282,12 +282,15 @@ fn job_words(job: &RequestJobFacts, zone: &TimeZone) -> String {
     }
 }
 
-/// A look at a store of copies.
+/// A look at a store of copies, or at files and logs.
 fn look_words(job: &RequestJobFacts, zone: &TimeZone) -> String {
     match job.state {
         JobState::Completed => "looked at".to_owned(),
         JobState::Cancelled => "looked at later by another".to_owned(),
         JobState::Running => "being looked at".to_owned(),
+        _ if job.kind == "residue" => {
+            format!("files and logs may hold it; looked at on {}", moment(job.available_at, zone))
+        }
         _ => format!("copies may hold it; looked at on {}", day(job.available_at, zone)),
     }
 }

@@ -89,6 +89,7 @@ pub async fn run(arguments: &RunArguments, folder: &Path) -> u8 {
 /// Carries out what earlier runs left unfinished and what persons asked for, then opens a case for
 /// what is due now, carries it out and waits for its certificate.
 async fn once(product: &Arc<Quietus>, arguments: &RunArguments) -> Result<u8, AppError> {
+    product.refuse_to_stand_behind().await?;
     let moment = match &arguments.as_of {
         Some(text) => read_moment(text, product.zone())?,
         None => product.this_second(),
@@ -108,7 +109,8 @@ async fn once(product: &Arc<Quietus>, arguments: &RunArguments) -> Result<u8, Ap
     if takes_over {
         worst = worst.max(look_again(product).await?);
         worst = worst.max(carry_out_requests(product).await?);
-        if product.look_at_due_stores(ONCE).await? > 0 {
+        let looked_at = product.look_at_due_stores(ONCE).await?;
+        if looked_at + product.look_at_due_files(ONCE).await? > 0 {
             product.certify_finished().await?;
         }
         // Whoever brought a request is told; if that is not possible now, it is with the next run.
@@ -234,6 +236,7 @@ async fn take_over(product: &Quietus, later: Uuid, for_everything: bool) -> Resu
 /// # Errors
 /// Where the store is not there.
 pub async fn carry_out(product: &Arc<Quietus>, case: Uuid) -> Result<u8, AppError> {
+    product.refuse_to_stand_behind().await?;
     let stop = CancellationToken::new();
     let tasks = TaskTracker::new();
     worker::start(product, product.instance.workers, &stop, &tasks);
@@ -264,7 +267,7 @@ pub async fn carry_out(product: &Arc<Quietus>, case: Uuid) -> Result<u8, AppErro
 async fn may_go_on(product: &Quietus, job: &Job) -> Result<bool, AppError> {
     let waits = matches!(job.state, JobState::Held | JobState::Blocked);
     // Copies go when their time comes; nobody waits here for that.
-    if job.state.is_final() || waits || job.kind == JobKind::Backup {
+    if job.state.is_final() || waits || matches!(job.kind, JobKind::Backup | JobKind::Residue) {
         return Ok(false);
     }
     let running = job.state == JobState::Running;

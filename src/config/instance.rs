@@ -50,6 +50,8 @@ pub struct Instance {
     pub anchors: AnchorSettings,
     /// Where published heads are exported to; `None` where they are exported by hand.
     pub evidence_export: Option<ExportPlace>,
+    /// Where the re-erasure list is kept; `None` where none is.
+    pub re_erasure_list: Option<ExportPlace>,
     /// Where buckets are; `None` where there are none.
     pub object_store: Option<ObjectStoreSettings>,
     /// Whether the logs can be read over HTTP without a token.
@@ -166,6 +168,7 @@ pub fn compile(
     let origin = evidence.and_then(|it| it.origin.as_ref());
     let twice = evidence.and_then(|it| it.post_quantum.as_ref());
     let export = evidence.and_then(|it| it.export.as_ref());
+    let list = evidence.and_then(|it| it.re_erasure_list.as_ref());
     let readers = evidence.and_then(|it| it.readers.as_ref());
     let host = evidence.and_then(|it| it.host.as_ref()).map(|host| host.value.0.clone());
     let language = evidence.and_then(|it| it.language.as_ref()).map(|word| word.value.0);
@@ -182,6 +185,7 @@ pub fn compile(
             .map_or_else(|| origin_of(&controller), |origin| origin.value.0.clone()),
         evidence_origin_given: origin.is_some(),
         evidence_export: export.map(|export| ExportPlace::parse(&export.value.0, &folder)),
+        re_erasure_list: list.map(|list| ExportPlace::parse(&list.value.0, &folder)),
         object_store,
         evidence_public: readers.is_some_and(|readers| readers.value.0),
         post_quantum: twice.is_none_or(|it| it.value.0),

@@ -9,7 +9,9 @@ use jiff::civil::date;
 use super::load::why;
 use super::problem::{Place, Problem, Problems};
 use super::yaml::Span;
-use crate::rights::{CopiesPart, Facts, KeptPart, LetterError, ToldParty, built_in, write};
+use crate::rights::{
+    CopiesPart, Facts, FilesPart, KeptPart, LetterError, ToldParty, built_in, write,
+};
 
 /// The folder of the templates, below that of the instance.
 const FOLDER: &str = "letters";
@@ -135,6 +137,7 @@ fn everything() -> Facts {
             restricted: true,
         }],
         copies: Some(CopiesPart { until: Some(day), gone_on: None }),
+        files: Some(FilesPart { gone_on: Some(day) }),
         third_parties: vec![ToldParty { name: "A party".to_owned(), grade: "signed".to_owned() }],
         certificate: Some("0198".to_owned()),
         complaint: "an authority".to_owned(),
@@ -148,6 +151,7 @@ fn as_little_as_possible() -> Facts {
         outcome: Some("not_found".to_owned()),
         kept: Vec::new(),
         copies: None,
+        files: None,
         third_parties: Vec::new(),
         certificate: None,
         categories: Vec::new(),

@@ -118,6 +118,8 @@ mod definitions;
 
 #[path = "backup_tests.rs"]
 mod backup_tests;
+#[path = "residues_tests.rs"]
+mod residues_tests;
 #[path = "third_party_tests.rs"]
 mod third_party;
 

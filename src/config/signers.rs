@@ -24,7 +24,7 @@ pub enum SignerSettings {
     /// A command.
     Command(CommandSettings),
     /// A token behind PKCS#11.
-    Token(TokenSettings),
+    Token(Box<TokenSettings>),
 }
 
 /// A command that signs.
@@ -130,7 +130,7 @@ fn compile_one(
         (true, None) => {
             let token = &signer.pkcs11.as_ref()?.value;
             token_of(token, &signer.pkcs11.as_ref()?.place, folder, problems)
-                .map(SignerSettings::Token)
+                .map(|token| SignerSettings::Token(Box::new(token)))
         }
         (false, _) => command_of(at, folder, problems).map(SignerSettings::Command),
     }

@@ -3,6 +3,7 @@
 
 pub mod backup;
 pub mod model;
+pub mod residues;
 pub mod restore;
 pub mod third_party;
 
@@ -11,5 +12,6 @@ pub use model::{
     Collection, DataMap, ExemptCollection, Field, FieldClass, Manifest, Role, SecretReference,
     StartSource, System,
 };
+pub use residues::Residues;
 pub use restore::{RestoreSettings, RestoredOpens};
 pub use third_party::{Definition, ManualTask, ThirdParty};

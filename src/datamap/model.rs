@@ -50,6 +50,8 @@ pub struct System {
     pub third_party: Option<ThirdParty>,
     /// What is done once it was put back to an earlier state.
     pub restore: super::restore::RestoreSettings,
+    /// How its files and logs are looked at for what was deleted; `None` where nobody does.
+    pub residues: Option<super::residues::Residues>,
     /// A store of copies of other systems; it has no collections.
     pub backup: Option<Backup>,
     /// Why no store copies it, where somebody said so.

@@ -140,6 +140,12 @@ kinds! {
     BackupObserved = "backup.observed",
     /// Copies whose time is over were removed by the store's own commands.
     BackupExpired = "backup.expired",
+    /// The re-erasure list was written: the digest of its index.
+    ListWritten = "re-erasure.listed",
+    /// A store that had lost something was brought forward from the re-erasure list.
+    StoreRecovered = "store.recovered",
+    /// Files and logs of a system were looked at: what can still hold what a case has erased there.
+    ResidueObserved = "residue.observed",
 }
 
 /// An entry ready to be queued: the leaf and the detail that it commits to.

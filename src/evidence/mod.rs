@@ -25,7 +25,7 @@ pub mod streamed_path;
 pub mod trust;
 
 pub use quietus_verify::{
-    anchor_folder, anchors, bundle, canonical, certificate, cosignature, dsse, hashedrekord,
+    anchor_folder, anchors, bundle, canonical, certificate, cosignature, dsse, files, hashedrekord,
     manifest, merkle, note, origin, pem, policy, record_proof, statement, status, status_list,
     summary, tiles, time_stamp, tlog_proof, trust_folder, trusted_root, verify, witnessing,
 };

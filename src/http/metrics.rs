@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use axum::extract::State;
 
 use super::answer::{Answer, bytes};
-use super::{Api, anchor_metrics, backup_metrics, look_metrics};
+use super::{Api, anchor_metrics, backup_metrics, look_metrics, residue_metrics};
 use crate::app::reading::alarms::RequestGauge;
 
 /// Media type of the text form.
@@ -56,6 +56,7 @@ pub async fn metrics(State(api): State<Api>) -> Answer {
     )
     .unwrap_or_default();
     text += &anchor_metrics::exposition(&api.product.anchor_report().await?, api.product.now());
+    text += &residue_metrics::exposition(&api.product.residue_gauges().await?, api.product.now());
     text += &backup_metrics::exposition(&api.product.store_standings(), api.product.now());
     text += &look_metrics::exposition(&api.product.later_look_counts().await?, api.product.now());
     Ok(bytes(EXPOSITION, text.into_bytes()))

@@ -29,6 +29,7 @@ mod observe;
 mod opendsr;
 mod reappearances;
 mod requests;
+mod residue_metrics;
 mod restores;
 pub mod route;
 pub mod server;

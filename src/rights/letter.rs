@@ -89,6 +89,13 @@ pub struct CopiesPart {
     pub gone_on: Option<Date>,
 }
 
+/// Files and logs of the systems, as the person is told of them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FilesPart {
+    /// The day on which somebody saw that they hold nothing any more; `None` while they can.
+    pub gone_on: Option<Date>,
+}
+
 /// A third party that was told, as the person is told.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ToldParty {
@@ -121,6 +128,8 @@ pub struct Facts {
     pub kept: Vec<KeptPart>,
     /// Copies for recovery; `None` where there are none, or none that hold anything.
     pub copies: Option<CopiesPart>,
+    /// Files and logs; `None` where nobody looks at them, or they never held anything.
+    pub files: Option<FilesPart>,
     /// Who was told.
     pub third_parties: Vec<ToldParty>,
     /// The number of the certificate.
@@ -243,6 +252,7 @@ mod tests {
                 restricted: true,
             }],
             copies: None,
+            files: None,
             third_parties: vec![ToldParty {
                 name: "Mailwind".to_owned(),
                 grade: "signed".to_owned(),

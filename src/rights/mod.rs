@@ -14,7 +14,7 @@ pub use calendar::WorkingCalendar;
 pub use deadline::{ClockStop, Deadlines, Extended, Promise, StopReason, deadlines};
 pub use ground::concerns_direct_marketing;
 pub use letter::{
-    CopiesPart, Facts, KeptPart, LetterError, ToldParty, Written, built_in, fill, write,
+    CopiesPart, Facts, FilesPart, KeptPart, LetterError, ToldParty, Written, built_in, fill, write,
 };
 pub use regime::{Regime, RegimeError, Regimes};
 

@@ -200,7 +200,7 @@ macro_rules! nothing_is_open {
         " AND NOT EXISTS (SELECT 1 FROM jobs WHERE jobs.case_id = cases.id
            AND jobs.state NOT IN ('completed', 'failed', 'cancelled')
            AND NOT (jobs.kind IN ('retained', 'upkeep') AND jobs.state IN ('scheduled', 'held'))
-           AND jobs.kind <> 'backup'
+           AND jobs.kind NOT IN ('backup', 'residue')
            AND NOT (COALESCE(jobs.last_fault_kind, '') = 'overdue'
                AND jobs.state IN ('available', 'waiting')))"
     };

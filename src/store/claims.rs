@@ -12,7 +12,7 @@ use super::attempts::{self, AttemptResult, End};
 use super::connection::{Store, Tx};
 use super::error::StoreError;
 use super::evidence::{self, OutboxEntry};
-use super::jobs::{self, Job, job_columns};
+use super::jobs::{self, Job, JobKind, job_columns};
 use super::statement::{Sql, args, json};
 
 /// Who wants jobs.
@@ -198,14 +198,14 @@ const COMPANY: Sql = Sql::fork(
      ORDER BY available_at, id LIMIT $2 FOR UPDATE SKIP LOCKED"
     ),
 );
-// Looks at one store whose time has come: one listing serves all of them.
+// Looks at one store, or at files of one system, whose time has come: one look serves all of them.
 const LOOKS: Sql = Sql::fork(
     concat!(
         "SELECT id, case_id, state, attempt FROM jobs
      WHERE ((state IN ('scheduled', 'available') AND available_at <= $1)
             OR (state = 'running' AND lease_until < $1))
-       AND system = $3 AND kind = 'backup'",
-        not_paused!(),
+       AND system = $3 AND kind = $4",
+        not_paused_here!(),
         "
      ORDER BY available_at, id LIMIT $2"
     ),
@@ -213,8 +213,8 @@ const LOOKS: Sql = Sql::fork(
         "SELECT id, case_id, state, attempt FROM jobs
      WHERE ((state IN ('scheduled', 'available') AND available_at <= $1)
             OR (state = 'running' AND lease_until < $1))
-       AND system = $3 AND kind = 'backup'",
-        not_paused!(postgres),
+       AND system = $3 AND kind = $4",
+        not_paused_here!(postgres),
         "
      ORDER BY available_at, id LIMIT $2 FOR UPDATE SKIP LOCKED"
     ),
@@ -332,7 +332,7 @@ async fn take(
     attempts::claim(tx, id, before + 1, worker, claim.now).await?;
     let Some(row) = tx.read_one(TAKEN, args![id]).await? else { return Ok(None) };
     let job = jobs::from_row(&row)?;
-    if job.kind == jobs::JobKind::Retained {
+    if job.kind == JobKind::Retained {
         jobs::reopen_case(tx, job.case_id).await?;
     }
     let approved = tx.read_one(APPROVED, args![job.case_id]).await?.is_some();
@@ -383,15 +383,17 @@ impl Store {
         Ok(claimed)
     }
 
-    /// Claims the oldest looks at one store of copies whose time has come, at most 1000.
+    /// Claims the oldest looks of one kind at one store of copies or system whose time has come, at
+    /// most 1000.
     pub async fn claim_looks(
         &self,
         claim: Claim,
-        store: &str,
+        kind: JobKind,
+        system: &str,
     ) -> Result<Vec<ClaimedJob>, StoreError> {
         let mut tx = self.begin().await?;
         let mut claimed = Vec::new();
-        let values = args![claim.now, claim.limit.min(1000), store];
+        let values = args![claim.now, claim.limit.min(1000), system, kind.as_str()];
         for candidate in tx.read(LOOKS, values).await? {
             claimed.extend(take(&mut tx, &claim, &candidate).await?);
         }

@@ -35,6 +35,9 @@ words! {
         /// Looks at a store of copies until none is left that can hold what the case has erased. Its
         /// system is the store. It does not keep its case from being answered.
         Backup = "backup",
+        /// Looks at files and logs of a system until none can hold what the case has erased there.
+        /// It does not keep its case from being answered.
+        Residue = "residue",
     }
 
     /// What stops a job until somebody acts.
@@ -173,12 +176,12 @@ const CANCEL_IDLE_OF_CASE: Sql = Sql::both(
     "UPDATE jobs SET state = 'cancelled', settled_at = $2, blocked_reason = NULL,
          hold_matters = NULL, cancel_requested_at = $2, cancel_requested_by = $3
      WHERE case_id = $1 AND state IN ('scheduled', 'available', 'held', 'blocked')
-       AND kind NOT IN ('retained', 'upkeep', 'backup', 'replay')",
+       AND kind NOT IN ('retained', 'upkeep', 'backup', 'residue', 'replay')",
 );
 const ASK_RUNNING_OF_CASE: Sql = Sql::both(
     "UPDATE jobs SET cancel_requested_at = $2, cancel_requested_by = $3
      WHERE case_id = $1 AND state IN ('running', 'waiting') AND cancel_requested_at IS NULL
-       AND kind <> 'backup'",
+       AND kind NOT IN ('backup', 'residue')",
 );
 const CANCEL_IDLE: Sql = Sql::both(
     "UPDATE jobs SET state = 'cancelled', settled_at = $2, blocked_reason = NULL,

@@ -35,9 +35,15 @@ pub mod opendsr_asked;
 pub mod pauses;
 pub mod person_tags;
 pub mod producers;
+pub mod re_erasure;
+pub mod re_erasure_bring;
+pub mod re_erasure_state;
+mod re_erasure_table;
+mod re_erasure_tables;
 pub mod record_manifests;
 pub mod renewed_tokens;
 pub mod requests;
+pub mod residues;
 pub mod restores;
 pub mod schedules;
 pub mod settlement;
@@ -89,8 +95,12 @@ pub use opendsr_asked::{AskedRequest, HeardCallback};
 pub use pauses::{NewPause, Pause, PauseScope};
 pub use person_tags::{PersonTag, TagOnRecord};
 pub use producers::DueProducer;
+pub use re_erasure::{ListLeaf, ListMatter, ListRows, Mirrored, mirrored};
+pub use re_erasure_bring::Brought;
+pub use re_erasure_state::{ListChange, ListEntry, ListState, Shard, WrittenIndex};
 pub use record_manifests::{ManifestChunk, NewManifestChunk, RecordManifest};
 pub use requests::{NewRequest, Request, RequestChange, RequestFilter, TakenIn};
+pub use residues::ResidueGauge;
 pub use restores::{Canary, NewRestore, Replayable, Restore, RestoreCounts};
 pub use schedules::{Disposition, Fire, FireBatch, NewFire, ScheduleCursor};
 pub use settlement::{Settle, Settlement};
@@ -133,9 +143,14 @@ pub fn statements() -> Vec<(&'static str, Sql)> {
         pauses::STATEMENTS,
         person_tags::STATEMENTS,
         producers::STATEMENTS,
+        re_erasure::STATEMENTS,
+        re_erasure_bring::STATEMENTS,
+        re_erasure_state::STATEMENTS,
+        re_erasure_tables::STATEMENTS,
         record_manifests::STATEMENTS,
         renewed_tokens::STATEMENTS,
         requests::STATEMENTS,
+        residues::STATEMENTS,
         restores::STATEMENTS,
         schedules::STATEMENTS,
         settlement::STATEMENTS,

@@ -37,6 +37,14 @@ pub enum Settlement {
         /// What the second look found.
         verification: Value,
     },
+    /// A look has come to its end. Where others of its case go on, which the final certificate waits
+    /// for, the case is not certified for this one alone.
+    Looked {
+        /// What was seen.
+        done: Value,
+        /// How.
+        verification: Value,
+    },
     /// To be tried again at this moment. Whether attempts are left is the caller's matter.
     Retry {
         /// When.
@@ -118,6 +126,8 @@ struct Target {
     fault: Option<JobFault>,
     /// Attempts that end without anybody's fault do not count against the job.
     free: bool,
+    /// The case is certified once more only where no other look of it is open.
+    among_looks: bool,
 }
 
 impl Target {
@@ -136,6 +146,7 @@ impl Target {
             forgets_reference: false,
             fault: None,
             free: false,
+            among_looks: false,
         }
     }
 }
@@ -166,7 +177,24 @@ const WAKE_CANCELLED: Sql = Sql::both(
      WHERE id = $1 AND state IN ('held', 'blocked') AND cancel_requested_at IS NOT NULL",
 );
 
+// The last looks of a case may end at the same moment: they take turns, so that one of them sees that
+// it is the last.
+const LOCK_CASE: Sql = Sql::fork(
+    "SELECT 1 AS one FROM cases WHERE id = $1",
+    "SELECT 1 AS one FROM cases WHERE id = $1 FOR UPDATE",
+);
+// A look at copies does not wait for another one at copies: each store has its own day.
+const OTHER_LOOKS: Sql = Sql::both(
+    "SELECT 1 AS one FROM jobs
+     WHERE case_id = $1 AND id <> $2 AND state NOT IN ('completed', 'failed', 'cancelled')
+       AND (kind = 'residue' OR (kind = 'backup'
+           AND EXISTS (SELECT 1 FROM jobs AS own WHERE own.id = $2 AND own.kind = 'residue')))
+     LIMIT 1",
+);
+
 pub(super) const STATEMENTS: &[(&str, Sql)] = &[
+    ("settlement::LOCK_CASE", LOCK_CASE),
+    ("settlement::OTHER_LOOKS", OTHER_LOOKS),
     ("settlement::SETTLE", SETTLE),
     ("settlement::AWAIT_APPROVAL", AWAIT_APPROVAL),
     ("settlement::WAKE_CANCELLED", WAKE_CANCELLED),
@@ -179,14 +207,21 @@ fn released(available_at: Timestamp) -> Target {
     target
 }
 
+fn completed(done: &Value, verification: &Value, now: Timestamp) -> Result<Target, StoreError> {
+    Ok(Target {
+        settled_at: Some(now),
+        done: Some(json(done)?),
+        verification: Some(json(verification)?),
+        ..Target::new(JobState::Completed, AttemptResult::Completed)
+    })
+}
+
 async fn target(tx: &mut Tx, settlement: Settlement, now: Timestamp) -> Result<Target, StoreError> {
     Ok(match settlement {
-        Settlement::Completed { done, verification } => Target {
-            settled_at: Some(now),
-            done: Some(json(&done)?),
-            verification: Some(json(&verification)?),
-            ..Target::new(JobState::Completed, AttemptResult::Completed)
-        },
+        Settlement::Completed { done, verification } => completed(&done, &verification, now)?,
+        Settlement::Looked { done, verification } => {
+            Target { among_looks: true, ..completed(&done, &verification, now)? }
+        }
         Settlement::Retry { available_at, fault, free } => Target {
             available_at: Some(available_at),
             fault: Some(fault),
@@ -268,6 +303,12 @@ fn settle_args(tenure: &Tenure, target: &Target) -> Vec<Arg> {
     ]
 }
 
+/// Whether other looks of a case go on, for which its final certificate waits.
+async fn others_look(tx: &mut Tx, case: Uuid, job: Uuid) -> Result<bool, StoreError> {
+    tx.read_one(LOCK_CASE, args![case]).await?;
+    Ok(tx.read_one(OTHER_LOOKS, args![case, job]).await?.is_some())
+}
+
 impl Store {
     /// Ends an attempt. `false`, with nothing written, where another attempt has taken over.
     pub async fn settle(&self, settle: Settle) -> Result<bool, StoreError> {
@@ -299,7 +340,8 @@ impl Store {
             tx.execute(AWAIT_APPROVAL, values).await?;
         }
         // What comes to its end after the case was answered is certified once more.
-        if target.state.is_final() {
+        let among = target.among_looks && others_look(&mut tx, case, tenure.job).await?;
+        if target.state.is_final() && !among {
             jobs::reopen_case(&mut tx, case).await?;
         }
         evidence::append(&mut tx, evidence, now).await?;

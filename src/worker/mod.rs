@@ -183,6 +183,9 @@ pub async fn look_after(product: &Quietus) {
     if let Err(error) = product.keep_epoch().await {
         report("the month's key could not be opened", &error);
     }
+    if let Err(error) = product.refuse_to_stand_behind().await {
+        return report("the store is an older copy", &error);
+    }
     if let Err(error) = product.fire_due().await {
         report("due schedules could not be looked at", &error);
     }

@@ -54,6 +54,9 @@ fn a_correction_is_about_what_it_corrects() {
     assert!(sign(of_person, opening, &key).is_ok());
 }
 
+/// What a claim that contradicts itself differs by.
+type Change = &'static dyn Fn(&mut Predicate);
+
 #[test]
 fn what_a_correction_leaves_out_is_found() {
     let found = |change: &dyn Fn(&mut Predicate)| {
@@ -61,7 +64,6 @@ fn what_a_correction_leaves_out_is_found() {
         change(&mut predicate);
         summary::violations(&predicate)
     };
-    type Change = &'static dyn Fn(&mut Predicate);
     let changes: [(Change, &str); 8] = [
         (&|one| one.correction = None, "does not say what was wrong"),
         (&|one| one.class = CertificateClass::ScheduledDisposal, "its class does not fit"),

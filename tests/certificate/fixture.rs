@@ -89,6 +89,7 @@ pub fn statement(id: &str, system: &str, collection: &str, category: &str) -> Sy
         failure: None,
         exception: None,
         backup: Vec::new(),
+        files: None,
         recipient: None,
         evidence: vec![EvidenceReference {
             log: ORIGIN.to_owned(),

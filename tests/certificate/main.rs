@@ -7,6 +7,7 @@
 mod claims;
 mod copies;
 mod corrections;
+mod files;
 mod fixture;
 mod foreign;
 mod log;

@@ -22,8 +22,8 @@ use std::collections::BTreeMap;
 use std::sync::OnceLock;
 use uuid::Uuid;
 
-use super::copies;
 use super::fixture::{Issued, issue_about, moment, predicate, statement};
+use super::{copies, files};
 
 /// A certificate with how it is printed.
 pub struct Sample {
@@ -106,6 +106,7 @@ fn make() -> Vec<Sample> {
         ),
         decided(CertificateStatus::Disputed, counts("disputed", None)),
         person("correction", corrected()),
+        person("files", in_files()),
     ]
 }
 
@@ -153,6 +154,18 @@ fn copied() -> Predicate {
     let mut calls = statement("s3", "telephony", "calls", "usage.traffic");
     calls.backup = vec![copies::undated("archive")];
     of_person(vec![shop, orders, calls])
+}
+
+/// Gone from the live systems; files and logs of one hold it still, and those of another do not.
+fn in_files() -> Predicate {
+    let mut shop = statement("s1", "shop", "customers", "account.contact");
+    shop.files = Some(files::held());
+    shop.backup = vec![copies::dated("vault")];
+    let mut calls = statement("s2", "telephony", "calls", "usage.traffic");
+    calls.files = Some(files::gone());
+    let mut desk = statement("s3", "desk", "tickets", "account.contact");
+    desk.files = Some(files::dated());
+    of_person(vec![shop, calls, desk])
 }
 
 /// A night's run over three systems; it takes the place of one that was tried again.

@@ -16,5 +16,6 @@ mod privacy;
 mod proof;
 mod reappear;
 mod request;
+mod residue;
 mod restore;
 mod run;

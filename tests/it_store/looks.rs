@@ -13,6 +13,7 @@ on_both! {
     looks_at_one_store_are_claimed_together_and_nothing_else_is,
     a_case_that_is_called_off_is_looked_after_all_the_same,
     what_is_paused_is_not_looked_at,
+    the_last_look_of_a_case_opens_it_and_no_other,
 }
 
 async fn state(store: &Store, case: Uuid) -> CaseState {
@@ -89,15 +90,28 @@ async fn looks_at_one_store_are_claimed_together_and_nothing_else_is(stage: Stag
         }
         store.open_case(case, at(0)).await.unwrap();
     }
-    assert!(store.claim_looks(claim("one", 99, 1000), "vault").await.unwrap().is_empty());
-    let first = store.claim_looks(claim("one", 200, 2), "vault").await.unwrap();
+    assert!(
+        store
+            .claim_looks(claim("one", 99, 1000), JobKind::Backup, "vault")
+            .await
+            .unwrap()
+            .is_empty()
+    );
+    let first = store.claim_looks(claim("one", 200, 2), JobKind::Backup, "vault").await.unwrap();
     let ids: Vec<Uuid> = first.iter().map(|one| one.job.id).collect();
     assert_eq!(ids, wanted[..2], "the oldest first, and not more than were asked for");
-    let rest = store.claim_looks(claim("two", 200, 1000), "vault").await.unwrap();
+    let rest = store.claim_looks(claim("two", 200, 1000), JobKind::Backup, "vault").await.unwrap();
     assert_eq!(rest.iter().map(|one| one.job.id).collect::<Vec<_>>(), wanted[2..]);
-    assert!(store.claim_looks(claim("two", 200, 1000), "vault").await.unwrap().is_empty());
+    assert!(
+        store
+            .claim_looks(claim("two", 200, 1000), JobKind::Backup, "vault")
+            .await
+            .unwrap()
+            .is_empty()
+    );
     // Whoever held them is gone.
-    let again = store.claim_looks(claim("three", 10_000, 1000), "vault").await.unwrap();
+    let again =
+        store.claim_looks(claim("three", 10_000, 1000), JobKind::Backup, "vault").await.unwrap();
     let lost = again.iter().filter(|one| one.lost_attempt == Some(1)).count();
     assert_eq!((again.len(), lost), (7, 3), "and those whose day has come");
 }
@@ -111,7 +125,7 @@ async fn a_case_that_is_called_off_is_looked_after_all_the_same(stage: Stage) {
     let (id, jobs) = (case.id, case.jobs.iter().map(|job| job.id).collect::<Vec<_>>());
     let system = case.jobs[1].system.to_string();
     store.open_case(case, at(0)).await.unwrap();
-    let running = store.claim_looks(claim("worker", 1, 1), &system).await.unwrap();
+    let running = store.claim_looks(claim("worker", 1, 1), JobKind::Backup, &system).await.unwrap();
     assert_eq!(running[0].job.id, jobs[1]);
     assert!(
         store
@@ -146,5 +160,69 @@ async fn what_is_paused_is_not_looked_at(stage: Stage) {
         paused_by: "jonas".to_owned(),
     };
     store.pause(pause, at(1), Vec::new()).await.unwrap();
-    assert!(store.claim_looks(claim("worker", 5, 9), system.as_str()).await.unwrap().is_empty());
+    assert!(
+        store
+            .claim_looks(claim("worker", 5, 9), JobKind::Backup, system.as_str())
+            .await
+            .unwrap()
+            .is_empty()
+    );
+}
+
+/// Files and copies: whichever ends last opens the case, and what ends before does not. Copies in two
+/// stores have days of their own.
+async fn the_last_look_of_a_case_opens_it_and_no_other(stage: Stage) {
+    let store = &stage.store;
+    let (files, copies) = (JobKind::Residue, JobKind::Backup);
+    for (kinds, opened) in [
+        ([files, files], [false, true]),
+        ([files, copies], [false, true]),
+        ([copies, files], [false, true]),
+        ([copies, copies], [true, true]),
+    ] {
+        let mut case = new_case(3);
+        case.jobs[1].kind = kinds[0];
+        case.jobs[2].kind = kinds[1];
+        case.jobs[1].available_at = at(100);
+        case.jobs[2].available_at = at(200);
+        let (id, last) = (case.id, case.jobs[2].id);
+        store.open_case(case, at(0)).await.unwrap();
+        let settle = |tenure, settlement, second| Settle {
+            tenure,
+            settlement,
+            now: at(second),
+            evidence: Vec::new(),
+        };
+        let claimed = stage.claim_one("worker", 1).await;
+        assert!(store.settle(settle(tenure(&claimed), completed(), 2)).await.unwrap());
+        for (second, opens) in [100, 200].into_iter().zip(opened) {
+            if state(store, id).await != CaseState::Closed {
+                store.begin_verifying(id).await.unwrap();
+                let outcome = CaseOutcome::Fulfilled;
+                assert!(store.finish_case(id, outcome, at(3), Vec::new()).await.unwrap());
+            }
+            let claimed = stage.claim_one("worker", second).await;
+            let looked = Settlement::Looked { done: json!({}), verification: json!({}) };
+            assert!(store.settle(settle(tenure(&claimed), looked, second + 1)).await.unwrap());
+            let expected = if opens { CaseState::Executing } else { CaseState::Closed };
+            assert_eq!(state(store, id).await, expected, "{kinds:?} {second}");
+        }
+        assert_eq!(store.job(last).await.unwrap().unwrap().state, JobState::Completed);
+    }
+    assert!(store.residue_gauges().await.unwrap().is_empty());
+    let mut case = new_case(1);
+    case.jobs[0].kind = files;
+    let system = case.jobs[0].system.to_string();
+    store.open_case(case, at(0)).await.unwrap();
+    let claimed = stage.claim_one("worker", 1).await;
+    let fault = JobFault { kind: "held".to_owned(), message: "wal: a slot".to_owned() };
+    let held = Settlement::Retry { available_at: at(5000), fault, free: true };
+    let settle =
+        Settle { tenure: tenure(&claimed), settlement: held, now: at(2), evidence: Vec::new() };
+    assert!(store.settle(settle).await.unwrap());
+    let gauges = store.residue_gauges().await.unwrap();
+    assert_eq!((gauges.len(), gauges[0].waiting, gauges[0].held), (1, 1, 1));
+    assert_eq!((gauges[0].system.as_str(), gauges[0].oldest), (system.as_str(), at(0)));
+    assert_eq!(store.open_residues(Some(&system), 9).await.unwrap().len(), 1);
+    assert!(store.open_residues(Some("other"), 9).await.unwrap().is_empty());
 }

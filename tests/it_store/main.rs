@@ -41,6 +41,7 @@ mod looks;
 mod mails;
 mod opendsr;
 mod producers;
+mod re_erasure;
 mod record_manifests;
 mod renewed_tokens;
 mod requests;

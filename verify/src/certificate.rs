@@ -177,8 +177,8 @@ pub struct Supersedes {
     pub certificate_id: Uuid,
     /// SHA-256 of its payload.
     pub statement_sha256: Digest,
-    /// Why: `final`, `tried-again` where this one is not final either, `reappeared`, `error` or
-    /// `backup-expired`.
+    /// Why: `final`, `tried-again` where this one is not final either, `reappeared`, `error`,
+    /// `backup-expired` or `residues-gone`.
     pub reason: String,
 }
 

@@ -14,6 +14,7 @@ mod copies;
 pub mod cosignature;
 pub mod digest;
 pub mod dsse;
+pub mod files;
 pub mod folder;
 pub mod hashedrekord;
 mod issuer_keys;

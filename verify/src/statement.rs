@@ -9,6 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use uuid::Uuid;
 
 use crate::digest::Digest;
+use crate::files::StatedFiles;
 use crate::name::{CategoryName, CollectionName, RuleName, SystemName};
 
 /// A number of records, written as text.
@@ -448,6 +449,9 @@ pub struct SystemStatement {
     /// Stores that copy the system, where something of it was erased.
     #[serde(default, with = "backups")]
     pub backup: Vec<StatedBackup>,
+    /// Files and logs of the system, where something of it was erased and somebody looks at them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub files: Option<StatedFiles>,
     /// A third party that was told, and what came back.
     pub recipient: Option<StatedRecipient>,
     /// Log entries that it rests on.

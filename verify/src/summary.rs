@@ -2,14 +2,15 @@
 //!
 //! `complete` needs every statement completed and verified. One that is pending, skipped,
 //! unverified or does not add up makes the whole `partial`; one that failed makes it `failed`;
-//! what stays for a hold, a law or a reference, or in a copy for recovery that was not seen to be
-//! gone, makes it `complete-with-exceptions` at best.
+//! what stays for a hold, a law or a reference, or in a file, a log or a copy for recovery that was
+//! not seen to have let it go, makes it `complete-with-exceptions` at best.
 
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
 use crate::certificate::{CertificateClass, ERROR, Predicate, Scope};
+use crate::files::{self, StatedFiles};
 use crate::statement::{
     StatedBackup, StatementOutcome, SystemStatement, VerificationFinding, VerificationType,
 };
@@ -91,7 +92,9 @@ fn settled(statement: &SystemStatement) -> Standing {
     let keeps = !statement.kept.is_empty()
         || !statement.staying_fields.is_empty()
         || statement.exception.is_some();
-    let stays = keeps || statement.backup.iter().any(StatedBackup::is_pending);
+    let stays = keeps
+        || statement.backup.iter().any(StatedBackup::is_pending)
+        || statement.files.as_ref().is_some_and(StatedFiles::is_pending);
     if statement.failure.is_some() {
         return Standing::Pending;
     }
@@ -335,6 +338,10 @@ fn statement_violations(predicate: &Predicate, statement: &SystemStatement) -> V
     for backup in &statement.backup {
         let problems = backup_violations(predicate, statement, backup);
         found.extend(problems.into_iter().map(|why| format!("store `{}`: {why}", backup.store)));
+    }
+    if let Some(stated) = &statement.files {
+        let problems = files::violations(predicate, statement, stated);
+        found.extend(problems.into_iter().map(str::to_owned));
     }
     found
 }

@@ -15,7 +15,7 @@ use crate::keys::IssuerPublicKey;
 use crate::status::{self, StatusFiles};
 use crate::trust_folder::CheckedTrust;
 use crate::trusted_root::{TrustedLog, TrustedRoot, fingerprint};
-use crate::{copies, hashedrekord, key_validity, manifest, merkle, note, origin, summary};
+use crate::{copies, files, hashedrekord, key_validity, manifest, merkle, note, origin, summary};
 
 /// What one step found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -235,6 +235,7 @@ pub fn verify(material: &Material<'_>) -> Verdict {
         subject(&mut steps, certificate, material.manifest);
         statements(&mut steps, certificate);
         evidence(&mut steps, certificate);
+        steps.0.extend(files::step(certificate));
         steps.0.extend(copies::step(certificate, material.status.now));
     } else {
         let why = "The statement is not read, because its signature does not hold.";

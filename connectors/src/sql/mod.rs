@@ -40,6 +40,7 @@ mod progress_table;
 mod reference_watch;
 mod referred;
 mod refusals;
+pub(crate) mod residues;
 mod resolve;
 mod restrict;
 mod scene;
@@ -65,6 +66,7 @@ use crate::kinds::Settings;
 use crate::order::{Order, Pace, RecordKey};
 use crate::predicate::FieldRef;
 use crate::receipt::{Counts, Fault, Health, Receipt, Verification};
+use crate::residue::{ResidueLook, ResidueSight};
 use crate::schema::{Capabilities, Schema};
 use crate::sql::catalogue::Catalogue;
 use crate::sql::connection::Target;
@@ -186,6 +188,10 @@ impl Connector for SqlConnector {
 
     async fn forget_all(&self, order_keys: &[String]) -> Result<(), Fault> {
         execute::forget(self, order_keys).await
+    }
+
+    async fn look_at_residues(&self, look: &ResidueLook) -> Result<Vec<ResidueSight>, Fault> {
+        residues::look(self, look).await
     }
 
     async fn canary(&self, name: &str) -> Result<CanarySight, Fault> {

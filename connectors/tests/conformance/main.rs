@@ -29,6 +29,7 @@ mod partitions;
 mod people;
 mod reach;
 mod references;
+mod residues;
 mod resolution;
 mod restriction;
 mod resume;
@@ -144,6 +145,9 @@ conformance! {
         people::a_record_that_comes_back_is_found,
         people::spellings_are_told_apart_through_a_link,
         people::one_person_is_erased_without_reading_the_table,
+        residues::every_declared_stage_is_told_for_each_who_waits,
+        residues::a_table_that_is_gone_keeps_nobody_waiting_and_a_strange_mark_is_refused,
+        residues::stages_and_drives_belong_together,
         resolution::every_alternative_finds_its_records_once,
         resolution::an_answer_is_bounded_and_says_so,
         resolution::what_no_record_can_hold_finds_nothing,

@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::seen::{Seen, Trouble, earlier, later, settled_at};
 use crate::app::carry_out::{GoneFrom, Payload};
 use crate::app::recording::About;
+use crate::app::residue::FilesOfCase;
 use crate::app::{AppError, Quietus};
 use crate::datamap::{Backup, Expire, System};
 use crate::domain::{JobState, SystemName};
@@ -28,10 +29,11 @@ const A_DAY: SignedDuration = SignedDuration::from_hours(24);
 /// Attempts of a look that are lost before a person is asked; those that end do not count.
 const ATTEMPTS: u32 = 8;
 
-/// The copies of what one case has erased.
+/// The copies of what one case has erased, and the files and logs that it came from.
 #[derive(Default)]
 pub(crate) struct CopiesOfCase {
     stores: Vec<StoreOfCase>,
+    files: FilesOfCase,
 }
 
 /// One store of them.
@@ -48,7 +50,7 @@ struct StoreOfCase {
 }
 
 /// When something was last erased in a system.
-type Erased = BTreeMap<SystemName, Timestamp>;
+pub(crate) type Erased = BTreeMap<SystemName, Timestamp>;
 
 impl Quietus {
     /// What is known of the copies of everything that a case has erased, with a look at each store
@@ -62,10 +64,11 @@ impl Quietus {
         jobs: &[Job],
         statements: &[SystemStatement],
     ) -> Result<CopiesOfCase, AppError> {
+        let files = self.files_of_case(case, jobs, statements).await?;
         let erased = self.erased(jobs, statements);
         let names = self.stores_of_case(jobs, &erased);
         if names.is_empty() {
-            return Ok(CopiesOfCase::default());
+            return Ok(CopiesOfCase { stores: Vec::new(), files });
         }
         let details = self.store.details_of_case(case.id).await?;
         let mut stores = Vec::new();
@@ -80,15 +83,17 @@ impl Quietus {
             one.evidence = evidence;
             stores.push(one);
         }
-        Ok(CopiesOfCase { stores })
+        Ok(CopiesOfCase { stores, files })
     }
 
     /// When each system was done with, of those in which something was erased.
-    fn erased(&self, jobs: &[Job], statements: &[SystemStatement]) -> Erased {
+    pub(crate) fn erased(&self, jobs: &[Job], statements: &[SystemStatement]) -> Erased {
         let mut erased = Erased::new();
         for statement in statements.iter().filter(|one| has_erased(one)) {
             let system = &statement.system.id;
-            let own = jobs.iter().filter(|job| job.system == system.as_str());
+            let own = jobs
+                .iter()
+                .filter(|job| job.system == system.as_str() && job.kind != JobKind::Residue);
             // What is not done with may erase more at this very moment.
             let at_work = |job: &&Job| !job.state.is_final() && job.done.is_some();
             let ends = own.map(|job| if at_work(&job) { Some(self.now()) } else { job.settled_at });
@@ -241,16 +246,17 @@ impl Quietus {
                 }),
             )
         });
-        entries.collect()
+        let mut entries = entries.collect::<Result<Vec<OutboxEntry>, AppError>>()?;
+        entries.extend(self.first_sights(case, &copies.files)?);
+        Ok(entries)
     }
 
     /// Calls off looks that later ones have taken the place of. One that goes on all the same
     /// changes nothing.
     pub(crate) async fn call_off_outdated(&self, copies: &CopiesOfCase) -> Result<(), AppError> {
-        for job in copies.stores.iter().flat_map(|one| &one.outdated) {
-            self.store
-                .cancel_job(*job, crate::app::fire::SCHEDULER, self.now(), Vec::new())
-                .await?;
+        let outdated = copies.stores.iter().flat_map(|one| one.outdated.iter().copied());
+        for job in outdated.chain(copies.files.outdated()) {
+            self.store.cancel_job(job, crate::app::fire::SCHEDULER, self.now(), Vec::new()).await?;
         }
         Ok(())
     }
@@ -259,7 +265,8 @@ impl Quietus {
 impl CopiesOfCase {
     /// Looks that are not planned yet.
     pub(crate) fn planned(&self) -> Vec<NewJob> {
-        self.stores.iter().filter_map(|one| one.planned.clone()).collect()
+        let at_stores = self.stores.iter().filter_map(|one| one.planned.clone());
+        at_stores.chain(self.files.planned()).collect()
     }
 
     /// States them where something was erased.
@@ -269,6 +276,7 @@ impl CopiesOfCase {
         now: Timestamp,
         zone: &TimeZone,
     ) {
+        self.files.state(statements, now, zone);
         for statement in statements.iter_mut().filter(|one| has_erased(one)) {
             for one in &self.stores {
                 let Some(seen) = one.systems.get(&statement.system.id) else { continue };
@@ -280,7 +288,7 @@ impl CopiesOfCase {
 }
 
 /// Whether something was erased, as far as a statement says.
-fn has_erased(statement: &SystemStatement) -> bool {
+pub(crate) fn has_erased(statement: &SystemStatement) -> bool {
     let records = &statement.records;
     records.deleted.0 > 0 || records.cleared.0 > 0 || records.anonymised.0 > 0
 }

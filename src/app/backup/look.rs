@@ -18,7 +18,8 @@ use crate::app::{AppError, Quietus};
 use crate::domain::SystemName;
 use crate::evidence::EvidenceKind;
 use crate::store::{
-    Claim, ClaimedJob, Job, JobFault, OutboxEntry, Progress as Saved, Settle, Settlement, Tenure,
+    Claim, ClaimedJob, Job, JobFault, JobKind, OutboxEntry, Progress as Saved, Settle, Settlement,
+    Tenure,
 };
 
 /// Looks at one store that one listing serves.
@@ -59,7 +60,7 @@ impl Quietus {
             lease_until: self.lease_until(),
             limit: MOST_LOOKS - 1,
         };
-        let others = self.store.claim_looks(claim, &store).await?;
+        let others = self.store.claim_looks(claim, JobKind::Backup, &store).await?;
         for claimed in std::iter::once(claimed).chain(others) {
             self.settle_look(&claimed, worker, &answer).await?;
         }
@@ -81,7 +82,8 @@ impl Quietus {
                 lease_until: self.lease_until(),
                 limit: 1,
             };
-            let claimed = self.store.claim_looks(claim, system.name.as_str()).await?;
+            let claimed =
+                self.store.claim_looks(claim, JobKind::Backup, system.name.as_str()).await?;
             for claimed in claimed {
                 Box::pin(self.look_at_store(claimed, worker)).await?;
                 looked_at += 1;
@@ -138,7 +140,8 @@ impl Quietus {
             .seen
             .iter()
             .any(|(name, seen)| before.get(name).is_none_or(|before| seen.says_more_than(before)));
-        let over = matches!(ended.settlement, Settlement::Completed { .. });
+        let over =
+            matches!(ended.settlement, Settlement::Completed { .. } | Settlement::Looked { .. });
         if news && !over {
             let done = on_record(&ended.seen);
             let saved = Saved { tenure: tenure.clone(), done, lease_until: self.lease_until() };
@@ -169,9 +172,13 @@ impl Quietus {
             let words = if gone { words_of(listing, planned) } else { "a day is known".to_owned() };
             let found = Verification { method: words.clone(), ..Verification::default() };
             let verification = VerificationOnRecord { at: listing.at, found, counted: None };
-            let settlement = Settlement::Completed {
-                done: on_record(&seen),
-                verification: serde_json::to_value(&verification).unwrap_or_default(),
+            let done = on_record(&seen);
+            let verification = serde_json::to_value(&verification).unwrap_or_default();
+            // A day that is known is told at once; the end comes with that of files and logs.
+            let settlement = if gone {
+                Settlement::Looked { done, verification }
+            } else {
+                Settlement::Completed { done, verification }
             };
             return Ended { settlement, seen, words };
         }
@@ -199,7 +206,7 @@ impl Quietus {
 
     fn observed(&self, job: &Job, ended: &Ended) -> Result<OutboxEntry, AppError> {
         let result = match &ended.settlement {
-            Settlement::Completed { .. } if ended.seen.values().all(|seen| seen.gone) => "gone",
+            Settlement::Looked { .. } => "gone",
             Settlement::Completed { .. } | Settlement::Postponed { .. } => "left",
             Settlement::Cancelled => "called off",
             _ => "not known",

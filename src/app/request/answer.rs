@@ -19,9 +19,10 @@ use crate::domain::{
     AskedRight, JobState, RequestOutcome, RequestState, RetentionPeriod, SystemName,
 };
 use crate::evidence::certificate::CertificateClass;
+use crate::evidence::files::StatedFiles;
 use crate::evidence::signing;
 use crate::evidence::statement::{KeptReason, StatementOutcome, SystemStatement};
-use crate::rights::{CopiesPart, KeptPart};
+use crate::rights::{CopiesPart, FilesPart, KeptPart};
 use crate::store::{Case, Job, JobKind, NewJob, Request, RequestChange};
 
 /// Attempts of a later job before a person is asked; those that end without its fault do not count.
@@ -94,7 +95,8 @@ impl Quietus {
         let systems: BTreeSet<&SystemName> = statements.iter().map(|one| &one.system.id).collect();
         for system in systems {
             let waits = |state: JobState| {
-                jobs.iter().any(|job| job.system == system.as_str() && job.state == state)
+                let own = |job: &&Job| job.system == system.as_str() && job.state == state;
+                jobs.iter().filter(own).any(|job| job.kind != JobKind::Residue)
             };
             let of_system = statements.iter().filter(|one| one.system.id == *system);
             let kept: Vec<_> = of_system.flat_map(|one| &one.kept).collect();
@@ -358,6 +360,7 @@ fn letter_facts(
         outcome: outcome_for(request, action_of(request), statements),
         kept,
         copies: copies_in(statements, zone),
+        files: files_in(statements, zone),
         third_parties,
         certificate: Some(certificate),
     }
@@ -375,6 +378,16 @@ fn copies_in(statements: &[SystemStatement], zone: &TimeZone) -> Option<CopiesPa
         gone_on: seen()
             .filter(|_| pending().next().is_none())
             .map(|at| at.to_zoned(zone.clone()).date()),
+    })
+}
+
+/// What a certificate says of files and logs, all systems together: seen to be gone, or not yet.
+fn files_in(statements: &[SystemStatement], zone: &TimeZone) -> Option<FilesPart> {
+    let files = || statements.iter().filter_map(|one| one.files.as_ref());
+    let last = files().map(|one| one.seen_gone_at).max()?;
+    let pending = files().any(StatedFiles::is_pending);
+    Some(FilesPart {
+        gone_on: last.filter(|_| !pending).map(|at| at.to_zoned(zone.clone()).date()),
     })
 }
 

@@ -26,8 +26,8 @@ use crate::domain::{AskedRight, Digest, RequestOutcome, RequestState, SystemName
 use crate::evidence::EvidenceKind;
 use crate::plan::{RecordKeys, third_party_holds};
 use crate::rights::{
-    CopiesPart, Extended, Facts, KeptPart, LetterError, StopReason, ToldParty, Written, built_in,
-    write,
+    CopiesPart, Extended, Facts, FilesPart, KeptPart, LetterError, StopReason, ToldParty, Written,
+    built_in, write,
 };
 use crate::store::{Delivery, Letter, LetterKind, OutboxEntry, Request};
 
@@ -65,6 +65,8 @@ pub struct OutcomeFacts {
     pub kept: Vec<KeptPart>,
     /// Copies for recovery; `None` where there are none.
     pub copies: Option<CopiesPart>,
+    /// Files and logs; `None` where nobody looks at them.
+    pub files: Option<FilesPart>,
     /// Third parties that were told.
     pub third_parties: Vec<ToldRecipient>,
     /// The certificate that shows it. A later certificate gets a letter of its own.
@@ -128,6 +130,7 @@ impl Quietus {
             outcome: Some(outcome_word(request, outcome.outcome).to_owned()),
             kept: outcome.kept,
             copies: outcome.copies,
+            files: outcome.files,
             third_parties: told,
             certificate: certificate.clone(),
             ..self.facts_of(request)

@@ -116,6 +116,10 @@ document! {
         /// and entries, as `quietus log export` does; what a store loses can be put back from there.
         /// Not at all if left out.
         optional export: Words,
+        /// Folder, or `s3://bucket/prefix`, in which the re-erasure list is kept with the logs: what
+        /// was erased and restricted, sealed, from which `quietus recover` brings a database forward
+        /// that was put back or lost. Not at all if left out.
+        optional re_erasure_list: Words,
         /// Who reads the logs over HTTP: `tokens` (if left out) or `anybody`.
         optional readers: ReadersWord,
         /// Language of printed certificates that no person's request gives one, and of those for

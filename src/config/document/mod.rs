@@ -11,6 +11,7 @@ pub mod object_store;
 pub mod opendsr;
 pub mod pack;
 pub mod requests;
+pub mod residues;
 pub mod restore;
 pub mod signers;
 pub mod system;

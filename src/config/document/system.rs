@@ -12,6 +12,7 @@ use std::borrow::Cow;
 
 use super::backup::KeepsDocument;
 use super::field::{FieldDocument, StartDocument};
+use super::residues::ResiduesDocument;
 use super::restore::RestoreDocument;
 use super::third_party::{
     AddressAt, DefinitionWord, HostWord, Language, Parameter, PersonsDocument, TaskDocument,
@@ -47,6 +48,8 @@ document! {
         optional exempt: List<ExemptDocument>,
         /// What is done once it was put back to an earlier state.
         optional restore: RestoreDocument,
+        /// For a database: how its files and logs are looked at for what was deleted there.
+        optional residues: ResiduesDocument,
         /// For a third party: its name, as letters and certificates say it.
         optional operator: Words,
         /// For a `processor`: the definition of its interface, by name or as `./path.yaml`.

@@ -171,7 +171,7 @@ fn is_variable(name: &str) -> bool {
 }
 
 /// A length of time that does not depend on the calendar and is more than nothing.
-fn length_of_time(
+pub(super) fn length_of_time(
     entry: &At<RetentionPeriod>,
     problems: &mut Vec<Problem>,
 ) -> Option<RetentionPeriod> {

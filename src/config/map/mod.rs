@@ -6,6 +6,7 @@
 pub(super) mod backup;
 mod fields;
 mod links;
+mod residues;
 mod restore;
 mod shape;
 mod starts;
@@ -151,6 +152,7 @@ fn draft<'document>(
         backup,
         no_backups: text(&document.no_backups),
         restore: restore::settings(document, problems),
+        residues: residues::settings(document, problems),
     };
     let maps = !is_third_party(document) && !is_store(document);
     if maps

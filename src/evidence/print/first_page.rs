@@ -6,6 +6,7 @@ use super::words::fill;
 use super::{Vouching, tables, vouching};
 use crate::domain::SystemName;
 use crate::evidence::certificate::{Certificate, CertificateClass, OPENING_NAME, Predicate};
+use crate::evidence::files::StatedFiles;
 use crate::evidence::statement::{StatementOutcome, SystemStatement};
 use crate::evidence::status_list::CertificateStatus;
 use crate::evidence::summary::{Overall, Standing, standing, verified};
@@ -28,6 +29,11 @@ fn only_copies(predicate: &Predicate) -> bool {
         .all(|one| one.kept.is_empty() && one.staying_fields.is_empty() && one.exception.is_none())
 }
 
+/// Whether files or logs of its system can still hold what a statement says is gone.
+fn files_hold_it(statement: &SystemStatement) -> bool {
+    statement.files.as_ref().is_some_and(StatedFiles::is_pending)
+}
+
 pub(super) fn verdict(voice: &Voice<'_>, predicate: &Predicate) -> Verdict {
     let words = voice.words;
     let (tone, word, sentence) = match predicate.summary.overall {
@@ -36,7 +42,9 @@ pub(super) fn verdict(voice: &Voice<'_>, predicate: &Predicate) -> Verdict {
         }
         Overall::Complete => (Tone::Good, words.complete, words.complete_sentence),
         Overall::CompleteWithExceptions if only_copies(predicate) => {
-            (Tone::Mixed, words.exceptions, words.copies_sentence)
+            let in_files = predicate.statements.iter().any(files_hold_it);
+            let sentence = if in_files { words.files_sentence } else { words.copies_sentence };
+            (Tone::Mixed, words.exceptions, sentence)
         }
         Overall::CompleteWithExceptions => {
             (Tone::Mixed, words.exceptions, words.exceptions_sentence)
@@ -52,6 +60,7 @@ pub(super) fn verdict(voice: &Voice<'_>, predicate: &Predicate) -> Verdict {
             "reappeared" => words.replaces_reappeared,
             "error" => words.replaces_error,
             "backup-expired" => words.replaces_backup_expired,
+            "residues-gone" => words.replaces_residues_gone,
             _ => &other,
         };
         fill(words.replaces, &[("id", &old.certificate_id.to_string()), ("reason", reason)])
@@ -221,23 +230,29 @@ fn wrong(voice: &Voice<'_>, predicate: &Predicate) -> Option<Part> {
     Some(Part { heading: words.point_wrong.to_owned(), items, empty: false })
 }
 
-/// When each system was rid of it, and when its copies are; nothing where no store copies it.
+/// When each system was rid of it, and when its files and its copies are; nothing where nobody looks
+/// at files and no store copies it.
 fn copies(voice: &Voice<'_>, statements: &[SystemStatement]) -> Option<Part> {
     let words = voice.words;
     let mut items: Vec<String> = Vec::new();
-    for one in statements.iter().filter(|one| !one.backup.is_empty()) {
+    let stated = |one: &&SystemStatement| !one.backup.is_empty() || one.files.is_some();
+    for one in statements.iter().filter(stated) {
         let system = one.system.id.as_str();
         let live = one
             .completed_at
             .map(|at| fill(words.copies_live, &[("system", system), ("day", &voice.day_of(at))]));
         let live = live.unwrap_or_else(|| system.to_owned());
-        let stores: Vec<String> = one.backup.iter().map(|copy| voice.gone_from(copy)).collect();
-        let item = format!("{live}; {}", stores.join("; "));
+        let files = one.files.iter().map(|files| voice.gone_from_files(files));
+        let stores = one.backup.iter().map(|copy| voice.gone_from(copy));
+        let below: Vec<String> = files.chain(stores).collect();
+        let item = format!("{live}; {}", below.join("; "));
         if !items.contains(&item) {
             items.push(item);
         }
     }
-    (!items.is_empty()).then(|| shortened(voice, words.point_copies, "", items))
+    let with_files = statements.iter().any(|one| one.files.is_some());
+    let heading = if with_files { words.point_files } else { words.point_copies };
+    (!items.is_empty()).then(|| shortened(voice, heading, "", items))
 }
 
 fn with_place(voice: &Voice<'_>, one: &SystemStatement, sentence: &str) -> String {

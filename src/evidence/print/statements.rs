@@ -29,6 +29,12 @@ pub(super) fn detail(voice: &Voice<'_>, statement: &SystemStatement) -> Detail {
     facts.extend(statement.kept.iter().map(|one| voice.fact(words.fact_kept, voice.kept(one))));
     facts.extend(voice.staying(statement).map(|one| voice.fact(words.fact_kept, one)));
     facts.extend(
+        statement
+            .files
+            .iter()
+            .map(|files| voice.fact(words.files_table, voice.gone_from_files(files))),
+    );
+    facts.extend(
         statement.backup.iter().map(|one| voice.fact(words.copies_table, voice.gone_from(one))),
     );
     facts.extend(

@@ -23,6 +23,7 @@ pub(super) fn tables(voice: &Voice<'_>, predicate: &Predicate) -> Vec<Table> {
         kept(voice, predicate),
         others(voice, predicate),
         undone_table(voice, predicate),
+        files(voice, predicate),
         copies(voice, predicate),
         uncovered(voice, predicate),
     ];
@@ -174,6 +175,34 @@ fn undone_table(voice: &Voice<'_>, predicate: &Predicate) -> Table {
             number(words.column_attempts, 10),
             column(words.column_owner, 18),
             column(words.column_next, 20),
+        ],
+        rows: rows.collect(),
+    }
+}
+
+fn files(voice: &Voice<'_>, predicate: &Predicate) -> Table {
+    let words = voice.words;
+    let rows = predicate.statements.iter().flat_map(|one| {
+        one.files.iter().flat_map(move |files| {
+            files.stages.iter().map(move |stage| {
+                let looked = files.looked_at.map_or(String::from("–"), |at| voice.moment(at));
+                vec![
+                    format!("{} {}", one.id, place(one)),
+                    voice.phrase(&stage.what),
+                    voice.stage(stage),
+                    looked,
+                ]
+            })
+        })
+    });
+    Table {
+        heading: words.files_table.to_owned(),
+        note: None,
+        columns: vec![
+            column(words.column_place, 24),
+            column(words.column_stage, 30),
+            column(words.column_gone_by, 40),
+            column(words.column_looked, 20),
         ],
         rows: rows.collect(),
     }

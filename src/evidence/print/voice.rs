@@ -7,6 +7,7 @@ use super::Printing;
 use super::language::Language;
 use super::sheet::Fact;
 use super::words::{Words, fill, phrase};
+use crate::evidence::files::{StatedFiles, StatedStage};
 use crate::evidence::statement::{StatedBackup, StatedKept, SystemStatement};
 
 /// A reader's words and forms.
@@ -131,6 +132,27 @@ impl<'a> Voice<'a> {
         }
         let why = copy.without_day.as_deref().unwrap_or(self.words.no_reason);
         fill(self.words.copies_undated, &[store, ("why", &self.phrase(why))])
+    }
+
+    /// By when something is gone from files and logs of its system, that it was seen to be gone, or why
+    /// nobody can say.
+    pub(super) fn gone_from_files(&self, files: &StatedFiles) -> String {
+        if let Some(at) = files.seen_gone_at {
+            return fill(self.words.files_seen, &[("day", &self.day_of(at))]);
+        }
+        if let Some(day) = files.gone_by {
+            return fill(self.words.files_by, &[("day", &self.day(day))]);
+        }
+        let why = files.reason.as_deref().unwrap_or(self.words.no_reason);
+        fill(self.words.files_undated, &[("why", &self.phrase(why))])
+    }
+
+    /// When one file or log has let it go or will, or why it has not.
+    pub(super) fn stage(&self, stage: &StatedStage) -> String {
+        let moment = stage.seen_gone_at.map(|at| self.moment(at));
+        let day = stage.gone_by.map(|day| self.day(day));
+        let why = || self.phrase(stage.reason.as_deref().unwrap_or(self.words.no_reason));
+        moment.or(day).unwrap_or_else(why)
     }
 
     /// Fields that stay in records which stay.

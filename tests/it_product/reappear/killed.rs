@@ -9,7 +9,7 @@ use crate::company::ended;
 use crate::restore::house::rows;
 
 /// Persons were looked for, and nothing is recorded.
-const LOOKED: u8 = 16;
+const LOOKED: u8 = 21;
 
 async fn killed_and_begun_again(store: Kind) {
     let club = Club::new(store, "").await;

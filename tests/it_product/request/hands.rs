@@ -339,6 +339,7 @@ async fn letters_are_written_as_the_request_goes_on_and_only_once() {
         outcome: RequestOutcome::PartiallyRetained,
         kept: Vec::new(),
         copies: None,
+        files: None,
         third_parties: vec![ToldRecipient {
             system: SystemName::parse("archive").unwrap(),
             grade: Some(Grade::Told),

@@ -4,4 +4,5 @@ mod copied_back;
 mod door;
 pub mod house;
 mod pgbackrest;
+mod recovered;
 mod unannounced;

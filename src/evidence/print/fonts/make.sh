@@ -18,7 +18,7 @@ europe='U+0020-007E,U+00A0-017F,U+0192,U+0218-021B,U+0370-03FF,U+0400-045F,U+049
 # Every character beyond ASCII of the Chinese texts, of the Chinese letters, and common ones of names.
 characters=$(mktemp)
 trap 'rm -f "$characters"' EXIT
-cat ../words/zh.rs ../words/phrases.rs ../language.rs ../../../rights/letters/zh/*.txt common.txt \
+cat ../words/zh.rs ../words/phrases.rs ../words/residues.rs ../language.rs ../../../rights/letters/zh/*.txt common.txt \
   >"$characters"
 
 subset() {

@@ -8,6 +8,7 @@
 mod de;
 mod en;
 mod phrases;
+mod residues;
 mod zh;
 
 use super::language::Language;
@@ -39,9 +40,10 @@ words! {
     title_erasure, title_restriction, title_not_held, title_correction, title_restore,
     complete, exceptions, partial, failed, not_held, superseded,
     withdrawn, disputed, withdrawn_sentence, disputed_sentence,
-    complete_sentence, exceptions_sentence, copies_sentence, partial_sentence, failed_sentence, not_held_sentence,
+    complete_sentence, exceptions_sentence, copies_sentence, files_sentence, partial_sentence, failed_sentence, not_held_sentence,
     superseded_sentence, superseded_by, said_then, replaces, replaces_final, replaces_tried_again,
-    replaces_reappeared, replaces_error, replaces_backup_expired, replaces_other,
+    replaces_reappeared, replaces_error, replaces_backup_expired, replaces_residues_gone,
+    replaces_other,
     no_weight, not_translated, code_points_note,
     // Facts of the first page.
     issuer, controller, processor, about, about_schedule, about_request, about_request_plain,
@@ -51,7 +53,7 @@ words! {
     // Points of the first page.
     point_wrong, wrong_words, wrong_again, wrong_on_record,
     point_done, point_done_all, point_done_some, point_done_none, point_not_found,
-    point_copies, copies_live, copies_by, copies_seen, copies_undated,
+    point_copies, point_files, files_by, files_seen, files_undated, copies_live, copies_by, copies_seen, copies_undated,
     point_kept, point_kept_none, point_promised, point_promised_none, point_undone,
     point_undone_none, point_more, point_limits, point_limits_sentence,
     until, until_open, reviewed_on, restricted_meanwhile, records_one, records_many,
@@ -63,7 +65,7 @@ words! {
     kept_table, column_records, column_reason, column_because, column_until, column_review,
     column_restricted, others_table, column_name, column_told, column_strength, column_words,
     column_receipt, undone_table, column_why, column_attempts, column_owner, column_next,
-    copies_table, column_store, column_newest, column_gone_by, column_listed, column_mechanism,
+    files_table, column_stage, column_looked, copies_table, column_store, column_newest, column_gone_by, column_listed, column_mechanism,
     uncovered_table, everywhere, limits_heading, verified_heading, verified_nothing, verified_item,
     attested_heading, attested_counts, attested_item, attested_sample, attested_word,
     attested_nobody, attested_unconfirmed, relied_heading, relied_nothing, relied_done,

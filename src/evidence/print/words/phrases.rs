@@ -4,6 +4,7 @@
 //! stands for a value, which is taken over. A sentence that is not here stands as it was signed.
 
 use super::super::language::Language;
+use super::residues::RESIDUES;
 
 /// English, German, Chinese.
 const PHRASES: &[[&str; 3]] = &[
@@ -325,7 +326,7 @@ pub fn phrase(language: Language, signed: &str) -> String {
         Language::German => 1,
         Language::Chinese => 2,
     };
-    for row in PHRASES {
+    for row in PHRASES.iter().chain(RESIDUES) {
         if let Some(values) = values(row[0], signed) {
             let mut parts = row[column].split("{}");
             let mut text = parts.next().unwrap_or_default().to_owned();
@@ -399,7 +400,7 @@ mod tests {
 
     #[test]
     fn every_phrase_has_its_values_in_the_same_order() {
-        for row in PHRASES {
+        for row in PHRASES.iter().chain(RESIDUES) {
             let count = |text: &str| text.matches("{}").count();
             assert_eq!((count(row[1]), count(row[2])), (count(row[0]), count(row[0])), "{row:?}");
         }
