@@ -60,6 +60,9 @@ impl Quietus {
     /// again in an hour.
     pub async fn look_for_due(&self) -> Result<LookTally, AppError> {
         let Some(seen_until) = self.due_if_seen_until() else { return Ok(LookTally::default()) };
+        if self.stands_still().await?.is_some() {
+            return Ok(LookTally::default());
+        }
         if self.is_time_to_plant() {
             self.plant_looks().await?;
         }
