@@ -64,7 +64,7 @@ impl Quietus {
             };
             let mut evidence = vec![self.decided_entry(&one, decision, (actor, reason))?];
             if let Some(job) = &job {
-                evidence.push(self.reopened(case, (one.id, job), &actor.0)?);
+                evidence.push(self.case_reopened(case, (one.id, job), &actor.0)?);
             }
             let decides = Decides { by: &actor.0, reason, job, evidence };
             decided +=

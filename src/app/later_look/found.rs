@@ -148,12 +148,12 @@ impl Quietus {
     ) -> Result<Vec<OutboxEntry>, AppError> {
         Ok(vec![
             self.found_entry(seen, one, (found, None))?,
-            self.reopened(seen.case.id, (found.id, job), SCHEDULER)?,
+            self.case_reopened(seen.case.id, (found.id, job), SCHEDULER)?,
         ])
     }
 
     /// A case goes on once more because of what was found.
-    pub(super) fn reopened(
+    pub(super) fn case_reopened(
         &self,
         case: Uuid,
         (reappearance, job): (Uuid, &NewJob),
