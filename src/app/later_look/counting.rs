@@ -242,7 +242,7 @@ pub(super) fn moment_of(jobs: &[Job], system: &str) -> Option<Timestamp> {
     let own = jobs.iter().filter(|job| is_for_a_person(job) && job.system == system);
     let moments = own.filter_map(|job| match serde_json::from_value(job.payload.clone()).ok()? {
         Payload::Person { moment, .. } => moment,
-        Payload::First { .. } | Payload::Backup { .. } => None,
+        Payload::First { .. } | Payload::Backup { .. } | Payload::Residue { .. } => None,
     });
     moments.max()
 }
