@@ -56,6 +56,10 @@ pub enum Payload {
         holds_version: u64,
         /// The moment that decides what a minimum still keeps; `None` is that of the case.
         moment: Option<jiff::Timestamp>,
+        /// Systems may know the person by something else now, such as a new number: they are sought
+        /// by what the latest look has found them by, where it was not what is known of them.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        anew: bool,
     },
     /// A look at a store of copies.
     #[serde(rename = "backup-1")]
@@ -151,6 +155,9 @@ impl Quietus {
         worker: &str,
         stop: &CancellationToken,
     ) -> Result<Option<Uuid>, AppError> {
+        if self.stands_still().await?.is_some() {
+            return Ok(None);
+        }
         let claimed_at = self.now();
         let claim = Claim {
             worker: worker.to_owned(),

@@ -364,6 +364,7 @@ impl Quietus {
             statements,
             pending,
             restores: Vec::new(),
+            reappearances: Vec::new(),
             supersedes: None,
             correction: None,
             summary,

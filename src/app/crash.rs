@@ -37,6 +37,16 @@ pub enum CrashPoint {
     StoreListed = 15,
     /// Files and logs of a system were looked at; nothing is recorded.
     FilesLookedAt = 16,
+    /// Some entries of the re-erasure list are brought back into a store that had lost them.
+    PartlyBroughtBack = 17,
+    /// All of them are; the log is not filled up.
+    BroughtBack = 18,
+    /// Entries of the re-erasure list are written; nothing is noted of them.
+    ListBegun = 19,
+    /// The evidence of an index of the re-erasure list is on record; its file is not written.
+    ListOnRecord = 20,
+    /// Persons were looked for again; what is back is not recorded.
+    LookedAgain = 21,
 }
 
 /// Which point to die at, if any.

@@ -36,9 +36,11 @@ impl Quietus {
             // A signer that is not there must not keep the log, which has a key of its own.
             Err(error) => tracing::error!(%error, "no status list is signed now"),
         }
+        self.keep_list_by_itself().await;
         let log = self.sequence_outbox().await?;
         self.publish_head(&log).await?;
         self.export_by_itself().await;
+        self.tidy_list_by_itself().await;
         self.bundle_status_lists().await?;
         self.bundle_certificates().await
     }
@@ -81,6 +83,7 @@ impl Quietus {
             return Ok(());
         }
         self.check_growth(&head, latest.as_ref()).await?;
+        self.write_log_ahead(&head).await;
         let note = checkpoint::sign(&head.origin, head.size, head.root, &self.keys.log)
             .map_err(|error| AppError::Evidence(error.to_string()))?;
         // Before anybody can see it: what is not remembered here could be denied later.

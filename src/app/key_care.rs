@@ -145,6 +145,7 @@ impl Quietus {
         }
         rewrapped += self.rewrap_requests_of(Some(name), current).await?;
         self.renew_tags_of(Some(name)).await?;
+        self.seal_list_anew(name).await?;
         let retired = self.record(
             EvidenceKind::KeyRetired,
             About::default(),
@@ -216,6 +217,7 @@ impl Quietus {
             *kept = Some(now);
         }
         self.shred_due().await?;
+        self.sweep_list_again().await?;
         self.care_for_epochs().await
     }
 }

@@ -14,7 +14,7 @@ use super::anchor::cosigner_id;
 use super::issuer::{self, ISSUER, IssuerInUse};
 use super::recording::DETAIL_PURPOSE;
 use super::vault::Vault;
-use super::{AppError, signer, token};
+use super::{AppError, signed_head, signer, token};
 use crate::config::{Instance, KeyError, read_key, write_key};
 use crate::evidence::cosignature::CosignatureKind;
 use crate::evidence::cosigning::CosigningKey;
@@ -166,9 +166,22 @@ impl Keys {
         // With the year that will stand behind it.
         let longest = LogName::of(&instance.evidence_origin).next(9_999, &[]).origin();
         LogIdentity::new(&longest, keys.log.public()).map_err(corrupt)?;
-        keys.check_issuer(instance, store).await?;
+        // A key may have been replaced since an older copy of the store was made; nothing is signed
+        // before that one is brought forward.
+        if !keys.is_ahead_of(&logs) {
+            keys.check_issuer(instance, store).await?;
+        }
         keys.check_logs(store, &logs).await?;
         Ok((keys, vault))
+    }
+
+    /// Whether a head was signed that these logs do not reach.
+    fn is_ahead_of(&self, logs: &[Head]) -> bool {
+        let signed = signed_head::read(&self.folder, |origin| self.identity_among(logs, origin));
+        // What is wrong with the head itself is told where the keys of the logs are checked.
+        let Ok(Some(signed)) = signed else { return false };
+        let log = logs.iter().find(|log| log.origin == signed.head.origin);
+        log.map_or(0, |log| log.size) < signed.head.size
     }
 
     /// Whether this issuer's key is the one in use, or, in a store that does not know of any yet,

@@ -30,9 +30,10 @@ pub struct Succession {
 }
 
 impl Quietus {
-    /// Begins the first log of a store that has none.
+    /// Begins the first log of a store that has none. Where a head was signed already, the store is
+    /// another one than before, and no second history begins under the same name.
     pub(super) async fn begin_first_log(&self) -> Result<(), AppError> {
-        if !self.store.logs().await?.is_empty() {
+        if !self.store.logs().await?.is_empty() || self.signed_head(&[])?.is_some() {
             return Ok(());
         }
         let wanted = LogName::of(&self.instance.evidence_origin);

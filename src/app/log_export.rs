@@ -44,6 +44,25 @@ impl Quietus {
         Ok(exported)
     }
 
+    /// Writes the entries and tiles of a log before its head is signed, so that whatever is signed can
+    /// be put back from there. What is in the way there must not keep certificates waiting.
+    pub(super) async fn export_ahead(&self, log: &Head, place: &ExportPlace) {
+        let write = async {
+            let place = self.log_place(place)?;
+            let files = place.of(&log.origin);
+            let there = files.head(&self.keys.identity_of(log)?).await?;
+            let before = there.map_or(0, |there| there.size);
+            if before < log.size {
+                self.write_entries(log, (before, log.size), &files).await?;
+                self.write_hashes(log, (before, log.size), &files).await?;
+            }
+            Ok::<(), AppError>(())
+        };
+        if let Err(error) = write.await {
+            tracing::error!(%error, "the evidence log could not be written beside the re-erasure list");
+        }
+    }
+
     async fn export_log(
         &self,
         log: &Head,

@@ -114,6 +114,12 @@ impl LogFolder {
         Ok(bytes.and_then(|bytes| bytes.get(..length).map(<[u8]>::to_vec)))
     }
 
+    /// Whether entries are there up to this size, checked by nobody yet.
+    pub(crate) fn reaches(&self, size: u64) -> bool {
+        let Some(last) = size.checked_sub(1) else { return false };
+        self.entries(last / WIDTH, last % WIDTH + 1).is_ok()
+    }
+
     /// Whether a file of this name is there already.
     pub(crate) fn has(&self, name: &str) -> bool {
         self.path.join(name).is_file()

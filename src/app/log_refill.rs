@@ -38,7 +38,7 @@ pub struct Refilled {
 }
 
 /// One log that is to be filled up.
-struct Part {
+pub(super) struct Part {
     files: LogFolder,
     log: NewLog,
     /// Size in the store.
@@ -99,21 +99,34 @@ impl Quietus {
 
     /// Which logs are to be filled up, checked from the first leaf that is missing to the head that
     /// was signed last.
-    async fn parts(
+    pub(super) async fn parts(
         &self,
         logs: &[Head],
         signed: &SignedHead,
         folder: &Path,
     ) -> Result<Vec<Part>, AppError> {
-        let newest = newest(logs).ok_or_else(|| not_signed("there is no log"))?;
+        // A store that is new has none: then all of them are lacking.
+        let newest = newest(logs);
         let mut heads = Vec::new();
         for files in LogFolder::all(folder)? {
             let Some(note) = files.note()? else { continue };
             let origin = note.lines().next().unwrap_or_default().to_owned();
             // Only logs that the store lacks something of; others below the folder do not matter.
-            if origin::follows(&origin, &newest.origin) {
+            if newest.is_none_or(|newest| origin::follows(&origin, &newest.origin)) {
                 let head = files.head(&self.keys.identity_among(logs, &origin)?)?;
-                heads.extend(head.map(|head| (LogName::of(&origin), files, head, note)));
+                let Some(head) = head else { continue };
+                // Whoever died after signing left the entries, and no head beside them.
+                let (head, note) = match signed {
+                    SignedHead { head: last, note: signed }
+                        if last.origin == head.origin
+                            && last.size > head.size
+                            && files.reaches(last.size) =>
+                    {
+                        (last.clone(), signed.clone())
+                    }
+                    _ => (head, note),
+                };
+                heads.push((LogName::of(&origin), files, head, note));
             }
         }
         heads.sort_by(|one, other| one.0.cmp(&other.0));
@@ -228,7 +241,32 @@ impl Quietus {
     }
 }
 
+impl Part {
+    /// The log's identifier.
+    pub(super) fn log_id(&self) -> &str {
+        &self.log.log_id
+    }
+
+    /// Size in the store.
+    pub(super) fn from(&self) -> u64 {
+        self.from
+    }
+
+    /// Size that it is filled up to.
+    pub(super) fn size(&self) -> u64 {
+        self.target.size
+    }
+
+    /// The first `width` entries of a bundle of its files.
+    ///
+    /// # Errors
+    /// Where they are not there.
+    pub(super) fn entries(&self, index: u64, width: u64) -> Result<Vec<Vec<u8>>, AppError> {
+        self.files.entries(index, width)
+    }
+}
+
 /// The bundles of entries that hold the leaves from `from` up to `size`: number and width.
-fn bundles(from: u64, size: u64) -> impl Iterator<Item = (u64, u64)> {
+pub(super) fn bundles(from: u64, size: u64) -> impl Iterator<Item = (u64, u64)> {
     super::log_export::written(from, size)
 }

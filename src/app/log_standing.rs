@@ -74,7 +74,14 @@ impl Quietus {
     /// # Errors
     /// Where the store or the file beside the key cannot be read.
     pub(super) async fn log_standing(&self, logs: &[Head]) -> Result<Standing, AppError> {
-        let Some(log) = newest(logs) else { return Ok(Standing::Sound) };
+        let Some(log) = newest(logs) else {
+            let signed = self.signed_head(logs)?.map(|SignedHead { head, .. }| ReleasedHead {
+                origin: head.origin,
+                size: head.size,
+                root: head.root,
+            });
+            return Ok(signed.map_or(Standing::Sound, |signed| Standing::Unknown { signed }));
+        };
         if self.root_at(log, log.size).await? != Some(log.root) {
             return Ok(Standing::Damaged);
         }

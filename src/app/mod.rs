@@ -38,6 +38,7 @@ mod kept;
 mod kept_tokens;
 pub mod key_care;
 pub mod keys;
+pub mod later_look;
 pub mod log_chain;
 pub mod log_export;
 pub mod log_fetch;
@@ -58,6 +59,7 @@ mod person_tags;
 pub mod posting;
 mod prepare;
 pub mod progress;
+pub mod re_erasure;
 pub mod reading;
 mod record_manifest;
 pub mod recording;
@@ -145,6 +147,10 @@ pub struct Quietus {
     pub(crate) deadlines_looked_at: std::sync::Mutex<Option<Timestamp>>,
     /// When the canary of each system was looked at last.
     pub(crate) canaries_looked_at: std::sync::Mutex<std::collections::BTreeMap<String, Timestamp>>,
+    /// When it was noted down last who is looked for later.
+    pub(crate) looks_planted_at: std::sync::Mutex<Option<Timestamp>>,
+    /// Whether anything may be carried out.
+    pub(crate) gate: re_erasure::Gate,
     /// When epochs and old evidence were looked at last.
     pub(crate) house_kept_at: std::sync::Mutex<Option<Timestamp>>,
 }

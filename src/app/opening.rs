@@ -166,6 +166,8 @@ impl Quietus {
             marks: super::residue::Marks::default(),
             deadlines_looked_at: std::sync::Mutex::default(),
             canaries_looked_at: std::sync::Mutex::default(),
+            looks_planted_at: std::sync::Mutex::default(),
+            gate: super::re_erasure::Gate::default(),
             house_kept_at: std::sync::Mutex::default(),
         });
         product.store.begin_producers(&product.keys.producer, product.now()).await?;

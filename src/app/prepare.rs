@@ -274,10 +274,10 @@ impl Quietus {
     ) -> Result<Compiled, AppError> {
         let schedules = match payload_of(attempt)? {
             Payload::First { schedules, .. } => schedules,
-            Payload::Person { moment, .. } => {
-                let moment = moment.unwrap_or(attempt.case.moment);
+            Payload::Person { moment, anew, .. } => {
+                let when = (moment.unwrap_or(attempt.case.moment), anew);
                 let (part, circumstances) =
-                    self.compile_person_part(&attempt.case, pinned, system, moment).await?;
+                    self.compile_person_part(&attempt.case, pinned, system, when).await?;
                 return Compiled::of_part(attempt, pinned.map(), part, &circumstances);
             }
             Payload::Backup { .. } | Payload::Residue { .. } => return Err(no_order()),

@@ -54,6 +54,8 @@ fn stays(kind: EvidenceKind) -> bool {
             | Kind::EvidenceShredded
             | Kind::AnchorTsa
             | Kind::BackupExpired
+            | Kind::ListWritten
+            | Kind::StoreRecovered
     )
 }
 

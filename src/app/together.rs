@@ -155,7 +155,7 @@ impl Quietus {
         let ground = Ground { map: pinned.map(), rules: pinned.rules(), moment };
         let mut wanted = Vec::with_capacity(attempts.len());
         for attempt in attempts {
-            wanted.push(self.wanted_in(&attempt.case).await);
+            wanted.push(self.wanted_anew(&attempt.case, is_anew(attempt)).await);
         }
         let by_name = ground.map.systems.get(&system).is_some_and(|one| one.third_party.is_some());
         // Where more than this system has to be asked, the person is sought alone; a third party is
@@ -363,6 +363,11 @@ fn moment_of(attempt: &Attempt<'_>) -> Result<Option<jiff::Timestamp>, AppError>
         Payload::Person { moment, .. } => moment,
         Payload::First { .. } | Payload::Backup { .. } | Payload::Residue { .. } => None,
     })
+}
+
+/// Systems may know the person of the job by something else now.
+fn is_anew(attempt: &Attempt<'_>) -> bool {
+    matches!(payload_of(attempt), Ok(Payload::Person { anew: true, .. }))
 }
 
 /// What has to be the same for jobs to be planned together.

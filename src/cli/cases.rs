@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::opening::{BAD, DIM, GOOD, STRONG, WARN, number, read_id, say, with_product};
 use super::plan_text::new_table;
+use super::reappeared::tell_reappeared;
 use super::remark::actor;
 use super::restores::tell_quarantines;
 use super::{FINE, NOT_DONE};
@@ -91,11 +92,27 @@ pub async fn status(arguments: &StatusArguments, folder: &Path) -> u8 {
     with_product(folder, async |product| show(product, arguments).await).await
 }
 
+/// Says that the store is an older copy, or that something is not in the re-erasure list yet.
+async fn tell_what_is_lost(product: &Quietus) -> Result<(), AppError> {
+    if let Some(why) = product.stands_still().await? {
+        say(format!("{BAD}nothing is carried out{BAD:#}: {why}; see `quietus log status`"));
+    }
+    let standing = product.list_standing().await?;
+    if let Some(waiting) = standing.map(|one| one.waiting).filter(|waiting| *waiting > 0) {
+        say(format!(
+            "{WARN}{} change(s) are not in the re-erasure list yet{WARN:#}: see `quietus list show`",
+            number(waiting)
+        ));
+    }
+    Ok(())
+}
+
 async fn show(product: &Arc<Quietus>, arguments: &StatusArguments) -> Result<u8, AppError> {
     if let Some(case) = arguments.case {
         print_case(product, case).await?;
         return Ok(FINE);
     }
+    tell_what_is_lost(product).await?;
     let filter = CaseFilter { limit: arguments.limit, ..CaseFilter::default() };
     let cases = product.store.list_cases(filter).await?;
     if cases.is_empty() {
@@ -118,6 +135,7 @@ async fn show(product: &Arc<Quietus>, arguments: &StatusArguments) -> Result<u8,
         say(format!("{WARN}paused{WARN:#}: {scope}, by {}: {}", pause.paused_by, pause.reason));
     }
     tell_quarantines(product).await?;
+    tell_reappeared(product).await?;
     Ok(FINE)
 }
 

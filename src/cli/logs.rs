@@ -81,6 +81,9 @@ gone: their leaves say that something was recorded, and no longer what.")]
     Refill {
         /// The folder that `quietus log export` wrote.
         folder: PathBuf,
+        /// Do it although a re-erasure list is kept, because it is lost as well.
+        #[arg(long)]
+        without_list: bool,
         /// Who does it.
         #[arg(long, value_name = "NAME", default_value = "operator", env = "QUIETUS_BY")]
         by: Remark,
@@ -110,7 +113,14 @@ pub async fn run(arguments: &Arguments, folder: &Path) -> u8 {
         Command::Status => status(product).await,
         Command::Export { folder, to } => export(product, folder.as_deref(), to.as_deref()).await,
         Command::Fetch { place, folder } => fetch(product, place, folder).await,
-        Command::Refill { folder, by } => refill(product, folder, by).await,
+        Command::Refill { folder, without_list, by } => {
+            if let Some(list) = product.instance.re_erasure_list.as_ref().filter(|_| !without_list) {
+                return Err(AppError::Input(format!(
+                    "the log alone brings back no hold, no pause and nobody whom a restored system has to erase again: write `quietus recover {list}`, or `--without-list` if that is lost as well; nothing was changed"
+                )));
+            }
+            refill(product, folder, by).await
+        }
         Command::Succeed { reason, by } => succeed(product, reason, by).await,
     })
     .await
@@ -148,7 +158,10 @@ async fn status(product: &Quietus) -> Result<u8, AppError> {
     );
     if standing.can_be_refilled() {
         say(
-            "  2. Is there an export of the log? Put the missing entries back:\n       quietus log refill FOLDER",
+            "  2. Is there a re-erasure list? Everything that was done since comes back from it:\n       quietus recover PLACE",
+        );
+        say(
+            "     Is there only an export of the log? Put the missing entries back; what they mean, and whom a restored system has to erase again, stays lost:\n       quietus log refill FOLDER",
         );
     } else if standing == Standing::Damaged {
         say("  2. Tiles or head were changed past quietus: find out by whom before you go on.");
@@ -161,7 +174,7 @@ async fn status(product: &Quietus) -> Result<u8, AppError> {
         "  3. Neither? Close the log and open its successor, whose first entry names the break:\n       quietus log succeed --reason WHY --by NAME",
     );
     say(
-        "Until then evidence is kept in the store and waits; no head is signed, and no certificate is issued.",
+        "Until then evidence is kept in the store and waits; no head is signed, no certificate is issued, and nothing is carried out.",
     );
     Ok(NOT_DONE)
 }

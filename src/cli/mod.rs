@@ -21,12 +21,14 @@ pub mod holds;
 pub mod init;
 pub mod keys;
 pub mod letters;
+pub mod lists;
 pub mod logs;
 pub mod mail;
 pub mod opening;
 pub mod pauses;
 pub mod plan_text;
 pub mod planning;
+pub mod reappeared;
 pub mod remark;
 pub mod request_decisions;
 mod request_input;
@@ -146,6 +148,8 @@ pub enum Command {
     Resume(pauses::ResumeArguments),
     /// Keep a restored system in quarantine until what was erased since is erased again.
     Restore(restores::Arguments),
+    /// See whether data of persons who were erased are back, and decide about them.
+    Reappeared(reappeared::Arguments),
     /// Bring and handle requests of persons: erasure, restriction, access and the like.
     Request(requests::Arguments),
     /// Show cases and their jobs.
@@ -167,6 +171,10 @@ pub enum Command {
     /// Look at the evidence log, export it, and go on after a fault.
     #[command(name = "log")]
     Log(logs::Arguments),
+    /// Look at the re-erasure list, and bring it up to date.
+    List(lists::Arguments),
+    /// Bring the database forward from the re-erasure list, after a copy was put back or it was lost.
+    Recover(lists::RecoverArguments),
     /// Count the evidence log anew, draw a sample of it, find certificates.
     Audit(audits::Arguments),
     /// Shred what evidence means, once its time is over.
@@ -243,6 +251,7 @@ async fn dispatch(arguments: &Arguments) -> u8 {
         Command::Pause(inner) => pauses::pause(inner, folder).await,
         Command::Resume(inner) => pauses::resume(inner, folder).await,
         Command::Restore(inner) => restores::run(inner, folder).await,
+        Command::Reappeared(inner) => reappeared::run(inner, folder).await,
         Command::Request(inner) => requests::run(inner, folder).await,
         Command::Status(inner) => cases::status(inner, folder).await,
         Command::Approve(inner) => cases::approve(inner, folder).await,
@@ -253,6 +262,8 @@ async fn dispatch(arguments: &Arguments) -> u8 {
         Command::Letter(inner) => letters::run(inner, folder).await,
         Command::Mail(inner) => mail::run(inner, folder).await,
         Command::Log(inner) => logs::run(inner, folder).await,
+        Command::List(inner) => lists::run(inner, folder).await,
+        Command::Recover(inner) => lists::recover(inner, folder).await,
         Command::Audit(inner) => audits::run(inner, folder).await,
         Command::Evidence(inner) => evidence::run(inner, folder).await,
         Command::Keys(inner) => keys::run(inner, folder).await,

@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use super::cases::print_case;
 use super::opening::{GOOD, STRONG, WARN, complain, fail, number, open, read_moment, say};
+use super::reappeared::tell;
 use super::requested::carry_out_requests;
 use super::restores::tell_quarantines;
 use super::{FINE, NOT_DONE};
@@ -88,6 +89,7 @@ pub async fn run(arguments: &RunArguments, folder: &Path) -> u8 {
 /// Carries out what earlier runs left unfinished and what persons asked for, then opens a case for
 /// what is due now, carries it out and waits for its certificate.
 async fn once(product: &Arc<Quietus>, arguments: &RunArguments) -> Result<u8, AppError> {
+    product.refuse_to_stand_behind().await?;
     let moment = match &arguments.as_of {
         Some(text) => read_moment(text, product.zone())?,
         None => product.this_second(),
@@ -105,6 +107,7 @@ async fn once(product: &Arc<Quietus>, arguments: &RunArguments) -> Result<u8, Ap
         }
     }
     if takes_over {
+        worst = worst.max(look_again(product).await?);
         worst = worst.max(carry_out_requests(product).await?);
         let looked_at = product.look_at_due_stores(ONCE).await?;
         if looked_at + product.look_at_due_files(ONCE).await? > 0 {
@@ -121,6 +124,14 @@ async fn once(product: &Arc<Quietus>, arguments: &RunArguments) -> Result<u8, Ap
     anchor(product).await?;
     product.keep_house().await?;
     Ok(worst.max(code).max(mailed))
+}
+
+/// Looks whether data of persons are back whose time has come. What is to be done again goes on with
+/// what persons asked for.
+async fn look_again(product: &Quietus) -> Result<u8, AppError> {
+    let tally = Box::pin(product.look_for_due()).await?;
+    tell(&tally);
+    Ok(if tally.asks + tally.troubled > 0 { NOT_DONE } else { FINE })
 }
 
 /// Has others vouch for what was done. Whoever does not answer is named; nothing is undone by it,
@@ -225,6 +236,7 @@ async fn take_over(product: &Quietus, later: Uuid, for_everything: bool) -> Resu
 /// # Errors
 /// Where the store is not there.
 pub async fn carry_out(product: &Arc<Quietus>, case: Uuid) -> Result<u8, AppError> {
+    product.refuse_to_stand_behind().await?;
     let stop = CancellationToken::new();
     let tasks = TaskTracker::new();
     worker::start(product, product.instance.workers, &stop, &tasks);
@@ -385,6 +397,7 @@ async fn serve(product: &Arc<Quietus>) -> u8 {
     worker::start_mail(product, &stop, &tasks);
     worker::start_anchors(product, &stop, &tasks);
     worker::start_backups(product, &stop, &tasks);
+    worker::start_later_looks(product, &stop, &tasks);
     say(format!(
         "{STRONG}quietus{STRONG:#} serves {} with {} worker(s); stop it with Ctrl-C",
         server.address(),

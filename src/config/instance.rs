@@ -7,6 +7,7 @@ use super::anchors::{self, AnchorSettings};
 use super::document::InstanceDocument;
 use super::document::instance::{ControllerDocument, TokenDocument};
 use super::evidence::{self, EvidenceSettings};
+use super::later_looks::{self, LaterLooks};
 use super::mail::{self, MailSettings};
 use super::object_store::{self, ExportPlace, ObjectStoreSettings};
 use super::opendsr::{self, OpendsrSettings};
@@ -49,6 +50,8 @@ pub struct Instance {
     pub anchors: AnchorSettings,
     /// Where published heads are exported to; `None` where they are exported by hand.
     pub evidence_export: Option<ExportPlace>,
+    /// Where the re-erasure list is kept; `None` where none is.
+    pub re_erasure_list: Option<ExportPlace>,
     /// Where buckets are; `None` where there are none.
     pub object_store: Option<ObjectStoreSettings>,
     /// Whether the logs can be read over HTTP without a token.
@@ -63,6 +66,8 @@ pub struct Instance {
     pub signers: SignersSettings,
     /// How often systems are watched for restores that nobody told of; `None` is never.
     pub watch_restores: Option<jiff::SignedDuration>,
+    /// How persons who were erased or restricted are looked for again.
+    pub later_looks: LaterLooks,
     /// Orders that are carried out side by side, from 1 to 64.
     pub workers: u32,
     /// Who may approve; empty is anybody with an approver's token.
@@ -163,6 +168,7 @@ pub fn compile(
     let origin = evidence.and_then(|it| it.origin.as_ref());
     let twice = evidence.and_then(|it| it.post_quantum.as_ref());
     let export = evidence.and_then(|it| it.export.as_ref());
+    let list = evidence.and_then(|it| it.re_erasure_list.as_ref());
     let readers = evidence.and_then(|it| it.readers.as_ref());
     let host = evidence.and_then(|it| it.host.as_ref()).map(|host| host.value.0.clone());
     let language = evidence.and_then(|it| it.language.as_ref()).map(|word| word.value.0);
@@ -173,11 +179,13 @@ pub fn compile(
     let opendsr = opendsr::compile(document, &folder, problems);
     let object_store = object_store::compile(document, problems);
     let anchors = anchors::compile(document, &folder, problems);
+    let later_looks = later_looks::compile(document, problems);
     Some(Instance {
         evidence_origin: origin
             .map_or_else(|| origin_of(&controller), |origin| origin.value.0.clone()),
         evidence_origin_given: origin.is_some(),
         evidence_export: export.map(|export| ExportPlace::parse(&export.value.0, &folder)),
+        re_erasure_list: list.map(|list| ExportPlace::parse(&list.value.0, &folder)),
         object_store,
         evidence_public: readers.is_some_and(|readers| readers.value.0),
         post_quantum: twice.is_none_or(|it| it.value.0),
@@ -199,6 +207,7 @@ pub fn compile(
         log_format: log.map_or_else(LogFormat::default, |format| format.value.0),
         signers,
         watch_restores: watch_of(document),
+        later_looks,
         workers: u32::try_from(workers).unwrap_or(u32::MAX),
         people: items(document.people.as_ref()).iter().map(|it| it.value.to_string()).collect(),
         identities: IdentityTypes::default(),

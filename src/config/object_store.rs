@@ -69,11 +69,14 @@ pub(super) fn compile(
     document: &InstanceDocument,
     problems: &mut Vec<Problem>,
 ) -> Option<ObjectStoreSettings> {
-    let export = document.evidence.as_ref().and_then(|it| it.value.export.as_ref());
+    let evidence = document.evidence.as_ref().map(|it| &it.value);
+    let export = evidence.and_then(|it| it.export.as_ref());
+    let list = evidence.and_then(|it| it.re_erasure_list.as_ref());
     let Some(store) = document.object_store.as_ref().map(|it| &it.value) else {
-        if let Some(export) = export.filter(|it| it.value.0.starts_with(SCHEME)) {
+        let places = [export, list].into_iter().flatten();
+        for place in places.filter(|it| it.value.0.starts_with(SCHEME)) {
             problems.push(
-                Problem::error(&export.place, "nothing says where this bucket is")
+                Problem::error(&place.place, "nothing says where this bucket is")
                     .help("write `object_store` with `endpoint`, `access_key` and `secret_key`"),
             );
         }

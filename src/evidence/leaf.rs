@@ -72,6 +72,12 @@ kinds! {
     CaseCancelled = "case.cancelled",
     /// A case was closed.
     CaseClosed = "case.closed",
+    /// A case goes on once more: what it had erased or restricted is back.
+    CaseReopened = "case.reopened",
+    /// Something of a person is back, by a later look.
+    ReappearanceFound = "reappearance.found",
+    /// Somebody decided what becomes of something that is back.
+    ReappearanceDecided = "reappearance.decided",
     /// An attempt begins: recorded before the effect.
     StepStarted = "step.started",
     /// An erasure or anonymisation was carried out.
@@ -134,6 +140,10 @@ kinds! {
     BackupObserved = "backup.observed",
     /// Copies whose time is over were removed by the store's own commands.
     BackupExpired = "backup.expired",
+    /// The re-erasure list was written: the digest of its index.
+    ListWritten = "re-erasure.listed",
+    /// A store that had lost something was brought forward from the re-erasure list.
+    StoreRecovered = "store.recovered",
     /// Files and logs of a system were looked at: what can still hold what a case has erased there.
     ResidueObserved = "residue.observed",
 }

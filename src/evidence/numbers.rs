@@ -55,11 +55,13 @@ impl Numbers {
     }
 
     /// What does not fit. Numbers that were given while an earlier copy of the store was in use
-    /// stand twice once what it had lost was put back (`refilled`); else none may.
+    /// stand twice once what it had lost was put back (`refilled`), and those that come after skip
+    /// as many, because entries are counted; else none may.
     pub fn faults(&self, refilled: bool) -> Vec<String> {
         let mut faults = Vec::new();
         for (producer, seen) in &self.producers {
-            let missing = seen.missing().saturating_sub(seen.unread);
+            let skipped = if refilled { seen.doubled } else { 0 };
+            let missing = seen.missing().saturating_sub(seen.unread + skipped);
             if missing > 0 {
                 faults.push(format!("{missing} number(s) of `{producer}` are missing"));
             }
@@ -94,5 +96,7 @@ mod tests {
         assert_eq!(faults(&[2, 6], 4, false), Vec::<String>::new());
         assert_eq!(faults(&[1, 2, 2, 1], 0, false), ["2 number(s) of `one` stand twice"]);
         assert_eq!(faults(&[3, 1, 2, 3], 0, true), Vec::<String>::new());
+        assert_eq!(faults(&[1, 2, 1, 2, 5], 0, true), Vec::<String>::new());
+        assert_eq!(faults(&[1, 2, 1, 2, 6], 0, true), ["1 number(s) of `one` are missing"]);
     }
 }

@@ -11,7 +11,7 @@ use super::answer::{Refusal, wrong_method};
 use super::intake::LARGEST_BODY;
 use super::{
     Api, answers, callbacks, cases, certificates, documents, events, gate, health, holds, log,
-    metrics, observe, opendsr, requests, restores, tasks,
+    metrics, observe, opendsr, reappearances, requests, restores, tasks,
 };
 use crate::app::access::TokenRole;
 use crate::app::vendor_callbacks::LARGEST_CALLBACK;
@@ -134,6 +134,7 @@ const DOORS: &[Door] = &[
     reads("/v1/pauses", READERS, || get(holds::pauses)),
     reads("/v1/restores", READERS, || get(restores::list)),
     reads("/v1/restores/{id}", READERS, || get(restores::one)),
+    reads("/v1/reappearances", READERS, || get(reappearances::list)),
     reads("/v1/requests", REQUEST_READERS, || get(requests::list)),
     reads("/v1/requests/{id}", REQUEST_READERS, || get(requests::one)),
     reads("/metrics", REQUEST_READERS, || get(metrics::metrics)),
@@ -158,6 +159,8 @@ const DOORS: &[Door] = &[
     },
     posts("/v1/restores", OPERATORS, || post(restores::begin)),
     posts("/v1/restores/{id}/open", OPERATORS, || post(restores::open)),
+    posts("/v1/reappearances/{id}/again", DECIDERS, || post(reappearances::again)),
+    posts("/v1/reappearances/{id}/leave", DECIDERS, || post(reappearances::leave)),
     posts("/v1/cases", OPERATORS, || post(cases::open)),
     posts("/v1/cases/{id}/approve", &[Approver], || post(cases::approve)),
     posts("/v1/cases/{id}/cancel", OPERATORS, || post(cases::cancel)),

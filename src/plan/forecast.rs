@@ -263,6 +263,7 @@ fn reason(name: &ProbeName, steps: &[&Step]) -> Option<(CategoryName, KeptWhy)> 
         | ProbeName::DueBy(_)
         | ProbeName::HeldWhole(_)
         | ProbeName::StaysRestricted { .. }
+        | ProbeName::Later(_)
         | ProbeName::Restricted { .. } => None,
         ProbeName::NotYet(category) => {
             let started_after = started_after(category, steps);

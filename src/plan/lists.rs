@@ -27,6 +27,13 @@ pub enum ListSource {
         /// The cut-off; inclusive.
         cutoff: Timestamp,
     },
+    /// Keys whose event happened after a moment.
+    LaterEvent {
+        /// Name of the event.
+        event: String,
+        /// The moment; exclusive.
+        after: Timestamp,
+    },
     /// Identities of persons that holds name.
     HeldSubjects {
         /// The identity type.

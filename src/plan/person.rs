@@ -13,6 +13,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use jiff::Timestamp;
 use quietus_connectors::{FieldRef, FieldType, Link, LinkKind, Predicate, SubjectAction, Value};
 
 use super::lists::{ListBook, ListSource};
@@ -49,6 +50,9 @@ pub struct PersonScope {
     pub incomplete: bool,
     /// What keeps their records restricted beside the request whose restriction is lifted.
     pub stays_restricted: Vec<StaysRestricted>,
+    /// Records with a starting point after this moment are counted by themselves: they are of later
+    /// than what was done. `None` counts none.
+    pub later_than: Option<Timestamp>,
 }
 
 /// What keeps records of the persons restricted when one of their requests is lifted; `None` stands

@@ -28,8 +28,9 @@ pub(super) struct PersonCollection<'a> {
 }
 
 impl<'a> PersonCollection<'a> {
-    /// The instruction, the steps and what is to be said.
-    pub(super) fn plan(self, steering: &Steering) -> CollectionPlan {
+    /// The instruction, the steps and what is to be said. `later` holds for records that are of later
+    /// than what was done for the persons.
+    pub(super) fn plan(self, steering: &Steering, later: Predicate) -> CollectionPlan {
         let mut instruction = bare_instruction(self.reading.place, steering);
         let mut steps = Vec::new();
         let mut findings = self.findings();
@@ -42,6 +43,11 @@ impl<'a> PersonCollection<'a> {
             steps.push(self.step(category, &fields));
         }
         self.decide(&mut instruction);
+        let later = Predicate::all([self.belonging.records.clone(), later]);
+        if later != Predicate::Never {
+            let name = ProbeName::Later(self.reading.place.collection.name.to_string());
+            instruction.probes.push(Probe { name: name.to_string(), predicate: later });
+        }
         let covers = self.reading.held_parts();
         CollectionPlan { instruction, steps, covers, findings }
     }

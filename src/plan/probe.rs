@@ -52,6 +52,8 @@ pub enum ProbeName {
     Conflict(String),
     /// Records whose maximum has passed and which no rule makes due; the name of the maximum.
     PastMaximum(String),
+    /// Records of persons that are of later than what was done for them; the name of the collection.
+    Later(String),
 }
 
 /// What keeps records restricted when a person's restriction is lifted. A record that has several
@@ -119,6 +121,7 @@ impl ProbeName {
             "held-whole" => Some(Self::HeldWhole(rest)),
             "conflict" => Some(Self::Conflict(rest)),
             "past-maximum" => Some(Self::PastMaximum(rest)),
+            "later" => Some(Self::Later(rest)),
             _ => None,
         }
     }
@@ -144,6 +147,7 @@ impl std::fmt::Display for ProbeName {
             Self::Paused(rule) => write!(formatter, "paused:{rule}"),
             Self::Conflict(limit) => write!(formatter, "conflict:{limit}"),
             Self::PastMaximum(limit) => write!(formatter, "past-maximum:{limit}"),
+            Self::Later(collection) => write!(formatter, "later:{collection}"),
         }
     }
 }

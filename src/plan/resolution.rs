@@ -103,8 +103,15 @@ pub fn scope_of(
     for (identity, spellings) in persons.iter().flat_map(|person| &person.known) {
         identities.entry(identity.kind.clone()).or_default().extend(spellings.iter().cloned());
     }
-    let (incomplete, stays_restricted) = (false, Vec::new());
-    PersonScope { action, identities, categories, records, incomplete, stays_restricted }
+    PersonScope {
+        action,
+        identities,
+        categories,
+        records,
+        incomplete: false,
+        stays_restricted: Vec::new(),
+        later_than: None,
+    }
 }
 
 /// Questions to one system, with the order that knows its collections and the lists.

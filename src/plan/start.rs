@@ -122,6 +122,33 @@ impl<'a> Start<'a> {
         Over { predicate: lists.listed(source, &self.fields, entries), cutoffs }
     }
 
+    /// "The starting point is after a moment"; of a day, on the day of the moment or later.
+    pub(super) fn after(
+        &self,
+        input: &PlanInput<'_>,
+        lists: &mut ListBook,
+        moment: Timestamp,
+    ) -> Predicate {
+        if let StartSource::Event { event, .. } = self.source {
+            let Some((_, field_type)) = self.fields.first() else { return Predicate::Never };
+            let later = input.events.latest(event).into_iter().filter(|(_, at)| *at > moment);
+            let entries = later.filter_map(|(key, _)| Some(vec![fit(key, *field_type)?])).collect();
+            let source = ListSource::LaterEvent { event: event.clone(), after: moment };
+            return lists.listed(source, &self.fields, entries);
+        }
+        let day_before = input.zone.to_datetime(moment).date().yesterday().ok();
+        let pair = |(field, field_type): &(FieldRef, FieldType)| {
+            let cutoff = match field_type {
+                FieldType::Date => Cutoff::Day(day_before?),
+                _ => Cutoff::Moment(moment),
+            };
+            Some((field.clone(), cutoff))
+        };
+        let pairs: Option<Vec<_>> = self.fields.iter().map(pair).collect();
+        let before = pairs.map_or(Predicate::Never, Predicate::LatestAtOrBefore);
+        Predicate::all([self.absent().negate(), before.negate()])
+    }
+
     /// "The record has no starting point".
     pub(super) fn absent(&self) -> Predicate {
         Predicate::all(self.fields.iter().map(|(field, _)| Predicate::Absent(field.clone())))

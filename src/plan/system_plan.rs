@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use quietus_connectors::{Instruction, Order, Pace, SubjectAction};
+use quietus_connectors::{Instruction, Order, Pace, Predicate, SubjectAction};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -13,9 +13,10 @@ use super::hold::third_party_holds;
 use super::input::PlanInput;
 use super::lists::{FilledLists, ListBook, ListSource};
 use super::pause;
-use super::person;
+use super::person::{self, PersonScope};
 use super::person_collection::PersonCollection;
 use super::reach::Place;
+use super::start::Start;
 use super::steering::Steering;
 use super::step::{HeldPart, Step, StepStatus};
 use crate::datamap::{FieldClass, System};
@@ -171,7 +172,7 @@ impl SystemPlan {
     /// Whether any record could be deleted, treated, restricted or released by this plan, or a
     /// third party is asked.
     pub fn acts(&self) -> bool {
-        use quietus_connectors::Predicate::Never;
+        use Predicate::Never;
         self.instructions.iter().any(|one| {
             one.delete_when != Never
                 || one.restrict_when != Never
@@ -273,7 +274,8 @@ fn plan_system(input: &PlanInput<'_>, system: &System) -> SystemPlan {
             None => reading.plan(&steering),
             Some(scope) => {
                 let belonging = person::belonging(scope, place, &steering, &mut lists);
-                PersonCollection { scope, reading, belonging }.plan(&steering)
+                let later = later_than(input, scope, place, &mut lists);
+                PersonCollection { scope, reading, belonging }.plan(&steering, later)
             }
         };
         instructions.push(part.instruction);
@@ -297,6 +299,20 @@ fn plan_system(input: &PlanInput<'_>, system: &System) -> SystemPlan {
         exempt: exempt_parts(input, system),
         persons: persons_part(input, system),
     }
+}
+
+/// "One of the record's starting points is of later than what was done for the persons", whatever it
+/// is that the starting point is of.
+fn later_than(
+    input: &PlanInput<'_>,
+    scope: &PersonScope,
+    place: Place<'_>,
+    lists: &mut ListBook,
+) -> Predicate {
+    let Some(moment) = scope.later_than else { return Predicate::Never };
+    let starts = place.collection.starting_points.keys();
+    let starts = starts.filter_map(|name| Start::read(name, place).ok());
+    Predicate::any(starts.map(|start| start.after(input, lists, moment)).collect::<Vec<_>>())
 }
 
 fn persons_part(input: &PlanInput<'_>, system: &System) -> Option<PersonsPart> {

@@ -102,7 +102,8 @@ const LEAVE: Sql = Sql::both(
      WHERE epoch = $1 AND destroyed_at IS NULL
        AND NOT EXISTS (SELECT 1 FROM data_keys WHERE data_keys.epoch = $1 AND wrapped IS NOT NULL)
        AND NOT EXISTS (SELECT 1 FROM requests WHERE key_epoch = $1 AND wrapped_key IS NOT NULL)
-       AND NOT EXISTS (SELECT 1 FROM request_persons WHERE request_persons.epoch = $1)",
+       AND NOT EXISTS (SELECT 1 FROM request_persons WHERE request_persons.epoch = $1)
+       AND NOT EXISTS (SELECT 1 FROM re_erasure_entries WHERE re_erasure_entries.epoch = $1)",
 );
 const DESTROY: Sql = Sql::both(
     "UPDATE key_epochs SET destroyed_at = $2

@@ -16,6 +16,7 @@ use super::log::{self, LockedLog, LogState, NewLog};
 use super::producers;
 use super::statement::{Sql, args};
 use crate::domain::Digest;
+use crate::evidence::merkle;
 
 /// A leaf to put back.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,12 +48,14 @@ pub struct Refill {
 
 const ENTRY_OF_DETAIL: Sql =
     Sql::both("SELECT entry_id FROM evidence_details WHERE detail_sha256 = $1");
+const ENTRY_OF_LEAF: Sql = Sql::both("SELECT entry_id FROM re_erasure_leaves WHERE leaf_hash = $1");
 // Only leaves without a detail are looked for like this, and they are few.
 const ENTRY_OF_BODY: Sql = Sql::both("SELECT entry_id FROM evidence_outbox WHERE body = $1");
 const TAKE: Sql = Sql::both("DELETE FROM evidence_outbox WHERE entry_id = $1");
 
 pub(super) const STATEMENTS: &[(&str, Sql)] = &[
     ("log_refill::ENTRY_OF_DETAIL", ENTRY_OF_DETAIL),
+    ("log_refill::ENTRY_OF_LEAF", ENTRY_OF_LEAF),
     ("log_refill::ENTRY_OF_BODY", ENTRY_OF_BODY),
     ("log_refill::TAKE", TAKE),
 ];
@@ -61,7 +64,10 @@ pub(super) const STATEMENTS: &[(&str, Sql)] = &[
 async fn entry_of(tx: &mut Tx, leaf: &RefilledLeaf) -> Result<Option<Uuid>, StoreError> {
     let row = match leaf.detail {
         Some(detail) => tx.read_one(ENTRY_OF_DETAIL, args![detail]).await?,
-        None => tx.read_one(ENTRY_OF_BODY, args![leaf.body.clone()]).await?,
+        None => match tx.read_one(ENTRY_OF_LEAF, args![merkle::leaf_hash(&leaf.body)]).await? {
+            None => tx.read_one(ENTRY_OF_BODY, args![leaf.body.clone()]).await?,
+            row => row,
+        },
     };
     row.map(|row| row.get("entry_id")).transpose()
 }

@@ -20,6 +20,7 @@ pub mod gauges;
 pub mod holds;
 pub mod jobs;
 pub mod key_epochs;
+pub mod later_looks;
 pub mod leases;
 pub mod letters;
 pub mod log;
@@ -34,6 +35,11 @@ pub mod opendsr_asked;
 pub mod pauses;
 pub mod person_tags;
 pub mod producers;
+pub mod re_erasure;
+pub mod re_erasure_bring;
+pub mod re_erasure_state;
+mod re_erasure_table;
+mod re_erasure_tables;
 pub mod record_manifests;
 pub mod renewed_tokens;
 pub mod requests;
@@ -70,6 +76,10 @@ pub use gauges::Gauges;
 pub use holds::{Hold, HoldFilter, HoldKey, NewHold};
 pub use jobs::{BlockedReason, Job, JobFault, JobKind, NewJob};
 pub use key_epochs::{KeyEpoch, RequestKey};
+pub use later_looks::{
+    Decides, FoundAgain, KeptLook, LaterLook, LaterLookCounts, LookResult, Reappearance,
+    ReappearanceState,
+};
 pub use leases::Lead;
 pub use letters::{Delivery, Letter, LetterKind};
 pub use log::{Head, LogState, NewLog, ReleasedHead, SequencedBatch};
@@ -85,6 +95,9 @@ pub use opendsr_asked::{AskedRequest, HeardCallback};
 pub use pauses::{NewPause, Pause, PauseScope};
 pub use person_tags::{PersonTag, TagOnRecord};
 pub use producers::DueProducer;
+pub use re_erasure::{ListLeaf, ListMatter, ListRows, Mirrored, mirrored};
+pub use re_erasure_bring::Brought;
+pub use re_erasure_state::{ListChange, ListEntry, ListState, Shard, WrittenIndex};
 pub use record_manifests::{ManifestChunk, NewManifestChunk, RecordManifest};
 pub use requests::{NewRequest, Request, RequestChange, RequestFilter, TakenIn};
 pub use residues::ResidueGauge;
@@ -117,6 +130,7 @@ pub fn statements() -> Vec<(&'static str, Sql)> {
         holds::STATEMENTS,
         jobs::STATEMENTS,
         key_epochs::STATEMENTS,
+        later_looks::STATEMENTS,
         leases::STATEMENTS,
         letters::STATEMENTS,
         log::STATEMENTS,
@@ -129,6 +143,10 @@ pub fn statements() -> Vec<(&'static str, Sql)> {
         pauses::STATEMENTS,
         person_tags::STATEMENTS,
         producers::STATEMENTS,
+        re_erasure::STATEMENTS,
+        re_erasure_bring::STATEMENTS,
+        re_erasure_state::STATEMENTS,
+        re_erasure_tables::STATEMENTS,
         record_manifests::STATEMENTS,
         renewed_tokens::STATEMENTS,
         requests::STATEMENTS,

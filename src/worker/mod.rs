@@ -3,8 +3,9 @@
 //!
 //! A second loop hears the bell: it opens due cases, carries requests on, certifies finished cases
 //! and moves evidence into the log. A third one tells other controllers how their requests stand,
-//! a fourth one sends mail, a fifth one asks those who vouch for the log, and a sixth one watches the
-//! stores of copies, each by itself, so that whoever does not answer keeps nothing else waiting.
+//! a fourth one sends mail, a fifth one asks those who vouch for the log, a sixth one watches the
+//! stores of copies, and a seventh one looks whether data of persons are back, each by itself, so
+//! that whoever does not answer keeps nothing else waiting.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,6 +23,8 @@ const BETWEEN_SWEEPS: Duration = Duration::from_secs(2);
 const BETWEEN_LOOKS: Duration = Duration::from_secs(5);
 /// Time between two looks at which stores nobody has listed for long.
 const BETWEEN_STORES: Duration = Duration::from_mins(1);
+/// Time between two looks at who is to be looked for again.
+const BETWEEN_LATER_LOOKS: Duration = Duration::from_mins(1);
 /// Time to the next sweep where a secret cannot be read or the store is not there.
 const AFTER_AN_ERROR: Duration = Duration::from_secs(30);
 /// Pause after the store was not there.
@@ -102,6 +105,23 @@ pub fn start_backups(product: &Arc<Quietus>, stop: &CancellationToken, tasks: &T
     });
 }
 
+/// Looks until `stop` whether data of persons are back, in a loop of its own: counting them may take
+/// long. What is cut off is looked at again.
+pub fn start_later_looks(product: &Arc<Quietus>, stop: &CancellationToken, tasks: &TaskTracker) {
+    let (product, stop) = (Arc::clone(product), stop.clone());
+    tasks.spawn(async move {
+        while !stop.is_cancelled() {
+            tokio::select! {
+                looked = product.look_for_due() => if let Err(error) = looked {
+                    report("persons could not be looked for again", &error);
+                },
+                () = stop.cancelled() => return,
+            }
+            pause(BETWEEN_LATER_LOOKS, &stop).await;
+        }
+    });
+}
+
 async fn work(product: &Quietus, name: &str, stop: &CancellationToken) {
     while !stop.is_cancelled() {
         if let Err(error) = product.keep_epoch().await {
@@ -162,6 +182,9 @@ async fn pause(time: Duration, stop: &CancellationToken) {
 pub async fn look_after(product: &Quietus) {
     if let Err(error) = product.keep_epoch().await {
         report("the month's key could not be opened", &error);
+    }
+    if let Err(error) = product.refuse_to_stand_behind().await {
+        return report("the store is an older copy", &error);
     }
     if let Err(error) = product.fire_due().await {
         report("due schedules could not be looked at", &error);

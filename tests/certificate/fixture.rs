@@ -208,6 +208,7 @@ pub fn predicate(statements: Vec<SystemStatement>) -> Predicate {
         correction: None,
         status: Some(StatusEntry::new(STATUS_LIST.to_owned(), STATUS_INDEX)),
         restores: Vec::new(),
+        reappearances: Vec::new(),
         limits: STANDING_LIMITS.iter().map(|&limit| limit.to_owned()).collect(),
     }
 }

@@ -16,6 +16,7 @@ mod oracles;
 mod page;
 mod paper;
 mod printed;
+mod reappeared;
 mod samples;
 mod status;
 mod vouched;

@@ -47,7 +47,7 @@ fn body(door: &Door) -> Option<Value> {
             Some(json!({"decision": "uphold", "reason": "r"}))
         }
         ("POST", path)
-            if ["approve", "cancel", "refuse", "extend", "close"]
+            if ["approve", "cancel", "refuse", "extend", "close", "again", "leave"]
                 .iter()
                 .any(|word| path.ends_with(word)) =>
         {

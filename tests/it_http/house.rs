@@ -361,6 +361,8 @@ impl House {
             "holds",
             "pauses",
             "restores",
+            "later_looks",
+            "reappearances",
             "evidence_outbox",
             "evidence_details",
             "requests",

@@ -14,5 +14,6 @@ mod ledger;
 mod opendsr;
 mod people;
 mod printed;
+mod reappearances;
 mod requests;
 mod walkthrough;

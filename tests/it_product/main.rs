@@ -14,6 +14,7 @@ mod demo;
 mod mail;
 mod privacy;
 mod proof;
+mod reappear;
 mod request;
 mod residue;
 mod restore;

@@ -2,9 +2,10 @@
 
 use quietus::domain::{CaseOutcome, CaseState, ScheduleName, SystemName};
 use quietus::store::{
-    Approval, Canary, CertificateDecision, Checkpoint, Decision, HoldKey, JobFault, JobKind,
-    NewCase, NewCertificate, NewHold, NewJob, NewLog, NewPause, NewRestore, OutboxEntry,
-    PauseScope, Settle, Settlement, Stamped, StatusPlace, Topic, TopicKind,
+    Approval, Canary, CertificateDecision, Checkpoint, Decision, FoundAgain, HoldKey, JobFault,
+    JobKind, KeptLook, LookResult, NewCase, NewCertificate, NewHold, NewJob, NewLog, NewPause,
+    NewRestore, OutboxEntry, PauseScope, Settle, Settlement, Stamped, StatusPlace, Topic,
+    TopicKind,
 };
 
 use crate::anchors;
@@ -81,6 +82,7 @@ async fn fill(stage: &Stage) {
         .unwrap();
     hold_and_pause(stage).await;
     restore(stage, case_id).await;
+    back_again(stage, case_id).await;
     let epoch = crate::data_keys::begin(stage, "2026-11").await;
     let key = crate::data_keys::key(None, &epoch);
     store.record_evidence(vec![crate::data_keys::entry_under(&key)], at(18)).await.unwrap();
@@ -130,6 +132,18 @@ async fn restore(stage: &Stage, case: uuid::Uuid) {
     stage.store.remember_canary("shop", canary).await.unwrap();
 }
 
+/// Somebody who is looked for, and of whom something is back.
+async fn back_again(stage: &Stage, case_id: uuid::Uuid) {
+    let planted = "INSERT INTO later_looks (case_id, system, done_at, well_at, seen_at)
+         SELECT id, 'shop', 1, 1, 1 FROM cases";
+    assert!(stage.intrude(planted).await.unwrap() > 0);
+    let found = FoundAgain { id: new_id(), well_at: at(20), records: 1 };
+    let replay = NewJob { kind: JobKind::Replay, ..new_job("shop") };
+    let result = LookResult::Again(found, replay);
+    let look = KeptLook { case_id, system: "shop".to_owned(), result, evidence: Vec::new() };
+    stage.store.keep_looks(vec![look], at(21)).await.unwrap();
+}
+
 /// Changes of what stands for good.
 fn changes(sqlite: bool) -> Vec<String> {
     let bytes = if sqlite { "x'00'" } else { "'\\x00'" };
@@ -161,6 +175,10 @@ fn changes(sqlite: bool) -> Vec<String> {
         "UPDATE restores SET forgotten = 0".to_owned(),
         "UPDATE restore_jobs SET restore_id = job_id".to_owned(),
         "UPDATE canaries SET number = number - 1".to_owned(),
+        "UPDATE later_looks SET done_at = done_at - 1".to_owned(),
+        "UPDATE later_looks SET system = 'other'".to_owned(),
+        "UPDATE reappearances SET found_at = found_at + 1".to_owned(),
+        "UPDATE reappearances SET state = 'asks', why = 'x', job_id = NULL".to_owned(),
         "UPDATE cases SET plan = '{}'".to_owned(),
         "UPDATE cases SET authors = '[]'".to_owned(),
         "UPDATE jobs SET payload = '{}'".to_owned(),
@@ -205,6 +223,8 @@ async fn triggers_refuse(stage: Stage) {
         "pauses",
         "restores",
         "restore_jobs",
+        "later_looks",
+        "reappearances",
         "evidence_outbox",
         "time_stamps",
         "time_stamp_chains",

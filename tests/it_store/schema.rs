@@ -147,6 +147,16 @@ const LANDED: &[(&str, &str, &str)] = &[
         "693cd889343225b8e76e466412044204283501c4e254adbf4e9c6fca162c034b",
         "aa144542b46de3e12e1aa5e844f09c18c4968ed6065814775525a716ac11c0f1",
     ),
+    (
+        "0016_re_erasure_list.sql",
+        "2b190c61644a40ff4c234ff397f8d9119882c323f099f76c36dca8c6c73957fa",
+        "e1869659de3bdab9269fe1508a48724ca50567dbe94a11c0e3cf9018a01552c8",
+    ),
+    (
+        "0017_later_looks.sql",
+        "d1a8891d9e3df78eb36ddea9339e3e9a3a0112da5be1febb66bf56f5109834df",
+        "daf576288552d65af6a02d342634bca3696afb1b5791c56e6827c132516be1a7",
+    ),
 ];
 
 #[test]

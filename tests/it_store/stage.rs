@@ -148,6 +148,22 @@ impl Intruder {
         done.map_err(|error| error.to_string())
     }
 
+    /// The texts of the first column.
+    pub async fn texts(&mut self, sql: &str) -> Vec<String> {
+        use sqlx::Row as _;
+        let sql = AssertSqlSafe(sql.to_owned());
+        match self {
+            Self::Sqlite(connection) => {
+                let rows = sqlx::query(sql).fetch_all(connection).await.unwrap();
+                rows.iter().map(|row| row.get(0)).collect()
+            }
+            Self::Postgres(connection) => {
+                let rows = sqlx::query(sql).fetch_all(connection).await.unwrap();
+                rows.iter().map(|row| row.get(0)).collect()
+            }
+        }
+    }
+
     /// Carries out a statement that must not be refused.
     pub async fn execute(&mut self, sql: &str) {
         self.attempt(sql).await.unwrap();

@@ -45,7 +45,9 @@ fetch_python() {
 build_tlog() {
   local folder=$1
   GO111MODULE=off GOPATH=$go_packages GOCACHE=$folder/gocache GOFLAGS='' \
-    go build -o "$folder/tlog" "$sources/tlog.go"
+    go build -o "$folder/tlog" "$sources/tlog.go" &&
+    GO111MODULE=off GOPATH=$go_packages GOCACHE=$folder/gocache GOFLAGS='' \
+      go build -o "$folder/continues" "$sources/continues.go"
 }
 
 start() {

@@ -228,6 +228,22 @@ pub struct RestoredPersons {
     pub forgotten: Count,
 }
 
+/// Something of a person that was there again, by a later look.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StatedReappearance {
+    /// The system.
+    pub system: SystemName,
+    /// When it was last seen that nothing was back.
+    pub last_well_at: Timestamp,
+    /// When it was found.
+    pub found_at: Timestamp,
+    /// When what was done was done again, verified; `None` where something keeps all of it.
+    pub done_again_at: Option<Timestamp>,
+    /// Records that were there again.
+    pub records: Count,
+}
+
 /// The predicate: everything that is certified.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -270,6 +286,9 @@ pub struct Predicate {
     /// Restores that had brought back what it is about; not written where there were none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub restores: Vec<StatedRestore>,
+    /// What was back without a restore, such as by an import; not written where nothing was.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reappearances: Vec<StatedReappearance>,
     /// What it does not cover, in words.
     pub limits: Vec<String>,
 }

@@ -215,6 +215,7 @@ pub fn violations(predicate: &Predicate) -> Vec<String> {
         found.push("it does not say what it does not cover".to_owned());
     }
     found.extend(restore_violations(predicate));
+    found.extend(reappearance_violations(predicate));
     found.extend(correction_violations(predicate).into_iter().map(str::to_owned));
     let mut names = BTreeSet::new();
     for statement in &predicate.statements {
@@ -249,6 +250,24 @@ fn restore_violations(predicate: &Predicate) -> Vec<String> {
         }
         if one.persons.as_ref().is_some_and(|who| who.came_back.0 > who.done_again.0) {
             found.push("more persons came back than were looked for".to_owned());
+        }
+    }
+    found
+}
+
+fn reappearance_violations(predicate: &Predicate) -> Vec<String> {
+    let mut found = Vec::new();
+    for one in &predicate.reappearances {
+        let ends = one.done_again_at.is_none_or(|at| one.found_at <= at);
+        let latest = one.done_again_at.unwrap_or(one.found_at);
+        if one.last_well_at > one.found_at || !ends || latest > predicate.issued_at {
+            found.push(format!(
+                "the moments at which data were back in `{}` cannot be so",
+                one.system
+            ));
+        }
+        if one.records.0 == 0 {
+            found.push(format!("it says that no record was back in `{}`", one.system));
         }
     }
     found

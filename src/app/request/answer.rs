@@ -127,8 +127,28 @@ impl Quietus {
         available_at: Timestamp,
         moment: Option<Timestamp>,
     ) -> Result<NewJob, AppError> {
-        let payload =
-            Payload::Person { most_records: Some(MOST_RECORDS), holds_version: 0, moment };
+        self.job_for_person(kind, system, available_at, (moment, false))
+    }
+
+    /// A job that does again what had been done for a person whom systems may know by something else
+    /// now.
+    pub(crate) fn replay_job(
+        &self,
+        system: &SystemName,
+        moment: Option<Timestamp>,
+    ) -> Result<NewJob, AppError> {
+        self.job_for_person(JobKind::Replay, system, self.now(), (moment, true))
+    }
+
+    fn job_for_person(
+        &self,
+        kind: JobKind,
+        system: &SystemName,
+        available_at: Timestamp,
+        (moment, anew): (Option<Timestamp>, bool),
+    ) -> Result<NewJob, AppError> {
+        let most_records = Some(MOST_RECORDS);
+        let payload = Payload::Person { most_records, holds_version: 0, moment, anew };
         Ok(NewJob {
             id: self.ids.new_id(),
             system: system.clone(),
@@ -235,15 +255,18 @@ impl Quietus {
 
     /// Forgets the person of a closed request of which nothing is left to do.
     pub(super) async fn forget_answered(&self, request: &OpenRequest) -> Result<(), AppError> {
-        // Whoever is forgotten cannot be looked for: not while something is to be done again, or a
-        // copy may still hold them.
-        if let Some(case) = request.stored.case_id
-            && self.store.jobs_of_case(case).await?.iter().any(|job| !job.state.is_final())
-        {
-            let now = self.now();
-            let tomorrow = now.checked_add(jiff::SignedDuration::from_hours(24)).unwrap_or(now);
-            let next = Move { look_at: Some(tomorrow), ..Move::stay(&request.stored) };
-            return self.keep_request(request, next, Vec::new()).await;
+        // Whoever is forgotten cannot be looked for: not while something is to be done again, a copy
+        // may still hold them, or a later look is promised.
+        if let Some(case) = request.stored.case_id {
+            let jobs = self.store.jobs_of_case(case).await?;
+            if jobs.iter().any(|job| !job.state.is_final())
+                || self.is_still_looked_for(request, (case, &jobs)).await?
+            {
+                let now = self.now();
+                let tomorrow = now.checked_add(jiff::SignedDuration::from_hours(24)).unwrap_or(now);
+                let next = Move { look_at: Some(tomorrow), ..Move::stay(&request.stored) };
+                return self.keep_request(request, next, Vec::new()).await;
+            }
         }
         self.forget_stored(&request.stored).await
     }

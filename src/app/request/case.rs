@@ -104,6 +104,7 @@ impl Quietus {
             most_records: Some(planned.unwrap_or_default().saturating_add(UNCOUNTED_RECORDS)),
             holds_version,
             moment: None,
+            anew: false,
         };
         Ok(NewJob {
             id: self.ids.new_id(),

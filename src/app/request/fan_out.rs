@@ -203,9 +203,19 @@ impl Quietus {
 
     /// The person of a request, with all spellings that are remembered.
     pub(crate) fn sought(&self, request: &OpenRequest) -> Result<Sought, AppError> {
+        let learned = &request.person()?.learned;
+        self.sought_by(request, learned.iter())
+    }
+
+    /// The person of a request by what they gave, and by this.
+    pub(super) fn sought_by<'a>(
+        &self,
+        request: &'a OpenRequest,
+        learned: impl Iterator<Item = &'a quietus_connectors::Identity>,
+    ) -> Result<Sought, AppError> {
         let person = request.person()?;
         let mut sought = Sought::new("p1");
-        for identity in person.given.iter().chain(&person.typed).chain(&person.learned) {
+        for identity in person.given.iter().chain(&person.typed).chain(learned) {
             let of = self.instance.identities.of(&identity.kind);
             // What several persons share must not lead from one of them to the other.
             if request.record.told_apart && !of.one_per_person {

@@ -104,6 +104,36 @@ impl Quietus {
         Ok(found)
     }
 
+    /// As [`Self::find_people`], of all databases; whoever is in doubt then is sought once more by
+    /// what they gave alone, as if they asked today: an import gives somebody who was erased a new
+    /// number, and the number of before names nobody. Who was found so is told.
+    ///
+    /// # Errors
+    /// As there.
+    pub(super) async fn find_people_anew(
+        &self,
+        ground: Ground<'_>,
+        people: &mut [Seeking],
+        given: &[Seeking],
+    ) -> Result<Vec<(Found, bool)>, AppError> {
+        let found = Box::pin(self.find_people(ground, people, None)).await?;
+        let mut found: Vec<(Found, bool)> = found.into_iter().map(|one| (one, false)).collect();
+        let doubtful = (0..found.len()).filter(|&one| !found[one].0.doubts.is_empty());
+        let doubtful: Vec<usize> = doubtful.collect();
+        if doubtful.is_empty() {
+            return Ok(found);
+        }
+        let mut again: Vec<Seeking> = doubtful.iter().map(|&one| given[one].clone()).collect();
+        let anew = Box::pin(self.find_people(ground, &mut again, None)).await?;
+        for ((one, seeking), anew) in doubtful.into_iter().zip(again).zip(anew) {
+            if anew.doubts.is_empty() {
+                people[one] = seeking;
+                found[one] = (anew, true);
+            }
+        }
+        Ok(found)
+    }
+
     /// One round of questions; those of whom something new was learned.
     async fn find_once(
         &self,

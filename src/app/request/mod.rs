@@ -16,6 +16,7 @@ mod find;
 mod gate;
 mod intake;
 mod known_again;
+mod later;
 mod letters;
 mod objection;
 mod order;
@@ -27,13 +28,15 @@ pub(crate) use answer::{Asked, stated_request};
 pub use decide::Refused;
 pub use delivery::OpenLetter;
 pub(crate) use delivery::letter_text;
+pub(crate) use fan_out::action_of;
 pub use fee::{Charged, Fee, FeeEnd};
 pub(crate) use find::{Ground, Seeking};
 pub(crate) use intake::OnBehalf;
 pub use intake::{TakeIn, Taken};
+pub(crate) use later::Sighted;
 pub use letters::{OutcomeFacts, ToldRecipient};
 pub use objection::{Judged, Verdict};
-pub(crate) use order::PersonPart;
+pub(crate) use order::{PersonPart, Wanted};
 pub use record::{
     Decided, IdentityCheck, KeptByLaw, OpenRequest, Person, RequestRecord, Requester,
     is_carried_out,

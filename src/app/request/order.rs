@@ -16,7 +16,7 @@ use crate::domain::{CollectionName, SystemName};
 use crate::plan::{
     Acting, Person as Sought, PlanInput, RecordKeys, StepStatus, SystemPlan, compile,
 };
-use crate::store::Case;
+use crate::store::{Case, Request};
 
 /// Tries to write down what was learned, while other systems' parts write too.
 const MOST_TRIES: usize = 8;
@@ -34,6 +34,8 @@ pub(crate) struct PersonPart {
 pub(crate) struct Wanted {
     pub(crate) request: OpenRequest,
     pub(crate) seeking: Seeking,
+    /// What is known of them, where they are sought by something else.
+    known: Option<Sought>,
 }
 
 impl Wanted {
@@ -53,10 +55,60 @@ impl Quietus {
         let stored = self.store.request_of_case(case.id).await?.ok_or_else(|| {
             AppError::Unreadable { what: "a case", why: "its request is missing".to_owned() }
         })?;
+        self.wanted_by(stored)
+    }
+
+    /// Who is meant in a request.
+    ///
+    /// # Errors
+    /// Where the person is forgotten.
+    pub(crate) fn wanted_by(&self, stored: Request) -> Result<Wanted, AppError> {
         let request = self.open_request(stored)?;
         let person = self.sought(&request)?;
         let told_apart = request.record.told_apart;
-        Ok(Wanted { request, seeking: Seeking { person, told_apart } })
+        Ok(Wanted { request, seeking: Seeking { person, told_apart }, known: None })
+    }
+
+    /// Who is meant in a case; with `anew`, by what the latest look has found them by, where it was
+    /// not what is known of them.
+    ///
+    /// # Errors
+    /// As [`Self::wanted_in`].
+    pub(crate) async fn wanted_anew(&self, case: &Case, anew: bool) -> Result<Wanted, AppError> {
+        let mut wanted = self.wanted_in(case).await?;
+        let found_by = wanted.request.person.as_ref().map(|person| &person.found_by);
+        if let Some(found_by) = found_by.filter(|found_by| anew && !found_by.is_empty()) {
+            let person = self.sought_by(&wanted.request, found_by.iter())?;
+            wanted.known = Some(std::mem::replace(&mut wanted.seeking.person, person));
+        }
+        Ok(wanted)
+    }
+
+    /// Who is meant, by what they gave alone.
+    ///
+    /// # Errors
+    /// Where the person is forgotten.
+    pub(super) fn given_by(&self, wanted: &Wanted) -> Result<Seeking, AppError> {
+        let person = self.sought_by(&wanted.request, std::iter::empty())?;
+        Ok(Seeking { person, told_apart: wanted.seeking.told_apart })
+    }
+
+    /// Remembers by what a look has found somebody, where it was not what is known of them: another
+    /// number beside that of before would be a doubt for ever.
+    ///
+    /// # Errors
+    /// Where the store is not there, or others write at the same time.
+    pub(crate) async fn keep_found_by(
+        &self,
+        wanted: &Wanted,
+        found_by: &BTreeSet<Identity>,
+    ) -> Result<(), AppError> {
+        self.keep_of_person(&wanted.request, |request| {
+            if let Some(person) = &mut request.person {
+                person.found_by.clone_from(found_by);
+            }
+        })
+        .await
     }
 
     /// Compiles one system's part of a request as of a moment.
@@ -68,9 +120,9 @@ impl Quietus {
         case: &Case,
         pinned: &Pinned<'_>,
         system: &SystemName,
-        moment: Timestamp,
+        (moment, anew): (Timestamp, bool),
     ) -> Result<(PersonPart, Circumstances), AppError> {
-        let mut wanted = self.wanted_in(case).await?;
+        let mut wanted = self.wanted_anew(case, anew).await?;
         let ground = Ground { map: pinned.map(), rules: pinned.rules(), moment };
         let third_party = ground.map.systems.get(system).and_then(|one| one.third_party.as_ref());
         let all = wanted.needs_all();
@@ -99,7 +151,7 @@ impl Quietus {
         circumstances: &Circumstances,
     ) -> Result<PersonPart, AppError> {
         let all = wanted.needs_all();
-        let Wanted { mut request, seeking: Seeking { person: sought, .. } } = wanted;
+        let Wanted { mut request, seeking: Seeking { person: sought, .. }, known } = wanted;
         let mut records = remembered_keys(&request);
         if let Some(found) = found {
             certain(&found, system)?;
@@ -110,7 +162,7 @@ impl Quietus {
                 request.record.not_asked =
                     found.not_asked.keys().map(ToString::to_string).collect();
             }
-            self.keep_learned(&request, &sought, &found).await?;
+            self.keep_learned(&request, known.as_ref().unwrap_or(&sought), &found).await?;
         }
         let acting = Acting::Everything;
         let basis = ground.basis(&acting, &self.zone);
@@ -253,7 +305,7 @@ fn unreached(identities: &BTreeSet<String>) -> String {
 }
 
 /// Keys of the person's records that were found before.
-fn remembered_keys(request: &OpenRequest) -> RecordKeys {
+pub(super) fn remembered_keys(request: &OpenRequest) -> RecordKeys {
     let mut keys = RecordKeys::new();
     let Some(person) = &request.person else { return keys };
     for (system, collections) in &person.records {

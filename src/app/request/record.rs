@@ -206,6 +206,9 @@ pub struct Person {
     /// What systems knew beside.
     #[serde(default)]
     pub learned: BTreeSet<Identity>,
+    /// By what a later look has found them, where that was not what is known.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub found_by: BTreeSet<Identity>,
     /// Keys of the person's records that nothing else names, by system and collection.
     #[serde(default)]
     pub records: BTreeMap<String, BTreeMap<String, BTreeSet<Vec<Value>>>>,

@@ -122,13 +122,17 @@ impl Quietus {
             one.state_of = one.state_of.min(one.gone_again_at);
         }
         predicate.limits.extend(predicate.restores.iter().map(in_words));
+        self.tell_of_reappearances(predicate, jobs).await?;
         if let (Some(earlier), Some(old)) =
             (&mut predicate.supersedes, self.store.certificate_of_case(case.id).await?)
-            && jobs.iter().any(|job| {
-                has_brought_back(job) && job.settled_at.is_some_and(|at| at > old.summary.issued_at)
-            })
         {
-            "reappeared".clone_into(&mut earlier.reason);
+            let since = old.summary.issued_at;
+            let newly = |job: &Job| job.settled_at.is_some_and(|at| at > since);
+            if jobs.iter().any(|job| has_brought_back(job) && newly(job))
+                || predicate.reappearances.iter().any(|one| one.found_at > since)
+            {
+                "reappeared".clone_into(&mut earlier.reason);
+            }
         }
         Ok(())
     }

@@ -14,6 +14,7 @@ use crate::domain::{Remark, RetentionPeriod};
 use crate::evidence::print::Language;
 
 use super::anchors::AnchorsDocument;
+use super::later_looks::LaterLooksDocument;
 use super::mail::MailDocument;
 use super::object_store::ObjectStoreDocument;
 use super::opendsr::OpendsrDocument;
@@ -51,6 +52,8 @@ document! {
         optional object_store: ObjectStoreDocument,
         /// How systems are watched for restores that nobody told of.
         optional restores: RestoresDocument,
+        /// How persons who were erased or restricted are looked for again.
+        optional later_looks: LaterLooksDocument,
         /// Orders that are carried out side by side, at most 64; 4 if left out.
         optional workers: Count,
         /// Names of the people who may approve; anybody with an approver's token if left out.
@@ -113,6 +116,10 @@ document! {
         /// and entries, as `quietus log export` does; what a store loses can be put back from there.
         /// Not at all if left out.
         optional export: Words,
+        /// Folder, or `s3://bucket/prefix`, in which the re-erasure list is kept with the logs: what
+        /// was erased and restricted, sealed, from which `quietus recover` brings a database forward
+        /// that was put back or lost. Not at all if left out.
+        optional re_erasure_list: Words,
         /// Who reads the logs over HTTP: `tokens` (if left out) or `anybody`.
         optional readers: ReadersWord,
         /// Language of printed certificates that no person's request gives one, and of those for

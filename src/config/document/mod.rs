@@ -5,6 +5,7 @@ pub mod anchors;
 pub mod backup;
 pub mod field;
 pub mod instance;
+pub mod later_looks;
 pub mod mail;
 pub mod object_store;
 pub mod opendsr;

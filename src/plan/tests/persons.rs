@@ -25,6 +25,7 @@ pub(super) fn scope(action: SubjectAction, identities: &[(&str, &[&str])]) -> Pe
         records: BTreeMap::new(),
         incomplete: false,
         stays_restricted: Vec::new(),
+        later_than: None,
     }
 }
 

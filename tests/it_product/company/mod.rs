@@ -213,7 +213,8 @@ impl Company {
     }
 }
 
-fn copy_folder(from: &Path, to: &Path, left_out: &Path) {
+/// Copies a folder but one file, and companions of databases that nobody needs.
+pub fn copy_folder(from: &Path, to: &Path, left_out: &Path) {
     std::fs::create_dir_all(to).unwrap();
     for entry in std::fs::read_dir(from).unwrap() {
         let path = entry.unwrap().path();

@@ -8,6 +8,7 @@ mod burglar;
 mod copies;
 pub mod forms;
 pub mod haystack;
+mod listed;
 mod planted;
 mod shredded;
 mod silence;

@@ -173,3 +173,38 @@ async fn wrong_credentials_lead_to_the_setting_and_are_not_shown() {
     let refused = company.quietus(&["log", "export", "--to", &place]).await.expect(2);
     assert!(refused.err.contains("write `object_store`"), "{}", refused.err);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_was_put_back_comes_forward_from_a_bucket() {
+    let company = certified("").await;
+    let place = place(&company);
+    let instance = company.read("quietus.yaml");
+    company.write("quietus.yaml", &format!("{instance}evidence: {{re_erasure_list: '{place}'}}\n"));
+    company.quietus(&["list", "show"]).await.expect(1);
+    let out = company.quietus(&["list", "export"]).await.expect(0).out;
+    assert!(out.contains("up to date"), "{out}");
+    let copy = company.copy_store().await;
+    let hold = ["hold", "place", "LIT-1", "--system", "heap", "--reason", "lawsuit", "--by", "Ada"];
+    company.quietus(&hold).await.expect(0);
+    let pause = ["pause", "system", "heap", "--by", "Grace", "--reason", "test"];
+    company.quietus(&pause).await.expect(0);
+    let out = company.quietus(&["list", "export"]).await.expect(0).out;
+    assert!(out.contains("up to date"), "{out}");
+    let versions = bucket(&place).versions("").await.unwrap();
+    let prefix = place.rsplit('/').next().unwrap();
+    let indices = versions.iter().filter(|one| {
+        one.key.starts_with(&format!("{prefix}/re-erasure/")) && one.key.ends_with(".index.json")
+    });
+    assert_eq!(indices.count(), 1, "earlier indices are gone with all their versions");
+
+    company.put_back(&copy).await;
+    company.quietus(&["run", "--once"]).await.expect(1);
+    let out = company.quietus(&["recover", &place, "--by", "Ada"]).await.expect(0).out;
+    assert!(out.contains("are back"), "{out}");
+    company.quietus(&["log", "status"]).await.expect(0);
+    let holds = company.quietus(&["hold", "list"]).await.expect(0).out;
+    assert!(holds.contains("LIT-1"), "{holds}");
+    assert!(company.quietus(&["status"]).await.expect(0).out.contains("paused"));
+    assert!(!company.path(".recovered-log").exists(), "what was fetched stays");
+    company.check_log().await;
+}

@@ -7,7 +7,7 @@ mod heartbeats;
 mod issuers;
 mod manifests;
 mod pkcs11;
-mod restored;
+pub mod restored;
 mod status;
 mod tokens;
 mod trust;

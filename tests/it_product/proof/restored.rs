@@ -263,6 +263,6 @@ macro_rules! on_both {
         }
     };
 }
-pub(super) use on_both;
+pub(crate) use on_both;
 
 on_both! { noticed_and_filled_up succeeded grown_past_what_was_signed }

@@ -22,7 +22,7 @@ use crate::company::engine::{TurnedClock, work};
 use crate::company::{ended, until};
 
 /// Counts the statements that connectors send.
-struct Ear(Arc<AtomicU64>);
+pub struct Ear(pub Arc<AtomicU64>);
 
 impl Subscriber for Ear {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {

@@ -2,6 +2,7 @@
 
 mod copied_back;
 mod door;
-mod house;
+pub mod house;
 mod pgbackrest;
+mod recovered;
 mod unannounced;
