@@ -46,6 +46,7 @@ mod log_files;
 pub mod log_folder;
 pub mod log_refill;
 pub mod log_standing;
+mod look;
 pub mod mail;
 mod marking;
 mod object_store;

@@ -80,14 +80,14 @@ struct FilesOfSystem {
 }
 
 /// What a look is for.
-pub(super) struct Waiting {
+pub(crate) struct FilesLook {
     pub(super) at: Timestamp,
     pub(super) collections: Vec<String>,
     pub(super) mark: Option<Value>,
     pub(super) seen: FilesSeen,
 }
 
-impl Waiting {
+impl FilesLook {
     /// As it was planned, and as it was seen last.
     pub(super) fn of(job: &Job) -> Result<Self, AppError> {
         let unreadable = |why: String| AppError::Unreadable { what: "a job", why };
@@ -177,7 +177,7 @@ impl Quietus {
         let last = looks.iter().filter(|job| job.state != JobState::Cancelled);
         let last = last.max_by_key(|job| (job.created_at, job.id)).copied();
         if let Some(job) = last {
-            let waiting = Waiting::of(job)?;
+            let waiting = FilesLook::of(job)?;
             let covers = waiting.at >= at
                 && collections.iter().all(|name| waiting.collections.contains(name));
             if covers && (!job.state.is_final() || waiting.seen.gone()) || asked.is_none() {
