@@ -193,8 +193,10 @@ impl Quietus {
         pinned: &Pinned<'_>,
     ) -> Result<(Said, CopiesOfCase), AppError> {
         let holds = self.holds().await?;
-        let mut said = self.state(case, jobs, (on_record, asked), pinned, &holds).await?;
-        let copies = self.copies_of_case(case, jobs, &said.statements).await?;
+        let details = self.store.details_of_case(case.id).await?;
+        let about = (on_record, asked, details.as_slice());
+        let mut said = self.state(case, jobs, about, pinned, &holds).await?;
+        let copies = self.copies_of_case(jobs, &said.statements, &details).await?;
         copies.state(&mut said.statements, self.now(), pinned.zone());
         Ok((said, copies))
     }
@@ -215,11 +217,10 @@ impl Quietus {
         &self,
         case: &Case,
         jobs: &[Job],
-        (on_record, asked): (&PlanOnRecord, Option<&Asked>),
+        (on_record, asked, details): (&PlanOnRecord, Option<&Asked>, &[Detail]),
         pinned: &Pinned<'_>,
         holds: &[LegalHold],
     ) -> Result<Said, AppError> {
-        let details = self.store.details_of_case(case.id).await?;
         let mut accounts = Vec::new();
         for plan in swept(on_record) {
             let Some(system) = pinned.map().systems.get(&plan.system) else { continue };
@@ -279,10 +280,18 @@ impl Quietus {
         )
     }
 
-    pub(super) async fn references(
+    /// Entries of the log about these jobs.
+    pub(super) async fn references_about(
         &self,
-        details: &[&Detail],
+        jobs: &[&Job],
+        details: &[Detail],
     ) -> Result<Vec<EvidenceReference>, AppError> {
+        let own = |one: &&Detail| jobs.iter().any(|job| one.job_id == Some(job.id));
+        let about: Vec<&Detail> = details.iter().filter(own).collect();
+        self.references(&about).await
+    }
+
+    async fn references(&self, details: &[&Detail]) -> Result<Vec<EvidenceReference>, AppError> {
         let mut references = Vec::new();
         for detail in details {
             let Some(leaf) = self.store.leaf_of(detail.entry_id).await? else { continue };

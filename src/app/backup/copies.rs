@@ -16,7 +16,7 @@ use crate::datamap::{Backup, Expire, System};
 use crate::domain::{JobState, SystemName};
 use crate::evidence::EvidenceKind;
 use crate::evidence::statement::{Count, EvidenceReference, StatedBackup, SystemStatement};
-use crate::store::{Case, Job, JobKind, NewJob, OutboxEntry};
+use crate::store::{Case, Detail, Job, JobKind, NewJob, OutboxEntry};
 
 /// A statement may rest on a listing of this age; it says of when it is.
 const LISTED_WITHIN: SignedDuration = SignedDuration::from_hours(2);
@@ -86,25 +86,16 @@ impl Quietus {
     /// Where our own store is not there.
     pub(crate) async fn copies_of_case(
         &self,
-        case: &Case,
         jobs: &[Job],
         statements: &[SystemStatement],
+        details: &[Detail],
     ) -> Result<CopiesOfCase, AppError> {
-        let files = self.files_of_case(case, jobs, statements).await?;
+        let files = self.files_of_case(jobs, statements, details).await?;
         let erased = self.erased(jobs, statements);
-        let names = self.stores_of_case(jobs, &erased);
-        if names.is_empty() {
-            return Ok(CopiesOfCase { stores: Vec::new(), files });
-        }
-        let details = self.store.details_of_case(case.id).await?;
         let mut stores = Vec::new();
-        for store in names {
+        for store in self.stores_of_case(jobs, &erased) {
             let looks: Vec<&Job> = looks_at(jobs, &store).collect();
-            let about: Vec<_> = details
-                .iter()
-                .filter(|one| looks.iter().any(|job| one.job_id == Some(job.id)))
-                .collect();
-            let evidence = self.references(&about).await?;
+            let evidence = self.references_about(&looks, details).await?;
             let mut one = self.store_of_case(store, &looks, &erased).await?;
             one.evidence = evidence;
             stores.push(one);

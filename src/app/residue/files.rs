@@ -20,7 +20,7 @@ use crate::domain::{CollectionName, JobState, SystemName};
 use crate::evidence::EvidenceKind;
 use crate::evidence::files::{StatedFiles, StatedStage};
 use crate::evidence::statement::{EvidenceReference, SystemStatement};
-use crate::store::{Case, Job, JobKind, NewJob, OutboxEntry};
+use crate::store::{Case, Detail, Job, JobKind, NewJob, OutboxEntry};
 
 /// For so long whoever certifies waits for a system that says where its logs stand.
 const MOST_PATIENCE: std::time::Duration = std::time::Duration::from_mins(1);
@@ -115,9 +115,9 @@ impl Quietus {
     /// Where our own store is not there.
     pub(crate) async fn files_of_case(
         &self,
-        case: &Case,
         jobs: &[Job],
         statements: &[SystemStatement],
+        details: &[Detail],
     ) -> Result<FilesOfCase, AppError> {
         let mut systems = Vec::new();
         for (name, at) in self.erased(jobs, statements) {
@@ -133,12 +133,7 @@ impl Quietus {
             else {
                 continue;
             };
-            let details = self.store.details_of_case(case.id).await?;
-            let about: Vec<_> = details
-                .iter()
-                .filter(|one| looks.iter().any(|job| one.job_id == Some(job.id)))
-                .collect();
-            one.evidence = self.references(&about).await?;
+            one.evidence = self.references_about(&looks, details).await?;
             systems.push(one);
         }
         Ok(FilesOfCase { systems })
