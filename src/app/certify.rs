@@ -9,6 +9,7 @@ use super::account::Ordered;
 use super::backup::CopiesOfCase;
 use super::coverage::{not_covered, swept};
 use super::crash::CrashPoint;
+use super::issuing::Issuing;
 use super::open_case::PlanOnRecord;
 use super::opening::Pinned;
 use super::over_jobs::{
@@ -22,16 +23,15 @@ use super::restore::is_done_again;
 use super::statement::{SystemAccount, counts_of, statements};
 use super::status_list::status_entry;
 use super::{AppError, Quietus};
-use crate::domain::{CaseOutcome, Digest, LegalHold, SystemName};
+use crate::domain::{Digest, LegalHold, SystemName};
 use crate::evidence::EvidenceKind;
 use crate::evidence::certificate::{
     self, CertificateClass, Issuer, IssuerRole, Pending, Predicate, STANDING_LIMITS, Scope,
     Supersedes, Tool, Trigger,
 };
-use crate::evidence::signing::{self, SignedCertificate, SubjectFile};
 use crate::evidence::statement::{Count, EvidenceReference, SystemStatement};
 use crate::evidence::summary::{self, Overall};
-use crate::store::{Case, Detail, Job, NewCertificate, OutboxEntry, StatusPlace, Topic, TopicKind};
+use crate::store::{Case, Detail, Job, NewCertificate, OutboxEntry};
 
 /// What a certificate says where moments on record cannot be so.
 const CLOCK_FAULT: &str = "The clock of the machine was set back while this was carried out: \
@@ -113,73 +113,32 @@ impl Quietus {
             self.predicate(id, case, (&on_record, asked.as_ref()), said, &pinned).await?;
         predicate.supersedes = self.superseded(case, jobs, predicate.summary.overall).await?;
         self.tell_of_restores(&mut predicate, case, jobs).await?;
-        let class = predicate.class;
-        let (status, replaced) = (place_of(&predicate), predicate.supersedes.clone());
-        let stated = asked.is_some().then(|| predicate.statements.clone());
-        let later = copies.planned();
-        let (later, request) = match &mut asked {
-            None => (later, None),
-            Some(asked) => self.answer(asked, id, &predicate.statements, (jobs, later))?,
-        };
-        let overall = predicate.summary.overall;
-        let topics = topics(&predicate);
-        let issued_at = predicate.issued_at;
-        let about = asked
-            .as_ref()
-            .map_or(SubjectFile::Counts, |asked| SubjectFile::Opening(&asked.opening));
-        let signed = signing::sign(predicate, about, &issuer)
-            .map_err(|error| AppError::Evidence(error.to_string()))?;
-        let outcome = outcome_of(case, overall);
-        let SignedCertificate { envelope, leaf, manifest } = signed;
-        let wire = Self::envelope_bytes(&envelope)?;
-        let mut evidence = vec![self.closed(case, id, (overall, outcome))?];
-        evidence.extend(self.first_looks(case, &copies)?);
-        evidence
-            .extend(replaced.map(|earlier| self.status_change(case, &earlier, id)).transpose()?);
-        let new_certificate = NewCertificate {
-            id,
-            case_id: case.id,
-            outcome,
-            class: class.as_str().to_owned(),
-            overall: overall.as_str().to_owned(),
-            issued_at,
-            statement: envelope.payload,
-            envelope: wire,
-            manifest,
-            topics,
-            status,
-            leaf: self.leaf_entry(case, leaf),
-            later,
-            request,
-            evidence,
-        };
-        if !self.store.insert_certificate(new_certificate).await? {
+        let issuing = Issuing { case, jobs, copies: &copies, issuer: &issuer };
+        let mut new = self.issue(&predicate, asked.as_mut(), issuing)?;
+        new.evidence.push(self.closed(case, &new)?);
+        new.evidence.extend(self.first_looks(case, &copies)?);
+        if let Some(earlier) = &predicate.supersedes {
+            new.evidence.push(self.status_change(case, earlier, id)?);
+        }
+        if !self.store.insert_certificate(new).await? {
             return Ok(None);
         }
         self.call_off_outdated(&copies).await?;
-        if let Some(statements) = stated.filter(|_| !is_done_again(jobs)) {
-            // The certificate stands; a letter that could not be written is told in the log.
-            if let Err(error) = self.tell_outcome(case.id, id, &statements).await {
-                tracing::error!(%error, case = %case.id, "the answer could not be written");
-            }
+        if asked.is_some() && !is_done_again(jobs) {
+            self.tell_person(&predicate).await;
         }
         Ok(Some(id))
     }
 
-    fn closed(
-        &self,
-        case: &Case,
-        certificate: Uuid,
-        (overall, outcome): (Overall, CaseOutcome),
-    ) -> Result<OutboxEntry, AppError> {
+    fn closed(&self, case: &Case, new: &NewCertificate) -> Result<OutboxEntry, AppError> {
         self.record(
             EvidenceKind::CaseClosed,
             About { case: Some(case.id), job: None },
             &json!({
                 "case": case.id,
-                "certificate": certificate,
-                "overall": overall.as_str(),
-                "outcome": outcome.as_str(),
+                "certificate": new.id,
+                "overall": new.overall,
+                "outcome": new.outcome.as_str(),
             }),
         )
     }
@@ -199,18 +158,6 @@ impl Quietus {
         let copies = self.copies_of_case(jobs, &said.statements, &details).await?;
         copies.state(&mut said.statements, self.now(), pinned.zone());
         Ok((said, copies))
-    }
-
-    pub(super) fn leaf_entry(&self, case: &Case, leaf: Vec<u8>) -> OutboxEntry {
-        OutboxEntry {
-            entry_id: self.ids.new_id(),
-            case_id: Some(case.id),
-            job_id: None,
-            kind: "certificate".to_owned(),
-            body: leaf,
-            detail: None,
-            numbered: None,
-        }
     }
 
     async fn state(
@@ -460,39 +407,4 @@ fn pending(statements: &[SystemStatement], zone: &jiff::tz::TimeZone) -> Option<
     }
     let end = last.tomorrow().ok()?.to_zoned(zone.clone()).ok()?;
     Some(Pending { next_review_at: None, final_certificate_by: Some(end.timestamp()) })
-}
-
-/// Where the store keeps its place in the status list.
-pub(super) fn place_of(predicate: &Predicate) -> Option<StatusPlace> {
-    let entry = predicate.status.as_ref()?;
-    Some(StatusPlace { list: entry.list.clone(), index: u32::try_from(entry.index.0).ok()? })
-}
-
-pub(super) fn topics(predicate: &Predicate) -> Vec<Topic> {
-    let mut topics = Vec::new();
-    for statement in &predicate.statements {
-        topics.push(Topic { kind: TopicKind::System, name: statement.system.id.to_string() });
-        for rule in &statement.rules {
-            topics.push(Topic { kind: TopicKind::Rule, name: rule.id.to_string() });
-        }
-        if let Some(category) = &statement.category {
-            topics.push(Topic { kind: TopicKind::Category, name: category.to_string() });
-        }
-    }
-    topics.sort_by(|one, other| {
-        (one.kind.as_str(), &one.name).cmp(&(other.kind.as_str(), &other.name))
-    });
-    topics.dedup_by(|one, other| one.kind == other.kind && one.name == other.name);
-    topics
-}
-
-pub(super) fn outcome_of(case: &Case, overall: Overall) -> CaseOutcome {
-    if case.cancelled.is_some() {
-        return CaseOutcome::Cancelled;
-    }
-    match overall {
-        Overall::Complete => CaseOutcome::Fulfilled,
-        Overall::CompleteWithExceptions | Overall::Partial => CaseOutcome::PartiallyRetained,
-        Overall::Failed => CaseOutcome::Failed,
-    }
 }

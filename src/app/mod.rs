@@ -31,6 +31,7 @@ pub mod fire;
 pub mod forecast;
 pub mod hold;
 pub mod issuer;
+mod issuing;
 mod joint_ending;
 mod joint_leases;
 mod joint_watch;
