@@ -1,6 +1,8 @@
 //! From finished jobs to a certificate: sequence the evidence, state what became of every system,
 //! sign, write the certificate with its leaf while the case closes, publish and bundle.
 
+use std::sync::PoisonError;
+
 use jiff::Timestamp;
 use serde_json::json;
 use uuid::Uuid;
@@ -48,20 +50,52 @@ impl Quietus {
     /// # Errors
     /// Where the store or a key does not do its part.
     pub async fn certify_finished(&self) -> Result<Vec<Uuid>, AppError> {
-        let mut certified = Vec::new();
-        let mut after = None;
+        let (mut certified, mut after) = (Vec::new(), None);
         loop {
             let page = self.store.cases_to_certify(after, CASES).await?;
-            let more = page.len() == CASES as usize;
-            after = page.last().map(|case| case.id);
-            for case in self.outside_of_quarantine(page).await? {
-                certified.extend(self.certify_if_over(&case).await?);
-            }
-            self.advance_log().await?;
-            if !more {
+            after = last_of(&page, CASES);
+            certified.extend(self.certify_all(page).await?);
+            if after.is_none() {
                 return Ok(certified);
             }
         }
+    }
+
+    /// Takes a turn at certifying finished cases, at most so many: it goes on where the last turn
+    /// stopped, so that those that cannot be certified keep nobody waiting. Whether more are left.
+    ///
+    /// # Errors
+    /// As [`Self::certify_finished`]. The next turn goes on behind these cases all the same.
+    pub async fn certify_some(&self, most: u32) -> Result<bool, AppError> {
+        let up_to = || self.certified_up_to.lock().unwrap_or_else(PoisonError::into_inner);
+        let after = *up_to();
+        let page = self.store.cases_to_certify(after, most).await?;
+        let last = last_of(&page, most);
+        *up_to() = last;
+        self.certify_all(page).await?;
+        Ok(last.is_some())
+    }
+
+    /// Certifies this case if it is finished.
+    ///
+    /// # Errors
+    /// As [`Self::certify_finished`].
+    pub(crate) async fn certify_case(&self, case: Uuid) -> Result<(), AppError> {
+        // They are read in the order of their identifiers.
+        let before = Uuid::from_u128(case.as_u128().saturating_sub(1));
+        let mut page = self.store.cases_to_certify(Some(before), 1).await?;
+        page.retain(|one| one.id == case);
+        self.certify_all(page).await?;
+        Ok(())
+    }
+
+    async fn certify_all(&self, cases: Vec<Case>) -> Result<Vec<Uuid>, AppError> {
+        let mut certified = Vec::new();
+        for case in self.outside_of_quarantine(cases).await? {
+            certified.extend(self.certify_if_over(&case).await?);
+        }
+        self.advance_log().await?;
+        Ok(certified)
     }
 
     async fn certify_if_over(&self, case: &Case) -> Result<Option<Uuid>, AppError> {
@@ -354,6 +388,11 @@ impl Quietus {
             .to_owned(),
         }))
     }
+}
+
+/// The last case of a full page, behind which more may wait.
+fn last_of(page: &[Case], most: u32) -> Option<Uuid> {
+    page.last().filter(|_| page.len() >= most as usize).map(|case| case.id)
 }
 
 /// What was said of a case.

@@ -56,6 +56,7 @@ pub mod opendsr;
 pub mod opening;
 mod over_jobs;
 mod overdue;
+mod patience;
 pub mod pause;
 mod person_tags;
 pub mod posting;
@@ -145,6 +146,10 @@ pub struct Quietus {
     pub(crate) stores: backup::Stores,
     /// Where logs of systems stood when somebody asked last.
     pub(crate) marks: residue::Marks,
+    /// Who did not answer whoever certifies.
+    pub(crate) silent: patience::Silent,
+    /// Up to which case the last turn of certifying came, where it came to no end.
+    pub(crate) certified_up_to: std::sync::Mutex<Option<uuid::Uuid>>,
     /// When the deadlines of requests were looked at last.
     pub(crate) deadlines_looked_at: std::sync::Mutex<Option<Timestamp>>,
     /// When the canary of each system was looked at last.

@@ -190,11 +190,11 @@ impl Quietus {
         let all = |seen: Seen| wanted.keys().map(|name| (name.clone(), seen.clone())).collect();
         let Some((system, backup)) = mapped else { return all(Seen::nothing(Trouble::Unmapped)) };
         let listing = self.listing(system, backup, earlier(self.now(), LISTED_WITHIN));
-        match tokio::time::timeout(MOST_PATIENCE, listing).await {
-            Ok(Ok(listing)) => {
+        match self.answer_in_time(&system.name, MOST_PATIENCE, listing).await {
+            Some(Ok(listing)) => {
                 wanted.iter().map(|(name, at)| (name.clone(), listing.seen(*at))).collect()
             }
-            Ok(Err(_)) | Err(_) => all(Seen::nothing(Trouble::Unlisted)),
+            Some(Err(_)) | None => all(Seen::nothing(Trouble::Unlisted)),
         }
     }
 

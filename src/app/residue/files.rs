@@ -4,13 +4,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 
-use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
 use quietus_connectors::{ResidueLook, ResidueSight, ResidueWait, residue_stages};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::seen::{FilesSeen, NOT_ASKED};
+use super::seen::{FilesSeen, NOT_ASKED, NOT_LOOKED};
 use crate::app::backup::{has_erased, later};
 use crate::app::carry_out::Payload;
 use crate::app::recording::About;
@@ -23,7 +23,9 @@ use crate::evidence::statement::{EvidenceReference, SystemStatement};
 use crate::store::{Case, Detail, Job, JobKind, NewJob, OutboxEntry};
 
 /// For so long whoever certifies waits for a system that says where its logs stand.
-const MOST_PATIENCE: std::time::Duration = std::time::Duration::from_mins(1);
+const MOST_PATIENCE: std::time::Duration = std::time::Duration::from_secs(5);
+/// A system that nobody could look at while its case was certified is looked at after this time.
+const SOON: SignedDuration = SignedDuration::from_mins(1);
 /// Attempts of a look that are lost before a person is asked; those that end do not count.
 const ATTEMPTS: u32 = 8;
 
@@ -187,6 +189,8 @@ impl Quietus {
         let (mark, seen) = self.first_sight(system, residues, &collections, at).await;
         one.is_first = true;
         if !seen.gone() {
+            let pause =
+                if seen.looked_at.is_none() { SOON.min(residues.look) } else { residues.look };
             let payload = Payload::Residue { at, collections, mark, seen: seen.clone() };
             one.planned = Some(NewJob {
                 id: self.ids.new_id(),
@@ -194,7 +198,7 @@ impl Quietus {
                 kind: JobKind::Residue,
                 blocked: None,
                 held_by: Vec::new(),
-                available_at: later(self.now(), residues.look),
+                available_at: later(self.now(), pause),
                 attempts_allowed: ATTEMPTS,
                 payload: serde_json::to_value(payload).map_err(|error| AppError::Unreadable {
                     what: "a job",
@@ -208,7 +212,7 @@ impl Quietus {
     }
 
     /// Where the logs of a system stand now that something was erased there, and what is gone already.
-    /// Nothing is driven.
+    /// Nothing is driven. Where it does not answer soon, nothing is known yet, and a job looks.
     async fn first_sight(
         &self,
         system: &System,
@@ -228,10 +232,14 @@ impl Quietus {
             waits: vec![ResidueWait { collections: collections.to_vec(), mark: None }],
         };
         let answer = match self.connect(system) {
-            Ok(connector) => tokio::time::timeout(MOST_PATIENCE, connector.look_at_residues(&look))
-                .await
-                .map_err(|_| "it did not answer in time".to_owned())
-                .and_then(|answer| answer.map_err(|fault| fault.to_string())),
+            Ok(connector) => {
+                let sight = connector.look_at_residues(&look);
+                let answer = self.answer_in_time(&system.name, MOST_PATIENCE, sight).await;
+                let Some(answer) = answer else {
+                    return (None, FilesSeen::nothing(&residues.stages, NOT_LOOKED));
+                };
+                answer.map_err(|fault| fault.to_string())
+            }
             Err(error) => Err(error.to_string()),
         };
         match answer.map(|mut seen| seen.pop()) {

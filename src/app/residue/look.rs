@@ -103,10 +103,14 @@ impl Quietus {
                 stages.push(stage.stage.clone());
             }
         }
+        // Who could not be looked at while certified is, first of all, only looked at.
+        let is_first = |(claimed, one): &(ClaimedJob, FilesLook)| {
+            claimed.job.attempt == 1 && one.seen.looked_at.is_none()
+        };
         let look = ResidueLook {
             stages,
             drive: residues.drive.clone(),
-            acts: matter.is_none(),
+            acts: matter.is_none() && !all.iter().all(is_first),
             waits: waits.collect(),
         };
         let connector = match self.connect(system) {

@@ -35,8 +35,8 @@ rules:
 ";
 
 /// In the middle of a page, and the last of the table.
-const MIDDLE: &str = "p1000@mail.example";
-const LAST: &str = "p2000@mail.example";
+pub const MIDDLE: &str = "p1000@mail.example";
+pub const LAST: &str = "p2000@mail.example";
 
 /// A company with one system on this server, with members `p1` to `p2000`.
 pub async fn company_on(server: &Server, kind: Kind, residues: &str) -> Company {
@@ -51,7 +51,8 @@ pub async fn company_on(server: &Server, kind: Kind, residues: &str) -> Company 
     company
 }
 
-async fn furnished() -> Server {
+/// A server with two thousand members, which a checkpoint has written to its files.
+pub async fn furnished() -> Server {
     let server = Server::postgresql().await;
     server.raw("postgres").await.run("CREATE DATABASE club").await;
     server
