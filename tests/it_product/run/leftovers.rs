@@ -2,13 +2,9 @@
 //! cases that cannot be certified.
 
 use jiff::ToSpan as _;
-use quietus::app::open_case::{CaseOpened, Opening};
-use quietus::app::{Actor, Quietus};
-use quietus::plan::Acting;
-use quietus::store::CaseCause;
 
 use crate::company::database::Kind;
-use crate::company::engine::{TurnedClock, ring, work};
+use crate::company::engine::{TurnedClock, opened, ring, work};
 use crate::company::{Company, heap};
 
 const PACE: &str = "{ chunk_records: 15 }";
@@ -75,23 +71,6 @@ async fn what_was_called_off_is_not_tried_again() {
     company.quietus(&["cancel", &case, "--reason", "a mistake"]).await.expect(0);
     let retry = company.quietus(&["retry"]).await.expect(1);
     assert!(retry.out.contains("no failed job waits"), "{}", retry.out);
-}
-
-async fn opened(product: &Quietus) -> uuid::Uuid {
-    let opened = product
-        .open_case(Opening {
-            cause: CaseCause::Command,
-            actor: Actor("operator".to_owned()),
-            moment: product.now(),
-            acting: &Acting::Everything,
-            occurrence: None,
-        })
-        .await
-        .unwrap();
-    match opened {
-        CaseOpened::Open { case } => case,
-        other => panic!("{other:?}"),
-    }
 }
 
 /// Calling off what is held carries out nothing else.
