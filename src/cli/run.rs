@@ -405,9 +405,9 @@ async fn serve(product: &Arc<Quietus>) -> u8 {
     ));
     tasks.spawn(server.serve(stop.clone()));
     let signal = tokio::spawn(stop_on_signal(stop.clone()));
-    worker::look_after(product).await;
+    worker::look_after_all(product, &stop).await;
     while bell.next(&stop).await.is_some() {
-        worker::look_after(product).await;
+        worker::look_after_all(product, &stop).await;
     }
     bell.stop().await;
     tasks.close();

@@ -41,6 +41,13 @@ pub struct ClaimedJob {
     pub approved: bool,
 }
 
+impl ClaimedJob {
+    /// The attempt that this worker has claimed.
+    pub fn tenure(&self, worker: &str) -> Tenure {
+        Tenure { job: self.job.id, worker: worker.to_owned(), attempt: self.job.attempt }
+    }
+}
+
 /// Which attempt of which job, and whose: the guard of every step.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tenure {

@@ -27,6 +27,8 @@ const BETWEEN_STORES: Duration = Duration::from_mins(1);
 const BETWEEN_LATER_LOOKS: Duration = Duration::from_mins(1);
 /// Time to the next sweep where a secret cannot be read or the store is not there.
 const AFTER_AN_ERROR: Duration = Duration::from_secs(30);
+/// Finished cases that are certified before everything else has its turn again.
+const CASES_IN_A_TURN: u32 = 100;
 /// Pause after the store was not there.
 const STORE_PAUSE: Duration = Duration::from_secs(3);
 
@@ -178,13 +180,14 @@ async fn pause(time: Duration, stop: &CancellationToken) {
 }
 
 /// Looks once after everything that is not a job: due schedules, requests whose time has come,
-/// finished cases, the log.
-pub async fn look_after(product: &Quietus) {
+/// finished cases, the log. Whether finished cases are left that are certified in the next turn.
+async fn look_after(product: &Quietus) -> bool {
     if let Err(error) = product.keep_epoch().await {
         report("the month's key could not be opened", &error);
     }
     if let Err(error) = product.refuse_to_stand_behind().await {
-        return report("the store is an older copy", &error);
+        report("the store is an older copy", &error);
+        return false;
     }
     if let Err(error) = product.fire_due().await {
         report("due schedules could not be looked at", &error);
@@ -195,9 +198,10 @@ pub async fn look_after(product: &Quietus) {
     if let Err(error) = Box::pin(product.look_after_restores()).await {
         report("restores could not be looked after", &error);
     }
-    if let Err(error) = product.certify_finished().await {
+    let more = product.certify_some(CASES_IN_A_TURN).await.unwrap_or_else(|error| {
         report("finished cases could not be certified", &error);
-    }
+        false
+    });
     if let Err(error) = product.keep_house().await {
         report("epochs and old evidence could not be looked at", &error);
     }
@@ -207,6 +211,12 @@ pub async fn look_after(product: &Quietus) {
     if let Err(error) = product.remind_of_tasks().await {
         report("nobody could be reminded of tasks", &error);
     }
+    more
+}
+
+/// Looks after everything until nothing of it waits for its turn.
+pub async fn look_after_all(product: &Quietus, stop: &CancellationToken) {
+    while look_after(product).await && !stop.is_cancelled() {}
 }
 
 fn report(what: &str, error: &AppError) {

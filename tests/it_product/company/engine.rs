@@ -4,11 +4,15 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use jiff::{Span, Timestamp};
-use quietus::app::{Opening, Quietus};
+use quietus::app::open_case::{self, CaseOpened};
+use quietus::app::{Actor, Opening, Quietus};
 use quietus::config::Process;
 use quietus::domain::Clock;
+use quietus::plan::Acting;
+use quietus::store::CaseCause;
 use quietus::telemetry::SystemIds;
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use super::Company;
 
@@ -73,4 +77,19 @@ pub async fn carry_out(product: &Quietus) {
 pub async fn ring(product: &Quietus) {
     product.fire_due().await.unwrap();
     work(product).await;
+}
+
+/// Opens a case for all that is due now, as `quietus run --once` does.
+pub async fn opened(product: &Quietus) -> Uuid {
+    let opening = open_case::Opening {
+        cause: CaseCause::Command,
+        actor: Actor("operator".to_owned()),
+        moment: product.now(),
+        acting: &Acting::Everything,
+        occurrence: None,
+    };
+    match product.open_case(opening).await.unwrap() {
+        CaseOpened::Open { case } => case,
+        other => panic!("{other:?}"),
+    }
 }

@@ -15,6 +15,19 @@ use std::time::{Duration, Instant};
 
 use self::database::{Database, Kind};
 
+/// Rules of a company that knows how to reach people, and nothing else of them.
+pub const ONE_RULE: &str = "pack: rules
+version: '1'
+owner: Ada Example
+categories:
+  contact: {purpose: talk to people}
+schedules:
+  nightly: {cron: '0 2 * * *'}
+schedule: nightly
+rules:
+  - {rule: contact, category: contact, starting_point: collection, period: P90Y, action: erase, basis: {citation: contract}}
+";
+
 /// One connected system.
 pub struct System {
     pub name: String,

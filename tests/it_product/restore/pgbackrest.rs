@@ -13,7 +13,7 @@ use quietus::domain::AskedRight;
 use super::house::ask;
 use crate::company::database::{Kind, Raw};
 use crate::company::engine::carry_out;
-use crate::company::{Company, long_tests};
+use crate::company::{Company, ONE_RULE, long_tests};
 use crate::request::estate::{clock, live};
 
 const MAP: &str = "restore: {keep_out: [crm_app]}
@@ -29,18 +29,6 @@ collections:
       restricted: {type: boolean}
     starting_points: {collection: opened_at}
     restrict: {flag: restricted}
-";
-
-const PACK: &str = "pack: rules
-version: '1'
-owner: Ada Example
-categories:
-  contact: {purpose: talk to people}
-schedules:
-  nightly: {cron: '0 2 * * *'}
-schedule: nightly
-rules:
-  - {rule: contact, category: contact, starting_point: collection, period: P90Y, action: erase, basis: {citation: contract}}
 ";
 
 const ERASED: i64 = 500;
@@ -222,7 +210,7 @@ async fn furnish(cluster: &Cluster) {
 /// A company whose members are in the cluster.
 async fn company_on(cluster: &Cluster) -> Company {
     let mut company = Company::new(Kind::Sqlite).await;
-    company.write("schedules/rules.yaml", PACK);
+    company.write("schedules/rules.yaml", ONE_RULE);
     company.add_system("desk", Kind::Postgres, MAP).await;
     company.write_secret("desk-url", &cluster.url("postgres", "shop"));
     let instance = company.read("quietus.yaml");
