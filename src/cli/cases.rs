@@ -7,6 +7,7 @@ use clap::Args;
 
 use uuid::Uuid;
 
+use super::drills::tell_drills;
 use super::opening::{BAD, DIM, GOOD, STRONG, WARN, number, read_id, say, with_product};
 use super::plan_text::new_table;
 use super::reappeared::tell_reappeared;
@@ -136,6 +137,7 @@ async fn show(product: &Arc<Quietus>, arguments: &StatusArguments) -> Result<u8,
     }
     tell_quarantines(product).await?;
     tell_reappeared(product).await?;
+    tell_drills(product).await?;
     Ok(FINE)
 }
 
