@@ -79,7 +79,7 @@ async fn it_goes_forward_step_by_step_and_once(stage: Stage) {
         !store.drill_planted((id, "crm"), &planted, (at(4), true)).await.unwrap(),
         "not erased"
     );
-    let request = taken(&stage, "drill", &[1]).await.id;
+    let request = taken(&stage, "drill", &[1]).await;
     assert!(store.drill_asked(id, request, at(5)).await.unwrap());
     assert!(!store.drill_asked(id, request, at(6)).await.unwrap());
     assert!(store.drill_step((id, "crm"), DrillStep::Erased, at(7)).await.unwrap());

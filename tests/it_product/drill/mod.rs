@@ -18,7 +18,7 @@ const SHOP: &str = "collections:
       id: {type: integer}
       email: {type: text, category: contact, identity: email}
       phone: {type: text, category: contact, identity: phone}
-      number: {type: integer, identity: customer_number}
+      number: {type: integer, identity: customer_number, exempt: the key that connects it}
       name: contact
       created_at: {type: timestamp}
     starting_points: {collection: created_at}
