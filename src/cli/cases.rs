@@ -118,19 +118,9 @@ async fn show(product: &Arc<Quietus>, arguments: &StatusArguments) -> Result<u8,
     let cases = product.store.list_cases(filter).await?;
     if cases.is_empty() {
         say("no case yet: `quietus run --once` carries out what is due now");
-        return Ok(FINE);
+    } else {
+        say(table_of(&cases));
     }
-    let mut table = new_table(&["case", "opened", "by", "state", "outcome"]);
-    for case in &cases {
-        table.add_row([
-            case.id.to_string(),
-            case.created_at.strftime("%Y-%m-%d %H:%M:%SZ").to_string(),
-            case.schedule.clone().unwrap_or_else(|| case.opened_by.clone()),
-            case.state.to_string(),
-            case.outcome.map_or_else(String::new, |outcome| outcome.to_string()),
-        ]);
-    }
-    say(table);
     for pause in product.store.active_pauses().await? {
         let scope = crate::app::pause::words(&pause.scope);
         say(format!("{WARN}paused{WARN:#}: {scope}, by {}: {}", pause.paused_by, pause.reason));
@@ -139,6 +129,20 @@ async fn show(product: &Arc<Quietus>, arguments: &StatusArguments) -> Result<u8,
     tell_reappeared(product).await?;
     tell_drills(product).await?;
     Ok(FINE)
+}
+
+fn table_of(cases: &[Case]) -> comfy_table::Table {
+    let mut table = new_table(&["case", "opened", "by", "state", "outcome"]);
+    for case in cases {
+        table.add_row([
+            case.id.to_string(),
+            case.created_at.strftime("%Y-%m-%d %H:%M:%SZ").to_string(),
+            case.schedule.clone().unwrap_or_else(|| case.opened_by.clone()),
+            case.state.to_string(),
+            case.outcome.map_or_else(String::new, |outcome| outcome.to_string()),
+        ]);
+    }
+    table
 }
 
 /// Prints a case with its jobs.

@@ -64,9 +64,8 @@ async fn what_was_not_erased_is_named_and_taken_away() {
     key: id
     fields:
       id: {type: integer}
-      words: contact
-      written_at: {type: timestamp}
-    starting_points: {collection: written_at}
+      words: {type: text, exempt: somebody thought that it is about nobody}
+      written_at: {type: timestamp, exempt: says nothing of anybody}
 ";
     let plant = format!(
         "{PLANT}    - collection: notes\n      values: {{words: 'of {{tag}}', written_at: '{{now}}'}}\n"

@@ -84,9 +84,9 @@ async fn furnish(database: &Database) {
     let day = kind.pick("DATE", "DATE", "TEXT");
     database
         .run(&format!(
-            "CREATE TABLE customers (id {number}, email {text} NOT NULL UNIQUE, phone {text},
-                 number BIGINT NOT NULL UNIQUE, name {text} NOT NULL, created_at {moment} NOT NULL);
-             CREATE TABLE orders (id {number}, customer BIGINT NOT NULL, address {text} NOT NULL,
+            "CREATE TABLE customers (id {number}, email {text} UNIQUE, phone {text},
+                 number BIGINT NOT NULL UNIQUE, name {text}, created_at {moment} NOT NULL);
+             CREATE TABLE orders (id {number}, customer BIGINT NOT NULL, address {text},
                  ordered_on {day} NOT NULL, paid BOOLEAN NOT NULL,
                  FOREIGN KEY (customer) REFERENCES customers (id));
              INSERT INTO customers (email, phone, number, name, created_at) VALUES
