@@ -91,6 +91,7 @@ pub struct GoneFrom {
 }
 
 /// How one attempt ended, before it is written down.
+#[derive(Clone)]
 pub(crate) struct Ending {
     pub(crate) settlement: Settlement,
     pub(crate) done: Done,

@@ -3,8 +3,10 @@
 use jiff::Timestamp;
 use uuid::Uuid;
 
+use super::claims::{self, GOES_ON, Start, Started, StillMine, Turn, Versions, versions};
 use super::connection::{Store, Tx};
 use super::error::StoreError;
+use super::evidence;
 use super::jobs::JobFault;
 use super::statement::{Row, Sql, args, words};
 
@@ -86,16 +88,6 @@ pub(super) async fn claim(
     Ok(())
 }
 
-pub(super) async fn start(
-    tx: &mut Tx,
-    job: Uuid,
-    attempt: u32,
-    worker: &str,
-    now: Timestamp,
-) -> Result<bool, StoreError> {
-    Ok(tx.execute(START, args![job, attempt, worker, now]).await? == 1)
-}
-
 /// An end of an attempt.
 pub(super) struct End<'a> {
     pub(super) job: Uuid,
@@ -127,7 +119,62 @@ fn from_row(row: &Row) -> Result<Attempt, StoreError> {
     })
 }
 
+/// Starts an attempt in a transaction, which is to be rolled back unless it says yes.
+async fn start_in(tx: &mut Tx, start: Start, versions: Versions) -> Result<Started, StoreError> {
+    let Start { tenure, now, lease_until, evidence } = start;
+    let Some(cancel_requested) = claims::extend(tx, &tenure, lease_until, None).await? else {
+        return Ok(Started::NotMine);
+    };
+    let still_mine = StillMine {
+        holds_version: versions.holds,
+        pauses_version: versions.pauses,
+        cancel_requested,
+    };
+    if tx.read_one(GOES_ON, args![tenure.job]).await?.is_none() {
+        return Ok(Started::Paused(still_mine));
+    }
+    let values = args![tenure.job, tenure.attempt, tenure.worker.as_str(), now];
+    if tx.execute(START, values).await? != 1 {
+        return Ok(Started::NotMine);
+    }
+    evidence::append(tx, evidence, now).await?;
+    Ok(Started::Yes(still_mine))
+}
+
 impl Store {
+    /// Marks an attempt as started and records its intent; reads holds and pauses in the same
+    /// transaction.
+    pub async fn start_attempt(&self, start: Start) -> Result<Started, StoreError> {
+        let mut tx = self.begin().await?;
+        let versions = versions(&mut tx, Turn::Wait).await?;
+        let started = start_in(&mut tx, start, versions).await?;
+        match started {
+            Started::Yes(_) => tx.commit().await?,
+            Started::Paused(_) | Started::NotMine => tx.rollback().await?,
+        }
+        Ok(started)
+    }
+
+    /// `start_attempt` for several in one transaction; `None`, with nothing written, where not all of
+    /// them may start, so that each has to be started by itself.
+    pub async fn start_together(
+        &self,
+        starts: Vec<Start>,
+    ) -> Result<Option<Vec<StillMine>>, StoreError> {
+        let mut tx = self.begin().await?;
+        let versions = versions(&mut tx, Turn::Wait).await?;
+        let mut all = Vec::with_capacity(starts.len());
+        for start in starts {
+            let Started::Yes(seen) = start_in(&mut tx, start, versions).await? else {
+                tx.rollback().await?;
+                return Ok(None);
+            };
+            all.push(seen);
+        }
+        tx.commit().await?;
+        Ok(Some(all))
+    }
+
     /// All attempts of a job, in order.
     pub async fn attempts_of(&self, job: Uuid) -> Result<Vec<Attempt>, StoreError> {
         self.read(OF_JOB, args![job]).await?.iter().map(from_row).collect()

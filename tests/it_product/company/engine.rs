@@ -59,9 +59,14 @@ impl Company {
 
 /// Carries out everything that is available now, and certifies it.
 pub async fn work(product: &Quietus) {
+    carry_out(product).await;
+    product.certify_finished().await.unwrap();
+}
+
+/// Every job that is due.
+pub async fn carry_out(product: &Quietus) {
     let stop = CancellationToken::new();
     while product.carry_out_next("worker", &stop).await.unwrap().is_some() {}
-    product.certify_finished().await.unwrap();
 }
 
 /// One ring of the bell, and the work that it brings.
