@@ -329,6 +329,9 @@ impl Quietus {
             }
         }
         limits.extend(clock_fault.map(str::to_owned));
+        if asked.is_some_and(|asked| asked.request.record.drill.is_some()) {
+            limits.insert(0, certificate::OF_A_DRILL.to_owned());
+        }
         let summary = summary::summarise(&scope, &statements);
         let pending = pending(&statements, pinned.zone());
         let schedule = case.schedule.as_deref().map(crate::domain::ScheduleName::parse);

@@ -22,6 +22,7 @@ pub mod correction;
 mod coverage;
 pub mod crash;
 pub mod done;
+pub mod drill;
 mod epochs;
 pub mod event;
 pub mod evidence_log;

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use super::complete;
 use super::definitions;
 use super::document::{InstanceDocument, PackDocument, SystemDocument};
+use super::drills;
 use super::instance::{self, Instance};
 use super::leaf::Words;
 use super::letters;
@@ -96,6 +97,7 @@ pub fn load(path: &Path) -> Result<Loaded, Problems> {
         opendsr::check_identities(&document, &drafts, problems);
         mail::check_people(&document, &drafts, problems);
         map::backup::check_copies(&drafts, problems);
+        drills::check(&document, &drafts, problems);
     }
     if let Some(instance) = &mut instance {
         let country = instance.controller.country.clone();

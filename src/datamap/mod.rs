@@ -2,12 +2,14 @@
 //! handed and never touches a system.
 
 pub mod backup;
+pub mod drill;
 pub mod model;
 pub mod residues;
 pub mod restore;
 pub mod third_party;
 
 pub use backup::{Backup, Expire};
+pub use drill::{Invented, PlantedTemplate, Planting, Template};
 pub use model::{
     Collection, DataMap, ExemptCollection, Field, FieldClass, Manifest, Role, SecretReference,
     StartSource, System,

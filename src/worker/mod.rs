@@ -4,8 +4,8 @@
 //! A second loop hears the bell: it opens due cases, carries requests on, certifies finished cases
 //! and moves evidence into the log. A third one tells other controllers how their requests stand,
 //! a fourth one sends mail, a fifth one asks those who vouch for the log, a sixth one watches the
-//! stores of copies, and a seventh one looks whether data of persons are back, each by itself, so
-//! that whoever does not answer keeps nothing else waiting.
+//! stores of copies, a seventh one looks whether data of persons are back, and an eighth one carries
+//! drills on, each by itself, so that whoever does not answer keeps nothing else waiting.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,6 +13,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::app::drill::DrillPace;
 use crate::app::{AppError, Quietus};
 
 /// Longest time between two looks at the store.
@@ -25,6 +26,8 @@ const BETWEEN_LOOKS: Duration = Duration::from_secs(5);
 const BETWEEN_STORES: Duration = Duration::from_mins(1);
 /// Time between two looks at who is to be looked for again.
 const BETWEEN_LATER_LOOKS: Duration = Duration::from_mins(1);
+/// Time between two steps of a drill.
+const BETWEEN_DRILLS: Duration = Duration::from_secs(2);
 /// Time to the next sweep where a secret cannot be read or the store is not there.
 const AFTER_AN_ERROR: Duration = Duration::from_secs(30);
 /// Finished cases that are certified before everything else has its turn again.
@@ -120,6 +123,27 @@ pub fn start_later_looks(product: &Arc<Quietus>, stop: &CancellationToken, tasks
                 () = stop.cancelled() => return,
             }
             pause(BETWEEN_LATER_LOOKS, &stop).await;
+        }
+    });
+}
+
+/// Begins drills that are due and carries them on until `stop`, in a loop of its own. What is cut
+/// off is taken up again.
+pub fn start_drills(product: &Arc<Quietus>, stop: &CancellationToken, tasks: &TaskTracker) {
+    let (product, stop) = (Arc::clone(product), stop.clone());
+    tasks.spawn(async move {
+        while !stop.is_cancelled() {
+            let rest = tokio::select! {
+                advanced = product.advance_drills(DrillPace::Patient) => match advanced {
+                    Ok(_) => BETWEEN_DRILLS,
+                    Err(error) => {
+                        report("a drill could not be carried on", &error);
+                        AFTER_AN_ERROR
+                    }
+                },
+                () = stop.cancelled() => return,
+            };
+            pause(rest, &stop).await;
         }
     });
 }

@@ -157,6 +157,11 @@ const LANDED: &[(&str, &str, &str)] = &[
         "d1a8891d9e3df78eb36ddea9339e3e9a3a0112da5be1febb66bf56f5109834df",
         "daf576288552d65af6a02d342634bca3696afb1b5791c56e6827c132516be1a7",
     ),
+    (
+        "0018_drills.sql",
+        "6e020f653a25bd6c89383606a50c923377d8dd7110a6bc8e0d0609101e9c81c3",
+        "a516eb7b740467d51350e884b4b490a11eea0d288b2f5e093b03cb348c18e690",
+    ),
 ];
 
 #[test]
