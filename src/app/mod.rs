@@ -54,6 +54,7 @@ pub mod opendsr;
 pub mod opening;
 mod over_jobs;
 mod overdue;
+pub mod own_records;
 pub mod pause;
 mod person_tags;
 pub mod posting;

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use quietus_connectors::residue_drives;
 use serde_json::json;
 
-use crate::config::{Loaded, Problems, load, report};
+use crate::config::{Loaded, Problems, folder_of_both, load, report};
 use crate::datamap::{FieldClass, Residues, System};
 use crate::domain::{Clock, Rounding, SystemName};
 use crate::schedule::{Calendar, Schedule};
@@ -157,6 +157,12 @@ fn write_beyond(loaded: &Loaded, out: &mut dyn Write) -> std::io::Result<()> {
             unsaid.join("`, `")
         )?;
     }
+    if folder_of_both(&loaded.instance).is_some() {
+        writeln!(
+            out,
+            "Quietus' own database and its keys are in one folder, and with a copy of both what was shredded can be read: leave the keys folder out of copies, or move it (`keys: …`).\n"
+        )?;
+    }
     for sentence in looks_at_files(loaded) {
         writeln!(out, "{sentence}\n")?;
     }
@@ -174,6 +180,8 @@ fn copied_by(loaded: &Loaded, system: &System) -> String {
     match &system.no_backups {
         _ if !system.is_database() => "-".to_owned(),
         Some(_) => "none".to_owned(),
+        // `copies_for` says how long they live.
+        None if stores.is_empty() && system.is_house() => "own copies".to_owned(),
         None if stores.is_empty() => "nobody said".to_owned(),
         None => stores.join(", "),
     }
@@ -203,7 +211,7 @@ fn looks_at_files(loaded: &Loaded) -> Vec<String> {
 
 /// Databases of which nobody said whether they are copied.
 fn nobody_said(loaded: &Loaded) -> Vec<&str> {
-    let databases = loaded.data_map.systems.values().filter(|system| system.is_database());
+    let databases = loaded.data_map.systems.values().filter(|system| system.holds_persons());
     let unsaid = databases.filter(|system| {
         system.no_backups.is_none() && loaded.data_map.stores_of(&system.name).next().is_none()
     });

@@ -2,6 +2,7 @@
 //! handed and never touches a system.
 
 pub mod backup;
+pub mod house;
 pub mod model;
 pub mod residues;
 pub mod restore;

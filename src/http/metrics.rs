@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use axum::extract::State;
 
 use super::answer::{Answer, bytes};
-use super::{Api, anchor_metrics, backup_metrics, look_metrics, residue_metrics};
+use super::{Api, anchor_metrics, backup_metrics, house_metrics, look_metrics, residue_metrics};
 use crate::app::reading::alarms::RequestGauge;
 
 /// Media type of the text form.
@@ -59,5 +59,6 @@ pub async fn metrics(State(api): State<Api>) -> Answer {
     text += &residue_metrics::exposition(&api.product.residue_gauges().await?, api.product.now());
     text += &backup_metrics::exposition(&api.product.store_standings(), api.product.now());
     text += &look_metrics::exposition(&api.product.later_look_counts().await?, api.product.now());
+    text += &house_metrics::exposition(api.product.own_records_overdue().await?);
     Ok(bytes(EXPOSITION, text.into_bytes()))
 }

@@ -157,6 +157,11 @@ const LANDED: &[(&str, &str, &str)] = &[
         "d1a8891d9e3df78eb36ddea9339e3e9a3a0112da5be1febb66bf56f5109834df",
         "daf576288552d65af6a02d342634bca3696afb1b5791c56e6827c132516be1a7",
     ),
+    (
+        "0019_own_records.sql",
+        "8e8aed0b6f5fd5b3bab636a435b4bb831eb29489b593fefb328a5e600ed10a26",
+        "2c4b4204b81e57acf372b7f3f5fc972e9f3274ffea251437fe934fb71f7da7af",
+    ),
 ];
 
 #[test]

@@ -18,6 +18,7 @@ use super::later_looks::LaterLooksDocument;
 use super::mail::MailDocument;
 use super::object_store::ObjectStoreDocument;
 use super::opendsr::OpendsrDocument;
+use super::own_records::OwnRecordsDocument;
 use super::requests::{IdentityDocument, RequestsDocument, YesNo};
 use super::restore::RestoresDocument;
 use super::signers::SignersDocument;
@@ -54,6 +55,8 @@ document! {
         optional restores: RestoresDocument,
         /// How persons who were erased or restricted are looked for again.
         optional later_looks: LaterLooksDocument,
+        /// How long Quietus keeps its own records once what they are about is over.
+        optional own_records: OwnRecordsDocument,
         /// Orders that are carried out side by side, at most 64; 4 if left out.
         optional workers: Count,
         /// Names of the people who may approve; anybody with an approver's token if left out.
