@@ -32,7 +32,8 @@ async fn killed(store: Kind, points: &[u8]) {
         assert_eq!(rows_of(&company, &["requests"]).await, ["requests 1"]);
         let mut command = company.command(&["run", "--once", "--schedule", "quietus"]);
         command.env("QUIETUS_LEASE_MS", "300").env("QUIETUS_CRASH_POINT", point.to_string());
-        assert_eq!(ended(command).await.code, None, "killed at {point}");
+        let killed = ended(command).await;
+        assert_eq!(killed.code, -1, "at {point}: {}\n{}", killed.out, killed.err);
         tokio::time::sleep(Duration::from_millis(400)).await;
         company.quietus(&["run", "--once"]).await.expect(0);
         let left = rows_of(&company, &["requests", "letters"]).await;
