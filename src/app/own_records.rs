@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
+use quietus_connectors::Fault;
 
 use super::{AppError, Quietus};
 use crate::datamap::house::{HOUSE, Kept, KeptIn, Until, inventory};
@@ -99,7 +100,15 @@ impl Quietus {
             let is_due = counts.collections.iter().any(|one| one.delete > 0);
             is_due || !counts.drift.is_empty() || !counts.refusals.is_empty()
         });
-        Ok(has_work || !counted.faults.is_empty())
+        let is_lasting = |fault: &Fault| match fault {
+            // The next occurrence looks again.
+            Fault::Transient { .. } => {
+                tracing::warn!(%fault, "our own records could not be counted");
+                false
+            }
+            _ => true,
+        };
+        Ok(has_work || counted.faults.values().any(is_lasting))
     }
 
     /// Writes down of which of our own records what they are about is over; how many there were.

@@ -71,6 +71,11 @@ impl Acting {
         }
     }
 
+    /// Whether rules for our own records act.
+    pub fn is_ours(&self) -> bool {
+        matches!(self, Self::Schedules(names) if names.iter().any(|name| name.as_str() == HOUSE))
+    }
+
     /// Whether a system has a part in it. Our own store has one only where its own schedule acts, and
     /// where that acts alone nothing else has.
     pub(super) fn reaches(&self, system: &System) -> bool {

@@ -34,9 +34,9 @@ pub(super) const FILES: &[Kept] = &[
         proof: "`key.retired` in the log",
     },
     Kept {
-        name: "log.pem, log-ml-dsa-44.pem",
+        name: "log.pem, log-ml-dsa-44.pem, log.head",
         place: KeptIn::Keys,
-        holds: "the private keys that sign heads of the log, and the last released head beside them",
+        holds: "the private keys that sign heads of the log, and the head that was released last",
         personal: Personal::None,
         why: "heads of the log are signed with them; the head shows a database that was put back",
         until: Stays("as long as the log"),
