@@ -3,7 +3,10 @@
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::claims::{self, GOES_ON, Start, Started, StillMine, Turn, Versions, versions};
+use super::claims::{
+    self, Start, Started, StillMine, Turn, Versions, not_in_quarantine, not_paused,
+    not_paused_here, versions,
+};
 use super::connection::{Store, Tx};
 use super::error::StoreError;
 use super::evidence;
@@ -61,6 +64,10 @@ const OF_JOB: Sql = Sql::both(
 );
 const CLAIM: Sql =
     Sql::both("INSERT INTO attempts (job_id, attempt, worker, claimed_at) VALUES ($1, $2, $3, $4)");
+const GOES_ON: Sql = Sql::fork(
+    concat!("SELECT 1 AS one FROM jobs WHERE id = $1", not_paused_here!()),
+    concat!("SELECT 1 AS one FROM jobs WHERE id = $1", not_paused_here!(postgres)),
+);
 const START: Sql = Sql::both(
     "UPDATE attempts SET started_at = $4
      WHERE job_id = $1 AND attempt = $2 AND worker = $3 AND ended_at IS NULL",
@@ -73,6 +80,7 @@ const END: Sql = Sql::both(
 pub(super) const STATEMENTS: &[(&str, Sql)] = &[
     ("attempts::OF_JOB", OF_JOB),
     ("attempts::CLAIM", CLAIM),
+    ("attempts::GOES_ON", GOES_ON),
     ("attempts::START", START),
     ("attempts::END", END),
 ];

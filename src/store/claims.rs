@@ -154,6 +154,7 @@ macro_rules! not_paused_here {
         concat!(not_paused!($($database)?), not_in_quarantine!())
     };
 }
+pub(super) use {not_in_quarantine, not_paused, not_paused_here};
 const CANDIDATES: Sql = Sql::fork(
     concat!(
         "SELECT id, state, attempt FROM jobs
@@ -250,10 +251,6 @@ const PROGRESS: Sql = Sql::both(
      WHERE id = $1 AND leased_by = $2 AND attempt = $3 AND state = 'running'
      RETURNING cancel_requested_at",
 );
-pub(super) const GOES_ON: Sql = Sql::fork(
-    concat!("SELECT 1 AS one FROM jobs WHERE id = $1", not_paused_here!()),
-    concat!("SELECT 1 AS one FROM jobs WHERE id = $1", not_paused_here!(postgres)),
-);
 
 pub(super) const STATEMENTS: &[(&str, Sql)] = &[
     ("claims::CANDIDATES", CANDIDATES),
@@ -266,7 +263,6 @@ pub(super) const STATEMENTS: &[(&str, Sql)] = &[
     ("claims::VERSIONS", VERSIONS),
     ("claims::EXTEND", EXTEND),
     ("claims::PROGRESS", PROGRESS),
-    ("claims::GOES_ON", GOES_ON),
 ];
 
 /// Versions of holds and pauses.
