@@ -12,7 +12,6 @@ mod company;
 mod crash;
 mod demo;
 mod drill;
-mod house;
 mod mail;
 mod privacy;
 mod proof;

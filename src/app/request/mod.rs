@@ -15,7 +15,6 @@ mod fan_out;
 mod fee;
 mod find;
 mod gate;
-mod held;
 mod intake;
 mod known_again;
 mod later;
