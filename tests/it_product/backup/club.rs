@@ -1,10 +1,16 @@
 //! A company whose members are in a PostgreSQL of its own, of which a tool keeps copies.
 
-use jiff::Timestamp;
+use std::sync::Arc;
 
-use crate::company::Company;
+use jiff::Timestamp;
+use quietus::app::Quietus;
+
+use super::{live, looks, people};
+use crate::company::certificate::Certificate;
 use crate::company::cluster::Cluster;
 use crate::company::database::{Kind, Raw};
+use crate::company::engine::TurnedClock;
+use crate::company::{Company, ONE_RULE};
 
 const MAP: &str = "collections:
   members:
@@ -15,18 +21,6 @@ const MAP: &str = "collections:
       name: contact
       opened_at: {type: timestamp}
     starting_points: {collection: opened_at}
-";
-
-const PACK: &str = "pack: rules
-version: '1'
-owner: Ada Example
-categories:
-  contact: {purpose: talk to people}
-schedules:
-  nightly: {cron: '0 2 * * *'}
-schedule: nightly
-rules:
-  - {rule: contact, category: contact, starting_point: collection, period: P90Y, action: erase, basis: {citation: contract}}
 ";
 
 /// Who asks to be erased, as the bytes of a copy have it.
@@ -58,9 +52,9 @@ pub async fn furnish(cluster: &Cluster) {
 }
 
 /// The company, with what keeps the copies as its store `vault`.
-pub async fn company_on(cluster: &Cluster) -> Company {
+async fn company_on(cluster: &Cluster) -> Company {
     let mut company = Company::new(Kind::Sqlite).await;
-    company.write("schedules/rules.yaml", PACK);
+    company.write("schedules/rules.yaml", ONE_RULE);
     company.connect_system("club", (Kind::Postgres, cluster.url("postgres", DATABASE)), MAP);
     let store = cluster.as_store();
     company.write(
@@ -74,6 +68,35 @@ pub async fn company_on(cluster: &Cluster) -> Company {
     let identities = "identities: {email: {normalise: email}}\n";
     company.write("quietus.yaml", &format!("{instance}{identities}"));
     company
+}
+
+/// The company after Alan was erased there, on the day after two days with copies.
+pub async fn erased(cluster: &mut Cluster) -> (Company, Arc<TurnedClock>, Arc<Quietus>) {
+    let company = company_on(cluster).await;
+    people::brought(&company, "erasure", &format!("email={ALAN}\n")).await;
+    cluster.live_at("2027-01-04T09:00:00Z").await;
+    let clock = TurnedClock::at("2027-01-04T09:00:00Z");
+    let product = company.replica(&clock).await;
+    live(&product).await;
+    let left = company.database("club").rows("SELECT email FROM members").await;
+    assert_eq!(left, [GRACE]);
+    (company, clock, product)
+}
+
+/// The final certificate of the case, once the store has no copy any more that can hold it.
+pub async fn ends(
+    (company, clock, product): (&Company, &TurnedClock, &Arc<Quietus>),
+    case: &str,
+    (first, certificate): (&str, &Certificate),
+) {
+    clock.set("2027-01-07T12:30:00Z");
+    live(product).await;
+    let last = company.certificate_of(case).await;
+    super::states_the_end(&last, (first, "2027-01-07T12:30:00Z"));
+    assert_eq!(last.counts(), certificate.counts());
+    assert_eq!(looks(company).await, ["completed -"]);
+    assert_eq!(product.watch_stores().await[0].alarm, None);
+    company.check_log().await;
 }
 
 /// Builds anew what was erased from, so that later copies do not take the bytes of dead rows along.

@@ -8,8 +8,8 @@ use quietus::app::Quietus;
 use quietus::app::backup::Trouble;
 use serde_json::Value;
 
-use super::club::{ALAN, GRACE, build_anew, company_on, day_after, furnish};
-use super::{copies, live, looks, people};
+use super::club::{self, ALAN, GRACE, build_anew, day_after, furnish};
+use super::{copies, live, looks};
 use crate::company::Company;
 use crate::company::certificate::Certificate;
 use crate::company::cluster::{Cluster, IN_CLEAR, Keeper, is_in};
@@ -41,15 +41,7 @@ async fn erased(cluster: &mut Cluster) -> (Company, Arc<TurnedClock>, Arc<Quietu
     for day in ["2027-01-03", "2027-01-04"] {
         backed_up(cluster, day, true).await;
     }
-    let company = company_on(cluster).await;
-    people::brought(&company, "erasure", &format!("email={ALAN}\n")).await;
-    cluster.live_at("2027-01-04T09:00:00Z").await;
-    let clock = TurnedClock::at("2027-01-04T09:00:00Z");
-    let product = company.replica(&clock).await;
-    live(&product).await;
-    let left = company.database("club").rows("SELECT email FROM members").await;
-    assert_eq!(left, [GRACE]);
-    (company, clock, product)
+    club::erased(cluster).await
 }
 
 /// Both backups and the archive can hold it, and go on the day that follows from the tool's list.
@@ -99,12 +91,5 @@ async fn the_day_that_is_told_is_that_on_which_pgbackrest_expires_the_last_one()
     assert_eq!(labels(&after).len(), 2);
     assert_eq!(after["archive"][0]["min"], after["backup"][0]["archive"]["start"]);
     assert!(!is_in(&repository, ALAN).await && is_in(&repository, GRACE).await);
-    clock.set("2027-01-07T12:30:00Z");
-    live(&product).await;
-    let last = company.certificate_of(&case).await;
-    super::states_the_end(&last, (&first, "2027-01-07T12:30:00Z"));
-    assert_eq!(last.counts(), certificate.counts());
-    assert_eq!(looks(&company).await, ["completed -"]);
-    assert_eq!(product.watch_stores().await[0].alarm, None);
-    company.check_log().await;
+    club::ends((&company, &clock, &product), &case, (&first, &certificate)).await;
 }

@@ -2,10 +2,10 @@
 //! last of them it goes.
 
 use super::person;
-use crate::company::Company;
 use crate::company::certificate::Certificate;
 use crate::company::database::{Database, Kind};
 use crate::company::table::Column;
+use crate::company::{Company, ONE_RULE};
 
 const FORUM: &str = "collections:
   people:
@@ -55,21 +55,9 @@ const FORUM: &str = "collections:
     starting_points: {collection: {link: person, field: made_at}}
 ";
 
-const PACK: &str = "pack: rules
-version: '1'
-owner: Ada Example
-categories:
-  contact: {purpose: talk to people}
-schedules:
-  nightly: {cron: '0 2 * * *'}
-schedule: nightly
-rules:
-  - {rule: contact, category: contact, starting_point: collection, period: P90Y, action: erase, basis: {citation: contract}}
-";
-
 async fn forum(kind: Kind) -> Company {
     let mut company = Company::new(Kind::Sqlite).await;
-    company.write("schedules/rules.yaml", PACK);
+    company.write("schedules/rules.yaml", ONE_RULE);
     let forum = company.add_system("forum", kind, FORUM).await;
     let (text, moment) = (Column::Text.native(kind), Column::Moment.native(kind));
     let made = "'2024-01-01 00:00:00'";

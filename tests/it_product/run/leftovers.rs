@@ -2,6 +2,8 @@
 //! cases that cannot be certified.
 
 use jiff::ToSpan as _;
+use quietus::app::Quietus;
+use uuid::Uuid;
 
 use crate::company::database::Kind;
 use crate::company::engine::{TurnedClock, opened, ring, work};
@@ -140,24 +142,31 @@ async fn a_clock_that_was_set_back_is_stated() {
     assert!(limits.contains("clock of the machine was set back"), "{limits}");
 }
 
+/// A case whose jobs are done, and that this version cannot read.
+async fn unreadable(company: &Company, product: &Quietus) -> Uuid {
+    let stop = tokio_util::sync::CancellationToken::new();
+    let broken = opened(product).await;
+    assert!(product.carry_out_next("worker", &stop).await.unwrap().is_some());
+    let id = company.store_id(&broken.to_string());
+    company.store_rows("DROP TRIGGER cases_no_rewriting").await;
+    company.store_rows(&format!("UPDATE cases SET plan = 'unreadable' WHERE id = {id}")).await;
+    broken
+}
+
 /// A case that this version cannot read keeps nobody else waiting, and a person can close it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_case_that_cannot_be_certified_stops_nobody() {
     let company = heap::company(Kind::Sqlite, Kind::Sqlite, 100, PACE).await;
     let clock = TurnedClock::at("2099-01-02T00:00:00Z");
     let product = company.replica(&clock).await;
-    let stop = tokio_util::sync::CancellationToken::new();
-    let broken = opened(&product).await;
-    assert!(product.carry_out_next("worker", &stop).await.unwrap().is_some());
-    let id = company.store_id(&broken.to_string());
-    company.store_rows("DROP TRIGGER cases_no_rewriting").await;
-    company.store_rows(&format!("UPDATE cases SET plan = 'unreadable' WHERE id = {id}")).await;
+    let broken = unreadable(&company, &product).await;
     let sound = opened(&product).await;
     work(&product).await;
     assert_eq!(company.certificate_of(&sound.to_string()).await.overall(), "complete");
     company.check_log().await;
     let broken = broken.to_string();
     company.quietus(&["cancel", &broken, "--reason", "unreadable"]).await.expect(0);
+    let id = company.store_id(&broken);
     let closed = company.store_rows(&format!("SELECT state FROM cases WHERE id = {id}")).await;
     assert_eq!(closed, ["closed"]);
 }
@@ -169,11 +178,7 @@ async fn finished_cases_are_certified_in_turns() {
     let clock = TurnedClock::at("2099-01-02T00:00:00Z");
     let product = company.replica(&clock).await;
     let stop = tokio_util::sync::CancellationToken::new();
-    let broken = opened(&product).await;
-    assert!(product.carry_out_next("worker", &stop).await.unwrap().is_some());
-    let id = company.store_id(&broken.to_string());
-    company.store_rows("DROP TRIGGER cases_no_rewriting").await;
-    company.store_rows(&format!("UPDATE cases SET plan = 'unreadable' WHERE id = {id}")).await;
+    unreadable(&company, &product).await;
     for _ in 0..3 {
         opened(&product).await;
         assert!(product.carry_out_next("worker", &stop).await.unwrap().is_some());
