@@ -32,6 +32,8 @@ osd pool default pg num = 1
 osd pool default pg autoscale mode = off
 osd crush chooseleaf type = 0
 osd objectstore = memstore
+osd class update on start = false
+osd crush update on start = false
 memstore device bytes = 2147483648
 mon allow pool size one = true
 mon max pg per osd = 2000
@@ -52,6 +54,18 @@ rgw data = $folder/gateway
 rgw lc debug interval = 10
 rgw thread pool size = 32
 CONF
+}
+
+# A client may give an order before the monitor has told it which cluster this is; the order is then
+# refused (`wrong fsid`), and nothing was done.
+again_if_refused() {
+  local turn
+  for turn in 1 2 3 4; do
+    if "$@"; then return 0; fi
+    echo "tried $turn times: $*" >&2
+    sleep "0.$turn"
+  done
+  "$@"
 }
 
 in_cluster() {
@@ -80,9 +94,10 @@ answers() {
   return 1
 }
 
-# The monitor knows that the store is up.
-store_is_up() {
+# Starts the store; the monitor knows in the end that it is up.
+start_store() {
   local folder=$1 turn
+  launch "$folder" osd ceph-osd -c "$folder/ceph.conf" -f -i 0
   for turn in $(seq 1 300); do
     if in_cluster "$folder" osd stat 2>/dev/null | grep -q '1 up'; then return 0; fi
     process_in "$folder/osd.pid" || break
@@ -99,17 +114,16 @@ cluster() {
   launch "$folder" mon ceph-mon -c "$folder/ceph.conf" -f -i a
   answers "$folder" mon "$port"
   store=$(cat /proc/sys/kernel/random/uuid)
-  in_cluster "$folder" osd new "$store" 0
+  again_if_refused in_cluster "$folder" osd new "$store" 0
   ceph-osd -c "$folder/ceph.conf" -i 0 --mkfs --osd-uuid "$store"
-  in_cluster "$folder" osd crush add osd.0 1.0 root=default host=here
-  launch "$folder" osd ceph-osd -c "$folder/ceph.conf" -f -i 0
-  store_is_up "$folder"
+  again_if_refused in_cluster "$folder" osd crush add osd.0 1.0 root=default host=here
+  again_if_refused start_store "$folder"
 }
 
 # person FOLDER NAME ACCESS SECRET: somebody with keys.
 person() {
   local folder=$1 name=$2 access=$3 secret=$4
-  timeout 120 radosgw-admin -c "$folder/ceph.conf" -n client.rgw.a user create --uid "$name" \
+  again_if_refused timeout 120 radosgw-admin -c "$folder/ceph.conf" -n client.rgw.a user create --uid "$name" \
     --display-name "$name" --access-key "$access" --secret-key "$secret"
 }
 
