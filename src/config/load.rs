@@ -83,17 +83,17 @@ pub fn load(path: &Path) -> Result<Loaded, Problems> {
     };
     let own = own_records::compile(&document, &mut files.problems.found);
     let built_in = [own_records::system_text(), own_records::pack_text(&own)];
-    // First, so that another one of its name is the one that is told.
     let problems = &mut files.problems.found;
+    // First, so that another one of its name is the one that is told.
     system_documents.splice(..0, read_text(BUILT_IN, &built_in[0], problems));
-    pack_documents.splice(..0, read_text(BUILT_IN, &built_in[1], problems));
+    pack_documents.extend(read_text(BUILT_IN, &built_in[1], problems));
     let zone = document.controller.as_ref().and_then(|it| it.value.zone.as_ref());
     let zone = zone.map_or("UTC", |zone| &zone.value.0).to_owned();
     let mut map_files = files.kept(&systems.paths);
     let mut rule_files = files.kept(&packs.paths);
     let [system, pack] = built_in.map(|text| (BUILT_IN.to_owned(), text.into_bytes()));
     map_files.insert(0, system);
-    rule_files.insert(0, pack);
+    rule_files.push(pack);
 
     let problems = &mut files.problems.found;
     let mut instance = instance::compile(&document, files.folder.clone(), own, problems);

@@ -50,7 +50,11 @@ async fn killed(store: Kind, points: &[u8]) {
             .remove(0);
         let case = uuid::Uuid::parse_str(&case).unwrap().to_string();
         let certificate = company.certificate_of(&case).await;
-        assert_eq!(certificate.sum("deleted", "quietus", "requests", None), 1, "at {point}");
+        assert_eq!(
+            certificate.sum("deleted", "quietus", "requests", Some("quietus.requests")),
+            1,
+            "at {point}"
+        );
         company.check_log().await;
     }
 }

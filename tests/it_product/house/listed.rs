@@ -48,7 +48,7 @@ async fn periods_that_make_no_sense_are_refused() {
     let company = person::company_on(Kind::Sqlite, kept).await;
     let refused = company.quietus(&["check", "--format", "short"]).await.expect(2);
     let said = format!("{}{}", refused.out, refused.err);
-    assert!(said.contains("quietus.yaml:4") && said.contains("longer than the requests"), "{said}");
+    assert!(said.contains("quietus.yaml:5") && said.contains("longer than the requests"), "{said}");
 }
 
 #[tokio::test]
@@ -77,5 +77,5 @@ async fn keys_do_not_lie_where_copies_lie() {
     let company = person::company_on(Kind::Sqlite, "evidence: {export: keys/out}\n").await;
     let refused = company.quietus(&["check", "--format", "short"]).await.expect(2);
     let said = format!("{}{}", refused.out, refused.err);
-    assert!(said.contains("quietus.yaml:4") && said.contains("keys folder"), "{said}");
+    assert!(said.contains("quietus.yaml:5") && said.contains("keys folder"), "{said}");
 }

@@ -100,9 +100,9 @@ async fn on_time(store: Kind) {
     let cases = cases_of_the_house(&company).await;
     assert_eq!(cases.len(), 1);
     let certificate = company.certificate_of(&cases[0]).await;
-    assert_eq!(certificate.sum("deleted", "quietus", "holds", None), 1);
-    assert_eq!(certificate.sum("deleted", "quietus", "pauses", None), 1);
-    assert_eq!(certificate.sum("deleted", "quietus", "requests", None), 0);
+    assert_eq!(certificate.sum("deleted", "quietus", "holds", Some("quietus.holds")), 1);
+    assert_eq!(certificate.sum("deleted", "quietus", "pauses", Some("quietus.pauses")), 1);
+    assert_eq!(certificate.sum("deleted", "quietus", "requests", Some("quietus.requests")), 0);
     assert_eq!(
         rows_of(&company, &["requests", "holds", "pauses"]).await,
         ["requests 2", "holds 0", "pauses 0"]
@@ -155,7 +155,7 @@ async fn on_time(store: Kind) {
     assert_eq!(company.count_of("requests").await, 1, "Grace's stays: an invoice is kept");
     let certificate = company.certificate_of(&all[cases]).await;
     assert_eq!(certificate.overall(), "complete");
-    assert_eq!(certificate.sum("deleted", "quietus", "requests", None), 1);
+    assert_eq!(certificate.sum("deleted", "quietus", "requests", Some("quietus.requests")), 1);
     // What proves something only grows, and still does.
     let after = rows_of(&company, PROOF).await;
     for (before, after) in proof.iter().zip(&after) {
@@ -201,6 +201,8 @@ async fn held_by_name(store: Kind) {
     let forgotten = "SELECT CAST(COUNT(*) AS TEXT) FROM requests WHERE forgotten_at IS NOT NULL";
     assert_eq!(company.store_rows(forgotten).await, ["0"]);
     company.quietus(&["hold", "release", "C-3"]).await.expect(0);
+    // Later looks go on as long as he is known.
+    pass(&product, &clock, 31).await;
     pass(&product, &clock, 2).await;
     assert_eq!(company.store_rows(forgotten).await, ["1"]);
     // His sixty days are over long since.
