@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use crate::guard::CanarySight;
 use crate::order::{Order, RecordKey};
+use crate::plant::PlantedRecord;
 use crate::receipt::{Counts, Fault, Health, Outcome, Receipt, Verification};
 use crate::residue::{ResidueLook, ResidueSight};
 use crate::schema::{Capabilities, Schema};
@@ -16,7 +17,8 @@ use crate::value::Record;
 /// One connected system.
 ///
 /// No method retries or polls. Only `execute` changes what people have there; `set_canary` writes a
-/// row of our own, and `keep_out` and `let_in` say who may come in.
+/// row of our own, `plant` and `unplant` write and take away records of nobody, and `keep_out` and
+/// `let_in` say who may come in.
 #[async_trait]
 pub trait Connector: Send + Sync {
     /// What this connector can do.
@@ -148,6 +150,27 @@ pub trait Connector: Send + Sync {
     /// What is missing to keep these accounts out, in words; no effect.
     async fn cannot_keep_out(&self, _accounts: &[String]) -> Result<Vec<String>, Fault> {
         Ok(vec!["this kind of system cannot keep anybody out: use a hook".to_owned()])
+    }
+
+    /// Writes records of an invented person in one transaction, and answers with the key of each in
+    /// their order. A record whose marks are there already is left as it is, so that planting twice
+    /// is planting once. Of the order only collections and pace count.
+    async fn plant(
+        &self,
+        _order: &Order,
+        _records: &[PlantedRecord],
+    ) -> Result<Vec<RecordKey>, Fault> {
+        Err(Fault::Misconfigured { message: "nothing can be planted here".to_owned() })
+    }
+
+    /// How many records are there with a mark of these; no effect.
+    async fn planted(&self, _order: &Order, _records: &[PlantedRecord]) -> Result<u64, Fault> {
+        Err(Fault::Misconfigured { message: "nothing can be planted here".to_owned() })
+    }
+
+    /// Takes away every record with a mark of these, in one transaction; how many there were.
+    async fn unplant(&self, _order: &Order, _records: &[PlantedRecord]) -> Result<u64, Fault> {
+        Err(Fault::Misconfigured { message: "nothing can be planted here".to_owned() })
     }
 
     /// `forget` of several orders.

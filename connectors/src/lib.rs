@@ -12,6 +12,7 @@ pub mod objects;
 pub mod opendsr;
 pub mod order;
 pub mod outbound;
+pub mod plant;
 pub mod predicate;
 pub mod processor;
 pub mod receipt;
@@ -39,6 +40,7 @@ pub use order::{
     PartitionPolicy, Probe, RecordKey, Restriction, Strategy, Treatment, TreatmentKind,
     association_named,
 };
+pub use plant::{PlantedRecord, PlantedValue};
 pub use predicate::{Comparison, Cutoff, FieldRef, Predicate};
 pub use processor::testkit;
 pub use receipt::{

@@ -82,7 +82,7 @@ impl Quietus {
             return Ok(());
         }
         // All of it is done, and what has been done cannot be certified: a person closes it.
-        self.certify_finished().await?;
+        self.certify_case(case).await?;
         let waits = self.store.case(case).await?;
         if waits.is_some_and(|case| case.state == CaseState::Verifying) {
             let closed = self.record(

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
+use super::drill::DRILL_CHANNEL;
 use super::request::{Requester, TakeIn};
 use super::{Actor, AppError, Quietus};
 use crate::domain::{AskedRight, Assurance, CategoryName, Remark, normalise};
@@ -70,6 +71,11 @@ impl Quietus {
         self.check_identities(&brought.identities)?;
         let categories = self.read_categories(&brought.categories)?;
         let channel = brought.channel.map(|text| word("channel", "web", &text)).transpose()?;
+        if channel.as_deref() == Some(DRILL_CHANNEL) {
+            return Err(input(
+                "`drill` is the channel of drills, which nobody brings: say by which way the person asked, such as `web`",
+            ));
+        }
         Ok(TakeIn {
             asked,
             identities: brought.identities,

@@ -13,13 +13,13 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::account::VerificationOnRecord;
-use super::backup::Seen;
+use super::backup::{Seen, StoreLook};
 use super::crash::CrashPoint;
 use super::overdue::{Expected, OVERDUE};
 use super::prepare::{Prepared, Ready};
 use super::progress::{Done, Stopped, Watch, WatchState};
 use super::recount::{Answer, question};
-use super::residue::FilesSeen;
+use super::residue::{FilesLook, FilesSeen};
 use super::settle::{FIRST_PAUSE, counts_at_planning};
 use super::{AppError, Quietus};
 use crate::domain::SystemName;
@@ -91,6 +91,7 @@ pub struct GoneFrom {
 }
 
 /// How one attempt ended, before it is written down.
+#[derive(Clone)]
 pub(crate) struct Ending {
     pub(crate) settlement: Settlement,
     pub(crate) done: Done,
@@ -170,11 +171,11 @@ impl Quietus {
         };
         let id = claimed.job.id;
         if claimed.job.kind == JobKind::Backup {
-            Box::pin(self.look_at_store(claimed, worker)).await?;
+            Box::pin(self.look_for_all::<StoreLook>(claimed, worker)).await?;
             return Ok(Some(id));
         }
         if claimed.job.kind == JobKind::Residue {
-            Box::pin(self.look_at_files(claimed, worker)).await?;
+            Box::pin(self.look_for_all::<FilesLook>(claimed, worker)).await?;
             return Ok(Some(id));
         }
         let company = self.claim_company(&claimed, worker).await?;
@@ -201,8 +202,7 @@ impl Quietus {
         claimed: &'a ClaimedJob,
         (worker, claimed_at): (&str, jiff::Timestamp),
     ) -> Result<Attempt<'a>, AppError> {
-        let job = claimed.job.id;
-        let tenure = Tenure { job, worker: worker.to_owned(), attempt: claimed.job.attempt };
+        let tenure = claimed.tenure(worker);
         let case = self.store.case(claimed.job.case_id).await?.ok_or_else(|| {
             AppError::Unreadable { what: "a job", why: "its case is missing".to_owned() }
         })?;

@@ -1,6 +1,8 @@
 //! From finished jobs to a certificate: sequence the evidence, state what became of every system,
 //! sign, write the certificate with its leaf while the case closes, publish and bundle.
 
+use std::sync::PoisonError;
+
 use jiff::Timestamp;
 use serde_json::json;
 use uuid::Uuid;
@@ -9,6 +11,7 @@ use super::account::Ordered;
 use super::backup::CopiesOfCase;
 use super::coverage::{not_covered, swept};
 use super::crash::CrashPoint;
+use super::issuing::Issuing;
 use super::open_case::PlanOnRecord;
 use super::opening::Pinned;
 use super::over_jobs::{
@@ -22,16 +25,15 @@ use super::restore::is_done_again;
 use super::statement::{SystemAccount, counts_of, statements};
 use super::status_list::status_entry;
 use super::{AppError, Quietus};
-use crate::domain::{CaseOutcome, Digest, LegalHold, SystemName};
+use crate::domain::{Digest, LegalHold, SystemName};
 use crate::evidence::EvidenceKind;
 use crate::evidence::certificate::{
     self, CertificateClass, Issuer, IssuerRole, Pending, Predicate, STANDING_LIMITS, Scope,
     Supersedes, Tool, Trigger,
 };
-use crate::evidence::signing::{self, SignedCertificate, SubjectFile};
 use crate::evidence::statement::{Count, EvidenceReference, SystemStatement};
 use crate::evidence::summary::{self, Overall};
-use crate::store::{Case, Detail, Job, NewCertificate, OutboxEntry, StatusPlace, Topic, TopicKind};
+use crate::store::{Case, Detail, Job, NewCertificate, OutboxEntry};
 
 /// What a certificate says where moments on record cannot be so.
 const CLOCK_FAULT: &str = "The clock of the machine was set back while this was carried out: \
@@ -48,32 +50,71 @@ impl Quietus {
     /// # Errors
     /// Where the store or a key does not do its part.
     pub async fn certify_finished(&self) -> Result<Vec<Uuid>, AppError> {
-        let mut certified = Vec::new();
-        let mut after = None;
+        let (mut certified, mut after) = (Vec::new(), None);
         loop {
             let page = self.store.cases_to_certify(after, CASES).await?;
-            let more = page.len() == CASES as usize;
-            after = page.last().map(|case| case.id);
-            for case in self.outside_of_quarantine(page).await? {
-                certified.extend(self.certify_if_over(&case).await?);
-            }
-            self.advance_log().await?;
-            if !more {
+            after = last_of(&page, CASES);
+            certified.extend(self.certify_all(page).await?);
+            if after.is_none() {
                 return Ok(certified);
             }
         }
     }
 
-    async fn certify_if_over(&self, case: &Case) -> Result<Option<Uuid>, AppError> {
-        let jobs = self.store.jobs_of_case(case.id).await?;
-        if self.goes_on(case, &jobs).await? {
-            return Ok(None);
+    /// Takes a turn at certifying finished cases, at most so many: it goes on where the last turn
+    /// stopped, so that those that cannot be certified keep nobody waiting. Whether more are left.
+    ///
+    /// # Errors
+    /// As [`Self::certify_finished`]. The next turn goes on behind these cases all the same.
+    pub async fn certify_some(&self, most: u32) -> Result<bool, AppError> {
+        let up_to = || self.certified_up_to.lock().unwrap_or_else(PoisonError::into_inner);
+        let after = *up_to();
+        let page = self.store.cases_to_certify(after, most).await?;
+        let last = last_of(&page, most);
+        *up_to() = last;
+        self.certify_all(page).await?;
+        Ok(last.is_some())
+    }
+
+    /// Certifies this case if it is finished.
+    ///
+    /// # Errors
+    /// As [`Self::certify_finished`].
+    pub(crate) async fn certify_case(&self, case: Uuid) -> Result<(), AppError> {
+        // They are read in the order of their identifiers.
+        let before = Uuid::from_u128(case.as_u128().saturating_sub(1));
+        let mut page = self.store.cases_to_certify(Some(before), 1).await?;
+        page.retain(|one| one.id == case);
+        self.certify_all(page).await?;
+        Ok(())
+    }
+
+    async fn certify_all(&self, cases: Vec<Case>) -> Result<Vec<Uuid>, AppError> {
+        let mut over = Vec::new();
+        for case in self.outside_of_quarantine(cases).await? {
+            let jobs = self.store.jobs_of_case(case.id).await?;
+            if !self.goes_on(&case, &jobs).await? {
+                over.push(case);
+            }
         }
-        self.store.begin_verifying(case.id).await?;
-        self.crash.reach(CrashPoint::BeforeCertificate);
+        if !over.is_empty() {
+            let ids: Vec<Uuid> = over.iter().map(|case| case.id).collect();
+            self.store.begin_verifying(&ids).await?;
+            self.crash.reach(CrashPoint::BeforeCertificate);
+            // Statements name the place of their evidence in the log, so it has to be there.
+            self.sequence_outbox().await?;
+        }
+        let mut certified = Vec::new();
+        for case in &over {
+            certified.extend(self.certify_over(case).await?);
+        }
+        self.advance_log().await?;
+        Ok(certified)
+    }
+
+    async fn certify_over(&self, case: &Case) -> Result<Option<Uuid>, AppError> {
+        let jobs = self.store.jobs_of_case(case.id).await?;
         self.forget_what_is_over(case, &jobs).await?;
-        // Statements name the place of their evidence in the log, so it has to be there.
-        self.sequence_outbox().await?;
         match Box::pin(self.certify(case, &jobs)).await {
             Ok(certified) => {
                 if certified.is_some() {
@@ -113,73 +154,32 @@ impl Quietus {
             self.predicate(id, case, (&on_record, asked.as_ref()), said, &pinned).await?;
         predicate.supersedes = self.superseded(case, jobs, predicate.summary.overall).await?;
         self.tell_of_restores(&mut predicate, case, jobs).await?;
-        let class = predicate.class;
-        let (status, replaced) = (place_of(&predicate), predicate.supersedes.clone());
-        let stated = asked.is_some().then(|| predicate.statements.clone());
-        let later = copies.planned();
-        let (later, request) = match &mut asked {
-            None => (later, None),
-            Some(asked) => self.answer(asked, id, &predicate.statements, (jobs, later))?,
-        };
-        let overall = predicate.summary.overall;
-        let topics = topics(&predicate);
-        let issued_at = predicate.issued_at;
-        let about = asked
-            .as_ref()
-            .map_or(SubjectFile::Counts, |asked| SubjectFile::Opening(&asked.opening));
-        let signed = signing::sign(predicate, about, &issuer)
-            .map_err(|error| AppError::Evidence(error.to_string()))?;
-        let outcome = outcome_of(case, overall);
-        let SignedCertificate { envelope, leaf, manifest } = signed;
-        let wire = Self::envelope_bytes(&envelope)?;
-        let mut evidence = vec![self.closed(case, id, (overall, outcome))?];
-        evidence.extend(self.first_looks(case, &copies)?);
-        evidence
-            .extend(replaced.map(|earlier| self.status_change(case, &earlier, id)).transpose()?);
-        let new_certificate = NewCertificate {
-            id,
-            case_id: case.id,
-            outcome,
-            class: class.as_str().to_owned(),
-            overall: overall.as_str().to_owned(),
-            issued_at,
-            statement: envelope.payload,
-            envelope: wire,
-            manifest,
-            topics,
-            status,
-            leaf: self.leaf_entry(case, leaf),
-            later,
-            request,
-            evidence,
-        };
-        if !self.store.insert_certificate(new_certificate).await? {
+        let issuing = Issuing { case, jobs, copies: &copies, issuer: &issuer };
+        let mut new = self.issue(&predicate, asked.as_mut(), issuing)?;
+        new.evidence.push(self.closed(case, &new)?);
+        new.evidence.extend(self.first_looks(case, &copies)?);
+        if let Some(earlier) = &predicate.supersedes {
+            new.evidence.push(self.status_change(case, earlier, id)?);
+        }
+        if !self.store.insert_certificate(new).await? {
             return Ok(None);
         }
         self.call_off_outdated(&copies).await?;
-        if let Some(statements) = stated.filter(|_| !is_done_again(jobs)) {
-            // The certificate stands; a letter that could not be written is told in the log.
-            if let Err(error) = self.tell_outcome(case.id, id, &statements).await {
-                tracing::error!(%error, case = %case.id, "the answer could not be written");
-            }
+        if asked.is_some() && !is_done_again(jobs) {
+            self.tell_person(&predicate).await;
         }
         Ok(Some(id))
     }
 
-    fn closed(
-        &self,
-        case: &Case,
-        certificate: Uuid,
-        (overall, outcome): (Overall, CaseOutcome),
-    ) -> Result<OutboxEntry, AppError> {
+    fn closed(&self, case: &Case, new: &NewCertificate) -> Result<OutboxEntry, AppError> {
         self.record(
             EvidenceKind::CaseClosed,
             About { case: Some(case.id), job: None },
             &json!({
                 "case": case.id,
-                "certificate": certificate,
-                "overall": overall.as_str(),
-                "outcome": outcome.as_str(),
+                "certificate": new.id,
+                "overall": new.overall,
+                "outcome": new.outcome.as_str(),
             }),
         )
     }
@@ -193,33 +193,22 @@ impl Quietus {
         pinned: &Pinned<'_>,
     ) -> Result<(Said, CopiesOfCase), AppError> {
         let holds = self.holds().await?;
-        let mut said = self.state(case, jobs, (on_record, asked), pinned, &holds).await?;
-        let copies = self.copies_of_case(case, jobs, &said.statements).await?;
+        let details = self.store.details_of_case(case.id).await?;
+        let about = (on_record, asked, details.as_slice());
+        let mut said = self.state(case, jobs, about, pinned, &holds).await?;
+        let copies = self.copies_of_case(jobs, &said.statements, &details).await?;
         copies.state(&mut said.statements, self.now(), pinned.zone());
         Ok((said, copies))
-    }
-
-    pub(super) fn leaf_entry(&self, case: &Case, leaf: Vec<u8>) -> OutboxEntry {
-        OutboxEntry {
-            entry_id: self.ids.new_id(),
-            case_id: Some(case.id),
-            job_id: None,
-            kind: "certificate".to_owned(),
-            body: leaf,
-            detail: None,
-            numbered: None,
-        }
     }
 
     async fn state(
         &self,
         case: &Case,
         jobs: &[Job],
-        (on_record, asked): (&PlanOnRecord, Option<&Asked>),
+        (on_record, asked, details): (&PlanOnRecord, Option<&Asked>, &[Detail]),
         pinned: &Pinned<'_>,
         holds: &[LegalHold],
     ) -> Result<Said, AppError> {
-        let details = self.store.details_of_case(case.id).await?;
         let mut accounts = Vec::new();
         for plan in swept(on_record) {
             let Some(system) = pinned.map().systems.get(&plan.system) else { continue };
@@ -279,10 +268,18 @@ impl Quietus {
         )
     }
 
-    pub(super) async fn references(
+    /// Entries of the log about these jobs.
+    pub(super) async fn references_about(
         &self,
-        details: &[&Detail],
+        jobs: &[&Job],
+        details: &[Detail],
     ) -> Result<Vec<EvidenceReference>, AppError> {
+        let own = |one: &&Detail| jobs.iter().any(|job| one.job_id == Some(job.id));
+        let about: Vec<&Detail> = details.iter().filter(own).collect();
+        self.references(&about).await
+    }
+
+    async fn references(&self, details: &[&Detail]) -> Result<Vec<EvidenceReference>, AppError> {
         let mut references = Vec::new();
         for detail in details {
             let Some(leaf) = self.store.leaf_of(detail.entry_id).await? else { continue };
@@ -332,6 +329,9 @@ impl Quietus {
             }
         }
         limits.extend(clock_fault.map(str::to_owned));
+        if asked.is_some_and(|asked| asked.request.record.drill.is_some()) {
+            limits.insert(0, certificate::OF_A_DRILL.to_owned());
+        }
         let summary = summary::summarise(&scope, &statements);
         let pending = pending(&statements, pinned.zone());
         let schedule = case.schedule.as_deref().map(crate::domain::ScheduleName::parse);
@@ -400,6 +400,11 @@ impl Quietus {
     }
 }
 
+/// The last case of a full page, behind which more may wait.
+fn last_of(page: &[Case], most: u32) -> Option<Uuid> {
+    page.last().filter(|_| page.len() >= most as usize).map(|case| case.id)
+}
+
 /// What was said of a case.
 pub(super) struct Said {
     statements: Vec<SystemStatement>,
@@ -451,39 +456,4 @@ fn pending(statements: &[SystemStatement], zone: &jiff::tz::TimeZone) -> Option<
     }
     let end = last.tomorrow().ok()?.to_zoned(zone.clone()).ok()?;
     Some(Pending { next_review_at: None, final_certificate_by: Some(end.timestamp()) })
-}
-
-/// Where the store keeps its place in the status list.
-pub(super) fn place_of(predicate: &Predicate) -> Option<StatusPlace> {
-    let entry = predicate.status.as_ref()?;
-    Some(StatusPlace { list: entry.list.clone(), index: u32::try_from(entry.index.0).ok()? })
-}
-
-pub(super) fn topics(predicate: &Predicate) -> Vec<Topic> {
-    let mut topics = Vec::new();
-    for statement in &predicate.statements {
-        topics.push(Topic { kind: TopicKind::System, name: statement.system.id.to_string() });
-        for rule in &statement.rules {
-            topics.push(Topic { kind: TopicKind::Rule, name: rule.id.to_string() });
-        }
-        if let Some(category) = &statement.category {
-            topics.push(Topic { kind: TopicKind::Category, name: category.to_string() });
-        }
-    }
-    topics.sort_by(|one, other| {
-        (one.kind.as_str(), &one.name).cmp(&(other.kind.as_str(), &other.name))
-    });
-    topics.dedup_by(|one, other| one.kind == other.kind && one.name == other.name);
-    topics
-}
-
-pub(super) fn outcome_of(case: &Case, overall: Overall) -> CaseOutcome {
-    if case.cancelled.is_some() {
-        return CaseOutcome::Cancelled;
-    }
-    match overall {
-        Overall::Complete => CaseOutcome::Fulfilled,
-        Overall::CompleteWithExceptions | Overall::Partial => CaseOutcome::PartiallyRetained,
-        Overall::Failed => CaseOutcome::Failed,
-    }
 }

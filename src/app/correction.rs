@@ -12,9 +12,9 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::account::VerificationOnRecord;
-use super::certify::{outcome_of, place_of, topics};
 use super::coverage::swept;
 use super::done::Done;
+use super::issuing::Issuing;
 use super::open_case::PlanOnRecord;
 use super::opening::Pinned;
 use super::over_jobs::{done_of, has_its_say, verification_of};
@@ -26,10 +26,9 @@ use crate::datamap::System;
 use crate::domain::{CaseState, Digest, JobState, SystemName};
 use crate::evidence::EvidenceKind;
 use crate::evidence::certificate::{CertificateClass, Correction, ERROR, Predicate, Supersedes};
-use crate::evidence::signing::{self, SignedCertificate, SubjectFile};
 use crate::evidence::status_list::CertificateStatus;
 use crate::evidence::summary::Overall;
-use crate::store::{Case, Certificate, ClaimedJob, Job, JobFault, NewCertificate, OutboxEntry};
+use crate::store::{Case, Certificate, ClaimedJob, Job, JobFault, OutboxEntry};
 
 /// Who looks, where attempts name their worker.
 const LOOKER: &str = "correction";
@@ -95,52 +94,20 @@ impl Quietus {
         let mut predicate = self.predicate(new, &case, about, said, &pinned).await?;
         self.tell_of_restores(&mut predicate, &case, &jobs).await?;
         correct(&mut predicate, &withdrawn, &correcting.what_was_wrong, &again);
-        let corrected = corrected(&predicate);
-        let later = copies.planned();
-        let (later, request) = match &mut asked {
-            None => (later, None),
-            Some(asked) => self.answer(asked, new, &predicate.statements, (&jobs, later))?,
-        };
-        let (statements, status) = (predicate.statements.clone(), place_of(&predicate));
-        let (topics, issued_at) = (topics(&predicate), predicate.issued_at);
-        let subject = asked
-            .as_ref()
-            .map_or(SubjectFile::Counts, |asked| SubjectFile::Opening(&asked.opening));
-        let SignedCertificate { envelope, leaf, manifest } =
-            signing::sign(predicate, subject, &issuer)
-                .map_err(|error| AppError::Evidence(error.to_string()))?;
-        let mut evidence = vec![self.correction_entry(&case, (id, new), correcting, actor)?];
-        evidence.extend(self.first_looks(&case, &copies)?);
-        let certificate = NewCertificate {
-            id: new,
-            case_id: case.id,
-            outcome: outcome_of(&case, corrected.overall),
-            class: CertificateClass::Correction.as_str().to_owned(),
-            overall: corrected.overall.as_str().to_owned(),
-            issued_at,
-            envelope: Self::envelope_bytes(&envelope)?,
-            statement: envelope.payload,
-            manifest,
-            topics,
-            status,
-            leaf: self.leaf_entry(&case, leaf),
-            later,
-            request,
-            evidence,
-        };
+        let issuing = Issuing { case: &case, jobs: &jobs, copies: &copies, issuer: &issuer };
+        let mut certificate = self.issue(&predicate, asked.as_mut(), issuing)?;
+        certificate.evidence.push(self.correction_entry(&case, (id, new), correcting, actor)?);
+        certificate.evidence.extend(self.first_looks(&case, &copies)?);
         if !self.store.insert_correction(certificate, id).await? {
             return Err(AppError::Input(format!(
                 "the case of certificate `{id}` has moved in this moment: look at `quietus certificate list` and try again"
             )));
         }
-        if asked.is_some()
-            && let Err(error) = self.tell_outcome(case.id, new, &statements).await
-        {
-            // The certificate stands; a letter that could not be written is told in the log.
-            tracing::error!(%error, case = %case.id, "the answer could not be written");
+        if asked.is_some() {
+            self.tell_person(&predicate).await;
         }
         self.advance_log().await?;
-        Ok(corrected)
+        Ok(corrected(&predicate))
     }
 
     /// The certificate, where it is withdrawn and nothing has taken its place.

@@ -47,6 +47,12 @@ pub enum CrashPoint {
     ListOnRecord = 20,
     /// Persons were looked for again; what is back is not recorded.
     LookedAgain = 21,
+    /// A drill has planted in a system; the store does not know.
+    DrillPlanted = 22,
+    /// The request of a drill is taken in; the drill does not know.
+    DrillAsked = 23,
+    /// A drill has planted once more in a system; the store does not know.
+    DrillPlantedAgain = 24,
 }
 
 /// Which point to die at, if any.

@@ -202,7 +202,9 @@ impl Quietus {
             &printing,
         )
         .map_err(|error| AppError::Evidence(error.to_string()))?;
-        folder.extend(self.status_files(&certificate.summary).await?);
+        if [STATUS_LIST_NAME, SUCCESSOR_NAME].iter().any(|name| printing.forms.has(name)) {
+            folder.extend(self.status_files(&certificate.summary).await?);
+        }
         Ok(folder)
     }
 }

@@ -202,7 +202,7 @@ impl Quietus {
         }
         let reason = format!("{}; the next run takes over what is due", why_it_waits(&open));
         self.call_off(case, SCHEDULER, &reason).await?;
-        self.certify_finished().await?;
+        self.certify_case(case).await?;
         Ok(true)
     }
 

@@ -7,9 +7,10 @@ use super::carry_out::{Attempt, Ending, Look, Midway};
 use super::crash::CrashPoint;
 use super::forecast::count_together;
 use super::joint_watch::JointWatch;
-use super::settle::order_keys;
+use super::settle::{has_ended, order_keys};
 use super::together::Member;
 use super::{AppError, Quietus};
+use crate::store::Settlement;
 
 impl Quietus {
     /// Gives back what was stopped, and calls off what is to be; each with its number among those that
@@ -67,26 +68,18 @@ impl Quietus {
         }
         self.settle_stopped(stopped, watch).await?;
         let by_name = carried_out.iter().any(|member| member.order.persons.is_some());
-        let endings = if by_name {
+        let mut endings = if by_name {
             self.look_again_one_by_one(carried_out, connector).await
         } else {
             self.look_again_together(carried_out, connector).await
         };
         self.crash.reach(CrashPoint::Verified);
-        let (mut forgotten, mut settled) = (Vec::new(), Ok(()));
-        for (attempt, order_key, mut ending) in endings {
-            ending.order_key = order_key;
-            let rounds = ending.done.rounds.len() + 1;
-            through = through.or(ending.came_through().then_some(attempt));
-            match self.settle_and_remember(attempt, ending).await {
-                Ok(true) => forgotten.extend(order_keys(attempt.claimed.job.id, rounds)),
-                Ok(false) => {}
-                Err(error) => {
-                    settled = Err(error);
-                    break;
-                }
-            }
+        for (attempt, order_key, ending) in &mut endings {
+            ending.order_key.clone_from(order_key);
+            through = through.or(ending.came_through().then_some(*attempt));
         }
+        let endings = endings.into_iter().map(|(attempt, _, ending)| (attempt, ending)).collect();
+        let (forgotten, settled) = self.settle_all(endings).await;
         if !forgotten.is_empty()
             && let Err(fault) = connector.forget_all(&forgotten).await
         {
@@ -97,6 +90,62 @@ impl Quietus {
         }
         self.crash.reach(CrashPoint::Settled);
         settled
+    }
+
+    /// Settles those that are completed in one transaction and the others each by itself; the keys of
+    /// the orders that are over. What fails leaves the rest to the next attempts.
+    async fn settle_all(
+        &self,
+        endings: Vec<(&Attempt<'_>, Ending)>,
+    ) -> (Vec<String>, Result<(), AppError>) {
+        let is_completed =
+            |ending: &Ending| matches!(ending.settlement, Settlement::Completed { .. });
+        let (completed, mut others): (Vec<_>, Vec<_>) =
+            endings.into_iter().partition(|(_, ending)| is_completed(ending));
+        let mut over = Vec::new();
+        match self.settle_completed(&completed).await {
+            Ok(true) => {
+                over.extend(completed.iter().flat_map(|(attempt, ending)| keys_of(attempt, ending)))
+            }
+            Ok(false) => others.extend(completed),
+            Err(error) => {
+                // What is the matter with one of them is no matter of the others.
+                tracing::warn!(%error, "jobs cannot be settled together, and are settled one by one");
+                others.extend(completed);
+            }
+        }
+        for (attempt, ending) in others {
+            let keys: Vec<String> = keys_of(attempt, &ending).collect();
+            match self.settle_and_remember(attempt, ending).await {
+                Ok(true) => over.extend(keys),
+                Ok(false) => {}
+                Err(error) => return (over, Err(error)),
+            }
+        }
+        (over, Ok(()))
+    }
+
+    /// `false`, with nothing settled, where one of them cannot be settled with the others.
+    async fn settle_completed(
+        &self,
+        completed: &[(&Attempt<'_>, Ending)],
+    ) -> Result<bool, AppError> {
+        if completed.is_empty() {
+            return Ok(true);
+        }
+        let mut settles = Vec::with_capacity(completed.len());
+        for (attempt, ending) in completed {
+            attempt.has_come_to_its_end();
+            settles.push(self.settle_of(attempt, ending.clone()).await?);
+        }
+        let settled = self.store.settle_together(settles).await?;
+        if settled {
+            for (attempt, ending) in completed {
+                has_ended(attempt, settled, &ending.words);
+            }
+            self.wake.up();
+        }
+        Ok(settled)
     }
 
     /// Verifies one after the other: what is asked about one says nothing of another.
@@ -156,4 +205,9 @@ impl Quietus {
         }
         endings
     }
+}
+
+/// The keys of an attempt's orders.
+fn keys_of(attempt: &Attempt<'_>, ending: &Ending) -> impl Iterator<Item = String> + use<> {
+    order_keys(attempt.claimed.job.id, ending.done.rounds.len() + 1)
 }

@@ -22,6 +22,7 @@ pub mod correction;
 mod coverage;
 pub mod crash;
 pub mod done;
+pub mod drill;
 mod epochs;
 pub mod event;
 pub mod evidence_log;
@@ -31,6 +32,7 @@ pub mod fire;
 pub mod forecast;
 pub mod hold;
 pub mod issuer;
+mod issuing;
 mod joint_ending;
 mod joint_leases;
 mod joint_watch;
@@ -46,6 +48,7 @@ mod log_files;
 pub mod log_folder;
 pub mod log_refill;
 pub mod log_standing;
+mod look;
 pub mod mail;
 mod marking;
 mod object_store;
@@ -55,6 +58,7 @@ pub mod opening;
 mod over_jobs;
 mod overdue;
 pub mod own_records;
+mod patience;
 pub mod pause;
 mod person_tags;
 pub mod posting;
@@ -144,6 +148,10 @@ pub struct Quietus {
     pub(crate) stores: backup::Stores,
     /// Where logs of systems stood when somebody asked last.
     pub(crate) marks: residue::Marks,
+    /// Who did not answer whoever certifies.
+    pub(crate) silent: patience::Silent,
+    /// Up to which case the last turn of certifying came, where it came to no end.
+    pub(crate) certified_up_to: std::sync::Mutex<Option<uuid::Uuid>>,
     /// When the deadlines of requests were looked at last.
     pub(crate) deadlines_looked_at: std::sync::Mutex<Option<Timestamp>>,
     /// When the canary of each system was looked at last.

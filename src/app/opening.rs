@@ -164,6 +164,8 @@ impl Quietus {
             companies: super::company::Companies::default(),
             stores: super::backup::Stores::default(),
             marks: super::residue::Marks::default(),
+            silent: super::patience::Silent::default(),
+            certified_up_to: std::sync::Mutex::default(),
             deadlines_looked_at: std::sync::Mutex::default(),
             canaries_looked_at: std::sync::Mutex::default(),
             looks_planted_at: std::sync::Mutex::default(),

@@ -172,20 +172,35 @@ impl Quietus {
     }
 
     /// Records the intent while holds and pauses are read again in the same transaction.
-    pub(super) async fn start(
+    async fn start(
         &self,
         attempt: &Attempt<'_>,
         order: &Order,
         compiled: &Compiled,
     ) -> Result<Result<StillMine, Box<Ready>>, AppError> {
-        let start = Start {
+        let started = self.store.start_attempt(self.start_of(attempt, order)?).await?;
+        Ok(self.may_begin(attempt, compiled, started))
+    }
+
+    /// How an attempt is to be put on record before its effect.
+    pub(super) fn start_of(&self, attempt: &Attempt<'_>, order: &Order) -> Result<Start, AppError> {
+        Ok(Start {
             tenure: attempt.tenure.clone(),
             now: self.now(),
             lease_until: self.lease_until(),
             evidence: vec![self.intent(attempt, order)?],
-        };
+        })
+    }
+
+    /// Whether what was seen while the intent was recorded is what the order was compiled with.
+    pub(super) fn may_begin(
+        &self,
+        attempt: &Attempt<'_>,
+        compiled: &Compiled,
+        started: Started,
+    ) -> Result<StillMine, Box<Ready>> {
         let at_once = || Settlement::Released { available_at: self.now() };
-        let (settlement, words) = match self.store.start_attempt(start).await? {
+        let (settlement, words) = match started {
             Started::Yes(seen) if seen.holds_version != compiled.holds_version => {
                 (at_once(), "a legal hold was placed or released meanwhile")
             }
@@ -194,7 +209,7 @@ impl Quietus {
             Started::Yes(seen) if seen.pauses_version != compiled.pauses_version => {
                 (at_once(), "something was paused or resumed meanwhile")
             }
-            Started::Yes(started) => return Ok(Ok(started)),
+            Started::Yes(started) => return Ok(started),
             Started::Paused(seen) => {
                 let reason = BlockedReason::Pause;
                 let pauses_version = seen.pauses_version;
@@ -202,7 +217,7 @@ impl Quietus {
             }
             Started::NotMine => (at_once(), "taken over"),
         };
-        Ok(Err(Box::new(ended(attempt, settlement, words))))
+        Err(Box::new(ended(attempt, settlement, words)))
     }
 
     /// What an error before the order means for the job.

@@ -40,6 +40,9 @@ fn stays(kind: EvidenceKind) -> bool {
             | Kind::RulesPublished
             | Kind::MapPublished
             | Kind::Rehearsed
+            | Kind::DrillBegun
+            | Kind::DrillEnded
+            | Kind::DrillCleaned
             | Kind::Paused
             | Kind::Resumed
             | Kind::RestoreBegun

@@ -60,8 +60,6 @@ impl Quietus {
                 return Ok(false);
             }
         }
-        let mut evidence = self.evidence_of(attempt, &ending)?;
-        evidence.extend(self.manifest_leaf(attempt, &ending).await?);
         // What looks again later begins anew, and must not go on where this look has ended.
         let over = matches!(
             ending.settlement,
@@ -69,19 +67,9 @@ impl Quietus {
         );
         let calls_back = self.note_who_calls_back(job, &ending.settlement).await?;
         let vendor_calls = self.note_vendor_names(job, &ending.settlement).await?;
-        let settled = self
-            .store
-            .settle(Settle {
-                tenure: attempt.tenure.clone(),
-                settlement: ending.settlement,
-                now: self.now(),
-                evidence,
-            })
-            .await?;
-        tracing::info!(
-            job = %job.id, system = %job.system, attempt = job.attempt, settled, words = %ending.words,
-            "attempt ended"
-        );
+        let words = ending.words.clone();
+        let settled = self.store.settle(self.settle_of(attempt, ending).await?).await?;
+        has_ended(attempt, settled, &words);
         if settled && calls_back {
             self.store.wake_told(job.id, attempt.claimed_at, self.now()).await?;
         }
@@ -90,6 +78,22 @@ impl Quietus {
         }
         self.wake.up();
         Ok(settled && over)
+    }
+
+    /// How the end of an attempt is to be put on record.
+    pub(super) async fn settle_of(
+        &self,
+        attempt: &Attempt<'_>,
+        ending: Ending,
+    ) -> Result<Settle, AppError> {
+        let mut evidence = self.evidence_of(attempt, &ending)?;
+        evidence.extend(self.manifest_leaf(attempt, &ending).await?);
+        Ok(Settle {
+            tenure: attempt.tenure.clone(),
+            settlement: ending.settlement,
+            now: self.now(),
+            evidence,
+        })
     }
 
     /// Lets the connector drop what it kept to resume. That it could not is no fault of the job.
@@ -235,6 +239,14 @@ impl Quietus {
         let now = self.now();
         now.checked_add(pause).unwrap_or(now)
     }
+}
+
+/// Tells the operator of an end.
+pub(super) fn has_ended(attempt: &Attempt<'_>, settled: bool, words: &str) {
+    let job = &attempt.claimed.job;
+    tracing::info!(
+        job = %job.id, system = %job.system, attempt = job.attempt, settled, %words, "attempt ended"
+    );
 }
 
 /// What a look found that should be gone.

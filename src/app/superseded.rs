@@ -20,8 +20,12 @@ impl Quietus {
         for job in jobs.iter().filter(|job| job.state == JobState::Cancelled) {
             self.forget_job(job).await;
         }
-        let completed: Vec<&Job> =
-            jobs.iter().filter(|job| job.state == JobState::Completed).collect();
+        let does_others_work =
+            |job: &&Job| job.state == JobState::Completed && job.kind == JobKind::Sweep;
+        let completed: Vec<&Job> = jobs.iter().filter(does_others_work).collect();
+        if completed.is_empty() {
+            return Ok(());
+        }
         let filter = CaseFilter {
             before: Some((case.created_at, case.id)),
             limit: LATEST_CASES,

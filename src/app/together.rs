@@ -18,7 +18,7 @@ use super::prepare::{Compiled, Prepared, Ready, order_of, payload_of, system_of}
 use super::request::{Ground, Seeking};
 use super::{AppError, Quietus};
 use crate::plan::Acting;
-use crate::store::{ClaimedJob, StillMine};
+use crate::store::{ClaimedJob, Start, Started, StillMine};
 
 /// One of several jobs, ready to be carried out.
 pub(super) struct Member<'a> {
@@ -208,8 +208,9 @@ impl Quietus {
         let mut members = Vec::with_capacity(many);
         // The same jobs stand in the same order, by whomever they were claimed.
         group.sort_by_key(|one| one.attempt.claimed.job.id);
-        for Planned { attempt, compiled, order } in group {
-            match self.start(attempt, &order, &compiled).await? {
+        let started = self.start_all(&group).await?;
+        for (Planned { attempt, compiled, order }, started) in group.into_iter().zip(started) {
+            match self.may_begin(attempt, &compiled, started) {
                 Ok(started) => {
                     let Compiled { plan, ordered, .. } = compiled;
                     let done = Done { ordered: Some(ordered), ..attempt.done.clone() };
@@ -228,6 +229,20 @@ impl Quietus {
             self.carry_out_alone(member, joint).await?;
         }
         Ok(())
+    }
+
+    /// Records the intents, in one transaction where nothing stands in the way of any of them.
+    async fn start_all(&self, group: &[Planned<'_>]) -> Result<Vec<Started>, AppError> {
+        let start = |one: &Planned<'_>| self.start_of(one.attempt, &one.order);
+        let starts = group.iter().map(start).collect::<Result<Vec<Start>, AppError>>()?;
+        if let Some(seen) = self.store.start_together(starts.clone()).await? {
+            return Ok(seen.into_iter().map(Started::Yes).collect());
+        }
+        let mut started = Vec::with_capacity(starts.len());
+        for start in starts {
+            started.push(self.store.start_attempt(start).await?);
+        }
+        Ok(started)
     }
 
     async fn carry_out_alone(&self, member: Member<'_>, joint: Joint<'_>) -> Result<(), AppError> {

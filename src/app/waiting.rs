@@ -79,10 +79,10 @@ impl Quietus {
             };
             let why = format!("case {} took its place: {why}", later.id);
             if self.call_off(earlier.id, SCHEDULER, &why).await? {
+                self.certify_case(earlier.id).await?;
                 taken.push(TakenOver { case: earlier.id, why });
             }
         }
-        self.certify_finished().await?;
         Ok(taken)
     }
 

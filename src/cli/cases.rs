@@ -7,6 +7,7 @@ use clap::Args;
 
 use uuid::Uuid;
 
+use super::drills::tell_drills;
 use super::opening::{BAD, DIM, GOOD, STRONG, WARN, number, read_id, say, with_product};
 use super::plan_text::new_table;
 use super::reappeared::tell_reappeared;
@@ -117,10 +118,22 @@ async fn show(product: &Arc<Quietus>, arguments: &StatusArguments) -> Result<u8,
     let cases = product.store.list_cases(filter).await?;
     if cases.is_empty() {
         say("no case yet: `quietus run --once` carries out what is due now");
-        return Ok(FINE);
+    } else {
+        say(table_of(&cases));
     }
+    for pause in product.store.active_pauses().await? {
+        let scope = crate::app::pause::words(&pause.scope);
+        say(format!("{WARN}paused{WARN:#}: {scope}, by {}: {}", pause.paused_by, pause.reason));
+    }
+    tell_quarantines(product).await?;
+    tell_reappeared(product).await?;
+    tell_drills(product).await?;
+    Ok(FINE)
+}
+
+fn table_of(cases: &[Case]) -> comfy_table::Table {
     let mut table = new_table(&["case", "opened", "by", "state", "outcome"]);
-    for case in &cases {
+    for case in cases {
         table.add_row([
             case.id.to_string(),
             case.created_at.strftime("%Y-%m-%d %H:%M:%SZ").to_string(),
@@ -129,14 +142,7 @@ async fn show(product: &Arc<Quietus>, arguments: &StatusArguments) -> Result<u8,
             case.outcome.map_or_else(String::new, |outcome| outcome.to_string()),
         ]);
     }
-    say(table);
-    for pause in product.store.active_pauses().await? {
-        let scope = crate::app::pause::words(&pause.scope);
-        say(format!("{WARN}paused{WARN:#}: {scope}, by {}: {}", pause.paused_by, pause.reason));
-    }
-    tell_quarantines(product).await?;
-    tell_reappeared(product).await?;
-    Ok(FINE)
+    table
 }
 
 /// Prints a case with its jobs.

@@ -14,6 +14,7 @@ pub mod connectors;
 pub mod datamap;
 pub mod demo;
 pub mod draft;
+pub mod drills;
 pub mod events;
 pub mod evidence;
 pub mod explain_text;
@@ -151,6 +152,8 @@ pub enum Command {
     Restore(restores::Arguments),
     /// See whether data of persons who were erased are back, and decide about them.
     Reappeared(reappeared::Arguments),
+    /// Plant an invented person, erase them twice, and see how long it takes.
+    Drill(drills::Arguments),
     /// Bring and handle requests of persons: erasure, restriction, access and the like.
     Request(requests::Arguments),
     /// Show cases and their jobs.
@@ -255,6 +258,7 @@ async fn dispatch(arguments: &Arguments) -> u8 {
         Command::Resume(inner) => pauses::resume(inner, folder).await,
         Command::Restore(inner) => restores::run(inner, folder).await,
         Command::Reappeared(inner) => reappeared::run(inner, folder).await,
+        Command::Drill(inner) => drills::run(inner, folder).await,
         Command::Request(inner) => requests::run(inner, folder).await,
         Command::Status(inner) => cases::status(inner, folder).await,
         Command::Approve(inner) => cases::approve(inner, folder).await,

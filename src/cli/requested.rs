@@ -89,7 +89,11 @@ async fn is_paused(product: &Quietus, job: &Job) -> Result<bool, AppError> {
     product.is_paused(job).await
 }
 
-async fn work_on(product: &Arc<Quietus>, cases: Vec<Uuid>) -> Result<(), AppError> {
+/// Works until none of the jobs of these cases goes on soon.
+///
+/// # Errors
+/// Where the store is not there.
+pub(super) async fn work_on(product: &Arc<Quietus>, cases: Vec<Uuid>) -> Result<(), AppError> {
     let stop = CancellationToken::new();
     let tasks = TaskTracker::new();
     worker::start(product, product.instance.workers, &stop, &tasks);

@@ -13,6 +13,7 @@ use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use super::cases::print_case;
+use super::drills::carry_out_drill;
 use super::opening::{GOOD, STRONG, WARN, complain, fail, number, open, read_moment, say};
 use super::reappeared::tell;
 use super::requested::carry_out_requests;
@@ -110,6 +111,7 @@ async fn once(product: &Arc<Quietus>, arguments: &RunArguments) -> Result<u8, Ap
     if takes_over {
         worst = worst.max(look_again(product).await?);
         worst = worst.max(carry_out_requests(product).await?);
+        worst = worst.max(Box::pin(carry_out_drill(product)).await?);
         let looked_at = product.look_at_due_stores(ONCE).await?;
         if looked_at + product.look_at_due_files(ONCE).await? > 0 {
             product.certify_finished().await?;
@@ -410,6 +412,7 @@ async fn serve(product: &Arc<Quietus>) -> u8 {
     worker::start_anchors(product, &stop, &tasks);
     worker::start_backups(product, &stop, &tasks);
     worker::start_later_looks(product, &stop, &tasks);
+    worker::start_drills(product, &stop, &tasks);
     say(format!(
         "{STRONG}quietus{STRONG:#} serves {} with {} worker(s); stop it with Ctrl-C",
         server.address(),
@@ -417,9 +420,9 @@ async fn serve(product: &Arc<Quietus>) -> u8 {
     ));
     tasks.spawn(server.serve(stop.clone()));
     let signal = tokio::spawn(stop_on_signal(stop.clone()));
-    worker::look_after(product).await;
+    worker::look_after_all(product, &stop).await;
     while bell.next(&stop).await.is_some() {
-        worker::look_after(product).await;
+        worker::look_after_all(product, &stop).await;
     }
     bell.stop().await;
     tasks.close();

@@ -42,6 +42,9 @@ pub fn check(
             let written = items(document.copies.as_ref()).len();
             compare(&draft.place, "copied systems", written, backup.copies.len());
         }
+        let planted = document.drill.as_ref().map_or(0, |it| items(it.value.plant.as_ref()).len());
+        let understood = model.drill.as_ref().map_or(0, |it| it.records.len());
+        compare(&draft.place, "planted records", planted, understood);
         for (entry, name) in draft.written() {
             let Some(collection) = model.collections.get(&name) else { continue };
             let (document, place) = (&entry.value.value, &entry.name.place);

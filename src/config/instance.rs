@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use super::anchors::{self, AnchorSettings};
 use super::document::InstanceDocument;
 use super::document::instance::{ControllerDocument, TokenDocument};
+use super::drills::{self, DrillSettings};
 use super::evidence::{self, EvidenceSettings};
 use super::later_looks::{self, LaterLooks};
 use super::mail::{self, MailSettings};
@@ -69,6 +70,8 @@ pub struct Instance {
     pub watch_restores: Option<jiff::SignedDuration>,
     /// How persons who were erased or restricted are looked for again.
     pub later_looks: LaterLooks,
+    /// How often drills take place, and how long they may take.
+    pub drills: DrillSettings,
     /// How long Quietus keeps its own records.
     pub own_records: OwnRecords,
     /// Orders that are carried out side by side, from 1 to 64.
@@ -184,6 +187,7 @@ pub fn compile(
     let object_store = object_store::compile(document, problems);
     let anchors = anchors::compile(document, &folder, problems);
     let later_looks = later_looks::compile(document, problems);
+    let drills = drills::compile(document, &controller.zone, problems);
     Some(Instance {
         evidence_origin: origin
             .map_or_else(|| origin_of(&controller), |origin| origin.value.0.clone()),
@@ -212,6 +216,7 @@ pub fn compile(
         signers,
         watch_restores: watch_of(document),
         later_looks,
+        drills,
         own_records,
         workers: u32::try_from(workers).unwrap_or(u32::MAX),
         people: items(document.people.as_ref()).iter().map(|it| it.value.to_string()).collect(),

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use super::complete;
 use super::definitions;
 use super::document::{InstanceDocument, PackDocument, SystemDocument};
+use super::drills;
 use super::instance::{self, Instance};
 use super::keys_place;
 use super::leaf::Words;
@@ -107,6 +108,7 @@ pub fn load(path: &Path) -> Result<Loaded, Problems> {
         opendsr::check_identities(&document, &drafts, problems);
         mail::check_people(&document, &drafts, problems);
         map::backup::check_copies(&drafts, problems);
+        drills::check(&document, &drafts, problems);
     }
     if let Some(instance) = &mut instance {
         keys_place::check(&document, instance, problems);

@@ -5,6 +5,7 @@
 
 pub mod anchors;
 pub mod document;
+pub mod drills;
 pub mod evidence;
 pub mod instance;
 pub mod keys;
@@ -34,6 +35,7 @@ mod letters;
 mod load;
 
 pub use anchors::{AnchorSettings, AuthoritySettings, WitnessSettings};
+pub use drills::DrillSettings;
 pub use fonts::machine_fonts;
 pub use instance::{Controller, Instance, LogFormat, Token, TokenRole};
 pub use keys::{KeyError, destroy_key, read_key, rename_key, write_key, write_private};

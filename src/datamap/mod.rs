@@ -2,6 +2,7 @@
 //! handed and never touches a system.
 
 pub mod backup;
+pub mod drill;
 pub mod house;
 pub mod model;
 pub mod residues;
@@ -9,6 +10,7 @@ pub mod restore;
 pub mod third_party;
 
 pub use backup::{Backup, Expire};
+pub use drill::{Invented, PlantedTemplate, Planting, Template};
 pub use model::{
     Collection, DataMap, ExemptCollection, Field, FieldClass, Manifest, Role, SecretReference,
     StartSource, System,

@@ -51,6 +51,8 @@ pub struct System {
     pub third_party: Option<ThirdParty>,
     /// What is done once it was put back to an earlier state.
     pub restore: super::restore::RestoreSettings,
+    /// What a drill plants here; `None` where it is not drilled.
+    pub drill: Option<super::drill::Planting>,
     /// How its files and logs are looked at for what was deleted; `None` where nobody does.
     pub residues: Option<super::residues::Residues>,
     /// A store of copies of other systems; it has no collections.

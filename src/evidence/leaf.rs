@@ -106,6 +106,12 @@ kinds! {
     TaskChanged = "task.changed",
     /// A test person was erased from a rehearsal system.
     Rehearsed = "connector.rehearsed",
+    /// A drill began: what is planted where, of nobody.
+    DrillBegun = "drill.begun",
+    /// A drill ended, with the time that each erasure took.
+    DrillEnded = "drill.ended",
+    /// What a drill had left in a system was taken away.
+    DrillCleaned = "drill.cleaned",
     /// A letter was written or delivered.
     LetterWritten = "letter.written",
     /// Everything, a rule, a system or a case was paused.

@@ -1,13 +1,16 @@
 //! Numbers for Prometheus in its text form: open requests by right and law, those that press, and
-//! the age of the oldest; those who vouch for the log; stores of copies; later looks. No label says anything of a
-//! person.
+//! the age of the oldest; those who vouch for the log; stores of copies; later looks; drills. No label
+//! says anything of a person.
 
 use std::fmt::Write as _;
 
 use axum::extract::State;
 
 use super::answer::{Answer, bytes};
-use super::{Api, anchor_metrics, backup_metrics, house_metrics, look_metrics, residue_metrics};
+use super::{
+    Api, anchor_metrics, backup_metrics, drill_metrics, house_metrics, look_metrics,
+    residue_metrics,
+};
 use crate::app::reading::alarms::RequestGauge;
 
 /// Media type of the text form.
@@ -59,6 +62,8 @@ pub async fn metrics(State(api): State<Api>) -> Answer {
     text += &residue_metrics::exposition(&api.product.residue_gauges().await?, api.product.now());
     text += &backup_metrics::exposition(&api.product.store_standings(), api.product.now());
     text += &look_metrics::exposition(&api.product.later_look_counts().await?, api.product.now());
+    text +=
+        &drill_metrics::exposition(&api.product.read_drill_standing().await?, api.product.now());
     text += &house_metrics::exposition(api.product.own_records_overdue().await?);
     Ok(bytes(EXPOSITION, text.into_bytes()))
 }

@@ -17,6 +17,8 @@ mod cases;
 mod certificates;
 pub(crate) mod connection;
 mod documents;
+mod drill_metrics;
+mod drills;
 mod events;
 mod gate;
 mod health;

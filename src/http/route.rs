@@ -10,8 +10,8 @@ use axum::routing::{MethodRouter, delete, get, post};
 use super::answer::{Refusal, wrong_method};
 use super::intake::LARGEST_BODY;
 use super::{
-    Api, answers, callbacks, cases, certificates, documents, events, gate, health, holds, log,
-    metrics, observe, opendsr, reappearances, requests, restores, tasks,
+    Api, answers, callbacks, cases, certificates, documents, drills, events, gate, health, holds,
+    log, metrics, observe, opendsr, reappearances, requests, restores, tasks,
 };
 use crate::app::access::TokenRole;
 use crate::app::vendor_callbacks::LARGEST_CALLBACK;
@@ -135,6 +135,8 @@ const DOORS: &[Door] = &[
     reads("/v1/restores", READERS, || get(restores::list)),
     reads("/v1/restores/{id}", READERS, || get(restores::one)),
     reads("/v1/reappearances", READERS, || get(reappearances::list)),
+    reads("/v1/drills", READERS, || get(drills::list)),
+    reads("/v1/drills/{id}", READERS, || get(drills::one)),
     reads("/v1/requests", REQUEST_READERS, || get(requests::list)),
     reads("/v1/requests/{id}", REQUEST_READERS, || get(requests::one)),
     reads("/metrics", REQUEST_READERS, || get(metrics::metrics)),
@@ -161,6 +163,7 @@ const DOORS: &[Door] = &[
     posts("/v1/restores/{id}/open", OPERATORS, || post(restores::open)),
     posts("/v1/reappearances/{id}/again", DECIDERS, || post(reappearances::again)),
     posts("/v1/reappearances/{id}/leave", DECIDERS, || post(reappearances::leave)),
+    posts("/v1/drills", OPERATORS, || post(drills::begin)),
     posts("/v1/cases", OPERATORS, || post(cases::open)),
     posts("/v1/cases/{id}/approve", &[Approver], || post(cases::approve)),
     posts("/v1/cases/{id}/cancel", OPERATORS, || post(cases::cancel)),

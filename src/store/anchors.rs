@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::connection::Store;
 use super::error::StoreError;
-use super::statement::{Row, Sql, args, count};
+use super::statement::{Arg, Row, Sql, args, count};
 use crate::domain::Digest;
 
 /// What a time stamp is about.
@@ -209,14 +209,6 @@ fn cosignature(row: &Row) -> Result<Cosignature, StoreError> {
     })
 }
 
-/// A size, where an aggregate found one.
-fn maybe_size(row: Option<&Row>) -> Result<Option<u64>, StoreError> {
-    let Some(row) = row else { return Ok(None) };
-    let size: Option<i64> = row.get("size")?;
-    let wrong = || StoreError::Corrupt { column: "time_stamps.size" };
-    size.map(|size| u64::try_from(size).map_err(|_| wrong())).transpose()
-}
-
 impl Store {
     /// Keeps a time stamp that was checked.
     ///
@@ -315,8 +307,7 @@ impl Store {
         log_id: &str,
         index: u64,
     ) -> Result<Option<u64>, StoreError> {
-        let row = self.read_one(LAST_WITHOUT, args![log_id, count(index, TOO_LARGE)?]).await?;
-        maybe_size(row.as_ref())
+        self.size_by(LAST_WITHOUT, (log_id, index), None).await
     }
 
     /// The smallest head with this leaf that an authority, or this one, has stamped.
@@ -326,12 +317,8 @@ impl Store {
         index: u64,
         authority: Option<&str>,
     ) -> Result<Option<u64>, StoreError> {
-        let index = count(index, TOO_LARGE)?;
-        let row = match authority {
-            None => self.read_one(FIRST_WITH, args![log_id, index]).await?,
-            Some(name) => self.read_one(FIRST_WITH_BY, args![log_id, index, name]).await?,
-        };
-        maybe_size(row.as_ref())
+        let statement = if authority.is_some() { FIRST_WITH_BY } else { FIRST_WITH };
+        self.size_by(statement, (log_id, index), authority).await
     }
 
     /// The largest stamped head that is larger than this.
@@ -340,8 +327,7 @@ impl Store {
         log_id: &str,
         size: u64,
     ) -> Result<Option<u64>, StoreError> {
-        let row = self.read_one(LAST_STAMPED, args![log_id, count(size, TOO_LARGE)?]).await?;
-        maybe_size(row.as_ref())
+        self.size_by(LAST_STAMPED, (log_id, size), None).await
     }
 
     /// Of each log that holds certificates for which nobody vouches yet, the index of the newest of
@@ -382,8 +368,7 @@ impl Store {
         index: u64,
         cosigner: &str,
     ) -> Result<Option<u64>, StoreError> {
-        let values = args![log_id, count(index, TOO_LARGE)?, cosigner];
-        maybe_size(self.read_one(FIRST_COSIGNED, values).await?.as_ref())
+        self.size_by(FIRST_COSIGNED, (log_id, index), Some(cosigner)).await
     }
 
     /// The largest head of a log that this key has signed, and when.
@@ -404,5 +389,20 @@ impl Store {
     ) -> Result<Option<String>, StoreError> {
         let row = self.read_one(COSIGNER_CALLED, args![log_id, name]).await?;
         row.map(|row| row.get("cosigner")).transpose()
+    }
+
+    /// The size that a statement finds in a log by a bound, and by whom it was signed or stamped.
+    async fn size_by(
+        &self,
+        statement: Sql,
+        (log_id, bound): (&str, u64),
+        by: Option<&str>,
+    ) -> Result<Option<u64>, StoreError> {
+        let mut values = args![log_id, count(bound, TOO_LARGE)?];
+        values.extend(by.map(Arg::from));
+        let Some(row) = self.read_one(statement, values).await? else { return Ok(None) };
+        let size: Option<i64> = row.get("size")?;
+        let wrong = |_| StoreError::Corrupt { column: "time_stamps.size" };
+        size.map(|size| u64::try_from(size).map_err(wrong)).transpose()
     }
 }

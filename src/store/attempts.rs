@@ -3,8 +3,13 @@
 use jiff::Timestamp;
 use uuid::Uuid;
 
+use super::claims::{
+    self, Start, Started, StillMine, Turn, Versions, not_in_quarantine, not_paused,
+    not_paused_here, versions,
+};
 use super::connection::{Store, Tx};
 use super::error::StoreError;
+use super::evidence;
 use super::jobs::JobFault;
 use super::statement::{Row, Sql, args, words};
 
@@ -59,6 +64,10 @@ const OF_JOB: Sql = Sql::both(
 );
 const CLAIM: Sql =
     Sql::both("INSERT INTO attempts (job_id, attempt, worker, claimed_at) VALUES ($1, $2, $3, $4)");
+const GOES_ON: Sql = Sql::fork(
+    concat!("SELECT 1 AS one FROM jobs WHERE id = $1", not_paused_here!()),
+    concat!("SELECT 1 AS one FROM jobs WHERE id = $1", not_paused_here!(postgres)),
+);
 const START: Sql = Sql::both(
     "UPDATE attempts SET started_at = $4
      WHERE job_id = $1 AND attempt = $2 AND worker = $3 AND ended_at IS NULL",
@@ -71,6 +80,7 @@ const END: Sql = Sql::both(
 pub(super) const STATEMENTS: &[(&str, Sql)] = &[
     ("attempts::OF_JOB", OF_JOB),
     ("attempts::CLAIM", CLAIM),
+    ("attempts::GOES_ON", GOES_ON),
     ("attempts::START", START),
     ("attempts::END", END),
 ];
@@ -84,16 +94,6 @@ pub(super) async fn claim(
 ) -> Result<(), StoreError> {
     tx.execute(CLAIM, args![job, attempt, worker, now]).await?;
     Ok(())
-}
-
-pub(super) async fn start(
-    tx: &mut Tx,
-    job: Uuid,
-    attempt: u32,
-    worker: &str,
-    now: Timestamp,
-) -> Result<bool, StoreError> {
-    Ok(tx.execute(START, args![job, attempt, worker, now]).await? == 1)
 }
 
 /// An end of an attempt.
@@ -127,7 +127,62 @@ fn from_row(row: &Row) -> Result<Attempt, StoreError> {
     })
 }
 
+/// Starts an attempt in a transaction, which is to be rolled back unless it says yes.
+async fn start_in(tx: &mut Tx, start: Start, versions: Versions) -> Result<Started, StoreError> {
+    let Start { tenure, now, lease_until, evidence } = start;
+    let Some(cancel_requested) = claims::extend(tx, &tenure, lease_until, None).await? else {
+        return Ok(Started::NotMine);
+    };
+    let still_mine = StillMine {
+        holds_version: versions.holds,
+        pauses_version: versions.pauses,
+        cancel_requested,
+    };
+    if tx.read_one(GOES_ON, args![tenure.job]).await?.is_none() {
+        return Ok(Started::Paused(still_mine));
+    }
+    let values = args![tenure.job, tenure.attempt, tenure.worker.as_str(), now];
+    if tx.execute(START, values).await? != 1 {
+        return Ok(Started::NotMine);
+    }
+    evidence::append(tx, evidence, now).await?;
+    Ok(Started::Yes(still_mine))
+}
+
 impl Store {
+    /// Marks an attempt as started and records its intent; reads holds and pauses in the same
+    /// transaction.
+    pub async fn start_attempt(&self, start: Start) -> Result<Started, StoreError> {
+        let mut tx = self.begin().await?;
+        let versions = versions(&mut tx, Turn::Wait).await?;
+        let started = start_in(&mut tx, start, versions).await?;
+        match started {
+            Started::Yes(_) => tx.commit().await?,
+            Started::Paused(_) | Started::NotMine => tx.rollback().await?,
+        }
+        Ok(started)
+    }
+
+    /// `start_attempt` for several in one transaction; `None`, with nothing written, where not all of
+    /// them may start, so that each has to be started by itself.
+    pub async fn start_together(
+        &self,
+        starts: Vec<Start>,
+    ) -> Result<Option<Vec<StillMine>>, StoreError> {
+        let mut tx = self.begin().await?;
+        let versions = versions(&mut tx, Turn::Wait).await?;
+        let mut all = Vec::with_capacity(starts.len());
+        for start in starts {
+            let Started::Yes(seen) = start_in(&mut tx, start, versions).await? else {
+                tx.rollback().await?;
+                return Ok(None);
+            };
+            all.push(seen);
+        }
+        tx.commit().await?;
+        Ok(Some(all))
+    }
+
     /// All attempts of a job, in order.
     pub async fn attempts_of(&self, job: Uuid) -> Result<Vec<Attempt>, StoreError> {
         self.read(OF_JOB, args![job]).await?.iter().map(from_row).collect()

@@ -471,9 +471,13 @@ impl Store {
         Ok(true)
     }
 
-    /// All jobs are final, dated ones aside, and the certificate is being made; `false` where it is not so.
-    pub async fn begin_verifying(&self, case: Uuid) -> Result<bool, StoreError> {
-        Ok(self.write(VERIFY, args![case]).await? == 1)
+    /// Certificates of these cases are being made, whose jobs are all final; of how many it is so.
+    pub async fn begin_verifying(&self, cases: &[Uuid]) -> Result<u64, StoreError> {
+        let (mut tx, mut marked) = (self.begin().await?, 0);
+        for case in cases {
+            marked += tx.execute(VERIFY, args![*case]).await?;
+        }
+        tx.commit().await.map(|()| marked)
     }
 
     /// Closes a case whose jobs are all final, without a certificate; `false` where it is not so.

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::attempts::{self, AttemptResult, End};
 use super::connection::{Store, Tx};
 use super::error::StoreError;
-use super::evidence::{self, OutboxEntry};
+use super::evidence::OutboxEntry;
 use super::jobs::{self, Job, JobKind, job_columns};
 use super::statement::{Sql, args, json};
 
@@ -39,6 +39,13 @@ pub struct ClaimedJob {
     pub lost_attempt: Option<u32>,
     /// A second person has agreed to the case.
     pub approved: bool,
+}
+
+impl ClaimedJob {
+    /// The attempt that this worker has claimed.
+    pub fn tenure(&self, worker: &str) -> Tenure {
+        Tenure { job: self.job.id, worker: worker.to_owned(), attempt: self.job.attempt }
+    }
 }
 
 /// Which attempt of which job, and whose: the guard of every step.
@@ -147,6 +154,7 @@ macro_rules! not_paused_here {
         concat!(not_paused!($($database)?), not_in_quarantine!())
     };
 }
+pub(super) use {not_in_quarantine, not_paused, not_paused_here};
 const CANDIDATES: Sql = Sql::fork(
     concat!(
         "SELECT id, state, attempt FROM jobs
@@ -243,10 +251,6 @@ const PROGRESS: Sql = Sql::both(
      WHERE id = $1 AND leased_by = $2 AND attempt = $3 AND state = 'running'
      RETURNING cancel_requested_at",
 );
-const GOES_ON: Sql = Sql::fork(
-    concat!("SELECT 1 AS one FROM jobs WHERE id = $1", not_paused_here!()),
-    concat!("SELECT 1 AS one FROM jobs WHERE id = $1", not_paused_here!(postgres)),
-);
 
 pub(super) const STATEMENTS: &[(&str, Sql)] = &[
     ("claims::CANDIDATES", CANDIDATES),
@@ -259,10 +263,10 @@ pub(super) const STATEMENTS: &[(&str, Sql)] = &[
     ("claims::VERSIONS", VERSIONS),
     ("claims::EXTEND", EXTEND),
     ("claims::PROGRESS", PROGRESS),
-    ("claims::GOES_ON", GOES_ON),
 ];
 
 /// Versions of holds and pauses.
+#[derive(Clone, Copy)]
 pub(super) struct Versions {
     pub(super) holds: u64,
     pub(super) pauses: u64,
@@ -293,7 +297,7 @@ pub(super) enum Turn {
     Pass,
 }
 
-async fn extend(
+pub(super) async fn extend(
     tx: &mut Tx,
     tenure: &Tenure,
     lease_until: Timestamp,
@@ -421,34 +425,6 @@ impl Store {
             cancel_requested,
         };
         Ok(asked.into_iter().map(|asked| asked.map(mine)).collect())
-    }
-
-    /// Marks an attempt as started and records its intent; reads holds and pauses in the same
-    /// transaction.
-    pub async fn start_attempt(&self, start: Start) -> Result<Started, StoreError> {
-        let Start { tenure, now, lease_until, evidence } = start;
-        let mut tx = self.begin().await?;
-        let versions = versions(&mut tx, Turn::Wait).await?;
-        let Some(cancel_requested) = extend(&mut tx, &tenure, lease_until, None).await? else {
-            tx.rollback().await?;
-            return Ok(Started::NotMine);
-        };
-        let still_mine = StillMine {
-            holds_version: versions.holds,
-            pauses_version: versions.pauses,
-            cancel_requested,
-        };
-        if tx.read_one(GOES_ON, args![tenure.job]).await?.is_none() {
-            tx.rollback().await?;
-            return Ok(Started::Paused(still_mine));
-        }
-        if !attempts::start(&mut tx, tenure.job, tenure.attempt, &tenure.worker, now).await? {
-            tx.rollback().await?;
-            return Ok(Started::NotMine);
-        }
-        evidence::append(&mut tx, evidence, now).await?;
-        tx.commit().await?;
-        Ok(Started::Yes(still_mine))
     }
 
     /// Keeps the lease alive; `None` where another attempt has taken over.

@@ -13,6 +13,7 @@ pub mod claims;
 pub mod connection;
 pub mod data_keys;
 pub mod documents;
+pub mod drills;
 pub mod error;
 pub mod events;
 pub mod evidence;
@@ -70,6 +71,7 @@ pub use claims::{
 pub use connection::{OpenOptions, Store};
 pub use data_keys::{DataKey, DetailKey, OldDetails, Shredded};
 pub use documents::{Document, DocumentKind};
+pub use drills::{Drill, DrillCounts, DrillFinding, DrillState, DrillStep, DrillSystem, NewDrill};
 pub use error::StoreError;
 pub use events::{EventInForce, EventPage, NewEvent, Recorded};
 pub use evidence::{Detail, Numbered, OutboxEntry, SealedDetail};
@@ -126,6 +128,7 @@ pub fn statements() -> Vec<(&'static str, Sql)> {
         connection::STATEMENTS,
         data_keys::STATEMENTS,
         documents::STATEMENTS,
+        drills::STATEMENTS,
         events::STATEMENTS,
         evidence::STATEMENTS,
         gauges::STATEMENTS,

@@ -46,6 +46,7 @@ const REQUESTS: Sql = Sql::both(concat!(
      WHERE id IN (SELECT asked.id FROM requests AS asked
          WHERE asked.over_at IS NULL AND asked.forgotten_at IS NOT NULL
            AND asked.state = 'closed'
+           AND NOT EXISTS (SELECT 1 FROM drills WHERE drills.request_id = asked.id)
            AND NOT EXISTS (SELECT 1 FROM letters, mails WHERE letters.request_id = asked.id
                AND mails.letter_id = letters.id AND mails.state IN ('due', 'sending'))
            AND NOT EXISTS (SELECT 1 FROM opendsr_callbacks
@@ -142,6 +143,9 @@ pub const COUNTED: &[(&str, Sql)] = &[
     rows!("certificates", "MIN(issued_at)"),
     rows!("data_keys", "MIN(created_at)"),
     rows!("documents", "MIN(first_seen_at)"),
+    rows!("drill_cursor"),
+    rows!("drill_systems", "MIN(planted_at)"),
+    rows!("drills", "MIN(began_at)"),
     rows!("events", "MIN(recorded_at)"),
     rows!("evidence_details", "MIN(created_at)"),
     rows!("evidence_outbox", "MIN(created_at)"),

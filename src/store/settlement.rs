@@ -309,42 +309,58 @@ async fn others_look(tx: &mut Tx, case: Uuid, job: Uuid) -> Result<bool, StoreEr
     Ok(tx.read_one(OTHER_LOOKS, args![case, job]).await?.is_some())
 }
 
+/// Ends an attempt in a transaction, which is to be rolled back on `false`: another attempt has
+/// taken over.
+async fn settle_in(tx: &mut Tx, settle: Settle) -> Result<bool, StoreError> {
+    let Settle { tenure, settlement, now, evidence } = settle;
+    let target = target(tx, settlement, now).await?;
+    let Some(row) = tx.read_one(SETTLE, settle_args(&tenure, &target)).await? else {
+        return Ok(false);
+    };
+    let case: Uuid = row.get("case_id")?;
+    let end = End {
+        job: tenure.job,
+        attempt: tenure.attempt,
+        result: target.result,
+        fault: target.fault.as_ref(),
+        now,
+    };
+    if !attempts::end(tx, end).await? {
+        return Ok(false);
+    }
+    let stopped = matches!(target.state, JobState::Held | JobState::Blocked);
+    let woken = stopped && tx.execute(WAKE_CANCELLED, args![tenure.job, now]).await? == 1;
+    if let Some(reason @ (BlockedReason::Approval | BlockedReason::Cap)) = target.blocked
+        && !woken
+    {
+        let values = args![case, reason.as_str(), target.asks.as_deref()];
+        tx.execute(AWAIT_APPROVAL, values).await?;
+    }
+    // What comes to its end after the case was answered is certified once more.
+    let among = target.among_looks && others_look(tx, case, tenure.job).await?;
+    if target.state.is_final() && !among {
+        jobs::reopen_case(tx, case).await?;
+    }
+    evidence::append(tx, evidence, now).await?;
+    Ok(true)
+}
+
 impl Store {
     /// Ends an attempt. `false`, with nothing written, where another attempt has taken over.
     pub async fn settle(&self, settle: Settle) -> Result<bool, StoreError> {
-        let Settle { tenure, settlement, now, evidence } = settle;
+        self.settle_together(vec![settle]).await
+    }
+
+    /// Ends several attempts in one transaction. `false`, with nothing written, where another attempt
+    /// has taken over one of them, so that each has to be settled by itself.
+    pub async fn settle_together(&self, settles: Vec<Settle>) -> Result<bool, StoreError> {
         let mut tx = self.begin().await?;
-        let target = target(&mut tx, settlement, now).await?;
-        let Some(row) = tx.read_one(SETTLE, settle_args(&tenure, &target)).await? else {
-            tx.rollback().await?;
-            return Ok(false);
-        };
-        let case: Uuid = row.get("case_id")?;
-        let end = End {
-            job: tenure.job,
-            attempt: tenure.attempt,
-            result: target.result,
-            fault: target.fault.as_ref(),
-            now,
-        };
-        if !attempts::end(&mut tx, end).await? {
-            tx.rollback().await?;
-            return Ok(false);
+        for settle in settles {
+            if !settle_in(&mut tx, settle).await? {
+                tx.rollback().await?;
+                return Ok(false);
+            }
         }
-        let stopped = matches!(target.state, JobState::Held | JobState::Blocked);
-        let woken = stopped && tx.execute(WAKE_CANCELLED, args![tenure.job, now]).await? == 1;
-        if let Some(reason @ (BlockedReason::Approval | BlockedReason::Cap)) = target.blocked
-            && !woken
-        {
-            let values = args![case, reason.as_str(), target.asks.as_deref()];
-            tx.execute(AWAIT_APPROVAL, values).await?;
-        }
-        // What comes to its end after the case was answered is certified once more.
-        let among = target.among_looks && others_look(&mut tx, case, tenure.job).await?;
-        if target.state.is_final() && !among {
-            jobs::reopen_case(&mut tx, case).await?;
-        }
-        evidence::append(&mut tx, evidence, now).await?;
         tx.commit().await?;
         Ok(true)
     }

@@ -4,8 +4,8 @@
 //! A second loop hears the bell: it opens due cases, carries requests on, certifies finished cases
 //! and moves evidence into the log. A third one tells other controllers how their requests stand,
 //! a fourth one sends mail, a fifth one asks those who vouch for the log, a sixth one watches the
-//! stores of copies, and a seventh one looks whether data of persons are back, each by itself, so
-//! that whoever does not answer keeps nothing else waiting.
+//! stores of copies, a seventh one looks whether data of persons are back, and an eighth one carries
+//! drills on, each by itself, so that whoever does not answer keeps nothing else waiting.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,6 +13,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::app::drill::DrillPace;
 use crate::app::{AppError, Quietus};
 
 /// Longest time between two looks at the store.
@@ -25,8 +26,12 @@ const BETWEEN_LOOKS: Duration = Duration::from_secs(5);
 const BETWEEN_STORES: Duration = Duration::from_mins(1);
 /// Time between two looks at who is to be looked for again.
 const BETWEEN_LATER_LOOKS: Duration = Duration::from_mins(1);
+/// Time between two steps of a drill.
+const BETWEEN_DRILLS: Duration = Duration::from_secs(2);
 /// Time to the next sweep where a secret cannot be read or the store is not there.
 const AFTER_AN_ERROR: Duration = Duration::from_secs(30);
+/// Finished cases that are certified before everything else has its turn again.
+const CASES_IN_A_TURN: u32 = 100;
 /// Pause after the store was not there.
 const STORE_PAUSE: Duration = Duration::from_secs(3);
 
@@ -122,6 +127,27 @@ pub fn start_later_looks(product: &Arc<Quietus>, stop: &CancellationToken, tasks
     });
 }
 
+/// Begins drills that are due and carries them on until `stop`, in a loop of its own. What is cut
+/// off is taken up again.
+pub fn start_drills(product: &Arc<Quietus>, stop: &CancellationToken, tasks: &TaskTracker) {
+    let (product, stop) = (Arc::clone(product), stop.clone());
+    tasks.spawn(async move {
+        while !stop.is_cancelled() {
+            let rest = tokio::select! {
+                advanced = product.advance_drills(DrillPace::Patient) => match advanced {
+                    Ok(_) => BETWEEN_DRILLS,
+                    Err(error) => {
+                        report("a drill could not be carried on", &error);
+                        AFTER_AN_ERROR
+                    }
+                },
+                () = stop.cancelled() => return,
+            };
+            pause(rest, &stop).await;
+        }
+    });
+}
+
 async fn work(product: &Quietus, name: &str, stop: &CancellationToken) {
     while !stop.is_cancelled() {
         if let Err(error) = product.keep_epoch().await {
@@ -178,13 +204,14 @@ async fn pause(time: Duration, stop: &CancellationToken) {
 }
 
 /// Looks once after everything that is not a job: due schedules, requests whose time has come,
-/// finished cases, the log.
-pub async fn look_after(product: &Quietus) {
+/// finished cases, the log. Whether finished cases are left that are certified in the next turn.
+async fn look_after(product: &Quietus) -> bool {
     if let Err(error) = product.keep_epoch().await {
         report("the month's key could not be opened", &error);
     }
     if let Err(error) = product.refuse_to_stand_behind().await {
-        return report("the store is an older copy", &error);
+        report("the store is an older copy", &error);
+        return false;
     }
     if let Err(error) = product.fire_due().await {
         report("due schedules could not be looked at", &error);
@@ -195,9 +222,10 @@ pub async fn look_after(product: &Quietus) {
     if let Err(error) = Box::pin(product.look_after_restores()).await {
         report("restores could not be looked after", &error);
     }
-    if let Err(error) = product.certify_finished().await {
+    let more = product.certify_some(CASES_IN_A_TURN).await.unwrap_or_else(|error| {
         report("finished cases could not be certified", &error);
-    }
+        false
+    });
     if let Err(error) = product.keep_house().await {
         report("epochs and old evidence could not be looked at", &error);
     }
@@ -207,6 +235,12 @@ pub async fn look_after(product: &Quietus) {
     if let Err(error) = product.remind_of_tasks().await {
         report("nobody could be reminded of tasks", &error);
     }
+    more
+}
+
+/// Looks after everything until nothing of it waits for its turn.
+pub async fn look_after_all(product: &Quietus, stop: &CancellationToken) {
+    while look_after(product).await && !stop.is_cancelled() {}
 }
 
 fn report(what: &str, error: &AppError) {

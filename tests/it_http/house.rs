@@ -220,6 +220,12 @@ impl House {
         Self::open_whole(("sqlite:quietus.db", ""), files).await
     }
 
+    /// With more lines in its instance file, and more in the file of its system.
+    pub async fn open_with_map(lines: &str, more: &str) -> Self {
+        let crm = format!("{CRM}{more}");
+        Self::open_whole(("sqlite:quietus.db", lines), &[("systems/crm.yaml", &crm)]).await
+    }
+
     /// With a store of this URL and more lines in `quietus.yaml`.
     pub async fn open_with(url: &str, lines: &str) -> Self {
         Self::open_whole((url, lines), &[]).await

@@ -9,6 +9,7 @@ mod bodies;
 mod callbacks;
 mod copies;
 mod doors;
+mod drills;
 mod house;
 mod ledger;
 mod opendsr;

@@ -3,8 +3,8 @@
 use quietus::domain::{CaseOutcome, CaseState, ScheduleName, SystemName};
 use quietus::store::{
     Approval, Canary, CertificateDecision, Checkpoint, Decision, FoundAgain, HoldKey, JobFault,
-    JobKind, KeptLook, LookResult, NewCase, NewCertificate, NewHold, NewJob, NewLog, NewPause,
-    NewRestore, OutboxEntry, PauseScope, Settle, Settlement, Stamped, StatusPlace, Topic,
+    JobKind, KeptLook, LookResult, NewCase, NewCertificate, NewDrill, NewHold, NewJob, NewLog,
+    NewPause, NewRestore, OutboxEntry, PauseScope, Settle, Settlement, Stamped, StatusPlace, Topic,
     TopicKind,
 };
 
@@ -83,6 +83,7 @@ async fn fill(stage: &Stage) {
     hold_and_pause(stage).await;
     restore(stage, case_id).await;
     back_again(stage, case_id).await;
+    drill(stage).await;
     let epoch = crate::data_keys::begin(stage, "2026-11").await;
     let key = crate::data_keys::key(None, &epoch);
     store.record_evidence(vec![crate::data_keys::entry_under(&key)], at(18)).await.unwrap();
@@ -144,6 +145,17 @@ async fn back_again(stage: &Stage, case_id: uuid::Uuid) {
     stage.store.keep_looks(vec![look], at(21)).await.unwrap();
 }
 
+/// A drill that is over, and was in one system.
+async fn drill(stage: &Stage) {
+    let systems = vec![("shop".to_owned(), Ok(serde_json::json!({})))];
+    let (id, begun_by) = (new_id(), "operator".to_owned());
+    let new = NewDrill { id, due_at: Some(at(1)), begun_by, systems, evidence: Vec::new() };
+    assert!(stage.store.begin_drill(new, at(2)).await.unwrap());
+    let planted = (&serde_json::json!({}), (at(3), false));
+    assert!(stage.store.drill_planted((id, "shop"), planted.0, planted.1).await.unwrap());
+    assert!(stage.store.end_drill(id, Some("overtaken"), at(4), Vec::new()).await.unwrap());
+}
+
 /// Changes of what stands for good.
 fn changes(sqlite: bool) -> Vec<String> {
     let bytes = if sqlite { "x'00'" } else { "'\\x00'" };
@@ -179,6 +191,10 @@ fn changes(sqlite: bool) -> Vec<String> {
         "UPDATE later_looks SET system = 'other'".to_owned(),
         "UPDATE reappearances SET found_at = found_at + 1".to_owned(),
         "UPDATE reappearances SET state = 'asks', why = 'x', job_id = NULL".to_owned(),
+        "UPDATE drills SET began_at = 1".to_owned(),
+        "UPDATE drills SET state = 'planting', why = NULL, ended_at = NULL".to_owned(),
+        "UPDATE drill_systems SET planted_at = 1".to_owned(),
+        "UPDATE drill_systems SET system = 'other'".to_owned(),
         "UPDATE cases SET plan = '{}'".to_owned(),
         "UPDATE cases SET authors = '[]'".to_owned(),
         "UPDATE jobs SET payload = '{}'".to_owned(),
@@ -225,6 +241,8 @@ async fn triggers_refuse(stage: Stage) {
         "restore_jobs",
         "later_looks",
         "reappearances",
+        "drills",
+        "drill_systems",
         "evidence_outbox",
         "time_stamps",
         "time_stamp_chains",

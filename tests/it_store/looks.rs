@@ -41,7 +41,7 @@ async fn looks_keep_no_case_from_its_answer_and_open_it_once_they_have_seen(stag
     };
     assert!(store.settle(settle(tenure(&claimed), completed(), 2)).await.unwrap());
     assert_eq!(store.cases_to_certify(None, 9).await.unwrap().len(), 1);
-    assert!(store.begin_verifying(id).await.unwrap());
+    assert_eq!(store.begin_verifying(&[id]).await.unwrap(), 1);
     assert!(store.finish_case(id, CaseOutcome::Fulfilled, at(3), Vec::new()).await.unwrap());
 
     // A look that is under way, that has found copies, or that the store did not answer, opens
@@ -197,7 +197,7 @@ async fn the_last_look_of_a_case_opens_it_and_no_other(stage: Stage) {
         assert!(store.settle(settle(tenure(&claimed), completed(), 2)).await.unwrap());
         for (second, opens) in [100, 200].into_iter().zip(opened) {
             if state(store, id).await != CaseState::Closed {
-                store.begin_verifying(id).await.unwrap();
+                store.begin_verifying(&[id]).await.unwrap();
                 let outcome = CaseOutcome::Fulfilled;
                 assert!(store.finish_case(id, outcome, at(3), Vec::new()).await.unwrap());
             }

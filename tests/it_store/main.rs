@@ -32,6 +32,7 @@ mod certificates;
 mod claims;
 mod connection;
 mod data_keys;
+mod drills;
 mod holds;
 mod later_looks;
 mod letters;

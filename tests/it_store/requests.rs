@@ -266,7 +266,7 @@ async fn dated_jobs_let_their_case_close_and_open_it_again(stage: Stage) {
     settle_next(&stage, 1).await;
     let waiting = stage.store.cases_to_certify(None, 10).await.unwrap();
     assert_eq!(waiting.len(), 1, "what is dated and what is held do not keep the answer");
-    assert!(stage.store.begin_verifying(id).await.unwrap());
+    assert_eq!(stage.store.begin_verifying(&[id]).await.unwrap(), 1);
     let finished = stage.store.finish_case(id, CaseOutcome::PartiallyRetained, at(20), Vec::new());
     assert!(finished.await.unwrap());
     let one = |case: Option<quietus::store::Case>| case.map(|case| case.state.as_str());

@@ -107,7 +107,7 @@ async fn it_opens_only_when_everything_is_completed(stage: Stage) {
     let store = &stage.store;
     let (person, _) = stage.case_with_jobs(1).await;
     assert_eq!(complete(&stage, 2).await.0, JobKind::Sweep);
-    assert!(store.begin_verifying(person).await.unwrap());
+    assert_eq!(store.begin_verifying(&[person]).await.unwrap(), 1);
     assert!(store.finish_case(person, CaseOutcome::Fulfilled, at(3), Vec::new()).await.unwrap());
     let restore = new_restore(vec![(person, replay("system-0"))]);
     let id = restore.id;

@@ -79,7 +79,7 @@ async fn a_schedule_has_one_open_case(stage: Stage) {
     assert!(!store.finish_case(id, CaseOutcome::Fulfilled, at(202), Vec::new()).await.unwrap());
     let stop = Decision { by: "jonas".to_owned(), reason: "not tonight".to_owned(), at: at(203) };
     assert!(store.cancel_case(id, stop, Vec::new()).await.unwrap());
-    assert!(store.begin_verifying(id).await.unwrap());
+    assert_eq!(store.begin_verifying(&[id]).await.unwrap(), 1);
     assert!(store.finish_case(id, CaseOutcome::Cancelled, at(204), Vec::new()).await.unwrap());
     assert_eq!(store.active_case_for(&nightly()).await.unwrap(), None);
     let second = store.open_case(scheduled_case(200, 1), at(205)).await.unwrap();

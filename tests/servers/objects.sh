@@ -2,7 +2,8 @@
 # A Ceph RADOS gateway: S3-compatible buckets with versions, object lock, legal holds and life
 # cycles, all of them for real. A monitor, one store in memory and the gateway; no authentication
 # between them. A day of a life cycle lasts ten seconds. Two people have keys; buckets belong to who
-# makes them, so that the second one may do nothing with those of the first.
+# makes them, so that the second one may do nothing with those of the first. QUIETUS_TEST_S3_FOLDER
+# has the settings by which a test starts a gateway of its own, at another moment.
 . "$(dirname "$0")/ground.bash"
 
 packages() {
@@ -11,6 +12,7 @@ packages() {
   command -v radosgw >/dev/null || echo radosgw
   command -v ceph >/dev/null || echo ceph-common
   command -v openssl >/dev/null || echo openssl
+  command -v faketime >/dev/null || echo faketime
 }
 
 configure() {
@@ -152,6 +154,7 @@ start() {
   echo "QUIETUS_TEST_S3_ACCESS_KEY=QUIETUSKEEPER"
   echo "QUIETUS_TEST_S3_SECRET_KEY=$secret"
   echo "QUIETUS_TEST_S3_BUCKET=$bucket"
+  echo "QUIETUS_TEST_S3_FOLDER=$folder"
   echo "QUIETUS_TEST_S3_STRANGER_ACCESS_KEY=QUIETUSSTRANGER"
   echo "QUIETUS_TEST_S3_STRANGER_SECRET_KEY=$other"
 }

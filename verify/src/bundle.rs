@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
 use crate::dsse::{Envelope, WireEnvelope};
-use crate::hashedrekord;
-use crate::note::LogIdentity;
+use crate::note::{Checkpoint, LogIdentity};
+use crate::{hashedrekord, merkle, note};
 
 /// Media type of Bundle v0.3.
 pub const MEDIA_TYPE: &str = "application/vnd.dev.sigstore.bundle.v0.3+json";
@@ -60,6 +60,31 @@ impl Bundle {
     pub fn new(envelope: Envelope, leaf: Vec<u8>, inclusion: Inclusion, log: &LogIdentity) -> Self {
         let key_hint = envelope.key_id.clone();
         Self { envelope, leaf, log_id: log.full_id(), inclusion, key_hint, time_stamps: Vec::new() }
+    }
+
+    /// The head that its proof leads to, which this log has to have signed.
+    ///
+    /// # Errors
+    /// Where it did not, or where what it signed is another head.
+    pub(crate) fn signed_head(&self, log: &LogIdentity) -> Result<Checkpoint, String> {
+        let place = &self.inclusion;
+        let head =
+            note::verify_checkpoint(&place.checkpoint, log).map_err(|error| error.to_string())?;
+        if (head.size, head.root) != (place.size, place.root) {
+            return Err("the signed checkpoint has another size or root than the proof".to_owned());
+        }
+        Ok(head)
+    }
+
+    /// Checks that its entry stands where its proof says.
+    ///
+    /// # Errors
+    /// Where the proof does not lead from the entry to the root.
+    pub(crate) fn check_inclusion(&self) -> Result<(), String> {
+        let place = &self.inclusion;
+        let leaf = merkle::leaf_hash(&self.leaf);
+        merkle::check_inclusion(&leaf, place.index, place.size, &place.path, &place.root)
+            .map_err(|error| error.to_string())
     }
 
     /// Writes the bundle as one line of JSON with a line feed.

@@ -39,6 +39,9 @@ pub const STANDING_LIMITS: &[&str] = &[
     "The log proves what was claimed and in which order; it cannot prove that a record is gone.",
 ];
 
+/// What the certificate of a drill says before all other limits.
+pub const OF_A_DRILL: &str = "This certificate is of a drill: its subject was invented to see how long an erasure takes, and is no person.";
+
 /// What the certificate is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -297,6 +300,11 @@ impl Predicate {
     /// What it is about: its class, and for a correction that of what it corrects.
     pub fn about(&self) -> CertificateClass {
         self.correction.as_ref().map_or(self.class, |correction| correction.corrects)
+    }
+
+    /// Whether its subject was invented for a drill, so that it is about no person.
+    pub fn is_of_a_drill(&self) -> bool {
+        self.request.as_ref().is_some_and(|request| request.get("drill").is_some())
     }
 
     /// Whether its subject is the manifest of its own counts, and nobody's opening.

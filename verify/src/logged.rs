@@ -4,7 +4,7 @@
 use crate::bundle::Bundle;
 use crate::keys::IssuerPublicKey;
 use crate::trusted_root::TrustedRoot;
-use crate::{dsse, hashedrekord, merkle, note};
+use crate::{dsse, hashedrekord};
 
 /// Why a statement says nothing; a sentence without its first capital.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -51,14 +51,7 @@ fn proven(bundle: &Bundle, key: &IssuerPublicKey, root: &TrustedRoot) -> Result<
     if hashedrekord::leaf(envelope, key) != bundle.leaf {
         return Err("its log entry is not the one of this statement".to_owned());
     }
-    let place = &bundle.inclusion;
     let log = root.log(&bundle.log_id).ok_or("the trusted root does not know its log")?;
-    let head =
-        note::verify_checkpoint(&place.checkpoint, &log.log).map_err(|error| error.to_string())?;
-    if (head.size, head.root) != (place.size, place.root) {
-        return Err("the signed checkpoint has another size or root than the proof".to_owned());
-    }
-    let leaf = merkle::leaf_hash(&bundle.leaf);
-    merkle::check_inclusion(&leaf, place.index, place.size, &place.path, &place.root)
-        .map_err(|error| error.to_string())
+    bundle.signed_head(&log.log)?;
+    bundle.check_inclusion()
 }

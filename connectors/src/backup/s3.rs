@@ -12,7 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::dump_names::DumpNames;
-use super::s3_ends::{Standing, ends_at, standing};
+use super::s3_ends::{Standing, ends_at, longest_days, standing};
 use super::settings::BackupSettings;
 use super::{BackupCopy, BackupStore, CopyKind, Expiry, Stay, StoreRetention};
 use crate::objects::{
@@ -281,11 +281,7 @@ impl BackupStore for S3 {
         let current = all.iter().filter_map(|rule| rule.days).min();
         let counted = all.iter().filter(|rule| rule.newer_noncurrent == 0);
         let noncurrent = counted.filter_map(|rule| rule.days_noncurrent).min();
-        let days = match versioning {
-            Versioning::Never => current,
-            // A marker is set in the course of a day.
-            _ => current.zip(noncurrent).map(|(current, noncurrent)| current + noncurrent + 1),
-        };
+        let days = longest_days(current, noncurrent, versioning);
         Ok(days.map(|days| StoreRetention {
             within: Some(format!("P{days}D")),
             ..StoreRetention::default()

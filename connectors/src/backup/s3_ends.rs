@@ -76,6 +76,22 @@ pub(super) fn ends_at(
     noncurrent(ends.checked_add(SignedDuration::from_secs(1)).ok()?)
 }
 
+/// For how many days a version stays at most that is written at any time of a day; `None` where it
+/// can stay for ever. [`ends_at`] says more of one that is there.
+///
+/// Rounding up to midnight takes up to a day more, and with versions it is done twice: until the
+/// marker is set, and until the version goes.
+pub(super) fn longest_days(
+    current: Option<u32>,
+    noncurrent: Option<u32>,
+    versioning: Versioning,
+) -> Option<u32> {
+    match versioning {
+        Versioning::Never => current?.checked_add(1),
+        _ => current?.checked_add(noncurrent?)?.checked_add(2),
+    }
+}
+
 /// So many days after a moment, rounded up to midnight in UTC.
 fn midnight_after(moment: Timestamp, days: u32) -> Option<Timestamp> {
     let later = moment.checked_add(SignedDuration::from_hours(24 * i64::from(days))).ok()?;
@@ -145,6 +161,28 @@ mod tests {
         let day = [Some(at("2026-04-01T00:00:00Z"))];
         assert_eq!(ends(&null, &[rule(Some(30), None)], Versioning::Suspended), day);
         assert_eq!(ends(&one, &[rule(Some(30), None)], Versioning::Suspended), [None]);
+    }
+
+    #[test]
+    fn what_is_still_to_be_written_goes_on_the_day_of_the_bound_at_the_latest() {
+        let day = |moment: Timestamp| moment.to_zoned(TimeZone::UTC).date();
+        for (versioning, noncurrent) in [(Versioning::Never, None), (Versioning::Enabled, Some(7))]
+        {
+            let rules = [rule(Some(30), noncurrent)];
+            let bound = longest_days(Some(30), noncurrent, versioning).unwrap();
+            for minute in 1..24 * 60 {
+                let written = at("2026-03-01T00:00:00Z");
+                let written = written.checked_add(SignedDuration::from_mins(minute)).unwrap();
+                let one = [entry("v1", EntryKind::Version, true, &written.to_string())];
+                let end = ends(&one, &rules, versioning)[0].unwrap();
+                let bound = SignedDuration::from_hours(24 * i64::from(bound));
+                let bound = written.checked_add(bound).unwrap();
+                assert!(end <= bound && day(end) == day(bound), "{written}: {end}, {bound}");
+            }
+        }
+        assert_eq!(longest_days(None, Some(7), Versioning::Enabled), None);
+        assert_eq!(longest_days(Some(30), None, Versioning::Enabled), None);
+        assert_eq!(longest_days(Some(30), None, Versioning::Suspended), None);
     }
 
     #[test]

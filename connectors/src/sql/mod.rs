@@ -35,6 +35,7 @@ mod order_of_deletion;
 mod parents;
 mod partitions;
 mod parts;
+mod plant;
 mod preview;
 mod progress_table;
 mod reference_watch;
@@ -64,6 +65,7 @@ use crate::connector::{Connector, Progress};
 use crate::guard::CanarySight;
 use crate::kinds::Settings;
 use crate::order::{Order, Pace, RecordKey};
+use crate::plant::PlantedRecord;
 use crate::predicate::FieldRef;
 use crate::receipt::{Counts, Fault, Health, Receipt, Verification};
 use crate::residue::{ResidueLook, ResidueSight};
@@ -192,6 +194,22 @@ impl Connector for SqlConnector {
 
     async fn look_at_residues(&self, look: &ResidueLook) -> Result<Vec<ResidueSight>, Fault> {
         residues::look(self, look).await
+    }
+
+    async fn plant(
+        &self,
+        order: &Order,
+        records: &[PlantedRecord],
+    ) -> Result<Vec<RecordKey>, Fault> {
+        plant::plant(self, order, records).await
+    }
+
+    async fn planted(&self, order: &Order, records: &[PlantedRecord]) -> Result<u64, Fault> {
+        plant::planted(self, order, records).await
+    }
+
+    async fn unplant(&self, order: &Order, records: &[PlantedRecord]) -> Result<u64, Fault> {
+        plant::unplant(self, order, records).await
     }
 
     async fn canary(&self, name: &str) -> Result<CanarySight, Fault> {

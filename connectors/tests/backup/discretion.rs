@@ -1,42 +1,12 @@
 //! Secrets stay where they are.
 
 use std::fs;
-use std::io;
-use std::sync::{Arc, Mutex};
-
-use tracing_subscriber::fmt::MakeWriter;
 
 use crate::ground::{Ground, PASSWORD};
-
-#[derive(Clone, Default)]
-struct Heard(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Heard {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl<'a> MakeWriter<'a> for Heard {
-    type Writer = Self;
-
-    fn make_writer(&'a self) -> Self {
-        self.clone()
-    }
-}
+use crate::heard::Heard;
 
 pub async fn secrets_are_in_no_argument_and_no_message(kind: &'static str) {
-    let heard = Heard::default();
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(tracing::Level::TRACE)
-        .with_writer(heard.clone())
-        .finish();
-    let _guard = tracing::subscriber::set_default(subscriber);
+    let (heard, _guard) = Heard::listen();
     let mut ground = Ground::of(kind).await;
     let secret = "espalier-marmot-0815";
     let arguments = ground.path("arguments");
@@ -70,7 +40,7 @@ pub async fn secrets_are_in_no_argument_and_no_message(kind: &'static str) {
         said.push(format!("{:?}", store.copies().await.unwrap_err()));
         said.push(format!("{:?}", store.expire(&ground.before).await.unwrap_err()));
     }
-    said.push(String::from_utf8(heard.0.lock().unwrap().clone()).unwrap());
+    said.push(heard.words());
     for words in said {
         assert!(!words.contains(PASSWORD), "{words}");
         assert!(!words.contains(secret), "{words}");

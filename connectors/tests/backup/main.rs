@@ -14,6 +14,8 @@ mod discretion;
 mod dumps_store;
 mod faults;
 mod ground;
+#[path = "../heard/mod.rs"]
+mod heard;
 mod pgbackrest_store;
 mod pruning;
 mod restic_store;

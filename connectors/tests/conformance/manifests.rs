@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use quietus_connectors::{
@@ -16,6 +15,7 @@ use crate::drafting::{
     CUTOFF, Onward, attempt, deleted, done, draft, due, equal, list, listed, order,
 };
 use crate::fixture::{Fixture, Kind};
+use crate::resume::{done_though_dropped, furnish};
 use crate::together::together;
 
 /// An engine that writes down what goes, and keeps it over all attempts.
@@ -94,23 +94,7 @@ impl Progress for Engine {
 
 /// Fifty customers, of whom thirty are due as a whole, with two orders each.
 async fn shop(fixture: &Fixture) -> Order {
-    fixture
-        .sql(
-            "CREATE TABLE customers (id {bigint} PRIMARY KEY, address {text}, left_at {moment});
-             CREATE TABLE orders (id {bigint} PRIMARY KEY, customer_id {bigint} NOT NULL,
-                FOREIGN KEY (customer_id) REFERENCES customers (id))",
-        )
-        .await;
-    for id in 1..=50 {
-        let left_at = if id <= 30 { "{@2025-01-01T00:00:00Z}" } else { "{@2026-05-01T00:00:00Z}" };
-        let (first, second) = (2 * id - 1, 2 * id);
-        fixture
-            .sql(&format!(
-                "INSERT INTO customers VALUES ({id}, 'street {id}', {left_at});
-                 INSERT INTO orders VALUES ({first}, {id}), ({second}, {id})"
-            ))
-            .await;
-    }
+    furnish(fixture).await;
     order(
         "listed",
         [
@@ -184,23 +168,11 @@ pub async fn nothing_goes_that_is_not_written_down(fixture: &Fixture) {
     assert_listed(&engine, &outcome);
 }
 
-/// The future is dropped in the middle of whatever it does, as when the process dies: also where a
-/// chunk is written down and not committed.
+/// Also where a chunk is written down and not committed.
 pub async fn dropped_anywhere_each_record_is_told_once(fixture: &Fixture) {
     let order = shop(fixture).await;
     let engine = Engine::default();
-    for number in 1..=60_u32 {
-        let connector = fixture.connector();
-        let patience = Duration::from_millis(u64::from(2 + number * 7 % 40 + number));
-        let attempt = attempt(&order, number);
-        let running = connector.execute(&attempt, &engine);
-        if let Ok(receipt) = tokio::time::timeout(patience, running).await {
-            let Ok(Receipt::Done(outcome)) = receipt else { panic!("{receipt:?}") };
-            return assert_listed(&engine, &outcome);
-        }
-    }
-    let receipt = fixture.connector().execute(&attempt(&order, 1_000), &engine).await;
-    let Ok(Receipt::Done(outcome)) = receipt else { panic!("{receipt:?}") };
+    let outcome = done_though_dropped(fixture, &order, &engine).await;
     assert_listed(&engine, &outcome);
 }
 

@@ -12,8 +12,8 @@ use crate::drafting::{
 };
 use crate::fixture::Fixture;
 
-/// Fifty customers, of whom 30 are due as a whole and 45 for their address, with two orders each.
-async fn shop(fixture: &Fixture) -> Order {
+/// Fifty customers with two orders each: 30 have left before 2026, and 15 in January.
+pub async fn furnish(fixture: &Fixture) {
     fixture
         .sql(
             "CREATE TABLE customers (id {bigint} PRIMARY KEY, address {text}, left_at {moment});
@@ -35,6 +35,11 @@ async fn shop(fixture: &Fixture) -> Order {
             ))
             .await;
     }
+}
+
+/// Those customers, of whom 30 are due as a whole and 45 for their address.
+async fn shop(fixture: &Fixture) -> Order {
+    furnish(fixture).await;
     order(
         "sweep",
         [
@@ -96,24 +101,34 @@ pub async fn progress_reports_grow_and_end_with_the_receipt(fixture: &Fixture) {
     assert_swept(fixture, &outcome).await;
 }
 
-/// The future is dropped in the middle of whatever it does, as when the process dies.
-pub async fn dropped_anywhere_and_resumed_is_complete(fixture: &Fixture) {
-    let order = shop(fixture).await;
-    let counts = preview(&*fixture.connector(), &order).await;
+/// Carries an order out though its future is dropped again and again, in the middle of whatever it
+/// does, as when the process dies.
+pub async fn done_though_dropped(
+    fixture: &Fixture,
+    order: &Order,
+    progress: &dyn Progress,
+) -> Outcome {
     for number in 1..=60_u32 {
         let connector = fixture.connector();
         let patience = Duration::from_millis(u64::from(2 + number * 7 % 40 + number));
-        let attempt = attempt(&order, number);
-        let running = connector.execute(&attempt, &Onward);
+        let attempt = attempt(order, number);
+        let running = connector.execute(&attempt, progress);
         if let Ok(receipt) = tokio::time::timeout(patience, running).await {
             let Ok(Receipt::Done(outcome)) = receipt else {
                 panic!("expected done, got {receipt:?}");
             };
-            assert_same(&counts, &outcome);
-            return assert_swept(fixture, &outcome).await;
+            return outcome;
         }
     }
-    let outcome = done(&*fixture.connector(), &attempt(&order, 1_000)).await;
+    let receipt = fixture.connector().execute(&attempt(order, 1_000), progress).await;
+    let Ok(Receipt::Done(outcome)) = receipt else { panic!("expected done, got {receipt:?}") };
+    outcome
+}
+
+pub async fn dropped_anywhere_and_resumed_is_complete(fixture: &Fixture) {
+    let order = shop(fixture).await;
+    let counts = preview(&*fixture.connector(), &order).await;
+    let outcome = done_though_dropped(fixture, &order, &Onward).await;
     assert_same(&counts, &outcome);
     assert_swept(fixture, &outcome).await;
 }

@@ -8,7 +8,7 @@ use quietus_connectors::objects::{Bucket, BucketSettings};
 use quietus_connectors::{BackupCopy, BackupSettings, BackupStore, Fault, open_backup};
 use secrecy::SecretString;
 
-use crate::owner::Owner;
+use crate::owner::{Door, Owner};
 
 #[expect(
     clippy::disallowed_methods,
@@ -35,6 +35,16 @@ pub fn host() -> String {
     told("QUIETUS_TEST_S3").trim_start_matches("http://").to_owned()
 }
 
+/// The gateway, as whoever owns buckets there reaches it.
+fn door() -> Door {
+    Door {
+        endpoint: told("QUIETUS_TEST_S3"),
+        access_key: told("QUIETUS_TEST_S3_ACCESS_KEY"),
+        secret_key: told("QUIETUS_TEST_S3_SECRET_KEY"),
+        now: Box::new(now),
+    }
+}
+
 pub struct Ground {
     pub owner: Owner,
     pub settings: BackupSettings,
@@ -43,12 +53,12 @@ pub struct Ground {
 impl Ground {
     /// A bucket that keeps versions and can be locked, with the part below `daily/` as a store.
     pub async fn lockable() -> Self {
-        Self::over(Owner::with_bucket(true).await)
+        Self::over(Owner::with_bucket(door(), true).await)
     }
 
     /// A bucket without any of that.
     pub async fn plain() -> Self {
-        Self::over(Owner::with_bucket(false).await)
+        Self::over(Owner::with_bucket(door(), false).await)
     }
 
     fn over(owner: Owner) -> Self {

@@ -9,6 +9,8 @@
 mod bucket;
 mod faults;
 mod ground;
+#[path = "../heard/mod.rs"]
+mod heard;
 mod life_cycle;
 mod locks;
 mod owner;

@@ -5,17 +5,27 @@ use std::fmt::Write as _;
 use aws_lc_rs::hmac;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use jiff::Timestamp;
 use md5::{Digest as _, Md5};
 use reqwest::{Method, Response};
-
-use crate::ground::{now, told};
 
 /// Parts of an address that Signature Version 2 signs along.
 const SIGNED: &[&str] = &["delete", "lifecycle", "versionId", "versioning", "versions"];
 
+/// Where buckets are, and by whom they are reached.
+pub struct Door {
+    /// The gateway's address.
+    pub endpoint: String,
+    pub access_key: String,
+    pub secret_key: String,
+    /// What time it is there: signatures are accepted for some minutes.
+    pub now: Box<dyn Fn() -> Timestamp + Send + Sync>,
+}
+
 /// One bucket, as its owner has it.
 pub struct Owner {
     pub bucket: String,
+    pub door: Door,
     client: reqwest::Client,
 }
 
@@ -31,9 +41,10 @@ pub struct Listed {
 impl Owner {
     /// A bucket of its own, which can be locked if wanted.
     #[expect(clippy::disallowed_methods, reason = "each test has a bucket that nobody else has")]
-    pub async fn with_bucket(lockable: bool) -> Self {
+    pub async fn with_bucket(door: Door, lockable: bool) -> Self {
         let bucket = format!("shop-{}", uuid::Uuid::new_v4().simple());
-        let owner = Self { bucket, client: reqwest::Client::builder().no_proxy().build().unwrap() };
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let owner = Self { bucket, door, client };
         let header = ("x-amz-bucket-object-lock-enabled", "true");
         let headers: &[(&str, &str)] = if lockable { &[header] } else { &[] };
         owner.send(Method::PUT, "", &[], headers, "").await;
@@ -142,7 +153,7 @@ impl Owner {
             "" => format!("/{}", self.bucket),
             key => format!("/{}/{}", self.bucket, encoded(key)),
         };
-        let mut url: reqwest::Url = told("QUIETUS_TEST_S3").parse().unwrap();
+        let mut url: reqwest::Url = self.door.endpoint.parse().unwrap();
         url.set_path(&path);
         let mut resource = url.path().to_owned();
         for (number, (name, value)) in
@@ -155,7 +166,7 @@ impl Owner {
         if !query.is_empty() {
             url.query_pairs_mut().extend_pairs(query);
         }
-        let now = now().to_zoned(jiff::tz::TimeZone::UTC);
+        let now = (self.door.now)().to_zoned(jiff::tz::TimeZone::UTC);
         let date = now.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
         let digest =
             if body.is_empty() { String::new() } else { STANDARD.encode(Md5::digest(body)) };
@@ -163,10 +174,10 @@ impl Owner {
             headers.iter().map(|(name, value)| format!("{name}:{value}\n")).collect();
         let amz = lines.concat();
         let text = format!("{method}\n{digest}\ntext/plain\n{date}\n{amz}{resource}");
-        let secret = told("QUIETUS_TEST_S3_SECRET_KEY");
-        let secret = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, secret.as_bytes());
+        let secret = self.door.secret_key.as_bytes();
+        let secret = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, secret);
         let signature = STANDARD.encode(hmac::sign(&secret, text.as_bytes()));
-        let access = told("QUIETUS_TEST_S3_ACCESS_KEY");
+        let access = &self.door.access_key;
         let mut request = self
             .client
             .request(method, url)

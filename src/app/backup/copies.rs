@@ -16,7 +16,7 @@ use crate::datamap::{Backup, Expire, System};
 use crate::domain::{JobState, SystemName};
 use crate::evidence::EvidenceKind;
 use crate::evidence::statement::{Count, EvidenceReference, StatedBackup, SystemStatement};
-use crate::store::{Case, Job, JobKind, NewJob, OutboxEntry};
+use crate::store::{Case, Detail, Job, JobKind, NewJob, OutboxEntry};
 
 /// A statement may rest on a listing of this age; it says of when it is.
 const LISTED_WITHIN: SignedDuration = SignedDuration::from_hours(2);
@@ -49,6 +49,32 @@ struct StoreOfCase {
     outdated: Vec<Uuid>,
 }
 
+/// What a look at a store is for.
+pub(crate) struct StoreLook {
+    /// What was gone, and when, and what was seen of it when the look was planned.
+    pub(super) planned: BTreeMap<SystemName, GoneFrom>,
+    /// What was seen last.
+    pub(super) latest: BTreeMap<SystemName, Seen>,
+}
+
+impl StoreLook {
+    /// As it was planned, and as it was seen last.
+    pub(super) fn of(job: &Job) -> Result<Self, AppError> {
+        let unreadable = |why: String| AppError::Unreadable { what: "a job", why };
+        let planned = match serde_json::from_value(job.payload.clone()) {
+            Ok(Payload::Backup { systems }) => systems,
+            Ok(_) => return Err(unreadable("it is no look at a store".to_owned())),
+            Err(error) => return Err(unreadable(error.to_string())),
+        };
+        let done = job.done.as_ref().and_then(|done| done.get("systems"));
+        let latest = done.and_then(|systems| serde_json::from_value(systems.clone()).ok());
+        let latest = latest.unwrap_or_else(|| {
+            planned.iter().map(|(name, gone)| (name.clone(), gone.seen.clone())).collect()
+        });
+        Ok(Self { planned, latest })
+    }
+}
+
 /// When something was last erased in a system.
 pub(crate) type Erased = BTreeMap<SystemName, Timestamp>;
 
@@ -60,25 +86,16 @@ impl Quietus {
     /// Where our own store is not there.
     pub(crate) async fn copies_of_case(
         &self,
-        case: &Case,
         jobs: &[Job],
         statements: &[SystemStatement],
+        details: &[Detail],
     ) -> Result<CopiesOfCase, AppError> {
-        let files = self.files_of_case(case, jobs, statements).await?;
+        let files = self.files_of_case(jobs, statements, details).await?;
         let erased = self.erased(jobs, statements);
-        let names = self.stores_of_case(jobs, &erased);
-        if names.is_empty() {
-            return Ok(CopiesOfCase { stores: Vec::new(), files });
-        }
-        let details = self.store.details_of_case(case.id).await?;
         let mut stores = Vec::new();
-        for store in names {
+        for store in self.stores_of_case(jobs, &erased) {
             let looks: Vec<&Job> = looks_at(jobs, &store).collect();
-            let about: Vec<_> = details
-                .iter()
-                .filter(|one| looks.iter().any(|job| one.job_id == Some(job.id)))
-                .collect();
-            let evidence = self.references(&about).await?;
+            let evidence = self.references_about(&looks, details).await?;
             let mut one = self.store_of_case(store, &looks, &erased).await?;
             one.evidence = evidence;
             stores.push(one);
@@ -127,11 +144,11 @@ impl Quietus {
         let mapped = mapped.and_then(|system| Some((system, system.backup.as_ref()?)));
         let last = looks.iter().filter(|job| job.state != JobState::Cancelled);
         let last = last.max_by_key(|job| (job.created_at, job.id)).copied();
-        let before = last.map(|job| Ok::<_, AppError>((job, systems_of(job)?))).transpose()?;
+        let before = last.map(|job| Ok::<_, AppError>((job, StoreLook::of(job)?))).transpose()?;
         let mut wanted: Erased = erased.clone();
         match (mapped, &before) {
             (Some((_, backup)), _) => wanted.retain(|system, _| backup.copies.contains(system)),
-            (None, Some((_, before))) => wanted.retain(|system, _| before.contains_key(system)),
+            (None, Some((_, look))) => wanted.retain(|system, _| look.planned.contains_key(system)),
             (None, None) => wanted.clear(),
         }
         let mut one = StoreOfCase {
@@ -142,10 +159,10 @@ impl Quietus {
             planned: None,
             outdated: Vec::new(),
         };
-        if let Some((job, before)) = before {
-            let seen = latest_seen(job, &before);
-            let covers =
-                wanted.iter().all(|(name, at)| before.get(name).is_some_and(|gone| gone.at >= *at));
+        if let Some((job, StoreLook { planned, latest: seen })) = before {
+            let covers = wanted
+                .iter()
+                .all(|(name, at)| planned.get(name).is_some_and(|gone| gone.at >= *at));
             let speaks = !job.state.is_final() || seen.values().all(|seen| seen.gone);
             if covers && speaks {
                 one.systems =
@@ -173,11 +190,11 @@ impl Quietus {
         let all = |seen: Seen| wanted.keys().map(|name| (name.clone(), seen.clone())).collect();
         let Some((system, backup)) = mapped else { return all(Seen::nothing(Trouble::Unmapped)) };
         let listing = self.listing(system, backup, earlier(self.now(), LISTED_WITHIN));
-        match tokio::time::timeout(MOST_PATIENCE, listing).await {
-            Ok(Ok(listing)) => {
+        match self.answer_in_time(&system.name, MOST_PATIENCE, listing).await {
+            Some(Ok(listing)) => {
                 wanted.iter().map(|(name, at)| (name.clone(), listing.seen(*at))).collect()
             }
-            Ok(Err(_)) | Err(_) => all(Seen::nothing(Trouble::Unlisted)),
+            Some(Err(_)) | None => all(Seen::nothing(Trouble::Unlisted)),
         }
     }
 
@@ -318,24 +335,4 @@ fn stated(one: &StoreOfCase, seen: &Seen, now: Timestamp, zone: &TimeZone) -> St
 fn looks_at<'a>(jobs: &'a [Job], store: &SystemName) -> impl Iterator<Item = &'a Job> {
     let store = store.to_string();
     jobs.iter().filter(move |job| job.kind == JobKind::Backup && job.system == store)
-}
-
-/// What a look is for.
-pub(super) fn systems_of(job: &Job) -> Result<BTreeMap<SystemName, GoneFrom>, AppError> {
-    match serde_json::from_value(job.payload.clone()) {
-        Ok(Payload::Backup { systems }) => Ok(systems),
-        Ok(_) => Err(AppError::Unreadable { what: "a job", why: "it is no look".to_owned() }),
-        Err(error) => Err(AppError::Unreadable { what: "a job", why: error.to_string() }),
-    }
-}
-
-/// What was seen last, or when the look was planned.
-pub(super) fn latest_seen(
-    job: &Job,
-    planned: &BTreeMap<SystemName, GoneFrom>,
-) -> BTreeMap<SystemName, Seen> {
-    let done = job.done.as_ref().and_then(|done| done.get("systems"));
-    done.and_then(|systems| serde_json::from_value(systems.clone()).ok()).unwrap_or_else(|| {
-        planned.iter().map(|(name, gone)| (name.clone(), gone.seen.clone())).collect()
-    })
 }

@@ -14,7 +14,7 @@ pub mod reading;
 mod seen;
 pub mod watch;
 
-pub(crate) use self::copies::{CopiesOfCase, has_erased};
+pub(crate) use self::copies::{CopiesOfCase, StoreLook, has_erased};
 pub(crate) use self::listing::Stores;
 pub(crate) use self::seen::later;
 pub use self::seen::{Seen, Trouble};

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::is_for_a_person;
 use crate::app::carry_out::Payload;
-use crate::app::request::{Sighted, Wanted, action_of};
+use crate::app::request::{Drilled, Sighted, Wanted, action_of};
 use crate::app::{AppError, Quietus};
 use crate::domain::{JobState, SystemName};
 use crate::plan::ProbeName;
@@ -22,6 +22,8 @@ const AFTER_A_DAY: SignedDuration = SignedDuration::from_hours(24);
 pub(super) struct CaseSeen {
     pub(super) case: Case,
     pub(super) action: SubjectAction,
+    /// The drill for which the person was invented.
+    pub(super) drill: Option<Drilled>,
     pub(super) systems: Vec<SystemSeen>,
 }
 
@@ -104,7 +106,8 @@ impl Quietus {
         }
         let sighted = Box::pin(self.sight(&wanted)).await?;
         for ((one, wanted), sighted) in people.into_iter().zip(wanted).zip(sighted) {
-            let one = self.seen_of(one, action_of(&wanted.request), &sighted).await?;
+            let drill = wanted.request.record.drill.clone();
+            let one = self.seen_of(one, (action_of(&wanted.request), drill), &sighted).await?;
             // Before any job goes by it.
             if one.is_back() {
                 self.keep_found_by(&wanted, &sighted.found_by).await?;
@@ -145,7 +148,7 @@ impl Quietus {
         let systems = blank
             .map(|system| SystemSeen { trouble: Some((why.to_owned(), again_at)), ..system })
             .collect();
-        CaseSeen { case: one.case, action: SubjectAction::Erase, systems }
+        CaseSeen { case: one.case, action: SubjectAction::Erase, drill: None, systems }
     }
 
     fn later_by(&self, time: SignedDuration) -> Timestamp {
@@ -156,7 +159,7 @@ impl Quietus {
     async fn seen_of(
         &self,
         one: LookedFor,
-        action: SubjectAction,
+        (action, drill): (SubjectAction, Option<Drilled>),
         sighted: &Sighted,
     ) -> Result<CaseSeen, AppError> {
         if !sighted.doubts.is_empty() {
@@ -184,7 +187,7 @@ impl Quietus {
                 }
             }
         }
-        let mut seen = CaseSeen { case: one.case, action, systems };
+        let mut seen = CaseSeen { case: one.case, action, drill, systems };
         if seen.is_back() {
             self.look_closely(&mut seen, sighted).await?;
         }
@@ -194,7 +197,7 @@ impl Quietus {
     /// Something is back by the rules of now. Whether it is by those of the case, and what is of
     /// later, decides; of later may be what another system has.
     async fn look_closely(&self, seen: &mut CaseSeen, sighted: &Sighted) -> Result<(), AppError> {
-        let CaseSeen { case, action, systems } = seen;
+        let CaseSeen { case, action, systems, .. } = seen;
         for system in systems.iter_mut().filter(|one| one.trouble.is_none()) {
             let Some(Ok(now)) = sighted.counts.get(&system.name) else { continue };
             let moments = (system.moment.unwrap_or(case.moment), system.look.done_at);

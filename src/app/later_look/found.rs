@@ -10,6 +10,7 @@ use super::counting::{CaseSeen, SystemSeen};
 use super::{LookTally, TOGETHER};
 use crate::app::fire::SCHEDULER;
 use crate::app::recording::About;
+use crate::app::request::Drilled;
 use crate::app::{AppError, Quietus};
 use crate::config::EraseAgain;
 use crate::evidence::EvidenceKind;
@@ -44,12 +45,16 @@ impl Quietus {
         tally: &mut LookTally,
     ) -> Result<(), AppError> {
         let by_itself = back.iter().filter(|one| one.action == SubjectAction::Erase);
+        // Whoever was invented for a drill is nobody of whom an import could go wrong.
+        let by_itself = by_itself.filter(|one| one.drill.is_none());
         let by_itself = by_itself.filter(|one| matches!(self.verdict(one), Verdict::Again));
         let many = super::count(by_itself.count());
         let most = self.instance.later_looks.at_once;
         for one in back {
             let verdict = match self.verdict(&one) {
-                Verdict::Again if many > most && one.action == SubjectAction::Erase => {
+                Verdict::Again
+                    if many > most && one.action == SubjectAction::Erase && one.drill.is_none() =>
+                {
                     Verdict::Asks(format!(
                         "{many} persons are back at once, more than the {most} of `at_once` in `later_looks`: an import may have gone wrong"
                     ))
@@ -69,6 +74,9 @@ impl Quietus {
         // What is restricted once more is not lost.
         if seen.action != SubjectAction::Erase {
             return Verdict::Again;
+        }
+        if let Some(drill) = &seen.drill {
+            return verdict_on_a_drill(drill, &seen.systems);
         }
         let policy = self.instance.later_looks.erase_again;
         if policy == EraseAgain::Nothing {
@@ -116,7 +124,7 @@ impl Quietus {
             };
             let (result, evidence) = match verdict {
                 Verdict::Again => {
-                    let job = self.job_again(one)?;
+                    let job = self.job_again(&seen, one)?;
                     let evidence = self.found_and_reopened(&seen, one, (&found, &job))?;
                     (LookResult::Again(found, job), evidence)
                 }
@@ -136,8 +144,14 @@ impl Quietus {
     }
 
     /// What does again what had been done: the same order under a new key.
-    fn job_again(&self, one: &SystemSeen) -> Result<NewJob, AppError> {
-        self.replay_job(&one.name, one.moment)
+    fn job_again(&self, seen: &CaseSeen, one: &SystemSeen) -> Result<NewJob, AppError> {
+        match &seen.drill {
+            None => self.replay_job(&one.name, one.moment),
+            Some(drill) => {
+                let most = drill.planted_in(&one.name);
+                self.replay_job_within(&one.name, one.moment, most)
+            }
+        }
     }
 
     fn found_and_reopened(
@@ -193,6 +207,18 @@ impl Quietus {
                 "why": asks,
             }),
         )
+    }
+}
+
+/// What a drill has planted goes again without asking, and nothing beside it.
+fn verdict_on_a_drill(drill: &Drilled, systems: &[SystemSeen]) -> Verdict {
+    let more = |one: &&SystemSeen| one.records() > drill.planted_in(&one.name);
+    match systems.iter().filter(|one| one.is_back()).find(more) {
+        None => Verdict::Again,
+        Some(one) => Verdict::Asks(format!(
+            "more is found in `{}` than the drill has planted there: somebody's may be among it",
+            one.name
+        )),
     }
 }
 

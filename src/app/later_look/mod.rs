@@ -37,6 +37,16 @@ const MOST_CASES: u32 = 20_000;
 /// Time between two times at which everybody is noted down for whom something was done.
 const PLANTED_EVERY: SignedDuration = SignedDuration::from_mins(10);
 
+/// What was seen of one person in one system.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct SeenIn {
+    pub(crate) system: String,
+    /// Something of theirs is back.
+    pub(crate) back: bool,
+    /// Why nobody knows.
+    pub(crate) trouble: Option<String>,
+}
+
 /// What came of looking.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
 pub struct LookTally {
@@ -82,6 +92,38 @@ impl Quietus {
         self.plant_looks().await?;
         // Also where it was tried in vain a moment ago.
         Box::pin(self.look_with_lead((self.now(), Timestamp::MAX))).await
+    }
+
+    /// Looks now for the person of one case, whatever the pace; what was seen in each system, or
+    /// `None` where another process is looking.
+    ///
+    /// # Errors
+    /// As [`Self::look_for_everybody`].
+    pub(crate) async fn look_for_case(&self, case: Uuid) -> Result<Option<Vec<SeenIn>>, AppError> {
+        self.plant_looks().await?;
+        let holder = self.ids.new_id().to_string();
+        if !self.may_look(&holder).await? {
+            return Ok(None);
+        }
+        let seen = Box::pin(self.look_at_one(case)).await;
+        self.store.yield_lead(LEAD, &holder).await?;
+        seen.map(Some)
+    }
+
+    async fn look_at_one(&self, case: Uuid) -> Result<Vec<SeenIn>, AppError> {
+        let seen = Box::pin(self.look_at_cases(&[case])).await?;
+        let seen_in = |one: &counting::SystemSeen| SeenIn {
+            system: one.look.system.clone(),
+            back: one.is_back(),
+            trouble: one.trouble.as_ref().map(|trouble| trouble.0.clone()),
+        };
+        let told = seen.iter().flat_map(|one| one.systems.iter().map(seen_in)).collect();
+        let (found, others): (Vec<_>, Vec<_>) = seen.into_iter().partition(CaseSeen::is_back);
+        self.keep_without_findings(&others).await?;
+        self.crash.reach(CrashPoint::LookedAgain);
+        self.keep_findings(found, &mut LookTally::default()).await?;
+        self.wake.up();
+        Ok(told)
     }
 
     /// Who was looked for last at this moment or before is due; `None` where nobody is looked for.

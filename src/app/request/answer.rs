@@ -140,6 +140,21 @@ impl Quietus {
         self.job_for_person(JobKind::Replay, system, self.now(), (moment, true))
     }
 
+    /// The same, which changes no more than so many records.
+    pub(crate) fn replay_job_within(
+        &self,
+        system: &SystemName,
+        moment: Option<Timestamp>,
+        most: u64,
+    ) -> Result<NewJob, AppError> {
+        let job = self.replay_job(system, moment)?;
+        let payload =
+            Payload::Person { most_records: Some(most), holds_version: 0, moment, anew: true };
+        let payload = serde_json::to_value(payload)
+            .map_err(|error| AppError::Unreadable { what: "a job", why: error.to_string() })?;
+        Ok(NewJob { payload, ..job })
+    }
+
     fn job_for_person(
         &self,
         kind: JobKind,
@@ -312,7 +327,7 @@ impl Quietus {
 /// The request as the certificate shows it: it names nobody.
 pub(crate) fn stated_request(asked: &Asked) -> serde_json::Value {
     let (stored, record) = (&asked.request.stored, &asked.request.record);
-    json!({
+    let mut stated = json!({
         "id": stored.id,
         "right": stored.asked,
         "ground": record.ground,
@@ -327,7 +342,11 @@ pub(crate) fn stated_request(asked: &Asked) -> serde_json::Value {
         })),
         "answerBy": record.deadlines.answer_by,
         "legalLatest": record.deadlines.legal_latest,
-    })
+    });
+    if let Some(drill) = &record.drill {
+        stated["drill"] = json!(drill.id);
+    }
+    stated
 }
 
 /// What the letter says of a certificate's statements.

@@ -5,6 +5,7 @@ use quietus_connectors::Counts;
 use serde_json::json;
 use uuid::Uuid;
 
+use super::drilled::Drilled;
 use crate::app::carry_out::Payload;
 use crate::app::forecast::CountedPlan;
 use crate::app::open_case::{PlanOnRecord, planned_records};
@@ -27,6 +28,7 @@ pub(super) struct PersonOpening {
     pub(super) case: Uuid,
     pub(super) request_id: Uuid,
     pub(super) request: RequestChange,
+    pub(super) drill: Option<Drilled>,
     pub(super) actor: Actor,
 }
 
@@ -49,7 +51,8 @@ impl Quietus {
                 system.persons.is_some() || system.instructions.iter().any(|one| !one.keep)
             })
             .map(|system| {
-                self.new_person_job(system, on_record.counts.get(&system.system), holds_version)
+                let counts = on_record.counts.get(&system.system);
+                self.new_person_job(system, counts, (holds_version, opening.drill.as_ref()))
             })
             .collect::<Result<Vec<_>, _>>()?;
         let named: Vec<_> =
@@ -97,11 +100,12 @@ impl Quietus {
         &self,
         system: &SystemPlan,
         counts: Option<&Counts>,
-        holds_version: u64,
+        (holds_version, drill): (u64, Option<&Drilled>),
     ) -> Result<NewJob, AppError> {
         let planned = counts.map(planned_records);
+        let uncounted = drill.map_or(UNCOUNTED_RECORDS, |drill| drill.planted_in(&system.system));
         let payload = Payload::Person {
-            most_records: Some(planned.unwrap_or_default().saturating_add(UNCOUNTED_RECORDS)),
+            most_records: Some(planned.unwrap_or_default().saturating_add(uncounted)),
             holds_version,
             moment: None,
             anew: false,

@@ -38,9 +38,12 @@ impl Quietus {
         let ground = Ground { map: pinned.map(), rules: pinned.rules(), moment: case.moment };
         let told_apart = request.record.told_apart;
         let mut people = [Seeking { person: self.sought(&request)?, told_apart }];
-        let Some(found) = self.find_people(ground, &mut people, None).await?.pop() else {
+        let Some(mut found) = self.find_people(ground, &mut people, None).await?.pop() else {
             return Ok(true);
         };
+        if let Some(drill) = &request.record.drill {
+            drill.confine_found(&mut found);
+        }
         let [Seeking { person: sought, .. }] = people;
         if !found.not_asked.is_empty() {
             return Ok(true);
@@ -93,7 +96,8 @@ impl Quietus {
             }
         }
         let change = self.change_of(request, Move::stay(&request.stored))?;
-        let new = behind.iter().map(|system| self.new_person_job(system, None, 0));
+        let drill = request.record.drill.as_ref();
+        let new = behind.iter().map(|system| self.new_person_job(system, None, (0, drill)));
         let new = new.collect::<Result<Vec<_>, _>>()?;
         let named: Vec<_> =
             new.iter().map(|job| json!({ "id": job.id, "system": job.system })).collect();

@@ -46,6 +46,19 @@ impl Quietus {
         Box::pin(self.fan_out(ready)).await
     }
 
+    /// Carries one request on that is ready, as the next ring would do it.
+    ///
+    /// # Errors
+    /// Where the store is not there, or the request cannot be read.
+    pub async fn advance_one_request(&self, id: uuid::Uuid) -> Result<(), AppError> {
+        let stored = self.store.request(id).await?;
+        let Some(stored) = stored.filter(|one| one.state == RequestState::Ready) else {
+            return Ok(());
+        };
+        let ready = self.advance_request(stored).await?;
+        Box::pin(self.fan_out(ready.into_iter().collect())).await
+    }
+
     /// Carries one request a step on; gives it back where its person has to be sought.
     async fn advance_request(&self, stored: Request) -> Result<Option<Ready>, AppError> {
         let mut request = self.open_request(stored)?;
@@ -86,7 +99,10 @@ impl Quietus {
         let found = Box::pin(self.find_people(ground, &mut people, None)).await?;
         let (mut requests, mut scopes) = (Vec::new(), Vec::new());
         for ((ready, sought), found) in ready.into_iter().zip(people).zip(found) {
-            let mut request = ready.request;
+            let (mut request, mut found) = (ready.request, found);
+            if let Some(drill) = &request.record.drill {
+                drill.confine_found(&mut found);
+            }
             match self.scope_of_found(&mut request, &sought.person, &found).await {
                 Ok(Some(scope)) => {
                     scopes.push(scope);
@@ -129,8 +145,11 @@ impl Quietus {
         &self,
         request: &mut OpenRequest,
         sought: &Sought,
-        counted: CountedPlan,
+        mut counted: CountedPlan,
     ) -> Result<(), AppError> {
+        if !self.is_confined(request, &mut counted).await? {
+            return Ok(());
+        }
         request.record.not_covered =
             counted.plan.left_out.iter().map(|one| one.system.to_string()).collect();
         if counted.plan.systems.is_empty() {
@@ -154,6 +173,7 @@ impl Quietus {
             case,
             request: self.change_of(request, next)?,
             request_id: request.stored.id,
+            drill: request.record.drill.clone(),
             actor: Actor(SCHEDULER.to_owned()),
         };
         let new_case = self.new_person_case(opening, counted)?;

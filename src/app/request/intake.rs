@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde_json::json;
 use uuid::Uuid;
 
+use super::drilled::Drilled;
 use super::known_again::{content_digest, content_of};
 use super::objection::is_direct_marketing;
 use super::record::{IdentityCheck, OpenRequest, Person, RequestRecord, Requester, is_carried_out};
@@ -95,6 +96,25 @@ impl Quietus {
         asked: TakeIn,
         on_behalf: Option<OnBehalf>,
     ) -> Result<Taken, AppError> {
+        self.take_in_as(asked, on_behalf, None).await
+    }
+
+    /// Takes the request of a drill in: nobody has to be asked who its person is, nor given time to
+    /// take it back.
+    pub(crate) async fn take_in_drill(
+        &self,
+        asked: TakeIn,
+        drill: Drilled,
+    ) -> Result<Taken, AppError> {
+        self.take_in_as(asked, None, Some(drill)).await
+    }
+
+    async fn take_in_as(
+        &self,
+        asked: TakeIn,
+        on_behalf: Option<OnBehalf>,
+        drill: Option<Drilled>,
+    ) -> Result<Taken, AppError> {
         let now = self.now();
         let received_at = asked.received_at.unwrap_or(now);
         if received_at > now {
@@ -106,7 +126,7 @@ impl Quietus {
         self.check_categories(asked.categories.as_ref())?;
         let regime = asked.regime.clone().unwrap_or_else(|| self.instance.requests.regime.clone());
         let record = self.first_record(&asked, &given, regime, received_at)?;
-        let record = self.with_cooling_off_of(on_behalf.as_ref(), record);
+        let record = self.with_cooling_off_of((on_behalf.as_ref(), drill), record);
         if is_direct_marketing(asked.asked, &record) && record.categories.is_none() {
             return Err(AppError::Input(
                 "an objection to direct marketing erases what serves it: name the categories, such as `marketing.contact`".to_owned(),
@@ -180,12 +200,16 @@ impl Quietus {
         })
     }
 
-    /// What another controller brings cools off as the desk has it.
+    /// What another controller brings cools off as the desk has it, and a drill's not at all.
     fn with_cooling_off_of(
         &self,
-        on_behalf: Option<&OnBehalf>,
+        (on_behalf, drill): (Option<&OnBehalf>, Option<Drilled>),
         mut record: RequestRecord,
     ) -> RequestRecord {
+        if drill.is_some() {
+            record.cooling_off_until = None;
+            record.drill = drill;
+        }
         if let (Some(other), Some(check)) = (on_behalf, &record.check) {
             let until =
                 |period: RetentionPeriod| period.due_at(check.at, Rounding::None, &self.zone);
@@ -267,6 +291,7 @@ impl Quietus {
         });
         let deadlines = self.count_deadlines(&regime, received_at, &[], Extended::No)?;
         Ok(RequestRecord {
+            drill: None,
             regime,
             channel: asked.channel.clone(),
             requester: asked.requester,

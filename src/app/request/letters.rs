@@ -243,7 +243,7 @@ impl Quietus {
 
     /// Notices to the third parties that hold what was asked for, once it is carried out.
     fn recipient_letters(&self, request: &OpenRequest) -> Vec<Due> {
-        if request.stored.case_id.is_none() {
+        if request.stored.case_id.is_none() || request.record.drill.is_some() {
             return Vec::new();
         }
         let wanted = request.record.categories.as_ref();
@@ -380,9 +380,10 @@ impl Quietus {
     }
 }
 
-/// Whether we write to the person: another controller that brings a request does so itself.
+/// Whether we write to the person: another controller that brings a request does so itself, and
+/// whoever was invented for a drill gets no letters.
 pub(super) fn writes_to_person(request: &OpenRequest) -> bool {
-    request.record.channel != OPENDSR
+    request.record.channel != OPENDSR && request.record.drill.is_none()
 }
 
 /// The word by which the answer says how it stands: an objection that is not decided yet is not

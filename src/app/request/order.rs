@@ -153,7 +153,10 @@ impl Quietus {
         let all = wanted.needs_all();
         let Wanted { mut request, seeking: Seeking { person: sought, .. }, known } = wanted;
         let mut records = remembered_keys(&request);
-        if let Some(found) = found {
+        if let Some(mut found) = found {
+            if let Some(drill) = &request.record.drill {
+                drill.confine_found(&mut found);
+            }
             certain(&found, system)?;
             for (place, keys) in &found.records {
                 records.entry(place.clone()).or_default().extend(keys.iter().cloned());

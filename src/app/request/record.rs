@@ -7,6 +7,7 @@ use quietus_connectors::{Identity, Value};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::drilled::Drilled;
 use super::fee::Fee;
 use super::objection::Verdict;
 use crate::app::epochs::{OpenKey, open_key};
@@ -66,6 +67,9 @@ pub struct Decided {
 /// The open part.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RequestRecord {
+    /// It is a drill's: its person was invented.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drill: Option<Drilled>,
     /// Under which law.
     pub regime: String,
     /// By which way it came (`web`, `mail`, `phone`, `opendsr`, …).

@@ -4,13 +4,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 
-use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
 use quietus_connectors::{ResidueLook, ResidueSight, ResidueWait, residue_stages};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::seen::{FilesSeen, NOT_ASKED};
+use super::seen::{FilesSeen, NOT_ASKED, NOT_LOOKED};
 use crate::app::backup::{has_erased, later};
 use crate::app::carry_out::Payload;
 use crate::app::recording::About;
@@ -20,10 +20,12 @@ use crate::domain::{CollectionName, JobState, SystemName};
 use crate::evidence::EvidenceKind;
 use crate::evidence::files::{StatedFiles, StatedStage};
 use crate::evidence::statement::{EvidenceReference, SystemStatement};
-use crate::store::{Case, Job, JobKind, NewJob, OutboxEntry};
+use crate::store::{Case, Detail, Job, JobKind, NewJob, OutboxEntry};
 
 /// For so long whoever certifies waits for a system that says where its logs stand.
-const MOST_PATIENCE: std::time::Duration = std::time::Duration::from_mins(1);
+const MOST_PATIENCE: std::time::Duration = std::time::Duration::from_secs(5);
+/// A system that nobody could look at while its case was certified is looked at after this time.
+const SOON: SignedDuration = SignedDuration::from_mins(1);
 /// Attempts of a look that are lost before a person is asked; those that end do not count.
 const ATTEMPTS: u32 = 8;
 
@@ -80,14 +82,14 @@ struct FilesOfSystem {
 }
 
 /// What a look is for.
-pub(super) struct Waiting {
+pub(crate) struct FilesLook {
     pub(super) at: Timestamp,
     pub(super) collections: Vec<String>,
     pub(super) mark: Option<Value>,
     pub(super) seen: FilesSeen,
 }
 
-impl Waiting {
+impl FilesLook {
     /// As it was planned, and as it was seen last.
     pub(super) fn of(job: &Job) -> Result<Self, AppError> {
         let unreadable = |why: String| AppError::Unreadable { what: "a job", why };
@@ -115,9 +117,9 @@ impl Quietus {
     /// Where our own store is not there.
     pub(crate) async fn files_of_case(
         &self,
-        case: &Case,
         jobs: &[Job],
         statements: &[SystemStatement],
+        details: &[Detail],
     ) -> Result<FilesOfCase, AppError> {
         let mut systems = Vec::new();
         for (name, at) in self.erased(jobs, statements) {
@@ -133,12 +135,7 @@ impl Quietus {
             else {
                 continue;
             };
-            let details = self.store.details_of_case(case.id).await?;
-            let about: Vec<_> = details
-                .iter()
-                .filter(|one| looks.iter().any(|job| one.job_id == Some(job.id)))
-                .collect();
-            one.evidence = self.references(&about).await?;
+            one.evidence = self.references_about(&looks, details).await?;
             systems.push(one);
         }
         Ok(FilesOfCase { systems })
@@ -177,7 +174,7 @@ impl Quietus {
         let last = looks.iter().filter(|job| job.state != JobState::Cancelled);
         let last = last.max_by_key(|job| (job.created_at, job.id)).copied();
         if let Some(job) = last {
-            let waiting = Waiting::of(job)?;
+            let waiting = FilesLook::of(job)?;
             let covers = waiting.at >= at
                 && collections.iter().all(|name| waiting.collections.contains(name));
             if covers && (!job.state.is_final() || waiting.seen.gone()) || asked.is_none() {
@@ -192,6 +189,8 @@ impl Quietus {
         let (mark, seen) = self.first_sight(system, residues, &collections, at).await;
         one.is_first = true;
         if !seen.gone() {
+            let pause =
+                if seen.looked_at.is_none() { SOON.min(residues.look) } else { residues.look };
             let payload = Payload::Residue { at, collections, mark, seen: seen.clone() };
             one.planned = Some(NewJob {
                 id: self.ids.new_id(),
@@ -199,7 +198,7 @@ impl Quietus {
                 kind: JobKind::Residue,
                 blocked: None,
                 held_by: Vec::new(),
-                available_at: later(self.now(), residues.look),
+                available_at: later(self.now(), pause),
                 attempts_allowed: ATTEMPTS,
                 payload: serde_json::to_value(payload).map_err(|error| AppError::Unreadable {
                     what: "a job",
@@ -213,7 +212,7 @@ impl Quietus {
     }
 
     /// Where the logs of a system stand now that something was erased there, and what is gone already.
-    /// Nothing is driven.
+    /// Nothing is driven. Where it does not answer soon, nothing is known yet, and a job looks.
     async fn first_sight(
         &self,
         system: &System,
@@ -233,10 +232,14 @@ impl Quietus {
             waits: vec![ResidueWait { collections: collections.to_vec(), mark: None }],
         };
         let answer = match self.connect(system) {
-            Ok(connector) => tokio::time::timeout(MOST_PATIENCE, connector.look_at_residues(&look))
-                .await
-                .map_err(|_| "it did not answer in time".to_owned())
-                .and_then(|answer| answer.map_err(|fault| fault.to_string())),
+            Ok(connector) => {
+                let sight = connector.look_at_residues(&look);
+                let answer = self.answer_in_time(&system.name, MOST_PATIENCE, sight).await;
+                let Some(answer) = answer else {
+                    return (None, FilesSeen::nothing(&residues.stages, NOT_LOOKED));
+                };
+                answer.map_err(|fault| fault.to_string())
+            }
             Err(error) => Err(error.to_string()),
         };
         match answer.map(|mut seen| seen.pop()) {

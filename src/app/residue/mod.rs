@@ -15,7 +15,7 @@ use quietus_connectors::{residue_stages, residues_beyond};
 
 use crate::datamap::System;
 
-pub(crate) use self::files::{FilesOfCase, Marks};
+pub(crate) use self::files::{FilesLook, FilesOfCase, Marks};
 pub use self::seen::{FilesSeen, StageSeen};
 
 /// What a connector says is left behind, less that at which somebody looks.

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::files::Waiting;
+use super::files::FilesLook;
 use super::seen::FilesSeen;
 use crate::app::{AppError, Quietus};
 pub use crate::store::ResidueGauge;
@@ -42,7 +42,7 @@ impl Quietus {
         let jobs = self.store.open_residues(only, MOST).await?;
         jobs.into_iter()
             .map(|job| {
-                let waiting = Waiting::of(&job)?;
+                let waiting = FilesLook::of(&job)?;
                 let fault = job.last_fault.filter(|fault| fault.kind != "left");
                 Ok(ResidueFacts {
                     system: job.system,

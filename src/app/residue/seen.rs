@@ -6,7 +6,7 @@ use quietus_connectors::StageSight;
 use serde::{Deserialize, Serialize};
 
 /// Said of a stage at which nobody has looked yet.
-const NOT_LOOKED: &str = "nobody has looked yet";
+pub(super) const NOT_LOOKED: &str = "nobody has looked yet";
 /// Said of a stage where the system could not be asked.
 pub(super) const NOT_ASKED: &str = "the system could not be asked";
 

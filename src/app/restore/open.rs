@@ -66,7 +66,7 @@ impl Quietus {
 
     /// The certificate of a system that was opened.
     async fn certificate_of_restore(&self, restore: &Restore) -> Result<Option<Uuid>, AppError> {
-        self.certify_finished().await?;
+        self.certify_case(restore.case_id).await?;
         let certificate = self.store.certificate_of_case(restore.case_id).await?;
         Ok(certificate.map(|one| one.summary.id))
     }

@@ -14,6 +14,7 @@ use crate::domain::{Remark, RetentionPeriod};
 use crate::evidence::print::Language;
 
 use super::anchors::AnchorsDocument;
+use super::drills::DrillsDocument;
 use super::later_looks::LaterLooksDocument;
 use super::mail::MailDocument;
 use super::object_store::ObjectStoreDocument;
@@ -55,6 +56,9 @@ document! {
         optional restores: RestoresDocument,
         /// How persons who were erased or restricted are looked for again.
         optional later_looks: LaterLooksDocument,
+        /// How often an invented person is planted and erased, to see how long it takes; never if left
+        /// out.
+        optional drills: DrillsDocument,
         /// How long Quietus keeps its own records once what they are about is over.
         optional own_records: OwnRecordsDocument,
         /// Orders that are carried out side by side, at most 64; 4 if left out.

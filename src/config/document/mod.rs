@@ -3,6 +3,8 @@
 
 pub mod anchors;
 pub mod backup;
+pub mod drill;
+pub mod drills;
 pub mod field;
 pub mod instance;
 pub mod later_looks;

@@ -11,6 +11,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use std::borrow::Cow;
 
 use super::backup::KeepsDocument;
+use super::drill::DrillDocument;
 use super::field::{FieldDocument, StartDocument};
 use super::residues::ResiduesDocument;
 use super::restore::RestoreDocument;
@@ -48,6 +49,9 @@ document! {
         optional exempt: List<ExemptDocument>,
         /// What is done once it was put back to an earlier state.
         optional restore: RestoreDocument,
+        /// For a database: what a drill plants here, to see how long an erasure takes; it is not
+        /// drilled if left out.
+        optional drill: DrillDocument,
         /// For a database: how its files and logs are looked at for what was deleted there.
         optional residues: ResiduesDocument,
         /// For a third party: its name, as letters and certificates say it.

@@ -4,6 +4,7 @@
 //! for it is told that it is broken, so that one mistake is reported once.
 
 pub(super) mod backup;
+mod drill;
 mod fields;
 mod links;
 mod residues;
@@ -90,6 +91,7 @@ pub fn compile<'document>(
         starts::compile(draft, problems);
         shape::check(draft, problems);
         links::check(draft, problems);
+        drill::compile(draft, problems);
     }
     drafts
 }
@@ -155,6 +157,7 @@ fn draft<'document>(
         no_backups: text(&document.no_backups),
         restore: restore::settings(document, problems),
         residues: residues::settings(document, problems),
+        drill: None,
     };
     let maps = !is_third_party(document) && !is_store(document);
     if maps

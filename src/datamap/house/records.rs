@@ -62,6 +62,24 @@ pub(super) const TABLES: &[Kept] = &[
         ("a certificate names the rules by their digest", "its digest is in the log"),
     ),
     table(
+        "drill_cursor",
+        "from when on the schedule of drills counts",
+        (Personal::None, Served("one row, written over")),
+        ("no drill is left out, and none is done twice", "none is needed: it says nothing"),
+    ),
+    table(
+        "drill_systems",
+        "what was planted in each system for a drill, and when it was gone there: of an invented person",
+        (Personal::None, Stays("it is about nobody; it shows how long erasing takes")),
+        ("times to erasure are read from it", "append-only triggers; `drill.*` in the log"),
+    ),
+    table(
+        "drills",
+        "drills: when, by whom begun, how they ended",
+        (Personal::Staff, Stays("it is about nobody; its request stays with it")),
+        ("shows that erasure works, and how fast", "append-only triggers; `drill.*` in the log"),
+    ),
+    table(
         "events",
         "business events: name, moment, sealed key of the record and a tag of it",
         (Personal::Sealed, Stays("without it the record it speaks of would never be due")),

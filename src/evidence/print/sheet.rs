@@ -7,7 +7,7 @@ use super::link::link;
 use super::voice::Voice;
 use super::{Printing, Vouching, first_page, statements, tables};
 use crate::evidence::bundle::Bundle;
-use crate::evidence::certificate::Certificate;
+use crate::evidence::certificate::{Certificate, OF_A_DRILL};
 
 /// One line of a table of two columns.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -167,12 +167,16 @@ pub fn sheet(
 ) -> Sheet {
     let predicate = &certificate.predicate;
     let voice = Voice::of(printing);
+    let mut verdict = first_page::verdict(&voice, predicate);
+    if predicate.is_of_a_drill() {
+        verdict.sentences.insert(0, voice.phrase(OF_A_DRILL));
+    }
     Sheet {
         title: voice.words.title(predicate),
         id: predicate.certificate_id.to_string(),
         issuer: predicate.issuer.name.clone(),
         subject: certificate.subject.first().map(|one| one.name.clone()).unwrap_or_default(),
-        verdict: first_page::verdict(&voice, predicate),
+        verdict,
         facts: first_page::facts(&voice, certificate, vouching),
         points: first_page::points(&voice, predicate),
         tables: tables::tables(&voice, predicate),

@@ -392,6 +392,7 @@ pub(super) fn system(collections: Vec<Collection>) -> System {
         third_party: None,
         backup: None,
         no_backups: None,
+        drill: None,
         residues: None,
         restore: crate::datamap::RestoreSettings::default(),
     }

@@ -2,17 +2,13 @@
 //! happened.
 
 use jiff::ToSpan as _;
-use quietus::app::Actor;
-use quietus::app::open_case::{CaseOpened, Opening};
 use quietus::domain::Clock as _;
-use quietus::plan::Acting;
-use quietus::store::CaseCause;
 use quietus::telemetry::SystemClock;
 
 use super::{company, copies, dump, live, looks};
 use crate::company::database::Kind;
 use crate::company::ended;
-use crate::company::engine::TurnedClock;
+use crate::company::engine::{TurnedClock, opened};
 
 /// The look is claimed; nothing else has happened.
 const CLAIMED: u8 = 1;
@@ -30,14 +26,7 @@ async fn a_look_that_a_dead_process_had_is_taken_up_again() {
     let day = |moment: jiff::Timestamp| moment.strftime("%Y-%m-%d").to_string();
     dump(&company, &day(then));
     let product = company.replica(&clock).await;
-    let opening = Opening {
-        cause: CaseCause::Command,
-        actor: Actor("operator".to_owned()),
-        moment: then,
-        acting: &Acting::Everything,
-        occurrence: None,
-    };
-    assert!(matches!(product.open_case(opening).await.unwrap(), CaseOpened::Open { .. }));
+    opened(&product).await;
     live(&product).await;
     let case = company.oldest_case().await;
     let first = company.certificate_id(&case).await;

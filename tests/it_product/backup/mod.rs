@@ -2,10 +2,14 @@
 //! final one comes when the last of them is really gone, and not before.
 
 mod alarms;
+mod barman;
 mod borg;
+mod bucket;
+mod club;
 mod killed;
 mod many;
 mod person;
+mod pgbackrest;
 mod schedule;
 
 use std::sync::Arc;
@@ -76,6 +80,18 @@ pub fn copies(certificate: &Certificate) -> Vec<Value> {
         }
     }
     found
+}
+
+/// All copies were seen to be gone at this moment, after a first certificate that said until when.
+pub fn states_the_end(last: &Certificate, (first, seen_at): (&str, &str)) {
+    assert_eq!(last.overall(), "complete", "{:#?}", last.predicate["statements"]);
+    assert_eq!(last.predicate["supersedes"]["certificateId"], first);
+    assert_eq!(last.predicate["supersedes"]["reason"], "backup-expired");
+    let stated = copies(last);
+    assert_eq!(stated.len(), 1);
+    assert_eq!(stated[0]["seenGoneAt"], seen_at);
+    assert!(stated[0]["goneBy"].is_null() && stated[0]["copies"] == "0");
+    assert!(last.predicate["pending"].is_null());
 }
 
 /// The state of each look at a store.

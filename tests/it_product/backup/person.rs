@@ -1,6 +1,6 @@
 //! A person's case: two dates, copies that go one by one, and a letter that says so plainly.
 
-use super::{company, copies, dump, live, looks, observed, people, prune};
+use super::{company, copies, dump, live, looks, observed, people, prune, states_the_end};
 use crate::company::Company;
 use crate::company::certificate::Certificate;
 use crate::company::database::Kind;
@@ -34,18 +34,6 @@ fn states_two_dates(certificate: &Certificate) {
     let systems: std::collections::BTreeSet<_> =
         with_copies.map(|one| one["system"]["id"].as_str().unwrap()).collect();
     assert_eq!(systems.into_iter().collect::<Vec<_>>(), ["desk", "shop"]);
-}
-
-/// All copies were seen to be gone.
-fn states_the_end(last: &Certificate, first: &str) {
-    assert_eq!(last.overall(), "complete", "{:#?}", last.predicate["statements"]);
-    assert_eq!(last.predicate["supersedes"]["certificateId"], first);
-    assert_eq!(last.predicate["supersedes"]["reason"], "backup-expired");
-    let stated = copies(last);
-    assert_eq!(stated.len(), 1);
-    assert_eq!(stated[0]["seenGoneAt"], "2027-01-08T12:00:00Z");
-    assert!(stated[0]["goneBy"].is_null() && stated[0]["copies"] == "0");
-    assert!(last.predicate["pending"].is_null());
 }
 
 async fn copies_go_one_by_one(store: Kind) {
@@ -101,7 +89,7 @@ async fn copies_go_one_by_one(store: Kind) {
     live(&product).await;
     assert_eq!(looks(&company).await, ["completed -"]);
     let last = company.certificate_of(&case).await;
-    states_the_end(&last, &first);
+    states_the_end(&last, (&first, "2027-01-08T12:00:00Z"));
     assert_eq!(last.counts(), certificate.counts(), "what was erased is what it was");
     let told = letters(&company, &request).await;
     assert_eq!(told.len(), 2);

@@ -84,6 +84,11 @@ impl Database {
         Self { kind, url: with_database(&admin, &name), server: Some((admin, name)) }
     }
 
+    /// One on a server of the test's own, which goes with the server.
+    pub fn at(kind: Kind, url: String) -> Self {
+        Self { kind, url, server: None }
+    }
+
     /// A copy of a database on PostgreSQL, by a dump into this file.
     pub async fn copied(&self, dump: &Path) -> Self {
         let copy = Self::fresh(self.kind, Path::new("")).await;

@@ -4,11 +4,15 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use jiff::{Span, Timestamp};
-use quietus::app::{Opening, Quietus};
+use quietus::app::open_case::{self, CaseOpened};
+use quietus::app::{Actor, Opening, Quietus};
 use quietus::config::Process;
 use quietus::domain::Clock;
+use quietus::plan::Acting;
+use quietus::store::CaseCause;
 use quietus::telemetry::SystemIds;
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use super::Company;
 
@@ -59,13 +63,33 @@ impl Company {
 
 /// Carries out everything that is available now, and certifies it.
 pub async fn work(product: &Quietus) {
+    carry_out(product).await;
+    product.certify_finished().await.unwrap();
+}
+
+/// Every job that is due.
+pub async fn carry_out(product: &Quietus) {
     let stop = CancellationToken::new();
     while product.carry_out_next("worker", &stop).await.unwrap().is_some() {}
-    product.certify_finished().await.unwrap();
 }
 
 /// One ring of the bell, and the work that it brings.
 pub async fn ring(product: &Quietus) {
     product.fire_due().await.unwrap();
     work(product).await;
+}
+
+/// Opens a case for all that is due now, as `quietus run --once` does.
+pub async fn opened(product: &Quietus) -> Uuid {
+    let opening = open_case::Opening {
+        cause: CaseCause::Command,
+        actor: Actor("operator".to_owned()),
+        moment: product.now(),
+        acting: &Acting::Everything,
+        occurrence: None,
+    };
+    match product.open_case(opening).await.unwrap() {
+        CaseOpened::Open { case } => case,
+        other => panic!("{other:?}"),
+    }
 }

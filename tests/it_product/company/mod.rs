@@ -2,10 +2,16 @@
 //! binary that works on them. Results are proven past the product, by raw SQL.
 
 pub mod certificate;
+pub mod cluster;
 pub mod database;
 pub mod engine;
+pub mod gateway;
 pub mod heap;
 pub mod log;
+pub mod moment;
+#[path = "../../../connectors/tests/objects/owner.rs"]
+#[expect(dead_code, reason = "the owner of buckets is that of the connectors' own tests")]
+pub mod owner;
 pub mod shop;
 pub mod table;
 
@@ -14,6 +20,19 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use self::database::{Database, Kind};
+
+/// Rules of a company that knows how to reach people, and nothing else of them.
+pub const ONE_RULE: &str = "pack: rules
+version: '1'
+owner: Ada Example
+categories:
+  contact: {purpose: talk to people}
+schedules:
+  nightly: {cron: '0 2 * * *'}
+schedule: nightly
+rules:
+  - {rule: contact, category: contact, starting_point: collection, period: P90Y, action: erase, basis: {citation: contract}}
+";
 
 /// One connected system.
 pub struct System {
@@ -112,6 +131,14 @@ impl Company {
         self.systems.push(System { name: name.to_owned(), database });
         self.map(name, kind, &url, map);
         self.database(name)
+    }
+
+    /// Adds a system whose database is on a server of the test's own.
+    pub fn connect_system(&mut self, name: &str, (kind, url): (Kind, String), map: &str) {
+        self.write_secret(&format!("{name}-url"), &url);
+        self.map(name, kind, &format!("file:secrets/{name}-url"), map);
+        let database = Database::at(kind, url);
+        self.systems.push(System { name: name.to_owned(), database });
     }
 
     /// Writes a system's file anew.

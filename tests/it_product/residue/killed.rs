@@ -2,17 +2,13 @@
 //! happened.
 
 use jiff::ToSpan as _;
-use quietus::app::Actor;
-use quietus::app::open_case::{CaseOpened, Opening};
 use quietus::domain::Clock as _;
-use quietus::plan::Acting;
-use quietus::store::CaseCause;
 use quietus::telemetry::SystemClock;
 
 use super::{add_to_map, files, looks};
 use crate::backup::{self, live};
 use crate::company::ended;
-use crate::company::engine::TurnedClock;
+use crate::company::engine::{TurnedClock, opened};
 use crate::request::person as people;
 
 /// The looks are claimed; nothing else has happened.
@@ -31,14 +27,7 @@ async fn a_look_at_files_that_a_dead_process_had_is_taken_up_again() {
     let then = SystemClock.now().checked_sub(2.hours()).unwrap();
     let clock = TurnedClock::at(&then.to_string());
     let product = company.replica(&clock).await;
-    let opening = Opening {
-        cause: CaseCause::Command,
-        actor: Actor("operator".to_owned()),
-        moment: then,
-        acting: &Acting::Everything,
-        occurrence: None,
-    };
-    assert!(matches!(product.open_case(opening).await.unwrap(), CaseOpened::Open { .. }));
+    opened(&product).await;
     live(&product).await;
     let case = company.oldest_case().await;
     let first = company.certificate_id(&case).await;

@@ -5,6 +5,7 @@ mod killed;
 mod mariadb;
 mod postgresql;
 mod servers;
+mod silent;
 mod sqlite;
 
 use std::path::Path;

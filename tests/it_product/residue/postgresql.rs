@@ -6,9 +6,9 @@ use jiff::ToSpan as _;
 use super::servers::Server;
 use super::{add_to_map, files, looks, stages};
 use crate::backup::live;
-use crate::company::Company;
 use crate::company::database::Kind;
 use crate::company::engine::TurnedClock;
+use crate::company::{Company, ONE_RULE};
 use crate::request::person as people;
 
 const MAP: &str = "collections:
@@ -22,26 +22,14 @@ const MAP: &str = "collections:
     starting_points: {collection: opened_at}
 ";
 
-const PACK: &str = "pack: rules
-version: '1'
-owner: Ada Example
-categories:
-  contact: {purpose: talk to people}
-schedules:
-  nightly: {cron: '0 2 * * *'}
-schedule: nightly
-rules:
-  - {rule: contact, category: contact, starting_point: collection, period: P90Y, action: erase, basis: {citation: contract}}
-";
-
 /// In the middle of a page, and the last of the table.
-const MIDDLE: &str = "p1000@mail.example";
-const LAST: &str = "p2000@mail.example";
+pub const MIDDLE: &str = "p1000@mail.example";
+pub const LAST: &str = "p2000@mail.example";
 
 /// A company with one system on this server, with members `p1` to `p2000`.
 pub async fn company_on(server: &Server, kind: Kind, residues: &str) -> Company {
     let mut company = Company::new(Kind::Sqlite).await;
-    company.write("schedules/rules.yaml", PACK);
+    company.write("schedules/rules.yaml", ONE_RULE);
     company.add_system("club", kind, MAP).await;
     company.write_secret("club-url", &server.url("club"));
     add_to_map(&company, "club", residues);
@@ -51,7 +39,8 @@ pub async fn company_on(server: &Server, kind: Kind, residues: &str) -> Company 
     company
 }
 
-async fn furnished() -> Server {
+/// A server with two thousand members, which a checkpoint has written to its files.
+pub async fn furnished() -> Server {
     let server = Server::postgresql().await;
     server.raw("postgres").await.run("CREATE DATABASE club").await;
     server

@@ -1,7 +1,7 @@
 //! The application stays outside until its database is opened.
 
-use crate::company::Company;
 use crate::company::database::{Database, Kind, Raw};
+use crate::company::{Company, ONE_RULE};
 
 const MAP: &str = "collections:
   members:
@@ -11,18 +11,6 @@ const MAP: &str = "collections:
       email: {type: text, category: contact, identity: email}
       opened_at: {type: timestamp}
     starting_points: {collection: opened_at}
-";
-
-const PACK: &str = "pack: rules
-version: '1'
-owner: Ada Example
-categories:
-  contact: {purpose: talk to people}
-schedules:
-  nightly: {cron: '0 2 * * *'}
-schedule: nightly
-rules:
-  - {rule: contact, category: contact, starting_point: collection, period: P90Y, action: erase, basis: {citation: contract}}
 ";
 
 const PASSWORD: &str = "unlocked-door-7";
@@ -81,7 +69,7 @@ impl Account {
 
 async fn the_application_stays_outside(kind: Kind) {
     let mut company = Company::new(Kind::Sqlite).await;
-    company.write("schedules/rules.yaml", PACK);
+    company.write("schedules/rules.yaml", ONE_RULE);
     let types = kind.pick("TIMESTAMPTZ", "DATETIME(6)", "");
     let desk = company.add_system("desk", kind, MAP).await;
     desk.run(&format!(
@@ -136,7 +124,7 @@ async fn the_application_stays_outside_of_mariadb() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_does_not_fit_is_told_with_its_place() {
     let mut company = Company::new(Kind::Sqlite).await;
-    company.write("schedules/rules.yaml", PACK);
+    company.write("schedules/rules.yaml", ONE_RULE);
     let desk = company.add_system("desk", Kind::Sqlite, MAP).await;
     desk.run("CREATE TABLE members (id INTEGER PRIMARY KEY, email TEXT, opened_at TEXT)").await;
     for (wrong, words) in [

@@ -2,13 +2,9 @@
 //! cases that cannot be certified.
 
 use jiff::ToSpan as _;
-use quietus::app::open_case::{CaseOpened, Opening};
-use quietus::app::{Actor, Quietus};
-use quietus::plan::Acting;
-use quietus::store::CaseCause;
 
 use crate::company::database::Kind;
-use crate::company::engine::{TurnedClock, ring, work};
+use crate::company::engine::{TurnedClock, opened, ring, work};
 use crate::company::{Company, heap};
 
 const PACE: &str = "{ chunk_records: 15 }";
@@ -75,23 +71,6 @@ async fn what_was_called_off_is_not_tried_again() {
     company.quietus(&["cancel", &case, "--reason", "a mistake"]).await.expect(0);
     let retry = company.quietus(&["retry"]).await.expect(1);
     assert!(retry.out.contains("no failed job waits"), "{}", retry.out);
-}
-
-async fn opened(product: &Quietus) -> uuid::Uuid {
-    let opened = product
-        .open_case(Opening {
-            cause: CaseCause::Command,
-            actor: Actor("operator".to_owned()),
-            moment: product.now(),
-            acting: &Acting::Everything,
-            occurrence: None,
-        })
-        .await
-        .unwrap();
-    match opened {
-        CaseOpened::Open { case } => case,
-        other => panic!("{other:?}"),
-    }
 }
 
 /// Calling off what is held carries out nothing else.
@@ -181,4 +160,31 @@ async fn a_case_that_cannot_be_certified_stops_nobody() {
     company.quietus(&["cancel", &broken, "--reason", "unreadable"]).await.expect(0);
     let closed = company.store_rows(&format!("SELECT state FROM cases WHERE id = {id}")).await;
     assert_eq!(closed, ["closed"]);
+}
+
+/// Cases are certified in turns, and one that cannot be certified has no more than its turn.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn finished_cases_are_certified_in_turns() {
+    let company = heap::company(Kind::Sqlite, Kind::Sqlite, 100, PACE).await;
+    let clock = TurnedClock::at("2099-01-02T00:00:00Z");
+    let product = company.replica(&clock).await;
+    let stop = tokio_util::sync::CancellationToken::new();
+    let broken = opened(&product).await;
+    assert!(product.carry_out_next("worker", &stop).await.unwrap().is_some());
+    let id = company.store_id(&broken.to_string());
+    company.store_rows("DROP TRIGGER cases_no_rewriting").await;
+    company.store_rows(&format!("UPDATE cases SET plan = 'unreadable' WHERE id = {id}")).await;
+    for _ in 0..3 {
+        opened(&product).await;
+        assert!(product.carry_out_next("worker", &stop).await.unwrap().is_some());
+    }
+    // The broken one and another, two others, nobody, and from the beginning again.
+    for (more, certificates) in [(true, 1), (true, 3), (false, 3), (false, 3)] {
+        assert_eq!(product.certify_some(2).await.unwrap(), more);
+        assert_eq!(company.count_of("certificates").await, certificates);
+    }
+    opened(&product).await;
+    work(&product).await;
+    assert_eq!(company.count_of("certificates").await, 4, "who certifies all takes no turns");
+    company.check_log().await;
 }

@@ -197,13 +197,14 @@ mod tests {
     use super::super::super::LANGUAGES;
     use super::super::super::words::{Words, phrase};
     use super::*;
-    use crate::evidence::certificate::STANDING_LIMITS;
+    use crate::evidence::certificate::{OF_A_DRILL, STANDING_LIMITS};
 
     #[test]
     fn the_fonts_inside_draw_every_text_in_both_weights() {
         for language in LANGUAGES {
             let fonts = Fonts::open(language, &[]).expect("fonts");
-            let limits = STANDING_LIMITS.iter().map(|limit| phrase(language, limit));
+            let limits = STANDING_LIMITS.iter().chain(&[OF_A_DRILL]);
+            let limits = limits.map(|limit| phrase(language, limit));
             let texts = Words::of(language).all().into_iter();
             let months = (1..=12).map(|month| language.day(jiff::civil::date(2026, month, 1)));
             for text in texts.map(|(_, text)| text.to_owned()).chain(limits).chain(months) {

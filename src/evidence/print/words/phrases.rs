@@ -39,6 +39,16 @@ const PHRASES: &[[&str; 3]] = &[
         "执行期间机器时钟曾被回拨：本证明中的时间不精确。",
     ],
     [
+        "This certificate is of a drill: its subject was invented to see how long an erasure takes, and is no person.",
+        "Diese Bescheinigung gehört zu einer Übung: Ihr Gegenstand wurde erfunden, um zu sehen, wie lange eine Löschung dauert, und ist keine Person.",
+        "本证明属于试验：其对象是为检查删除所需时间而设的，并非任何个人。",
+    ],
+    [
+        "this is a drill, and nothing was planted there",
+        "dies ist eine Übung, und dort wurde nichts angelegt",
+        "此为试验，该处没有试验内容",
+    ],
+    [
         "dead rows until the next vacuum of the table, and what they held in free pages until those are used again",
         "toten Zeilen bis zum nächsten Vacuum der Tabelle und freien Seiten, bis sie wieder benutzt werden",
         "下次清理表之前的失效行，以及被重新使用之前的空闲页",
@@ -371,11 +381,11 @@ fn values<'a>(pattern: &str, text: &'a str) -> Option<Vec<&'a str>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::evidence::certificate::STANDING_LIMITS;
+    use crate::evidence::certificate::{OF_A_DRILL, STANDING_LIMITS};
 
     #[test]
     fn every_standing_limit_is_translated() {
-        for limit in STANDING_LIMITS {
+        for limit in STANDING_LIMITS.iter().chain(&[OF_A_DRILL]) {
             for language in [Language::German, Language::Chinese] {
                 assert_ne!(&phrase(language, limit), limit);
             }
