@@ -228,7 +228,7 @@ impl Quietus {
         attempt: &Attempt<'_>,
         stop: &CancellationToken,
     ) -> Result<Ending, AppError> {
-        let prepared = match self.prepare(attempt).await? {
+        let prepared = match Box::pin(self.prepare(attempt)).await? {
             Ready::Order(prepared) => *prepared,
             Ready::Ended(ending) => return Ok(*ending),
         };

@@ -105,7 +105,9 @@ impl Quietus {
         let mut over = Vec::new();
         match self.settle_completed(&completed).await {
             Ok(true) => {
-                over.extend(completed.iter().flat_map(|(attempt, ending)| keys_of(attempt, ending)))
+                over.extend(
+                    completed.iter().flat_map(|(attempt, ending)| keys_of(attempt, ending)),
+                );
             }
             Ok(false) => others.extend(completed),
             Err(error) => {

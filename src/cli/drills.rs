@@ -119,17 +119,14 @@ async fn carry_on(product: &Arc<Quietus>, id: Uuid) -> Result<DrillFacts, AppErr
             product.advance_log().await?;
             return Ok(facts);
         }
-        moved |= match facts.case {
-            Some(case) => {
-                work_on(product, vec![case]).await?;
-                !product.certify_finished().await?.is_empty()
+        moved |= if let Some(case) = facts.case {
+            work_on(product, vec![case]).await?;
+            !product.certify_finished().await?.is_empty()
+        } else {
+            if let Some(request) = facts.request {
+                product.advance_one_request(request).await?;
             }
-            None => {
-                if let Some(request) = facts.request {
-                    product.advance_one_request(request).await?;
-                }
-                found(product, id).await?.case.is_some()
-            }
+            found(product, id).await?.case.is_some()
         };
         in_vain = if moved { 0 } else { in_vain + 1 };
     }

@@ -77,7 +77,7 @@ async fn a_store_that_is_not_named_right_is_wrong_input_and_one_that_is_not_ther
         let folder = folder_with_store(store);
         let dir = folder.path().to_string_lossy().into_owned();
         let read = Arguments::try_parse_from(["quietus", "--dir", &dir, "status"]).unwrap();
-        assert_eq!(dispatch(&read).await, code, "{store}");
+        assert_eq!(Box::pin(dispatch(&read)).await, code, "{store}");
     }
 }
 
@@ -131,6 +131,6 @@ async fn a_run_is_refused_under_the_address_of_a_person() {
         "--by",
         "anna@mail.example",
     ]);
-    assert_eq!(dispatch(&read.unwrap()).await, WRONG_INPUT);
+    assert_eq!(Box::pin(dispatch(&read.unwrap())).await, WRONG_INPUT);
     assert!(!dir.join("quietus.db").exists(), "nothing was opened");
 }

@@ -236,7 +236,7 @@ async fn dispatch(arguments: &Arguments) -> u8 {
     let folder = arguments.dir.as_path();
     let mut out = anstream::stdout();
     match &arguments.command {
-        Command::Demo(inner) => demo::run(inner, arguments.explicit_dir()).await,
+        Command::Demo(inner) => Box::pin(demo::run(inner, arguments.explicit_dir())).await,
         Command::Init(inner) => written(init::run(inner, &mut out)),
         Command::Schema(inner) => written(schema::run(inner, &mut out)),
         Command::Check(inner) => written(check::run(inner, folder, &SystemClock, &mut out)),

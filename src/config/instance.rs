@@ -151,25 +151,10 @@ pub fn compile(
     let words = |entry: &Option<At<super::leaf::Words>>, default: &str| {
         entry.as_ref().map_or(default, |words| words.value.0.as_str()).to_owned()
     };
-    if let Some(store) = &document.store
-        && let SecretReference::Plain(url) = &store.value.0
-        && !["sqlite", "postgres", "postgresql"]
-            .contains(&url.split(':').next().unwrap_or_default())
-    {
-        problems.push(
-            Problem::error(&store.place, "quietus keeps its own data in SQLite or PostgreSQL")
-                .help("write `sqlite:quietus.db`, or `env:NAME` for a `postgres://` URL"),
-        );
-    }
+    check_store(document, problems);
     let loopback = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8420);
     let tokens = compile_tokens(items(document.tokens.as_ref()), problems);
-    if let Some(workers) = document.workers.as_ref().filter(|it| it.value.0 > MOST_WORKERS) {
-        problems.push(
-            Problem::error(&workers.place, format!("more than {MOST_WORKERS} workers"))
-                .help("write a smaller number; a system is spared, not stormed"),
-        );
-    }
-    let workers = document.workers.as_ref().map_or(4, |workers| workers.value.0.min(MOST_WORKERS));
+    let workers = workers_of(document, problems);
     let controller = compile_controller(&document.controller.as_ref()?.value)?;
     let evidence = document.evidence.as_ref().map(|it| &it.value);
     let origin = evidence.and_then(|it| it.origin.as_ref());
@@ -218,13 +203,36 @@ pub fn compile(
         later_looks,
         drills,
         own_records,
-        workers: u32::try_from(workers).unwrap_or(u32::MAX),
+        workers,
         people: items(document.people.as_ref()).iter().map(|it| it.value.to_string()).collect(),
         identities: IdentityTypes::default(),
         requests,
         mail,
         opendsr,
     })
+}
+
+fn check_store(document: &InstanceDocument, problems: &mut Vec<Problem>) {
+    let Some(store) = &document.store else { return };
+    let SecretReference::Plain(url) = &store.value.0 else { return };
+    let kind = url.split(':').next().unwrap_or_default();
+    if !["sqlite", "postgres", "postgresql"].contains(&kind) {
+        problems.push(
+            Problem::error(&store.place, "quietus keeps its own data in SQLite or PostgreSQL")
+                .help("write `sqlite:quietus.db`, or `env:NAME` for a `postgres://` URL"),
+        );
+    }
+}
+
+fn workers_of(document: &InstanceDocument, problems: &mut Vec<Problem>) -> u32 {
+    let Some(workers) = &document.workers else { return 4 };
+    if workers.value.0 > MOST_WORKERS {
+        problems.push(
+            Problem::error(&workers.place, format!("more than {MOST_WORKERS} workers"))
+                .help("write a smaller number; a system is spared, not stormed"),
+        );
+    }
+    u32::try_from(workers.value.0.min(MOST_WORKERS)).unwrap_or(u32::MAX)
 }
 
 /// How often systems are watched for restores that nobody told of; `None` is never.

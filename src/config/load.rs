@@ -83,20 +83,15 @@ pub fn load(path: &Path) -> Result<Loaded, Problems> {
         packs: pack_documents.len() == packs.paths.len(),
     };
     let own = own_records::compile(&document, &mut files.problems.found);
-    let built_in = [own_records::system_text(), own_records::pack_text(&own)];
-    let problems = &mut files.problems.found;
-    // First, so that another one of its name is the one that is told.
-    system_documents.splice(..0, read_text(BUILT_IN, &built_in[0], problems));
-    pack_documents.extend(read_text(BUILT_IN, &built_in[1], problems));
-    let zone = document.controller.as_ref().and_then(|it| it.value.zone.as_ref());
-    let zone = zone.map_or("UTC", |zone| &zone.value.0).to_owned();
     let mut map_files = files.kept(&systems.paths);
     let mut rule_files = files.kept(&packs.paths);
-    let [system, pack] = built_in.map(|text| (BUILT_IN.to_owned(), text.into_bytes()));
-    map_files.insert(0, system);
-    rule_files.push(pack);
-
     let problems = &mut files.problems.found;
+    map_files.insert(0, build_in(own_records::system_text(), &mut system_documents, problems));
+    rule_files.push(build_in(own_records::pack_text(&own), &mut pack_documents, problems));
+    // Our own rules stand behind those of the controller.
+    let ours = pack_documents.len().min(1);
+    pack_documents.rotate_left(ours);
+    let zone = zone_of(&document);
     let mut instance = instance::compile(&document, files.folder.clone(), own, problems);
     let mut drafts = map::compile(&system_documents, &zone, problems);
     let rules_digest = digest_of(&rule_files);
@@ -104,11 +99,7 @@ pub fn load(path: &Path) -> Result<Loaded, Problems> {
     map_files.extend(definitions::read(&mut drafts, &files.folder, &mut files.problems));
     let problems = &mut files.problems.found;
     if whole.systems {
-        requests::check_identities(&document, &drafts, problems);
-        opendsr::check_identities(&document, &drafts, problems);
-        mail::check_people(&document, &drafts, problems);
-        map::backup::check_copies(&drafts, problems);
-        drills::check(&document, &drafts, problems);
+        check_against_map(&document, &drafts, problems);
     }
     if let Some(instance) = &mut instance {
         keys_place::check(&document, instance, problems);
@@ -138,6 +129,35 @@ pub fn load(path: &Path) -> Result<Loaded, Problems> {
         }),
         _ => Err(files.problems),
     }
+}
+
+fn zone_of(document: &InstanceDocument) -> String {
+    let zone = document.controller.as_ref().and_then(|it| it.value.zone.as_ref());
+    zone.map_or("UTC", |zone| &zone.value.0).to_owned()
+}
+
+/// Puts what is built in before what was read, so that another one of its name is the one that is
+/// told; its name and bytes.
+fn build_in<T: Read>(
+    text: String,
+    documents: &mut Vec<At<T>>,
+    problems: &mut Vec<Problem>,
+) -> (String, Vec<u8>) {
+    documents.splice(..0, read_text(BUILT_IN, &text, problems));
+    (BUILT_IN.to_owned(), text.into_bytes())
+}
+
+/// What the instance file says of systems, against those that there are.
+fn check_against_map(
+    document: &InstanceDocument,
+    drafts: &[map::SystemDraft<'_>],
+    problems: &mut Vec<Problem>,
+) {
+    requests::check_identities(document, drafts, problems);
+    opendsr::check_identities(document, drafts, problems);
+    mail::check_people(document, drafts, problems);
+    map::backup::check_copies(drafts, problems);
+    drills::check(document, drafts, problems);
 }
 
 fn no_folder(path: &Path, error: &std::io::Error) -> Problems {

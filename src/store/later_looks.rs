@@ -368,17 +368,14 @@ impl Store {
             return Ok(false);
         };
         let case: Uuid = row.get("case_id")?;
-        let (state, job) = match decides.job {
-            Some(job) => {
-                let id = job.id;
-                jobs::insert(&mut tx, case, job, now).await?;
-                jobs::reopen_case(&mut tx, case).await?;
-                (ReappearanceState::Again, Some(id))
-            }
-            None => {
-                tx.execute(END, args![case, now]).await?;
-                (ReappearanceState::Left, None)
-            }
+        let (state, job) = if let Some(job) = decides.job {
+            let id = job.id;
+            jobs::insert(&mut tx, case, job, now).await?;
+            jobs::reopen_case(&mut tx, case).await?;
+            (ReappearanceState::Again, Some(id))
+        } else {
+            tx.execute(END, args![case, now]).await?;
+            (ReappearanceState::Left, None)
         };
         let values = args![id, state.as_str(), job, now, decides.by, decides.reason];
         if tx.execute(DECIDE, values).await? == 0 {

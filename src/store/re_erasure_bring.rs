@@ -71,13 +71,12 @@ async fn wait_again(tx: &mut Tx, leaves: &[ListLeaf]) -> Result<(), StoreError> 
             continue;
         }
         let body = hex::decode(&leaf.body).map_err(|_| unreadable())?;
-        match read_leaf(&body) {
-            Some(read) => *numbered.entry(read.spec.producer).or_default() += 1,
+        if let Some(read) = read_leaf(&body) {
+            *numbered.entry(read.spec.producer).or_default() += 1;
+        } else {
             // A certificate's leaf names no detail by which its entry is found.
-            None => {
-                let values = args![merkle::leaf_hash(&body), leaf.entry_id];
-                tx.execute(KNOW_AGAIN, values).await?;
-            }
+            let values = args![merkle::leaf_hash(&body), leaf.entry_id];
+            tx.execute(KNOW_AGAIN, values).await?;
         }
         tx.execute(WAIT, args![leaf.entry_id, body, leaf.written_at]).await?;
     }

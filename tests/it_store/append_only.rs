@@ -84,6 +84,12 @@ async fn fill(stage: &Stage) {
     restore(stage, case_id).await;
     back_again(stage, case_id).await;
     drill(stage).await;
+    seal(stage, case_id, job).await;
+}
+
+/// Keys of a case and of no case, and a manifest of records.
+async fn seal(stage: &Stage, case_id: uuid::Uuid, job: uuid::Uuid) {
+    let store = &stage.store;
     let epoch = crate::data_keys::begin(stage, "2026-11").await;
     let key = crate::data_keys::key(None, &epoch);
     store.record_evidence(vec![crate::data_keys::entry_under(&key)], at(18)).await.unwrap();

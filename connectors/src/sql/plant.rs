@@ -86,19 +86,18 @@ async fn plant_all(
         let planting = Planting::new(scene, &record.collection)?;
         let mut values = resolved(record, &known)?;
         let marks = own_marks(record)?;
-        let key = match planting.keys_of(session, &marks).await? {
-            Some(key) => key,
-            None => {
-                planting.refuse_what_is_given(session, &values).await?;
-                planting.keep_key(session, record, &mut values).await?;
-                session.execute(&planting.insertion(&values)?).await?;
-                planting.keys_of(session, &marks).await?.ok_or_else(|| {
+        let key = if let Some(key) = planting.keys_of(session, &marks).await? {
+            key
+        } else {
+            planting.refuse_what_is_given(session, &values).await?;
+            planting.keep_key(session, record, &mut values).await?;
+            session.execute(&planting.insertion(&values)?).await?;
+            planting.keys_of(session, &marks).await?.ok_or_else(|| {
                     rejected(format!(
                         "what was planted in `{}` is not found again by its marks: a trigger or a rule of the database has changed it",
                         record.collection
                     ))
                 })?
-            }
         };
         values.extend(key.clone());
         known.push(values);

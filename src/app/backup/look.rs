@@ -81,7 +81,8 @@ impl Quietus {
         let without_day =
             planned.values().any(|gone| !gone.seen.gone && gone.seen.gone_by.is_none());
         let dated = seen.values().all(|seen| seen.gone || seen.gone_by.is_some());
-        if !gone && !(without_day && dated) {
+        let news = gone || (without_day && dated);
+        if !news {
             let longest = listing.keeping.longest;
             let available_at = self.next_look(planned, seen.values(), longest);
             let words = "copies are left that can hold it".to_owned();

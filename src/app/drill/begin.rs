@@ -69,8 +69,8 @@ impl Quietus {
             return Ok(None);
         }
         let pauses = self.store.active_pauses().await?;
-        let paused = pauses.iter().any(|pause| pause.scope == PauseScope::Everything);
-        Ok(latest.filter(|_| !paused))
+        let stands_still = pauses.iter().any(|pause| pause.scope == PauseScope::Everything);
+        Ok(latest.filter(|_| !stands_still))
     }
 
     /// Writes a drill down with all that it is going to plant; `None` where another process was
@@ -86,17 +86,16 @@ impl Quietus {
         let mut planted = BTreeMap::new();
         for system in self.map.systems.values() {
             let name = system.name.to_string();
-            match self.left_out_of_drills(system) {
-                Some(why) => systems.push((name, Err(why))),
-                None => {
-                    let here = PlantedHere {
-                        records: system.planted_records(&person),
-                        identities: system.planted_identities(&person),
-                    };
-                    planted.insert(name.clone(), here.records.len());
-                    systems.push((name, Ok(here.stored()?)));
-                }
+            if let Some(why) = self.left_out_of_drills(system) {
+                systems.push((name, Err(why)));
+                continue;
             }
+            let here = PlantedHere {
+                records: system.planted_records(&person),
+                identities: system.planted_identities(&person),
+            };
+            planted.insert(name.clone(), here.records.len());
+            systems.push((name, Ok(here.stored()?)));
         }
         if planted.is_empty() {
             return Err(AppError::Input(

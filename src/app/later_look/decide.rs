@@ -66,9 +66,8 @@ impl Quietus {
             if let Some(job) = &job {
                 evidence.push(self.case_reopened(case, (one.id, job), &actor.0)?);
             }
-            let decides = Decides { by: &actor.0, reason, job, evidence };
-            decided +=
-                u64::from(self.store.decide_reappearance(one.id, decides, self.now()).await?);
+            let what = Decides { by: &actor.0, reason, job, evidence };
+            decided += u64::from(self.store.decide_reappearance(one.id, what, self.now()).await?);
         }
         self.wake.up();
         Ok(decided)

@@ -223,7 +223,8 @@ impl Quietus {
 
     fn is_in_a_database(&self, job: &Job) -> bool {
         let name = SystemName::parse(&job.system).ok();
-        name.and_then(|name| self.map.systems.get(&name)).is_some_and(|one| one.is_database())
+        let system = name.and_then(|name| self.map.systems.get(&name));
+        system.is_some_and(crate::datamap::System::is_database)
     }
 }
 

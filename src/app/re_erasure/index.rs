@@ -50,7 +50,8 @@ pub(super) struct Part {
     /// What it is.
     pub(super) format: String,
     /// Which of the 256.
-    pub(super) part: String,
+    #[serde(rename = "part")]
+    pub(super) number: String,
     /// Its entries.
     pub(super) entries: Vec<Named>,
 }
@@ -137,7 +138,7 @@ impl Part {
     /// A part of these entries.
     pub(super) fn new(part: u8, entries: &[ListEntry]) -> Self {
         let named = entries.iter().map(|one| Named { id: one.matter, sha256: one.sha256 });
-        Self { format: PART.to_owned(), part: format!("{part:02x}"), entries: named.collect() }
+        Self { format: PART.to_owned(), number: format!("{part:02x}"), entries: named.collect() }
     }
 
     /// As canonical JSON.
@@ -150,7 +151,7 @@ impl Part {
 
     /// Whether it is a part of this name.
     pub(super) fn is(&self, part: &str) -> bool {
-        self.format == PART && self.part == part
+        self.format == PART && self.number == part
     }
 }
 

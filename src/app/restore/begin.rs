@@ -243,14 +243,14 @@ fn is_of_a_copy(text: &str) -> bool {
 fn widest(one: Payload, other: Payload) -> Payload {
     match (one, other) {
         (
-            Payload::Person { most_records: mine, moment: early, anew: once, .. },
+            Payload::Person { most_records: mine, moment: early, anew: earlier, .. },
             Payload::Person { most_records, holds_version, moment, anew },
         ) => Payload::Person {
             most_records: mine.max(most_records),
             holds_version,
             moment: early.max(moment),
             // Of before they were known by something else.
-            anew: once && anew,
+            anew: earlier && anew,
         },
         (_, other) => other,
     }

@@ -55,7 +55,7 @@ impl From<quietus_connectors::Fault> for Untrue {
 pub async fn run(_: &Arguments, folder: Option<&Path>) -> u8 {
     let folder = folder.unwrap_or(Path::new("./quietus-demo"));
     let began = Instant::now();
-    match perform(folder).await {
+    match Box::pin(perform(folder)).await {
         Ok(()) => {
             say(format!("\n{DIM}{:.1} seconds in all{DIM:#}", began.elapsed().as_secs_f64()));
             FINE

@@ -46,7 +46,8 @@ impl Company {
         let loaded = quietus::config::load(self.folder()).expect("the folder is in order");
         let process = Process { lease: Some(Duration::from_mins(1)), crash_point: None };
         let clock = Arc::clone(clock) as Arc<dyn Clock>;
-        Quietus::open(Opening { loaded, process, clock, ids: Arc::new(SystemIds) }).await.unwrap()
+        let opening = Opening { loaded, process, clock, ids: Arc::new(SystemIds) };
+        Box::pin(Quietus::open(opening)).await.unwrap()
     }
 
     /// What became of each due moment, oldest first.
@@ -64,13 +65,13 @@ impl Company {
 /// Carries out everything that is available now, and certifies it.
 pub async fn work(product: &Quietus) {
     carry_out(product).await;
-    product.certify_finished().await.unwrap();
+    Box::pin(product.certify_finished()).await.unwrap();
 }
 
 /// Every job that is due.
 pub async fn carry_out(product: &Quietus) {
     let stop = CancellationToken::new();
-    while product.carry_out_next("worker", &stop).await.unwrap().is_some() {}
+    while Box::pin(product.carry_out_next("worker", &stop)).await.unwrap().is_some() {}
 }
 
 /// One ring of the bell, and the work that it brings.

@@ -72,6 +72,34 @@ async fn cases_of_the_house(company: &Company) -> Vec<String> {
     ids.iter().map(|id| uuid::Uuid::parse_str(id).unwrap().to_string()).collect()
 }
 
+/// A hold on the record of the request that is over.
+async fn hold_what_is_over(company: &Company) {
+    let alan = company
+        .store_rows(&format!(
+            "SELECT {} FROM requests WHERE over_at IS NOT NULL",
+            id_of(company, "id")
+        ))
+        .await
+        .remove(0);
+    let alan = uuid::Uuid::parse_str(&alan).unwrap().to_string();
+    company
+        .quietus(&[
+            "hold",
+            "place",
+            "B-2",
+            "--system",
+            "quietus",
+            "--collection",
+            "requests",
+            "--record",
+            &alan,
+            "--reason",
+            "a claim",
+        ])
+        .await
+        .expect(0);
+}
+
 async fn on_time(store: Kind) {
     let Scene { company, clock, product } = scene(store).await;
     company
@@ -116,30 +144,7 @@ async fn on_time(store: Kind) {
     assert_eq!(company.count_of("requests").await, 2);
 
     // Day 63: a hold on his record keeps it, and nothing is opened.
-    let alan = company
-        .store_rows(&format!(
-            "SELECT {} FROM requests WHERE over_at IS NOT NULL",
-            id_of(&company, "id")
-        ))
-        .await
-        .remove(0);
-    let alan = uuid::Uuid::parse_str(&alan).unwrap().to_string();
-    company
-        .quietus(&[
-            "hold",
-            "place",
-            "B-2",
-            "--system",
-            "quietus",
-            "--collection",
-            "requests",
-            "--record",
-            &alan,
-            "--reason",
-            "a claim",
-        ])
-        .await
-        .expect(0);
+    hold_what_is_over(&company).await;
     pass(&product, &clock, 10).await;
     assert_eq!(company.count_of("requests").await, 2);
     let cases = cases_of_the_house(&company).await.len();

@@ -88,12 +88,12 @@ async fn exactly_those_who_are_back(store: Kind) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn exactly_those_who_are_back_with_the_store_in_sqlite() {
-    exactly_those_who_are_back(Kind::Sqlite).await;
+    Box::pin(exactly_those_who_are_back(Kind::Sqlite)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn exactly_those_who_are_back_with_the_store_in_postgresql() {
-    exactly_those_who_are_back(Kind::Postgres).await;
+    Box::pin(exactly_those_who_are_back(Kind::Postgres)).await;
 }
 
 /// The shop's import gives a customer who was erased a new number, under which there are tickets in

@@ -330,11 +330,11 @@ const DEATHS: [&[u8]; 4] = [&[3], &[4], &[5, 5], &[3, 6]];
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whenever_it_dies_nobody_is_asked_for_twice() {
     for deaths in DEATHS {
-        killed_at(Kind::Sqlite, deaths).await;
+        Box::pin(killed_at(Kind::Sqlite, deaths)).await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whenever_it_dies_nobody_is_asked_for_twice_with_the_store_in_postgresql() {
-    killed_at(Kind::Postgres, &[3, 5]).await;
+    Box::pin(killed_at(Kind::Postgres, &[3, 5])).await;
 }

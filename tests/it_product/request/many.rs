@@ -235,12 +235,12 @@ async fn hold_one_ticket(product: &Quietus) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn everybody_gets_their_own_with_the_store_in_sqlite() {
-    everybody_gets_their_own(Kind::Sqlite, 200).await;
+    Box::pin(everybody_gets_their_own(Kind::Sqlite, 200)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn everybody_gets_their_own_with_the_store_in_postgresql() {
-    everybody_gets_their_own(Kind::Postgres, 60).await;
+    Box::pin(everybody_gets_their_own(Kind::Postgres, 60)).await;
 }
 
 /// While a batch waits in the middle for a row that somebody else has locked, a hold is placed on
@@ -372,10 +372,10 @@ async fn killed_and_begun_again(store: Kind, points: &[u8]) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn killed_and_begun_again_with_the_store_in_sqlite() {
-    killed_and_begun_again(Kind::Sqlite, &[1, 2, 3, 4, 5, 6, 7]).await;
+    Box::pin(killed_and_begun_again(Kind::Sqlite, &[1, 2, 3, 4, 5, 6, 7])).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn killed_and_begun_again_with_the_store_in_postgresql() {
-    killed_and_begun_again(Kind::Postgres, &[3, 6]).await;
+    Box::pin(killed_and_begun_again(Kind::Postgres, &[3, 6])).await;
 }

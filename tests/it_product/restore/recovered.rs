@@ -160,9 +160,9 @@ async fn two_days(store: Kind) -> Days {
     copy(&company, "data/desk.copy").await;
     let taken_at = product.now().to_string();
 
-    let held = format!("email=p{HELD}@mail.example");
+    let whom = format!("email=p{HELD}@mail.example");
     let hold =
-        ["hold", "place", "LIT-2026-7", "--subject", &held, "--reason", "lawsuit", "--by", "Grace"];
+        ["hold", "place", "LIT-2026-7", "--subject", &whom, "--reason", "lawsuit", "--by", "Grace"];
     company.quietus(&hold).await.expect(0);
     erase(&product, &clock, AskedRight::Erasure, TODAY).await;
     erase(&product, &clock, AskedRight::Restriction, RESTRICTED).await;
