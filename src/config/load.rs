@@ -87,10 +87,7 @@ pub fn load(path: &Path) -> Result<Loaded, Problems> {
     let mut rule_files = files.kept(&packs.paths);
     let problems = &mut files.problems.found;
     map_files.insert(0, build_in(own_records::system_text(), &mut system_documents, problems));
-    rule_files.push(build_in(own_records::pack_text(&own), &mut pack_documents, problems));
-    // Our own rules stand behind those of the controller.
-    let ours = pack_documents.len().min(1);
-    pack_documents.rotate_left(ours);
+    rule_files.push(build_in_behind(own_records::pack_text(&own), &mut pack_documents, problems));
     let zone = zone_of(&document);
     let mut instance = instance::compile(&document, files.folder.clone(), own, problems);
     let mut drafts = map::compile(&system_documents, &zone, problems);
@@ -144,6 +141,16 @@ fn build_in<T: Read>(
     problems: &mut Vec<Problem>,
 ) -> (String, Vec<u8>) {
     documents.splice(..0, read_text(BUILT_IN, &text, problems));
+    (BUILT_IN.to_owned(), text.into_bytes())
+}
+
+/// Puts what is built in behind what was read; its name and bytes.
+fn build_in_behind<T: Read>(
+    text: String,
+    documents: &mut Vec<At<T>>,
+    problems: &mut Vec<Problem>,
+) -> (String, Vec<u8>) {
+    documents.extend(read_text(BUILT_IN, &text, problems));
     (BUILT_IN.to_owned(), text.into_bytes())
 }
 
