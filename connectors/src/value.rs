@@ -53,6 +53,8 @@ pub enum Stored {
     EpochSeconds,
     /// Whole milliseconds since 1970-01-01T00:00:00Z.
     EpochMilliseconds,
+    /// Whole microseconds since 1970-01-01T00:00:00Z.
+    EpochMicroseconds,
 }
 
 /// One value, typed.

@@ -12,6 +12,7 @@ use uuid::Uuid;
 use super::open_case::{CaseOpened, Occurrence, Opening};
 use super::recording::About;
 use super::{Actor, AppError, Quietus};
+use crate::datamap::house::HOUSE;
 use crate::domain::JobState;
 use crate::evidence::EvidenceKind;
 use crate::plan::Acting;
@@ -60,9 +61,31 @@ impl Quietus {
                 Timetable::of(schedule).map_err(|error| AppError::Input(error.to_string()))?;
             let due = timetable.due(cursor.cursor, self.now());
             let Some(latest) = due.last().copied() else { continue };
+            if schedule.name.as_str() == HOUSE && !self.own_records_are_due(latest).await? {
+                self.pass_over(schedule, &cursor, latest).await?;
+                continue;
+            }
             opened.extend(self.fire(schedule, &timetable, &cursor, &due, latest).await?);
         }
         Ok(opened)
+    }
+
+    /// Moves the cursor of our own schedule beyond occurrences at which there was nothing to do. They
+    /// leave no row: one a night that says nothing would be kept for ever.
+    async fn pass_over(
+        &self,
+        schedule: &Schedule,
+        cursor: &ScheduleCursor,
+        latest: Timestamp,
+    ) -> Result<(), AppError> {
+        let batch = FireBatch {
+            schedule: schedule.name.clone(),
+            seen_version: cursor.version,
+            cursor: latest,
+            fires: Vec::new(),
+        };
+        self.store.record_fires(batch, self.now(), Vec::new()).await?;
+        Ok(())
     }
 
     async fn fire(

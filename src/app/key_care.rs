@@ -203,7 +203,8 @@ impl Quietus {
         self.epochs.destroy(name)
     }
 
-    /// Once a day: leaves and destroys epochs, and shreds what is due.
+    /// Once a day: leaves and destroys epochs, shreds what is due, and writes down of which of our own
+    /// records the end has begun to count.
     ///
     /// # Errors
     /// Where the store or the keys folder does not do its part.
@@ -217,6 +218,7 @@ impl Quietus {
             *kept = Some(now);
         }
         self.shred_due().await?;
+        self.close_own_records().await?;
         self.sweep_list_again().await?;
         self.care_for_epochs().await
     }

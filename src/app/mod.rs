@@ -57,6 +57,7 @@ pub mod opendsr;
 pub mod opening;
 mod over_jobs;
 mod overdue;
+pub mod own_records;
 mod patience;
 pub mod pause;
 mod person_tags;

@@ -147,6 +147,9 @@ impl Quietus {
                 opening.moment
             )));
         }
+        if opening.acting.is_ours() {
+            self.close_own_records().await?;
+        }
         let counted = self.counted_plan(opening.moment, opening.acting, None).await?;
         if let Some((case, exceeded)) = self.waiting_case_for(&opening, &counted).await? {
             return Ok(CaseOpened::AwaitingApproval { case, exceeded });

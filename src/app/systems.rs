@@ -44,8 +44,9 @@ impl Quietus {
             }
             return self.connect_third_party(system, third_party);
         }
-        let url = system
-            .url
+        let is_house = system.is_house();
+        let url = if is_house { &self.instance.store } else { &system.url };
+        let url = url
             .resolve(&self.instance.folder)
             .map_err(|error| {
                 // What comes out of here may be put on a certificate: paths stay in the log.
@@ -55,12 +56,17 @@ impl Quietus {
                     system.name
                 ))
             })?;
+        let kind = match url.expose_secret().split(':').next() {
+            Some("sqlite") if is_house => "sqlite",
+            _ if is_house => "postgresql",
+            _ => system.kind.as_str(),
+        };
         let settings = Settings {
             system: system.name.to_string(),
             url,
             progress_table: system.progress_table.clone(),
         };
-        quietus_connectors::open(&system.kind, settings)
+        quietus_connectors::open(kind, settings)
             .map_err(|fault| AppError::System { system: system.name.to_string(), fault })
     }
 

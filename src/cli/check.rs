@@ -9,10 +9,11 @@ use jiff::Timestamp;
 use quietus_connectors::residue_drives;
 use serde_json::json;
 
-use crate::config::{Loaded, Problems, load, report};
+use crate::config::{Loaded, Problems, folder_of_both, load, report};
+use crate::datamap::house::HOUSE;
 use crate::datamap::{FieldClass, Residues, System};
-use crate::domain::{Clock, Rounding, SystemName};
-use crate::schedule::{Calendar, Schedule};
+use crate::domain::{CategoryName, Clock, Rounding, SystemName};
+use crate::schedule::{Calendar, RetentionRule, Schedule};
 
 /// Tell everything that is wrong with a folder, at once; never touches a system or a secret
 #[derive(Debug, clap::Args)]
@@ -86,7 +87,7 @@ fn write_summary(loaded: &Loaded, now: Timestamp, out: &mut dyn Write) -> std::i
     writeln!(out, "{} ({}, {})\n", controller.name, controller.country, controller.zone)?;
     let headings = ["system", "kind", "role", "collections", "exempt", "categories", "copied by"];
     let mut systems = table(&headings);
-    for system in loaded.data_map.systems.values() {
+    for system in loaded.data_map.systems.values().filter(|one| !one.is_house()) {
         let categories: BTreeSet<_> =
             system.collections.values().flat_map(crate::datamap::Collection::categories).collect();
         systems.add_row([
@@ -102,7 +103,10 @@ fn write_summary(loaded: &Loaded, now: Timestamp, out: &mut dyn Write) -> std::i
     writeln!(out, "{systems}\n")?;
     write_beyond(loaded, out)?;
     let mut categories = table(&["category", "fields", "rules", "minimums, maximums"]);
-    for name in loaded.rules.categories.keys() {
+    let ours = |name: &&CategoryName| {
+        loaded.rules.rules.iter().any(|rule| rule.category == **name && is_own(rule))
+    };
+    for name in loaded.rules.categories.keys().filter(|name| !ours(name)) {
         let class = FieldClass::Category(name.clone());
         let fields = loaded
             .data_map
@@ -133,28 +137,45 @@ fn write_summary(loaded: &Loaded, now: Timestamp, out: &mut dyn Write) -> std::i
     writeln!(out, "{categories}\n")?;
     writeln!(out, "Deletion classes:\n{}\n", classes_table(loaded))?;
     writeln!(out, "Next runs:")?;
-    for schedule in loaded.rules.schedules.values() {
+    for schedule in loaded.rules.schedules.values().filter(|one| one.name.as_str() != HOUSE) {
         writeln!(out, "  {}: {}", schedule.name, next_runs(schedule, now).join(", "))?;
     }
     writeln!(
         out,
         "\nall is well: {}, {}, {}; data map {}, rules {}",
-        counted(loaded.data_map.systems.len(), "system"),
-        counted(loaded.rules.rules.len(), "rule"),
+        counted(loaded.data_map.systems.values().filter(|one| !one.is_house()).count(), "system"),
+        counted(loaded.rules.rules.iter().filter(|rule| !is_own(rule)).count(), "rule"),
         counted(loaded.rules.limits.len(), "statutory limit"),
         loaded.data_map.digest.short(),
         loaded.rules.digest.short(),
     )
 }
 
-/// What is said of copies, and of files and logs.
+/// A rule for our own records, which `write_beyond` sums up.
+fn is_own(rule: &RetentionRule) -> bool {
+    rule.schedule.as_str() == HOUSE
+}
+
+/// What is said of our own records, of copies, and of files and logs.
 fn write_beyond(loaded: &Loaded, out: &mut dyn Write) -> std::io::Result<()> {
+    let own = &loaded.instance.own_records;
+    writeln!(
+        out,
+        "Quietus' own records are kept so long once they are over: requests {}, letters {}, tasks {}, callbacks {}, holds {}, pauses {} (`own_records`; `quietus house list` says more).\n",
+        own.requests, own.letters, own.tasks, own.callbacks, own.holds, own.pauses
+    )?;
     let unsaid = nobody_said(loaded);
     if !unsaid.is_empty() {
         writeln!(
             out,
             "Nobody said how long copies of `{}` live: map the stores that copy them, or write `no_backups` and why.\n",
             unsaid.join("`, `")
+        )?;
+    }
+    if folder_of_both(&loaded.instance).is_some() {
+        writeln!(
+            out,
+            "Quietus' own database and its keys are in one folder, and with a copy of both what was shredded can be read: leave the keys folder out of copies, or move it (`keys: …`).\n"
         )?;
     }
     for sentence in looks_at_files(loaded) {
@@ -174,6 +195,8 @@ fn copied_by(loaded: &Loaded, system: &System) -> String {
     match &system.no_backups {
         _ if !system.is_database() => "-".to_owned(),
         Some(_) => "none".to_owned(),
+        // `copies_for` says how long they live.
+        None if stores.is_empty() && system.is_house() => "own copies".to_owned(),
         None if stores.is_empty() => "nobody said".to_owned(),
         None => stores.join(", "),
     }
@@ -203,7 +226,7 @@ fn looks_at_files(loaded: &Loaded) -> Vec<String> {
 
 /// Databases of which nobody said whether they are copied.
 fn nobody_said(loaded: &Loaded) -> Vec<&str> {
-    let databases = loaded.data_map.systems.values().filter(|system| system.is_database());
+    let databases = loaded.data_map.systems.values().filter(|system| system.holds_persons());
     let unsaid = databases.filter(|system| {
         system.no_backups.is_none() && loaded.data_map.stores_of(&system.name).next().is_none()
     });
@@ -229,7 +252,7 @@ fn word(value: &impl serde::Serialize) -> String {
 /// Categories by period and starting point.
 fn classes(loaded: &Loaded) -> BTreeMap<(String, String), BTreeSet<String>> {
     let mut classes: BTreeMap<(String, String), BTreeSet<String>> = BTreeMap::new();
-    for rule in &loaded.rules.rules {
+    for rule in loaded.rules.rules.iter().filter(|rule| !is_own(rule)) {
         let rounding = match rule.rounding {
             Rounding::None => "",
             Rounding::EndOfMonth => ", end of month",

@@ -19,6 +19,7 @@ pub mod events;
 pub mod evidence;
 pub mod explain_text;
 pub mod holds;
+pub mod house;
 pub mod init;
 pub mod keys;
 pub mod letters;
@@ -192,6 +193,8 @@ pub enum Command {
     Backup(backups::Arguments),
     /// See which files and logs of the systems can still hold what was erased, and why.
     Residue(residues::Arguments),
+    /// See what Quietus itself keeps, what of it is about people, and when it goes.
+    House(house::Arguments),
     /// Sign heads of other people's logs that continue what was signed before.
     Witness(witness::Arguments),
 }
@@ -275,6 +278,7 @@ async fn dispatch(arguments: &Arguments) -> u8 {
         Command::Anchor(inner) => anchors::run(inner, folder).await,
         Command::Backup(inner) => backups::run(inner, folder).await,
         Command::Residue(inner) => residues::run(inner, folder).await,
+        Command::House(inner) => house::run(inner, folder).await,
         Command::Witness(inner) => witness::run(inner).await,
     }
 }

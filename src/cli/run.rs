@@ -24,6 +24,7 @@ use crate::app::open_case::{CaseOpened, Opening, words_for};
 use crate::app::pause::words;
 use crate::app::progress::Done;
 use crate::app::{Actor, AppError, Quietus};
+use crate::datamap::house::HOUSE;
 use crate::domain::JobState;
 use crate::plan::Acting;
 use crate::store::{CaseCause, Job, JobKind};
@@ -125,7 +126,18 @@ async fn once(product: &Arc<Quietus>, arguments: &RunArguments) -> Result<u8, Ap
     let mailed = send_mails(product).await?;
     anchor(product).await?;
     product.keep_house().await?;
-    Ok(worst.max(code).max(mailed))
+    let own = if takes_over { own_records(product, arguments).await? } else { FINE };
+    Ok(worst.max(code).max(mailed).max(own))
+}
+
+/// Disposes of our own records whose time is over, in a case of its own.
+async fn own_records(product: &Arc<Quietus>, arguments: &RunArguments) -> Result<u8, AppError> {
+    let moment = product.this_second();
+    if !product.own_records_are_due(moment).await? {
+        return Ok(FINE);
+    }
+    let acting = product.acting(&[HOUSE.to_owned()])?;
+    run_rules(product, arguments, moment, &acting, false).await
 }
 
 /// Looks whether data of persons are back whose time has come. What is to be done again goes on with

@@ -12,6 +12,7 @@ use super::later_looks::{self, LaterLooks};
 use super::mail::{self, MailSettings};
 use super::object_store::{self, ExportPlace, ObjectStoreSettings};
 use super::opendsr::{self, OpendsrSettings};
+use super::own_records::OwnRecords;
 use super::problem::{At, Problem};
 use super::read::items;
 use super::requests::{self, RequestSettings};
@@ -71,6 +72,8 @@ pub struct Instance {
     pub later_looks: LaterLooks,
     /// How often drills take place, and how long they may take.
     pub drills: DrillSettings,
+    /// How long Quietus keeps its own records.
+    pub own_records: OwnRecords,
     /// Orders that are carried out side by side, from 1 to 64.
     pub workers: u32,
     /// Who may approve; empty is anybody with an approver's token.
@@ -142,6 +145,7 @@ pub const MOST_WORKERS: u64 = 64;
 pub fn compile(
     document: &InstanceDocument,
     folder: PathBuf,
+    own_records: OwnRecords,
     problems: &mut Vec<Problem>,
 ) -> Option<Instance> {
     let words = |entry: &Option<At<super::leaf::Words>>, default: &str| {
@@ -198,6 +202,7 @@ pub fn compile(
         watch_restores: watch_of(document),
         later_looks,
         drills,
+        own_records,
         workers,
         people: items(document.people.as_ref()).iter().map(|it| it.value.to_string()).collect(),
         identities: IdentityTypes::default(),

@@ -42,14 +42,17 @@ pub enum EraseAgain {
     Nothing,
 }
 
-/// A period that is written in this file.
-fn written(text: &str) -> RetentionPeriod {
-    #[expect(clippy::expect_used, reason = "both periods of this file are periods")]
+/// A period that is written in a file of this room.
+pub(super) fn written(text: &str) -> RetentionPeriod {
+    #[expect(
+        clippy::expect_used,
+        reason = "the periods that the files of this room write are periods"
+    )]
     RetentionPeriod::parse(text).expect("a period")
 }
 
 /// How long a period is, counted from an ordinary day.
-fn length(period: RetentionPeriod) -> SignedDuration {
+pub(super) fn length(period: RetentionPeriod) -> SignedDuration {
     let start = Timestamp::UNIX_EPOCH;
     period.due_at(start, Rounding::None, &TimeZone::UTC).duration_since(start)
 }

@@ -389,6 +389,7 @@ words! {
     StoredWord(Stored) {
         "native" => Stored::Native, "epoch_seconds" => Stored::EpochSeconds,
         "epoch_milliseconds" => Stored::EpochMilliseconds,
+        "epoch_microseconds" => Stored::EpochMicroseconds,
     }
     /// Whether capitals count where a field is compared with what a person is known by.
     CompareWord(bool) { "exact" => false, "ignore_case" => true, }

@@ -9,11 +9,13 @@ use super::definitions;
 use super::document::{InstanceDocument, PackDocument, SystemDocument};
 use super::drills;
 use super::instance::{self, Instance};
+use super::keys_place;
 use super::leaf::Words;
 use super::letters;
 use super::mail;
 use super::map;
 use super::opendsr;
+use super::own_records::{self, BUILT_IN};
 use super::problem::{At, Place, Problem, Problems, Severity};
 use super::read::{Read, Reader};
 use super::requests;
@@ -72,20 +74,22 @@ pub fn load(path: &Path) -> Result<Loaded, Problems> {
     };
     let systems = files.folder(&name(&document.systems, "systems"));
     let packs = files.folder(&name(&document.schedules, "schedules"));
-    let system_documents: Vec<At<SystemDocument>> =
+    let mut system_documents: Vec<At<SystemDocument>> =
         systems.paths.iter().filter_map(|path| files.document(path, true)).collect();
-    let pack_documents: Vec<At<PackDocument>> =
+    let mut pack_documents: Vec<At<PackDocument>> =
         packs.paths.iter().filter_map(|path| files.document(path, true)).collect();
     let whole = Whole {
         systems: system_documents.len() == systems.paths.len(),
         packs: pack_documents.len() == packs.paths.len(),
     };
-    let zone = zone_of(&document);
+    let own = own_records::compile(&document, &mut files.problems.found);
     let mut map_files = files.kept(&systems.paths);
-    let rule_files = files.kept(&packs.paths);
-
+    let mut rule_files = files.kept(&packs.paths);
     let problems = &mut files.problems.found;
-    let mut instance = instance::compile(&document, files.folder.clone(), problems);
+    map_files.insert(0, build_in(own_records::system_text(), &mut system_documents, problems));
+    rule_files.push(build_in_behind(own_records::pack_text(&own), &mut pack_documents, problems));
+    let zone = zone_of(&document);
+    let mut instance = instance::compile(&document, files.folder.clone(), own, problems);
     let mut drafts = map::compile(&system_documents, &zone, problems);
     let rules_digest = digest_of(&rule_files);
     let rules = rules::compile(&pack_documents, &drafts, whole, &zone, rules_digest, problems);
@@ -95,6 +99,7 @@ pub fn load(path: &Path) -> Result<Loaded, Problems> {
         check_against_map(&document, &drafts, problems);
     }
     if let Some(instance) = &mut instance {
+        keys_place::check(&document, instance, problems);
         let country = instance.controller.country.clone();
         instance.identities = requests::identity_types(&document, &country, &drafts, problems);
     }
@@ -126,6 +131,27 @@ pub fn load(path: &Path) -> Result<Loaded, Problems> {
 fn zone_of(document: &InstanceDocument) -> String {
     let zone = document.controller.as_ref().and_then(|it| it.value.zone.as_ref());
     zone.map_or("UTC", |zone| &zone.value.0).to_owned()
+}
+
+/// Puts what is built in before what was read, so that another one of its name is the one that is
+/// told; its name and bytes.
+fn build_in<T: Read>(
+    text: String,
+    documents: &mut Vec<At<T>>,
+    problems: &mut Vec<Problem>,
+) -> (String, Vec<u8>) {
+    documents.splice(..0, read_text(BUILT_IN, &text, problems));
+    (BUILT_IN.to_owned(), text.into_bytes())
+}
+
+/// Puts what is built in behind what was read; its name and bytes.
+fn build_in_behind<T: Read>(
+    text: String,
+    documents: &mut Vec<At<T>>,
+    problems: &mut Vec<Problem>,
+) -> (String, Vec<u8>) {
+    documents.extend(read_text(BUILT_IN, &text, problems));
+    (BUILT_IN.to_owned(), text.into_bytes())
 }
 
 /// What the instance file says of systems, against those that there are.

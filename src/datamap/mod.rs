@@ -3,6 +3,7 @@
 
 pub mod backup;
 pub mod drill;
+pub mod house;
 pub mod model;
 pub mod residues;
 pub mod restore;

@@ -26,8 +26,9 @@ pub struct DataMap {
 pub struct System {
     /// Its name.
     pub name: SystemName,
-    /// The kind of connector (`postgresql`, `mariadb`, `mysql`, `sqlite`), of third party
-    /// (`processor`, `opendsr`, `own`, `manual`), or of a store of copies (`restic`, `borg`, …).
+    /// The kind of connector (`postgresql`, `mariadb`, `mysql`, `sqlite`; `house` for our own store),
+    /// of third party (`processor`, `opendsr`, `own`, `manual`), or of a store of copies (`restic`,
+    /// `borg`, …).
     pub kind: String,
     /// What it is for.
     pub role: Role,
@@ -64,6 +65,17 @@ impl System {
     /// Whether it is asked by predicates: it has collections.
     pub fn is_database(&self) -> bool {
         self.third_party.is_none() && self.backup.is_none()
+    }
+
+    /// Whether it is our own store.
+    pub fn is_house(&self) -> bool {
+        self.kind == super::house::HOUSE_KIND
+    }
+
+    /// Whether it is a database in which persons are looked for and erased: not our own store, where
+    /// nobody is found but by the key of their request.
+    pub fn holds_persons(&self) -> bool {
+        self.is_database() && !self.is_house()
     }
 }
 

@@ -7,7 +7,10 @@ use std::fmt::Write as _;
 use axum::extract::State;
 
 use super::answer::{Answer, bytes};
-use super::{Api, anchor_metrics, backup_metrics, drill_metrics, look_metrics, residue_metrics};
+use super::{
+    Api, anchor_metrics, backup_metrics, drill_metrics, house_metrics, look_metrics,
+    residue_metrics,
+};
 use crate::app::reading::alarms::RequestGauge;
 
 /// Media type of the text form.
@@ -61,5 +64,6 @@ pub async fn metrics(State(api): State<Api>) -> Answer {
     text += &look_metrics::exposition(&api.product.later_look_counts().await?, api.product.now());
     text +=
         &drill_metrics::exposition(&api.product.read_drill_standing().await?, api.product.now());
+    text += &house_metrics::exposition(api.product.own_records_overdue().await?);
     Ok(bytes(EXPOSITION, text.into_bytes()))
 }

@@ -23,6 +23,7 @@ mod events;
 mod gate;
 mod health;
 mod holds;
+mod house_metrics;
 mod intake;
 mod log;
 mod look_metrics;

@@ -9,7 +9,8 @@ use jiff::tz::TimeZone;
 use quietus_connectors::Value;
 
 use super::person::PersonScope;
-use crate::datamap::DataMap;
+use crate::datamap::house::HOUSE;
+use crate::datamap::{DataMap, System};
 use crate::domain::{LegalHold, RuleName, ScheduleName};
 use crate::schedule::RuleSet;
 
@@ -67,6 +68,24 @@ impl Acting {
         match self {
             Self::Everything => true,
             Self::Schedules(names) => names.contains(schedule),
+        }
+    }
+
+    /// Whether rules for our own records act.
+    pub fn is_ours(&self) -> bool {
+        matches!(self, Self::Schedules(names) if names.iter().any(|name| name.as_str() == HOUSE))
+    }
+
+    /// Whether a system has a part in it. Our own store has one only where its own schedule acts, and
+    /// where that acts alone nothing else has.
+    pub(super) fn reaches(&self, system: &System) -> bool {
+        match self {
+            Self::Everything => !system.is_house(),
+            Self::Schedules(names) => {
+                let own = |name: &ScheduleName| name.as_str() == HOUSE;
+                names.iter().any(|name| own(name) == system.is_house())
+                    || names.is_empty() && !system.is_house()
+            }
         }
     }
 }

@@ -187,7 +187,8 @@ pub fn plan(input: &PlanInput<'_>) -> Plan {
     let mut systems = Vec::new();
     let mut left_out = Vec::new();
     // Nobody can ask a store of copies to erase anything.
-    for system in input.map.systems.values().filter(|one| one.backup.is_none()) {
+    let has_a_part = |one: &&System| one.backup.is_none() && input.acting.reaches(one);
+    for system in input.map.systems.values().filter(has_a_part) {
         let planned = plan_system(input, system);
         match left_out_because(input, system, &planned) {
             Some(why) => left_out.push(LeftOut { system: system.name.clone(), why }),
@@ -338,7 +339,8 @@ fn exempt_parts(input: &PlanInput<'_>, system: &System) -> Vec<ExemptPart> {
         system.exempt.iter().map(|one| part(one.source.clone(), &one.reason)).collect();
     let mut categories = BTreeMap::new();
     for collection in system.collections.values() {
-        for field in collection.fields.values() {
+        // What goes with its record needs no line for each field of our own.
+        for field in collection.fields.values().filter(|_| !system.is_house()) {
             if let FieldClass::Exempt(reason) = &field.class {
                 parts.push(part(format!("{}.{}", collection.name, field.name), reason));
             }

@@ -33,6 +33,7 @@ pub mod marks;
 pub mod migrations;
 pub mod opendsr;
 pub mod opendsr_asked;
+pub mod own_records;
 pub mod pauses;
 pub mod person_tags;
 pub mod producers;
@@ -94,6 +95,7 @@ pub use opendsr::{
     OpendsrRequest, OpendsrStatus,
 };
 pub use opendsr_asked::{AskedRequest, HeardCallback};
+pub use own_records::{COUNTED, OwnRows};
 pub use pauses::{NewPause, Pause, PauseScope};
 pub use person_tags::{PersonTag, TagOnRecord};
 pub use producers::DueProducer;
@@ -143,6 +145,7 @@ pub fn statements() -> Vec<(&'static str, Sql)> {
         marks::STATEMENTS,
         opendsr::STATEMENTS,
         opendsr_asked::STATEMENTS,
+        own_records::STATEMENTS,
         pauses::STATEMENTS,
         person_tags::STATEMENTS,
         producers::STATEMENTS,

@@ -145,6 +145,7 @@ const KEEP_ENTRY: Sql = Sql::both(
          content = excluded.content, epoch = excluded.epoch
      WHERE re_erasure_entries.version < excluded.version",
 );
+const DROP_ENTRY: Sql = Sql::both("DELETE FROM re_erasure_entries WHERE matter = $1");
 const TOUCH_SHARD: Sql = Sql::both(
     "INSERT INTO re_erasure_shards (shard, number, changed) VALUES ($1, 0, 1)
      ON CONFLICT (shard) DO UPDATE SET changed = 1",
@@ -190,6 +191,7 @@ pub(super) const STATEMENTS: &[(&str, Sql)] = &[
     ("re_erasure_state::COUNT", COUNT),
     ("re_erasure_state::EVENTS", EVENTS),
     ("re_erasure_state::KEEP_ENTRY", KEEP_ENTRY),
+    ("re_erasure_state::DROP_ENTRY", DROP_ENTRY),
     ("re_erasure_state::TOUCH_SHARD", TOUCH_SHARD),
     ("re_erasure_state::LEAVE_OVER", LEAVE_OVER),
     ("re_erasure_state::SHARDS", SHARDS),
@@ -337,10 +339,16 @@ impl Store {
     pub async fn keep_re_erasure_entries(
         &self,
         entries: Vec<ListEntry>,
+        gone: Vec<ListEntry>,
         leftovers: Vec<String>,
         notes: Vec<i64>,
     ) -> Result<(), StoreError> {
         let mut tx = self.begin().await?;
+        for entry in gone {
+            if tx.execute(DROP_ENTRY, args![entry.matter]).await? > 0 {
+                tx.execute(TOUCH_SHARD, args![u32::from(entry.shard())]).await?;
+            }
+        }
         for entry in entries {
             let shard = u32::from(entry.shard());
             let version = count(entry.version, "a version")?;

@@ -12,6 +12,7 @@ mod company;
 mod crash;
 mod demo;
 mod drill;
+mod house;
 mod mail;
 mod privacy;
 mod proof;

@@ -41,6 +41,7 @@ mod log_chain;
 mod looks;
 mod mails;
 mod opendsr;
+mod own_records;
 mod producers;
 mod re_erasure;
 mod record_manifests;

@@ -162,6 +162,11 @@ const LANDED: &[(&str, &str, &str)] = &[
         "6e020f653a25bd6c89383606a50c923377d8dd7110a6bc8e0d0609101e9c81c3",
         "a516eb7b740467d51350e884b4b490a11eea0d288b2f5e093b03cb348c18e690",
     ),
+    (
+        "0019_own_records.sql",
+        "8e8aed0b6f5fd5b3bab636a435b4bb831eb29489b593fefb328a5e600ed10a26",
+        "2c4b4204b81e57acf372b7f3f5fc972e9f3274ffea251437fe934fb71f7da7af",
+    ),
 ];
 
 #[test]

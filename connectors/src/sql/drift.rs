@@ -71,6 +71,7 @@ fn declared(mapped: &MappedField) -> String {
         Stored::Native => name,
         Stored::EpochSeconds => format!("{name} stored as epoch seconds"),
         Stored::EpochMilliseconds => format!("{name} stored as epoch milliseconds"),
+        Stored::EpochMicroseconds => format!("{name} stored as epoch microseconds"),
     }
 }
 

@@ -164,6 +164,10 @@ fn moment(mapped: &MappedField, text: &str) -> Option<Timestamp> {
             Timestamp::from_millisecond(text.parse::<f64>().ok()?.floor().to_string().parse().ok()?)
                 .ok()
         }
+        Stored::EpochMicroseconds => {
+            Timestamp::from_microsecond(text.parse::<f64>().ok()?.floor().to_string().parse().ok()?)
+                .ok()
+        }
         Stored::Native => {
             if let Ok(moment) = text.replacen(' ', "T", 1).parse::<Timestamp>() {
                 return Some(moment);

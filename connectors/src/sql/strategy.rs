@@ -161,6 +161,9 @@ fn postgres_truncated(operand: &Operand<'_>, unit: Unit) -> Option<String> {
         (FieldType::Integer, Stored::EpochMilliseconds) => Some(format!(
             "(CAST(extract(epoch FROM date_trunc('{unit}', to_timestamp({name} / 1000) AT TIME ZONE 'UTC')) AS bigint) * 1000)"
         )),
+        (FieldType::Integer, Stored::EpochMicroseconds) => Some(format!(
+            "(CAST(extract(epoch FROM date_trunc('{unit}', to_timestamp({name} / 1000000) AT TIME ZONE 'UTC')) AS bigint) * 1000000)"
+        )),
         _ => None,
     }
 }
@@ -192,6 +195,9 @@ fn mariadb_truncated(operand: &Operand<'_>, unit: Unit) -> Option<String> {
         (FieldType::Integer, Stored::EpochMilliseconds) => {
             Some(format!("({} * 1000)", epoch(&format!("({name} DIV 1000)"))))
         }
+        (FieldType::Integer, Stored::EpochMicroseconds) => {
+            Some(format!("({} * 1000000)", epoch(&format!("({name} DIV 1000000)"))))
+        }
         _ => None,
     }
 }
@@ -210,6 +216,11 @@ fn sqlite_truncated(operand: &Operand<'_>, unit: Unit) -> String {
         Stored::EpochMilliseconds => {
             format!(
                 "(CAST(strftime('%s', {name} / 1000, 'unixepoch', '{start}') AS INTEGER) * 1000)"
+            )
+        }
+        Stored::EpochMicroseconds => {
+            format!(
+                "(CAST(strftime('%s', {name} / 1000000, 'unixepoch', '{start}') AS INTEGER) * 1000000)"
             )
         }
         Stored::Native => format!(

@@ -195,7 +195,11 @@ impl Operand<'_> {
 
     /// Nanoseconds.
     fn epoch_unit(&self) -> i128 {
-        if self.mapped.stored == Stored::EpochSeconds { 1_000_000_000 } else { 1_000_000 }
+        match self.mapped.stored {
+            Stored::EpochSeconds => 1_000_000_000,
+            Stored::EpochMicroseconds => 1_000,
+            Stored::EpochMilliseconds | Stored::Native => 1_000_000,
+        }
     }
 
     fn integer(&self, number: i64) -> Fragment {

@@ -50,7 +50,7 @@ async fn prove(fixture: &Fixture, cases: &[Case]) {
 const NEW_YEAR: &str = "2026-01-01T00:00:00Z";
 const BERLIN: &str = "timestamp zone=Europe/Berlin";
 
-const EPOCHS: [Case; 3] = [
+const EPOCHS: [Case; 4] = [
     case(
         "bigint",
         "timestamp epoch_seconds",
@@ -64,6 +64,13 @@ const EPOCHS: [Case; 3] = [
         NEW_YEAR,
         &["0", "1767225599999", "1767225600000"],
         &["1767225600001"],
+    ),
+    case(
+        "bigint",
+        "timestamp epoch_microseconds",
+        NEW_YEAR,
+        &["0", "1767225599999999", "1767225600000000"],
+        &["1767225600000001"],
     ),
     case("bigint", "date epoch_seconds", "2025-12-31", &["1767139200"], &["1767225600"]),
 ];

@@ -27,7 +27,7 @@ pub const CUTOFF: &str = "2026-01-01T00:00:00Z";
 #[derive(Debug, Clone)]
 pub struct Draft(pub Instruction);
 
-/// Starts from `collection: field type [epoch_seconds|epoch_milliseconds|zone=…|ignore_case], …`; the key is
+/// Starts from `collection: field type [epoch_seconds|epoch_milliseconds|epoch_microseconds|zone=…|ignore_case], …`; the key is
 /// `id` until `key` says otherwise.
 pub fn draft(fixture: &Fixture, text: &str) -> Draft {
     let (collection, fields) = text.split_once(':').expect("`collection: fields`");

@@ -241,6 +241,15 @@ pub async fn moments_kept_as_numbers_lose_their_detail(fixture: &Fixture) {
                 Strategy::TruncateToMonth,
                 &[("1748739600123", "1748736000000"), ("1748736000000", "1748736000000")],
             ),
+            case(
+                "bigint",
+                "timestamp epoch_microseconds",
+                Strategy::TruncateToMonth,
+                &[
+                    ("1748739600123456", "1748736000000000"),
+                    ("1748736000000000", "1748736000000000"),
+                ],
+            ),
         ],
     )
     .await;

@@ -147,7 +147,7 @@ impl Quietus {
 
     /// Notes down for whom something was done since, and who is forgotten.
     async fn plant_looks(&self) -> Result<(), AppError> {
-        for system in self.map.systems.values().filter(|one| one.is_database()) {
+        for system in self.map.systems.values().filter(|one| one.holds_persons()) {
             self.store.plant_later_looks(system.name.as_str()).await?;
         }
         self.store.end_looks_for_forgotten(self.now()).await?;

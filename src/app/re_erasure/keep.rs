@@ -167,13 +167,18 @@ impl Quietus {
         changes: &[ListChange],
     ) -> Result<u64, AppError> {
         let matters: BTreeSet<ListMatter> = changes.iter().map(|one| one.matter).collect();
-        let (mut entries, mut leftovers) = (Vec::new(), Vec::new());
+        let (mut entries, mut gone, mut leftovers) = (Vec::new(), Vec::new(), Vec::new());
         for matter in matters {
             let rows = self.store.rows_of_matter(matter).await?;
+            let before = self.store.re_erasure_entry(matter.id()).await?;
             if rows.tables.is_empty() {
+                // A request of which we keep no record any more. Its case has an entry of its own.
+                if let (ListMatter::Request { .. }, Some(before)) = (matter, before) {
+                    leftovers.push(name_of(before.matter, before.sha256));
+                    gone.push(before);
+                }
                 continue;
             }
-            let before = self.store.re_erasure_entry(matter.id()).await?;
             let content = digest_of(matter, &rows)?;
             let epoch = self.epochs.current();
             let is_same =
@@ -190,7 +195,7 @@ impl Quietus {
         let written = entries.len() as u64;
         self.crash.reach(CrashPoint::ListBegun);
         let notes = changes.iter().map(|one| one.id).collect();
-        self.store.keep_re_erasure_entries(entries, leftovers, notes).await?;
+        self.store.keep_re_erasure_entries(entries, gone, leftovers, notes).await?;
         Ok(written)
     }
 

@@ -270,20 +270,27 @@ impl Quietus {
 
     /// Forgets the person of a closed request of which nothing is left to do.
     pub(super) async fn forget_answered(&self, request: &OpenRequest) -> Result<(), AppError> {
-        // Whoever is forgotten cannot be looked for: not while something is to be done again, a copy
-        // may still hold them, or a later look is promised.
+        if self.stays_known(request).await? {
+            let now = self.now();
+            let tomorrow = now.checked_add(jiff::SignedDuration::from_hours(24)).unwrap_or(now);
+            let next = Move { look_at: Some(tomorrow), ..Move::stay(&request.stored) };
+            return self.keep_request(request, next, Vec::new()).await;
+        }
+        self.forget_stored(&request.stored).await
+    }
+
+    /// Whoever is forgotten cannot be looked for: not while something is to be done again, a copy may
+    /// still hold them, a later look is promised, or a legal hold names them.
+    async fn stays_known(&self, request: &OpenRequest) -> Result<bool, AppError> {
         if let Some(case) = request.stored.case_id {
             let jobs = self.store.jobs_of_case(case).await?;
             if jobs.iter().any(|job| !job.state.is_final())
                 || self.is_still_looked_for(request, (case, &jobs)).await?
             {
-                let now = self.now();
-                let tomorrow = now.checked_add(jiff::SignedDuration::from_hours(24)).unwrap_or(now);
-                let next = Move { look_at: Some(tomorrow), ..Move::stay(&request.stored) };
-                return self.keep_request(request, next, Vec::new()).await;
+                return Ok(true);
             }
         }
-        self.forget_stored(&request.stored).await
+        self.is_held_by_name(request).await
     }
 
     /// Forgets the person of a closed request.

@@ -143,7 +143,7 @@ impl Quietus {
         found: &mut [Found],
     ) -> Result<Vec<usize>, AppError> {
         let before: Vec<Sought> = open.iter().map(|&one| people[one].person.clone()).collect();
-        let databases = input.map.systems.values().filter(|system| system.is_database());
+        let databases = input.map.systems.values().filter(|system| system.holds_persons());
         let names =
             databases.map(|one| &one.name).filter(|name| only.is_none_or(|one| one == *name));
         let round = names.map(|name| {

@@ -15,6 +15,7 @@ mod fan_out;
 mod fee;
 mod find;
 mod gate;
+mod held;
 mod intake;
 mod known_again;
 mod later;

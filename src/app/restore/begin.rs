@@ -124,6 +124,11 @@ impl Quietus {
         now: Timestamp,
     ) -> Result<SystemName, AppError> {
         let system = self.system(&given.system)?;
+        if system.is_house() {
+            return Err(AppError::Input(
+                "quietus' own database is in no quarantine: `quietus recover` brings it forward after a copy was put back".to_owned(),
+            ));
+        }
         if !system.is_database() {
             return Err(AppError::Input(format!(
                 "`{}` is no database of the data map: what others restore is in their own hands",

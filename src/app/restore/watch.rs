@@ -48,7 +48,7 @@ impl Quietus {
             }
         }
         let Some(every) = self.instance.watch_restores else { return Ok(()) };
-        for system in self.map.systems.values().filter(|one| one.is_database()) {
+        for system in self.map.systems.values().filter(|one| one.holds_persons()) {
             if self.is_to_be_looked_at(system, every) {
                 self.look_for_restore(system).await?;
             }
@@ -89,7 +89,7 @@ impl Quietus {
     /// Where the store is not there.
     pub async fn watch_restores(&self) -> Result<Vec<(String, Sighting)>, AppError> {
         let mut seen = Vec::new();
-        for system in self.map.systems.values().filter(|one| one.is_database()) {
+        for system in self.map.systems.values().filter(|one| one.holds_persons()) {
             seen.push((system.name.to_string(), self.look_for_restore(system).await?));
         }
         Ok(seen)

@@ -19,6 +19,7 @@ use super::later_looks::LaterLooksDocument;
 use super::mail::MailDocument;
 use super::object_store::ObjectStoreDocument;
 use super::opendsr::OpendsrDocument;
+use super::own_records::OwnRecordsDocument;
 use super::requests::{IdentityDocument, RequestsDocument, YesNo};
 use super::restore::RestoresDocument;
 use super::signers::SignersDocument;
@@ -58,6 +59,8 @@ document! {
         /// How often an invented person is planted and erased, to see how long it takes; never if left
         /// out.
         optional drills: DrillsDocument,
+        /// How long Quietus keeps its own records once what they are about is over.
+        optional own_records: OwnRecordsDocument,
         /// Orders that are carried out side by side, at most 64; 4 if left out.
         optional workers: Count,
         /// Names of the people who may approve; anybody with an approver's token if left out.

@@ -11,6 +11,7 @@ pub mod later_looks;
 pub mod mail;
 pub mod object_store;
 pub mod opendsr;
+pub mod own_records;
 pub mod pack;
 pub mod requests;
 pub mod residues;

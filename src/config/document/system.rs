@@ -203,7 +203,7 @@ impl Read for Kind {
     fn read(node: &Node, reader: &mut Reader) -> Option<Self> {
         let text = reader.text(node, "a kind of system")?;
         let known = known_kinds();
-        if known.contains(&text.as_str()) {
+        if known.contains(&text.as_str()) || text == crate::datamap::house::HOUSE_KIND {
             return Some(Self(text));
         }
         let help = crate::config::problem::instead(&text, known.iter().copied());

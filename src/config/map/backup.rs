@@ -225,7 +225,7 @@ pub(in crate::config) fn check_copies(drafts: &[SystemDraft<'_>], problems: &mut
             }
             copied.insert(&copy.value, &draft.model.name);
             let Some(other) = drafts.iter().find(|one| one.model.name == copy.value) else {
-                let databases = drafts.iter().filter(|one| one.model.is_database());
+                let databases = drafts.iter().filter(|one| one.model.holds_persons());
                 let help =
                     instead(copy.value.as_str(), databases.map(|one| one.model.name.as_str()));
                 let message = format!("there is no system `{}`", copy.value);

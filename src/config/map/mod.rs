@@ -20,8 +20,10 @@ use quietus_connectors::{FieldRef, Pace};
 
 use super::document::{CollectionDocument, FieldPath, SystemDocument};
 use super::leaf::Count;
+use super::own_records::BUILT_IN;
 use super::problem::{At, Place, Problem, instead};
 use super::read::{Entry, entries, items};
+use crate::datamap::house::HOUSE_KIND;
 use crate::datamap::{
     Collection, ExemptCollection, Field, Manifest, Role, SecretReference, System,
 };
@@ -181,10 +183,26 @@ fn is_store(document: &SystemDocument) -> bool {
     document.kind.as_ref().is_some_and(|kind| backup::is_kind(&kind.value.0))
 }
 
+/// Our own store is reached as `store` in the instance file says, and described by nobody else.
+fn check_house(at: &At<SystemDocument>, problems: &mut Vec<Problem>) {
+    if !at.place.file.ends_with(BUILT_IN) {
+        let place = at.value.kind.as_ref().map_or(&at.place, |kind| &kind.place);
+        problems.push(
+            Problem::error(place, "quietus' own store is part of every data map already").help(
+                "leave this file out; `own_records` in `quietus.yaml` says how long its records are kept",
+            ),
+        );
+    }
+}
+
 /// Reports a database that does not say how it is reached.
 fn check_connection(at: &At<SystemDocument>, problems: &mut Vec<Problem>) {
     let document = &at.value;
     if is_third_party(document) || is_store(document) {
+        return;
+    }
+    if document.kind.as_ref().is_some_and(|kind| kind.value.0 == HOUSE_KIND) {
+        check_house(at, problems);
         return;
     }
     if !document.gives("connection") {

@@ -13,9 +13,11 @@ use serde_json::json;
 use super::document::PackDocument;
 use super::document::pack::{CapDocument, LimitDocument, RuleDocument};
 use super::map::SystemDraft;
+use super::own_records::BUILT_IN;
 use super::problem::{At, Place, Problem, instead};
 use super::read::{entries, items};
 use crate::datamap::Collection;
+use crate::datamap::house::HOUSE;
 use crate::domain::{CategoryName, Digest, Rounding, ScheduleName};
 use crate::schedule::{
     Cap, Condition, Exemption, LegalBasis, Limit, LimitKind, RetentionRule, RuleSet,
@@ -225,6 +227,12 @@ fn check_schedule(
     }
     let own = rule.value.schedule.as_ref();
     for name in own.into_iter().chain(pack.schedule.as_ref()) {
+        if name.value.as_str() == HOUSE && !rule.place.file.ends_with(BUILT_IN) {
+            problems.push(
+                Problem::error(&name.place, "the schedule `quietus` is for quietus' own records")
+                    .help("declare a schedule of your own in a pack, and name that"),
+            );
+        }
         if whole && !known.contains(&name.value.as_str()) {
             problems.push(
                 Problem::error(&name.place, format!("unknown schedule `{}`", name.value))
