@@ -71,7 +71,8 @@ pub(super) const OF_DOCUMENT: &[Table] = &[Table {
 pub(super) const OF_CASE: &[Table] = &[
     table!("schedules", key ("name": Text),
         columns ("name": Text, "cursor_at": Int, "version": Int),
-        of "WHERE name = (SELECT schedule FROM cases WHERE id = $1)", add),
+        of "WHERE name = (SELECT schedule FROM cases WHERE id = $1)",
+        renew " AND later.cursor_at > schedules.cursor_at"),
     table!("cases", key ("id": Id),
         columns ("id": Id, "cause": Text, "schedule": Text, "due_at": Int, "moment": Int,
             "state": Text, "outcome": Text, "rules_digest": Bytes, "map_digest": Bytes,

@@ -33,9 +33,9 @@ async fn in_sqlite() {
     // The case of Alan has an entry of its own now.
     assert_eq!(entries(&company).await, ["request 1", "person's case 1"]);
     company.quietus(&["list", "show"]).await.expect(0);
-    drop(product);
+    product.store.close().await;
 
-    for end in ["-wal", "-shm"] {
+    for end in ["", "-wal", "-shm"] {
         let beside = company.path(&format!("quietus.db{end}"));
         if beside.exists() {
             std::fs::remove_file(beside).unwrap();
@@ -45,6 +45,7 @@ async fn in_sqlite() {
     company.quietus(&["recover", &list, "--by", "Ada Example"]).await.expect(0);
     assert_eq!(rows_of(&company, &["requests"]).await, ["requests 2"]);
     let product = company.replica(&clock).await;
+    product.advance_log().await.unwrap();
     pass(&product, &clock, 1).await;
     assert_eq!(rows_of(&company, &["requests"]).await, ["requests 1"]);
     company.check_log().await;

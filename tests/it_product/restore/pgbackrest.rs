@@ -70,6 +70,7 @@ async fn furnish(cluster: &Cluster) {
                  FROM generate_series(1, {members}) AS n;
              CREATE INDEX members_email ON members (lower(email));
              CREATE INDEX members_opened_at ON members (opened_at);
+             ANALYZE members;
              CREATE ROLE crm_app LOGIN;
              GRANT SELECT, INSERT, UPDATE ON members TO crm_app"
         ))
