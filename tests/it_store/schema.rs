@@ -167,6 +167,11 @@ const LANDED: &[(&str, &str, &str)] = &[
         "8e8aed0b6f5fd5b3bab636a435b4bb831eb29489b593fefb328a5e600ed10a26",
         "2c4b4204b81e57acf372b7f3f5fc972e9f3274ffea251437fe934fb71f7da7af",
     ),
+    (
+        "0020_inside_erasures.sql",
+        "beb49c0deb88b30bdecbd00c6580f540ad5ac9be25ffe4279a2a45dcd5641dcc",
+        "ab10785d9e536031425d41c43344dad9d8a40ba5702db61d0f84c7a7b7b1b0c8",
+    ),
 ];
 
 #[test]

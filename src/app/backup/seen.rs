@@ -99,6 +99,9 @@ pub struct Seen {
     pub trouble: Option<Trouble>,
     /// No copy is left that can hold it, and none that is being taken can.
     pub gone: bool,
+    /// When it was erased inside of the copies, where no copy holds anything of it since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub erased_inside_at: Option<Timestamp>,
 }
 
 impl Seen {
@@ -111,6 +114,7 @@ impl Seen {
             gone_by: None,
             trouble: Some(trouble),
             gone: false,
+            erased_inside_at: None,
         }
     }
 
@@ -141,8 +145,18 @@ impl Listing {
 
     /// What it means for something that was gone from a system at this moment.
     pub(crate) fn seen(&self, gone_at: Timestamp) -> Seen {
+        self.seen_among(&self.copies, gone_at)
+    }
+
+    /// The same where it was erased inside of the copies and the store, asked again, has nothing of
+    /// it in any copy: only one that is being taken can still hold it.
+    pub(crate) fn seen_erased_inside(&self, gone_at: Timestamp, erased_at: Timestamp) -> Seen {
+        Seen { erased_inside_at: Some(erased_at), ..self.seen_among(&[], gone_at) }
+    }
+
+    fn seen_among(&self, copies: &[BackupCopy], gone_at: Timestamp) -> Seen {
         let since = later(gone_at, CLOCKS_DIFFER);
-        let horizon = Horizon::of(&self.copies, since, |copy| self.end_of(copy));
+        let horizon = Horizon::of(copies, since, |copy| self.end_of(copy));
         let may_come = self.at < settled_at(gone_at, self.keeping.longest);
         let gone = horizon.is_clear() && !may_come;
         let coming = if may_come { self.end_of_coming(since) } else { Some(Timestamp::MIN) };
@@ -161,6 +175,7 @@ impl Listing {
             gone_by: gone_by.filter(|_| !gone && trouble.is_none()),
             trouble,
             gone,
+            erased_inside_at: None,
         }
     }
 

@@ -90,6 +90,7 @@ const PHRASES: &[[&str; 3]] = &[
     ],
     ["expiry", "Ablauf", "到期"],
     ["expiry by quietus", "Ablauf, ausgeführt von quietus", "到期，由 quietus 执行"],
+    ["erasure inside copies", "Löschung in den Kopien", "在副本内删除"],
     [
         "binary logs until they are purged",
         "Binärprotokollen, bis sie entfernt werden",
