@@ -170,6 +170,19 @@ fn news_is_what_differs_in_more_than_the_moment() {
     assert!(next.says_more_than(&one));
 }
 
+#[test]
+fn what_was_erased_inside_of_copies_is_gone_once_none_can_be_under_way() {
+    let gone_at = later(day(10), HOUR * 12);
+    let erased_at = later(gone_at, HOUR);
+    let soon = listing(later(gone_at, HOUR / 2), 4..=10).seen_erased_inside(gone_at, erased_at);
+    assert_eq!((soon.gone, soon.copies, soon.erased_inside_at), (false, Some(0), Some(erased_at)));
+    assert!(soon.gone_by.is_some(), "one may be under way: {soon:?}");
+    let settled = settled_at(gone_at, weekly().longest);
+    let then = listing(settled, 4..=10).seen_erased_inside(gone_at, erased_at);
+    assert_eq!((then.gone, then.trouble, then.gone_by), (true, None, None));
+    assert!(!listing(settled, 4..=10).seen(gone_at).gone, "by expiry it is not");
+}
+
 proptest! {
     /// A store that prunes as it says: nobody is called gone while a copy is there that began
     /// before, and everybody is by the day that was promised.
