@@ -7,8 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::inside::ErasedInside;
-use super::seen::{Listing, Seen, Trouble, earlier, later, settled_at};
+use super::seen::{Seen, Trouble, earlier, later, settled_at};
 use crate::app::carry_out::{GoneFrom, Payload};
 use crate::app::recording::About;
 use crate::app::residue::FilesOfCase;
@@ -201,8 +200,9 @@ impl Quietus {
         };
         let mut inside = self.erased_inside((system, backup), &Vec::from_iter(case)).await?;
         let inside = inside.pop().unwrap_or_default();
-        let seen =
-            wanted.iter().map(|(name, at)| (name.clone(), seen_of(&listing, (name, *at), &inside)));
+        let seen = wanted
+            .iter()
+            .map(|(name, at)| (name.clone(), listing.seen_inside(*at, inside.get(name).copied())));
         Ok(seen.collect())
     }
 
@@ -340,18 +340,6 @@ fn stated(one: &StoreOfCase, seen: &Seen, now: Timestamp, zone: &TimeZone) -> St
         }
         .to_owned(),
         re_delete_on_restore: false,
-    }
-}
-
-/// What a listing means for what was gone from a system, where it may have been erased inside.
-pub(super) fn seen_of(
-    listing: &Listing,
-    (system, gone_at): (&SystemName, Timestamp),
-    inside: &ErasedInside,
-) -> Seen {
-    match inside.get(system) {
-        Some(erased_at) => listing.seen_erased_inside(gone_at, *erased_at),
-        None => listing.seen(gone_at),
     }
 }
 

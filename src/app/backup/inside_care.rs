@@ -9,7 +9,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::inside::{Matter, of, parts_of, written};
-use super::seen::later;
+use super::seen::{InsideSeen, Trouble, later};
 use crate::app::crash::CrashPoint;
 use crate::app::{AppError, Quietus};
 use crate::datamap::{Backup, System};
@@ -19,8 +19,8 @@ use crate::store::{InsideErasureRow, InsideState, Lead};
 /// What could not be carried out is tried again after this time.
 const AFTER_A_FAULT: SignedDuration = SignedDuration::from_hours(1);
 
-/// Systems of which nothing of a person is left inside of copies, each with when it was erased there.
-pub(crate) type ErasedInside = BTreeMap<SystemName, Timestamp>;
+/// Systems whose files of a person were erased inside of copies, each with what the store has of them.
+pub(crate) type ErasedInside = BTreeMap<SystemName, InsideSeen>;
 
 /// How an erasure inside copies went.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,7 +46,8 @@ pub enum InsideEnd {
 /// What a done erasure may say of a case, if the store has nothing of these paths.
 #[derive(Default)]
 struct Claim {
-    systems: ErasedInside,
+    /// When each was erased.
+    systems: BTreeMap<SystemName, Timestamp>,
     parts: Vec<InsidePart>,
 }
 
@@ -169,9 +170,9 @@ impl Quietus {
         Ok(InsideEnd::Done { gone, copies, kept })
     }
 
-    /// Of each of these cases, the systems of which no copy in the store holds anything any more,
-    /// because it was erased inside of them. The store is asked again; where it does not answer, or
-    /// the person is forgotten, nothing is said.
+    /// Of each of these cases, what the store has of files that were erased inside of its copies. It is
+    /// asked again; where the person is forgotten, or the data map says something else by now, nothing
+    /// is said.
     ///
     /// # Errors
     /// Where our own store is not there.
@@ -184,24 +185,25 @@ impl Quietus {
         for case in cases {
             claims.push(self.claim_of((system, backup), *case).await?);
         }
-        if claims.iter().all(|claim| claim.parts.is_empty()) {
-            return Ok(vec![ErasedInside::new(); cases.len()]);
-        }
-        let store = match self.open_store(system, backup) {
-            Ok(store) => store,
-            Err(error) => {
-                tracing::warn!(store = %system.name, %error, "copies could not be looked into");
-                return Ok(vec![ErasedInside::new(); cases.len()]);
-            }
-        };
         // Once for all; one by one only where something is left.
         let all: Vec<InsidePart> = claims.iter().flat_map(|one| one.parts.clone()).collect();
-        let clear = has_none(store.as_ref(), &all).await;
-        let mut found = Vec::with_capacity(claims.len());
-        for claim in claims {
-            let is_clear = !claim.parts.is_empty()
-                && (clear || (cases.len() > 1 && has_none(store.as_ref(), &claim.parts).await));
-            found.push(if is_clear { claim.systems } else { ErasedInside::new() });
+        let mut found = vec![ErasedInside::new(); cases.len()];
+        if all.is_empty() {
+            return Ok(found);
+        }
+        let store = self.open_store(system, backup);
+        let together = has_any(store.as_deref(), &all).await;
+        for (claim, found) in claims.iter().zip(&mut found) {
+            let left = match together {
+                Some(Trouble::Held) if cases.len() > 1 && !claim.parts.is_empty() => {
+                    has_any(store.as_deref(), &claim.parts).await
+                }
+                left => left,
+            };
+            found.extend(claim.systems.iter().map(|(name, erased_at)| {
+                let clear = InsideSeen::Clear(*erased_at);
+                (name.clone(), left.map_or(clear, InsideSeen::NotClear))
+            }));
         }
         Ok(found)
     }
@@ -244,13 +246,20 @@ impl Quietus {
     }
 }
 
-/// The store has answered that no copy holds anything of this.
-async fn has_none(store: &dyn BackupStore, parts: &[InsidePart]) -> bool {
-    match store.holding(parts).await {
-        Ok(holding) => holding.is_empty(),
-        Err(fault) => {
-            tracing::warn!(%fault, "copies could not be looked into");
-            false
+/// Why no copy may be called clear of this; `None` where the store has answered that each is.
+async fn has_any(
+    store: Result<&dyn BackupStore, &AppError>,
+    parts: &[InsidePart],
+) -> Option<Trouble> {
+    let holding = match store {
+        Ok(store) => store.holding(parts).await.map_err(|fault| fault.to_string()),
+        Err(error) => Err(error.to_string()),
+    };
+    match holding {
+        Ok(holding) => (!holding.is_empty()).then_some(Trouble::Held),
+        Err(why) => {
+            tracing::warn!(why, "copies could not be looked into");
+            Some(Trouble::Unlisted)
         }
     }
 }

@@ -8,7 +8,7 @@ use quietus_connectors::Verification;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::copies::{AFTER_A_FAULT, StoreLook, seen_of};
+use super::copies::{AFTER_A_FAULT, StoreLook};
 use super::inside::ErasedInside;
 use super::seen::{Listing, Seen, Trouble};
 use crate::app::account::VerificationOnRecord;
@@ -107,10 +107,12 @@ impl Quietus {
         (listing, inside): (&Listing, &ErasedInside),
     ) -> Ended {
         let planned = &look.planned;
-        let seen_now =
-            |(name, gone): (&SystemName, &GoneFrom)| seen_of(listing, (name, gone.at), inside);
-        let seen: BTreeMap<SystemName, Seen> =
-            planned.iter().map(|one| (one.0.clone(), seen_now(one))).collect();
+        let seen: BTreeMap<SystemName, Seen> = planned
+            .iter()
+            .map(|(name, gone)| {
+                (name.clone(), listing.seen_inside(gone.at, inside.get(name).copied()))
+            })
+            .collect();
         let gone = seen.values().all(|seen| seen.gone);
         // What was certified without a day gets one as soon as there is one.
         let without_day =
@@ -150,7 +152,13 @@ impl Quietus {
     ) -> Ended {
         let mut seen = look.latest.clone();
         for one in seen.values_mut() {
-            *one = Seen { gone_by: None, trouble: Some(trouble), gone: false, ..one.clone() };
+            *one = Seen {
+                gone_by: None,
+                trouble: Some(trouble),
+                gone: false,
+                erased_inside_at: None,
+                ..one.clone()
+            };
         }
         let settlement = self.another_look(AFTER_A_FAULT, trouble.as_str(), fault);
         look.goes_on(job, &seen, ("not known", settlement, fault.to_owned()))

@@ -46,8 +46,14 @@ fn now() -> Timestamp {
     SystemClock.now()
 }
 
+/// When whatever was being copied a moment ago is listed. Signatures are accepted for a quarter of an
+/// hour.
+fn soon() -> Timestamp {
+    now().checked_add(SignedDuration::from_mins(7)).unwrap()
+}
+
 impl Attic {
-    /// Erased some minutes ago, so that nothing is still being copied.
+    /// Erased a moment ago.
     async fn filled(inside: &str) -> Self {
         let endpoint = told("QUIETUS_TEST_S3");
         let host = endpoint.trim_start_matches("http://").to_owned();
@@ -82,15 +88,11 @@ impl Attic {
                 bucket = owner.bucket,
             ),
         );
-        // Signatures are accepted for a quarter of an hour; whatever is copied is listed after six
-        // minutes.
-        let then = now().checked_sub(SignedDuration::from_mins(8)).unwrap();
-        let clock = TurnedClock::at(&then.to_string());
+        let clock = TurnedClock::at(&now().to_string());
         let product = company.replica(&clock).await;
         let alan = ("email", "alan@mail.example".to_owned());
         let request = people::bring(&product, AskedRight::Erasure, alan).await.to_string();
         live(&product).await;
-        clock.set(&now().to_string());
         Self { company, owner, clock, product, request, others }
     }
 
@@ -128,7 +130,7 @@ impl Attic {
 
     /// The certificate in force, once everything is done that can be done now.
     async fn latest(&self) -> Certificate {
-        self.clock.set(&now().to_string());
+        self.clock.set(&soon().to_string());
         live(&self.product).await;
         self.company.certificate_of(&self.company.oldest_case().await).await
     }
@@ -281,7 +283,6 @@ async fn what_a_killed_process_had_begun_is_begun_again() {
     let other = ["vault", "--request", &attic.request];
     attic.inside(&other).await.expect(0);
     // Whoever runs next takes it up; nobody has to agree again.
-    attic.clock.set(&now().to_string());
     assert_eq!(attic.product.carry_out_approved_inside().await.unwrap(), 1);
     attic.is_all_there_of_others().await;
     let last = attic.latest().await;
