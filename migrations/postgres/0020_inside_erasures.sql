@@ -49,9 +49,9 @@ CREATE TRIGGER inside_erasures_only_forward BEFORE UPDATE ON inside_erasures
     OR OLD.state IN ('done', 'refused')
     OR (OLD.state = 'approved' AND NEW.state = 'asked')
     OR (OLD.state = 'asked' AND NEW.state = 'done'))
-    EXECUTE FUNCTION refuse_change('an erasure inside copies only goes on');
+    EXECUTE FUNCTION refuse_change('inside_erasures is append-only');
 
 CREATE TRIGGER inside_erasures_no_delete BEFORE DELETE ON inside_erasures
-    FOR EACH ROW EXECUTE FUNCTION refuse_change('an erasure inside copies only goes on');
+    FOR EACH ROW EXECUTE FUNCTION refuse_change('inside_erasures is append-only');
 CREATE TRIGGER inside_erasures_no_truncate BEFORE TRUNCATE ON inside_erasures
-    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change('an erasure inside copies only goes on');
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change('inside_erasures is append-only');

@@ -49,16 +49,25 @@ WHEN NEW.id IS NOT OLD.id
     OR (OLD.state = 'approved' AND NEW.state = 'asked')
     OR (OLD.state = 'asked' AND NEW.state = 'done')
 BEGIN
-    SELECT RAISE(ABORT, 'an erasure inside copies only goes on');
+    SELECT RAISE(ABORT, 'inside_erasures is append-only');
 END;
 
 CREATE TRIGGER inside_erasures_no_delete BEFORE DELETE ON inside_erasures
 BEGIN
-    SELECT RAISE(ABORT, 'an erasure inside copies only goes on');
+    SELECT RAISE(ABORT, 'inside_erasures is append-only');
 END;
 
 CREATE TRIGGER inside_erasures_no_replacing BEFORE INSERT ON inside_erasures
 WHEN EXISTS (SELECT 1 FROM inside_erasures WHERE id = NEW.id OR rowid = NEW.rowid)
 BEGIN
-    SELECT RAISE(ABORT, 'an erasure inside copies only goes on');
+    SELECT RAISE(ABORT, 'inside_erasures is append-only');
+END;
+
+-- Nor does anybody take the place of one that is open.
+CREATE TRIGGER inside_erasures_kept BEFORE INSERT ON inside_erasures
+WHEN EXISTS (SELECT 1 FROM inside_erasures
+    WHERE case_id = NEW.case_id AND store = NEW.store AND state IN ('asked', 'approved'))
+    AND NEW.state IN ('asked', 'approved')
+BEGIN
+    SELECT RAISE(IGNORE);
 END;

@@ -12,7 +12,7 @@ use super::{FINE, NOT_DONE};
 use crate::app::backup::inside::{InsideEnd, InsidePreview};
 use crate::app::{AppError, Quietus};
 use crate::domain::Remark;
-use crate::store::InsideErasureRow;
+use crate::store::{InsideErasureRow, InsideState};
 
 /// How many are listed.
 const LISTED: u32 = 50;
@@ -92,6 +92,26 @@ pub async fn run(product: &Arc<Quietus>, arguments: &InsideArguments) -> Result<
     say(format!("{WARN}asked for as {id}{WARN:#}; somebody else decides:"));
     say(format!("  quietus backup inside --approve {id} --by NAME"));
     Ok(FINE)
+}
+
+/// Says how many erasures inside copies wait for a second person, or could not be carried out.
+///
+/// # Errors
+/// Where the store is not there.
+pub async fn tell_inside(product: &Quietus) -> Result<(), AppError> {
+    let rows = product.inside_erasures(LISTED).await?;
+    let asked = rows.iter().filter(|row| row.state == InsideState::Asked).count();
+    let stuck = rows.iter().filter(|row| row.trouble.is_some()).count();
+    for (many, what) in
+        [(asked, "wait for a second person"), (stuck, "could not be carried out yet")]
+    {
+        if many > 0 {
+            say(format!(
+                "{WARN}inside of copies{WARN:#}: {many} erasure(s) {what}: quietus backup inside"
+            ));
+        }
+    }
+    Ok(())
 }
 
 fn print_preview(preview: &InsidePreview, as_json: bool) -> Result<(), AppError> {

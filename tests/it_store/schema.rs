@@ -169,8 +169,8 @@ const LANDED: &[(&str, &str, &str)] = &[
     ),
     (
         "0020_inside_erasures.sql",
-        "beb49c0deb88b30bdecbd00c6580f540ad5ac9be25ffe4279a2a45dcd5641dcc",
-        "ab10785d9e536031425d41c43344dad9d8a40ba5702db61d0f84c7a7b7b1b0c8",
+        "9523f66f1504bb569c70d18f8404eb7af57c7a83cfcad18f103e6aa777661c05",
+        "882b71dc46ef1b1892c21bb828164ec7962d9611eb2115cfc90b3c7d333cc513",
     ),
 ];
 

@@ -18,7 +18,9 @@ use crate::app::{Actor, AppError, Quietus};
 use crate::datamap::{Backup, Inside, System};
 use crate::domain::{JobState, SystemName};
 use crate::evidence::EvidenceKind;
-use crate::store::{InsideErasureRow, InsideState, Job, NewInsideErasure, OutboxEntry, PauseScope};
+use crate::store::{
+    InsideErasureRow, InsideState, Job, JobKind, NewInsideErasure, OutboxEntry, PauseScope,
+};
 
 pub(super) use super::inside_care::ErasedInside;
 pub use super::inside_care::InsideEnd;
@@ -119,7 +121,7 @@ impl Quietus {
             "by": actor.0, "reason": reason, "declared": declared, "paths": matter.paths(),
             "copies": preview.copies.len(), "files": preview.entries(),
         });
-        let entry = self.inside_entry((id, case, store), "asked", about)?;
+        let entry = self.inside_entry((id, case, store), "asked", about).await?;
         let new = NewInsideErasure {
             id,
             case_id: case,
@@ -149,7 +151,7 @@ impl Quietus {
         if row.state == InsideState::Asked {
             self.matter_as_asked(&row).await?;
             let about = json!({ "by": actor.0 });
-            let entry = self.inside_entry(of(&row), "approved", about)?;
+            let entry = self.inside_entry(of(&row), "approved", about).await?;
             self.store.approve_inside_erasure(id, &actor.0, self.now(), vec![entry]).await?;
         }
         let row = self.inside_row(id).await?;
@@ -196,7 +198,7 @@ impl Quietus {
     ) -> Result<(), AppError> {
         let row = self.inside_row(id).await?;
         let about = json!({ "by": actor.0, "reason": reason });
-        let entry = self.inside_entry(of(&row), "refused", about)?;
+        let entry = self.inside_entry(of(&row), "refused", about).await?;
         let why = (actor.0.as_str(), reason);
         if self.store.refuse_inside_erasure(id, why, self.now(), vec![entry]).await? {
             return Ok(());
@@ -292,8 +294,9 @@ impl Quietus {
         }
     }
 
-    /// An entry of the log about an erasure inside copies.
-    pub(super) fn inside_entry(
+    /// An entry of the log about an erasure inside copies; about the look of the case at that store,
+    /// where there is one, so that certificates cite it where they speak of its copies.
+    pub(super) async fn inside_entry(
         &self,
         (id, case, store): (Uuid, Uuid, &str),
         result: &str,
@@ -303,8 +306,11 @@ impl Quietus {
         about["case"] = json!(case);
         about["store"] = json!(store);
         about["result"] = json!(result);
-        let about_case = About { case: Some(case), job: None };
-        self.record(EvidenceKind::BackupErasedInside, about_case, &about)
+        let jobs = self.store.jobs_of_case(case).await?;
+        let looks = jobs.iter().filter(|job| job.kind == JobKind::Backup && job.system == store);
+        let look = looks.max_by_key(|job| (job.created_at, job.id)).map(|job| job.id);
+        let of_look = About { case: Some(case), job: look };
+        self.record(EvidenceKind::BackupErasedInside, of_look, &about)
     }
 }
 

@@ -120,7 +120,7 @@ impl Quietus {
                     why,
                     "files could not be erased inside of copies"
                 );
-                let entry = self.inside_entry(of(&row), "failed", json!({ "why": why }))?;
+                let entry = self.inside_entry(of(&row), "failed", json!({ "why": why })).await?;
                 let put_off = (why.as_str(), try_at);
                 self.store.put_off_inside_erasure(id, put_off, self.now(), vec![entry]).await?;
                 Ok(Some(InsideEnd::PutOff { why, try_at }))
@@ -139,7 +139,7 @@ impl Quietus {
             Err(error) => return Ok(Err(error.to_string())),
         };
         let begun = json!({ "paths": matter.parts.len() });
-        let begun = self.inside_entry(of(row), "begun", begun)?;
+        let begun = self.inside_entry(of(row), "begun", begun).await?;
         self.store.record_evidence(vec![begun], self.now()).await?;
         self.crash.reach(CrashPoint::InsideBegun);
         let erased = store.erase_inside(&matter.parts).await;
@@ -161,7 +161,7 @@ impl Quietus {
             .map(|(stay, many)| json!({ "why": stay.why, "until": stay.until, "copies": many }))
             .collect();
         let about = json!({ "files": gone, "copies": copies, "kept": reasons });
-        let entry = self.inside_entry(of(row), "ended", about)?;
+        let entry = self.inside_entry(of(row), "ended", about).await?;
         self.store.end_inside_erasure(row, (gone, many), self.now(), vec![entry]).await?;
         tracing::info!(
             store = row.store, erasure = %row.id, gone, copies, kept = many,

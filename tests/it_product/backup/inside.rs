@@ -178,6 +178,8 @@ async fn what_two_persons_want_is_erased_and_the_certificate_says_how_it_ended()
     assert_eq!((attic.left().await, entries(&attic.company).await), (4, 0), "nothing has changed");
 
     let id = attic.asked().await;
+    let status = attic.company.quietus(&["status"]).await.expect(0).out;
+    assert!(status.contains("1 erasure(s) wait for a second person"), "{status}");
     let twice = ["vault", "--request", &attic.request, "--ask", "--reason", "OPS-78"];
     let told = attic.inside(&twice).await.expect(2).err;
     assert!(told.contains("is asked for or under way"), "{told}");
@@ -206,6 +208,11 @@ async fn what_two_persons_want_is_erased_and_the_certificate_says_how_it_ended()
     assert_eq!(last.predicate["supersedes"]["certificateId"], first.as_str());
     assert_eq!(last.counts(), certificate.counts());
     ended_inside(&last);
+    let cited = |certificate: &Certificate| {
+        let statements = certificate.statements().iter().filter(|one| !one["backup"].is_null());
+        statements.map(|one| one["evidence"].as_array().unwrap().len()).max().unwrap()
+    };
+    assert!(cited(&last) >= cited(&certificate) + 4, "what was asked, agreed, begun and ended");
     assert_eq!(looks(&attic.company).await, ["completed -"]);
     assert_eq!(entries(&attic.company).await, 4, "asked, approved, begun, ended");
     attic.is_all_there_of_others().await;
