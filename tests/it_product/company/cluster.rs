@@ -239,6 +239,12 @@ impl Cluster {
         }
     }
 
+    /// Stops it, and its files are gone.
+    pub async fn lose(&self) {
+        self.stop().await;
+        self.ask("find", &[&self.name("data"), "-mindepth", "1", "-delete"]).await;
+    }
+
     pub fn url(&self, role: &str, database: &str) -> String {
         format!("postgres://{role}@127.0.0.1:{}/{database}", self.port)
     }

@@ -40,13 +40,13 @@ fn members() -> i64 {
     std::env::var("QUIETUS_TEST_MEMBERS").map_or(20_000, |many| many.parse().expect("a number"))
 }
 
-/// Restores the state of a moment; how long that took.
+/// Restores the state of a moment, as after the loss of a disk; how long that took.
 async fn restore(cluster: &Cluster, target: &str) -> Duration {
     cluster.raw("shop").await.run("SELECT pg_switch_wal()").await;
+    cluster.lose().await;
     let begun = Instant::now();
-    cluster.stop().await;
     let target = format!("--target={target}");
-    cluster.keep(&["--delta", "--type=time", &target, "--target-action=promote", "restore"]).await;
+    cluster.keep(&["--type=time", &target, "--target-action=promote", "restore"]).await;
     cluster.start().await;
     begun.elapsed()
 }
@@ -68,7 +68,8 @@ async fn furnish(cluster: &Cluster) {
              INSERT INTO members SELECT n, 'p' || n || '@mail.example', 'Name ' || n,
                  '2026-01-01', NULL, repeat(md5(n::text), 8)
                  FROM generate_series(1, {members}) AS n;
-             CREATE INDEX members_email ON members (email);
+             CREATE INDEX members_email ON members (lower(email));
+             CREATE INDEX members_opened_at ON members (opened_at);
              CREATE ROLE crm_app LOGIN;
              GRANT SELECT, INSERT, UPDATE ON members TO crm_app"
         ))
