@@ -27,7 +27,8 @@ pub mod value;
 
 pub use backup::{
     BackupCopy, BackupParameter, BackupSettings, BackupStore, CopyKind, Counting, Expiry, Horizon,
-    Stay, StoreRetention, backup_parameters,
+    InsideCopy, InsideErasure, InsideFiles, InsidePart, Stay, StoreRetention, backup_parameters,
+    kinds_that_erase_inside,
 };
 pub use connector::{Connector, Direction, Going, Progress, ProgressReport};
 pub use guard::{CanaryRow, CanarySight};

@@ -53,6 +53,10 @@ pub enum CrashPoint {
     DrillAsked = 23,
     /// A drill has planted once more in a system; the store does not know.
     DrillPlantedAgain = 24,
+    /// That files are erased inside of copies is on record; the store has not been asked.
+    InsideBegun = 25,
+    /// The store has erased files inside of copies; nothing is recorded.
+    InsideErased = 26,
 }
 
 /// Which point to die at, if any.

@@ -10,17 +10,18 @@ use serde_json::{Value, json};
 
 use super::opening::{BAD, DIM, GOOD, STRONG, WARN, read_moment, say, with_product};
 use super::plan_text::new_table;
-use super::{FINE, NOT_DONE};
+use super::{FINE, NOT_DONE, inside};
 use crate::app::backup::Seen;
 use crate::app::backup::reading::{CopyFacts, StoreHorizon, StoreReport};
 use crate::app::{AppError, Quietus};
 
-/// See copies for recovery.
+/// See copies for recovery, and erase somebody's files inside of them.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   quietus backup list
   quietus backup list vault
   quietus backup horizon crm --at 2026-11-29T14:00
+  quietus backup inside attic --request 0198…
   quietus connector test vault      reach, credentials, and whether old copies go")]
 pub struct Arguments {
     /// What to do.
@@ -58,6 +59,9 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Erase the files of a person who was erased in the live systems inside of copies too, where the
+    /// data map says that a store keeps them by themselves; a second person has to agree.
+    Inside(inside::InsideArguments),
 }
 
 /// Runs the command.
@@ -69,6 +73,7 @@ pub async fn run(arguments: &Arguments, folder: &Path) -> u8 {
             let at = at.unwrap_or_else(|| product.now());
             horizon(product, (system, at), *json).await
         }
+        Command::Inside(arguments) => inside::run(product, arguments).await,
     })
     .await
 }

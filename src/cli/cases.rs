@@ -8,6 +8,7 @@ use clap::Args;
 use uuid::Uuid;
 
 use super::drills::tell_drills;
+use super::inside::tell_inside;
 use super::opening::{BAD, DIM, GOOD, STRONG, WARN, number, read_id, say, with_product};
 use super::plan_text::new_table;
 use super::reappeared::tell_reappeared;
@@ -127,6 +128,7 @@ async fn show(product: &Arc<Quietus>, arguments: &StatusArguments) -> Result<u8,
     }
     tell_quarantines(product).await?;
     tell_reappeared(product).await?;
+    tell_inside(product).await?;
     tell_drills(product).await?;
     Ok(FINE)
 }

@@ -21,6 +21,7 @@ pub mod explain_text;
 pub mod holds;
 pub mod house;
 pub mod init;
+mod inside;
 pub mod keys;
 pub mod letters;
 pub mod lists;

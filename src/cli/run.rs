@@ -112,6 +112,7 @@ async fn once(product: &Arc<Quietus>, arguments: &RunArguments) -> Result<u8, Ap
         worst = worst.max(look_again(product).await?);
         worst = worst.max(carry_out_requests(product).await?);
         worst = worst.max(Box::pin(carry_out_drill(product)).await?);
+        Box::pin(product.carry_out_approved_inside()).await?;
         let looked_at = product.look_at_due_stores(ONCE).await?;
         if looked_at + product.look_at_due_files(ONCE).await? > 0 {
             product.certify_finished().await?;
@@ -411,6 +412,7 @@ async fn serve(product: &Arc<Quietus>) -> u8 {
     worker::start_mail(product, &stop, &tasks);
     worker::start_anchors(product, &stop, &tasks);
     worker::start_backups(product, &stop, &tasks);
+    worker::start_inside_erasures(product, &stop, &tasks);
     worker::start_later_looks(product, &stop, &tasks);
     worker::start_drills(product, &stop, &tasks);
     say(format!(

@@ -139,3 +139,43 @@ fn other_systems_have_nothing_of_a_store() {
     let keeps = database.replace("role: backup", "keeps: {daily: 1}");
     refuses(&[&keeps], "a system of kind `sqlite` has no `keeps`");
 }
+
+/// A store whose archives have the files of each person of the starting folder's system.
+fn with_inside(own: &str, more: &str) -> String {
+    format!(
+        "system: vault\nkind: borg\nowner: Operations\nplace: /srv/borg\ncopies: [{own}]\n\
+         keeps: {{daily: 7}}\n{more}"
+    )
+}
+
+#[test]
+fn a_store_may_say_where_the_files_of_each_person_are() {
+    let own = own_name();
+    let inside = format!("inside:\n  {own}: {{identity: email, files: 'customers/{{}}/'}}\n");
+    let loaded = told("", &[&with_inside(&own, &inside)]).unwrap();
+    let vault = crate::domain::SystemName::parse("vault").unwrap();
+    let backup = loaded.data_map.systems[&vault].backup.clone().unwrap();
+    let own_name = crate::domain::SystemName::parse(&own).unwrap();
+    let one = &backup.inside[&own_name];
+    assert_eq!((one.identity.as_str(), one.files.to_string().as_str()), ("email", "customers/{}/"));
+    let wrong = |from: &str, to: &str, expected: &str| {
+        assert!(inside.contains(from), "{from}");
+        refuses(&[&with_inside(&own, &inside.replace(from, to))], expected);
+    };
+    wrong("customers/{}/", "customers/", "the path has no `{}`");
+    wrong("customers/{}/", "customers/{}*", "the path goes on behind `{}`");
+    wrong("customers/{}/", "/customers/{}", "the path begins with `/`");
+    wrong("customers/{}/", "*/{}", "the path has a wildcard");
+    wrong(&own, "nowhere", "`vault` does not copy `nowhere`");
+    wrong("identity: email, ", "", "`identity` is missing");
+    wrong("identity: email", "identity: passport", "no system knows the identity type `passport`");
+    let dumps = with_inside(&own, &inside)
+        .replace("borg\n", "dumps\n")
+        .replace("keeps:", "parameters: {files: '%F.sql'}\nkeeps:");
+    refuses(&[&dumps], "a store of kind `dumps` cannot erase inside of copies");
+    let bucket = with_inside(&own, &format!("expire: by_quietus\n{inside}"))
+        .replace("kind: borg", "kind: s3")
+        .replace("place: /srv/borg", "place: s3://shop-backups/")
+        .replace("keeps:", "parameters: {access_key: env:A, secret_key: env:B}\nkeeps:");
+    refuses(&[&bucket], "the log would name objects whose keys name persons");
+}

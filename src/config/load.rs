@@ -164,6 +164,7 @@ fn check_against_map(
     opendsr::check_identities(document, drafts, problems);
     mail::check_people(document, drafts, problems);
     map::backup::check_copies(drafts, problems);
+    map::inside::check(drafts, problems);
     drills::check(document, drafts, problems);
 }
 

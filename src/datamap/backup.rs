@@ -1,12 +1,13 @@
 //! Stores of copies in the data map: which systems they copy, how often, and how long copies live.
 //!
-//! Nobody can erase one person in a copy, so no schedule and no request speaks to a store. What the
-//! map says of it decides until when copies can hold what was erased in the systems they copy.
+//! No schedule and no request speaks to a store. What the map says of it decides until when copies can
+//! hold what was erased in the systems they copy, and where somebody's files are erased inside of
+//! copies when two persons want it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, SpanRelativeTo};
-use quietus_connectors::StoreRetention;
+use quietus_connectors::{InsideFiles, StoreRetention};
 
 use super::SecretReference;
 use crate::domain::{RetentionPeriod, SystemName};
@@ -33,6 +34,17 @@ pub struct Backup {
     pub expire: Expire,
     /// IANA zone in which it counts days, weeks, months and years.
     pub zone: String,
+    /// Where copies keep the files of each person of a system, so that they can be erased there.
+    pub inside: BTreeMap<SystemName, Inside>,
+}
+
+/// Where everything is that copies hold of a person of one system.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Inside {
+    /// The identity type whose values stand in the path.
+    pub identity: String,
+    /// The path.
+    pub files: InsideFiles,
 }
 
 /// Who removes copies whose time is over.

@@ -9,7 +9,7 @@ pub mod residues;
 pub mod restore;
 pub mod third_party;
 
-pub use backup::{Backup, Expire};
+pub use backup::{Backup, Expire, Inside};
 pub use drill::{Invented, PlantedTemplate, Planting, Template};
 pub use model::{
     Collection, DataMap, ExemptCollection, Field, FieldClass, Manifest, Role, SecretReference,

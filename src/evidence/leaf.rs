@@ -146,6 +146,8 @@ kinds! {
     BackupObserved = "backup.observed",
     /// Copies whose time is over were removed by the store's own commands.
     BackupExpired = "backup.expired",
+    /// Somebody asked for, decided about or carried out an erasure of a person's files inside copies.
+    BackupErasedInside = "backup.erased_inside",
     /// The re-erasure list was written: the digest of its index.
     ListWritten = "re-erasure.listed",
     /// A store that had lost something was brought forward from the re-erasure list.

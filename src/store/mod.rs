@@ -19,6 +19,7 @@ pub mod events;
 pub mod evidence;
 pub mod gauges;
 pub mod holds;
+pub mod inside_erasures;
 pub mod jobs;
 pub mod key_epochs;
 pub mod later_looks;
@@ -77,6 +78,7 @@ pub use events::{EventInForce, EventPage, NewEvent, Recorded};
 pub use evidence::{Detail, Numbered, OutboxEntry, SealedDetail};
 pub use gauges::Gauges;
 pub use holds::{Hold, HoldFilter, HoldKey, NewHold};
+pub use inside_erasures::{InsideErasureRow, InsideState, NewInsideErasure};
 pub use jobs::{BlockedReason, Job, JobFault, JobKind, NewJob};
 pub use key_epochs::{KeyEpoch, RequestKey};
 pub use later_looks::{
@@ -133,6 +135,7 @@ pub fn statements() -> Vec<(&'static str, Sql)> {
         evidence::STATEMENTS,
         gauges::STATEMENTS,
         holds::STATEMENTS,
+        inside_erasures::STATEMENTS,
         jobs::STATEMENTS,
         key_epochs::STATEMENTS,
         later_looks::STATEMENTS,

@@ -151,6 +151,7 @@ pub const COUNTED: &[(&str, Sql)] = &[
     rows!("evidence_outbox", "MIN(created_at)"),
     rows!("evidence_producers", "MIN(beat_at)"),
     rows!("holds", "MIN(placed_at)", "MIN(released_at)"),
+    rows!("inside_erasures", "MIN(asked_at)"),
     rows!("jobs", "MIN(created_at)"),
     rows!("key_epochs", "MIN(begun_at)"),
     rows!("later_looks", "MIN(done_at)"),

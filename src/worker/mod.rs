@@ -110,6 +110,30 @@ pub fn start_backups(product: &Arc<Quietus>, stop: &CancellationToken, tasks: &T
     });
 }
 
+/// Carries out what two persons want erased inside copies until `stop`, in a loop of its own: writing
+/// archives anew takes hours. What is cut off is begun again.
+pub fn start_inside_erasures(
+    product: &Arc<Quietus>,
+    stop: &CancellationToken,
+    tasks: &TaskTracker,
+) {
+    if !product.has_stores() {
+        return;
+    }
+    let (product, stop) = (Arc::clone(product), stop.clone());
+    tasks.spawn(async move {
+        while !stop.is_cancelled() {
+            tokio::select! {
+                carried_out = product.carry_out_approved_inside() => if let Err(error) = carried_out {
+                    report("files could not be erased inside of copies", &error);
+                },
+                () = stop.cancelled() => return,
+            }
+            pause(BETWEEN_STORES, &stop).await;
+        }
+    });
+}
+
 /// Looks until `stop` whether data of persons are back, in a loop of its own: counting them may take
 /// long. What is cut off is looked at again.
 pub fn start_later_looks(product: &Arc<Quietus>, stop: &CancellationToken, tasks: &TaskTracker) {

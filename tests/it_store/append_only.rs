@@ -84,6 +84,7 @@ async fn fill(stage: &Stage) {
     restore(stage, case_id).await;
     back_again(stage, case_id).await;
     drill(stage).await;
+    inside(stage, case_id).await;
     seal(stage, case_id, job).await;
 }
 
@@ -151,6 +152,15 @@ async fn back_again(stage: &Stage, case_id: uuid::Uuid) {
     stage.store.keep_looks(vec![look], at(21)).await.unwrap();
 }
 
+/// An erasure inside copies that was asked for and refused.
+async fn inside(stage: &Stage, case_id: uuid::Uuid) {
+    let new = crate::inside_erasures::new(case_id);
+    let (id, store) = (new.id, &stage.store);
+    assert!(store.ask_inside_erasure(new, at(3), Vec::new()).await.unwrap());
+    let refused = store.refuse_inside_erasure(id, ("grace", "OPS-8"), at(4), Vec::new()).await;
+    assert!(refused.unwrap());
+}
+
 /// A drill that is over, and was in one system.
 async fn drill(stage: &Stage) {
     let systems = vec![("shop".to_owned(), Ok(serde_json::json!({})))];
@@ -201,6 +211,8 @@ fn changes(sqlite: bool) -> Vec<String> {
         "UPDATE drills SET state = 'planting', why = NULL, ended_at = NULL".to_owned(),
         "UPDATE drill_systems SET planted_at = 1".to_owned(),
         "UPDATE drill_systems SET system = 'other'".to_owned(),
+        "UPDATE inside_erasures SET reason = 'other'".to_owned(),
+        "UPDATE inside_erasures SET state = 'approved', refusal = NULL".to_owned(),
         "UPDATE cases SET plan = '{}'".to_owned(),
         "UPDATE cases SET authors = '[]'".to_owned(),
         "UPDATE jobs SET payload = '{}'".to_owned(),
@@ -249,6 +261,7 @@ async fn triggers_refuse(stage: Stage) {
         "reappearances",
         "drills",
         "drill_systems",
+        "inside_erasures",
         "evidence_outbox",
         "time_stamps",
         "time_stamp_chains",

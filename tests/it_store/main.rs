@@ -34,6 +34,7 @@ mod connection;
 mod data_keys;
 mod drills;
 mod holds;
+mod inside_erasures;
 mod later_looks;
 mod letters;
 mod log;

@@ -167,6 +167,11 @@ const LANDED: &[(&str, &str, &str)] = &[
         "8e8aed0b6f5fd5b3bab636a435b4bb831eb29489b593fefb328a5e600ed10a26",
         "2c4b4204b81e57acf372b7f3f5fc972e9f3274ffea251437fe934fb71f7da7af",
     ),
+    (
+        "0020_inside_erasures.sql",
+        "9523f66f1504bb569c70d18f8404eb7af57c7a83cfcad18f103e6aa777661c05",
+        "882b71dc46ef1b1892c21bb828164ec7962d9611eb2115cfc90b3c7d333cc513",
+    ),
 ];
 
 #[test]

@@ -1,7 +1,7 @@
 //! Borg repositories: each archive is a copy, also one that was left unfinished (a checkpoint).
 //!
-//! The moment of an archive is the one at which borg began. Nothing inside of archives is asked
-//! for.
+//! The moment of an archive is the one at which borg began. What is inside of archives is asked for
+//! only where somebody's files are to be erased there ([`super::borg_inside`]).
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,10 @@ use serde::Deserialize;
 
 use super::settings::BackupSettings;
 use super::tool::{Effect, Ended, Tool};
-use super::{BackupCopy, BackupStore, CopyKind, Counting, Expiry, Stay, StoreRetention};
+use super::{
+    BackupCopy, BackupStore, CopyKind, Counting, Expiry, InsideCopy, InsideErasure, InsidePart,
+    Stay, StoreRetention,
+};
 use crate::receipt::{Fault, Health};
 
 /// Names in one command.
@@ -22,7 +25,7 @@ const MOST_AT_ONCE: usize = 100;
 /// that is given the same name later.
 const MARK_CHARACTERS: usize = 12;
 /// Seconds to wait for a lock; whoever asks again later waits elsewhere.
-const LOCK_WAIT: &str = "--lock-wait=5";
+pub(super) const LOCK_WAIT: &str = "--lock-wait=5";
 
 #[derive(Debug, Deserialize)]
 struct Listing {
@@ -30,8 +33,8 @@ struct Listing {
 }
 
 #[derive(Debug, Deserialize)]
-struct Archive {
-    name: String,
+pub(super) struct Archive {
+    pub(super) name: String,
     id: String,
     /// When it began; up to 1.2 without a zone, in that of the process.
     start: String,
@@ -56,8 +59,8 @@ struct Said {
 
 /// A Borg repository.
 pub(super) struct Borg {
-    tool: Tool,
-    archives: Option<String>,
+    pub(super) tool: Tool,
+    pub(super) archives: Option<String>,
     older_by: SignedDuration,
 }
 
@@ -75,7 +78,10 @@ impl Borg {
         Ok(Self { tool, archives, older_by })
     }
 
-    async fn list(&self, archives: Option<&str>) -> Result<Vec<(Archive, String)>, Fault> {
+    pub(super) async fn list(
+        &self,
+        archives: Option<&str>,
+    ) -> Result<Vec<(Archive, String)>, Fault> {
         let mut arguments = vec!["--log-json", LOCK_WAIT, "list", "--json"];
         // What was cut short is there, and can be restored as far as it came.
         arguments.push("--consider-checkpoints");
@@ -118,14 +124,14 @@ impl Borg {
     }
 
     /// The repository only lets archives be added: it would hide what it deletes, and keep it.
-    async fn only_adds(&self) -> Result<bool, Fault> {
+    pub(super) async fn only_adds(&self) -> Result<bool, Fault> {
         let asked = ["--log-json", LOCK_WAIT, "config", "--", "::", "append_only"];
         // Repositories behind ssh cannot be asked.
         let ended = self.tool.run(Effect::Reads, &asked).await?;
         Ok(ended.is_well() && ended.output.trim_ascii() == b"1")
     }
 
-    async fn remove(&self, names: &[&str]) -> Result<(), Fault> {
+    pub(super) async fn delete(&self, names: &[&str]) -> Result<(), Fault> {
         for some in names.chunks(MOST_AT_ONCE) {
             // Without a name, it would be the repository that is deleted.
             debug_assert!(!some.is_empty(), "chunks are never empty");
@@ -137,6 +143,11 @@ impl Borg {
                 self.well(ended, "delete")?;
             }
         }
+        Ok(())
+    }
+
+    async fn remove(&self, names: &[&str]) -> Result<(), Fault> {
+        self.delete(names).await?;
         // Also where nothing was left to delete: the last attempt may have ended before this.
         let ended = self.tool.run(Effect::Removes, &["--log-json", LOCK_WAIT, "compact"]).await?;
         self.well(ended, "compact")?;
@@ -144,7 +155,7 @@ impl Borg {
     }
 
     /// What its failures mean, by the names that borg gives them.
-    fn well(&self, ended: Ended, command: &str) -> Result<Ended, Fault> {
+    pub(super) fn well(&self, ended: Ended, command: &str) -> Result<Ended, Fault> {
         if ended.is_well() {
             return Ok(ended);
         }
@@ -292,6 +303,14 @@ impl BackupStore for Borg {
             }
         }
         Ok(expiry)
+    }
+
+    async fn holding(&self, parts: &[InsidePart]) -> Result<Vec<InsideCopy>, Fault> {
+        self.holding_inside(parts).await
+    }
+
+    async fn erase_inside(&self, parts: &[InsidePart]) -> Result<InsideErasure, Fault> {
+        self.erase_files(parts).await
     }
 }
 

@@ -1,5 +1,5 @@
-//! Backup stores: copies of systems, of which nobody can erase one person, and when the last copy
-//! that can hold somebody is gone.
+//! Backup stores: copies of systems, when the last copy that can hold somebody is gone, and, with
+//! stores that keep each person's files by themselves, erasing these inside of copies.
 //!
 //! A store is asked for what it has ([`BackupStore::copies`]); what follows for an erasure is
 //! arithmetic over that list ([`Horizon`]), so that it can be tried without a store and shown
@@ -7,10 +7,12 @@
 
 mod barman;
 mod borg;
+mod borg_inside;
 mod copy;
 mod dump_names;
 mod dumps;
 mod horizon;
+mod inside;
 mod pgbackrest;
 mod pgbackrest_config;
 mod pruning;
@@ -18,12 +20,14 @@ mod restic;
 mod retention;
 mod s3;
 mod s3_ends;
+mod s3_inside;
 mod settings;
 mod tool;
 mod wal;
 
 pub use copy::{BackupCopy, CopyKind, Stay};
 pub use horizon::Horizon;
+pub use inside::{InsideCopy, InsideErasure, InsideFiles, InsidePart, kinds_that_erase_inside};
 pub use pruning::Counting;
 pub use retention::StoreRetention;
 pub use settings::{BackupParameter, BackupSettings, backup_parameters};
@@ -35,7 +39,7 @@ use crate::receipt::{Fault, Health};
 
 /// One store of copies.
 ///
-/// No method retries or polls. Only `expire` changes anything.
+/// No method retries or polls. Only `expire` and `erase_inside` change anything.
 #[async_trait]
 pub trait BackupStore: Send + Sync {
     /// The kind of the store, as the data map writes it.
@@ -62,6 +66,32 @@ pub trait BackupStore: Send + Sync {
     /// Lets the store remove these copies, by their identifiers, with its own commands. What is
     /// already gone counts as gone, so that a run that was cut short can be begun again.
     async fn expire(&self, ids: &[String]) -> Result<Expiry, Fault>;
+
+    /// Which copies hold files at or below any of these paths; no effect. Copies that hold none are
+    /// left out, so that an empty list says that no copy does.
+    ///
+    /// # Errors
+    /// Where a copy cannot be looked into, or the kind cannot do it
+    /// ([`kinds_that_erase_inside`]).
+    async fn holding(&self, _parts: &[InsidePart]) -> Result<Vec<InsideCopy>, Fault> {
+        Err(cannot_look_inside(self.kind()))
+    }
+
+    /// Erases what is at or below these paths in every copy, and nothing else of any copy. What is
+    /// gone already is no fault, so that a run that was cut short can be begun again.
+    ///
+    /// # Errors
+    /// Where nobody knows how far it came, or the kind cannot do it.
+    async fn erase_inside(&self, _parts: &[InsidePart]) -> Result<InsideErasure, Fault> {
+        Err(cannot_look_inside(self.kind()))
+    }
+}
+
+fn cannot_look_inside(kind: &str) -> Fault {
+    let able = kinds_that_erase_inside().join("`, `");
+    let message =
+        format!("stores of kind `{kind}` cannot erase inside of copies; those of `{able}` can");
+    Fault::Rejected { message }
 }
 
 /// What became of the wish to remove copies.

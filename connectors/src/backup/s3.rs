@@ -14,7 +14,10 @@ use secrecy::{ExposeSecret, SecretString};
 use super::dump_names::DumpNames;
 use super::s3_ends::{Standing, ends_at, longest_days, standing};
 use super::settings::BackupSettings;
-use super::{BackupCopy, BackupStore, CopyKind, Expiry, Stay, StoreRetention};
+use super::{
+    BackupCopy, BackupStore, CopyKind, Expiry, InsideCopy, InsideErasure, InsidePart, Stay,
+    StoreRetention,
+};
 use crate::objects::{
     Addressing, Bucket, BucketSettings, Entry, EntryKind, LifeCycleRule, Lock, RetentionMode,
     Versioning,
@@ -29,15 +32,15 @@ const FEATURES: &[&str] = &["versions", "lock", "life_cycle"];
 
 /// A bucket with copies.
 pub(super) struct S3 {
-    settings: BackupSettings,
-    bucket: Bucket,
+    pub(super) settings: BackupSettings,
+    pub(super) bucket: Bucket,
     names: Option<DumpNames>,
     older_by: SignedDuration,
     must_have: Vec<String>,
 }
 
 /// Key and version.
-type Name = (String, String);
+pub(super) type Name = (String, String);
 
 impl S3 {
     pub(super) fn open(settings: &BackupSettings) -> Result<Self, Fault> {
@@ -322,13 +325,7 @@ impl BackupStore for S3 {
         // A lock that came between the look and the removal.
         let later = self.keeps(&refused).await?;
         for (name, code) in removal.kept {
-            let stay = later.get(&name).cloned().unwrap_or_else(|| Stay {
-                until: None,
-                why: format!(
-                    "the store does not remove it (`{code}`): grant `s3:DeleteObjectVersion` to \
-                     the access key, and see whether the bucket asks for a second factor"
-                ),
-            });
+            let stay = later.get(&name).cloned().unwrap_or_else(|| not_removed(&code));
             kept.insert(name, stay);
         }
         let keys: BTreeSet<&String> = named.keys().map(|(key, _)| key).collect();
@@ -352,15 +349,32 @@ impl BackupStore for S3 {
         }
         Ok(expiry)
     }
+
+    async fn holding(&self, parts: &[InsidePart]) -> Result<Vec<InsideCopy>, Fault> {
+        self.holding_inside(parts).await
+    }
+
+    async fn erase_inside(&self, parts: &[InsidePart]) -> Result<InsideErasure, Fault> {
+        self.erase_objects(parts).await
+    }
 }
 
 impl S3 {
     /// What keeps those of these versions that something keeps.
-    async fn keeps(&self, names: &[Name]) -> Result<BTreeMap<Name, Stay>, Fault> {
+    pub(super) async fn keeps(&self, names: &[Name]) -> Result<BTreeMap<Name, Stay>, Fault> {
         let now = (self.settings.now)();
         let locks = self.locks(names).await?;
         Ok(locks.into_iter().filter_map(|(name, lock)| Some((name, stay(&lock, now)?))).collect())
     }
+}
+
+/// The store says no, and no lock is the reason.
+pub(super) fn not_removed(code: &str) -> Stay {
+    let why = format!(
+        "the store does not remove it (`{code}`): grant `s3:DeleteObjectVersion` to the access key, \
+         and see whether the bucket asks for a second factor"
+    );
+    Stay { until: None, why }
 }
 
 /// A rule that removes something below a prefix.

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 use secrecy::{ExposeSecret, SecretString};
-use tokio::io::{AsyncRead, AsyncReadExt as _};
-use tokio::process::{Child, Command};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::process::{Child, ChildStdin, Command};
 
 use super::settings::{BackupSettings, is_variable};
 use crate::receipt::Fault;
@@ -114,14 +114,29 @@ impl Tool {
         effect: Effect,
         arguments: &[A],
     ) -> Result<Ended, Fault> {
-        let mut child = self.start(arguments)?;
+        self.run_told(effect, arguments, None).await
+    }
+
+    /// Runs it to its end, with something on its standard input that nobody else may read.
+    ///
+    /// # Errors
+    /// As [`Self::run`], and where it did not read all of its input.
+    pub(super) async fn run_told<A: AsRef<str>>(
+        &self,
+        effect: Effect,
+        arguments: &[A],
+        told: Option<&SecretString>,
+    ) -> Result<Ended, Fault> {
+        let mut child = self.start(arguments, told.is_some())?;
+        let input = child.stdin.take();
         let limit = self.limit.unwrap_or(match effect {
             Effect::Reads => LONGEST_READ,
             Effect::Removes => LONGEST_CHANGE,
         });
         let limit = Duration::try_from(limit).unwrap_or(Duration::MAX);
-        let ended = tokio::time::timeout(limit, listen(&mut child)).await;
-        let Ok(ended) = ended else {
+        let both = async { tokio::join!(listen(&mut child), tell(input, told)) };
+        let ended = tokio::time::timeout(limit, both).await;
+        let Ok((ended, read)) = ended else {
             self.end(&mut child).await;
             let taken = limit.as_secs();
             return Err(self.cut_short(effect, &format!("took longer than {taken} seconds")));
@@ -136,10 +151,14 @@ impl Tool {
         let Some(code) = status.code() else {
             return Err(self.cut_short(effect, "was killed before it ended"));
         };
+        // A tool that fails may have done so before it read anything.
+        if read.is_err() && code == 0 {
+            return Err(self.cut_short(effect, "did not read all that it was told"));
+        }
         Ok(Ended { code, output, words: String::from_utf8_lossy(&words).into_owned() })
     }
 
-    fn start<A: AsRef<str>>(&self, arguments: &[A]) -> Result<Child, Fault> {
+    fn start<A: AsRef<str>>(&self, arguments: &[A], is_told: bool) -> Result<Child, Fault> {
         let Some((program, first)) = self.program.split_first() else {
             return Err(self.misconfigured("`program` names no program"));
         };
@@ -152,7 +171,8 @@ impl Tool {
             command.env(name, value.expose_secret());
         }
         // Nobody is there to answer questions; what would be asked is refused.
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.stdin(if is_told { Stdio::piped() } else { Stdio::null() });
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
         command.kill_on_drop(true);
         command.spawn().map_err(|error| match error.kind() {
             std::io::ErrorKind::NotFound => self.misconfigured(&format!(
@@ -250,6 +270,13 @@ async fn listen(child: &mut Child) -> Result<(ExitStatus, Vec<u8>, Vec<u8>), Str
         }
     };
     ended.map(|(status, output)| (status, output, words))
+}
+
+/// Says all of it and closes the input.
+async fn tell(input: Option<ChildStdin>, told: Option<&SecretString>) -> std::io::Result<()> {
+    let (Some(mut input), Some(told)) = (input, told) else { return Ok(()) };
+    input.write_all(told.expose_secret().as_bytes()).await?;
+    input.shutdown().await
 }
 
 fn unheard(error: &std::io::Error) -> String {

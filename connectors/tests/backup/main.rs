@@ -8,6 +8,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails there")]
 
 mod barman_store;
+mod borg_inside;
 mod borg_store;
 mod conformance;
 mod discretion;

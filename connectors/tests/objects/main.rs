@@ -11,6 +11,7 @@ mod faults;
 mod ground;
 #[path = "../heard/mod.rs"]
 mod heard;
+mod inside;
 mod life_cycle;
 mod locks;
 mod owner;

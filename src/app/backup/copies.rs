@@ -93,10 +93,11 @@ impl Quietus {
         let files = self.files_of_case(jobs, statements, details).await?;
         let erased = self.erased(jobs, statements);
         let mut stores = Vec::new();
+        let case = jobs.first().map(|job| job.case_id);
         for store in self.stores_of_case(jobs, &erased) {
             let looks: Vec<&Job> = looks_at(jobs, &store).collect();
             let evidence = self.references_about(&looks, details).await?;
-            let mut one = self.store_of_case(store, &looks, &erased).await?;
+            let mut one = self.store_of_case((case, store), &looks, &erased).await?;
             one.evidence = evidence;
             stores.push(one);
         }
@@ -136,7 +137,7 @@ impl Quietus {
 
     async fn store_of_case(
         &self,
-        store: SystemName,
+        (case, store): (Option<Uuid>, SystemName),
         looks: &[&Job],
         erased: &Erased,
     ) -> Result<StoreOfCase, AppError> {
@@ -176,7 +177,7 @@ impl Quietus {
         let open = looks.iter().filter(|job| !job.state.is_final());
         one.outdated = open.map(|job| job.id).collect();
         let longest = mapped.map_or(A_DAY, |(_, backup)| backup.longest());
-        one.systems = self.see(mapped, &wanted).await;
+        one.systems = self.see(mapped, case, &wanted).await?;
         one.planned = Some(self.look_to_plan(&one, &wanted, longest)?);
         Ok(one)
     }
@@ -185,17 +186,24 @@ impl Quietus {
     async fn see(
         &self,
         mapped: Option<(&System, &Backup)>,
+        case: Option<Uuid>,
         wanted: &Erased,
-    ) -> BTreeMap<SystemName, Seen> {
+    ) -> Result<BTreeMap<SystemName, Seen>, AppError> {
         let all = |seen: Seen| wanted.keys().map(|name| (name.clone(), seen.clone())).collect();
-        let Some((system, backup)) = mapped else { return all(Seen::nothing(Trouble::Unmapped)) };
+        let Some((system, backup)) = mapped else {
+            return Ok(all(Seen::nothing(Trouble::Unmapped)));
+        };
         let listing = self.listing(system, backup, earlier(self.now(), LISTED_WITHIN));
-        match self.answer_in_time(&system.name, MOST_PATIENCE, listing).await {
-            Some(Ok(listing)) => {
-                wanted.iter().map(|(name, at)| (name.clone(), listing.seen(*at))).collect()
-            }
-            Some(Err(_)) | None => all(Seen::nothing(Trouble::Unlisted)),
-        }
+        let listing = match self.answer_in_time(&system.name, MOST_PATIENCE, listing).await {
+            Some(Ok(listing)) => listing,
+            Some(Err(_)) | None => return Ok(all(Seen::nothing(Trouble::Unlisted))),
+        };
+        let mut inside = self.erased_inside((system, backup), &Vec::from_iter(case)).await?;
+        let inside = inside.pop().unwrap_or_default();
+        let seen = wanted
+            .iter()
+            .map(|(name, at)| (name.clone(), listing.seen_inside(*at, inside.get(name).copied())));
+        Ok(seen.collect())
     }
 
     fn look_to_plan(
@@ -235,6 +243,8 @@ impl Quietus {
         let now = self.now();
         let settled = systems.values().map(|gone| settled_at(gone.at, longest)).max();
         let again = seen.filter(|seen| !seen.gone).map(|seen| match (seen.gone_by, seen.trouble) {
+            // Only a copy that is being taken can hold it, and that is seen once all are listed.
+            _ if seen.erased_inside_at.is_some() => now,
             (Some(day), None) if day > now => day,
             (_, Some(Trouble::Unlisted)) => later(now, AFTER_A_FAULT),
             _ => later(now, A_DAY),
@@ -324,6 +334,7 @@ fn stated(one: &StoreOfCase, seen: &Seen, now: Timestamp, zone: &TimeZone) -> St
         seen_gone_at: seen.listed_at.filter(|_| seen.gone),
         listed_at: seen.listed_at,
         mechanism: match one.expire {
+            _ if seen.erased_inside_at.is_some() => "erasure inside copies",
             Expire::ByStore => "expiry",
             Expire::ByQuietus => "expiry by quietus",
         }

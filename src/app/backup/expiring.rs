@@ -65,7 +65,7 @@ impl Quietus {
         Ok(true)
     }
 
-    async fn store_is_paused(&self, system: &System) -> Result<bool, AppError> {
+    pub(super) async fn store_is_paused(&self, system: &System) -> Result<bool, AppError> {
         use crate::store::PauseScope;
         let stops = |scope: &PauseScope| match scope {
             PauseScope::Everything => true,
@@ -76,7 +76,7 @@ impl Quietus {
     }
 
     /// The matter of a legal hold that speaks of the store or of a system in it, if there is one.
-    async fn matter_that_keeps(
+    pub(super) async fn matter_that_keeps(
         &self,
         system: &System,
         backup: &Backup,

@@ -6,8 +6,10 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use quietus_connectors::Verification;
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use super::copies::{AFTER_A_FAULT, StoreLook};
+use super::inside::ErasedInside;
 use super::seen::{Listing, Seen, Trouble};
 use crate::app::account::VerificationOnRecord;
 use crate::app::carry_out::GoneFrom;
@@ -18,12 +20,19 @@ use crate::domain::SystemName;
 use crate::evidence::EvidenceKind;
 use crate::store::{ClaimedJob, Job, JobKind, Settlement};
 
+/// What a store has answered.
+pub(crate) struct Answer {
+    /// What it has, or why nobody knows.
+    listing: Result<Arc<Listing>, (Trouble, String)>,
+    /// What was erased inside of its copies, for each who waits.
+    inside: Vec<ErasedInside>,
+}
+
 impl Look for StoreLook {
     const JOBS: JobKind = JobKind::Backup;
     const ENTRIES: EvidenceKind = EvidenceKind::BackupObserved;
     const ANSWERED: CrashPoint = CrashPoint::StoreListed;
-    /// What the store has, or why nobody knows.
-    type Answer = Result<Arc<Listing>, (Trouble, String)>;
+    type Answer = Answer;
 
     fn planned(job: &Job) -> Result<Self, AppError> {
         Self::of(job)
@@ -36,12 +45,31 @@ impl Look for StoreLook {
     ) -> Result<Self::Answer, AppError> {
         // A listing will do that somebody has asked for since the last of the looks was due.
         let due = all.iter().map(|(claimed, _)| claimed.job.available_at).max();
-        Ok(product.ask_for_copies(place, due.unwrap_or_else(|| product.now())).await)
+        let listing = product.ask_for_copies(place, due.unwrap_or_else(|| product.now())).await;
+        let system = product.system(place).ok();
+        let inside = match system.and_then(|system| Some((system, system.backup.as_ref()?))) {
+            // What is held is asked for after the listing: what comes between is seen by the one or
+            // the other.
+            Some(mapped) if listing.is_ok() => {
+                let cases: Vec<Uuid> = all.iter().map(|(claimed, _)| claimed.job.case_id).collect();
+                product.erased_inside(mapped, &cases).await?
+            }
+            _ => Vec::new(),
+        };
+        Ok(Answer { listing, inside })
     }
 
-    fn ended(&self, product: &Quietus, job: &Job, (_, answer): (usize, &Self::Answer)) -> Ended {
-        match answer {
-            Ok(listing) => product.copies_seen(job, self, listing),
+    fn ended(
+        &self,
+        product: &Quietus,
+        job: &Job,
+        (number, answer): (usize, &Self::Answer),
+    ) -> Ended {
+        match &answer.listing {
+            Ok(listing) => {
+                let inside = answer.inside.get(number).cloned().unwrap_or_default();
+                product.copies_seen(job, self, (listing, &inside))
+            }
             Err((trouble, fault)) => product.copies_not_seen(job, self, (*trouble, fault.as_str())),
         }
     }
@@ -72,10 +100,19 @@ impl Quietus {
         listing.map_err(|fault| (Trouble::Unlisted, fault))
     }
 
-    fn copies_seen(&self, job: &Job, look: &StoreLook, listing: &Listing) -> Ended {
+    fn copies_seen(
+        &self,
+        job: &Job,
+        look: &StoreLook,
+        (listing, inside): (&Listing, &ErasedInside),
+    ) -> Ended {
         let planned = &look.planned;
-        let seen: BTreeMap<SystemName, Seen> =
-            planned.iter().map(|(name, gone)| (name.clone(), listing.seen(gone.at))).collect();
+        let seen: BTreeMap<SystemName, Seen> = planned
+            .iter()
+            .map(|(name, gone)| {
+                (name.clone(), listing.seen_inside(gone.at, inside.get(name).copied()))
+            })
+            .collect();
         let gone = seen.values().all(|seen| seen.gone);
         // What was certified without a day gets one as soon as there is one.
         let without_day =
@@ -89,7 +126,8 @@ impl Quietus {
             let settlement = Settlement::Postponed { available_at };
             return look.goes_on(job, &seen, ("left", settlement, words));
         }
-        let words = if gone { words_of(listing, planned) } else { "a day is known".to_owned() };
+        let words =
+            if gone { words_of(listing, planned, &seen) } else { "a day is known".to_owned() };
         let found = Verification { method: words.clone(), ..Verification::default() };
         let verification = VerificationOnRecord { at: listing.at, found, counted: None };
         let done = on_record(&seen);
@@ -114,7 +152,13 @@ impl Quietus {
     ) -> Ended {
         let mut seen = look.latest.clone();
         for one in seen.values_mut() {
-            *one = Seen { gone_by: None, trouble: Some(trouble), gone: false, ..one.clone() };
+            *one = Seen {
+                gone_by: None,
+                trouble: Some(trouble),
+                gone: false,
+                erased_inside_at: None,
+                ..one.clone()
+            };
         }
         let settlement = self.another_look(AFTER_A_FAULT, trouble.as_str(), fault);
         look.goes_on(job, &seen, ("not known", settlement, fault.to_owned()))
@@ -150,11 +194,28 @@ fn news_of(job: &Job, seen: &BTreeMap<SystemName, Seen>, (result, words): (&str,
 }
 
 /// What a look that found nothing looked for, in words that an auditor understands.
-fn words_of(listing: &Listing, planned: &BTreeMap<SystemName, GoneFrom>) -> String {
+fn words_of(
+    listing: &Listing,
+    planned: &BTreeMap<SystemName, GoneFrom>,
+    seen: &BTreeMap<SystemName, Seen>,
+) -> String {
+    let inside = seen.iter().filter(|(_, seen)| seen.erased_inside_at.is_some());
+    let inside: Vec<&str> = inside.map(|(name, _)| name.as_str()).collect();
+    if inside.len() == seen.len() {
+        return "the copies of the store were asked for files of the person: none holds any since they were erased there".to_owned();
+    }
+    let but = if inside.is_empty() {
+        String::new()
+    } else {
+        format!(
+            "; of {}, none holds files of the person since they were erased there",
+            inside.join(", ")
+        )
+    };
     let before = planned.values().map(|gone| gone.at).max().unwrap_or(Timestamp::MIN);
     let newest = match listing.newest() {
         Some(newest) => format!("the newest copy is of {newest:.0}"),
         None => "the store has no copy".to_owned(),
     };
-    format!("listing of the store: no copy that began before {before:.0} is left; {newest}")
+    format!("listing of the store: no copy that began before {before:.0} is left; {newest}{but}")
 }

@@ -10,6 +10,9 @@ use super::watch::StoreStanding;
 use crate::app::{AppError, Quietus};
 use crate::datamap::{Backup, System};
 
+/// A kind whose copies are objects with names that their owner gave them.
+const BUCKET: &str = "s3";
+
 /// A store with its copies.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoreReport {
@@ -66,7 +69,10 @@ impl Quietus {
             self.stores().filter(|(system, _)| only.is_none_or(|one| system.name.as_str() == one));
         let reports = stores.map(|(system, backup)| async move {
             let listing = self.listing(system, backup, self.now()).await;
-            let copies = listing.as_deref().map_or_else(|_| Vec::new(), facts_of);
+            let mut copies = listing.as_deref().map_or_else(|_| Vec::new(), facts_of);
+            if system.kind == BUCKET && !backup.inside.is_empty() {
+                copies.iter_mut().for_each(hide_key);
+            }
             StoreReport {
                 standing: self.standing_of(system),
                 kind: system.kind.clone(),
@@ -111,7 +117,7 @@ impl Quietus {
         Ok(futures_util::future::join_all(horizons).await)
     }
 
-    fn store_named(&self, name: &str) -> Result<(&System, &Backup), AppError> {
+    pub(super) fn store_named(&self, name: &str) -> Result<(&System, &Backup), AppError> {
         let found = self.stores().find(|(system, _)| system.name.as_str() == name);
         found.ok_or_else(|| {
             let known: Vec<String> =
@@ -151,6 +157,13 @@ impl Quietus {
             Err(fault) => steps.push(step("copies", Ending::Fail, fault)),
         }
         steps
+    }
+}
+
+/// Where each person has objects of their own, keys name persons: the version alone is shown.
+fn hide_key(copy: &mut CopyFacts) {
+    if let Some(at) = copy.id.rfind('#') {
+        copy.id.replace_range(..at, "");
     }
 }
 

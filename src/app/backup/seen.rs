@@ -55,6 +55,8 @@ pub enum Trouble {
     Endless,
     /// The store is no longer in the data map.
     Unmapped,
+    /// Copies were asked for files of the person after these were erased inside of them, and hold some.
+    Held,
 }
 
 impl Trouble {
@@ -66,6 +68,7 @@ impl Trouble {
             Self::Stale => "stale",
             Self::Endless => "endless",
             Self::Unmapped => "unmapped",
+            Self::Held => "held",
         }
     }
 
@@ -79,6 +82,9 @@ impl Trouble {
                 "the store keeps a copy for ever, or something keeps it from removing one"
             }
             Self::Unmapped => "the store is no longer in the data map",
+            Self::Held => {
+                "copies hold files of the person although these were erased inside of them"
+            }
         }
     }
 }
@@ -99,6 +105,18 @@ pub struct Seen {
     pub trouble: Option<Trouble>,
     /// No copy is left that can hold it, and none that is being taken can.
     pub gone: bool,
+    /// When it was erased inside of the copies, where no copy holds anything of it since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub erased_inside_at: Option<Timestamp>,
+}
+
+/// What a store has answered of files that were erased inside of its copies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum InsideSeen {
+    /// No copy holds any since they were erased at this moment.
+    Clear(Timestamp),
+    /// Some copy does, or the store did not answer: no copy may be called gone.
+    NotClear(Trouble),
 }
 
 impl Seen {
@@ -111,6 +129,7 @@ impl Seen {
             gone_by: None,
             trouble: Some(trouble),
             gone: false,
+            erased_inside_at: None,
         }
     }
 
@@ -141,8 +160,30 @@ impl Listing {
 
     /// What it means for something that was gone from a system at this moment.
     pub(crate) fn seen(&self, gone_at: Timestamp) -> Seen {
+        self.seen_among(&self.copies, gone_at)
+    }
+
+    /// The same where it was erased inside of the copies and the store was asked again. Where it has
+    /// nothing of it in any copy, only one that is being taken can still hold it. Where it has, or did
+    /// not answer, what the list says stands, but that no copy is left.
+    pub(crate) fn seen_inside(&self, gone_at: Timestamp, inside: Option<InsideSeen>) -> Seen {
+        match inside {
+            Some(InsideSeen::Clear(erased_at)) => {
+                let seen = self.seen_among(&[], gone_at);
+                Seen { erased_inside_at: Some(erased_at), ..seen }
+            }
+            Some(InsideSeen::NotClear(trouble)) => {
+                let seen = self.seen(gone_at);
+                let trouble = if seen.gone { Some(trouble) } else { seen.trouble };
+                Seen { trouble, gone: false, ..seen }
+            }
+            None => self.seen(gone_at),
+        }
+    }
+
+    fn seen_among(&self, copies: &[BackupCopy], gone_at: Timestamp) -> Seen {
         let since = later(gone_at, CLOCKS_DIFFER);
-        let horizon = Horizon::of(&self.copies, since, |copy| self.end_of(copy));
+        let horizon = Horizon::of(copies, since, |copy| self.end_of(copy));
         let may_come = self.at < settled_at(gone_at, self.keeping.longest);
         let gone = horizon.is_clear() && !may_come;
         let coming = if may_come { self.end_of_coming(since) } else { Some(Timestamp::MIN) };
@@ -161,6 +202,7 @@ impl Listing {
             gone_by: gone_by.filter(|_| !gone && trouble.is_none()),
             trouble,
             gone,
+            erased_inside_at: None,
         }
     }
 

@@ -170,6 +170,36 @@ fn news_is_what_differs_in_more_than_the_moment() {
     assert!(next.says_more_than(&one));
 }
 
+#[test]
+fn what_was_erased_inside_of_copies_is_gone_once_none_can_be_under_way() {
+    let gone_at = later(day(10), HOUR * 12);
+    let erased_at = later(gone_at, HOUR);
+    let clear = Some(InsideSeen::Clear(erased_at));
+    let soon = listing(later(gone_at, HOUR / 2), 4..=10).seen_inside(gone_at, clear);
+    assert_eq!((soon.gone, soon.copies, soon.erased_inside_at), (false, Some(0), Some(erased_at)));
+    assert!(soon.gone_by.is_some(), "one may be under way: {soon:?}");
+    let settled = settled_at(gone_at, weekly().longest);
+    let then = listing(settled, 4..=10).seen_inside(gone_at, clear);
+    assert_eq!((then.gone, then.trouble, then.gone_by), (true, None, None));
+    let by_expiry = listing(settled, 4..=10).seen(gone_at);
+    assert!(!by_expiry.gone);
+    assert_eq!(listing(settled, 4..=10).seen_inside(gone_at, None), by_expiry);
+}
+
+#[test]
+fn nothing_is_called_gone_while_a_copy_holds_what_was_to_be_erased_inside_of_it() {
+    let gone_at = later(day(10), HOUR * 12);
+    for trouble in [Trouble::Held, Trouble::Unlisted] {
+        let left = Some(InsideSeen::NotClear(trouble));
+        let soon = listing(later(day(11), HOUR * 2), 5..=11);
+        assert_eq!(soon.seen_inside(gone_at, left), soon.seen(gone_at), "the day by expiry stands");
+        let late = listing(later(day(20), HOUR * 2), 14..=20);
+        assert!(late.seen(gone_at).gone);
+        let seen = late.seen_inside(gone_at, left);
+        assert_eq!((seen.gone, seen.gone_by, seen.trouble), (false, None, Some(trouble)));
+    }
+}
+
 proptest! {
     /// A store that prunes as it says: nobody is called gone while a copy is there that began
     /// before, and everybody is by the day that was promised.

@@ -1,6 +1,7 @@
-//! What a system's file says of how long a store of copies keeps them.
+//! What a system's file says of how long a store of copies keeps them, and where in them one person's
+//! files are.
 
-use crate::config::leaf::Count;
+use crate::config::leaf::{Count, Words};
 use crate::config::read::{document, plain_document};
 use crate::domain::RetentionPeriod;
 
@@ -24,4 +25,15 @@ document! {
     }
 }
 
-plain_document!(KeepsDocument);
+document! {
+    /// Where everything is that copies hold of a person of one system.
+    pub struct InsideDocument {
+        /// The identity type whose values stand in the path, such as `customer_id`.
+        required identity: Words,
+        /// The path as the copies have it, with `{}` for the value: `customers/{}/`. Of a bucket,
+        /// what follows its prefix.
+        required files: Words,
+    }
+}
+
+plain_document!(KeepsDocument, InsideDocument);

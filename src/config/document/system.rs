@@ -10,7 +10,7 @@ use crate::domain::{RetentionPeriod, SystemName};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use std::borrow::Cow;
 
-use super::backup::KeepsDocument;
+use super::backup::{InsideDocument, KeepsDocument};
 use super::drill::DrillDocument;
 use super::field::{FieldDocument, StartDocument};
 use super::residues::ResiduesDocument;
@@ -87,6 +87,10 @@ document! {
         optional longest_run: RetentionPeriod,
         /// For a store of copies: who removes those whose time is over; `by_store` if left out.
         optional expire: ExpireWord,
+        /// For a store of copies (`s3`, `borg`) that keeps the files of each person by themselves:
+        /// where, for each system, so that they can be erased inside of copies when two persons want
+        /// it.
+        optional inside: Entries<InsideDocument>,
         /// For a database of which no store keeps copies: why, in words.
         optional no_backups: Words,
     }

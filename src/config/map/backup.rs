@@ -16,8 +16,8 @@ use crate::datamap::{Backup, Expire, Role, SecretReference};
 use crate::domain::{RetentionPeriod, SystemName};
 
 /// Entries of a file that only stores of copies have.
-pub(super) const OF_STORES: [&str; 7] =
-    ["place", "copies", "keeps", "every", "prunes_every", "longest_run", "expire"];
+pub(super) const OF_STORES: [&str; 8] =
+    ["place", "copies", "keeps", "every", "prunes_every", "longest_run", "expire", "inside"];
 
 /// Entries of a file that stores of copies have no use for.
 const NOT_OF_STORES: [&str; 12] = [
@@ -92,6 +92,7 @@ pub(super) fn compile(
         longest_run: span(&document.longest_run, problems)?,
         expire: document.expire.as_ref().map_or(Expire::ByStore, |it| it.value.0),
         zone: zone.to_owned(),
+        inside: super::inside::compile(document, kind, problems),
     })
 }
 

@@ -6,6 +6,7 @@
 pub(super) mod backup;
 mod drill;
 mod fields;
+pub(super) mod inside;
 mod links;
 mod residues;
 mod restore;

@@ -119,6 +119,15 @@ pub(super) const TABLES: &[Kept] = &[
         ("a chunk and its count commit together", "conformance tests of the connector"),
     ),
     table(
+        "inside_erasures",
+        "erasures inside copies: of which case, in which store, who asked, who agreed, how it ended",
+        (Personal::Staff, Stays("it names nobody but who acted; a certificate speaks of it")),
+        (
+            "nobody erases inside copies alone",
+            "append-only triggers; `backup.erased_inside` in the log",
+        ),
+    ),
+    table(
         "jobs",
         "what is to be done in one system: state, counts, when",
         (

@@ -6,6 +6,7 @@ mod barman;
 mod borg;
 mod bucket;
 mod club;
+mod inside;
 mod killed;
 mod many;
 mod person;

@@ -88,8 +88,14 @@ const PHRASES: &[[&str; 3]] = &[
         "die Ablage steht nicht mehr im Datenverzeichnis",
         "该存储已不在数据地图中",
     ],
+    [
+        "copies hold files of the person although these were erased inside of them",
+        "Kopien enthalten Dateien der Person, obwohl sie darin gelöscht wurden",
+        "副本中仍有该人的文件，尽管已在其中删除",
+    ],
     ["expiry", "Ablauf", "到期"],
     ["expiry by quietus", "Ablauf, ausgeführt von quietus", "到期，由 quietus 执行"],
+    ["erasure inside copies", "Löschung in den Kopien", "在副本内删除"],
     [
         "binary logs until they are purged",
         "Binärprotokollen, bis sie entfernt werden",

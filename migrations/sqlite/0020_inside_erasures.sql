@@ -1,0 +1,73 @@
+-- Erasures inside copies: somebody asks, a second person agrees, and the files of one person are taken
+-- out of the copies in a store. What is carried out is what was asked: `declared` says where the data
+-- map had these files then, `parts` how many paths of the person there were. Nothing names the person.
+
+CREATE TABLE inside_erasures (
+    id BLOB NOT NULL PRIMARY KEY,
+    case_id BLOB NOT NULL REFERENCES cases (id),
+    store TEXT NOT NULL CHECK (store <> ''),
+    declared TEXT NOT NULL,
+    parts INTEGER NOT NULL CHECK (parts > 0),
+    asked_at INTEGER NOT NULL,
+    asked_by TEXT NOT NULL CHECK (asked_by <> ''),
+    reason TEXT NOT NULL CHECK (reason <> ''),
+    state TEXT NOT NULL CHECK (state IN ('asked', 'approved', 'done', 'refused')),
+    decided_at INTEGER,
+    decided_by TEXT CHECK (decided_by <> ''),
+    refusal TEXT CHECK (refusal <> ''),
+    ended_at INTEGER,
+    gone INTEGER,
+    kept INTEGER,
+    trouble TEXT CHECK (trouble <> ''),
+    try_at INTEGER,
+    CHECK ((state = 'asked') = (decided_by IS NULL)),
+    CHECK ((decided_at IS NULL) = (decided_by IS NULL)),
+    CHECK ((state = 'refused') = (refusal IS NOT NULL)),
+    CHECK ((state = 'done') = (ended_at IS NOT NULL)),
+    CHECK ((ended_at IS NULL) = (gone IS NULL)),
+    CHECK ((ended_at IS NULL) = (kept IS NULL)),
+    CHECK ((trouble IS NULL) = (try_at IS NULL)),
+    CHECK (state = 'approved' OR trouble IS NULL),
+    CHECK (state NOT IN ('approved', 'done') OR lower(decided_by) <> lower(asked_by))
+) STRICT;
+
+-- Nobody asks twice for the same.
+CREATE UNIQUE INDEX inside_erasures_one_open ON inside_erasures (case_id, store)
+    WHERE state IN ('asked', 'approved');
+CREATE INDEX inside_erasures_by_time ON inside_erasures (asked_at, id);
+
+CREATE TRIGGER inside_erasures_only_forward BEFORE UPDATE ON inside_erasures
+WHEN NEW.id IS NOT OLD.id
+    OR NEW.case_id IS NOT OLD.case_id
+    OR NEW.store IS NOT OLD.store
+    OR NEW.declared IS NOT OLD.declared
+    OR NEW.parts IS NOT OLD.parts
+    OR NEW.asked_at IS NOT OLD.asked_at
+    OR NEW.asked_by IS NOT OLD.asked_by
+    OR NEW.reason IS NOT OLD.reason
+    OR OLD.state IN ('done', 'refused')
+    OR (OLD.state = 'approved' AND NEW.state = 'asked')
+    OR (OLD.state = 'asked' AND NEW.state = 'done')
+BEGIN
+    SELECT RAISE(ABORT, 'inside_erasures is append-only');
+END;
+
+CREATE TRIGGER inside_erasures_no_delete BEFORE DELETE ON inside_erasures
+BEGIN
+    SELECT RAISE(ABORT, 'inside_erasures is append-only');
+END;
+
+CREATE TRIGGER inside_erasures_no_replacing BEFORE INSERT ON inside_erasures
+WHEN EXISTS (SELECT 1 FROM inside_erasures WHERE id = NEW.id OR rowid = NEW.rowid)
+BEGIN
+    SELECT RAISE(ABORT, 'inside_erasures is append-only');
+END;
+
+-- Nor does anybody take the place of one that is open.
+CREATE TRIGGER inside_erasures_kept BEFORE INSERT ON inside_erasures
+WHEN EXISTS (SELECT 1 FROM inside_erasures
+    WHERE case_id = NEW.case_id AND store = NEW.store AND state IN ('asked', 'approved'))
+    AND NEW.state IN ('asked', 'approved')
+BEGIN
+    SELECT RAISE(IGNORE);
+END;
