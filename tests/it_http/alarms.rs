@@ -48,7 +48,8 @@ async fn metrics_count_what_is_open_what_presses_and_how_old_it_is() {
         .map(|one| format!("quietus_systems_in_quarantine{{announced=\"{one}\"}} 0"));
     let looks = ["later_looks", "later_looks_troubled", "reappeared_total", "reappeared_asking"]
         .map(|one| format!("quietus_{one} 0"));
-    assert_eq!(others, [&quarantines[..], &looks].concat());
+    let own = ["quietus_own_records_overdue_seconds 0".to_owned()];
+    assert_eq!(others, [&quarantines[..], &looks, &own].concat());
     for name in ["open", "at_risk", "overdue", "oldest_age_seconds"] {
         let kind = format!("# TYPE quietus_requests_{name} gauge");
         assert_eq!(text.matches(&kind).count(), 1, "{text}");

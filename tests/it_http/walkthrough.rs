@@ -143,7 +143,8 @@ async fn rules_and_map_are_read_in_force_and_on_record() {
     assert_eq!(fields["email"]["identity"], "email");
     let digest = map["digest"].as_str().unwrap();
     let kept = house.get("auditor", &format!("/v1/map/{digest}")).await.expect(200).json();
-    assert!(kept[0]["text"].as_str().unwrap().contains("system: crm"));
+    let kept = kept.as_array().unwrap();
+    assert!(kept.iter().any(|one| one["text"].as_str().unwrap().contains("system: crm")));
     house.nothing_leaked();
 }
 

@@ -15,11 +15,11 @@ use crate::sql::dialect::Dialect;
 use crate::sql::following::Parent;
 use crate::sql::fragment::Fragment;
 use crate::sql::gathered_keys::index_part;
+use crate::sql::keys::Keys;
 use crate::sql::memberships::{Membership, acting, fields_of, memberships};
 use crate::sql::parts::PART;
 use crate::sql::scene::{Keeping, Scene};
 use crate::sql::text_equality::Equality;
-use crate::sql::windows::Keys;
 
 /// What the keys are wanted for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -14,10 +14,11 @@ use crate::sql::dialect::Dialect;
 use crate::sql::dissociation::{Dissociation, Emptying};
 use crate::sql::fragment::Fragment;
 use crate::sql::gathered_keys::{GatheredKeys, Share, index_parts};
+use crate::sql::keys::Keys;
 use crate::sql::order_of_deletion::{Group, components};
 use crate::sql::scene::Blocker;
 use crate::sql::standing::standing;
-use crate::sql::windows::{Flow, Keys, Run};
+use crate::sql::windows::{Flow, Run};
 
 impl Run<'_> {
     /// Deletes what only records that are due themselves refer to.

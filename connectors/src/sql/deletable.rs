@@ -11,9 +11,9 @@ use crate::sql::connection::Session;
 use crate::sql::delete::due;
 use crate::sql::fragment::Fragment;
 use crate::sql::gathered_keys::{GatheredKeys, Share};
+use crate::sql::keys::Keys;
 use crate::sql::order_of_deletion::groups;
 use crate::sql::scene::{Blocker, Scene};
-use crate::sql::windows::Keys;
 
 /// Sets of keys that statements need, in the order in which they must be filled.
 #[derive(Debug, Default)]

@@ -15,11 +15,11 @@ use crate::sql::dialect::Dialect;
 use crate::sql::faults::misconfigured;
 use crate::sql::fragment::Fragment;
 use crate::sql::gathered_keys::index_parts;
+use crate::sql::keys::Keys;
 use crate::sql::scene::Scene;
 use crate::sql::standing::Standing;
 use crate::sql::strategy;
 use crate::sql::treat::clocks_kept;
-use crate::sql::windows::Keys;
 
 /// Associations with the parents of one table that are emptied when these go.
 #[derive(Debug)]

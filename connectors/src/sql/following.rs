@@ -13,10 +13,10 @@ use crate::sql::compile::{Compiler, Place};
 use crate::sql::connection::Session;
 use crate::sql::dialect::Dialect;
 use crate::sql::fragment::Fragment;
+use crate::sql::keys::Keys;
 use crate::sql::memberships::{Membership, memberships};
 use crate::sql::scene::Scene;
 use crate::sql::standing::{reading, standing};
-use crate::sql::windows::Keys;
 use crate::value::FieldType;
 
 /// The gathered keys of parents, and the link of the children that leads to them.

@@ -15,8 +15,9 @@ use crate::sql::faults::{rejected, transient};
 use crate::sql::fragment::{Cell, Fragment};
 use crate::sql::inspect;
 use crate::sql::joint::Told;
+use crate::sql::keys::Keys;
 use crate::sql::standing::Standing;
-use crate::sql::windows::{Keys, Run};
+use crate::sql::windows::Run;
 use crate::value::Value;
 
 /// Keys of a closed set that are read at once.

@@ -27,6 +27,7 @@ mod gathered_keys;
 mod guard;
 mod inspect;
 mod joint;
+mod keys;
 mod listing;
 mod lists;
 mod mariadb_moments;

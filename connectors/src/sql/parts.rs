@@ -11,8 +11,8 @@ use crate::sql::candidates::Candidates;
 use crate::sql::compile::{Compiler, Place};
 use crate::sql::dialect::Dialect;
 use crate::sql::fragment::Fragment;
+use crate::sql::keys::Keys;
 use crate::sql::standing::Standing;
-use crate::sql::windows::Keys;
 use crate::together::alike;
 
 /// The column that says whose an entry, a key or a count is.

@@ -13,10 +13,11 @@ use crate::sql::candidates::{Candidates, Purpose};
 use crate::sql::compile::{Compiler, Place};
 use crate::sql::dialect::Dialect;
 use crate::sql::fragment::Fragment;
+use crate::sql::keys::Keys;
 use crate::sql::memberships::memberships;
 use crate::sql::scene::Scene;
 use crate::sql::standing::{reading, standing};
-use crate::sql::windows::{Keys, Run};
+use crate::sql::windows::Run;
 
 /// These keys are exactly those of the records that are on the list, and stay so.
 #[derive(Debug, Clone)]

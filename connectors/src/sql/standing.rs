@@ -6,8 +6,8 @@ use crate::sql::candidates::Candidates;
 use crate::sql::compile::{Compiler, Place};
 use crate::sql::dialect::Dialect;
 use crate::sql::fragment::Fragment;
+use crate::sql::keys::Keys;
 use crate::sql::parts::{PART, part_of};
-use crate::sql::windows::Keys;
 
 /// How a table stands in a statement: alone, or behind the keys of its candidates.
 #[derive(Debug)]

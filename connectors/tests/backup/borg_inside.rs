@@ -12,7 +12,7 @@ const PERSON: &str = "alan-0815@mail.example";
 
 /// A repository with two archives of files of three persons; the archives name their paths without
 /// the folder in which the test lives.
-async fn filled() -> Ground {
+fn filled() -> Ground {
     let ground = Ground::bare("borg");
     ground.run(&["init", "--encryption=repokey"]);
     for (person, words) in
@@ -51,7 +51,7 @@ fn others(ground: &Ground, archive: &str) -> Vec<String> {
 
 #[tokio::test]
 async fn the_persons_files_go_from_every_archive_and_nothing_else() {
-    let ground = filled().await;
+    let ground = filled();
     let before = [others(&ground, "shop-1"), others(&ground, "shop-2")];
     let copies = ground.copies().await;
     let parts = [part(PERSON)];
@@ -87,7 +87,7 @@ async fn the_persons_files_go_from_every_archive_and_nothing_else() {
 
 #[tokio::test]
 async fn only_archives_that_hold_something_are_written_anew() {
-    let ground = filled().await;
+    let ground = filled();
     fs::remove_dir_all(ground.path("source/customers").join(PERSON)).unwrap();
     archived(&ground, "shop-3", "2026-03-03T02:00:00");
     let before = ground.ids().await;
@@ -100,7 +100,7 @@ async fn only_archives_that_hold_something_are_written_anew() {
 
 #[tokio::test]
 async fn what_a_run_that_was_cut_short_left_behind_is_cleared_away() {
-    let ground = filled().await;
+    let ground = filled();
     // As `borg recreate` leaves it: the new archive is there, and so is the old one.
     archived(&ground, "shop-1.recreate", "2026-03-01T02:00:00");
     let parts = [part(PERSON)];
@@ -115,7 +115,7 @@ async fn what_a_run_that_was_cut_short_left_behind_is_cleared_away() {
 
 #[tokio::test]
 async fn a_repository_that_only_adds_keeps_everything() {
-    let ground = filled().await;
+    let ground = filled();
     ground.run(&["config", "--", "::", "append_only", "1"]);
     let before = ground.copies().await;
     let erasure = ground.store().erase_inside(&[part(PERSON)]).await.unwrap();
@@ -127,7 +127,7 @@ async fn a_repository_that_only_adds_keeps_everything() {
 
 #[tokio::test]
 async fn of_a_shared_repository_only_our_archives_are_changed() {
-    let mut ground = filled().await;
+    let mut ground = filled();
     archived(&ground, "news-1", "2026-03-03T02:00:00");
     let before = ground.ids().await;
     ground.tell("archives", "shop-*");
@@ -142,7 +142,7 @@ async fn of_a_shared_repository_only_our_archives_are_changed() {
 #[tokio::test]
 async fn whom_it_is_about_is_in_no_argument_no_file_and_no_message() {
     let (heard, _guard) = Heard::listen();
-    let mut ground = filled().await;
+    let mut ground = filled();
     let parts = [part(PERSON)];
     let arguments = ground.path("arguments");
     let script = format!(
@@ -169,7 +169,7 @@ async fn whom_it_is_about_is_in_no_argument_no_file_and_no_message() {
 
 #[tokio::test]
 async fn a_command_that_takes_the_input_away_changes_nothing_and_is_no_proof() {
-    let mut ground = filled().await;
+    let mut ground = filled();
     let before = ground.copies().await;
     let script = format!("exec {} \"$@\" </dev/null", ground.real_tool());
     let parts = [part("nobody")];

@@ -194,10 +194,8 @@ impl Quietus {
             return Ok(all(Seen::nothing(Trouble::Unmapped)));
         };
         let listing = self.listing(system, backup, earlier(self.now(), LISTED_WITHIN));
-        let listing = match self.answer_in_time(&system.name, MOST_PATIENCE, listing).await {
-            Some(Ok(listing)) => listing,
-            Some(Err(_)) | None => return Ok(all(Seen::nothing(Trouble::Unlisted))),
-        };
+        let listed = self.answer_in_time(&system.name, MOST_PATIENCE, listing).await;
+        let Some(Ok(listing)) = listed else { return Ok(all(Seen::nothing(Trouble::Unlisted))) };
         let mut inside = self.erased_inside((system, backup), &Vec::from_iter(case)).await?;
         let inside = inside.pop().unwrap_or_default();
         let seen = wanted
