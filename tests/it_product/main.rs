@@ -14,6 +14,7 @@ mod demo;
 mod drill;
 mod house;
 mod mail;
+mod monitoring;
 mod privacy;
 mod proof;
 mod reappear;

@@ -33,11 +33,32 @@ collections:
 const ERASED: i64 = 500;
 const RESTRICTED: i64 = 50;
 
+#[expect(clippy::disallowed_methods, reason = "the environment says how large it is")]
+fn told(name: &str, otherwise: i64) -> i64 {
+    std::env::var(name).map_or(otherwise, |many| many.parse().expect("a number"))
+}
+
 /// How many the restored database has. With millions, as `QUIETUS_TEST_MEMBERS` says, one measures
 /// how long it takes beside the restore itself.
-#[expect(clippy::disallowed_methods, reason = "the environment says how large it is")]
 fn members() -> i64 {
-    std::env::var("QUIETUS_TEST_MEMBERS").map_or(20_000, |many| many.parse().expect("a number"))
+    told("QUIETUS_TEST_MEMBERS", 20_000)
+}
+
+/// Megabytes of papers in a database beside it, which a restore brings back as well; none, or as
+/// `QUIETUS_TEST_PAPERS` says.
+fn papers() -> i64 {
+    told("QUIETUS_TEST_PAPERS", 0)
+}
+
+/// What does not shrink when it is packed.
+async fn put_papers_beside(cluster: &Cluster) {
+    cluster.raw("postgres").await.run("CREATE DATABASE archive").await;
+    let mut archive = cluster.raw("archive").await;
+    archive.run("CREATE EXTENSION pgcrypto; CREATE TABLE papers (content BYTEA)").await;
+    for _ in 0..papers() {
+        let some = "INSERT INTO papers SELECT gen_random_bytes(1024) FROM generate_series(1, 1024)";
+        archive.run(some).await;
+    }
 }
 
 /// Restores the state of a moment, as after the loss of a disk; how long that took.
@@ -104,6 +125,7 @@ async fn pgbackrest_restores_to_before_500_erasures_and_50_restrictions() {
     cluster.start().await;
     cluster.keep(&["stanza-create"]).await;
     furnish(&cluster).await;
+    put_papers_beside(&cluster).await;
     cluster.keep(&["--type=full", "backup"]).await;
     let company = company_on(&cluster).await;
     let clock = clock();
