@@ -126,6 +126,7 @@ impl Run<'_> {
             self.throttle.begin_small();
         }
         if candidates.is_none() && !self.finds_any(job).await? {
+            self.record(job, 0, &[]);
             self.position.complete = true;
         }
         let flow = self.each_window(job, candidates, &mut watch).await?;
