@@ -167,14 +167,7 @@ impl Quietus {
     }
 
     fn may_approve(&self, row: &InsideErasureRow, actor: &Actor) -> Result<(), AppError> {
-        let people = &self.instance.people;
-        if !people.is_empty() && !people.contains(&actor.0) {
-            return Err(AppError::Input(format!(
-                "`{}` is not among the people of `quietus.yaml` who may approve: {}",
-                actor.0,
-                people.join(", ")
-            )));
-        }
+        self.is_among_approvers(actor)?;
         if row.asked_by.to_lowercase() == actor.0.to_lowercase() {
             return Err(AppError::Input(format!(
                 "`{}` asked for it: somebody else has to approve",

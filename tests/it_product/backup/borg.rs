@@ -5,14 +5,20 @@ use crate::company::Company;
 use crate::company::database::Kind;
 use crate::company::engine::TurnedClock;
 
-const PASSPHRASE: &str = "invented-passphrase";
+pub(super) const PASSPHRASE: &str = "invented-passphrase";
 
 async fn borg(company: &Company, arguments: &[&str]) -> String {
+    borg_from((company, ""), arguments).await
+}
+
+/// Runs borg on the company's repository, in this folder of it; what it prints.
+pub(super) async fn borg_from((company, folder): (&Company, &str), arguments: &[&str]) -> String {
     let output = tokio::process::Command::new("borg")
         .env("BORG_REPO", company.path("repository"))
         .env("BORG_PASSPHRASE", PASSPHRASE)
         .env("BORG_BASE_DIR", company.path("base"))
         .env("TZ", "UTC")
+        .current_dir(company.path(folder))
         .args(arguments)
         .output()
         .await

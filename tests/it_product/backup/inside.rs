@@ -11,6 +11,7 @@ use quietus::telemetry::SystemClock;
 use serde_json::Value;
 use uuid::Uuid;
 
+use super::borg::{PASSPHRASE, borg_from};
 use super::{copies, live, looks, people};
 use crate::company::certificate::Certificate;
 use crate::company::database::Kind;
@@ -329,21 +330,8 @@ async fn a_store_that_does_not_say_where_files_are_is_refused() {
     assert_eq!(nobody.code, 2, "{}", nobody.err);
 }
 
-const PASSPHRASE: &str = "invented-passphrase";
-
 async fn borg(company: &Company, arguments: &[&str]) -> String {
-    let output = tokio::process::Command::new("borg")
-        .env("BORG_REPO", company.path("repository"))
-        .env("BORG_PASSPHRASE", PASSPHRASE)
-        .env("BORG_BASE_DIR", company.path("base"))
-        .env("TZ", "UTC")
-        .current_dir(company.path("files"))
-        .args(arguments)
-        .output()
-        .await
-        .expect("borg is installed; `tests/run` does it");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap()
+    borg_from((company, "files"), arguments).await
 }
 
 /// Two archives of everybody's files, as a nightly job takes them.
