@@ -44,7 +44,7 @@ pub struct Store {
 }
 
 #[derive(Debug, Clone)]
-enum Backend {
+pub(super) enum Backend {
     Sqlite { writer: SqlitePool, readers: SqlitePool },
     Postgres { pool: PgPool },
 }
@@ -131,7 +131,8 @@ impl Store {
         migrator.run_direct(None, &mut direct, false).await.map_err(migrations::explain)?;
         direct.close().await?;
         let pool = PgPoolOptions::new()
-            .max_connections(connections.min(16))
+            // One more, over which hints of other replicas come.
+            .max_connections(connections.min(16) + 1)
             .min_connections(0)
             .acquire_timeout(options.wait)
             .idle_timeout(Duration::from_mins(1))
@@ -152,6 +153,10 @@ impl Store {
             .connect_with(connect)
             .await?;
         Ok(Self { backend: Backend::Postgres { pool } })
+    }
+
+    pub(super) fn backend(&self) -> &Backend {
+        &self.backend
     }
 
     /// Closes all connections, after what is under way.
