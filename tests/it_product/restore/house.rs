@@ -79,11 +79,18 @@ pub async fn copy(company: &Company, name: &str) {
 /// Puts the copy in the place of the database.
 pub fn put_back(company: &Company, name: &str) {
     let file = company.path("data/desk.db");
-    for end in ["-wal", "-shm"] {
-        let beside = file.with_file_name(format!("desk.db{end}"));
-        if beside.exists() {
-            std::fs::remove_file(beside).unwrap();
+    let beside = |end: &str| file.with_file_name(format!("desk.db{end}"));
+    // Who closes it last takes its log away, a moment after a test has let go of it; where nobody does,
+    // it was left by a process that was killed.
+    for _ in 0..50 {
+        if !beside("-wal").exists() {
+            break;
         }
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    for end in ["-wal", "-shm"] {
+        let removed = std::fs::remove_file(beside(end));
+        assert!(removed.is_ok() || !beside(end).exists(), "{removed:?}");
     }
     std::fs::copy(company.path(name), file).unwrap();
 }
