@@ -5,7 +5,7 @@ use quietus::domain::AskedRight;
 use uuid::Uuid;
 
 use crate::company::Company;
-use crate::company::database::Kind;
+use crate::company::database::{Kind, take_away};
 use crate::request::person::bring;
 
 const DESK: &str = "collections:
@@ -79,19 +79,7 @@ pub async fn copy(company: &Company, name: &str) {
 /// Puts the copy in the place of the database.
 pub fn put_back(company: &Company, name: &str) {
     let file = company.path("data/desk.db");
-    let beside = |end: &str| file.with_file_name(format!("desk.db{end}"));
-    // Who closes it last takes its log away, a moment after a test has let go of it; where nobody does,
-    // it was left by a process that was killed.
-    for _ in 0..50 {
-        if !beside("-wal").exists() {
-            break;
-        }
-        std::thread::sleep(std::time::Duration::from_millis(20));
-    }
-    for end in ["-wal", "-shm"] {
-        let removed = std::fs::remove_file(beside(end));
-        assert!(removed.is_ok() || !beside(end).exists(), "{removed:?}");
-    }
+    take_away(&file);
     std::fs::copy(company.path(name), file).unwrap();
 }
 
