@@ -164,7 +164,11 @@ impl Quietus {
                 well("rules in force", "no process works by earlier ones"),
             ),
             manner.area("clock", self.clock_at_fault().await, well("clock", "not behind the log")),
-            manner.area("log", self.log_at_fault().await, said("log", self.log_in_words().await)),
+            manner.area(
+                "log",
+                self.log_at_fault().await,
+                well("log", "what it holds is published"),
+            ),
             manner.area(
                 "pauses",
                 self.pauses_at_fault().await,

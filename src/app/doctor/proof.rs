@@ -68,13 +68,6 @@ impl Quietus {
         Ok(found)
     }
 
-    /// The log in few words.
-    pub(super) async fn log_in_words(&self) -> String {
-        let logs = self.store.logs().await.unwrap_or_default();
-        let entries: u64 = logs.iter().map(|log| log.size).sum();
-        format!("{entries} entries, published")
-    }
-
     pub(super) fn has_lasted(&self, limit: SignedDuration, since: Timestamp) -> bool {
         is_longer_than(limit, since, self.now())
     }

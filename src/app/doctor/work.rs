@@ -178,6 +178,7 @@ impl Quietus {
                     format!("what has to be done by hand in `{}` is overdue", task.system),
                 )
                 .since(task.due_at)
+                .advice("the list says who does it, and only that person is shown whom it is about")
                 .command("quietus task list")
                 .command(format!("quietus task show {} --by NAME", task.job_id))
             });

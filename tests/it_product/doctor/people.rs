@@ -58,7 +58,9 @@ async fn a_task_beyond_its_date_is_named_and_not_whose_it_is() {
     assert!(overdue["since"].as_str().unwrap().starts_with("2026-06-11"), "{overdue:#}");
     let [list, show] = commands(&overdue).try_into().unwrap();
     assert!(pasted(&list).await.expect(0).out.contains("Ben Example"));
-    pasted(&show).await.expect(0);
+    // Only whoever does it is shown whom it is about.
+    pasted(&show).await.expect(2);
+    pasted(&show.replace("NAME", "'Ben Example'")).await.expect(0);
     let job = overdue["place"].as_str().unwrap().strip_prefix("task ").unwrap().to_owned();
     let done = ["task", "done", &job, "--result", "done", "--by", "Ben Example"];
     company.quietus(&done).await.expect(0);
