@@ -114,6 +114,7 @@ use self::keys::Keys;
 use self::vault::{Vault, VaultError};
 
 pub use self::opening::Opening;
+pub use crate::store::Lane;
 
 /// The assembled product: one instance with its rules, its data map and its store.
 pub struct Quietus {

@@ -54,7 +54,7 @@ pub struct SchemaStanding {
 }
 
 #[derive(Debug, Clone)]
-enum Backend {
+pub(super) enum Backend {
     Sqlite { writer: SqlitePool, readers: SqlitePool },
     Postgres { pool: PgPool },
 }
@@ -181,6 +181,10 @@ impl Store {
         direct.close().await?;
         let pool = postgres_pool(connect, options, connections).await?;
         Ok(Self { backend: Backend::Postgres { pool }, only_looks: false })
+    }
+
+    pub(super) fn backend(&self) -> &Backend {
+        &self.backend
     }
 
     /// Closes all connections, after what is under way.
@@ -328,7 +332,8 @@ async fn postgres_pool(
     connections: u32,
 ) -> Result<PgPool, StoreError> {
     let pool = PgPoolOptions::new()
-        .max_connections(connections.min(16))
+        // One more, over which hints of other replicas come.
+        .max_connections(connections.min(16) + 1)
         .min_connections(0)
         .acquire_timeout(options.wait)
         .idle_timeout(Duration::from_mins(1))

@@ -18,11 +18,13 @@ pub mod error;
 pub mod events;
 pub mod evidence;
 pub mod gauges;
-pub mod holds;
+pub mod hints;
+mod holds;
 pub mod inside_erasures;
 pub mod jobs;
 pub mod key_epochs;
-pub mod later_looks;
+pub mod lanes;
+mod later_looks;
 pub mod leases;
 pub mod letters;
 pub mod log;
@@ -78,10 +80,12 @@ pub use error::StoreError;
 pub use events::{EventInForce, EventPage, NewEvent, Recorded};
 pub use evidence::{Detail, Numbered, OutboxEntry, SealedDetail};
 pub use gauges::Gauges;
+pub use hints::Hints;
 pub use holds::{Hold, HoldFilter, HoldKey, NewHold};
 pub use inside_erasures::{InsideErasureRow, InsideState, NewInsideErasure};
 pub use jobs::{BlockedReason, Job, JobFault, JobKind, NewJob};
 pub use key_epochs::{KeyEpoch, RequestKey};
+pub use lanes::Lane;
 pub use later_looks::{
     Decides, FoundAgain, KeptLook, LaterLook, LaterLookCounts, LookResult, Reappearance,
     ReappearanceState,

@@ -35,6 +35,7 @@ mod data_keys;
 mod drills;
 mod holds;
 mod inside_erasures;
+mod lanes;
 mod later_looks;
 mod letters;
 mod log;

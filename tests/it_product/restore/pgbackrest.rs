@@ -89,7 +89,7 @@ async fn furnish(cluster: &Cluster) {
              INSERT INTO members SELECT n, 'p' || n || '@mail.example', 'Name ' || n,
                  '2026-01-01', NULL, repeat(md5(n::text), 8)
                  FROM generate_series(1, {members}) AS n;
-             CREATE INDEX members_email ON members (lower(email));
+             CREATE INDEX members_email ON members (email);
              CREATE INDEX members_opened_at ON members (opened_at);
              ANALYZE members;
              CREATE ROLE crm_app LOGIN;
