@@ -4,6 +4,7 @@
 mod ground;
 mod overdue;
 mod people;
+mod promises;
 mod read_only;
 mod retried;
 mod sick;
