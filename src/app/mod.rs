@@ -22,6 +22,7 @@ pub mod correction;
 mod coverage;
 pub mod crash;
 pub mod done;
+pub mod doctor;
 pub mod drill;
 mod epochs;
 pub mod event;
@@ -52,6 +53,7 @@ mod look;
 pub mod mail;
 mod marking;
 mod object_store;
+pub mod occurrences;
 pub mod open_case;
 pub mod opendsr;
 pub mod opening;
@@ -78,6 +80,7 @@ pub mod settle;
 pub mod shred;
 mod signed_head;
 mod signer;
+pub mod silence;
 pub mod statement;
 pub mod status_list;
 mod superseded;
@@ -163,6 +166,8 @@ pub struct Quietus {
     pub(crate) gate: re_erasure::Gate,
     /// When epochs and old evidence were looked at last.
     pub(crate) house_kept_at: std::sync::Mutex<Option<Timestamp>>,
+    /// What the latest runs of rules found and did.
+    pub(crate) runs_seen: silence::RunsSeen,
 }
 
 /// Why a use case could not be carried out. No message holds personal data.

@@ -56,6 +56,7 @@ pub mod signing_keys;
 pub mod statement;
 pub mod status_lists;
 pub mod tasks;
+pub mod troubles;
 pub mod vendor_callbacks;
 
 pub use anchors::{Anchored, Cosignature, NewTimeStamp, Stamped, StampedHead, TimeStampRow};
@@ -71,7 +72,7 @@ pub use claims::{
     APART, Claim, ClaimedJob, Company, JointStep, Progress, Start, Started, StillMine,
     TOGETHER_AFTER_FAULT, Tenure,
 };
-pub use connection::{OpenOptions, Store};
+pub use connection::{OpenOptions, SchemaStanding, Store};
 pub use data_keys::{DataKey, DetailKey, OldDetails, Shredded};
 pub use documents::{Document, DocumentKind};
 pub use drills::{Drill, DrillCounts, DrillFinding, DrillState, DrillStep, DrillSystem, NewDrill};
@@ -119,6 +120,7 @@ pub use status_lists::{
     CertificateDecision, Changed, DueStatusList, SignedStatusList, StatusPlace,
 };
 pub use tasks::{Task, TaskConfirmation, TaskReport, TaskResult, TaskState};
+pub use troubles::{EndedLease, RunOnRecord, Unpublished, Waiting};
 pub use vendor_callbacks::{HeardVendor, VendorCallback};
 
 use statement::Sql;
@@ -170,6 +172,7 @@ pub fn statements() -> Vec<(&'static str, Sql)> {
         signing_keys::STATEMENTS,
         status_lists::STATEMENTS,
         tasks::STATEMENTS,
+        troubles::STATEMENTS,
         vendor_callbacks::STATEMENTS,
     ]
     .concat()

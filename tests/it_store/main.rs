@@ -56,4 +56,5 @@ mod settlement;
 mod signing_keys;
 mod status_lists;
 mod tasks;
+mod troubles;
 mod vendor_callbacks;
