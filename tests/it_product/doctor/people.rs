@@ -62,7 +62,17 @@ async fn a_task_beyond_its_date_is_named_and_not_whose_it_is() {
     pasted(&show).await.expect(2);
     pasted(&show.replace("NAME", "'Ben Example'")).await.expect(0);
     let job = overdue["place"].as_str().unwrap().strip_prefix("task ").unwrap().to_owned();
-    let done = ["task", "done", &job, "--result", "done", "--by", "Ben Example"];
+    let done = [
+        "task",
+        "done",
+        &job,
+        "--result",
+        "done",
+        "--note",
+        "shredded, ARC-17",
+        "--by",
+        "Ben Example",
+    ];
     company.quietus(&done).await.expect(0);
     let said = examined(&company, 1).await;
     let waits = finding(&said, "tasks", "wrong", "nobody has confirmed it");
