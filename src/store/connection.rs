@@ -332,8 +332,7 @@ async fn postgres_pool(
     connections: u32,
 ) -> Result<PgPool, StoreError> {
     let pool = PgPoolOptions::new()
-        // One more, over which hints of other replicas come.
-        .max_connections(connections.min(16) + 1)
+        .max_connections(connections.min(16))
         .min_connections(0)
         .acquire_timeout(options.wait)
         .idle_timeout(Duration::from_mins(1))

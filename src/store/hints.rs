@@ -2,7 +2,7 @@
 //! carry nothing, and whoever misses one looks by itself a moment later: behind a pooler that hands
 //! connections around between transactions nobody hears any, and nothing is lost.
 
-use sqlx::postgres::PgListener;
+use sqlx::postgres::{PgListener, PgPoolOptions};
 
 use super::connection::{Backend, Store};
 use super::error::StoreError;
@@ -33,7 +33,9 @@ impl Store {
     /// Where the store is not there.
     pub async fn hints(&self) -> Result<Option<Hints>, StoreError> {
         let Backend::Postgres { pool } = self.backend() else { return Ok(None) };
-        let mut listener = PgListener::connect_with(pool).await?;
+        let options = pool.connect_options().as_ref().clone();
+        let own = PgPoolOptions::new().max_connections(1).connect_lazy_with(options);
+        let mut listener = PgListener::connect_with(&own).await?;
         listener.listen(CHANNEL).await?;
         Ok(Some(Hints(listener)))
     }

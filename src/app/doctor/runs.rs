@@ -55,10 +55,10 @@ impl Quietus {
             return self.nobody_serves().await;
         }
         let pauses = self.store.active_pauses().await?;
-        let paused = pauses.iter().any(|one| one.scope == PauseScope::Everything);
+        let stopped = pauses.iter().any(|one| one.scope == PauseScope::Everything);
         let mut found = Vec::new();
         for one in standings {
-            found.extend(overdue(&one, paused));
+            found.extend(overdue(&one, stopped));
             if one.missed == 0 {
                 continue;
             }
