@@ -51,6 +51,7 @@ pub mod log_standing;
 mod look;
 pub mod mail;
 mod marking;
+pub mod mutation;
 mod object_store;
 pub mod open_case;
 pub mod opendsr;
@@ -108,9 +109,11 @@ use crate::store::{Document, Store, StoreError};
 use self::crash::CrashPlan;
 use self::epochs::Epochs;
 use self::keys::Keys;
+use self::mutation::Mutation;
+use self::systems::StandIns;
 use self::vault::{Vault, VaultError};
 
-pub use self::opening::Opening;
+pub use self::opening::{Opening, Surroundings};
 
 /// The assembled product: one instance with its rules, its data map and its store.
 pub struct Quietus {
@@ -140,6 +143,10 @@ pub struct Quietus {
     pub(crate) rules_document: Document,
     pub(crate) lease: std::time::Duration,
     pub(crate) crash: CrashPlan,
+    /// What answers in the place of systems, where anything does.
+    pub(crate) stand_ins: Option<StandIns>,
+    /// The fault that was put in, if one was.
+    pub(crate) mutation: Option<Mutation>,
     pub(crate) wake: wake::Wake,
     pub(crate) desk: OnceLock<Arc<opendsr::Desk>>,
     pub(crate) callers: opendsr::Callers,
