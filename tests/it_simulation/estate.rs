@@ -152,6 +152,7 @@ collections:
     key: id
     fields:
       id: {type: integer}
+      author: {type: text, identity: employee, exempt: staff ask elsewhere}
       text: {type: text, category: note}
       written_at: {type: timestamp}
     starting_points: {collection: written_at}
