@@ -13,7 +13,7 @@ use super::processor::Temper;
 use super::world::{Asked, World};
 
 /// Stretches of quiet, in seconds; together longer than any period but that of notes.
-const QUIET: [i64; 7] = [3 * 3_600, DAY + 7, 3 * DAY, 40 * DAY, 200 * DAY, 400 * DAY, 500 * DAY];
+const QUIET: [i64; 5] = [3 * 3_600, DAY + 7, 3 * DAY, 200 * DAY, 800 * DAY];
 /// Jobs that are carried out at most in one stretch.
 const MOST_JOBS: u32 = 300;
 /// How often everything is looked after in one stretch before what is left is a fault.
@@ -89,7 +89,7 @@ impl World {
             }
             self.try_again(number).await;
             let done = self.untold.is_empty() && self.overdue().is_none();
-            if self.broken.is_some() || done && round > 0 {
+            if self.broken.is_some() || done && (has_to_be || round > 0) {
                 return;
             }
             self.universe.pass(SignedDuration::from_secs(BETWEEN_ROUNDS));
