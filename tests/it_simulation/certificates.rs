@@ -196,8 +196,13 @@ impl World {
         let gone = gone.len() as u64;
         // What came back with a restore and went again may be counted by either.
         if stated != gone && !(restored && stated <= gone) {
+            let here = predicate.statements.iter().filter(|one| {
+                one.collection.as_ref().is_some_and(|name| name.as_str() == of.collection)
+            });
+            let said: Vec<String> =
+                here.map(|one| format!("{:?} {:?}", one.outcome, one.records)).collect();
             let how = format!(
-                "certificate {} says that {stated} went from {}.{}, and it was {gone}",
+                "certificate {} says that {stated} went from {}.{}, and it was {gone}: {said:?}",
                 predicate.certificate_id, of.system, of.collection
             );
             self.break_law(Law::OneOutcome, how);

@@ -7,9 +7,9 @@ pub struct Dice(u64);
 impl Dice {
     /// Dice of a seed; `purpose` keeps several dice of one seed apart.
     pub fn of(seed: u64, purpose: u64) -> Self {
-        let mut dice = Self(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ purpose.rotate_left(32));
-        dice.next();
-        dice
+        // Mixed, so that neighbours do not draw the same numbers one after the other.
+        let mixed = Self(seed).next() ^ Self(!purpose).next().rotate_left(17);
+        Self(Self(mixed).next())
     }
 
     /// The next 64 bits.

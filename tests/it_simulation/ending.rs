@@ -10,6 +10,7 @@ use super::estate::{DATABASES, PLACES};
 use super::journal::Row;
 use super::laws::{Law, name_of};
 use super::processor::Temper;
+use super::replica::Replica;
 use super::world::{Asked, World};
 
 /// Stretches of quiet, in seconds; together longer than any period but that of notes.
@@ -18,6 +19,8 @@ const QUIET: [i64; 5] = [3 * 3_600, DAY + 7, 3 * DAY, 200 * DAY, 800 * DAY];
 const MOST_JOBS: u32 = 300;
 /// How often everything is looked after in one stretch before what is left is a fault.
 const MOST_ROUNDS: u32 = 14;
+/// How often where what is left is no fault yet.
+const ROUNDS_AT_FIRST: u32 = 3;
 /// Time between two rounds: longer than the longest pause before another attempt.
 const BETWEEN_ROUNDS: i64 = 660;
 
@@ -50,7 +53,11 @@ impl World {
             self.go_on().await;
         }
         for number in 0..self.replicas.len() {
-            self.start(number).await;
+            let current = |one: &Replica| self.versions.get(&one.rules) == Some(&self.version);
+            match self.replicas[number].as_ref().filter(|one| current(one)) {
+                Some(replica) if self.standing.is_none() => replica.senses.recover(),
+                _ => self.start(number).await,
+            }
         }
         for one in 0..self.holds.len() {
             if self.holds[one].released.is_none() {
@@ -69,7 +76,8 @@ impl World {
     /// Looks after everything and carries everything out, until nothing is left that is overdue;
     /// where it need not be so yet, what is left is no fault.
     async fn settle(&mut self, has_to_be: bool) {
-        for round in 0..MOST_ROUNDS {
+        let most = if has_to_be { MOST_ROUNDS } else { ROUNDS_AT_FIRST };
+        for _ in 0..most {
             for untold in std::mem::take(&mut self.untold) {
                 self.tell(0, untold).await;
             }
@@ -83,13 +91,15 @@ impl World {
                     return self.break_law(Law::EverythingDue, how);
                 }
             }
-            self.ring().await;
+            if has_to_be {
+                self.ring().await;
+            }
             for system in DATABASES {
                 self.open_system(number, system).await;
             }
             self.try_again(number).await;
             let done = self.untold.is_empty() && self.overdue().is_none();
-            if self.broken.is_some() || done && (has_to_be || round > 0) {
+            if self.broken.is_some() || done && has_to_be {
                 return;
             }
             self.universe.pass(SignedDuration::from_secs(BETWEEN_ROUNDS));
@@ -105,10 +115,14 @@ impl World {
     fn overdue(&self) -> Option<Row> {
         let rang = self.last_ring();
         self.rows().into_iter().find(|row| {
+            // What a minimum keeps of a person goes once it has ended for the last of the records.
+            let minimum = PLACES[row.place].minimum;
+            let over = |asked: &Asked| minimum.is_none_or(|one| one.end(asked.at) <= rang);
             let due = self.due_at(row, self.version, u64::MAX).is_some_and(|due| due <= rang);
             let wished = |asked: &Asked| {
                 Some(&asked.customer) == row.customer.as_ref()
                     && row.born < asked.asked
+                    && over(asked)
                     && !self.came_back_forgotten(row, asked)
             };
             due || self.asked_for(row, u64::MAX, rang) && self.asked.iter().any(wished)

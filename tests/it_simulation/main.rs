@@ -18,6 +18,7 @@ mod heard;
 mod journal;
 mod laws;
 mod mutation;
+mod people;
 mod play;
 mod processor;
 mod replica;

@@ -13,8 +13,8 @@ use super::step::Step;
 use super::world::World;
 
 /// Steps of the shortest history, and how many more the longest has.
-const FEWEST_STEPS: u64 = 40;
-const MORE_STEPS: u64 = 80;
+const FEWEST_STEPS: u64 = 30;
+const MORE_STEPS: u64 = 70;
 
 /// What came of a seed.
 pub struct Outcome {

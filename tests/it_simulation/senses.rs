@@ -92,6 +92,13 @@ impl Senses {
         self.strides.store(stride, Ordering::Relaxed);
     }
 
+    /// Its clock is right from now on, and it lives on and goes on.
+    pub fn recover(&self) {
+        self.set_ahead(0);
+        self.die_after(0);
+        self.stand_at(0);
+    }
+
     /// It is at a step from now on, or at none.
     pub fn set_at_work(&self, at_work: bool) {
         self.at_work.store(at_work, Ordering::Relaxed);
