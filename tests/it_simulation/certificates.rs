@@ -178,14 +178,19 @@ impl World {
                 && one.collection.as_ref().is_some_and(|name| name.as_str() == of.collection)
         });
         let Some(stated) = here.map(|one| one.records.deleted.0).max() else { return };
-        let mut gone: BTreeSet<(String, u64)> = BTreeSet::new();
-        let mut restored = false;
+        let case = predicate.trigger.case_id;
+        let opened = self.opened.get(&case).map_or(0, |(opened, _)| *opened);
+        let (mut gone, mut gone_by_any) = (BTreeSet::new(), BTreeSet::new());
+        let (mut restored, mut came) = (false, BTreeSet::new());
+        came.extend(self.rows().into_iter().filter(|row| row.place == place).map(|row| row.born));
         self.journal.read(|deeds| {
             for (_, deed) in deeds {
                 match deed {
                     Deed::Erased(row, under) if row.place == place => {
+                        came.insert(row.born);
+                        gone_by_any.insert(row.born);
                         if job_of(&under.key).is_some_and(|job| jobs.contains(&job)) {
-                            gone.insert((row.id.clone(), row.born));
+                            gone.insert(row.born);
                         }
                     }
                     Deed::Restored(system) => restored |= *system == of.system,
@@ -193,9 +198,11 @@ impl World {
                 }
             }
         });
-        let gone = gone.len() as u64;
+        // What came to be after it was counted may be held to have come back, and then counts once.
+        let later = came.into_iter().filter(|born| *born > opened).count() as u64;
+        let (gone, most) = (gone.len() as u64, gone_by_any.len() as u64);
         // What came back with a restore and went again may be counted by either.
-        if stated != gone && !(restored && stated <= gone) {
+        if stated > most || (!restored && stated + later < gone) {
             let here = predicate.statements.iter().filter(|one| {
                 one.collection.as_ref().is_some_and(|name| name.as_str() == of.collection)
             });

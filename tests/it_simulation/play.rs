@@ -118,6 +118,12 @@ impl World {
                 self.note(format!("replica {number} {what} and dies"));
                 false
             }
+            End::Stands(_) if self.standing.is_some() => {
+                // One that stands still is enough.
+                self.replicas[number] = None;
+                self.note(format!("replica {number} {what} and dies"));
+                false
+            }
             End::Stands(work) => {
                 self.note(format!("replica {number} {what} and stands still"));
                 self.standing = Some(Standing { replica: number, work });
@@ -217,7 +223,7 @@ impl World {
 
     fn stop(&mut self) {
         let living = self.living();
-        if living.len() < 2 {
+        if living.len() < 2 || self.standing.is_some() {
             return;
         }
         let number = *self.dice.pick(&living);
