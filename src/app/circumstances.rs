@@ -9,6 +9,7 @@ use quietus_connectors::Value;
 use serde::{Deserialize, Serialize};
 
 use super::marking::mark_of;
+use super::mutation::Mutation;
 use super::{AppError, Quietus};
 use crate::datamap::{DataMap, StartSource};
 use crate::domain::{HoldScope, LegalHold, Rounding, RuleName};
@@ -92,7 +93,8 @@ impl Quietus {
         let read_at = self.now();
         let told_until = basis.told_until.unwrap_or(read_at);
         let (holds_version, holds) = self.store.holds_in_force().await?;
-        let holds = holds.iter().map(|hold| self.unseal_hold(hold)).collect::<Result<_, _>>()?;
+        let holds = holds.iter().filter(|_| !self.suffers(Mutation::HoldsLeftOut));
+        let holds = holds.map(|hold| self.unseal_hold(hold)).collect::<Result<_, _>>()?;
         // The version first, as with holds: a pause placed in between makes it too old.
         let pauses_version = self.store.pauses_version().await?;
         let mut paused = BTreeSet::new();

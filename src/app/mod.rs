@@ -52,6 +52,7 @@ pub mod log_standing;
 mod look;
 pub mod mail;
 mod marking;
+pub mod mutation;
 mod object_store;
 pub mod occurrences;
 pub mod open_case;
@@ -111,9 +112,11 @@ use crate::store::{Document, Store, StoreError};
 use self::crash::CrashPlan;
 use self::epochs::Epochs;
 use self::keys::Keys;
+use self::mutation::Mutation;
+use self::systems::StandIns;
 use self::vault::{Vault, VaultError};
 
-pub use self::opening::Opening;
+pub use self::opening::{Opening, Surroundings};
 pub use crate::store::Lane;
 
 /// The assembled product: one instance with its rules, its data map and its store.
@@ -144,6 +147,10 @@ pub struct Quietus {
     pub(crate) rules_document: Document,
     pub(crate) lease: std::time::Duration,
     pub(crate) crash: CrashPlan,
+    /// What answers in the place of systems, where anything does.
+    pub(crate) stand_ins: Option<StandIns>,
+    /// The fault that was put in, if one was.
+    pub(crate) mutation: Option<Mutation>,
     pub(crate) wake: wake::Wake,
     pub(crate) desk: OnceLock<Arc<opendsr::Desk>>,
     pub(crate) callers: opendsr::Callers,

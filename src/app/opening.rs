@@ -12,7 +12,9 @@ use serde_json::json;
 
 use super::crash::CrashPlan;
 use super::keys::{Access, Keys};
+use super::mutation::Mutation;
 use super::recording::About;
+use super::systems::StandIns;
 use super::wake::Wake;
 use super::{AppError, Quietus};
 use crate::config::{self, Loaded, Process};
@@ -33,6 +35,15 @@ pub struct Opening {
     pub clock: Arc<dyn Clock>,
     /// Where identifiers come from.
     pub ids: Arc<dyn Ids>,
+}
+
+/// What a simulation puts around an instance.
+#[derive(Clone, Default)]
+pub struct Surroundings {
+    /// What answers in the place of systems; `None` speaks to the systems themselves.
+    pub stand_ins: Option<StandIns>,
+    /// A fault of the engine; only in a debug build.
+    pub mutation: Option<Mutation>,
 }
 
 /// A file as it is kept on record.
@@ -137,10 +148,24 @@ impl Quietus {
     /// # Errors
     /// Where a secret, a key or the store cannot be opened.
     pub async fn open(opening: Opening) -> Result<Arc<Self>, AppError> {
+        Self::open_among(opening, Surroundings::default()).await
+    }
+
+    /// Opens an instance in surroundings of the caller's own.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub async fn open_among(
+        opening: Opening,
+        surroundings: Surroundings,
+    ) -> Result<Arc<Self>, AppError> {
         let url = store_url(&opening.loaded)?;
         let options = OpenOptions { create: true, ..OpenOptions::default() };
         let store = Store::open(url.expose_secret(), options).await?;
-        let product = Arc::new(Self::put_together(opening, store, Access::Use).await?);
+        let mut product = Self::put_together(opening, store, Access::Use).await?;
+        product.stand_ins = surroundings.stand_ins;
+        product.mutation = surroundings.mutation;
+        let product = Arc::new(product);
         product.store.begin_producers(&product.keys.producer, product.now()).await?;
         product.begin_first_log().await?;
         product.keep_epoch().await?;
@@ -190,6 +215,8 @@ impl Quietus {
             zone,
             lease: process.lease.unwrap_or(Duration::from_mins(1)),
             crash: CrashPlan { point: process.crash_point },
+            stand_ins: None,
+            mutation: None,
             wake: Wake::default(),
             desk: OnceLock::new(),
             callers: super::opendsr::Callers::default(),

@@ -1,7 +1,7 @@
 //! Before the connector is asked: is the job still wanted, may it start now, what exactly is the
 //! order with the holds of this moment, and the intent on record.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use quietus_connectors::{Connector, Fault, Order, Predicate, SubjectRequest, Verification};
 use serde_json::json;
 
@@ -9,6 +9,7 @@ use super::account::{Ordered, VerificationOnRecord};
 use super::carry_out::{Attempt, Ending, Payload};
 use super::circumstances::{Basis, Circumstances};
 use super::done::Done;
+use super::mutation::Mutation;
 use super::open_case::PlanOnRecord;
 use super::opening::{Pinned, told_until};
 use super::recording::About;
@@ -106,7 +107,7 @@ impl Quietus {
             let settlement = Settlement::Held { matters, holds_version };
             return Ok(ended(attempt, settlement, "a legal hold stops it"));
         }
-        let order = order_of(attempt, &compiled)?;
+        let order = self.as_mutated(order_of(attempt, &compiled)?);
         let started = match self.start(attempt, &order, &compiled).await? {
             Ok(started) => started,
             Err(ready) => return Ok(*ready),
@@ -301,7 +302,7 @@ impl Quietus {
         let basis = Basis {
             map: pinned.map(),
             rules: pinned.rules(),
-            moment: attempt.case.moment,
+            moment: self.moment_of_rules(attempt),
             zone: pinned.zone(),
             told_until: Some(told_until(&attempt.case)?),
             acting: &acting,
@@ -310,6 +311,15 @@ impl Quietus {
         let plan = compile(&circumstances.input(basis), system)
             .map_err(|error| AppError::Input(error.to_string()))?;
         compiled_with(attempt, pinned.map(), plan, &circumstances)
+    }
+
+    /// The moment that decides what rules have made due.
+    fn moment_of_rules(&self, attempt: &Attempt<'_>) -> Timestamp {
+        let moment = attempt.case.moment;
+        if self.suffers(Mutation::EarlyByASecond) {
+            return moment.checked_add(SignedDuration::from_secs(1)).unwrap_or(moment);
+        }
+        moment
     }
 
     /// Since when there is something that was not counted: a hold that was released after the case

@@ -13,6 +13,7 @@ use uuid::Uuid;
 use super::Quietus;
 use super::crash::CrashPoint;
 pub use super::done::Done;
+use super::mutation::Mutation;
 use super::record_manifest::Lister;
 use crate::schedule::Timetable;
 use crate::store::{Progress as Saved, StillMine, StoreError, Tenure};
@@ -64,7 +65,8 @@ impl Watch<'_> {
         if seen.cancel_requested {
             return Some(Stopped::Cancelled);
         }
-        if seen.holds_version != self.started.holds_version {
+        let heeds = !self.product.suffers(Mutation::HoldsUnread);
+        if heeds && seen.holds_version != self.started.holds_version {
             return Some(Stopped::Holds);
         }
         if seen.pauses_version != self.started.pauses_version {
@@ -145,6 +147,7 @@ impl quietus_connectors::Progress for Watch<'_> {
         }
         let why = match self.save().await {
             Ok(Some(seen)) => self.asks_to_stop(seen),
+            Ok(None) if self.product.suffers(Mutation::LeaseUnfenced) => None,
             Ok(None) => Some(Stopped::NotMine),
             Err(error) => {
                 // The chunk is committed and counted in the system; the store learns of it when

@@ -2,13 +2,14 @@
 //! that did not answer then. Such a job is counted and held against the caps once more before it
 //! begins.
 
-use quietus_connectors::{Fault, Order, Receipt};
+use quietus_connectors::{Counts, Fault, Order, Receipt};
 
 use super::carry_out::Attempt;
 use super::done::with_done;
 use super::open_case::{PlanOnRecord, most_for, planned_records, words_for};
 use super::prepare::Prepared;
 use super::progress::Watch;
+use super::settle::counts_at_planning;
 use super::waiting::is_asked;
 use super::{AppError, Quietus};
 use crate::plan::{CapExceeded, check_system_caps};
@@ -44,7 +45,8 @@ impl Quietus {
             Ok(beyond) => beyond,
             Err(error) => return Err(Fault::Unknown { message: error.to_string() }),
         };
-        watch.counted(counted);
+        let earlier = done.counted.or_else(|| counts_at_planning(attempt));
+        watch.counted(never_smaller(counted, earlier.as_ref()));
         if !beyond.is_empty() {
             return Ok(Answer::TooMuch(beyond));
         }
@@ -62,7 +64,7 @@ impl Quietus {
         &self,
         attempt: &Attempt<'_>,
         prepared: &Prepared,
-        counted: &quietus_connectors::Counts,
+        counted: &Counts,
         since: jiff::Timestamp,
     ) -> Result<Vec<CapExceeded>, AppError> {
         let pinned = self.pinned(&attempt.case).await?;
@@ -73,6 +75,20 @@ impl Quietus {
         }
         Ok(exceeded)
     }
+}
+
+/// Counts in which no collection is smaller than it was before. An attempt that was lost may have
+/// deleted what the store does not know of: the system still tells it, and it is not to be held
+/// against a count of what was left.
+fn never_smaller(mut counted: Counts, earlier: Option<&Counts>) -> Counts {
+    let before = |name: &str| {
+        let mut collections = earlier?.collections.iter();
+        collections.find(|one| one.collection == name).map(|one| one.total)
+    };
+    for one in &mut counted.collections {
+        one.total = one.total.max(before(&one.collection).unwrap_or(0));
+    }
+    counted
 }
 
 /// What the second person is asked.

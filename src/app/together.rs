@@ -105,7 +105,8 @@ impl Quietus {
                 let order = match self.compiled_or_ended(attempt, compiled) {
                     Ok(Ok(compiled)) => match self.nobody_is_asked(attempt, &compiled) {
                         Some(ready) => self.end(attempt, ready).await.map(|()| None),
-                        None => order_of(attempt, &compiled).map(|order| Some((compiled, order))),
+                        None => order_of(attempt, &compiled)
+                            .map(|order| Some((compiled, self.as_mutated(order)))),
                     },
                     Ok(Err(ready)) => self.end(attempt, *ready).await.map(|()| None),
                     Err(error) => Err(error),

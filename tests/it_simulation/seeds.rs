@@ -1,0 +1,29 @@
+//! Which seeds are run, and those that once broke a law.
+
+/// Seeds in a whole test run, and in a quick one.
+const WHOLE: u64 = 200;
+const QUICK: u64 = 40;
+
+/// Seeds that once broke a law, and what was mended then.
+pub const MENDED: &[(u64, &str)] = &[];
+
+#[expect(clippy::disallowed_methods, reason = "tests are told by the environment")]
+fn told(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|text| !text.is_empty())
+}
+
+/// What the environment asks for: one seed, or so many.
+pub fn wanted() -> Vec<u64> {
+    let number = |name: &str| {
+        let read = |text: String| {
+            text.parse::<u64>().unwrap_or_else(|_| panic!("`{name}` is no number: `{text}`"))
+        };
+        told(name).map(read)
+    };
+    if let Some(seed) = number("QUIETUS_TEST_SEED") {
+        return vec![seed];
+    }
+    let usual = if told("QUIETUS_TEST_LONG").is_some() { WHOLE } else { QUICK };
+    let first = number("QUIETUS_TEST_FIRST_SEED").unwrap_or(0);
+    (first..first + number("QUIETUS_TEST_SEEDS").unwrap_or(usual)).collect()
+}
