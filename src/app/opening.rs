@@ -148,7 +148,7 @@ impl Quietus {
     /// # Errors
     /// Where a secret, a key or the store cannot be opened.
     pub async fn open(opening: Opening) -> Result<Arc<Self>, AppError> {
-        Self::open_among(opening, Surroundings::default()).await
+        Box::pin(Self::open_among(opening, Surroundings::default())).await
     }
 
     /// Opens an instance in surroundings of the caller's own.
