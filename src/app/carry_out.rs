@@ -27,7 +27,7 @@ use crate::domain::SystemName;
 use crate::plan::CapExceeded;
 use crate::schedule::Timetable;
 use crate::store::{
-    BlockedReason, Case, Claim, ClaimedJob, JobFault, JobKind, Settlement, StillMine, Tenure,
+    BlockedReason, Case, Claim, ClaimedJob, JobFault, JobKind, Lane, Settlement, StillMine, Tenure,
 };
 
 /// What a job carries. Tagged, so that a later version can tell what an earlier one wrote.
@@ -157,6 +157,19 @@ impl Quietus {
         worker: &str,
         stop: &CancellationToken,
     ) -> Result<Option<Uuid>, AppError> {
+        self.carry_out_next_in(&Lane::Any, worker, stop).await
+    }
+
+    /// The same for a worker that takes certain jobs only.
+    ///
+    /// # Errors
+    /// As [`Self::carry_out_next`].
+    pub async fn carry_out_next_in(
+        &self,
+        lane: &Lane,
+        worker: &str,
+        stop: &CancellationToken,
+    ) -> Result<Option<Uuid>, AppError> {
         if self.stands_still().await?.is_some() {
             return Ok(None);
         }
@@ -167,7 +180,7 @@ impl Quietus {
             lease_until: self.lease_until(),
             limit: 1,
         };
-        let Some(claimed) = self.store.claim(claim).await?.into_iter().next() else {
+        let Some(claimed) = self.store.claim_in(lane, claim).await?.into_iter().next() else {
             return Ok(None);
         };
         let id = claimed.job.id;

@@ -1,6 +1,7 @@
 //! From finished jobs to a certificate: sequence the evidence, state what became of every system,
 //! sign, write the certificate with its leaf while the case closes, publish and bundle.
 
+use std::collections::BTreeMap;
 use std::sync::PoisonError;
 
 use jiff::Timestamp;
@@ -33,7 +34,7 @@ use crate::evidence::certificate::{
 };
 use crate::evidence::statement::{Count, EvidenceReference, SystemStatement};
 use crate::evidence::summary::{self, Overall};
-use crate::store::{Case, Detail, Job, NewCertificate, OutboxEntry};
+use crate::store::{Case, Detail, Job, Leaf, NewCertificate, OutboxEntry};
 
 /// What a certificate says where moments on record cannot be so.
 const CLOCK_FAULT: &str = "The clock of the machine was set back while this was carried out: \
@@ -279,17 +280,23 @@ impl Quietus {
         self.references(&about).await
     }
 
+    /// The same for entries of one case.
     async fn references(&self, details: &[&Detail]) -> Result<Vec<EvidenceReference>, AppError> {
-        let mut references = Vec::new();
-        for detail in details {
-            let Some(leaf) = self.store.leaf_of(detail.entry_id).await? else { continue };
-            references.push(EvidenceReference {
-                log: leaf.log_id,
+        let Some(case) = details.first().and_then(|detail| detail.case_id) else {
+            return Ok(Vec::new());
+        };
+        let leaves = self.store.leaves_of_case(case).await?;
+        let leaves: BTreeMap<Uuid, &Leaf> =
+            leaves.iter().map(|leaf| (leaf.entry_id, leaf)).collect();
+        let placed = details.iter().filter_map(|one| Some((one, *leaves.get(&one.entry_id)?)));
+        let mut references: Vec<EvidenceReference> = placed
+            .map(|(detail, leaf)| EvidenceReference {
+                log: leaf.log_id.clone(),
                 index: Count(leaf.index),
                 leaf_hash: leaf.leaf_hash,
                 detail_sha256: detail.sha256,
-            });
-        }
+            })
+            .collect();
         references.sort_by_key(|reference| reference.index);
         Ok(references)
     }
@@ -384,14 +391,16 @@ impl Quietus {
         let Some(earlier) = self.store.certificate_of_case(case.id).await? else { return Ok(None) };
         let since = earlier.summary.issued_at;
         let news = jobs.iter().filter(|job| job.settled_at.is_some_and(|at| at > since));
-        // What had no day yet and has one now is no end of a copy.
         let (looks, others): (Vec<&Job>, Vec<&Job>) = news.partition(|job| is_look(job));
-        let gone = others.is_empty().then(|| end_of_looks(&looks)).flatten();
+        let looked = others.is_empty() && !looks.is_empty();
+        let gone = looked.then(|| end_of_looks(&looks)).flatten();
         Ok(Some(Supersedes {
             certificate_id: earlier.summary.id,
             statement_sha256: Digest::of(&earlier.statement),
             reason: match (gone, last) {
                 (Some(end), _) => end,
+                // What had no day yet has one now, or the day that it had is over.
+                (None, _) if looked => "looked-again",
                 (None, true) => "final",
                 (None, false) => "tried-again",
             }

@@ -78,6 +78,11 @@ pub(super) async fn finish_rotation(
     Ok(())
 }
 
+/// Whether a new key waits for its place, which whoever works gives it.
+pub(super) fn is_rotating(folder: &std::path::Path) -> bool {
+    folder.join(NEXT).exists()
+}
+
 impl Quietus {
     /// Writes down the key that signs, where none is on record; refuses another one than that.
     pub(super) async fn register_issuer(&self) -> Result<(), AppError> {

@@ -129,6 +129,10 @@ impl TokenKeeper for KeptTokens {
     }
 
     async fn claim(&self) -> Result<bool, Fault> {
+        if self.store.only_looks() {
+            let message = "its token has to be renewed, and whoever only looks renews none";
+            return Err(Fault::Transient { message: message.to_owned(), retry_after_ms: None });
+        }
         let now = self.clock.now();
         let until = now.checked_add(RIGHT).unwrap_or(now);
         let right = self.right();

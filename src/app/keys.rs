@@ -114,8 +114,18 @@ pub(crate) fn newest(logs: &[Head]) -> Option<&Head> {
     logs.iter().max_by_key(|log| (log.state == LogState::Open, LogName::of(&log.origin)))
 }
 
+/// What the keys are read for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Access {
+    /// To work with them: those that are missing and were never used are made.
+    Use,
+    /// To look at how things stand: nothing is made and nothing finished.
+    Look,
+}
+
 impl Keys {
-    /// Reads the keys, and makes those that are missing and were never used with this store.
+    /// Reads the keys, and makes those that are missing and were never used with this store, unless
+    /// somebody only looks.
     ///
     /// # Errors
     /// Where a key is missing or another than the one that the store was written with, or where
@@ -123,14 +133,19 @@ impl Keys {
     pub(crate) async fn open(
         instance: &Instance,
         store: &Store,
+        access: Access,
     ) -> Result<(Self, Vault), AppError> {
         let logs = store.logs().await?;
         let sealed = store.first_detail_of_vault().await?;
-        let signed = (!logs.is_empty()).then_some("an evidence log that was signed with it");
+        let looks = access == Access::Look;
+        let signed =
+            (looks || !logs.is_empty()).then_some("an evidence log that was signed with it");
         let kept = (signed.is_some() || sealed.is_some())
             .then_some("what was sealed with it and stays unreadable without it");
         let folder = instance.keys.as_path();
-        issuer::finish_rotation(folder, store).await?;
+        if !looks {
+            issuer::finish_rotation(folder, store).await?;
+        }
         let mut signer_fault = None;
         let issuer = if let Some(elsewhere) = &instance.signers.issuer {
             match (signer::key_of(elsewhere), store.issuer_in_use().await?) {
@@ -159,7 +174,7 @@ impl Keys {
         }
         let producer = producer_of(store, &issuer).await?;
         check_origin(instance, &logs)?;
-        let second = second_key(instance, store, &logs).await?;
+        let second = second_key(instance, store, &logs, access).await?;
         let issuer = IssuerInUse::new(issuer);
         let folder = folder.to_owned();
         let keys = Self { issuer, signer_fault, log, second, producer, folder };
@@ -168,7 +183,8 @@ impl Keys {
         LogIdentity::new(&longest, keys.log.public()).map_err(corrupt)?;
         // A key may have been replaced since an older copy of the store was made; nothing is signed
         // before that one is brought forward.
-        if !keys.is_ahead_of(&logs) {
+        let is_rotating = looks && issuer::is_rotating(&keys.folder);
+        if !keys.is_ahead_of(&logs) && !is_rotating {
             keys.check_issuer(instance, store).await?;
         }
         keys.check_logs(store, &logs).await?;
@@ -299,6 +315,7 @@ async fn second_key(
     instance: &Instance,
     store: &Store,
     logs: &[Head],
+    access: Access,
 ) -> Result<Option<CosigningKey>, AppError> {
     const KIND: CosignatureKind = CosignatureKind::MlDsa44;
     if !instance.post_quantum {
@@ -309,6 +326,11 @@ async fn second_key(
         if store.cosigner_called(&log.log_id, &log.origin).await?.is_some() {
             signed = Some("heads of the evidence log that were signed with it");
         }
+    }
+    let is_there = instance.keys.join(LOG_SECOND).exists();
+    if access == Access::Look && signed.is_none() && !is_there {
+        // Whoever works makes it; it was never used.
+        return Ok(None);
     }
     let name = newest(logs).map_or(instance.evidence_origin.as_str(), |log| &log.origin);
     let text = read_or_make(&instance.keys, LOG_SECOND, signed, || {

@@ -21,6 +21,7 @@ pub mod company;
 pub mod correction;
 mod coverage;
 pub mod crash;
+pub mod doctor;
 pub mod done;
 pub mod drill;
 mod epochs;
@@ -53,6 +54,7 @@ pub mod mail;
 mod marking;
 pub mod mutation;
 mod object_store;
+pub mod occurrences;
 pub mod open_case;
 pub mod opendsr;
 pub mod opening;
@@ -79,6 +81,7 @@ pub mod settle;
 pub mod shred;
 mod signed_head;
 mod signer;
+pub mod silence;
 pub mod statement;
 pub mod status_list;
 mod superseded;
@@ -114,6 +117,7 @@ use self::systems::StandIns;
 use self::vault::{Vault, VaultError};
 
 pub use self::opening::{Opening, Surroundings};
+pub use crate::store::Lane;
 
 /// The assembled product: one instance with its rules, its data map and its store.
 pub struct Quietus {
@@ -169,6 +173,8 @@ pub struct Quietus {
     pub(crate) gate: re_erasure::Gate,
     /// When epochs and old evidence were looked at last.
     pub(crate) house_kept_at: std::sync::Mutex<Option<Timestamp>>,
+    /// What the latest runs of rules found and did.
+    pub(crate) runs_seen: silence::RunsSeen,
 }
 
 /// Why a use case could not be carried out. No message holds personal data.

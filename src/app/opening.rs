@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::crash::CrashPlan;
-use super::keys::Keys;
+use super::keys::{Access, Keys};
 use super::mutation::Mutation;
 use super::recording::About;
 use super::systems::StandIns;
@@ -132,6 +132,16 @@ fn document(
     Ok(Document { digest, kind, content })
 }
 
+/// The URL of an instance's own database.
+///
+/// # Errors
+/// Where it cannot be read from where the instance file says.
+pub(crate) fn store_url(loaded: &Loaded) -> Result<secrecy::SecretString, AppError> {
+    let instance = &loaded.instance;
+    let url = instance.store.resolve(&instance.folder);
+    url.map_err(|error| AppError::Secret(format!("the store: {error}")))
+}
+
 impl Quietus {
     /// Opens an instance.
     ///
@@ -149,20 +159,45 @@ impl Quietus {
         opening: Opening,
         surroundings: Surroundings,
     ) -> Result<Arc<Self>, AppError> {
-        let Surroundings { stand_ins, mutation } = surroundings;
+        let url = store_url(&opening.loaded)?;
+        let options = OpenOptions { create: true, ..OpenOptions::default() };
+        let store = Store::open(url.expose_secret(), options).await?;
+        let mut product = Self::put_together(opening, store, Access::Use).await?;
+        product.stand_ins = surroundings.stand_ins;
+        product.mutation = surroundings.mutation;
+        let product = Arc::new(product);
+        product.store.begin_producers(&product.keys.producer, product.now()).await?;
+        product.begin_first_log().await?;
+        product.keep_epoch().await?;
+        product.register_issuer().await?;
+        product.publish_documents().await?;
+        Ok(product)
+    }
+
+    /// Opens an instance over a store that was opened to look at it: nothing is made, nothing is
+    /// brought on record, and nothing can be written.
+    ///
+    /// # Errors
+    /// Where a key that is in use cannot be read or is another one.
+    pub(crate) async fn open_to_look(
+        opening: Opening,
+        store: Store,
+    ) -> Result<Arc<Self>, AppError> {
+        Ok(Arc::new(Self::put_together(opening, store, Access::Look).await?))
+    }
+
+    async fn put_together(
+        opening: Opening,
+        store: Store,
+        access: Access,
+    ) -> Result<Self, AppError> {
         let Opening { loaded, process, clock, ids } = opening;
         let Loaded { instance, data_map: map, rules, map_files, rule_files, .. } = loaded;
         let zone = TimeZone::get(&instance.controller.zone)
             .map_err(|error| AppError::Input(error.to_string()))?;
-        let url = instance
-            .store
-            .resolve(&instance.folder)
-            .map_err(|error| AppError::Secret(format!("the store: {error}")))?;
-        let options = OpenOptions { create: true, ..OpenOptions::default() };
-        let store = Store::open(url.expose_secret(), options).await?;
-        let (keys, vault) = Keys::open(&instance, &store).await?;
+        let (keys, vault) = Keys::open(&instance, &store, access).await?;
         let epochs = super::epochs::Epochs::new(&instance.keys);
-        let product = Arc::new(Self {
+        Ok(Self {
             map_document: document(DocumentKind::Map, map.digest, &map_files)?,
             rules_document: document(DocumentKind::Rules, rules.digest, &rule_files)?,
             instance,
@@ -180,8 +215,8 @@ impl Quietus {
             zone,
             lease: process.lease.unwrap_or(Duration::from_mins(1)),
             crash: CrashPlan { point: process.crash_point },
-            stand_ins,
-            mutation,
+            stand_ins: None,
+            mutation: None,
             wake: Wake::default(),
             desk: OnceLock::new(),
             callers: super::opendsr::Callers::default(),
@@ -196,13 +231,8 @@ impl Quietus {
             looks_planted_at: std::sync::Mutex::default(),
             gate: super::re_erasure::Gate::default(),
             house_kept_at: std::sync::Mutex::default(),
-        });
-        product.store.begin_producers(&product.keys.producer, product.now()).await?;
-        product.begin_first_log().await?;
-        product.keep_epoch().await?;
-        product.register_issuer().await?;
-        product.publish_documents().await?;
-        Ok(product)
+            runs_seen: super::silence::RunsSeen::default(),
+        })
     }
 
     /// Brings rules and data map on record the first time they are seen.

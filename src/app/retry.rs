@@ -1,4 +1,6 @@
-//! Trying failed jobs again after a person has mended the cause.
+//! Trying failed jobs again after a person has mended the cause: one, those of a system, or all.
+
+use std::collections::BTreeMap;
 
 use serde_json::json;
 use uuid::Uuid;
@@ -7,12 +9,14 @@ use super::recording::About;
 use super::{Actor, AppError, Quietus};
 use crate::domain::JobState;
 use crate::evidence::EvidenceKind;
-use crate::store::{CaseFilter, JobKind, StoreError};
+use crate::store::{Job, JobKind, StoreError};
 
 /// Further attempts that a job gets.
 const ATTEMPTS: u32 = 8;
-/// How many of the latest cases are searched for failed jobs.
-const LATEST_CASES: u32 = 20;
+/// Jobs that are read at once.
+const PAGE: u32 = 1000;
+/// Jobs that one command has tried again; the next one goes on.
+const MOST: usize = 100_000;
 
 impl Quietus {
     /// Makes one failed job available again.
@@ -30,25 +34,19 @@ impl Quietus {
                 "the case of job `{job}` was called off: open a new one with `quietus run --once`"
             )));
         }
-        if self.is_superseded(&found).await? {
+        if self.not_superseded(vec![found.clone()]).await?.is_empty() {
             return Err(AppError::Input(format!(
                 "a later run has done the work of job `{job}`: see `quietus status`"
             )));
         }
-        let evidence = self.record(
-            EvidenceKind::StepRetried,
-            About { case: Some(found.case_id), job: Some(job) },
-            &json!({"job": job, "result": "to be tried again", "by": actor.0}),
-        )?;
-        if self.store.retry_job(job, ATTEMPTS, self.now(), vec![evidence]).await? {
-            self.wake.up();
+        if self.try_again(job, found.case_id, actor).await? {
             return Ok(());
         }
         Err(AppError::Input(format!("job `{job}` has not failed; see `quietus status`")))
     }
 
-    /// Makes all failed jobs of the latest cases available again, of one system or of all. Those of
-    /// cases that were called off, and those whose work a later run has done, are left alone.
+    /// Makes all failed jobs available again, of one system or of all. Those of cases that were called
+    /// off, and those whose work a later run has done, are left alone.
     ///
     /// # Errors
     /// Where there is no such system or the store is not there.
@@ -57,57 +55,105 @@ impl Quietus {
         system: Option<&str>,
         actor: &Actor,
     ) -> Result<Retried, AppError> {
-        if let Some(system) = system {
-            self.system(system)?;
-        }
         let mut retried = Retried::default();
-        let filter = CaseFilter { limit: LATEST_CASES, ..CaseFilter::default() };
-        for case in self.store.list_cases(filter).await? {
-            if case.cancelled.is_some() {
-                continue;
-            }
-            for job in self.store.jobs_of_case(case.id).await? {
-                let wanted = system.is_none_or(|system| system == job.system);
-                let replay = job.kind == JobKind::Replay;
-                if replay
-                    || job.state != JobState::Failed
-                    || !wanted
-                    || self.is_superseded(&job).await?
-                {
-                    continue;
-                }
-                match self.retry_job(job.id, actor).await {
-                    Ok(()) => retried.tried += 1,
-                    // The schedule's next case is open: it will do the same work.
-                    Err(AppError::Store(StoreError::Conflict { .. })) => retried.left.push(job.id),
-                    Err(other) => return Err(other),
-                }
+        // The latest first: where two cases of a schedule have failed, that one does the work of both.
+        for failed in self.jobs_to_retry(system).await?.into_iter().rev() {
+            match self.try_again(failed.job, failed.case_id, actor).await {
+                Ok(true) => retried.tried += 1,
+                // Somebody else has had it tried again.
+                Ok(false) => {}
+                // The schedule's next case is open: it will do the same work.
+                Err(AppError::Store(StoreError::Conflict { .. })) => retried.left.push(failed.job),
+                Err(other) => return Err(other),
             }
         }
-        retried.tried += self.retry_replays(system, actor).await?;
         Ok(retried)
     }
 
-    /// What a restore under way does again for persons, in however old a case.
-    async fn retry_replays(&self, system: Option<&str>, actor: &Actor) -> Result<u64, AppError> {
-        let mut tried = 0;
+    /// How many failed jobs there are to be tried again, by system and by kind of fault; nothing is
+    /// changed.
+    ///
+    /// # Errors
+    /// As [`Self::retry_failed`].
+    pub async fn count_to_retry(
+        &self,
+        system: Option<&str>,
+    ) -> Result<BTreeMap<(String, String), u64>, AppError> {
+        let mut counted = BTreeMap::new();
+        for failed in self.jobs_to_retry(system).await? {
+            *counted.entry((failed.system, failed.fault)).or_default() += 1;
+        }
+        Ok(counted)
+    }
+
+    /// Failed jobs that somebody may have tried again, of one system or of all, the oldest first; at
+    /// most 100,000.
+    async fn jobs_to_retry(&self, system: Option<&str>) -> Result<Vec<FailedJob>, AppError> {
+        if let Some(system) = system {
+            self.system(system)?;
+        }
+        let (mut found, mut after) = (Vec::new(), Uuid::nil());
+        loop {
+            let page = self.store.failed_jobs(system, after, PAGE).await?;
+            let Some(last) = page.last() else { break };
+            after = last.id;
+            let retryable = self.not_superseded(page).await?.into_iter();
+            found.extend(retryable.filter(|job| job.kind != JobKind::Replay).map(FailedJob::from));
+            if found.len() >= MOST {
+                break;
+            }
+        }
+        found.extend(self.replays_to_retry(system).await?);
+        found.truncate(MOST);
+        Ok(found)
+    }
+
+    /// What a restore under way does again for persons. Where the system is open already, nobody waits
+    /// for it.
+    async fn replays_to_retry(&self, system: Option<&str>) -> Result<Vec<FailedJob>, AppError> {
+        let mut found = Vec::new();
         for restore in self.store.restores_under_way().await? {
             if system.is_some_and(|system| system != restore.system) {
                 continue;
             }
-            let failed = Some(JobState::Failed);
-            let mut after = Uuid::nil();
+            let (failed, mut after) = (Some(JobState::Failed), Uuid::nil());
             loop {
-                let jobs = self.store.restore_jobs(restore.id, failed, after, 1000).await?;
+                let jobs = self.store.restore_jobs(restore.id, failed, after, PAGE).await?;
                 let Some(last) = jobs.last() else { break };
                 after = last.id;
-                for job in &jobs {
-                    self.retry_job(job.id, actor).await?;
-                    tried += 1;
-                }
+                found.extend(jobs.into_iter().map(FailedJob::from));
             }
         }
-        Ok(tried)
+        Ok(found)
+    }
+
+    /// `false` where the job has not failed any more.
+    async fn try_again(&self, job: Uuid, case: Uuid, actor: &Actor) -> Result<bool, AppError> {
+        let evidence = self.record(
+            EvidenceKind::StepRetried,
+            About { case: Some(case), job: Some(job) },
+            &json!({"job": job, "result": "to be tried again", "by": actor.0}),
+        )?;
+        let again = self.store.retry_job(job, ATTEMPTS, self.now(), vec![evidence]).await?;
+        if again {
+            self.wake.up();
+        }
+        Ok(again)
+    }
+}
+
+/// A failed job, without what it had to do.
+struct FailedJob {
+    job: Uuid,
+    case_id: Uuid,
+    system: String,
+    fault: String,
+}
+
+impl From<Job> for FailedJob {
+    fn from(job: Job) -> Self {
+        let fault = job.last_fault.map_or_else(|| "unknown".to_owned(), |fault| fault.kind);
+        Self { job: job.id, case_id: job.case_id, system: job.system, fault }
     }
 }
 

@@ -1,6 +1,9 @@
 //! Jobs that nobody goes on with: those that were called off, and failed ones whose work a later run
 //! has done. What their systems kept to resume them, keys of records among it, is dropped.
 
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
 use serde_json::Value;
 
 use super::{AppError, Quietus};
@@ -9,6 +12,8 @@ use crate::store::{Case, CaseFilter, Job, JobKind};
 
 /// How many of the latest cases are looked at.
 const LATEST_CASES: u32 = 20;
+/// Completed runs in one system among which one is sought that has done a failed one's work.
+const MOST_SWEPT: u32 = 1000;
 
 impl Quietus {
     /// Drops what systems keep of jobs that are over once this case is certified.
@@ -42,20 +47,30 @@ impl Quietus {
         Ok(())
     }
 
-    /// Whether a later run has done the work of a failed job, so that trying it again is pointless.
-    pub(super) async fn is_superseded(&self, job: &Job) -> Result<bool, AppError> {
-        let filter = CaseFilter { limit: LATEST_CASES, ..CaseFilter::default() };
-        for case in self.store.list_cases(filter).await? {
-            if case.id == job.case_id || case.created_at < job.created_at {
-                continue;
-            }
-            let later = self.store.jobs_of_case(case.id).await?;
-            let done = |one: &Job| one.state == JobState::Completed && does_the_work_of(one, job);
-            if later.iter().any(done) {
-                return Ok(true);
-            }
+    /// Of these failed jobs, those whose work no later run has done.
+    ///
+    /// # Errors
+    /// Where the store is not there.
+    pub(super) async fn not_superseded(&self, failed: Vec<Job>) -> Result<Vec<Job>, AppError> {
+        let mut oldest: BTreeMap<&str, Timestamp> = BTreeMap::new();
+        for job in failed.iter().filter(|job| job.kind == JobKind::Sweep) {
+            let since = oldest.entry(&job.system).or_insert(job.created_at);
+            *since = job.created_at.min(*since);
         }
-        Ok(false)
+        let mut later = Vec::new();
+        for (system, since) in oldest {
+            later.extend(self.store.swept_since(system, since, MOST_SWEPT).await?);
+        }
+        let is_done = |job: &Job| {
+            later.iter().any(|one| {
+                one.case_id != job.case_id
+                    && one.created_at >= job.created_at
+                    && does_the_work_of(one, job)
+            })
+        };
+        let mut left = failed;
+        left.retain(|job| !is_done(job));
+        Ok(left)
     }
 
     async fn forget_job(&self, job: &Job) {

@@ -7,7 +7,7 @@ use quietus_connectors::opendsr::Client;
 use quietus_connectors::{Connector, Fault, ProcessorSettings, Settings};
 use secrecy::ExposeSecret as _;
 
-use super::{AppError, Quietus};
+use super::{AppError, Lane, Quietus};
 use crate::datamap::{DataMap, System, ThirdParty};
 use crate::domain::SystemName;
 
@@ -30,6 +30,17 @@ impl Quietus {
                 known.join(", ")
             ))
         })
+    }
+
+    /// The lanes in which this process takes jobs; each job is in exactly one of them.
+    pub fn lanes(&self) -> Vec<Lane> {
+        let others = self.map.systems.values().filter(|system| system.third_party.is_some());
+        let others: Arc<[String]> = others.map(|system| system.name.to_string()).collect();
+        let mut lanes = vec![Lane::Background, Lane::Databases(Arc::clone(&others))];
+        if !others.is_empty() {
+            lanes.push(Lane::ThirdParties(others));
+        }
+        lanes
     }
 
     /// A connector to a system. No connection is made before it is asked something.

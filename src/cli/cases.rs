@@ -76,6 +76,7 @@ pub struct CancelArguments {
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   quietus retry --system crm     every failed job of a system, after its cause is mended
+  quietus retry --dry-run        how many there are, by system and reason; nothing is changed
   quietus retry --job 0198…      one job")]
 pub struct RetryArguments {
     /// One job.
@@ -84,6 +85,9 @@ pub struct RetryArguments {
     /// Every failed job of a system; without either, every failed job.
     #[arg(long, value_name = "NAME")]
     pub system: Option<String>,
+    /// Only say how many there are, and change nothing; 1 where there is none.
+    #[arg(long, conflicts_with = "job")]
+    pub dry_run: bool,
     /// Who asks for it.
     #[arg(long, value_name = "NAME", default_value = "operator", env = "QUIETUS_BY")]
     pub by: Remark,
@@ -263,8 +267,11 @@ pub async fn cancel(arguments: &CancelArguments, folder: &Path) -> u8 {
 
 /// Runs `retry`.
 pub async fn retry(arguments: &RetryArguments, folder: &Path) -> u8 {
-    let RetryArguments { job, system, by } = arguments;
+    let RetryArguments { job, system, dry_run, by } = arguments;
     with_product(folder, async |product| {
+        if *dry_run {
+            return tell_what_failed(product, system.as_deref()).await;
+        }
         let count = if let Some(job) = job {
             product.retry_job(*job, &actor(by)).await?;
             1
@@ -285,4 +292,19 @@ pub async fn retry(arguments: &RetryArguments, folder: &Path) -> u8 {
         Ok(FINE)
     })
     .await
+}
+
+/// Says how many failed jobs could be tried again.
+async fn tell_what_failed(product: &Quietus, system: Option<&str>) -> Result<u8, AppError> {
+    let counted = product.count_to_retry(system).await?;
+    for ((system, fault), jobs) in &counted {
+        say(format!("{STRONG}{system}{STRONG:#}: {} job(s) failed ({fault})", number(*jobs)));
+    }
+    let all: u64 = counted.values().sum();
+    if all == 0 {
+        say("no failed job waits");
+        return Ok(NOT_DONE);
+    }
+    say(format!("{} job(s) would be tried again; nothing was changed", number(all)));
+    Ok(FINE)
 }

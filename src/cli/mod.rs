@@ -13,6 +13,7 @@ pub mod connector_text;
 pub mod connectors;
 pub mod datamap;
 pub mod demo;
+pub mod doctor;
 pub mod draft;
 pub mod drills;
 pub mod events;
@@ -116,6 +117,7 @@ const EXAMPLES: &str = "Examples:
                                         bring a person's request
   quietus run --once                    carry out what is due now and wait for it
   quietus run                           API, workers and timer in one process
+  quietus doctor                        what is wrong, and the commands that mend it
   quietus verify certificate/           check a certificate offline";
 
 /// One command.
@@ -157,6 +159,8 @@ pub enum Command {
     Drill(drills::Arguments),
     /// Bring and handle requests of persons: erasure, restriction, access and the like.
     Request(requests::Arguments),
+    /// Say what is wrong, since when, and what to do about it; changes nothing.
+    Doctor(doctor::DoctorArguments),
     /// Show cases and their jobs.
     Status(cases::StatusArguments),
     /// Agree to a case that exceeds a cap; not by the author of the rule.
@@ -261,6 +265,7 @@ async fn dispatch(arguments: &Arguments) -> u8 {
         Command::Reappeared(inner) => reappeared::run(inner, folder).await,
         Command::Drill(inner) => drills::run(inner, folder).await,
         Command::Request(inner) => requests::run(inner, folder).await,
+        Command::Doctor(inner) => doctor::run(inner, folder).await,
         Command::Status(inner) => cases::status(inner, folder).await,
         Command::Approve(inner) => cases::approve(inner, folder).await,
         Command::Cancel(inner) => cases::cancel(inner, folder).await,

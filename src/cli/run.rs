@@ -17,7 +17,7 @@ use super::drills::carry_out_drill;
 use super::opening::{GOOD, STRONG, WARN, complain, fail, number, open, read_moment, say};
 use super::reappeared::tell;
 use super::requested::carry_out_requests;
-use super::restores::tell_quarantines;
+use super::restores::{look_for_put_back, tell_quarantines};
 use super::{FINE, NOT_DONE};
 use crate::app::mail::MailTally;
 use crate::app::open_case::{CaseOpened, Opening, words_for};
@@ -100,7 +100,8 @@ async fn once(product: &Arc<Quietus>, arguments: &RunArguments) -> Result<u8, Ap
     // Only a run for everything that is due now asks for all that earlier ones asked for, and does
     // what persons asked for.
     let takes_over = arguments.schedule.is_empty() && arguments.as_of.is_none();
-    let mut worst = FINE;
+    let mut worst = look_for_put_back(product).await?;
+    product.carry_restores_on().await?;
     for case in product.unfinished_cases().await? {
         say(format!("case {case} of an earlier run is not finished; it goes on first"));
         worst = worst.max(carry_out(product, case).await?);
@@ -128,7 +129,10 @@ async fn once(product: &Arc<Quietus>, arguments: &RunArguments) -> Result<u8, Ap
     anchor(product).await?;
     product.keep_house().await?;
     let own = if takes_over { own_records(product, arguments).await? } else { FINE };
-    Ok(worst.max(code).max(mailed).max(own))
+    // Whoever puts back a copy from before this moment is noticed by the next run.
+    product.carry_restores_on().await?;
+    let put_back = look_for_put_back(product).await?;
+    Ok(worst.max(code).max(mailed).max(own).max(put_back))
 }
 
 /// Disposes of our own records whose time is over, in a case of its own.
@@ -408,6 +412,7 @@ async fn serve(product: &Arc<Quietus>) -> u8 {
     };
     let tasks = TaskTracker::new();
     worker::start(product, product.instance.workers, &stop, &tasks);
+    worker::start_hints(product, &stop, &tasks);
     worker::start_telling(product, &stop, &tasks);
     worker::start_mail(product, &stop, &tasks);
     worker::start_anchors(product, &stop, &tasks);
@@ -450,6 +455,7 @@ pub async fn work(arguments: &WorkArguments, folder: &Path) -> u8 {
     let tasks = TaskTracker::new();
     let count = arguments.workers.unwrap_or(product.instance.workers).max(1);
     worker::start(&product, count, &stop, &tasks);
+    worker::start_hints(&product, &stop, &tasks);
     say(format!("{count} worker(s); stop them with Ctrl-C"));
     stop_on_signal(stop).await;
     tasks.close();

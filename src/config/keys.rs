@@ -10,6 +10,8 @@ use super::secret::others_may_read;
 
 /// No key file is larger than this, in bytes.
 const MOST_BYTES: u64 = 64 * 1024;
+/// No more files than this are looked at.
+const MOST_LOOKED_AT: usize = 1_000;
 
 /// Why a key file cannot be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -105,6 +107,34 @@ pub fn write_key(folder: &Path, name: &str, bytes: &[u8]) -> Result<(), KeyError
     aside.write_all(bytes).and_then(|()| aside.as_file().sync_all()).map_err(fault)?;
     aside.persist_noclobber(&path).map_err(|refused| fault(refused.error))?;
     std::fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(fault)
+}
+
+/// The keys below a folder that others may read, by path; at most 1000 files are looked at. What was
+/// signed last (`log.head`) is no secret.
+///
+/// # Errors
+/// Where the folder or a file in it cannot be read.
+pub fn exposed_keys(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
+    let (mut exposed, mut seen) = (Vec::new(), 0);
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder)? {
+            let (path, name) = entry.map(|entry| (entry.path(), entry.file_name()))?;
+            seen += 1;
+            if seen > MOST_LOOKED_AT {
+                break;
+            }
+            if path.is_dir() {
+                folders.push(path);
+            } else if !name.to_string_lossy().contains("log.head")
+                && others_may_read(&std::fs::File::open(&path)?)?
+            {
+                exposed.push(path);
+            }
+        }
+    }
+    exposed.sort();
+    Ok(exposed)
 }
 
 /// Writes over a key file and removes it, and waits until that is on disk. Nothing happens where
@@ -223,6 +253,11 @@ mod tests {
         assert_eq!(mode & 0o777, 0o600);
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
         assert!(matches!(read_key(folder.path(), "evidence"), Err(KeyError::Permissions { .. })));
+        write_key(&folder.path().join("epochs"), "2026-11.key", b"a month").unwrap();
+        let month = folder.path().join("epochs/2026-11.key");
+        assert_eq!(exposed_keys(folder.path()).unwrap(), [path.as_path()]);
+        std::fs::set_permissions(&month, std::fs::Permissions::from_mode(0o640)).unwrap();
+        assert_eq!(exposed_keys(folder.path()).unwrap(), [month, path]);
     }
 
     #[test]

@@ -38,7 +38,9 @@ pub use anchors::{AnchorSettings, AuthoritySettings, WitnessSettings};
 pub use drills::DrillSettings;
 pub use fonts::machine_fonts;
 pub use instance::{Controller, Instance, LogFormat, Token, TokenRole};
-pub use keys::{KeyError, destroy_key, read_key, rename_key, write_key, write_private};
+pub use keys::{
+    KeyError, destroy_key, exposed_keys, read_key, rename_key, write_key, write_private,
+};
 pub use keys_place::folder_of_both;
 pub use later_looks::{EraseAgain, LaterLooks};
 pub use letters::own_letter;

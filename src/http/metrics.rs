@@ -1,6 +1,6 @@
 //! Numbers for Prometheus in its text form: open requests by right and law, those that press, and
-//! the age of the oldest; those who vouch for the log; stores of copies; later looks; drills. No label
-//! says anything of a person.
+//! the age of the oldest; those who vouch for the log; stores of copies; later looks; drills;
+//! schedules, rules and work. No label says anything of a person.
 
 use std::fmt::Write as _;
 
@@ -9,7 +9,7 @@ use axum::extract::State;
 use super::answer::{Answer, bytes};
 use super::{
     Api, anchor_metrics, backup_metrics, drill_metrics, house_metrics, look_metrics,
-    residue_metrics,
+    residue_metrics, run_metrics,
 };
 use crate::app::reading::alarms::RequestGauge;
 
@@ -65,5 +65,11 @@ pub async fn metrics(State(api): State<Api>) -> Answer {
     text +=
         &drill_metrics::exposition(&api.product.read_drill_standing().await?, api.product.now());
     text += &house_metrics::exposition(api.product.own_records_overdue().await?);
+    text += &run_metrics::exposition(
+        &api.product.schedule_standings().await?,
+        &api.product.rule_standings().await?,
+        &api.product.work_gauges().await?,
+        api.product.now(),
+    );
     Ok(bytes(EXPOSITION, text.into_bytes()))
 }

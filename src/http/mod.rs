@@ -35,6 +35,7 @@ mod requests;
 mod residue_metrics;
 mod restores;
 pub mod route;
+mod run_metrics;
 pub mod server;
 mod tasks;
 

@@ -104,7 +104,7 @@ fn check_step(
 }
 
 /// How many records a rule would change, an upper bound.
-pub(super) fn would_change(
+pub fn would_change(
     step: &Step,
     action: Action,
     instruction: &Instruction,

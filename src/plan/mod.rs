@@ -30,7 +30,7 @@ mod step;
 mod system_plan;
 mod translate;
 
-pub use cap::{CapExceeded, CapMeasure, check_caps, check_system_caps};
+pub use cap::{CapExceeded, CapMeasure, check_caps, check_system_caps, would_change};
 pub use evaluate::evaluate;
 pub use event_key::{event_key_text, plain_decimal};
 pub use explain::{explain, fields_needed};

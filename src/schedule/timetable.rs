@@ -5,13 +5,16 @@
 //! pause of the machine or a change of daylight-saving time.
 
 use jiff::tz::TimeZone;
-use jiff::{Timestamp, ToSpan, Zoned};
+use jiff::{SignedDuration, Timestamp, ToSpan, Zoned};
 
 use super::calendar::{Calendar, CalendarError};
 use super::model::Schedule;
 
 /// At most so many occurrences are listed at once: a year of one a minute.
 pub const MOST_OCCURRENCES: usize = 530_000;
+
+/// An occurrence that nobody has looked at for longer is overdue, however rare the schedule is.
+const LONGEST_PATIENCE: SignedDuration = SignedDuration::from_hours(1);
 
 /// The timetable of one schedule.
 #[derive(Debug, Clone)]
@@ -46,6 +49,19 @@ impl Timetable {
             at = next;
         }
         found
+    }
+
+    /// Of the occurrences after `cursor`, those that somebody should have looked at by now: they are
+    /// over for longer than until the next one, or for an hour, whichever is less. Days on which
+    /// nothing starts are left out.
+    pub fn overdue(&self, cursor: Timestamp, now: Timestamp) -> Vec<Timestamp> {
+        let patience = |at: Timestamp| {
+            let next = self.calendar.after(at).map(|next| next.timestamp().duration_since(at));
+            next.map_or(LONGEST_PATIENCE, |next| next.min(LONGEST_PATIENCE))
+        };
+        let mut overdue = self.due(cursor, now);
+        overdue.retain(|at| !self.is_blacked_out(*at) && now.duration_since(*at) > patience(*at));
+        overdue
     }
 
     /// `None` where a job may start now, otherwise the next moment at which one may.
@@ -138,6 +154,21 @@ mod tests {
         let timetable = Timetable::of(&schedule("0 4 * * *")).unwrap();
         assert_eq!(timetable.due(at("2026-06-01T03:00:00Z"), at("2026-06-04T03:00:00Z")).len(), 3);
         assert!(timetable.due(at("2026-06-04T02:00:00Z"), at("2026-06-04T02:00:00Z")).is_empty());
+    }
+
+    #[test]
+    fn an_occurrence_is_overdue_after_an_hour_or_at_the_next_one() {
+        let mut nightly = schedule("0 4 * * *");
+        nightly.blackouts = vec![(date(2026, 6, 2), date(2026, 6, 2))];
+        let nightly = Timetable::of(&nightly).unwrap();
+        let cursor = at("2026-06-01T01:00:00Z");
+        assert!(nightly.overdue(cursor, at("2026-06-01T03:00:00Z")).is_empty());
+        let second = at("2026-06-01T03:00:01Z");
+        assert_eq!(nightly.overdue(cursor, second), [at("2026-06-01T02:00:00Z")]);
+        let later = nightly.overdue(cursor, at("2026-06-03T06:00:00Z"));
+        assert_eq!(later, [at("2026-06-01T02:00:00Z"), at("2026-06-03T02:00:00Z")]);
+        let often = Timetable::of(&schedule("*/5 * * * *")).unwrap();
+        assert_eq!(often.overdue(cursor, at("2026-06-01T01:10:01Z")).len(), 1);
     }
 
     #[test]

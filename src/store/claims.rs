@@ -13,6 +13,7 @@ use super::connection::{Store, Tx};
 use super::error::StoreError;
 use super::evidence::OutboxEntry;
 use super::jobs::{self, Job, JobKind, job_columns};
+use super::lanes::{Lane, in_lane};
 use super::statement::{Sql, args, json};
 
 /// Who wants jobs.
@@ -160,6 +161,7 @@ const CANDIDATES: Sql = Sql::fork(
         "SELECT id, state, attempt FROM jobs
      WHERE ((state IN ('scheduled', 'available', 'waiting') AND available_at <= $1)
             OR (state = 'running' AND lease_until < $1))",
+        in_lane!(),
         not_paused_here!(),
         "
      ORDER BY available_at, id LIMIT $2"
@@ -168,6 +170,7 @@ const CANDIDATES: Sql = Sql::fork(
         "SELECT id, state, attempt FROM jobs
      WHERE ((state IN ('scheduled', 'available', 'waiting') AND available_at <= $1)
             OR (state = 'running' AND lease_until < $1))",
+        in_lane!(postgres),
         not_paused_here!(postgres),
         "
      ORDER BY available_at, id LIMIT $2 FOR UPDATE SKIP LOCKED"
@@ -348,9 +351,16 @@ impl Store {
     /// is paused (everything, a system or a case) or in quarantine is passed over; paused rules are
     /// the caller's matter.
     pub async fn claim(&self, claim: Claim) -> Result<Vec<ClaimedJob>, StoreError> {
+        self.claim_in(&Lane::Any, claim).await
+    }
+
+    /// `claim` for a worker that takes certain jobs only.
+    pub async fn claim_in(&self, lane: &Lane, claim: Claim) -> Result<Vec<ClaimedJob>, StoreError> {
         let mut tx = self.begin().await?;
         let mut claimed = Vec::new();
-        for candidate in tx.read(CANDIDATES, args![claim.now, claim.limit.min(100)]).await? {
+        let systems = json(lane.third_parties())?;
+        let values = args![claim.now, claim.limit.min(100), lane.as_str(), systems];
+        for candidate in tx.read(CANDIDATES, values).await? {
             claimed.extend(take(&mut tx, &claim, &candidate).await?);
         }
         tx.commit().await?;

@@ -41,10 +41,20 @@ impl Default for OpenOptions {
 #[derive(Debug, Clone)]
 pub struct Store {
     backend: Backend,
+    only_looks: bool,
+}
+
+/// How far the schema of a store has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SchemaStanding {
+    /// Number of the newest migration that was applied to it; 0 where none was.
+    pub applied: u64,
+    /// Number of the newest migration that this binary knows.
+    pub known: u64,
 }
 
 #[derive(Debug, Clone)]
-enum Backend {
+pub(super) enum Backend {
     Sqlite { writer: SqlitePool, readers: SqlitePool },
     Postgres { pool: PgPool },
 }
@@ -63,7 +73,61 @@ impl Store {
         if url.starts_with("postgres://") || url.starts_with("postgresql://") {
             return Self::open_postgres(url, &options, readers).await;
         }
-        Err(StoreError::Url { why: "write `sqlite:<path>` or `postgres://…`".to_owned() })
+        Err(unknown_url())
+    }
+
+    /// Opens a store only to look at it: nothing is created, no schema is brought up to date, and
+    /// whatever would write is refused by the database itself.
+    ///
+    /// # Errors
+    /// Where the URL is of no use, or there is no such database.
+    pub async fn look(url: &str, options: OpenOptions) -> Result<Self, StoreError> {
+        let connections = options.readers.clamp(1, 64);
+        if let Some(path) = url.strip_prefix("sqlite:") {
+            let path = Path::new(path.strip_prefix("//").unwrap_or(path));
+            if !path.is_file() {
+                return Err(StoreError::Unavailable { why: "there is no such file".to_owned() });
+            }
+            let pool = SqlitePoolOptions::new()
+                .max_connections(connections)
+                .acquire_timeout(options.wait)
+                .connect_with(sqlite_options(path).pragma("query_only", "ON"))
+                .await?;
+            let backend = Backend::Sqlite { writer: pool.clone(), readers: pool };
+            return Ok(Self { backend, only_looks: true });
+        }
+        if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+            let connect = postgres_options(url)?.options([("default_transaction_read_only", "on")]);
+            let pool = postgres_pool(connect, &options, connections).await?;
+            return Ok(Self { backend: Backend::Postgres { pool }, only_looks: true });
+        }
+        Err(unknown_url())
+    }
+
+    /// Whether it was opened only to look at it.
+    pub fn only_looks(&self) -> bool {
+        self.only_looks
+    }
+
+    /// How far its schema has come, for whoever only looks.
+    ///
+    /// # Errors
+    /// Where the database does not answer.
+    pub async fn schema(&self) -> Result<SchemaStanding, StoreError> {
+        let files = match &self.backend {
+            Backend::Sqlite { .. } => migrations::sqlite_files()?,
+            Backend::Postgres { .. } => migrations::postgres_files()?,
+        };
+        let migrator = migrations::migrator(files)?;
+        let known = migrator.iter().map(|one| one.version).max().unwrap_or_default();
+        let known = u64::try_from(known).unwrap_or_default();
+        let is_there = self.read_one(HAS_SCHEMA, Vec::new()).await?;
+        if is_there.map_or(Ok(0), |row| row.whole("tables"))? == 0 {
+            return Ok(SchemaStanding { applied: 0, known });
+        }
+        let row = self.read_one(APPLIED, Vec::new()).await?;
+        let applied = row.map_or(Ok(None), |row| row.maybe_whole("newest"))?;
+        Ok(SchemaStanding { applied: applied.unwrap_or_default(), known })
     }
 
     async fn open_sqlite(
@@ -79,17 +143,7 @@ impl Store {
         if options.create {
             create_private(path)?;
         }
-        let connect = SqliteConnectOptions::new()
-            .filename(path)
-            .create_if_missing(false)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full)
-            .foreign_keys(true)
-            .busy_timeout(Duration::from_secs(5))
-            // Rows that the driver's thread hands over at once.
-            .row_buffer_size(1_000)
-            .pragma("secure_delete", "ON")
-            .pragma("trusted_schema", "OFF");
+        let connect = sqlite_options(path).journal_mode(SqliteJournalMode::Wal);
         let writer = SqlitePoolOptions::new()
             .max_connections(1)
             .min_connections(1)
@@ -108,7 +162,7 @@ impl Store {
             .acquire_timeout(options.wait)
             .connect_with(connect.pragma("query_only", "ON"))
             .await?;
-        Ok(Self { backend: Backend::Sqlite { writer, readers } })
+        Ok(Self { backend: Backend::Sqlite { writer, readers }, only_looks: false })
     }
 
     async fn open_postgres(
@@ -116,12 +170,7 @@ impl Store {
         options: &OpenOptions,
         connections: u32,
     ) -> Result<Self, StoreError> {
-        let connect = PgConnectOptions::from_str(url)?.application_name("quietus").options([
-            ("statement_timeout", "60s"),
-            ("lock_timeout", "10s"),
-            ("idle_in_transaction_session_timeout", "60s"),
-            ("synchronous_commit", "on"),
-        ]);
+        let connect = postgres_options(url)?;
         // Migrations go over a connection of their own: they may take longer than any statement.
         let mut direct = sqlx::PgConnection::connect_with(
             &connect.clone().options([("statement_timeout", "0"), ("lock_timeout", "0")]),
@@ -130,28 +179,12 @@ impl Store {
         let migrator = migrations::migrator(migrations::postgres_files()?)?;
         migrator.run_direct(None, &mut direct, false).await.map_err(migrations::explain)?;
         direct.close().await?;
-        let pool = PgPoolOptions::new()
-            .max_connections(connections.min(16))
-            .min_connections(0)
-            .acquire_timeout(options.wait)
-            .idle_timeout(Duration::from_mins(1))
-            .test_before_acquire(false)
-            .before_acquire(|connection, _| {
-                Box::pin(async move {
-                    // One round trip, and the ping at the same time. Without the first statement
-                    // every call would leave a warning in the server's log.
-                    connection
-                        .execute(
-                            "SET client_min_messages TO error; ROLLBACK; \
-                             SET client_min_messages TO warning",
-                        )
-                        .await?;
-                    Ok(true)
-                })
-            })
-            .connect_with(connect)
-            .await?;
-        Ok(Self { backend: Backend::Postgres { pool } })
+        let pool = postgres_pool(connect, options, connections).await?;
+        Ok(Self { backend: Backend::Postgres { pool }, only_looks: false })
+    }
+
+    pub(super) fn backend(&self) -> &Backend {
+        &self.backend
     }
 
     /// Closes all connections, after what is under way.
@@ -267,6 +300,61 @@ impl Store {
     }
 }
 
+fn unknown_url() -> StoreError {
+    StoreError::Url { why: "write `sqlite:<path>` or `postgres://…`".to_owned() }
+}
+
+fn sqlite_options(path: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(false)
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .busy_timeout(Duration::from_secs(5))
+        // Rows that the driver's thread hands over at once.
+        .row_buffer_size(1_000)
+        .pragma("secure_delete", "ON")
+        .pragma("trusted_schema", "OFF")
+}
+
+fn postgres_options(url: &str) -> Result<PgConnectOptions, StoreError> {
+    Ok(PgConnectOptions::from_str(url)?.application_name("quietus").options([
+        ("statement_timeout", "60s"),
+        ("lock_timeout", "10s"),
+        ("idle_in_transaction_session_timeout", "60s"),
+        ("synchronous_commit", "on"),
+    ]))
+}
+
+async fn postgres_pool(
+    connect: PgConnectOptions,
+    options: &OpenOptions,
+    connections: u32,
+) -> Result<PgPool, StoreError> {
+    let pool = PgPoolOptions::new()
+        .max_connections(connections.min(16))
+        .min_connections(0)
+        .acquire_timeout(options.wait)
+        .idle_timeout(Duration::from_mins(1))
+        .test_before_acquire(false)
+        .before_acquire(|connection, _| {
+            Box::pin(async move {
+                // One round trip, and the ping at the same time. Without the first statement
+                // every call would leave a warning in the server's log.
+                connection
+                    .execute(
+                        "SET client_min_messages TO error; ROLLBACK; \
+                         SET client_min_messages TO warning",
+                    )
+                    .await?;
+                Ok(true)
+            })
+        })
+        .connect_with(connect)
+        .await?;
+    Ok(pool)
+}
+
 /// Creates the file for its owner only, where there is none; SQLite gives its companions the same
 /// rights.
 fn create_private(path: &Path) -> Result<(), StoreError> {
@@ -283,6 +371,13 @@ fn create_private(path: &Path) -> Result<(), StoreError> {
 
 const PING: Sql = Sql::both("SELECT 1 AS one");
 
+// Each database lists its tables in its own way.
+const HAS_SCHEMA: Sql = Sql::fork(
+    "SELECT count(*) AS tables FROM sqlite_schema WHERE name = '_sqlx_migrations'",
+    "SELECT count(to_regclass('_sqlx_migrations')) AS tables",
+);
+const APPLIED: Sql = Sql::both("SELECT max(version) AS newest FROM _sqlx_migrations WHERE success");
+
 // SQLite is asked what it does; PostgreSQL is told, and what waits for a standby as well is kept.
 const DURABLE: Sql = Sql::fork(
     "SELECT CAST(synchronous AS TEXT) AS waits FROM pragma_synchronous",
@@ -291,7 +386,11 @@ const DURABLE: Sql = Sql::fork(
              THEN 'remote_apply' ELSE 'on' END, true) AS waits",
 );
 
-pub(super) const STATEMENTS: &[(&str, Sql)] = &[("connection::DURABLE", DURABLE)];
+pub(super) const STATEMENTS: &[(&str, Sql)] = &[
+    ("connection::HAS_SCHEMA", HAS_SCHEMA),
+    ("connection::APPLIED", APPLIED),
+    ("connection::DURABLE", DURABLE),
+];
 
 /// What the databases answer when a commit waits for the disk: SQLite's `FULL` and `EXTRA`, and
 /// PostgreSQL's `on` and `remote_apply`.

@@ -61,6 +61,10 @@ const LEAF_OF: Sql = Sql::both(
     "SELECT log_id, idx, entry_id, body, leaf_hash, integrated_at
      FROM log_leaves WHERE entry_id = $1",
 );
+const LEAVES_OF_CASE: Sql = Sql::both(
+    "SELECT log_id, idx, entry_id, body, leaf_hash, integrated_at FROM log_leaves
+     WHERE entry_id IN (SELECT entry_id FROM evidence_details WHERE case_id = $1)",
+);
 const LEAVES: Sql = Sql::both(
     "SELECT log_id, idx, entry_id, body, leaf_hash, integrated_at
      FROM log_leaves WHERE log_id = $1 AND idx >= $2 ORDER BY idx LIMIT $3",
@@ -104,6 +108,7 @@ const ORPHANS: Sql = Sql::both(
 pub(super) const STATEMENTS: &[(&str, Sql)] = &[
     ("log_reading::TILE", TILE),
     ("log_reading::LEAF_OF", LEAF_OF),
+    ("log_reading::LEAVES_OF_CASE", LEAVES_OF_CASE),
     ("log_reading::LEAVES", LEAVES),
     ("log_reading::PUT_CHECKPOINT", PUT_CHECKPOINT),
     ("log_reading::CHECKPOINT", CHECKPOINT),
@@ -218,6 +223,11 @@ impl Store {
     /// The leaf of an entry; `None` while it waits in the outbox.
     pub async fn leaf_of(&self, entry_id: Uuid) -> Result<Option<Leaf>, StoreError> {
         self.read_one(LEAF_OF, args![entry_id]).await?.as_ref().map(leaf).transpose()
+    }
+
+    /// The leaves of everything that is on record about a case and has a place in a log, in no order.
+    pub async fn leaves_of_case(&self, case: Uuid) -> Result<Vec<Leaf>, StoreError> {
+        self.read(LEAVES_OF_CASE, args![case]).await?.iter().map(leaf).collect()
     }
 
     /// Leaves from this index on; at most 10000.

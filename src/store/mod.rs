@@ -18,11 +18,13 @@ pub mod error;
 pub mod events;
 pub mod evidence;
 pub mod gauges;
-pub mod holds;
+pub mod hints;
+mod holds;
 pub mod inside_erasures;
 pub mod jobs;
 pub mod key_epochs;
-pub mod later_looks;
+pub mod lanes;
+mod later_looks;
 pub mod leases;
 pub mod letters;
 pub mod log;
@@ -54,6 +56,7 @@ pub mod signing_keys;
 pub mod statement;
 pub mod status_lists;
 pub mod tasks;
+pub mod troubles;
 pub mod vendor_callbacks;
 
 pub use anchors::{Anchored, Cosignature, NewTimeStamp, Stamped, StampedHead, TimeStampRow};
@@ -69,7 +72,7 @@ pub use claims::{
     APART, Claim, ClaimedJob, Company, JointStep, Progress, Start, Started, StillMine,
     TOGETHER_AFTER_FAULT, Tenure,
 };
-pub use connection::{OpenOptions, Store};
+pub use connection::{OpenOptions, SchemaStanding, Store};
 pub use data_keys::{DataKey, DetailKey, OldDetails, Shredded};
 pub use documents::{Document, DocumentKind};
 pub use drills::{Drill, DrillCounts, DrillFinding, DrillState, DrillStep, DrillSystem, NewDrill};
@@ -77,10 +80,12 @@ pub use error::StoreError;
 pub use events::{EventInForce, EventPage, NewEvent, Recorded};
 pub use evidence::{Detail, Numbered, OutboxEntry, SealedDetail};
 pub use gauges::Gauges;
+pub use hints::Hints;
 pub use holds::{Hold, HoldFilter, HoldKey, NewHold};
 pub use inside_erasures::{InsideErasureRow, InsideState, NewInsideErasure};
 pub use jobs::{BlockedReason, Job, JobFault, JobKind, NewJob};
 pub use key_epochs::{KeyEpoch, RequestKey};
+pub use lanes::Lane;
 pub use later_looks::{
     Decides, FoundAgain, KeptLook, LaterLook, LaterLookCounts, LookResult, Reappearance,
     ReappearanceState,
@@ -115,6 +120,7 @@ pub use status_lists::{
     CertificateDecision, Changed, DueStatusList, SignedStatusList, StatusPlace,
 };
 pub use tasks::{Task, TaskConfirmation, TaskReport, TaskResult, TaskState};
+pub use troubles::{EndedLease, RunOnRecord, Unpublished, Waiting};
 pub use vendor_callbacks::{HeardVendor, VendorCallback};
 
 use statement::Sql;
@@ -166,6 +172,7 @@ pub fn statements() -> Vec<(&'static str, Sql)> {
         signing_keys::STATEMENTS,
         status_lists::STATEMENTS,
         tasks::STATEMENTS,
+        troubles::STATEMENTS,
         vendor_callbacks::STATEMENTS,
     ]
     .concat()

@@ -1,5 +1,6 @@
 //! Workers: claim a job, carry it out, again. After a crash they do what they always do: claim what
-//! is available, also jobs whose lease has ended.
+//! is available, also jobs whose lease has ended. Each keeps to a lane: a sweep of millions of records
+//! makes no person wait, and a third party that is slow makes no database wait.
 //!
 //! A second loop hears the bell: it opens due cases, carries requests on, certifies finished cases
 //! and moves evidence into the log. A third one tells other controllers how their requests stand,
@@ -14,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::app::drill::DrillPace;
-use crate::app::{AppError, Quietus};
+use crate::app::{AppError, Lane, Quietus};
 
 /// Longest time between two looks at the store.
 const LONGEST_REST: Duration = Duration::from_secs(2);
@@ -35,15 +36,34 @@ const CASES_IN_A_TURN: u32 = 100;
 /// Pause after the store was not there.
 const STORE_PAUSE: Duration = Duration::from_secs(3);
 
-/// Starts `count` workers that go on until `stop`; each finishes or stops its job at a chunk.
+/// Starts `count` workers in each lane that go on until `stop`; each finishes or stops its job at a
+/// chunk.
 pub fn start(product: &Arc<Quietus>, count: u32, stop: &CancellationToken, tasks: &TaskTracker) {
     let process = product.ids.new_id().simple().to_string();
-    for number in 1..=count {
-        let product = Arc::clone(product);
-        let stop = stop.clone();
-        let name = format!("{}-{number}", &process[20..]);
-        tasks.spawn(async move { work(&product, &name, &stop).await });
+    for lane in product.lanes() {
+        for number in 1..=count {
+            let (product, lane, stop) = (Arc::clone(product), lane.clone(), stop.clone());
+            let name = format!("{}-{}-{number}", &process[20..], lane.as_str());
+            tasks.spawn(async move { work(&product, (&lane, &name), &stop).await });
+        }
     }
+}
+
+/// Exchanges hints with other replicas until `stop`. Without it everybody looks by themselves.
+pub fn start_hints(product: &Arc<Quietus>, stop: &CancellationToken, tasks: &TaskTracker) {
+    let (product, stop) = (Arc::clone(product), stop.clone());
+    tasks.spawn(async move {
+        while !stop.is_cancelled() {
+            tokio::select! {
+                exchanged = product.exchange_hints() => match exchanged {
+                    Ok(()) => return,
+                    Err(error) => report("hints of other replicas are not heard", &error),
+                },
+                () = stop.cancelled() => return,
+            }
+            pause(AFTER_AN_ERROR, &stop).await;
+        }
+    });
 }
 
 /// Sends what is due by e-mail until `stop`, in a loop of its own: a slow mail server keeps nothing
@@ -172,12 +192,12 @@ pub fn start_drills(product: &Arc<Quietus>, stop: &CancellationToken, tasks: &Ta
     });
 }
 
-async fn work(product: &Quietus, name: &str, stop: &CancellationToken) {
+async fn work(product: &Quietus, (lane, name): (&Lane, &str), stop: &CancellationToken) {
     while !stop.is_cancelled() {
         if let Err(error) = product.keep_epoch().await {
             report("the month's key could not be opened", &error);
         }
-        match product.carry_out_next(name, stop).await {
+        match product.carry_out_next_in(lane, name, stop).await {
             Ok(Some(_)) => {}
             Ok(None) => rest(product, stop).await,
             Err(error) => {

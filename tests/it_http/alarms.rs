@@ -49,12 +49,60 @@ async fn metrics_count_what_is_open_what_presses_and_how_old_it_is() {
     let looks = ["later_looks", "later_looks_troubled", "reappeared_total", "reappeared_asking"]
         .map(|one| format!("quietus_{one} 0"));
     let own = ["quietus_own_records_overdue_seconds 0".to_owned()];
-    assert_eq!(others, [&quarantines[..], &looks, &own].concat());
+    let of_runs = |line: &&str| {
+        ["quietus_schedule_", "quietus_rule_"].iter().any(|name| line.starts_with(name))
+    };
+    let (runs, others): (Vec<&str>, Vec<&str>) = others.into_iter().partition(of_runs);
+    assert!(runs.contains(&"quietus_rule_silent{rule=\"contact-after-contract\"} 0"), "{text}");
+    let work = [
+        "jobs_waiting_age_seconds",
+        "cases_awaiting_approval",
+        "cases_awaiting_approval_oldest_age_seconds",
+        "log_waiting_age_seconds",
+    ]
+    .map(|one| format!("quietus_{one} 0"));
+    assert_eq!(others, [&quarantines[..], &looks, &own, &work].concat());
     for name in ["open", "at_risk", "overdue", "oldest_age_seconds"] {
         let kind = format!("# TYPE quietus_requests_{name} gauge");
         assert_eq!(text.matches(&kind).count(), 1, "{text}");
     }
     house.get("event-source", "/metrics").await.expect(403);
+    house.nothing_leaked();
+}
+
+/// The value of a metric that has this label.
+fn of(text: &str, name: &str, label: &str) -> String {
+    let line = format!("{name}{{{label}}} ");
+    let found = text.lines().find_map(|one| one.strip_prefix(&line));
+    found.unwrap_or_else(|| panic!("no `{line}` in\n{text}")).to_owned()
+}
+
+#[tokio::test]
+async fn metrics_tell_what_should_have_run_what_waits_and_which_rule_is_silent() {
+    let house = House::open().await;
+    let nightly = "schedule=\"nightly\"";
+    let text = house.get("auditor", "/metrics").await.expect(200).text();
+    assert_eq!(of(&text, "quietus_schedule_overdue_occurrences", nightly), "0");
+    // It is noon of the 23rd; the night of the 22nd was looked at, and no later one.
+    let schedule = house.product.rules.schedules.keys().find(|one| one.as_str() == "nightly");
+    let until = "2026-11-22T03:00:00Z".parse().unwrap();
+    house.product.store.seed_schedule(schedule.unwrap(), until).await.unwrap();
+    house.post("operator", "/v1/cases", &json!({})).await.expect(201);
+    let text = house.get("auditor", "/metrics").await.expect(200).text();
+    assert_eq!(of(&text, "quietus_schedule_overdue_occurrences", nightly), "1");
+    // From half past two in Berlin until noon in London.
+    let late = 10 * 3_600 + 1_800;
+    assert_eq!(of(&text, "quietus_schedule_overdue_seconds", nightly), late.to_string());
+    assert_eq!(of(&text, "quietus_schedule_missed_occurrences", nightly), "0");
+    assert!(text.lines().any(|line| line == "quietus_cases_awaiting_approval 1"), "{text}");
+    let rule = "rule=\"contact-after-contract\"";
+    assert_eq!(of(&text, "quietus_rule_runs_without_deletions", rule), "0");
+    assert!(!text.contains(&format!("quietus_rule_last_run_age_seconds{{{rule}}}")), "{text}");
+    assert!(!text.contains("rule=\"quietus"), "our own records have an alarm of their own");
+    for name in ["rule_silent", "schedule_overdue_seconds", "jobs_failed"] {
+        let kind = format!("# TYPE quietus_{name} gauge");
+        assert_eq!(text.matches(&kind).count(), 1, "{text}");
+    }
     house.nothing_leaked();
 }
 

@@ -11,6 +11,7 @@ mod backup;
 mod company;
 mod crash;
 mod demo;
+mod doctor;
 mod drill;
 mod house;
 mod mail;

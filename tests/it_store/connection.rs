@@ -14,6 +14,7 @@ on_both! {
     a_closed_store_is_unavailable,
     whoever_starts_waits_for_whoever_places_a_hold,
     a_dropped_transition_leaves_nothing,
+    whoever_only_looks_cannot_write,
 }
 
 /// Polls a call until it has not been ready so many times, and then drops it.
@@ -188,4 +189,23 @@ async fn a_dropped_transition_leaves_nothing(stage: Stage) {
             other => panic!("`{other}`"),
         }
     }
+}
+
+async fn whoever_only_looks_cannot_write(stage: Stage) {
+    stage.case_with_jobs(2).await;
+    let looking = Store::look(&stage.url, OpenOptions::default()).await.unwrap();
+    assert!(looking.only_looks() && !stage.store.only_looks());
+    let schema = looking.schema().await.unwrap();
+    assert_eq!(schema.applied, schema.known);
+    assert_eq!(schema, stage.store.schema().await.unwrap());
+    let waiting = looking.waiting_jobs(at(1_000)).await.unwrap();
+    assert_eq!(waiting.iter().map(|one| one.jobs).sum::<u64>(), 2);
+    let name = quietus::domain::ScheduleName::parse("never").unwrap();
+    let refused = looking.seed_schedule(&name, at(0)).await;
+    assert!(matches!(refused, Err(StoreError::Unavailable { .. })), "{refused:?}");
+    assert_eq!(stage.store.schedule_cursor(&name).await.unwrap(), None);
+    looking.close().await;
+    // Where there is none, none is made.
+    let nowhere = Store::look("sqlite:/no/such/store.db", OpenOptions::default()).await;
+    assert!(matches!(nowhere, Err(StoreError::Unavailable { .. })), "{nowhere:?}");
 }

@@ -172,6 +172,11 @@ const LANDED: &[(&str, &str, &str)] = &[
         "9523f66f1504bb569c70d18f8404eb7af57c7a83cfcad18f103e6aa777661c05",
         "882b71dc46ef1b1892c21bb828164ec7962d9611eb2115cfc90b3c7d333cc513",
     ),
+    (
+        "0021_runs_and_failures.sql",
+        "746fdeaa230f448fbbd3435261a2bcac392ec5848526c37869c12569574182fc",
+        "746fdeaa230f448fbbd3435261a2bcac392ec5848526c37869c12569574182fc",
+    ),
 ];
 
 #[test]

@@ -181,7 +181,7 @@ pub struct Supersedes {
     /// SHA-256 of its payload.
     pub statement_sha256: Digest,
     /// Why: `final`, `tried-again` where this one is not final either, `reappeared`, `error`,
-    /// `backup-expired` or `residues-gone`.
+    /// `backup-expired`, `residues-gone`, or `looked-again` where a day became known or is over.
     pub reason: String,
 }
 

@@ -213,6 +213,7 @@ conformance! {
         locks::a_slow_statement_is_cancelled,
     }
     postgresql {
+        restriction::the_oldest_of_many_are_restricted_without_reading_the_others,
         manifests::no_partition_is_dropped,
         partitions::only_a_partition_that_is_due_as_a_whole_is_dropped,
         partitions::without_leave_no_partition_is_dropped,

@@ -1,11 +1,13 @@
 //! Restricting and lifting, by a flag and by moving.
 
-use quietus_connectors::{Outcome, Predicate, Restriction};
+use quietus_connectors::{FieldType, Order, Outcome, Predicate, Restriction, Value};
 
 use crate::drafting::{
-    CUTOFF, Draft, MOMENT, done, done_as_previewed, draft, due, equal, of, one_of, order,
+    CUTOFF, Draft, MOMENT, done, done_as_previewed, draft, due, equal, list, listed, of, one_of,
+    order, text,
 };
 use crate::fixture::Fixture;
+use crate::together::{outcomes, together};
 
 fn flag(field: &str) -> Restriction {
     Restriction::Flag { field: field.to_owned() }
@@ -114,4 +116,37 @@ pub async fn restriction_and_deletion_in_one_order(fixture: &Fixture) {
     assert_eq!(fixture.ids("people").await, [2, 3, 4]);
     let query = "SELECT id FROM people WHERE restricted = TRUE ORDER BY id";
     assert_eq!(fixture.column(query).await, ["2", "3"]);
+}
+
+/// Fifty of two hundred thousand, one order each: the planner knows statistics of the table, and the
+/// keys are the smallest that there are.
+pub async fn the_oldest_of_many_are_restricted_without_reading_the_others(fixture: &Fixture) {
+    fixture
+        .sql(
+            "CREATE TABLE crowd (id {bigint} PRIMARY KEY, email {text}, restricted {boolean});
+             CREATE INDEX crowd_email ON crowd (email);
+             INSERT INTO crowd SELECT n, 'p' || n || '@example.org', NULL
+                 FROM generate_series(1, 200000) AS n",
+        )
+        .await;
+    fixture.verbatim("VACUUM ANALYZE crowd").await;
+    let one = |id: i64| {
+        let theirs = Predicate::any([listed(&["email"], 0), listed(&["id"], 1)]);
+        let crowd = draft(fixture, "crowd: id integer, email text, restricted boolean");
+        let mut order =
+            order(&format!("oldest-{id}"), [crowd.restrict(flag("restricted"), theirs)]);
+        order.lists = vec![
+            list(&[FieldType::Text], vec![vec![text(&format!("p{id}@example.org"))]]),
+            list(&[FieldType::Integer], vec![vec![Value::Integer(id)]]),
+        ];
+        order
+    };
+    let orders: Vec<Order> = (1..=50).map(one).collect();
+    let done = outcomes(together(&*fixture.connector(), &orders).await);
+    assert!(done.iter().all(|one| of(one, "crowd").restricted == 1), "{done:?}");
+    // The server writes down what it counted a moment later.
+    tokio::time::sleep(std::time::Duration::from_millis(1_500)).await;
+    let read = "SELECT idx_tup_fetch FROM pg_stat_user_tables WHERE relname = 'crowd'";
+    let read = fixture.count(read).await;
+    assert!(read < 20_000, "{read} records were read");
 }

@@ -46,7 +46,7 @@ pub async fn together(connector: &dyn Connector, orders: &[Order]) -> Together {
     connector.execute_together(orders, &Chunks::most(u32::MAX)).await.expect("an answer")
 }
 
-fn outcomes(answer: Together) -> Vec<Outcome> {
+pub fn outcomes(answer: Together) -> Vec<Outcome> {
     let Together::Receipts(receipts) = answer else { panic!("{answer:?}") };
     let done = receipts.into_iter().map(|receipt| match receipt {
         Receipt::Done(outcome) => outcome,

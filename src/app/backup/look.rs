@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::copies::{AFTER_A_FAULT, StoreLook};
 use super::inside::ErasedInside;
-use super::seen::{Listing, Seen, Trouble};
+use super::seen::{Listing, Seen, Trouble, later};
 use crate::app::account::VerificationOnRecord;
 use crate::app::carry_out::GoneFrom;
 use crate::app::crash::CrashPoint;
@@ -118,7 +118,8 @@ impl Quietus {
         let without_day =
             planned.values().any(|gone| !gone.seen.gone && gone.seen.gone_by.is_none());
         let dated = seen.values().all(|seen| seen.gone || seen.gone_by.is_some());
-        let news = gone || (without_day && dated);
+        let broken = is_promise_broken(listing, planned, &seen);
+        let news = gone || broken || (without_day && dated);
         if !news {
             let longest = listing.keeping.longest;
             let available_at = self.next_look(planned, seen.values(), longest);
@@ -126,15 +127,19 @@ impl Quietus {
             let settlement = Settlement::Postponed { available_at };
             return look.goes_on(job, &seen, ("left", settlement, words));
         }
-        let words =
-            if gone { words_of(listing, planned, &seen) } else { "a day is known".to_owned() };
+        let words = match (gone, broken) {
+            (true, _) => words_of(listing, planned, &seen),
+            (false, true) => "the day that was promised is over, and copies are left".to_owned(),
+            (false, false) => "a day is known".to_owned(),
+        };
         let found = Verification { method: words.clone(), ..Verification::default() };
         let verification = VerificationOnRecord { at: listing.at, found, counted: None };
         let done = on_record(&seen);
         let verification = serde_json::to_value(&verification).unwrap_or_default();
         let result = if gone { "gone" } else { "left" };
         let news = Some(news_of(job, &seen, (result, &words)));
-        // A day that is known is told at once; the end comes with that of files and logs.
+        // A day that is known, or holds no more, is told at once; the end comes with that of files
+        // and logs.
         let settlement = if gone {
             Settlement::Looked { done, verification }
         } else {
@@ -183,6 +188,21 @@ impl StoreLook {
             words,
         }
     }
+}
+
+/// Whether a certificate states a day that is over for longer than a store takes between two copies,
+/// while copies are left that no longer end on it: what it claims is not so.
+fn is_promise_broken(
+    listing: &Listing,
+    planned: &BTreeMap<SystemName, GoneFrom>,
+    seen: &BTreeMap<SystemName, Seen>,
+) -> bool {
+    planned.iter().any(|(name, gone)| {
+        let Some(promised) = gone.seen.gone_by.filter(|_| !gone.seen.gone) else { return false };
+        let is_over = later(promised, listing.keeping.cadence) < listing.at;
+        let holds_no_more = |seen: &Seen| !seen.gone && seen.gone_by != Some(promised);
+        is_over && seen.get(name).is_some_and(holds_no_more)
+    })
 }
 
 fn on_record(seen: &BTreeMap<SystemName, Seen>) -> Value {

@@ -41,17 +41,26 @@ impl Quietus {
     /// # Errors
     /// Where the store is not there.
     pub async fn look_after_restores(&self) -> Result<(), AppError> {
+        self.carry_restores_on().await?;
+        let Some(every) = self.instance.watch_restores else { return Ok(()) };
+        for system in self.map.systems.values().filter(|one| one.holds_persons()) {
+            if self.is_to_be_looked_at(system, every) {
+                self.look_for_restore(system).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Keeps applications out that could not be before, and opens what opens by itself.
+    ///
+    /// # Errors
+    /// Where the store is not there.
+    pub async fn carry_restores_on(&self) -> Result<(), AppError> {
         for restore in self.store.restores_under_way().await? {
             self.shut_out(&restore).await?;
             let Ok(system) = self.system(&restore.system) else { continue };
             if system.restore.opens == RestoredOpens::ByItself {
                 self.open_by_itself(&restore).await?;
-            }
-        }
-        let Some(every) = self.instance.watch_restores else { return Ok(()) };
-        for system in self.map.systems.values().filter(|one| one.holds_persons()) {
-            if self.is_to_be_looked_at(system, every) {
-                self.look_for_restore(system).await?;
             }
         }
         Ok(())

@@ -61,7 +61,8 @@ document! {
         optional drills: DrillsDocument,
         /// How long Quietus keeps its own records once what they are about is over.
         optional own_records: OwnRecordsDocument,
-        /// Orders that are carried out side by side, at most 64; 4 if left out.
+        /// Orders that are carried out side by side, at most 64; 4 if left out. So many of what rules
+        /// make due, so many for persons in databases, and so many for persons at third parties.
         optional workers: Count,
         /// Names of the people who may approve; anybody with an approver's token if left out.
         optional people: List<Remark>,

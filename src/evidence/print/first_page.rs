@@ -61,6 +61,7 @@ pub(super) fn verdict(voice: &Voice<'_>, predicate: &Predicate) -> Verdict {
             "error" => words.replaces_error,
             "backup-expired" => words.replaces_backup_expired,
             "residues-gone" => words.replaces_residues_gone,
+            "looked-again" => words.replaces_looked_again,
             _ => &other,
         };
         fill(words.replaces, &[("id", &old.certificate_id.to_string()), ("reason", reason)])

@@ -20,15 +20,15 @@ use super::{
     witness_at, witness_entry,
 };
 use crate::company::Company;
+use crate::company::database::take_away;
 use crate::company::engine::{TurnedClock, work};
 
 /// Puts the store back to an earlier copy, and forgets the head beside the key as an operator can.
 fn put_back(company: &Company, copy: &std::path::Path) {
-    for leftover in ["quietus.db", "quietus.db-wal", "quietus.db-shm", "keys/log.head"] {
-        let path = company.path(leftover);
-        if path.exists() {
-            std::fs::remove_file(path).unwrap();
-        }
+    take_away(&company.path("quietus.db"));
+    let head = company.path("keys/log.head");
+    if head.exists() {
+        std::fs::remove_file(head).unwrap();
     }
     std::fs::copy(copy, company.path("quietus.db")).unwrap();
 }

@@ -4,7 +4,7 @@
 use quietus::app::backup::Trouble;
 use serde_json::Value;
 
-use super::{VAULT, company, copies, dump, live, looks, observed, people, prune};
+use super::{VAULT, company, copies, dump, live, looks, observed, people, prune, states_the_end};
 use crate::company::database::Kind;
 use crate::company::engine::TurnedClock;
 
@@ -48,6 +48,50 @@ async fn a_store_whose_pruning_is_broken_is_an_alarm_and_no_date() {
     clock.set("2027-01-09T12:00:00Z");
     live(&product).await;
     assert_eq!(company.certificate_of(&case).await.overall(), "complete");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_day_that_is_over_while_copies_are_left_is_taken_back() {
+    let company = company(Kind::Sqlite).await;
+    people::brought(&company, "erasure", "email=alan@mail.example\n").await;
+    dump(&company, "2027-01-04");
+    let clock = TurnedClock::at("2027-01-04T09:00:00Z");
+    let product = company.replica(&clock).await;
+    live(&product).await;
+    let case = company.oldest_case().await;
+    let first = company.certificate_id(&case).await;
+    assert_eq!(copies(&company.certificate_of(&case).await)[0]["goneBy"], "2027-01-07");
+
+    // Copies are taken, and none goes. For one day more the store is given time.
+    for day in ["05", "06", "07"] {
+        dump(&company, &format!("2027-01-{day}"));
+        clock.set(&format!("2027-01-{day}T12:00:00Z"));
+        live(&product).await;
+        assert_eq!(company.certificate_id(&case).await, first, "{day}");
+    }
+    dump(&company, "2027-01-08");
+    clock.set("2027-01-08T12:00:01Z");
+    live(&product).await;
+    let second = company.certificate_of(&case).await;
+    assert_eq!(second.predicate["supersedes"]["certificateId"], first);
+    assert_eq!(second.predicate["supersedes"]["reason"], "looked-again");
+    assert_eq!(second.overall(), "complete-with-exceptions");
+    let stated = copies(&second);
+    assert_eq!(stated[0]["withoutDay"], "old copies of the store do not go as they should");
+    assert!(stated[0]["goneBy"].is_null());
+    let without = company.certificate_id(&case).await;
+    dump(&company, "2027-01-09");
+    clock.set("2027-01-09T13:00:00Z");
+    live(&product).await;
+    assert_eq!(company.certificate_id(&case).await, without, "it says what is so");
+
+    for day in ["04", "05", "06"] {
+        prune(&company, &format!("2027-01-{day}"));
+    }
+    clock.set("2027-01-10T14:00:00Z");
+    live(&product).await;
+    states_the_end(&company.certificate_of(&case).await, (&without, "2027-01-10T14:00:00Z"));
+    company.check_log().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

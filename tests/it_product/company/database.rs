@@ -205,3 +205,23 @@ impl Raw {
         }
     }
 }
+
+/// Takes a file of SQLite away, with what lies beside it. Who closes it last takes its log away, a
+/// moment after a test has let go of it; where nobody does, a process was killed and has left it.
+pub fn take_away(file: &std::path::Path) {
+    let beside = |end: &str| {
+        let mut name = file.as_os_str().to_owned();
+        name.push(end);
+        std::path::PathBuf::from(name)
+    };
+    for _ in 0..50 {
+        if !beside("-wal").exists() {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    for end in ["", "-wal", "-shm"] {
+        let removed = std::fs::remove_file(beside(end));
+        assert!(removed.is_ok() || !beside(end).exists(), "{removed:?}");
+    }
+}

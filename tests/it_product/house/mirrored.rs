@@ -4,7 +4,7 @@
 use super::rows_of;
 use super::time::{Scene, pass, scene_with};
 use crate::company::Company;
-use crate::company::database::Kind;
+use crate::company::database::{Kind, take_away};
 
 /// Entries of requests, and whether those cases that are a person's have one of their own.
 async fn entries(company: &Company) -> Vec<String> {
@@ -35,12 +35,7 @@ async fn in_sqlite() {
     company.quietus(&["list", "show"]).await.expect(0);
     product.store.close().await;
 
-    for end in ["", "-wal", "-shm"] {
-        let beside = company.path(&format!("quietus.db{end}"));
-        if beside.exists() {
-            std::fs::remove_file(beside).unwrap();
-        }
-    }
+    take_away(&company.path("quietus.db"));
     std::fs::copy(&older, company.path("quietus.db")).unwrap();
     company.quietus(&["recover", &list, "--by", "Ada Example"]).await.expect(0);
     assert_eq!(rows_of(&company, &["requests"]).await, ["requests 2"]);

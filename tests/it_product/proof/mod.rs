@@ -16,7 +16,7 @@ mod yearly;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::company::database::Kind;
+use crate::company::database::{Kind, take_away};
 use crate::company::engine::TurnedClock;
 use crate::company::{Company, heap};
 
@@ -99,12 +99,7 @@ async fn no_second_history_is_signed() {
     act(&pause).await.expect(0);
     act(&resume).await.expect(0);
     let head = company.read("keys/log.head");
-    for leftover in ["quietus.db", "quietus.db-wal", "quietus.db-shm"] {
-        let path = company.path(leftover);
-        if path.exists() {
-            std::fs::remove_file(path).unwrap();
-        }
-    }
+    take_away(&company.path("quietus.db"));
     std::fs::rename(&early, company.path("quietus.db")).unwrap();
     let signed =
         async || company.store_rows("SELECT CAST(MAX(size) AS TEXT) FROM log_checkpoints").await;

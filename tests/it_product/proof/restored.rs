@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use quietus::evidence::leaf::read_leaf;
 use serde_json::Value;
 
-use crate::company::database::{Database, Kind, Raw};
+use crate::company::database::{Database, Kind, Raw, take_away};
 use crate::company::engine::TurnedClock;
 use crate::company::{Company, heap};
 
@@ -48,12 +48,7 @@ impl Company {
                 copy_database(&name_of(&copy.url), &name_of(&store.url)).await;
             }
             Copy::File(path) => {
-                for leftover in ["quietus.db", "quietus.db-wal", "quietus.db-shm"] {
-                    let leftover = self.path(leftover);
-                    if leftover.exists() {
-                        std::fs::remove_file(leftover).unwrap();
-                    }
-                }
+                take_away(&self.path("quietus.db"));
                 std::fs::copy(path, self.path("quietus.db")).unwrap();
             }
         }

@@ -5,7 +5,7 @@ use quietus::domain::AskedRight;
 use uuid::Uuid;
 
 use crate::company::Company;
-use crate::company::database::Kind;
+use crate::company::database::{Kind, take_away};
 use crate::request::person::bring;
 
 const DESK: &str = "collections:
@@ -79,12 +79,7 @@ pub async fn copy(company: &Company, name: &str) {
 /// Puts the copy in the place of the database.
 pub fn put_back(company: &Company, name: &str) {
     let file = company.path("data/desk.db");
-    for end in ["-wal", "-shm"] {
-        let beside = file.with_file_name(format!("desk.db{end}"));
-        if beside.exists() {
-            std::fs::remove_file(beside).unwrap();
-        }
-    }
+    take_away(&file);
     std::fs::copy(company.path(name), file).unwrap();
 }
 

@@ -50,13 +50,15 @@ fn papers() -> i64 {
     told("QUIETUS_TEST_PAPERS", 0)
 }
 
-/// What does not shrink when it is packed.
+/// Half of it shrinks when it is packed.
 async fn put_papers_beside(cluster: &Cluster) {
     cluster.raw("postgres").await.run("CREATE DATABASE archive").await;
     let mut archive = cluster.raw("archive").await;
     archive.run("CREATE EXTENSION pgcrypto; CREATE TABLE papers (content BYTEA)").await;
     for _ in 0..papers() {
-        let some = "INSERT INTO papers SELECT gen_random_bytes(1024) FROM generate_series(1, 1024)";
+        let some =
+            "INSERT INTO papers SELECT gen_random_bytes(512) || decode(repeat('00', 512), 'hex')
+                FROM generate_series(1, 1024)";
         archive.run(some).await;
     }
 }
@@ -89,7 +91,7 @@ async fn furnish(cluster: &Cluster) {
              INSERT INTO members SELECT n, 'p' || n || '@mail.example', 'Name ' || n,
                  '2026-01-01', NULL, repeat(md5(n::text), 8)
                  FROM generate_series(1, {members}) AS n;
-             CREATE INDEX members_email ON members (lower(email));
+             CREATE INDEX members_email ON members (email);
              CREATE INDEX members_opened_at ON members (opened_at);
              ANALYZE members;
              CREATE ROLE crm_app LOGIN;
@@ -168,22 +170,25 @@ async fn pgbackrest_restores_to_before_500_erasures_and_50_restrictions() {
     let shut_in = begun.elapsed();
     carry_out(&product).await;
     let done_in = begun.elapsed();
-    product.certify_finished().await.unwrap();
-    let certified_in = begun.elapsed();
     assert!(!application_comes_in(&cluster).await, "it does not come in before");
     assert_eq!(count(&cluster).await, settled);
+    let opening = Instant::now();
     let opened = product.open_restored("desk", &Actor("Ada Example".to_owned())).await.unwrap();
+    let opened_in = done_in + opening.elapsed();
     assert!(application_comes_in(&cluster).await);
+    product.certify_finished().await.unwrap();
+    let certified_in = done_in + opening.elapsed();
     assert_eq!(opened.came_back, all);
     let certificate = company.certificate(&opened.certificate.unwrap().to_string()).await;
     assert_eq!(certificate.predicate["restores"][0]["persons"]["cameBack"], all.to_string());
     let states = company.store_rows("SELECT DISTINCT state FROM cases").await;
     assert_eq!(states, ["closed"], "everybody is certified anew");
     println!(
-        "restored by pgBackRest in {:.2} s; in quarantine, with the application outside, after {:.2} s; {all} persons done again and verified after {:.2} s; all certified anew after {:.2} s",
+        "restored by pgBackRest in {:.2} s; in quarantine, with the application outside, after {:.2} s; {all} persons done again and verified after {:.2} s; opened, with a certificate of its own, after {:.2} s; all persons certified anew after {:.2} s",
         restored_in.as_secs_f64(),
         shut_in.as_secs_f64(),
         done_in.as_secs_f64(),
+        opened_in.as_secs_f64(),
         certified_in.as_secs_f64()
     );
     cluster.stop().await;

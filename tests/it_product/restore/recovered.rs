@@ -15,7 +15,7 @@ use sigstore_verify::trust_root::TrustedRoot;
 use sigstore_verify::types::{Bundle, DerPublicKey};
 
 use super::house::{ask, copy, house, put_back, rows};
-use crate::company::database::Kind;
+use crate::company::database::{Kind, take_away};
 use crate::company::engine::TurnedClock;
 use crate::company::{Company, copy_folder, ended};
 use crate::proof::restored::Copy;
@@ -345,14 +345,7 @@ async fn a_lost_database_comes_back(store: Kind) {
     let log = company.logs().await.remove(0);
     let head = company.read("keys/log.head");
     match &company.store {
-        None => {
-            for name in ["quietus.db", "quietus.db-wal", "quietus.db-shm"] {
-                let file = company.path(name);
-                if file.exists() {
-                    std::fs::remove_file(file).unwrap();
-                }
-            }
-        }
+        None => take_away(&company.path("quietus.db")),
         Some(database) => {
             database.run("DROP SCHEMA public CASCADE; CREATE SCHEMA public").await;
         }

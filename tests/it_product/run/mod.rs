@@ -6,6 +6,7 @@ mod changes;
 mod exactly;
 mod guards;
 mod idle;
+mod lanes;
 mod leftovers;
 mod liars;
 mod long;

@@ -35,6 +35,7 @@ pub(super) const WORDS: Words = Words {
     replaces_error: "die frühere enthielt einen Fehler",
     replaces_backup_expired: "die letzte Kopie in einer Sicherung ist weg",
     replaces_residues_gone: "Dateien und Protokolle der Systeme enthalten es nicht mehr",
+    replaces_looked_again: "wie lange Kopien es noch enthalten, ist neu festgestellt worden",
     replaces_other: "als Grund ist „{word}“ angegeben",
     no_weight: "Diese Seite ist zum Lesen da und beweist für sich nichts. Der Beweis ist die signierte Datei certificate.sigstore.json; wie man sie prüft, steht in VERIFY.txt.",
     not_translated: "Was Systeme und Menschen selbst geschrieben haben, ist nicht übersetzt und steht so da, wie es signiert wurde.",

@@ -35,6 +35,7 @@ pub(super) const WORDS: Words = Words {
     replaces_error: "the earlier one held an error",
     replaces_backup_expired: "the last copy in a backup is gone",
     replaces_residues_gone: "files and logs of the systems hold it no more",
+    replaces_looked_again: "how long copies hold it still was looked at again",
     replaces_other: "the reason stated is \u{201c}{word}\u{201d}",
     no_weight: "This page is for reading and proves nothing by itself. The proof is the signed file certificate.sigstore.json; VERIFY.txt says how to check it.",
     not_translated: "What systems and people wrote themselves is not translated and stands as it was signed.",

@@ -43,7 +43,7 @@ words! {
     complete_sentence, exceptions_sentence, copies_sentence, files_sentence, partial_sentence, failed_sentence, not_held_sentence,
     superseded_sentence, superseded_by, said_then, replaces, replaces_final, replaces_tried_again,
     replaces_reappeared, replaces_error, replaces_backup_expired, replaces_residues_gone,
-    replaces_other,
+    replaces_looked_again, replaces_other,
     no_weight, not_translated, code_points_note,
     // Facts of the first page.
     issuer, controller, processor, about, about_schedule, about_request, about_request_plain,

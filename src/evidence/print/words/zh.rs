@@ -35,6 +35,7 @@ pub(super) const WORDS: Words = Words {
     replaces_error: "先前的证明有误",
     replaces_backup_expired: "备份中的最后一份副本已消失",
     replaces_residues_gone: "系统的文件和日志中已不再含有这些数据",
+    replaces_looked_again: "已再次检查备份中的副本",
     replaces_other: "所述原因为“{word}”",
     no_weight: "本页仅供阅读，其本身不构成证明。证明是已签名的文件 certificate.sigstore.json；核验方法见 VERIFY.txt。",
     not_translated: "系统和人员自行填写的内容未经翻译，按签名时的原文列出。",
