@@ -23,20 +23,23 @@ pub enum Mutation {
     FaultTalks,
 }
 
-/// All of them, each with the law that it breaks.
+/// All of them, each with the law that it breaks; those that were shown to be caught come first.
 pub const ALL: [(Mutation, Law); 11] = [
     (Mutation::Engine(OfEngine::EarlyByASecond), Law::NothingEarly),
     (Mutation::Engine(OfEngine::HoldsLeftOut), Law::NothingHeld),
-    (Mutation::Engine(OfEngine::HoldsUnread), Law::NothingHeld),
     (Mutation::ConditionWidened, Law::NothingBeyond),
     (Mutation::LateByAMonth, Law::EverythingDue),
+    (Mutation::LeafChanged, Law::LogVerifies),
+    (Mutation::FaultTalks, Law::NothingTold),
+    (Mutation::Engine(OfEngine::LookUnheeded), Law::NoFalseComplete),
+    (Mutation::Engine(OfEngine::HoldsUnread), Law::NothingHeld),
     (Mutation::Engine(OfEngine::GuardRemoved), Law::EverythingDue),
     (Mutation::Engine(OfEngine::LeaseUnfenced), Law::OneOutcome),
     (Mutation::Engine(OfEngine::KeyOfAttempt), Law::OneOutcome),
-    (Mutation::Engine(OfEngine::LookUnheeded), Law::NoFalseComplete),
-    (Mutation::LeafChanged, Law::LogVerifies),
-    (Mutation::FaultTalks, Law::NothingTold),
 ];
+
+/// How many of them were shown to be caught.
+pub const SHOWN: usize = 4;
 
 impl Mutation {
     /// The fault, if it is one of the engine.
