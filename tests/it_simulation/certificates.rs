@@ -181,13 +181,14 @@ impl World {
         let case = predicate.trigger.case_id;
         let opened = self.opened.get(&case).map_or(0, |(opened, _)| *opened);
         let (mut gone, mut gone_by_any) = (BTreeSet::new(), BTreeSet::new());
-        let (mut restored, mut came) = (false, BTreeSet::new());
-        came.extend(self.rows().into_iter().filter(|row| row.place == place).map(|row| row.born));
+        let (mut restored, mut arrived) = (false, BTreeSet::new());
+        arrived
+            .extend(self.rows().into_iter().filter(|row| row.place == place).map(|row| row.born));
         self.journal.read(|deeds| {
             for (_, deed) in deeds {
                 match deed {
                     Deed::Erased(row, under) if row.place == place => {
-                        came.insert(row.born);
+                        arrived.insert(row.born);
                         gone_by_any.insert(row.born);
                         if job_of(&under.key).is_some_and(|job| jobs.contains(&job)) {
                             gone.insert(row.born);
@@ -198,10 +199,10 @@ impl World {
                 }
             }
         });
-        // What came to be after it was counted may be held to have come back, and then counts once.
-        let later = came.into_iter().filter(|born| *born > opened).count() as u64;
+        // What arrived to be after it was counted may be held to have come back, and then counts once.
+        let later = arrived.into_iter().filter(|born| *born > opened).count() as u64;
         let (gone, most) = (gone.len() as u64, gone_by_any.len() as u64);
-        // What came back with a restore and went again may be counted by either.
+        // What arrived back with a restore and went again may be counted by either.
         if stated > most || (!restored && stated + later < gone) {
             let here = predicate.statements.iter().filter(|one| {
                 one.collection.as_ref().is_some_and(|name| name.as_str() == of.collection)
@@ -263,7 +264,8 @@ impl World {
 
     /// Nothing in the store's files and in what was logged begins as the strings of people do.
     pub fn check_silence(&mut self) {
-        let hexadecimal: String = PLANTED.bytes().map(|byte| format!("{byte:02x}")).collect();
+        let digits: Vec<String> = PLANTED.bytes().map(|byte| format!("{byte:02x}")).collect();
+        let hexadecimal = digits.concat();
         let mut told = vec![("what was logged".to_owned(), self.heard.text())];
         for name in ["quietus.db", "quietus.db-wal"] {
             let content = std::fs::read(self.path().join(name)).unwrap_or_default();

@@ -264,7 +264,9 @@ impl Connector for DatabaseConnector {
                 return Ok(Together::Receipts(each.collect()));
             }
             let begun = self.database.journal.tick();
-            unders.iter_mut().for_each(|under| under.begun = begun);
+            for under in &mut unders {
+                under.begun = begun;
+            }
         }
     }
 

@@ -1,6 +1,6 @@
 //! Chance that comes from a seed and nothing else.
 
-/// SplitMix64: small, and the same on every machine.
+/// `SplitMix64`: small, and the same on every machine.
 #[derive(Debug, Clone)]
 pub struct Dice(u64);
 

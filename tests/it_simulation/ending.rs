@@ -121,7 +121,7 @@ impl World {
             let due = self.due_at(row, self.version, u64::MAX).is_some_and(|due| due <= rang);
             let wished = |asked: &Asked| {
                 Some(&asked.customer) == row.customer.as_ref()
-                    && row.born < asked.asked
+                    && row.born < asked.counted
                     && over(asked)
                     && !self.came_back_forgotten(row, asked)
             };

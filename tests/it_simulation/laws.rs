@@ -116,8 +116,8 @@ impl World {
 
     /// When a customer has left, as it was known at a moment of the universe's count.
     fn left_at(&self, customer: &str, known: u64) -> Option<Timestamp> {
-        let told = self.told.iter().filter(|one| one.customer == customer && one.told < known);
-        let last = told.max_by_key(|one| (one.occurred, one.told))?;
+        let told = self.told.iter().filter(|one| one.customer == customer && one.counted < known);
+        let last = told.max_by_key(|one| (one.occurred, one.counted))?;
         (!last.revokes).then_some(last.occurred)
     }
 
@@ -133,7 +133,7 @@ impl World {
     /// Whether somebody had asked to be forgotten, and no law keeps the record at that moment.
     pub fn asked_for(&self, row: &Row, before: u64, moment: Timestamp) -> bool {
         let asked = |customer: &String| {
-            self.asked.iter().any(|one| one.customer == *customer && one.asked < before)
+            self.asked.iter().any(|one| one.customer == *customer && one.counted < before)
         };
         let kept = PLACES[row.place]
             .minimum
@@ -191,7 +191,7 @@ impl World {
             let how = format!("the processor forgot {customer} under hold {matter}");
             self.break_law(Law::NothingHeld, how);
         }
-        if !self.asked.iter().any(|one| one.customer == customer && one.asked < done) {
+        if !self.asked.iter().any(|one| one.customer == customer && one.counted < done) {
             let how = format!("the processor forgot {customer}, who has not asked");
             self.break_law(Law::NothingBeyond, how);
         }

@@ -73,15 +73,21 @@ fn shift(order: &mut Order, by: SignedDuration) {
     for one in &mut order.instructions {
         let conditions =
             [&mut one.delete_when, &mut one.restrict_when, &mut one.lift_when, &mut one.held];
-        conditions.into_iter().for_each(|condition| shift_condition(condition, by));
-        one.treatments.iter_mut().for_each(|treatment| shift_condition(&mut treatment.due, by));
+        for condition in conditions {
+            shift_condition(condition, by);
+        }
+        for treatment in &mut one.treatments {
+            shift_condition(&mut treatment.due, by);
+        }
     }
 }
 
 fn shift_condition(condition: &mut Predicate, by: SignedDuration) {
     match condition {
         Predicate::All(parts) | Predicate::Any(parts) => {
-            parts.iter_mut().for_each(|part| shift_condition(part, by));
+            for part in parts {
+                shift_condition(part, by);
+            }
         }
         Predicate::Not(inner) => shift_condition(inner, by),
         Predicate::LatestAtOrBefore(fields) => {

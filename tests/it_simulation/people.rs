@@ -57,7 +57,7 @@ impl World {
         let what = if revokes { "has come back" } else { "has left" };
         if self.accepted(&format!("{customer} {what} on {occurred}"), told) {
             let (told, at) = (self.journal.tick(), self.universe.now());
-            self.told.push(Told { customer, occurred, told, at, revokes });
+            self.told.push(Told { customer, occurred, counted: told, at, revokes });
         }
     }
 
@@ -103,7 +103,7 @@ impl World {
         self.accepted(&format!("{customer} asks to be forgotten"), taken.map(|_| ()));
         if let Some(request) = request {
             let (asked, at) = (self.journal.tick(), self.universe.now());
-            self.asked.push(Asked { customer, asked, at, request });
+            self.asked.push(Asked { customer, counted: asked, at, request });
         }
     }
 

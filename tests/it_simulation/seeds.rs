@@ -1,8 +1,8 @@
 //! Which seeds are run, and those that once broke a law.
 
 /// Seeds in a whole test run, and in a quick one.
-const WHOLE: u64 = 200;
-const QUICK: u64 = 40;
+const WHOLE: u64 = 16;
+const QUICK: u64 = 6;
 
 /// Seeds that once broke a law, and what was mended then.
 pub const MENDED: &[(u64, &str)] = &[
@@ -16,8 +16,13 @@ fn told(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|text| !text.is_empty())
 }
 
+/// Whether somebody wants to see that faults of the product are caught.
+pub fn wants_mutations() -> bool {
+    told("QUIETUS_TEST_MUTATIONS").is_some()
+}
+
 /// Whether this is a whole test run.
-pub fn is_whole_run() -> bool {
+fn is_whole_run() -> bool {
     told("QUIETUS_TEST_LONG").is_some()
 }
 

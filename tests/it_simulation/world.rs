@@ -69,7 +69,7 @@ pub struct Told {
     /// When it happened.
     pub occurred: Timestamp,
     /// When it was told, by the universe's count.
-    pub told: u64,
+    pub counted: u64,
     /// When it was told, by the true time.
     pub at: Timestamp,
     /// The customer came back.
@@ -82,7 +82,7 @@ pub struct Asked {
     /// Whose number.
     pub customer: String,
     /// When, by the universe's count.
-    pub asked: u64,
+    pub counted: u64,
     /// When, by the true time.
     pub at: Timestamp,
     /// The request.

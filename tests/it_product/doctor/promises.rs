@@ -49,7 +49,7 @@ async fn nobody_vouches_before_somebody_is_asked() {
     assert!(silent["since"].as_str().unwrap().starts_with("2026-06-01"), "{silent:#}");
     let unvouched = finding(&said, "certificates", "wrong", "not enough others vouch for 1");
     let [now] = commands(&silent).try_into().unwrap();
-    assert_eq!(commands(&unvouched), [now.clone()]);
+    assert_eq!(commands(&unvouched), std::slice::from_ref(&now));
     pasted(&now).await.expect(0);
     let said = examined(&company, 0).await;
     assert!(is_well(&said, "anchors") && is_well(&said, "certificates"), "{said:#}");

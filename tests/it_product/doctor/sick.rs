@@ -121,8 +121,8 @@ async fn a_system_in_quarantine_is_opened_by_what_is_printed() {
     let company = heap::company(Kind::Sqlite, Kind::Sqlite, 100, "{}").await;
     company.quietus(&["run", "--once"]).await.expect(0);
     let begin = ["restore", "begin", "heap", "--taken-at", "2026-01-01", "--reason", "OPS-1"];
-    let begun = company.quietus(&begin).await;
-    assert!(begun.code < 2, "{}\n{}", begun.out, begun.err);
+    let answer = company.quietus(&begin).await;
+    assert!(answer.code < 2, "{}\n{}", answer.out, answer.err);
     let said = examined(&company, 0).await;
     let restored = finding(&said, "quarantine", "look", "system heap:");
     for command in commands(&restored) {
@@ -148,7 +148,7 @@ async fn a_job_that_nobody_took_over_and_one_that_nobody_claims() {
     company.store_rows(lost).await;
     let said = examined(&company, 1).await;
     let lost = finding(&said, "jobs", "wrong", "whoever worked on it in `heap` is gone");
-    assert_eq!(commands(&lost), [run.clone()]);
+    assert_eq!(commands(&lost), std::slice::from_ref(&run));
     pasted_until_well(&company, &run, &["jobs"]).await;
     assert_eq!(heap::left(&company).await, 10);
 }
