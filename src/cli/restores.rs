@@ -325,51 +325,26 @@ async fn open(product: &Quietus, system: &str, by: &Remark) -> Result<u8, AppErr
     Ok(FINE)
 }
 
-/// Looks whether a system was restored and nobody said so, and tells of each that was, and of each
-/// that could not be looked at; of nothing where the instance does not watch. Such a system is in
-/// quarantine then.
-///
-/// # Errors
-/// Where the store is not there.
-pub async fn look_for_put_back(product: &Quietus) -> Result<u8, AppError> {
-    if product.instance.watch_restores.is_none() {
-        return Ok(FINE);
-    }
-    let mut code = FINE;
-    for (system, sighting) in Box::pin(product.watch_restores()).await? {
-        if matches!(sighting, Sighting::PutBack { .. } | Sighting::Unreachable(_)) {
-            say(format!("{WARN}{system}{WARN:#} {}", words_of(&sighting)));
-        }
-        if matches!(sighting, Sighting::PutBack { .. }) {
-            code = NOT_DONE;
-        }
-    }
-    Ok(code)
-}
-
 async fn watch(product: &Quietus) -> Result<u8, AppError> {
     let mut code = FINE;
     for (system, sighting) in Box::pin(product.watch_restores()).await? {
+        let words = match &sighting {
+            Sighting::Fine => "holds what was last written there".to_owned(),
+            Sighting::NotWatched => "is not watched: nothing was done there yet".to_owned(),
+            Sighting::InQuarantine => "is in quarantine".to_owned(),
+            Sighting::Unreachable(why) => format!("could not be looked at: {why}"),
+            Sighting::PutBack { taken_at, begun } => format!(
+                "was put back to its state of about {taken_at:.0} and nobody said so: it is in quarantine, and {} case(s) of persons are done again",
+                number(begun.replays)
+            ),
+        };
         let fine = matches!(sighting, Sighting::Fine | Sighting::NotWatched);
         let style = if fine { GOOD } else { WARN };
-        say(format!("{style}{system}{style:#} {}", words_of(&sighting)));
+        say(format!("{style}{system}{style:#} {words}"));
         code = code.max(if fine { FINE } else { NOT_DONE });
     }
     product.advance_log().await?;
     Ok(code)
-}
-
-fn words_of(sighting: &Sighting) -> String {
-    match sighting {
-        Sighting::Fine => "holds what was last written there".to_owned(),
-        Sighting::NotWatched => "is not watched: nothing was done there yet".to_owned(),
-        Sighting::InQuarantine => "is in quarantine".to_owned(),
-        Sighting::Unreachable(why) => format!("could not be looked at: {why}"),
-        Sighting::PutBack { taken_at, begun } => format!(
-            "was put back to its state of about {taken_at:.0} and nobody said so: it is in quarantine, and {} case(s) of persons are done again",
-            number(begun.replays)
-        ),
-    }
 }
 
 async fn list(product: &Quietus, json: bool, limit: u32) -> Result<u8, AppError> {

@@ -17,7 +17,7 @@ use super::drills::carry_out_drill;
 use super::opening::{GOOD, STRONG, WARN, complain, fail, number, open, read_moment, say};
 use super::reappeared::tell;
 use super::requested::carry_out_requests;
-use super::restores::{look_for_put_back, tell_quarantines};
+use super::restores::tell_quarantines;
 use super::{FINE, NOT_DONE};
 use crate::app::mail::MailTally;
 use crate::app::open_case::{CaseOpened, Opening, words_for};
@@ -100,8 +100,7 @@ async fn once(product: &Arc<Quietus>, arguments: &RunArguments) -> Result<u8, Ap
     // Only a run for everything that is due now asks for all that earlier ones asked for, and does
     // what persons asked for.
     let takes_over = arguments.schedule.is_empty() && arguments.as_of.is_none();
-    let mut worst = look_for_put_back(product).await?;
-    product.carry_restores_on().await?;
+    let mut worst = FINE;
     for case in product.unfinished_cases().await? {
         say(format!("case {case} of an earlier run is not finished; it goes on first"));
         worst = worst.max(carry_out(product, case).await?);
@@ -129,10 +128,7 @@ async fn once(product: &Arc<Quietus>, arguments: &RunArguments) -> Result<u8, Ap
     anchor(product).await?;
     product.keep_house().await?;
     let own = if takes_over { own_records(product, arguments).await? } else { FINE };
-    // Whoever puts back a copy from before this moment is noticed by the next run.
-    product.carry_restores_on().await?;
-    let put_back = look_for_put_back(product).await?;
-    Ok(worst.max(code).max(mailed).max(own).max(put_back))
+    Ok(worst.max(code).max(mailed).max(own))
 }
 
 /// Disposes of our own records whose time is over, in a case of its own.

@@ -72,8 +72,8 @@ async fn a_look_by_hand_says_what_it_has_seen() {
     let company = house(Kind::Sqlite, 3).await;
     let said = company.quietus(&["restore", "watch"]).await.expect(0).out;
     assert!(said.contains("nothing was done there yet"), "{said}");
-    copy(&company, "data/before.copy").await;
     company.quietus(&["run", "--once"]).await.expect(0);
+    copy(&company, "data/before.copy").await;
     let said = company.quietus(&["restore", "watch"]).await.expect(0).out;
     assert!(said.contains("holds what was last written there"), "{said}");
     copy(&company, "data/desk.copy").await;
@@ -93,24 +93,4 @@ async fn a_look_by_hand_says_what_it_has_seen() {
     let shown = company.quietus(&["restore", "show", "desk", "--json"]).await.expect(0).json();
     assert!(shown["reason"].as_str().unwrap().contains("its canary is gone"), "{shown:#}");
     assert_eq!(shown["announced"], false);
-}
-
-/// Where nothing runs between two runs, each looks at what was done to systems since the last.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_run_notices_what_was_put_back_since_the_last_one() {
-    let company = house(Kind::Sqlite, 3).await;
-    let canary = "SELECT CAST(number AS TEXT) FROM canaries";
-    company.quietus(&["run", "--once"]).await.expect(0);
-    assert_eq!(company.store_rows(canary).await, ["1"], "written once something is done");
-    copy(&company, "data/desk.copy").await;
-    company.quietus(&["run", "--once"]).await.expect(0);
-    assert_eq!(company.store_rows(canary).await, ["3"], "at its beginning and at its end");
-    put_back(&company, "data/desk.copy");
-    let run = company.quietus(&["run", "--once"]).await.expect(1);
-    assert!(run.out.contains("desk was put back to its state of about"), "{}", run.out);
-    assert_eq!(company.count_of("restores").await, 1);
-    company.quietus(&["restore", "carry-out", "desk"]).await.expect(0);
-    company.quietus(&["restore", "open", "desk"]).await.expect(0);
-    let run = company.quietus(&["run", "--once"]).await.expect(0);
-    assert!(!run.out.contains("put back"), "{}", run.out);
 }
