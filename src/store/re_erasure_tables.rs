@@ -208,7 +208,7 @@ pub(super) const OF_HOUSE: &[Table] = &[
         columns ("system": Text, "sealed": Bytes, "renewed_at": Int),
         of "ORDER BY system", renew " AND later.renewed_at > renewed_tokens.renewed_at"),
     table!("canaries", key ("system": Text),
-        columns ("system": Text, "number": Int, "written_at": Int),
+        columns ("system": Text, "number": Int, "written_at": Int, "name": Text),
         of "ORDER BY system", renew " AND later.number > canaries.number"),
     table!("status_lists", key ("name": Text),
         columns ("name": Text, "certificates": Int, "changes": Int, "signed_changes": Int,

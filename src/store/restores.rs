@@ -106,12 +106,14 @@ pub struct Replayable {
 }
 
 /// What was last written into a system to see whether it is put back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Canary {
     /// Counts the writings.
     pub number: u64,
     /// When it was written.
     pub written_at: Timestamp,
+    /// Under which name; `None` where a version wrote it that did not write that down.
+    pub name: Option<String>,
 }
 
 macro_rules! restore_columns {
@@ -173,11 +175,11 @@ const REPLAYABLE: Sql = Sql::both(
 );
 const DONE_SOMETHING: Sql =
     Sql::both("SELECT 1 AS one FROM jobs WHERE system = $1 AND state = 'completed' LIMIT 1");
-const CANARY: Sql = Sql::both("SELECT number, written_at FROM canaries WHERE system = $1");
+const CANARY: Sql = Sql::both("SELECT number, written_at, name FROM canaries WHERE system = $1");
 const REMEMBER_CANARY: Sql = Sql::both(
-    "INSERT INTO canaries (system, number, written_at) VALUES ($1, $2, $3)
+    "INSERT INTO canaries (system, number, written_at, name) VALUES ($1, $2, $3, $4)
      ON CONFLICT (system) DO UPDATE SET number = excluded.number,
-         written_at = excluded.written_at
+         written_at = excluded.written_at, name = excluded.name
      WHERE canaries.number < excluded.number",
 );
 
@@ -373,13 +375,18 @@ impl Store {
     /// What was last written into a system.
     pub async fn canary(&self, system: &str) -> Result<Option<Canary>, StoreError> {
         let Some(row) = self.read_one(CANARY, args![system]).await? else { return Ok(None) };
-        Ok(Some(Canary { number: row.whole("number")?, written_at: row.instant("written_at")? }))
+        Ok(Some(Canary {
+            number: row.whole("number")?,
+            written_at: row.instant("written_at")?,
+            name: row.get("name")?,
+        }))
     }
 
     /// Remembers what was written into a system; what is older is not taken.
     pub async fn remember_canary(&self, system: &str, canary: Canary) -> Result<(), StoreError> {
         let number = count(canary.number, "a canary so large")?;
-        self.write(REMEMBER_CANARY, args![system, number, canary.written_at]).await?;
+        let values = args![system, number, canary.written_at, canary.name.as_deref()];
+        self.write(REMEMBER_CANARY, values).await?;
         Ok(())
     }
 }

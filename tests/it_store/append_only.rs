@@ -136,7 +136,7 @@ async fn restore(stage: &Stage, case: uuid::Uuid) {
     let evidence = Vec::new();
     let restore = NewRestore { evidence, ..new_restore(vec![(case, replay)]) };
     assert!(stage.store.begin_restore(restore, at(20)).await.unwrap());
-    let canary = Canary { number: 7, written_at: at(20) };
+    let canary = Canary { number: 7, written_at: at(20), name: Some("canary-1".to_owned()) };
     stage.store.remember_canary("shop", canary).await.unwrap();
 }
 

@@ -159,10 +159,19 @@ async fn what_was_done_for_persons_since_is_found(stage: Stage) {
 async fn a_canary_only_counts_up(stage: Stage) {
     let store = &stage.store;
     assert_eq!(store.canary("shop").await.unwrap(), None);
+    let canary = |number: u64| Canary {
+        number,
+        written_at: at(i64::try_from(number).unwrap()),
+        name: Some(format!("canary-{number}")),
+    };
     for (number, kept) in [(1, 1), (3, 3), (2, 3)] {
-        let canary = Canary { number, written_at: at(i64::try_from(number).unwrap()) };
-        store.remember_canary("shop", canary).await.unwrap();
-        let found = store.canary("shop").await.unwrap().unwrap();
-        assert_eq!((found.number, found.written_at), (kept, at(i64::try_from(kept).unwrap())));
+        store.remember_canary("shop", canary(number)).await.unwrap();
+        assert_eq!(store.canary("shop").await.unwrap(), Some(canary(kept)));
     }
+    // As a version left it that did not write names down.
+    assert_eq!(stage.intrude("UPDATE canaries SET name = NULL").await.unwrap(), 1);
+    assert_eq!(store.canary("shop").await.unwrap(), Some(Canary { name: None, ..canary(3) }));
+    store.remember_canary("shop", canary(4)).await.unwrap();
+    assert_eq!(store.canary("shop").await.unwrap(), Some(canary(4)));
+    assert!(stage.intrude("UPDATE canaries SET name = ''").await.is_err());
 }

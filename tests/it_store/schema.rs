@@ -177,6 +177,11 @@ const LANDED: &[(&str, &str, &str)] = &[
         "746fdeaa230f448fbbd3435261a2bcac392ec5848526c37869c12569574182fc",
         "746fdeaa230f448fbbd3435261a2bcac392ec5848526c37869c12569574182fc",
     ),
+    (
+        "0022_names_of_canaries.sql",
+        "6453a43e989c2c69626d2ec48b3a3b081004818232a46b9cd269303f94155d55",
+        "6453a43e989c2c69626d2ec48b3a3b081004818232a46b9cd269303f94155d55",
+    ),
 ];
 
 #[test]

@@ -6,6 +6,7 @@
 //! Nothing else is carried out on the system meanwhile.
 
 mod begin;
+mod canary;
 mod door;
 mod open;
 mod standing;

@@ -8,7 +8,6 @@ use super::{BeginRestore, Begun};
 use crate::app::mutation::Mutation;
 use crate::app::{Actor, AppError, Quietus};
 use crate::datamap::{RestoredOpens, System};
-use crate::domain::Digest;
 use crate::store::{Canary, Restore};
 
 /// Who acts when no person does.
@@ -126,11 +125,12 @@ impl Quietus {
             Ok(connector) => connector,
             Err(error) => return Ok(unreachable(error.to_string())),
         };
-        let sight = match connector.canary(&self.canary_name()).await {
-            Ok(sight) => sight,
+        let names = self.canary_names().await?;
+        let own = match names.look(connector.as_ref(), last.as_ref()).await {
+            Ok(own) => own,
             Err(fault) => return Ok(unreachable(fault.to_string())),
         };
-        let found = match (last, sight) {
+        let found = match (last, own.sight) {
             (_, CanarySight::NotKept) => return Ok(Sighting::NotWatched),
             (Some(last), CanarySight::Missing) => {
                 return self.was_put_back(system, last, None).await;
@@ -141,26 +141,25 @@ impl Quietus {
             (None, CanarySight::Missing) => 0,
             (_, CanarySight::Seen(row)) => row.number,
         };
-        match self.write_canary(name, connector.as_ref(), found).await? {
+        match self.write_canary(name, connector.as_ref(), (own.name, found)).await? {
             Ok(()) => Ok(Sighting::Fine),
             Err(why) => Ok(unreachable(why)),
         }
     }
 
-    /// Writes the row that follows on a number: into the system first, so that what we remember was
-    /// there.
+    /// Writes the row that follows on a number, under its name: into the system first, so that what we
+    /// remember was there.
     async fn write_canary(
         &self,
         system: &str,
         connector: &dyn Connector,
-        found: u64,
+        (name, found): (String, u64),
     ) -> Result<Result<(), String>, AppError> {
-        let canary = Canary { number: found + 1, written_at: self.now() };
-        let written =
-            connector.set_canary(&self.canary_name(), canary.number, canary.written_at).await;
-        if let Err(fault) = written {
+        let (number, written_at) = (found + 1, self.now());
+        if let Err(fault) = connector.set_canary(&name, number, written_at).await {
             return Ok(Err(fault.to_string()));
         }
+        let canary = Canary { number, written_at, name: Some(name) };
         self.store.remember_canary(system, canary).await?;
         Ok(Ok(()))
     }
@@ -172,7 +171,8 @@ impl Quietus {
     pub(super) async fn renew_canary(&self, system: &str) -> Result<(), AppError> {
         let Some(last) = self.store.canary(system).await? else { return Ok(()) };
         let connector = self.connect(self.system(system)?)?;
-        let written = self.write_canary(system, connector.as_ref(), last.number).await?;
+        let name = self.canary_names().await?.name_after(&last);
+        let written = self.write_canary(system, connector.as_ref(), (name, last.number)).await?;
         written.map_err(|why| AppError::Input(format!("`{system}` stays in quarantine: {why}")))
     }
 
@@ -209,11 +209,5 @@ impl Quietus {
             Err(AppError::Input(_)) => Ok(Sighting::InQuarantine),
             Err(error) => Err(error),
         }
-    }
-
-    /// The name of our own row: other instances may work on the same systems.
-    fn canary_name(&self) -> String {
-        let digest = Digest::of(self.instance.evidence_origin.as_bytes()).to_string();
-        format!("canary-{}", &digest[..32])
     }
 }

@@ -18,7 +18,7 @@ pub(super) const TABLES: &[Kept] = &[
     ),
     table(
         "canaries",
-        "the row that was last written into each system",
+        "the row that was last written into each system, and under which name",
         (Personal::None, Served("one row a system, written over")),
         ("a system that was put back shows an older number", "restores are evidence of their own"),
     ),

@@ -43,13 +43,27 @@ rules:
   - {rule: trace, category: trace, starting_point: collection, period: P30D, action: erase, basis: {citation: house rules}, cap: {records: 100, share: 100%}}
 ";
 
-/// The database with so many members, and three visits of long ago beside two of far ahead.
-pub async fn house(store: Kind, members: i64) -> Company {
-    let mut company = Company::new(store).await;
+/// A company with the rules of the club.
+async fn with_rules(store: Kind) -> Company {
+    let company = Company::new(store).await;
     let instance = company.read("quietus.yaml");
     company
         .write("quietus.yaml", &format!("{instance}identities: {{email: {{normalise: email}}}}\n"));
     company.write("schedules/rules.yaml", PACK);
+    company
+}
+
+/// Another instance of the same controller, which works on the same database.
+pub async fn neighbour(of: &Company) -> Company {
+    let mut company = with_rules(Kind::Sqlite).await;
+    let url = format!("sqlite:{}", of.path("data/desk.db").display());
+    company.connect_system("desk", (Kind::Sqlite, url), DESK);
+    company
+}
+
+/// The database with so many members, and three visits of long ago beside two of far ahead.
+pub async fn house(store: Kind, members: i64) -> Company {
+    let mut company = with_rules(store).await;
     let desk = company.add_system("desk", Kind::Sqlite, DESK).await;
     let values: Vec<String> = (1..=members)
         .map(|n| format!("({n}, 'p{n}@mail.example', 'Name {n}', '2026-01-01T00:00:00Z', NULL)"))
