@@ -16,8 +16,8 @@ use super::issuing::Issuing;
 use super::open_case::PlanOnRecord;
 use super::opening::Pinned;
 use super::over_jobs::{
-    days_pending, done_of, end_of_looks, has_its_say, is_look, is_lost, outcome_over, said_over,
-    verification_of,
+    days_pending, decided_as_of, done_of, end_of_looks, has_its_say, is_dated, is_dated_job_done,
+    is_look, is_lost, outcome_over, said_over, verification_of,
 };
 use super::recording::About;
 use super::request::{Asked, stated_request};
@@ -153,7 +153,7 @@ impl Quietus {
         let id = self.ids.new_id();
         let mut predicate =
             self.predicate(id, case, (&on_record, asked.as_ref()), said, &pinned).await?;
-        predicate.supersedes = self.superseded(case, jobs, predicate.summary.overall).await?;
+        predicate.supersedes = self.superseded(case, jobs, &predicate).await?;
         self.tell_of_restores(&mut predicate, case, jobs).await?;
         let issuing = Issuing { case, jobs, copies: &copies, issuer: &issuer };
         let mut new = self.issue(&predicate, asked.as_mut(), issuing)?;
@@ -222,6 +222,7 @@ impl Quietus {
             };
             let about_job: Vec<&Detail> =
                 details.iter().filter(|one| one.job_id == job.map(|job| job.id)).collect();
+            let since = decided_as_of(case, jobs, plan.system.as_str());
             let done = done_of(job);
             let ordered = done.ordered.clone();
             accounts.push(SystemAccount {
@@ -230,7 +231,7 @@ impl Quietus {
                 due: done.counted.clone().or_else(|| counts_of(on_record, system)),
                 outcome: outcome_over(&own),
                 asked: asked.map(|one| one.action),
-                kept_by_law: asked.map_or_else(Vec::new, |one| one.kept_in(&plan.system)),
+                kept_by_law: asked.map_or_else(Vec::new, |one| one.kept_in(&plan.system, since)),
                 said: said_over(&own),
                 lost: attempts.iter().any(is_lost),
                 done,
@@ -385,8 +386,9 @@ impl Quietus {
         &self,
         case: &Case,
         jobs: &[Job],
-        overall: Overall,
+        new: &Predicate,
     ) -> Result<Option<Supersedes>, AppError> {
+        let overall = new.summary.overall;
         let last = matches!(overall, Overall::Complete | Overall::CompleteWithExceptions);
         let Some(earlier) = self.store.certificate_of_case(case.id).await? else { return Ok(None) };
         let since = earlier.summary.issued_at;
@@ -394,6 +396,8 @@ impl Quietus {
         let (looks, others): (Vec<&Job>, Vec<&Job>) = news.partition(|job| is_look(job));
         let looked = others.is_empty() && !looks.is_empty();
         let gone = looked.then(|| end_of_looks(&looks)).flatten();
+        let dated = !others.is_empty() && others.iter().all(|job| is_dated_job_done(job));
+        let more_is_dated = dated && new.statements.iter().any(is_dated);
         Ok(Some(Supersedes {
             certificate_id: earlier.summary.id,
             statement_sha256: Digest::of(&earlier.statement),
@@ -401,6 +405,8 @@ impl Quietus {
                 (Some(end), _) => end,
                 // What had no day yet has one now, or the day that it had is over.
                 (None, _) if looked => "looked-again",
+                // The date of a part has come, and the rest has one of its own.
+                (None, _) if more_is_dated => "kept-looked-at",
                 (None, true) => "final",
                 (None, false) => "tried-again",
             }

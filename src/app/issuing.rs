@@ -38,7 +38,7 @@ impl Quietus {
         let opening = asked.as_ref().map(|asked| asked.opening.clone());
         let (later, request) = match asked {
             None => (later, None),
-            Some(asked) => self.answer(asked, id, &predicate.statements, (jobs, later))?,
+            Some(asked) => self.answer(asked, id, &predicate.statements, (case, jobs, later))?,
         };
         let about = opening.as_deref().map_or(SubjectFile::Counts, SubjectFile::Opening);
         let signed = signing::sign(predicate.clone(), about, issuer);

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use jiff::Timestamp;
 use jiff::civil::Date;
 use quietus_connectors::{Restriction, SubjectAction};
 
@@ -40,11 +41,11 @@ impl SystemAccount<'_> {
         let mut kept = Vec::new();
         for limit in first.limits.iter().filter(|limit| limit.kind == LimitKind::Minimum) {
             let (of, name) = (category.to_string(), limit.name.to_string());
-            let records = count(&ProbeName::Minimum { category: of.clone(), limit: name.clone() });
-            let meanwhile =
-                count(&ProbeName::Restricted { category: of, limit: name }).min(records);
+            let all = count(&ProbeName::Minimum { category: of.clone(), limit: name.clone() });
+            let meanwhile = count(&ProbeName::Restricted { category: of, limit: name }).min(all);
             let meanwhile = if restricted { meanwhile } else { 0 };
-            for (records, restricted) in [(meanwhile, true), (records - meanwhile, false)] {
+            let (first_until, until) = self.kept_until(part.collection, category, limit);
+            for (records, restricted) in [(meanwhile, true), (all - meanwhile, false)] {
                 if records > 0 {
                     kept.push(StatedKept {
                         reason: KeptReason::StatutoryMinimum,
@@ -53,7 +54,9 @@ impl SystemAccount<'_> {
                             "{}: {} ({})",
                             limit.name, limit.citation, limit.jurisdiction
                         ),
-                        until: self.kept_until(part.collection, category, limit),
+                        until,
+                        // One record alone has one end.
+                        first_until: first_until.filter(|_| all > 1),
                         review_on: None,
                         restricted,
                     });
@@ -107,6 +110,7 @@ impl SystemAccount<'_> {
                 records: Count(records),
                 because,
                 until: None,
+                first_until: None,
                 review_on: None,
                 restricted: true,
             }
@@ -114,20 +118,24 @@ impl SystemAccount<'_> {
         stated.filter(|one| one.records.0 > 0).collect()
     }
 
-    /// The day on which a minimum has ended for the last of the person's records.
+    /// The days on which a minimum has ended for the first and for the last of the person's records;
+    /// the first only where it is another one.
     fn kept_until(
         &self,
         collection: &CollectionName,
         category: &CategoryName,
         limit: &LimitCitation,
-    ) -> Option<Date> {
+    ) -> (Option<Date>, Option<Date>) {
         let same = |one: &&KeptByLaw| {
             one.collection == collection.as_str()
                 && one.category == category.as_str()
                 && one.limit == limit.name.as_str()
         };
-        let until = self.kept_by_law.iter().find(same)?.until?;
-        Some(until.to_zoned(self.zone.clone()).date())
+        let Some(kept) = self.kept_by_law.iter().find(same) else { return (None, None) };
+        let day = |end: Timestamp| self.zone.to_datetime(end).date();
+        let last = kept.until.map(day);
+        let first = kept.ends.first().copied().map(day);
+        (first.filter(|first| last.is_none_or(|last| *first < last)), last)
     }
 
     fn moves_what_it_restricts(&self, collection: &CollectionName) -> bool {
@@ -152,6 +160,7 @@ impl SystemAccount<'_> {
                 several => format!("one or more of the matters {}", several.join(", ")),
             },
             until: None,
+            first_until: None,
             review_on,
             restricted: false,
         })

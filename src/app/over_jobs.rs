@@ -1,13 +1,16 @@
 //! What the jobs of one system amount to: a dated job goes on where an earlier one ended.
 
+use jiff::Timestamp;
 use jiff::civil::Date;
 use quietus_connectors::{CollectionOutcome, Testimony};
 
 use super::account::VerificationOnRecord;
+use super::carry_out::Payload;
 use super::progress::Done;
 use crate::domain::JobState;
 use crate::evidence::SystemStatement;
-use crate::store::{Attempt, AttemptResult, Job, JobKind};
+use crate::evidence::statement::KeptReason;
+use crate::store::{Attempt, AttemptResult, Case, Job, JobKind};
 
 /// A dated job that waits has nothing to say yet, nor has the upkeep of a restriction that ended.
 pub(super) fn has_its_say(job: &Job) -> bool {
@@ -49,6 +52,38 @@ pub(super) fn outcome_over<'a>(jobs: &[&'a Job]) -> Vec<CollectionOutcome> {
         }
     }
     all
+}
+
+/// As of which moment a job does its part for a person; `None` is that of the case.
+pub(super) fn as_of(job: &Job) -> Option<Timestamp> {
+    match serde_json::from_value(job.payload.clone()).ok()? {
+        Payload::Person { moment, .. } => moment,
+        Payload::First { .. } | Payload::Backup { .. } | Payload::Residue { .. } => None,
+    }
+}
+
+/// As of which moment was decided last in a system what a minimum keeps of a person: that of the job
+/// which came to its end last, done or in need of somebody.
+pub(super) fn decided_as_of(case: &Case, jobs: &[Job], system: &str) -> Timestamp {
+    let decides = |job: &&Job| {
+        matches!(job.kind, JobKind::Request | JobKind::Retained | JobKind::Replay)
+            && matches!(job.state, JobState::Completed | JobState::Failed)
+            && job.system == system
+    };
+    let last = jobs.iter().filter(decides).max_by_key(|job| (job.settled_at, job.id));
+    last.and_then(as_of).unwrap_or(case.moment)
+}
+
+/// The date of something that was kept has come, or its hold was released, and the job that was made
+/// for that is done.
+pub(super) fn is_dated_job_done(job: &Job) -> bool {
+    job.kind == JobKind::Retained && job.state == JobState::Completed
+}
+
+/// Something stays by a statement for which there is a dated job.
+pub(super) fn is_dated(statement: &SystemStatement) -> bool {
+    let reasons = [KeptReason::StatutoryMinimum, KeptReason::LegalHold];
+    statement.kept.iter().any(|one| reasons.contains(&one.reason))
 }
 
 /// Nobody knows what an attempt has done: its process died, or its answer never came.

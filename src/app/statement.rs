@@ -194,6 +194,7 @@ impl SystemAccount<'_> {
                         "records of `{by}` that are kept refer to them; their own due fields are cleared"
                     ),
                     until: None,
+                    first_until: None,
                     review_on: None,
                     restricted: false,
                 });

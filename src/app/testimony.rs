@@ -89,6 +89,7 @@ impl SystemAccount<'_> {
                 several => format!("one or more of the matters {}", several.join(", ")),
             },
             until: None,
+            first_until: None,
             review_on: held.review_on,
             restricted: false,
         })

@@ -347,8 +347,13 @@ fn kept(text: &mut String, kept: &[KeptFacts], zone: &TimeZone) {
             KeptWhy::NotReadable { why } => format!("it cannot be told whether it may go: {why}"),
             _ => "its time has not come".to_owned(),
         };
-        let until =
-            one.until.map_or_else(String::new, |until| format!(", until {}", day(until, zone)));
+        let until = match (one.until, one.last_until) {
+            (None, _) => String::new(),
+            (Some(until), None) => format!(", until {}", day(until, zone)),
+            (Some(first), Some(last)) => {
+                format!(", the next until {}, the last until {}", day(first, zone), day(last, zone))
+            }
+        };
         line(text, 1, &format!("{}.{}: {what}{count}: {why}{until}", one.system, one.collection));
     }
 }

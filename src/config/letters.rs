@@ -134,6 +134,7 @@ fn everything() -> Facts {
             what: "invoices".to_owned(),
             because: "a law".to_owned(),
             until: Some(day),
+            first_until: Some(day),
             restricted: true,
         }],
         copies: Some(CopiesPart { until: Some(day), gone_on: None }),

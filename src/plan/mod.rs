@@ -42,7 +42,7 @@ pub use forecast::{CollectionForecast, Forecast, Kept, KeptWhy, SystemForecast, 
 pub use hold::third_party_holds;
 pub use hold_scope::concerns_system;
 pub use input::{Acting, EventKeys, Marks, PlanInput};
-pub use kept_until::KeptUntil;
+pub use kept_until::{KeptUntil, few_ends};
 pub use lists::{FilledLists, ListSource};
 pub use person::{PersonScope, RecordKeys, StaysRestricted};
 pub use probe::{ProbeName, StaysGround};

@@ -74,8 +74,10 @@ pub struct KeptPart {
     pub what: String,
     /// Which law or matter keeps it.
     pub because: String,
-    /// Until when, where that is known.
+    /// Until when, where that is known; the last part of it where it goes in parts.
     pub until: Option<Date>,
+    /// Until when the first part of it, where it goes in parts.
+    pub first_until: Option<Date>,
     /// It is not used meanwhile.
     pub restricted: bool,
 }
@@ -249,6 +251,7 @@ mod tests {
                 what: "invoices".to_owned(),
                 because: "AO § 147(3)".to_owned(),
                 until: Some(date(2034, 12, 31)),
+                first_until: None,
                 restricted: true,
             }],
             copies: None,
@@ -291,6 +294,32 @@ mod tests {
             {
                 assert!(text.contains(part), "{language}: {part} in {text}");
             }
+        }
+    }
+
+    #[test]
+    fn the_answer_says_that_some_of_what_stays_goes_before_the_rest() {
+        for (language, whole, parts) in [
+            (
+                "en",
+                ", until 2034-12-31;",
+                ", the first part until 2028-12-31, the last until 2034-12-31;",
+            ),
+            (
+                "de",
+                ", bis 2034-12-31;",
+                ", der erste Teil bis 2028-12-31, der letzte bis 2034-12-31;",
+            ),
+            ("zh", "，至 2034-12-31；", "，第一部分至 2028-12-31，最后一部分至 2034-12-31；"),
+        ] {
+            let text = |first_until| {
+                let mut facts = facts();
+                facts.kept[0].first_until = first_until;
+                write("outcome", language, None, &facts).unwrap().text
+            };
+            let (at_once, in_parts) = (text(None), text(Some(date(2028, 12, 31))));
+            assert!(at_once.contains(whole) && !at_once.contains("2028"), "{at_once}");
+            assert!(in_parts.contains(parts), "{in_parts}");
         }
     }
 

@@ -329,6 +329,7 @@ fn hold(records: u64) -> StatedKept {
         records: Count(records),
         because: "matter 1".to_owned(),
         until: None,
+        first_until: None,
         review_on: None,
         restricted: false,
     }

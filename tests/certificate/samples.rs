@@ -214,6 +214,7 @@ fn partial() -> Predicate {
         kept(KeptReason::StatutoryMinimum, 11, "tax-law: AO § 147(3), HGB § 257 (DE)"),
         StatedKept { until: None, ..kept(KeptReason::LegalHold, 3, "matter 2026-014") },
     ];
+    invoices.kept[0].first_until = Some(date(2028, 12, 31));
     invoices.kept[1].review_on = Some(date(2027, 1, 15));
     let mut long = statement(
         "s3",
@@ -253,6 +254,7 @@ fn kept(reason: KeptReason, records: u64, because: &str) -> StatedKept {
         records: Count(records),
         because: because.to_owned(),
         until: Some(date(2034, 12, 31)),
+        first_until: None,
         review_on: None,
         restricted: true,
     }

@@ -181,7 +181,8 @@ pub struct Supersedes {
     /// SHA-256 of its payload.
     pub statement_sha256: Digest,
     /// Why: `final`, `tried-again` where this one is not final either, `reappeared`, `error`,
-    /// `backup-expired`, `residues-gone`, or `looked-again` where a day became known or is over.
+    /// `backup-expired`, `residues-gone`, `looked-again` where a day became known or is over, or
+    /// `kept-looked-at` where what was kept went in part, or was to go and stays.
     pub reason: String,
 }
 

@@ -240,8 +240,11 @@ pub struct StatedKept {
     pub records: Count,
     /// Which hold, law or collection; never a person.
     pub because: String,
-    /// Until when, where that is known.
+    /// Until when, where that is known; the last of them where they go at different times.
     pub until: Option<Date>,
+    /// Until when the first of them, where they go at different times.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_until: Option<Date>,
     /// When somebody looks at it again.
     pub review_on: Option<Date>,
     /// Whether the records are restricted meanwhile.

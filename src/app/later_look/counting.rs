@@ -6,7 +6,7 @@ use quietus_connectors::{Counts, SubjectAction};
 use uuid::Uuid;
 
 use super::is_for_a_person;
-use crate::app::carry_out::Payload;
+use crate::app::over_jobs::as_of;
 use crate::app::request::{Drilled, Sighted, Wanted, action_of};
 use crate::app::{AppError, Quietus};
 use crate::domain::{JobState, SystemName};
@@ -243,11 +243,7 @@ fn blank_of(one: &LookedFor) -> Vec<SystemSeen> {
 /// The latest moment as of which something was done in a system; `None` is that of the case.
 pub(super) fn moment_of(jobs: &[Job], system: &str) -> Option<Timestamp> {
     let own = jobs.iter().filter(|job| is_for_a_person(job) && job.system == system);
-    let moments = own.filter_map(|job| match serde_json::from_value(job.payload.clone()).ok()? {
-        Payload::Person { moment, .. } => moment,
-        Payload::First { .. } | Payload::Backup { .. } | Payload::Residue { .. } => None,
-    });
-    moments.max()
+    own.filter_map(as_of).max()
 }
 
 /// A hold kept something when it was done, and a job waits for its release.

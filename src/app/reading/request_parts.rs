@@ -12,8 +12,9 @@ use super::cases::FaultFacts;
 use crate::app::account::VerificationOnRecord;
 use crate::app::mail::list::MailFacts;
 use crate::app::open_case::PlanOnRecord;
+use crate::app::over_jobs::decided_as_of;
 use crate::app::progress::Done;
-use crate::app::request::RequestRecord;
+use crate::app::request::{KeptByLaw, RequestRecord};
 use crate::app::{AppError, Quietus};
 use crate::domain::{CollectionName, JobState, SystemName};
 use crate::plan::{Kept, KeptWhy, forecast};
@@ -94,6 +95,8 @@ pub struct KeptFacts {
     pub counted_afterwards: bool,
     /// When the next of them goes, where that is known.
     pub until: Option<Timestamp>,
+    /// When the last of them goes, where that is known and later.
+    pub last_until: Option<Timestamp>,
 }
 
 /// A system that is not covered.
@@ -214,7 +217,12 @@ impl Quietus {
 
     /// What minimums, holds and exemptions keep of a person: as it was counted after the rest was
     /// gone, or before that as the plan counted it.
-    pub(super) fn kept_facts(&self, case: &Case, jobs: &[Job]) -> Result<Vec<KeptFacts>, AppError> {
+    pub(super) fn kept_facts(
+        &self,
+        case: &Case,
+        jobs: &[Job],
+        laws: &[KeptByLaw],
+    ) -> Result<Vec<KeptFacts>, AppError> {
         let on_record = PlanOnRecord::of(case)?;
         let mut counts = on_record.counts.clone();
         let mut afterwards = BTreeSet::new();
@@ -227,16 +235,23 @@ impl Quietus {
         }
         let mut facts = Vec::new();
         for system in forecast(&on_record.plan, &self.rules, &counts).systems {
-            let until = next_to_go(jobs, &system.system);
+            let next = next_to_go(jobs, &system.system);
+            let since = decided_as_of(case, jobs, system.system.as_str());
             for collection in system.collections {
-                let kept = collection.kept.into_iter().filter(|kept| stays(&kept.why));
-                facts.extend(kept.map(|kept| KeptFacts {
-                    system: system.system.clone(),
-                    collection: collection.collection.clone(),
-                    until: until.filter(|_| matches!(kept.why, KeptWhy::Minimum { .. })),
-                    kept,
-                    counted_afterwards: afterwards.contains(&system.system),
-                }));
+                for kept in collection.kept.into_iter().filter(|kept| stays(&kept.why)) {
+                    let place = (&system.system, &collection.collection);
+                    let law = laws.iter().find(|law| is_of(law, place, &kept));
+                    let (until, last_until) = next_and_last(next, law, since);
+                    let by_law = matches!(kept.why, KeptWhy::Minimum { .. });
+                    facts.push(KeptFacts {
+                        system: system.system.clone(),
+                        collection: collection.collection.clone(),
+                        until: until.filter(|_| by_law),
+                        last_until: last_until.filter(|_| by_law),
+                        kept,
+                        counted_afterwards: afterwards.contains(&system.system),
+                    });
+                }
             }
         }
         Ok(facts)
@@ -253,6 +268,26 @@ fn stays(why: &KeptWhy) -> bool {
             | KeptWhy::Referenced { .. }
             | KeptWhy::NotReadable { .. }
     )
+}
+
+/// Whether a law is the one that keeps this.
+fn is_of(law: &KeptByLaw, place: (&SystemName, &CollectionName), kept: &Kept) -> bool {
+    let KeptWhy::Minimum { limit, .. } = &kept.why else { return false };
+    (law.system.as_str(), law.collection.as_str()) == (place.0.as_str(), place.1.as_str())
+        && law.limit == *limit
+        && kept.category.as_ref().is_some_and(|category| law.category == category.as_str())
+}
+
+/// When the next and the last go of what a law keeps, once a job waits for the next of its system.
+fn next_and_last(
+    next: Option<Timestamp>,
+    law: Option<&KeptByLaw>,
+    since: Timestamp,
+) -> (Option<Timestamp>, Option<Timestamp>) {
+    let Some(next) = next else { return (None, None) };
+    let own = law.and_then(|law| law.ends_after(since).first().copied()).unwrap_or(next);
+    let last = law.and_then(|law| law.until).filter(|last| *last > own);
+    (Some(own), last)
 }
 
 /// When the first job begins that erases what a minimum has kept in a system.

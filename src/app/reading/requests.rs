@@ -220,7 +220,7 @@ impl Quietus {
         let (mut systems, mut kept, mut certificate) = (Vec::new(), Vec::new(), None);
         if let Some(case) = &case {
             let jobs = self.store.jobs_of_case(case.id).await?;
-            kept = self.kept_facts(case, &jobs)?;
+            kept = self.kept_facts(case, &jobs, &record.kept)?;
             systems = self.system_facts(jobs).await?;
             certificate = self.store.certificate_of_case(case.id).await?;
         }

@@ -11,12 +11,15 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::fan_out::action_of;
+use super::kept_by_law::KeptByLaw;
 use super::letters::{OutcomeFacts, ToldRecipient};
-use super::record::{KeptByLaw, Move, OpenRequest};
+use super::record::{Move, OpenRequest};
 use crate::app::carry_out::Payload;
+use crate::app::over_jobs::decided_as_of;
 use crate::app::{AppError, Quietus};
 use crate::domain::{
-    AskedRight, JobState, RequestOutcome, RequestState, RetentionPeriod, SystemName,
+    AskedRight, CategoryName, CollectionName, JobState, RequestOutcome, RequestState,
+    RetentionPeriod, SystemName,
 };
 use crate::evidence::certificate::CertificateClass;
 use crate::evidence::files::StatedFiles;
@@ -51,10 +54,10 @@ pub(crate) struct Asked {
 }
 
 impl Asked {
-    /// What minimums keep of the person in a system, and until when.
-    pub(crate) fn kept_in(&self, system: &SystemName) -> Vec<KeptByLaw> {
-        let kept = self.request.record.kept.iter();
-        kept.filter(|one| one.system == system.as_str()).cloned().collect()
+    /// What minimums keep of the person in a system after a moment, and until when.
+    pub(crate) fn kept_in(&self, system: &SystemName, since: Timestamp) -> Vec<KeptByLaw> {
+        let kept = self.request.record.kept.iter().filter(|one| one.system == system.as_str());
+        kept.map(|one| KeptByLaw { ends: one.ends_after(since), ..one.clone() }).collect()
     }
 }
 
@@ -80,13 +83,14 @@ impl Quietus {
     }
 
     /// What goes on after the answer: of a restriction its upkeep, and of an erasure a dated job for
-    /// each system in which a minimum or a hold keeps something: it goes when the
-    /// date comes or the hold is released, with nobody's help.
+    /// each system in which a minimum or a hold keeps something: what is over by then goes when the
+    /// date comes or the hold is released, with nobody's help. The certificate of that job brings
+    /// the next one, until nothing is kept.
     fn later_jobs(
         &self,
         asked: &Asked,
         statements: &[SystemStatement],
-        jobs: &[Job],
+        (case, jobs): (&Case, &[Job]),
     ) -> Result<Vec<NewJob>, AppError> {
         if asked.action != SubjectAction::Erase {
             return self.upkeep_jobs(asked, statements, jobs);
@@ -95,21 +99,23 @@ impl Quietus {
         let systems: BTreeSet<&SystemName> = statements.iter().map(|one| &one.system.id).collect();
         for system in systems {
             let waits = |state: JobState| {
-                let own = |job: &&Job| job.system == system.as_str() && job.state == state;
-                jobs.iter().filter(own).any(|job| job.kind != JobKind::Residue)
+                let own = jobs.iter().filter(move |job| job.system == system.as_str());
+                own.filter(move |job| job.kind == JobKind::Retained && job.state == state)
             };
-            let of_system = statements.iter().filter(|one| one.system.id == *system);
-            let kept: Vec<_> = of_system.flat_map(|one| &one.kept).collect();
-            let by = |reason: KeptReason| kept.iter().filter(move |one| one.reason == reason);
-            if by(KeptReason::StatutoryMinimum).next().is_some() && !waits(JobState::Scheduled) {
-                let date = self.date_of(&asked.request, system);
-                later.push(self.later_job(JobKind::Retained, system, date, Some(date))?);
+            let of_system = || statements.iter().filter(move |one| one.system.id == *system);
+            if of_system().any(|one| keeps(one, KeptReason::StatutoryMinimum)) {
+                let since = decided_as_of(case, jobs, system.as_str());
+                let date = self.next_date(&asked.request, of_system(), since);
+                if !waits(JobState::Scheduled).any(|job| job.available_at <= date) {
+                    later.push(self.later_job(JobKind::Retained, system, date, Some(date))?);
+                }
             }
-            let mut matters: Vec<String> =
-                by(KeptReason::LegalHold).map(|one| one.because.clone()).collect();
+            let kept = of_system().flat_map(|one| &one.kept);
+            let held = kept.filter(|one| one.reason == KeptReason::LegalHold);
+            let mut matters: Vec<String> = held.map(|one| one.because.clone()).collect();
             matters.sort_unstable();
             matters.dedup();
-            if !matters.is_empty() && !waits(JobState::Held) {
+            if !matters.is_empty() && waits(JobState::Held).next().is_none() {
                 let now = self.now();
                 let job = self.later_job(JobKind::Retained, system, now, Some(now))?;
                 later.push(NewJob { held_by: matters, ..job });
@@ -178,13 +184,25 @@ impl Quietus {
         })
     }
 
-    /// The first date on which more of a person may go in a system; where none is known, somebody
-    /// looks again in a month.
-    fn date_of(&self, request: &OpenRequest, system: &SystemName) -> Timestamp {
+    /// The first date after a moment on which more of a person may go, of what minimums keep by these
+    /// statements about a system; now where it has passed meanwhile. Where a date is not known,
+    /// somebody looks again in a month.
+    fn next_date<'a>(
+        &self,
+        request: &OpenRequest,
+        statements: impl Iterator<Item = &'a SystemStatement>,
+        since: Timestamp,
+    ) -> Timestamp {
         let now = self.now();
         let month = now.checked_add(jiff::SignedDuration::from_hours(30 * 24)).unwrap_or(now);
-        let dates = request.record.kept.iter().filter(|one| one.system == system.as_str());
-        dates.filter_map(|one| one.until).filter(|until| *until > now).min().unwrap_or(month)
+        let mut dates: Vec<Timestamp> = Vec::new();
+        for statement in statements.filter(|one| keeps(one, KeptReason::StatutoryMinimum)) {
+            for law in request.record.kept.iter().filter(|law| is_of(law, statement)) {
+                dates.extend(law.ends_after(since).first());
+                dates.extend(law.until.is_none().then_some(month));
+            }
+        }
+        dates.into_iter().min().unwrap_or(month).max(now)
     }
 
     /// What is written with a certificate: dated jobs for what is kept, looks at stores of copies, and
@@ -194,9 +212,9 @@ impl Quietus {
         asked: &mut Asked,
         certificate: Uuid,
         statements: &[SystemStatement],
-        (jobs, looks): (&[Job], Vec<NewJob>),
+        (case, jobs, looks): (&Case, &[Job], Vec<NewJob>),
     ) -> Result<(Vec<NewJob>, Option<RequestChange>), AppError> {
-        let mut later = self.later_jobs(asked, statements, jobs)?;
+        let mut later = self.later_jobs(asked, statements, (case, jobs))?;
         later.extend(looks);
         let overdue = |job: &Job| job.kind == JobKind::Request && !job.state.is_final();
         let goes_on = if jobs.iter().any(overdue) {
@@ -324,6 +342,19 @@ impl Quietus {
     }
 }
 
+/// Whether something stays for this reason by a statement.
+fn keeps(statement: &SystemStatement, reason: KeptReason) -> bool {
+    statement.kept.iter().any(|one| one.reason == reason)
+}
+
+/// Whether a law keeps a part of what a statement is about.
+fn is_of(law: &KeptByLaw, statement: &SystemStatement) -> bool {
+    let is = |name: Option<&str>, of_law: &str| name == Some(of_law);
+    law.system == statement.system.id.as_str()
+        && is(statement.collection.as_ref().map(CollectionName::as_str), &law.collection)
+        && is(statement.category.as_ref().map(CategoryName::as_str), &law.category)
+}
+
 /// The request as the certificate shows it: it names nobody.
 pub(crate) fn stated_request(asked: &Asked) -> serde_json::Value {
     let (stored, record) = (&asked.request.stored, &asked.request.record);
@@ -367,6 +398,7 @@ fn letter_facts(
                 what,
                 because: one.because.clone(),
                 until: one.until,
+                first_until: one.first_until,
                 restricted: one.restricted,
             };
             if !kept.contains(&part) {

@@ -274,7 +274,9 @@ pub(crate) fn action_of(request: &OpenRequest) -> SubjectAction {
 
 /// Writes down what was learned of a person.
 pub(crate) fn remember(request: &mut OpenRequest, sought: &Sought, found: &Found) {
-    request.record.note_kept(&found.kept);
+    let person = request.person.as_ref();
+    let by_key = |system: &str| person.is_some_and(|person| person.has_keys(system));
+    request.record.note_kept(found, by_key);
     let Some(person) = &mut request.person else { return };
     for (identity, spellings) in sought.known() {
         let kind = &identity.kind;

@@ -49,6 +49,8 @@ impl<'a> Ground<'a> {
 /// What was found of one person.
 #[derive(Debug, Default)]
 pub(crate) struct Found {
+    /// As of which moment.
+    pub(crate) moment: Timestamp,
     /// Keys of records that no staying field names.
     pub(crate) records: RecordKeys,
     /// How many records each system has of the person.
@@ -88,7 +90,8 @@ impl Quietus {
         let basis = ground.basis(&acting, &self.zone);
         let circumstances = self.circumstances(basis).await?;
         let input = circumstances.input(basis);
-        let mut found: Vec<Found> = people.iter().map(|_| Found::default()).collect();
+        let blank = || Found { moment: ground.moment, ..Found::default() };
+        let mut found: Vec<Found> = people.iter().map(|_| blank()).collect();
         let mut open: Vec<usize> = (0..people.len()).collect();
         for _ in 0..MOST_ROUNDS {
             open = self.find_once(&input, people, (&open, only), &mut found).await?;

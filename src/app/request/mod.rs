@@ -17,6 +17,7 @@ mod find;
 mod gate;
 mod held;
 mod intake;
+mod kept_by_law;
 mod known_again;
 mod later;
 mod letters;
@@ -36,11 +37,11 @@ pub use fee::{Charged, Fee, FeeEnd};
 pub(crate) use find::{Ground, Seeking};
 pub(crate) use intake::OnBehalf;
 pub use intake::{TakeIn, Taken};
+pub use kept_by_law::KeptByLaw;
 pub(crate) use later::Sighted;
 pub use letters::{OutcomeFacts, ToldRecipient};
 pub use objection::{Judged, Verdict};
 pub(crate) use order::{PersonPart, Wanted};
 pub use record::{
-    Decided, IdentityCheck, KeptByLaw, OpenRequest, Person, RequestRecord, Requester,
-    is_carried_out,
+    Decided, IdentityCheck, OpenRequest, Person, RequestRecord, Requester, is_carried_out,
 };

@@ -9,12 +9,12 @@ use uuid::Uuid;
 
 use super::drilled::Drilled;
 use super::fee::Fee;
+use super::kept_by_law::KeptByLaw;
 use super::objection::Verdict;
 use crate::app::epochs::{OpenKey, open_key};
 use crate::app::vault::Vault;
 use crate::app::{AppError, Quietus};
 use crate::domain::{AskedRight, Assurance, CategoryName, EpochName, RequestOutcome, RequestState};
-use crate::plan::KeptUntil;
 use crate::rights::{ClockStop, Deadlines, Extended};
 use crate::store::{OutboxEntry, Request, RequestChange, RequestKey};
 
@@ -148,23 +148,6 @@ pub struct RequestRecord {
     pub kept: Vec<KeptByLaw>,
 }
 
-/// What a minimum keeps of a person in one collection, without the person.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct KeptByLaw {
-    /// The system.
-    pub system: String,
-    /// The collection.
-    pub collection: String,
-    /// The category.
-    pub category: String,
-    /// The minimum.
-    pub limit: String,
-    /// Which law.
-    pub citation: String,
-    /// When it has ended for the last of the records; `None` while that is not known.
-    pub until: Option<Timestamp>,
-}
-
 impl RequestRecord {
     /// The open part of a stored request.
     pub(crate) fn of(stored: &Request) -> Result<Self, AppError> {
@@ -174,28 +157,6 @@ impl RequestRecord {
     /// As the store keeps it.
     pub(super) fn stored(&self) -> Result<serde_json::Value, AppError> {
         serde_json::to_value(self).map_err(|error| unreadable(&error))
-    }
-
-    /// Writes down what was found to be kept; what is known already is brought up to date.
-    pub(crate) fn note_kept(&mut self, found: &[KeptUntil]) {
-        for one in found {
-            let noted = KeptByLaw {
-                system: one.system.to_string(),
-                collection: one.collection.to_string(),
-                category: one.category.to_string(),
-                limit: one.limit.to_string(),
-                citation: one.citation.clone(),
-                until: one.until,
-            };
-            let same = |other: &&mut KeptByLaw| {
-                (&other.system, &other.collection, &other.category, &other.limit)
-                    == (&noted.system, &noted.collection, &noted.category, &noted.limit)
-            };
-            match self.kept.iter_mut().find(same) {
-                Some(known) => *known = noted,
-                None => self.kept.push(noted),
-            }
-        }
     }
 }
 
@@ -234,6 +195,12 @@ impl std::fmt::Debug for Person {
 }
 
 impl Person {
+    /// Whether there are records in a system that only their keys name.
+    pub(super) fn has_keys(&self, system: &str) -> bool {
+        let collections = self.records.get(system);
+        collections.is_some_and(|all| all.values().any(|keys| !keys.is_empty()))
+    }
+
     /// Everything that is known, by identity type.
     pub fn known(&self) -> BTreeMap<String, BTreeSet<String>> {
         let mut known: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();

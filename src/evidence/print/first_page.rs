@@ -62,6 +62,7 @@ pub(super) fn verdict(voice: &Voice<'_>, predicate: &Predicate) -> Verdict {
             "backup-expired" => words.replaces_backup_expired,
             "residues-gone" => words.replaces_residues_gone,
             "looked-again" => words.replaces_looked_again,
+            "kept-looked-at" => words.replaces_kept_looked_at,
             _ => &other,
         };
         fill(words.replaces, &[("id", &old.certificate_id.to_string()), ("reason", reason)])

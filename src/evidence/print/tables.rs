@@ -89,7 +89,10 @@ fn kept(voice: &Voice<'_>, predicate: &Predicate) -> Table {
                 voice.number(kept.records.0),
                 words.reason(kept.reason).to_owned(),
                 voice.phrase(&kept.because),
-                kept.until.map_or(words.until_open.to_owned(), |day| voice.day(day)),
+                match kept.first_until {
+                    Some(_) => voice.until(kept),
+                    None => kept.until.map_or(words.until_open.to_owned(), |day| voice.day(day)),
+                },
                 kept.review_on.map_or(String::from("–"), |day| voice.day(day)),
                 voice.yes(kept.restricted),
             ]

@@ -91,13 +91,20 @@ impl<'a> Voice<'a> {
         if self.language() == Language::Chinese { "，" } else { ", " }
     }
 
+    /// Until when something stays: the first and the last of it, where it goes at different times.
+    pub(super) fn until(&self, one: &StatedKept) -> String {
+        let words = self.words;
+        let on = |sentence: &str, day: Date| fill(sentence, &[("day", &self.day(day))]);
+        let last = if one.first_until.is_some() { words.until_last } else { words.until };
+        let last = one.until.map_or(words.until_open.to_owned(), |day| on(last, day));
+        let first = one.first_until.map(|day| on(words.until_first, day));
+        first.into_iter().chain([last]).collect::<Vec<_>>().join(self.comma())
+    }
+
     /// Until when something stays, when somebody looks at it again, and whether it is used
     /// meanwhile.
     pub(super) fn stay(&self, one: &StatedKept) -> String {
-        let mut parts = vec![match one.until {
-            Some(day) => fill(self.words.until, &[("day", &self.day(day))]),
-            None => self.words.until_open.to_owned(),
-        }];
+        let mut parts = vec![self.until(one)];
         parts.extend(
             one.review_on.map(|day| fill(self.words.reviewed_on, &[("day", &self.day(day))])),
         );

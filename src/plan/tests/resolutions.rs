@@ -8,7 +8,7 @@ use super::super::{
     Lesson, Person, answer_name, can_be_shared_out, evaluate, learn, questions, scope_of, shares,
 };
 use super::fixture::*;
-use super::persons::known_shop;
+use super::persons::{fate, known_shop};
 use crate::domain::{IdentityType, IdentityTypes, Normalisation};
 
 fn types() -> IdentityTypes {
@@ -110,6 +110,8 @@ fn an_address_leads_to_the_number_and_on_to_the_orders() {
     let kept = &lesson.kept[0];
     assert_eq!((lesson.kept.len(), kept.records, kept.limit.as_str()), (1, 2, "ao-147"));
     assert_eq!(kept.until, Some(moment("2033-12-31T23:00:00Z")));
+    let ends = ["2032-12-31T23:00:00Z", "2033-12-31T23:00:00Z"].map(moment);
+    assert_eq!(kept.ends, ends.into());
     // Every customer is named by a number that stays, so no key is needed.
     let scope = scope_of(SubjectAction::Erase, &persons, None, lesson.records.clone());
     assert!(lesson.records.values().all(std::collections::BTreeSet::is_empty));
@@ -223,6 +225,58 @@ fn a_record_that_only_a_going_field_names_gives_its_key() {
     assert_eq!(keys.iter().collect::<Vec<_>>(), [&vec![Value::Integer(5)]]);
 }
 
+/// Storage limitation (GDPR article 5(1)(e)): no record waits for the minimum of another.
+#[test]
+fn each_record_goes_when_its_own_minimum_ends() {
+    let world = known_shop();
+    let orders = ["2018-05-01", "2024-02-29", "2018-11-30"].map(|invoiced| {
+        let of_one = [
+            ("customer_id", Value::Integer(1)),
+            ("customer.id", Value::Integer(1)),
+            ("customer.email", text("grace@example.org")),
+            ("customer.country", text("DE")),
+            ("invoiced_on", day(invoiced)),
+        ];
+        record(&of_one)
+    });
+    let content: Content = vec![("orders", orders.to_vec())];
+    let kept_at = |moment: &str| {
+        let world = known_shop().at(moment);
+        let mut persons = [person("p1", &[("customer_id", "1")])];
+        let (mut lesson, _) = resolve(&world, &content, &mut persons);
+        let kept = lesson.kept.pop().map(|one| {
+            let ends: Vec<_> = one.ends.into_iter().collect();
+            (one.records, ends, one.until)
+        });
+        assert!(lesson.kept.is_empty());
+        kept
+    };
+    let (first, last) = (moment("2026-12-31T23:00:00Z"), moment("2032-12-31T23:00:00Z"));
+    let all = (3, vec![first, last], Some(last));
+    assert_eq!(kept_at("2026-11-23T10:00:00Z"), Some(all.clone()));
+    assert_eq!(kept_at("2026-12-31T22:59:59Z"), Some(all));
+    assert_eq!(kept_at("2026-12-31T23:00:00Z"), Some((1, vec![last], Some(last))));
+    assert_eq!(kept_at("2032-12-31T23:00:00Z"), None);
+
+    let scope = scope_of(
+        SubjectAction::Erase,
+        &[person("p1", &[("customer_id", "1")])],
+        None,
+        BTreeMap::new(),
+    );
+    let gone_at = |moment| {
+        let world = World { moment, ..known_shop() };
+        orders.each_ref().map(|order| {
+            let fate = fate(&world, &scope, "orders", order);
+            assert_ne!(fate.goes, fate.restricted, "{fate:?}");
+            fate.goes
+        })
+    };
+    assert_eq!(gone_at(world.moment), [false; 3]);
+    assert_eq!(gone_at(first), [true, false, true]);
+    assert_eq!(gone_at(last), [true; 3]);
+}
+
 #[test]
 fn without_a_start_a_minimum_has_no_end() {
     let world = known_shop();
@@ -233,6 +287,7 @@ fn without_a_start_a_minimum_has_no_end() {
     let mut persons = [person("p1", &[("customer_id", "1")])];
     let (lesson, _) = resolve(&world, &content, &mut persons);
     assert_eq!((lesson.kept.len(), lesson.kept[0].until, lesson.kept[0].records), (1, None, 2));
+    assert_eq!(lesson.kept[0].ends, [moment("2032-12-31T23:00:00Z")].into(), "of the other one");
     // What is over keeps nothing.
     let (lesson, _) = resolve(
         &world,

@@ -43,7 +43,7 @@ words! {
     complete_sentence, exceptions_sentence, copies_sentence, files_sentence, partial_sentence, failed_sentence, not_held_sentence,
     superseded_sentence, superseded_by, said_then, replaces, replaces_final, replaces_tried_again,
     replaces_reappeared, replaces_error, replaces_backup_expired, replaces_residues_gone,
-    replaces_looked_again, replaces_other,
+    replaces_looked_again, replaces_kept_looked_at, replaces_other,
     no_weight, not_translated, code_points_note,
     // Facts of the first page.
     issuer, controller, processor, about, about_schedule, about_request, about_request_plain,
@@ -56,7 +56,7 @@ words! {
     point_copies, point_files, files_by, files_seen, files_undated, copies_live, copies_by, copies_seen, copies_undated,
     point_kept, point_kept_none, point_promised, point_promised_none, point_undone,
     point_undone_none, point_more, point_limits, point_limits_sentence,
-    until, until_open, reviewed_on, restricted_meanwhile, records_one, records_many,
+    until, until_first, until_last, until_open, reviewed_on, restricted_meanwhile, records_one, records_many,
     grade_verified, grade_signed, grade_reported, grade_told, grade_pending, promised_by,
     promised_silent,
     // Tables.
