@@ -34,6 +34,18 @@ rules:
   - {rule: contact, category: contact, starting_point: collection, period: P90Y, action: erase, basis: {citation: contract}}
 ";
 
+/// A paper archive, where people do by hand what is asked: the file of its system.
+pub const ARCHIVE: &str = "system: archive
+kind: manual
+owner: Archive
+operator: Example Archive
+persons: {categories: [contact], identities: [email]}
+task:
+  instructions: Take the file out of shelf 3 and shred it
+  due_in: P10D
+  assignee: Ben Example
+";
+
 /// One connected system.
 pub struct System {
     pub name: String,

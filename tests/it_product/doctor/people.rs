@@ -4,20 +4,10 @@ use jiff::ToSpan as _;
 use quietus::domain::AskedRight;
 
 use super::{commands, examined, finding, is_well, pasted};
+use crate::company::ARCHIVE;
 use crate::company::database::Kind;
 use crate::company::engine::{TurnedClock, work};
 use crate::request::person;
-
-const ARCHIVE: &str = "system: archive
-kind: manual
-owner: Archive
-operator: Example Archive
-persons: {categories: [contact], identities: [email]}
-task:
-  instructions: Take the file out of shelf 3 and shred it
-  due_in: P10D
-  assignee: Ben Example
-";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_request_that_is_overdue_is_named_and_nobody_else() {

@@ -18,6 +18,8 @@ use quietus_connectors::Grade;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use crate::company::ARCHIVE;
+
 const INSTANCE: &str = "controller: {name: Example Shop GmbH, zone: Europe/Berlin, country: DE}
 store: sqlite:quietus.db
 ";
@@ -37,17 +39,6 @@ collections:
       restricted: {type: boolean}
     starting_points: {collection: created_at}
     restrict: {flag: restricted}
-";
-
-const ARCHIVE: &str = "system: archive
-kind: manual
-owner: Archive
-operator: Example Archive
-persons: {categories: [contact], identities: [email]}
-task:
-  instructions: Take the file out of shelf 3 and shred it
-  due_in: P10D
-  assignee: Ben Example
 ";
 
 const PACK: &str = "pack: rules
