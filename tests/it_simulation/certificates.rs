@@ -266,7 +266,7 @@ impl World {
     pub fn check_silence(&mut self) {
         let digits: Vec<String> = PLANTED.bytes().map(|byte| format!("{byte:02x}")).collect();
         let hexadecimal = digits.concat();
-        let mut told = vec![("what was logged".to_owned(), self.heard.text())];
+        let mut told = vec![("what was logged".to_owned(), self.heard.words())];
         for name in ["quietus.db", "quietus.db-wal"] {
             let content = std::fs::read(self.path().join(name)).unwrap_or_default();
             told.push((name.to_owned(), String::from_utf8_lossy(&content).into_owned()));

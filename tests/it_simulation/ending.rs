@@ -111,18 +111,14 @@ impl World {
     }
 
     /// A record that should be gone: by the rules of now as of the last ring of the schedule, or by
-    /// the wish of its person.
+    /// the wish of its person, once no law keeps this record itself.
     fn overdue(&self) -> Option<Row> {
         let rang = self.last_ring();
         self.rows().into_iter().find(|row| {
-            // What a minimum keeps of a person goes once it has ended for the last of the records.
-            let minimum = PLACES[row.place].minimum;
-            let over = |asked: &Asked| minimum.is_none_or(|one| one.end(asked.at) <= rang);
             let due = self.due_at(row, self.version, u64::MAX).is_some_and(|due| due <= rang);
             let wished = |asked: &Asked| {
                 Some(&asked.customer) == row.customer.as_ref()
                     && row.born < asked.counted
-                    && over(asked)
                     && !self.came_back_forgotten(row, asked)
             };
             due || self.asked_for(row, u64::MAX, rang) && self.asked.iter().any(wished)

@@ -35,7 +35,7 @@ pub struct Outcome {
 /// Runs the history of a seed on this thread.
 pub fn run(seed: u64, mutation: Option<Mutation>) -> Outcome {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let (heard, listening) = Heard::listen();
+    let (heard, listening) = Heard::listen_to_product();
     let outcome = runtime.block_on(Box::pin(history(seed, mutation, heard)));
     drop(listening);
     runtime.shutdown_timeout(Duration::from_secs(10));
