@@ -71,8 +71,17 @@ async fn a_read_view_holds_it_back_and_then_the_bytes_are_gone() {
         let list = company.quietus(&["residue", "list", "club"]).await.expect(code).out;
         assert!(list.contains("still see"), "{list}");
     }
+    // The server lets go of a binary log only after a checkpoint of its own, which comes by itself, a
+    // moment later; until then each look tries again and says that it is left.
+    let mut looks = 0;
+    while server.holds(&["binlog."], VALUE) {
+        looks += 1;
+        assert!(looks <= 5, "the binary log does not go");
+        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+        clock.advance(1.hours());
+        live(&product).await;
+    }
     server.raw("club").await.run("FLUSH TABLES members FOR EXPORT; UNLOCK TABLES").await;
-    assert!(!server.holds(&["binlog."], VALUE));
     assert!(server.holds(&["members.ibd"], VALUE), "it is only marked as deleted");
 
     reader.run("COMMIT").await;
