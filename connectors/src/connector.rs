@@ -188,6 +188,14 @@ pub trait Progress: Send + Sync {
     /// A chunk has been committed.
     async fn committed(&self, report: ProgressReport<'_>) -> Direction;
 
+    /// This attempt is the current one at the system, and what comes next changes something there or
+    /// cannot be taken back: whether it may still go on. Reaching the system, counting and finding out
+    /// who somebody is may have taken long, and a legal hold may have come meanwhile, or another
+    /// attempt that has finished the order. Whoever has nobody to ask goes on.
+    async fn before_sending(&self) -> Direction {
+        Direction::Continue
+    }
+
     /// These records go as a whole with the chunk that is open and not committed yet. The engine
     /// writes down what it needs to list them, and answers with a mark; the connector commits the
     /// mark with the chunk, as [`Outcome::listed`]. So whatever was written down under a mark that

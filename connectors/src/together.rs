@@ -36,7 +36,8 @@ pub trait JointProgress: Send + Sync {
     async fn committed(&self, done: &[Outcome]) -> Direction;
 
     /// A request for these orders, by their places among all, is about to be sent and cannot be
-    /// taken back: whether each of them may still go on, in the order of the places.
+    /// taken back, or the first of their chunks is about to be begun: whether each of them may still
+    /// go on, in the order of the places.
     async fn before_sending(&self, which: &[usize]) -> Vec<Direction>;
 }
 

@@ -6,7 +6,7 @@ mod sql_ground;
 use async_trait::async_trait;
 use quietus_connectors::{
     Cutoff, Direction, Fault, FieldRef, FieldType, Instruction, Order, Predicate, Progress,
-    ProgressReport, Settings, Value,
+    ProgressReport, Receipt, Settings, Value,
 };
 use secrecy::SecretString;
 use sql_ground::{System, Watcher, collection, day, done, of, order};
@@ -53,6 +53,56 @@ async fn an_overtaken_attempt_changes_nothing_more(mut system: System) {
     order.attempt = 2;
     let outcome = done(connector.execute(&order, &Watcher::new()).await.unwrap());
     assert_eq!(outcome.changed(), 20);
+}
+
+/// Has something happen between the order being taken over and its first chunk.
+struct Meanwhile {
+    system: Mutex<System>,
+    happens: &'static str,
+    says: Direction,
+}
+
+#[async_trait]
+impl Progress for Meanwhile {
+    async fn committed(&self, _: ProgressReport<'_>) -> Direction {
+        Direction::Continue
+    }
+
+    async fn before_sending(&self) -> Direction {
+        self.system.lock().await.run(self.happens).await;
+        self.says
+    }
+}
+
+/// A legal hold came while the connection was opened: what the order was compiled with is outdated.
+async fn an_order_called_off_on_its_way_changes_nothing(mut system: System) {
+    fill_numbers(&mut system).await;
+    let connector = system.connector();
+    let order = numbers("on its way");
+    let happens = "UPDATE quietus_progress SET attempt = 1";
+    let engine = Meanwhile { system: Mutex::new(system), happens, says: Direction::Stop };
+    let receipt = connector.execute(&order, &engine).await.unwrap();
+    assert!(matches!(&receipt, Receipt::Stopped(done) if done.changed() == 0), "{receipt:?}");
+    let mut system = engine.system.into_inner();
+    assert_eq!(system.rows("SELECT CAST(id AS CHAR(9)) FROM numbers").await.len(), 20);
+    let outcome = done(connector.execute(&order, &Watcher::new()).await.unwrap());
+    assert_eq!(outcome.changed(), 20);
+}
+
+/// Another attempt has finished the order, and it was forgotten: nobody is left to fence, and the
+/// first chunk of the attempt that comes late is rolled back all the same.
+async fn an_order_that_is_over_meanwhile_is_not_begun_anew(mut system: System) {
+    fill_numbers(&mut system).await;
+    let connector = system.connector();
+    let happens = "DELETE FROM quietus_progress";
+    let engine = Meanwhile { system: Mutex::new(system), happens, says: Direction::Continue };
+    let fault = connector.execute(&numbers("late"), &engine).await.unwrap_err();
+    assert!(
+        matches!(&fault, Fault::Unknown { message } if message.contains("fenced")),
+        "{fault:?}"
+    );
+    let mut system = engine.system.into_inner();
+    assert_eq!(system.rows("SELECT CAST(id AS CHAR(9)) FROM numbers").await.len(), 20);
 }
 
 #[expect(clippy::too_many_lines, reason = "one table, every case")]
@@ -342,6 +392,8 @@ on_every_system! {
     a_record_locked_by_another_is_tried_again_later
     a_long_list_is_loaded_in_batches
     an_overtaken_attempt_changes_nothing_more
+    an_order_called_off_on_its_way_changes_nothing
+    an_order_that_is_over_meanwhile_is_not_begun_anew
     keys_of_every_type_are_walked
     a_deep_chain_ends
     circles_that_are_checked_at_once_are_emptied_first

@@ -15,7 +15,7 @@ use uuid::Uuid;
 use super::account::VerificationOnRecord;
 use super::backup::{Seen, StoreLook};
 use super::crash::CrashPoint;
-use super::mutation::Mutation;
+use super::mutation::{Mutation, unlooked};
 use super::overdue::{Expected, OVERDUE};
 use super::prepare::{Prepared, Ready};
 use super::progress::{Done, Stopped, Watch, WatchState};
@@ -234,7 +234,7 @@ impl Quietus {
     /// Until when a lease taken now runs.
     pub(crate) fn lease_until(&self) -> jiff::Timestamp {
         let now = self.now();
-        now.checked_add(self.lease).unwrap_or(now)
+        now.checked_add(self.lease_as_mutated()).unwrap_or(now)
     }
 
     async fn attempt(
@@ -325,11 +325,13 @@ impl Quietus {
         connector: &dyn Connector,
         done: Done,
     ) -> Ending {
-        let verification = match connector.verify(order).await {
-            Ok(found) if self.suffers(Mutation::LookUnheeded) => {
-                Verification { survivors: Vec::new(), ..found }
-            }
-            Ok(verification) => verification,
+        let looked = if self.suffers(Mutation::LookSkipped) {
+            Ok(unlooked(&done))
+        } else {
+            connector.verify(order).await
+        };
+        let verification = match looked {
+            Ok(verification) => self.look_as_mutated(verification),
             Err(fault) => return self.ending_of_fault(attempt, &order.key, &fault, done),
         };
         if !verification.survivors.is_empty() {

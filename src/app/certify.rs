@@ -199,6 +199,7 @@ impl Quietus {
         let mut said = self.state(case, jobs, about, pinned, &holds).await?;
         let copies = self.copies_of_case(jobs, &said.statements, &details).await?;
         copies.state(&mut said.statements, self.now(), pinned.zone());
+        self.state_as_mutated(&mut said.statements);
         Ok((said, copies))
     }
 

@@ -190,6 +190,7 @@ impl Quietus {
         };
         let (mut clean, mut clean_orders) = (Vec::new(), Vec::new());
         for (Member { attempt, order, done, .. }, found) in members.into_iter().zip(found) {
+            let found = self.look_as_mutated(found);
             if found.survivors.is_empty() {
                 clean_orders.push(order);
                 clean.push((attempt, Look { at: self.now(), found }, done));

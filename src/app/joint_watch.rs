@@ -12,6 +12,7 @@ use super::Quietus;
 use super::crash::CrashPoint;
 use super::done::Done;
 use super::joint_leases::Leases;
+use super::mutation::Mutation;
 use super::progress::Stopped;
 use super::together::Member;
 use crate::store::{JointStep, StillMine, StoreError, Tenure};
@@ -88,10 +89,11 @@ impl<'a> JointWatch<'a> {
         if seen.cancel_requested {
             return Some(Stopped::Cancelled);
         }
-        if seen.holds_version != started.holds_version {
+        let heeds = |mutation| !self.product.suffers(mutation);
+        if heeds(Mutation::HoldsUnread) && seen.holds_version != started.holds_version {
             return Some(Stopped::Holds);
         }
-        if seen.pauses_version != started.pauses_version {
+        if heeds(Mutation::PausesUnread) && seen.pauses_version != started.pauses_version {
             return Some(Stopped::Pauses);
         }
         self.stop.is_cancelled().then_some(Stopped::Shutdown)
@@ -104,6 +106,7 @@ impl<'a> JointWatch<'a> {
             Ok(seen) => {
                 let asked = |(seen, watched): (Option<StillMine>, &Watched)| match seen {
                     Some(seen) => self.asks_to_stop(seen, watched.started),
+                    None if self.product.suffers(Mutation::LeaseUnfenced) => None,
                     None => Some(Stopped::NotMine),
                 };
                 seen.into_iter().zip(&self.watched).map(asked).collect()
@@ -159,6 +162,9 @@ impl JointProgress for JointWatch<'_> {
     }
 
     async fn before_sending(&self, which: &[usize]) -> Vec<Direction> {
+        if self.product.suffers(Mutation::FirstChunkUnasked) {
+            return vec![Direction::Continue; which.len()];
+        }
         self.step(None).await;
         let direction = |number: &usize| match self.stopped(*number) {
             Some(_) => Direction::Stop,

@@ -69,7 +69,8 @@ impl Watch<'_> {
         if heeds && seen.holds_version != self.started.holds_version {
             return Some(Stopped::Holds);
         }
-        if seen.pauses_version != self.started.pauses_version {
+        let heeds = !self.product.suffers(Mutation::PausesUnread);
+        if heeds && seen.pauses_version != self.started.pauses_version {
             return Some(Stopped::Pauses);
         }
         if self.stop.is_cancelled() {
@@ -106,6 +107,26 @@ impl Watch<'_> {
         if let Ok(mut state) = self.state.lock() {
             state.counted = Some(counts);
         }
+    }
+
+    /// Whether to go on, by what the store says of this attempt.
+    fn direction(&self, seen: Result<Option<StillMine>, StoreError>) -> Direction {
+        let why = match seen {
+            Ok(Some(seen)) => self.asks_to_stop(seen),
+            Ok(None) if self.product.suffers(Mutation::LeaseUnfenced) => None,
+            Ok(None) => Some(Stopped::NotMine),
+            Err(error) => {
+                // What is committed is counted in the system; the store learns of it when the next
+                // attempt reads it back.
+                tracing::warn!(%error, "progress could not be saved; the order stops");
+                Some(Stopped::Blind)
+            }
+        };
+        if let Some(why) = why.or_else(|| self.stopped()) {
+            self.set_stopped(why);
+            return Direction::Stop;
+        }
+        Direction::Continue
     }
 
     async fn save(&self) -> Result<Option<StillMine>, StoreError> {
@@ -145,23 +166,17 @@ impl quietus_connectors::Progress for Watch<'_> {
         if let Ok(mut state) = self.state.lock() {
             state.current.clone_from(report.done);
         }
-        let why = match self.save().await {
-            Ok(Some(seen)) => self.asks_to_stop(seen),
-            Ok(None) if self.product.suffers(Mutation::LeaseUnfenced) => None,
-            Ok(None) => Some(Stopped::NotMine),
-            Err(error) => {
-                // The chunk is committed and counted in the system; the store learns of it when
-                // the next attempt reads it back.
-                tracing::warn!(%error, "progress could not be saved; the order stops");
-                Some(Stopped::Blind)
-            }
-        };
+        let direction = self.direction(self.save().await);
         self.product.crash.reach(CrashPoint::ProgressSaved);
-        if let Some(why) = why.or_else(|| self.stopped()) {
-            self.set_stopped(why);
-            return Direction::Stop;
+        direction
+    }
+
+    async fn before_sending(&self) -> Direction {
+        if self.product.suffers(Mutation::FirstChunkUnasked) {
+            return Direction::Continue;
         }
-        Direction::Continue
+        let until = self.product.lease_until();
+        self.direction(self.product.store.heartbeat(&self.tenure, until).await)
     }
 
     async fn going(&self, going: Going<'_>) -> Result<Uuid, Fault> {

@@ -6,6 +6,7 @@ use quietus_connectors::{Counts, Fault, Order, Receipt};
 
 use super::carry_out::Attempt;
 use super::done::with_done;
+use super::mutation::Mutation;
 use super::open_case::{PlanOnRecord, most_for, planned_records, words_for};
 use super::prepare::Prepared;
 use super::progress::Watch;
@@ -46,6 +47,7 @@ impl Quietus {
             Err(error) => return Err(Fault::Unknown { message: error.to_string() }),
         };
         let earlier = done.counted.or_else(|| counts_at_planning(attempt));
+        let earlier = earlier.filter(|_| !self.suffers(Mutation::CountsForgotten));
         watch.counted(never_smaller(counted, earlier.as_ref()));
         if !beyond.is_empty() {
             return Ok(Answer::TooMuch(beyond));

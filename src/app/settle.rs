@@ -12,6 +12,7 @@ use serde_json::json;
 
 use super::back_off::BackOff;
 use super::carry_out::{Attempt, Ending};
+use super::mutation::Mutation;
 use super::open_case::PlanOnRecord;
 use super::progress::Done;
 use super::recording::About;
@@ -57,6 +58,9 @@ impl Quietus {
                 Saved { tenure: attempt.tenure.clone(), done, lease_until: self.lease_until() };
             if self.store.save_progress(saved).await?.is_none() {
                 tracing::warn!(job = %job.id, "another attempt has taken over");
+                if self.suffers(Mutation::LostLeaseFails) {
+                    return Err(AppError::Input("another attempt has taken over".to_owned()));
+                }
                 return Ok(false);
             }
         }

@@ -244,10 +244,13 @@ impl Processor {
     /// Finding out who everybody is may have taken long: whoever was called off or is held by now
     /// is not among those that are sent.
     async fn leave_out_stopped(&self, attempt: &mut Attempt<'_>, waiting: &mut Vec<Passenger>) {
-        let Told::Together(progress) = attempt.told else { return };
         let which: BTreeSet<usize> = waiting.iter().map(|one| one.part).collect();
         let which: Vec<usize> = which.into_iter().collect();
-        let directions = progress.before_sending(&which).await;
+        let directions = match attempt.told {
+            Told::One(_) if which.is_empty() => return,
+            Told::One(progress) => vec![progress.before_sending().await],
+            Told::Together(progress) => progress.before_sending(&which).await,
+        };
         for (place, number) in which.into_iter().enumerate() {
             let part = &mut attempt.parts[number];
             // Of whom nothing is said, nothing is sent.

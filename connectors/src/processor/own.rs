@@ -391,6 +391,9 @@ impl Connector for Own {
         if subjects.is_empty() {
             return Ok(Receipt::Done(tally.outcome));
         }
+        if progress.before_sending().await == Direction::Stop {
+            return Ok(Receipt::Stopped(tally.outcome));
+        }
         let told = Told::new(order, persons, subjects.clone());
         let question = Question { protocol: PROTOCOL, reference: None, order: told };
         let reply = self.post("execute", &question, Effect::Changes).await?;

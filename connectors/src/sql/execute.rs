@@ -4,7 +4,9 @@
 //! the last commit was. A name that is no longer there begins from the front with the counts
 //! kept, which finds nothing twice.
 
-use crate::connector::Progress;
+use std::collections::BTreeMap;
+
+use crate::connector::{Direction, Progress};
 use crate::order::Order;
 use crate::predicate::Predicate;
 use crate::receipt::{CollectionOutcome, Fault, Outcome, Receipt, RefusalKind};
@@ -73,17 +75,14 @@ pub(crate) async fn execute(
         return Ok(Receipt::Done(done));
     }
     if position.step.is_empty() {
-        position.dangling = count_dangling(&mut session, &scene).await?;
-        if let Some(earlier) = earlier_round(&order.key)
-            && let Some((_, before, _)) = table.read(&mut session, &earlier).await?
-        {
-            // What an earlier round left behind must not look as if it had always been there.
-            for (name, count) in &mut position.dangling {
-                *count = before.dangling.get(name).copied().unwrap_or(0).min(*count);
-            }
-        }
+        position.dangling = dangling_before(&mut session, &scene, &table, order).await?;
     }
     lists::load(&mut session, &scene).await?;
+    // Only after the order was taken over: whoever takes it over from here on fences the first chunk.
+    if progress.before_sending().await == Direction::Stop {
+        session.close().await;
+        return Ok(Receipt::Stopped(done));
+    }
     let throttle = Throttle::new(&order.pace);
     let (gathered, together) = (Gathered::new(), Together::default());
     let mut run = Run {
@@ -112,6 +111,25 @@ pub(crate) async fn execute(
             Receipt::Refused { kind: RefusalKind::OverLimit, reasons: vec![reason], done }
         }
     })
+}
+
+/// Records whose association led to nobody before anything was done under the order, in any round.
+async fn dangling_before(
+    session: &mut Session,
+    scene: &Scene<'_>,
+    table: &ProgressTable,
+    order: &Order,
+) -> Result<BTreeMap<String, u64>, Fault> {
+    let mut dangling = count_dangling(session, scene).await?;
+    if let Some(earlier) = earlier_round(&order.key)
+        && let Some((_, before, _)) = table.read(session, &earlier).await?
+    {
+        // What an earlier round left behind must not look as if it had always been there.
+        for (name, count) in &mut dangling {
+            *count = before.dangling.get(name).copied().unwrap_or(0).min(*count);
+        }
+    }
+    Ok(dangling)
 }
 
 /// The key of the round before: of one undertaking they end in `-1`, `-2` and so on.

@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::connector::Progress;
+use crate::connector::{Direction, Progress};
 use crate::order::{Order, Restriction};
 use crate::predicate::Predicate;
 use crate::receipt::{Fault, Outcome, Receipt};
@@ -99,7 +99,14 @@ pub(crate) async fn execute(
     scene.parts = Some(parts);
     let opened = begin(connector, &mut session, &scene, orders).await;
     let (table, done) = match opened {
-        Ok(Begun::Ready(table, done)) => (table, done),
+        Ok(Begun::Ready(table, done)) => {
+            let which: Vec<usize> = (0..orders.len()).collect();
+            if progress.before_sending(&which).await.contains(&Direction::Stop) {
+                session.close().await;
+                return Ok(Together::Receipts(done.into_iter().map(Receipt::Stopped).collect()));
+            }
+            (table, done)
+        }
         Ok(Begun::Ended(answer)) => {
             session.close().await;
             return Ok(answer);

@@ -10,7 +10,8 @@ use sha2::{Digest, Sha256};
 use super::certificates::{DOMAIN, Hand};
 use super::processor::Trick;
 use super::scene::{
-    Scene, Steps, execute, follow, message, order, order_for, pending, subject, testimonies,
+    CalledOff, Scene, Steps, execute, follow, message, order, order_for, pending, subject,
+    testimonies,
 };
 
 #[tokio::test]
@@ -275,6 +276,17 @@ async fn a_stop_between_two_persons_is_heeded_and_resumed() {
     pending(execute(&client, &order).await.unwrap());
     assert_eq!(scene.processor.inner().posts, 2);
     assert_eq!(scene.processor.inner().requests.len(), 2);
+}
+
+#[tokio::test]
+async fn nothing_is_asked_where_it_is_called_off_on_its_way() {
+    let scene = Scene::new(Hand::P256).await;
+    let client = scene.client();
+    let stopped = client.execute(&order(), &CalledOff).await.unwrap();
+    assert!(matches!(stopped, Receipt::Stopped(_)));
+    assert_eq!(scene.processor.inner().posts, 0);
+    pending(execute(&client, &order()).await.unwrap());
+    assert_eq!(scene.processor.inner().posts, 1);
 }
 
 #[tokio::test]

@@ -118,6 +118,20 @@ impl Progress for Steps {
     }
 }
 
+/// Calls everything off before anything is sent.
+pub struct CalledOff;
+
+#[async_trait]
+impl Progress for CalledOff {
+    async fn committed(&self, _report: ProgressReport<'_>) -> Direction {
+        Direction::Stop
+    }
+
+    async fn before_sending(&self) -> Direction {
+        Direction::Stop
+    }
+}
+
 pub async fn execute(client: &Client, order: &Order) -> Result<Receipt, Fault> {
     client.execute(order, &Steps::all()).await
 }

@@ -282,6 +282,20 @@ impl Progress for Notes {
     }
 }
 
+/// Calls everything off before anything is sent.
+pub struct CalledOff;
+
+#[async_trait::async_trait]
+impl Progress for CalledOff {
+    async fn committed(&self, report: ProgressReport<'_>) -> Direction {
+        panic!("something was done: {report:?}");
+    }
+
+    async fn before_sending(&self) -> Direction {
+        Direction::Stop
+    }
+}
+
 pub fn person(reference: &str, identities: &[(&str, &str)]) -> Subject {
     let identities = identities
         .iter()

@@ -11,7 +11,7 @@ use quietus_connectors::{
 use serde_json::{Value, json};
 
 use crate::exchange::{
-    Answer, Exchange, Kept, Notes, Seen, Trick, World, done, erase, now, order, person,
+    Answer, CalledOff, Exchange, Kept, Notes, Seen, Trick, World, done, erase, now, order, person,
 };
 
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
@@ -166,6 +166,15 @@ async fn every_person_has_a_word_and_only_what_is_understood_is_told() {
             .count()
     };
     assert_eq!(sent(&exchange), 1);
+}
+
+#[tokio::test]
+async fn nothing_is_sent_for_whom_is_called_off() {
+    let (exchange, connector) = opened(&[JANE]).await;
+    let receipt = connector.execute(&erase(1, &[("email", JANE)]), &CalledOff).await.unwrap();
+    assert!(matches!(&receipt, Receipt::Stopped(done) if done.testimonies.is_empty()));
+    let is_order = |seen: &Seen| seen.path.ends_with(&["execute".to_owned()]);
+    assert!(!exchange.world().seen.iter().any(is_order));
 }
 
 #[tokio::test]

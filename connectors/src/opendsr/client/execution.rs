@@ -53,10 +53,13 @@ pub(super) async fn execute(
             done: Outcome::default(),
         });
     }
+    let nothing = Outcome::default();
+    if progress.before_sending().await == Direction::Stop {
+        return Ok(Receipt::Stopped(nothing));
+    }
     let mut reference = Reference::new(&settings.domain);
     let mut under_way = 0_usize;
     let mut refused = 0_usize;
-    let nothing = Outcome::default();
     let count = compositions.len();
     for (index, composition) in compositions.into_iter().enumerate() {
         match ask(exchange, order.attempt, composition, &mut reference).await? {

@@ -7,7 +7,7 @@ use quietus_connectors::{
 };
 
 use super::club::{BATCH, SINGLE, club, member, opened};
-use crate::exchange::{Exchange, Notes, done, erase, order, person};
+use crate::exchange::{CalledOff, Exchange, Notes, done, erase, order, person};
 
 fn five() -> Vec<quietus_connectors::Subject> {
     (1..=5).map(|n| person(&format!("p{n}"), &[("club_id", &format!("c{n}"))])).collect()
@@ -116,6 +116,21 @@ async fn stopping_keeps_what_is_done_and_the_next_attempt_goes_on() {
         done(connector.execute(&order(2, SubjectAction::Erase, five()), &Notes::going_on()).await);
     assert_eq!(outcome.testimonies.len(), 5);
     assert_eq!(exchange.world().changes(), 5, "one for each person");
+}
+
+/// A legal hold came while the vendor was asked who everybody is.
+#[tokio::test]
+async fn whoever_is_called_off_before_anything_is_sent_is_not_asked_for() {
+    let (exchange, connector) = opened(vec![member("c1", "a@shop.example", "")]).await;
+    let first = erase(1, &[("email", "a@shop.example")]);
+    let receipt = connector.execute(&first, &CalledOff).await.unwrap();
+    let Receipt::Stopped(outcome) = receipt else { panic!("{receipt:?}") };
+    assert!(outcome.testimonies.is_empty(), "{outcome:?}");
+    assert_eq!(exchange.world().changes(), 0);
+    assert_eq!(exchange.world().alive(), ["c1"]);
+    let second = erase(2, &[("email", "a@shop.example")]);
+    let outcome = done(connector.execute(&second, &Notes::going_on()).await);
+    assert_eq!(outcome.testimonies[0].result, SubjectResult::Done);
 }
 
 #[tokio::test]
