@@ -2,7 +2,8 @@
 //!
 //! SQLite: one writer connection, whose transactions all begin with `BEGIN IMMEDIATE` (a deferred
 //! transaction that starts to write later is refused at once and not waited for), and a pool of
-//! readers; WAL, and `synchronous=FULL` because proofs must survive a power cut. PostgreSQL: one
+//! readers; WAL, and `synchronous=FULL` because proofs must survive a power cut. A connection is
+//! looked at when it is given back, and not once more before it is lent: nobody can cut it off. PostgreSQL: one
 //! small pool; before a connection is lent it is rolled back, because a `begin` that was cancelled
 //! half-way would otherwise leave its transaction open for the next borrower.
 
@@ -148,6 +149,7 @@ impl Store {
             .max_connections(1)
             .min_connections(1)
             .acquire_timeout(options.wait)
+            .test_before_acquire(false)
             .idle_timeout(None)
             .max_lifetime(None)
             .connect_with(connect.clone())
@@ -160,6 +162,7 @@ impl Store {
         let readers = SqlitePoolOptions::new()
             .max_connections(readers)
             .acquire_timeout(options.wait)
+            .test_before_acquire(false)
             .connect_with(connect.pragma("query_only", "ON"))
             .await?;
         Ok(Self { backend: Backend::Sqlite { writer, readers }, only_looks: false })
