@@ -132,7 +132,7 @@ impl Quietus {
             self.store.record_fires(batch(last), self.now(), Vec::new()).await?;
             return Ok(None);
         }
-        self.take_over_held_case(schedule).await?;
+        self.end_earlier_case(schedule).await?;
         let acting = Acting::Schedules([schedule.name.clone()].into());
         let opened = self
             .open_case(Opening {
@@ -162,9 +162,17 @@ impl Quietus {
     }
 
     /// An open case of which only held or paused jobs are left would keep its schedule from ever
-    /// running again, in every other system as well.
-    async fn take_over_held_case(&self, schedule: &Schedule) -> Result<(), AppError> {
-        if let Some(case) = self.store.active_case_for(&schedule.name).await? {
+    /// running again, in every other system as well. One that is finished and not certified yet, for
+    /// instance after a standstill, would keep it from running this time.
+    async fn end_earlier_case(&self, schedule: &Schedule) -> Result<(), AppError> {
+        let Some(case) = self.store.active_case_for(&schedule.name).await? else { return Ok(()) };
+        match Box::pin(self.certify_case(case)).await {
+            Err(error @ AppError::Store(_)) => return Err(error),
+            // A log that cannot be signed must not keep what is due.
+            Err(error) => tracing::error!(%error, %case, "the earlier case is not certified yet"),
+            Ok(()) => {}
+        }
+        if self.store.active_case_for(&schedule.name).await? == Some(case) {
             self.take_over_if_held(case).await?;
         }
         Ok(())

@@ -4,7 +4,7 @@
 use jiff::ToSpan as _;
 
 use crate::company::database::Kind;
-use crate::company::engine::{TurnedClock, ring, work};
+use crate::company::engine::{TurnedClock, carry_out, ring, work};
 use crate::company::{Company, heap};
 
 /// A heap whose schedule is written by the test.
@@ -69,6 +69,34 @@ async fn a_schedule_may_skip_what_it_missed() {
     ring(&product).await;
     assert_eq!(company.fires().await[3], "run");
     assert_eq!(heap::left(&company).await, 10);
+}
+
+/// The process stood still after the last job of a night and before its certificate, until the next
+/// night.
+async fn a_case_that_is_over_keeps_no_night_from_running(store: Kind) {
+    let company = scheduled(store, "{ cron: \"30 2 * * *\", zone: Europe/Berlin }").await;
+    let clock = TurnedClock::at("2026-06-01T12:00:00Z");
+    let product = company.replica(&clock).await;
+    product.seed_schedules().await.unwrap();
+    clock.set("2026-06-02T00:30:00Z");
+    product.fire_due().await.unwrap();
+    carry_out(&product).await;
+    assert_eq!(company.count_of("certificates").await, 0);
+
+    clock.set("2026-06-03T00:30:00Z");
+    ring(&product).await;
+    assert_eq!(company.fires().await, ["run", "run"]);
+    assert_eq!((company.count_of("cases").await, company.count_of("certificates").await), (2, 2));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_case_that_is_over_keeps_no_night_from_running_on_sqlite() {
+    Box::pin(a_case_that_is_over_keeps_no_night_from_running(Kind::Sqlite)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_case_that_is_over_keeps_no_night_from_running_on_postgresql() {
+    Box::pin(a_case_that_is_over_keeps_no_night_from_running(Kind::Postgres)).await;
 }
 
 async fn two_replicas_fire_once(store: Kind) {
