@@ -13,6 +13,7 @@ use quietus_connectors::{
     association_named,
 };
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use super::done::{Done, RESTRICTION};
 use crate::domain::{CategoryName, CollectionName, LegalHold};
@@ -32,6 +33,9 @@ pub struct Ordered {
     /// Of a third party: the matters whose holds kept it from being asked to erase.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub held_back: Option<HeldBack>,
+    /// The holds behind both.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub holds: BTreeSet<Uuid>,
 }
 
 /// Holds that keep a third party from being asked to erase.
@@ -85,6 +89,7 @@ impl Ordered {
                 .collect(),
             held: held_by(compiled, holds),
             held_back: held_back(compiled, holds),
+            holds: holds_behind(compiled),
         }
     }
 
@@ -186,6 +191,11 @@ fn associations_of(instruction: &Instruction, compiled: &SystemPlan) -> Vec<Look
     loose.map(part).collect()
 }
 
+fn holds_behind(plan: &SystemPlan) -> BTreeSet<Uuid> {
+    let parts = plan.held.iter().flat_map(|part| part.holds.iter().copied());
+    parts.chain(plan.persons.iter().flat_map(|one| one.held.iter().copied())).collect()
+}
+
 fn held_back(plan: &SystemPlan, holds: &[LegalHold]) -> Option<HeldBack> {
     let persons = plan.persons.as_ref().filter(|one| !one.held.is_empty())?;
     let holds: Vec<&LegalHold> =
@@ -216,6 +226,7 @@ impl Done {
     pub(crate) fn without_matters(mut self) -> Self {
         if let Some(ordered) = &mut self.ordered {
             ordered.held.clear();
+            ordered.holds.clear();
         }
         self
     }

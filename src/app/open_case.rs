@@ -341,7 +341,7 @@ impl Quietus {
             id: self.ids.new_id(),
             system: system.system.clone(),
             kind: JobKind::Sweep,
-            held_by: Vec::new(),
+            held_by: None,
             blocked: circumstances.blocked,
             available_at: circumstances.available_at,
             attempts_allowed: ATTEMPTS,

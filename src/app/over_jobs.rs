@@ -1,8 +1,11 @@
 //! What the jobs of one system amount to: a dated job goes on where an earlier one ended.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use jiff::civil::Date;
 use quietus_connectors::{CollectionOutcome, Testimony};
+use uuid::Uuid;
 
 use super::account::VerificationOnRecord;
 use super::carry_out::Payload;
@@ -65,13 +68,22 @@ pub(super) fn as_of(job: &Job) -> Option<Timestamp> {
 /// As of which moment was decided last in a system what a minimum keeps of a person: that of the job
 /// which came to its end last, done or in need of somebody.
 pub(super) fn decided_as_of(case: &Case, jobs: &[Job], system: &str) -> Timestamp {
+    decided_last(jobs, system).and_then(as_of).unwrap_or(case.moment)
+}
+
+/// The holds that kept something out of the order of that job.
+pub(super) fn holds_behind(jobs: &[Job], system: &str) -> BTreeSet<Uuid> {
+    let done = done_of(decided_last(jobs, system));
+    done.ordered.map(|ordered| ordered.holds).unwrap_or_default()
+}
+
+fn decided_last<'a>(jobs: &'a [Job], system: &str) -> Option<&'a Job> {
     let decides = |job: &&Job| {
         matches!(job.kind, JobKind::Request | JobKind::Retained | JobKind::Replay)
             && matches!(job.state, JobState::Completed | JobState::Failed)
             && job.system == system
     };
-    let last = jobs.iter().filter(decides).max_by_key(|job| (job.settled_at, job.id));
-    last.and_then(as_of).unwrap_or(case.moment)
+    jobs.iter().filter(decides).max_by_key(|job| (job.settled_at, job.id))
 }
 
 /// The date of something that was kept has come, or its hold was released, and the job that was made

@@ -316,10 +316,11 @@ impl Store {
     /// it is not final.
     pub async fn insert_certificate(
         &self,
-        certificate: NewCertificate,
+        mut certificate: NewCertificate,
     ) -> Result<bool, StoreError> {
         let now = certificate.issued_at;
         let mut tx = self.begin().await?;
+        jobs::let_go_of_released(&mut tx, &mut certificate.later).await?;
         if !cases::finish(&mut tx, certificate.case_id, certificate.outcome, now).await? {
             tx.rollback().await?;
             return Ok(false);
@@ -336,10 +337,11 @@ impl Store {
     /// so. `false`, with nothing written, where the case is open, or another one is in force by now.
     pub async fn insert_correction(
         &self,
-        certificate: NewCertificate,
+        mut certificate: NewCertificate,
         withdrawn: Uuid,
     ) -> Result<bool, StoreError> {
         let mut tx = self.begin().await?;
+        jobs::let_go_of_released(&mut tx, &mut certificate.later).await?;
         let closed = args![certificate.case_id, certificate.outcome.as_str(), withdrawn];
         let may = tx.execute(STILL_CLOSED, closed).await? == 1;
         if !may || !write(&mut tx, certificate).await? {

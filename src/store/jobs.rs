@@ -3,12 +3,13 @@
 //! How a job is claimed and worked on is in `claims`; how an attempt ends is in `settlement`. Here
 //! is what a job is, and what people do to it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde_json::Value;
 use uuid::Uuid;
 
+use super::claims::{self, Turn};
 use super::connection::{Store, Tx};
 use super::error::StoreError;
 use super::evidence::{self, OutboxEntry};
@@ -66,8 +67,8 @@ pub struct NewJob {
     pub kind: JobKind,
     /// What stops it from the start.
     pub blocked: Option<BlockedReason>,
-    /// Matters of the holds that it waits for.
-    pub held_by: Vec<String>,
+    /// The holds that it waits for; `None` where it waits for none.
+    pub held_by: Option<HeldBy>,
     /// The earliest moment at which it may be claimed.
     pub available_at: Timestamp,
     /// How many attempts before a person is needed; at least 1.
@@ -76,6 +77,15 @@ pub struct NewJob {
     pub payload: Value,
     /// Records that it is expected to cover.
     pub total_estimate: Option<u64>,
+}
+
+/// Holds that a new job waits for, as whoever writes it has read them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct HeldBy {
+    /// Their matters.
+    pub matters: Vec<String>,
+    /// Which they are; empty where only the matters are known.
+    pub holds: BTreeSet<Uuid>,
 }
 
 /// What went wrong in an attempt.
@@ -172,6 +182,9 @@ const RELEASE_HELD: Sql = Sql::both(
          available_at = CASE WHEN available_at > $1 THEN available_at ELSE $1 END
      WHERE state = 'held'",
 );
+const RELEASED: Sql = Sql::both("SELECT id FROM holds WHERE id = $1 AND released_at IS NOT NULL");
+const MATTER_HOLDS: Sql =
+    Sql::both("SELECT id FROM holds WHERE matter = $1 AND released_at IS NULL LIMIT 1");
 const CANCEL_IDLE_OF_CASE: Sql = Sql::both(
     "UPDATE jobs SET state = 'cancelled', settled_at = $2, blocked_reason = NULL,
          hold_matters = NULL, cancel_requested_at = $2, cancel_requested_by = $3
@@ -212,6 +225,8 @@ pub(super) const STATEMENTS: &[(&str, Sql)] = &[
     ("jobs::UNBLOCK_APPROVED", UNBLOCK_APPROVED),
     ("jobs::UNBLOCK", UNBLOCK),
     ("jobs::RELEASE_HELD", RELEASE_HELD),
+    ("jobs::RELEASED", RELEASED),
+    ("jobs::MATTER_HOLDS", MATTER_HOLDS),
     ("jobs::CANCEL_IDLE_OF_CASE", CANCEL_IDLE_OF_CASE),
     ("jobs::ASK_RUNNING_OF_CASE", ASK_RUNNING_OF_CASE),
     ("jobs::CANCEL_IDLE", CANCEL_IDLE),
@@ -228,7 +243,7 @@ pub(super) async fn insert(
 ) -> Result<(), StoreError> {
     let state = match job.blocked {
         Some(_) => JobState::Blocked,
-        None if !job.held_by.is_empty() => JobState::Held,
+        None if job.held_by.is_some() => JobState::Held,
         None if job.available_at > now => JobState::Scheduled,
         None => JobState::Available,
     };
@@ -244,11 +259,43 @@ pub(super) async fn insert(
         json(&job.payload)?,
         estimate.transpose()?,
         job.blocked.map(BlockedReason::as_str),
-        (!job.held_by.is_empty()).then(|| json(&job.held_by)).transpose()?,
+        job.held_by.map(|held| json(&held.matters)).transpose()?,
         now,
     ];
     tx.execute(INSERT, values).await?;
     Ok(())
+}
+
+/// Lets new jobs go whose holds were released since they were read: the release found nothing to let
+/// go, and nobody would ever look at them again. Holds do not change from here to the end of the
+/// transaction, so this comes before it locks anything else.
+pub(super) async fn let_go_of_released(tx: &mut Tx, new: &mut [NewJob]) -> Result<(), StoreError> {
+    if new.iter().all(|job| job.held_by.is_none()) {
+        return Ok(());
+    }
+    claims::versions(tx, Turn::Wait).await?;
+    for job in new {
+        if let Some(held) = &job.held_by
+            && !still_holds(tx, held).await?
+        {
+            job.held_by = None;
+        }
+    }
+    Ok(())
+}
+
+async fn still_holds(tx: &mut Tx, held: &HeldBy) -> Result<bool, StoreError> {
+    for hold in &held.holds {
+        if tx.read_one(RELEASED, args![*hold]).await?.is_some() {
+            return Ok(false);
+        }
+    }
+    for matter in held.matters.iter().filter(|_| held.holds.is_empty()) {
+        if tx.read_one(MATTER_HOLDS, args![matter.as_str()]).await?.is_none() {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 pub(super) async fn unblock_approved(

@@ -83,7 +83,7 @@ pub use gauges::Gauges;
 pub use hints::Hints;
 pub use holds::{Hold, HoldFilter, HoldKey, NewHold};
 pub use inside_erasures::{InsideErasureRow, InsideState, NewInsideErasure};
-pub use jobs::{BlockedReason, Job, JobFault, JobKind, NewJob};
+pub use jobs::{BlockedReason, HeldBy, Job, JobFault, JobKind, NewJob};
 pub use key_epochs::{KeyEpoch, RequestKey};
 pub use lanes::Lane;
 pub use later_looks::{

@@ -2,17 +2,20 @@
 
 use quietus::domain::{JobState, RuleName, SystemName};
 use quietus::store::{
-    BlockedReason, EventPage, HoldFilter, HoldKey, Lead, NewEvent, NewHold, NewPause, PauseScope,
-    Recorded, Settle, Settlement, Start, Started,
+    BlockedReason, EventPage, HeldBy, HoldFilter, HoldKey, Lead, NewCertificate, NewEvent, NewHold,
+    NewJob, NewPause, PauseScope, Recorded, Settle, Settlement, Start, Started,
 };
 use serde_json::json;
+use uuid::Uuid;
 
-use crate::stage::{Stage, at, claim, entry, new_id, tenure};
+use crate::certificates::{certificate, completed, settle};
+use crate::stage::{Stage, at, claim, entry, new_id, new_job, tenure};
 
 on_both! {
     a_hold_counts_the_version_up,
     a_release_wakes_what_was_held,
     a_release_in_between_is_not_missed,
+    a_release_before_a_job_waits_for_it_is_not_missed,
     what_is_paused_is_neither_claimed_nor_started,
     a_resumption_in_between_is_not_missed,
     an_event_told_twice_is_one,
@@ -92,6 +95,41 @@ async fn a_release_in_between_is_not_missed(stage: Stage) {
     assert!(store.settle(settle).await.unwrap());
     // Nothing would ever wake it again, had it been put to sleep.
     assert_eq!(store.job(jobs[0]).await.unwrap().unwrap().state, JobState::Available);
+}
+
+/// Something was kept for a hold, and before the certificate says so and a job waits for its release,
+/// it is released: whoever released it found no such job.
+async fn a_release_before_a_job_waits_for_it_is_not_missed(stage: Stage) {
+    let store = &stage.store;
+    let (stays, goes) = (hold("m-1"), hold("m-1"));
+    for one in [&stays, &goes] {
+        store.place_hold(one.clone(), at(0), Vec::new()).await.unwrap();
+    }
+    store.release_holds(HoldKey::Id(goes.id), "counsel", at(1), Vec::new()).await.unwrap();
+    let waits = |matter: &str, holds: &[Uuid]| {
+        let matters = vec![matter.to_owned()];
+        let held_by = HeldBy { matters, holds: holds.iter().copied().collect() };
+        NewJob { held_by: Some(held_by), ..new_job("system-0") }
+    };
+    let later = [
+        (waits("m-1", &[stays.id]), JobState::Held),
+        (waits("m-1", &[goes.id]), JobState::Available),
+        (waits("m-1", &[stays.id, goes.id]), JobState::Available),
+        (waits("m-1", &[]), JobState::Held),
+        (waits("m-2", &[]), JobState::Available),
+    ];
+    let (case, _) = stage.case_with_jobs(1).await;
+    settle(&stage, 2, completed()).await;
+    let certificate = NewCertificate {
+        later: later.iter().map(|(job, _)| job.clone()).collect(),
+        ..certificate(case, 3, "old-accounts")
+    };
+    assert!(store.insert_certificate(certificate).await.unwrap());
+    for (job, state) in &later {
+        let written = store.job(job.id).await.unwrap().unwrap();
+        assert_eq!(written.state, *state, "{:?}", job.held_by);
+        assert_eq!(written.hold_matters.is_empty(), *state == JobState::Available);
+    }
 }
 
 async fn what_is_paused_is_neither_claimed_nor_started(stage: Stage) {

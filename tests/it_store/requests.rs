@@ -2,8 +2,8 @@
 
 use quietus::domain::{AskedRight, CaseOutcome, Digest, RequestOutcome, RequestState};
 use quietus::store::{
-    JobKind, Letter, LetterKind, NewRequest, OpenedCase, PersonTag, RequestChange, RequestFilter,
-    Settle, Settlement, TakenIn,
+    HeldBy, JobKind, Letter, LetterKind, NewRequest, OpenedCase, PersonTag, RequestChange,
+    RequestFilter, Settle, Settlement, TakenIn,
 };
 use serde_json::json;
 use uuid::Uuid;
@@ -259,7 +259,8 @@ async fn dated_jobs_let_their_case_close_and_open_it_again(stage: Stage) {
     case.jobs[1].kind = JobKind::Retained;
     case.jobs[1].available_at = at(10_000);
     case.jobs[2].kind = JobKind::Retained;
-    case.jobs[2].held_by = vec!["matter-1".to_owned()];
+    let matters = vec!["matter-1".to_owned()];
+    case.jobs[2].held_by = Some(HeldBy { matters, ..HeldBy::default() });
     let (id, dated) = (case.id, case.jobs[1].id);
     stage.store.open_case(case, at(0)).await.unwrap();
     assert!(stage.store.cases_to_certify(None, 10).await.unwrap().is_empty());

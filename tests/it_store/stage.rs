@@ -189,7 +189,7 @@ pub fn new_job(system: &str) -> NewJob {
         system: SystemName::parse(system).unwrap(),
         kind: JobKind::Sweep,
         blocked: None,
-        held_by: Vec::new(),
+        held_by: None,
         available_at: at(0),
         attempts_allowed: 5,
         payload: serde_json::json!({"version": 1, "order": {"zero": "\u{0}", "share": 1.0}}),

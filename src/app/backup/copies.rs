@@ -221,7 +221,7 @@ impl Quietus {
             system: store.store.clone(),
             kind: JobKind::Backup,
             blocked: None,
-            held_by: Vec::new(),
+            held_by: None,
             available_at,
             attempts_allowed: ATTEMPTS,
             payload: serde_json::to_value(Payload::Backup { systems })

@@ -15,7 +15,7 @@ use super::kept_by_law::KeptByLaw;
 use super::letters::{OutcomeFacts, ToldRecipient};
 use super::record::{Move, OpenRequest};
 use crate::app::carry_out::Payload;
-use crate::app::over_jobs::decided_as_of;
+use crate::app::over_jobs::{decided_as_of, holds_behind};
 use crate::app::{AppError, Quietus};
 use crate::domain::{
     AskedRight, CategoryName, CollectionName, JobState, RequestOutcome, RequestState,
@@ -26,7 +26,7 @@ use crate::evidence::files::StatedFiles;
 use crate::evidence::signing;
 use crate::evidence::statement::{KeptReason, StatementOutcome, SystemStatement};
 use crate::rights::{CopiesPart, FilesPart, KeptPart};
-use crate::store::{Case, Job, JobKind, NewJob, Request, RequestChange};
+use crate::store::{Case, HeldBy, Job, JobKind, NewJob, Request, RequestChange};
 
 /// Attempts of a later job before a person is asked; those that end without its fault do not count.
 const ATTEMPTS: u32 = 8;
@@ -118,7 +118,8 @@ impl Quietus {
             if !matters.is_empty() && waits(JobState::Held).next().is_none() {
                 let now = self.now();
                 let job = self.later_job(JobKind::Retained, system, now, Some(now))?;
-                later.push(NewJob { held_by: matters, ..job });
+                let holds = holds_behind(jobs, system.as_str());
+                later.push(NewJob { held_by: Some(HeldBy { matters, holds }), ..job });
             }
         }
         Ok(later)
@@ -175,7 +176,7 @@ impl Quietus {
             system: system.clone(),
             kind,
             blocked: None,
-            held_by: Vec::new(),
+            held_by: None,
             available_at,
             attempts_allowed: ATTEMPTS,
             payload: serde_json::to_value(payload)

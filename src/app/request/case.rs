@@ -115,7 +115,7 @@ impl Quietus {
             system: system.system.clone(),
             kind: JobKind::Request,
             blocked: None,
-            held_by: Vec::new(),
+            held_by: None,
             available_at: self.now(),
             attempts_allowed: if system.persons.is_some() { LOOKS } else { ATTEMPTS },
             payload: serde_json::to_value(payload)

@@ -197,7 +197,7 @@ impl Quietus {
                 system: system.name.clone(),
                 kind: JobKind::Residue,
                 blocked: None,
-                held_by: Vec::new(),
+                held_by: None,
                 available_at: later(self.now(), pause),
                 attempts_allowed: ATTEMPTS,
                 payload: serde_json::to_value(payload).map_err(|error| AppError::Unreadable {

@@ -187,7 +187,7 @@ impl Quietus {
                 system: system.clone(),
                 kind: JobKind::Replay,
                 blocked: None,
-                held_by: Vec::new(),
+                held_by: None,
                 available_at: self.now(),
                 attempts_allowed: ATTEMPTS,
                 payload,
