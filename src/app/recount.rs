@@ -2,8 +2,9 @@
 //! that did not answer then. Such a job is counted and held against the caps once more before it
 //! begins.
 
-use quietus_connectors::{Counts, Fault, Order, Receipt};
+use quietus_connectors::{Counts, Fault, Order, Outcome, Receipt};
 
+use super::account::counted_in;
 use super::carry_out::Attempt;
 use super::done::with_done;
 use super::mutation::Mutation;
@@ -41,14 +42,15 @@ impl Quietus {
         };
         let fresh = connector.preview(&prepared.order).await?;
         let done = watch.done();
-        let counted = with_done(fresh.clone(), &done.total());
+        let so_far = done.total();
+        let counted = with_done(fresh.clone(), &so_far);
         let beyond = match self.beyond(attempt, prepared, &counted, since).await {
             Ok(beyond) => beyond,
             Err(error) => return Err(Fault::Unknown { message: error.to_string() }),
         };
         let earlier = done.counted.or_else(|| counts_at_planning(attempt));
         let earlier = earlier.filter(|_| !self.suffers(Mutation::CountsForgotten));
-        watch.counted(never_smaller(counted, earlier.as_ref()));
+        watch.counted(with_lost(counted, &so_far, earlier.as_ref()));
         if !beyond.is_empty() {
             return Ok(Answer::TooMuch(beyond));
         }
@@ -79,16 +81,25 @@ impl Quietus {
     }
 }
 
-/// Counts in which no collection is smaller than it was before. An attempt that was lost may have
-/// deleted what the store does not know of: the system still tells it, and it is not to be held
-/// against a count of what was left.
-fn never_smaller(mut counted: Counts, earlier: Option<&Counts>) -> Counts {
-    let before = |name: &str| {
-        let mut collections = earlier?.collections.iter();
-        collections.find(|one| one.collection == name).map(|one| one.total)
-    };
+/// Counts with what an attempt may have done of which the store does not know, because its answer was
+/// lost: the system still tells it, and it is not to be held against a count of what was left. That
+/// is as much as was counted before, and of deletions no more than the collection has become smaller
+/// by.
+fn with_lost(mut counted: Counts, so_far: &Outcome, earlier: Option<&Counts>) -> Counts {
     for one in &mut counted.collections {
-        one.total = one.total.max(before(&one.collection).unwrap_or(0));
+        let Some(before) = earlier.and_then(|counts| counted_in(counts, &one.collection)) else {
+            continue;
+        };
+        let known = so_far.collections.iter().find(|part| part.collection == one.collection);
+        let known = known.map_or(0, |part| part.deleted);
+        let shrunk = before.total.saturating_sub(one.total.saturating_sub(known));
+        one.delete += before.delete.min(shrunk).saturating_sub(known);
+        one.total = one.total.max(before.total);
+        one.restrict = one.restrict.max(before.restrict);
+        for (category, due) in &before.treat {
+            let treat = one.treat.entry(category.clone()).or_default();
+            *treat = (*treat).max(*due);
+        }
     }
     counted
 }
@@ -96,4 +107,50 @@ fn never_smaller(mut counted: Counts, earlier: Option<&Counts>) -> Counts {
 /// What the second person is asked.
 pub(super) fn question(beyond: &[CapExceeded]) -> String {
     format!("counted again before it began: {}", words_for(beyond))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use quietus_connectors::{CollectionOutcome, ProbeCount};
+
+    use super::*;
+
+    fn counts(total: u64, delete: u64, restrict: u64, cleared: u64) -> Counts {
+        let collection = "notes".to_owned();
+        let treat = BTreeMap::from([("body".to_owned(), cleared)]);
+        let count =
+            ProbeCount { collection, total, delete, restrict, treat, ..ProbeCount::default() };
+        Counts { collections: vec![count], ..Counts::default() }
+    }
+
+    fn known(deleted: u64) -> Outcome {
+        let part = CollectionOutcome {
+            collection: "notes".to_owned(),
+            deleted,
+            ..CollectionOutcome::default()
+        };
+        Outcome { collections: vec![part], ..Outcome::default() }
+    }
+
+    #[track_caller]
+    fn lost(left: Counts, deleted: u64, expected: &Counts) {
+        let so_far = known(deleted);
+        let counted = with_done(left, &so_far);
+        assert_eq!(with_lost(counted, &so_far, Some(&counts(100, 40, 5, 7))), *expected);
+    }
+
+    #[test]
+    fn what_a_lost_attempt_has_done_counts_as_far_as_it_shows() {
+        lost(counts(60, 0, 0, 0), 0, &counts(100, 40, 5, 7));
+        lost(counts(60, 2, 0, 0), 0, &counts(100, 42, 5, 7));
+        lost(counts(90, 30, 5, 7), 0, &counts(100, 40, 5, 7));
+        lost(counts(90, 32, 6, 7), 10, &counts(100, 42, 6, 7));
+        // Somebody else deletes, too, and others came.
+        lost(counts(20, 0, 0, 0), 0, &counts(100, 40, 5, 7));
+        lost(counts(120, 0, 0, 0), 0, &counts(120, 0, 5, 7));
+        let fresh = counts(60, 2, 0, 0);
+        assert_eq!(with_lost(fresh.clone(), &Outcome::default(), None), fresh);
+    }
 }

@@ -7,6 +7,7 @@ use jiff::SignedDuration;
 use quietus::app::audit::{Depth, ReplayFrom};
 use quietus::store::{CaseFilter, CertificateFilter};
 use quietus_verify::certificate::{Certificate, CertificateClass, Predicate};
+use quietus_verify::statement::{StatementOutcome, SystemStatement};
 use quietus_verify::summary::Overall;
 use quietus_verify::verify::{Material, Source, verify};
 use sqlx::sqlite::SqliteConnectOptions;
@@ -15,9 +16,9 @@ use uuid::Uuid;
 
 use super::estate::{DATABASES, PLACES, PLANTED};
 use super::journal::{Deed, Row};
-use super::laws::{Law, job_of, name_of};
+use super::laws::{Law, name_of};
 use super::mutation::Mutation;
-use super::world::{MOST_AHEAD, World};
+use super::world::{Hold, MOST_AHEAD, Moment, World};
 
 /// Certificates and cases that are looked at in one go.
 const PAGE: u32 = 1000;
@@ -30,57 +31,70 @@ struct Look {
 }
 
 impl World {
-    /// Looks at cases and certificates that are new.
-    pub async fn look_at_cases(&mut self) {
+    /// Looks at cases and certificates that are new, after something that was begun then.
+    pub async fn look_at_cases(&mut self, since: Moment) {
         let number = self.somebody().await;
         let store = self.product(number).store.clone();
         let filter = CaseFilter { limit: 12, ..CaseFilter::default() };
-        let (now, at) = (self.journal.tick(), self.universe.now());
+        let (now, begun) = (self.moment(), since.min(self.cases_seen));
+        self.cases_seen = now;
         for case in store.list_cases(filter).await.unwrap() {
-            self.opened.entry(case.id).or_insert((now, at));
+            self.opened.entry(case.id).or_insert(begun);
         }
         let filter = CertificateFilter { limit: 12, ..CertificateFilter::default() };
         for summary in store.list_certificates(filter).await.unwrap() {
             if self.certified.contains_key(&summary.id) {
                 continue;
             }
-            self.certified.insert(summary.id, now);
+            self.certified.insert(summary.id, now.counted);
             let certificate = store.certificate(summary.id).await.unwrap().unwrap();
             let stated: Certificate = serde_json::from_slice(&certificate.statement).unwrap();
-            self.check_claim(&stated.predicate).await;
+            self.check_claims(&stated.predicate).await;
         }
     }
 
-    /// A certificate that says `complete` is looked at, whatever it speaks of.
-    async fn check_claim(&mut self, predicate: &Predicate) {
-        if predicate.summary.overall != Overall::Complete {
-            return;
-        }
+    /// Whatever a certificate says is gone has to be, and somebody has to have looked. What it keeps
+    /// for a reason is not said to be gone.
+    async fn check_claims(&mut self, predicate: &Predicate) {
         let case = predicate.trigger.case_id;
-        let looks = self.looks_of(case).await;
-        let customer = self.customer_of(case).await;
-        let (law, id) = (Law::NoFalseComplete, predicate.certificate_id);
-        let still = looks.iter().filter(|look| !self.restored_since(look));
+        let (looks, customer) = (self.looks_of(case).await, self.customer_of(case).await);
         let mut wrong = Vec::new();
-        for look in still {
-            let there = self.rows().into_iter().find(|row| {
-                PLACES[row.place].system == look.system
-                    && row.born < look.at
-                    && self.speaks_of((predicate, customer.as_ref()), row, look)
-            });
-            if let Some(row) = there {
-                wrong.push(format!("{} is there, and certificate {id} is complete", name_of(&row)));
+        for place in 0..PLACES.len() {
+            if says_gone(predicate, place) {
+                wrong.extend(self.wrong_claim((predicate, customer.as_ref()), place, &looks));
             }
         }
-        for how in wrong {
-            self.break_law(law, how);
-        }
-        if let Some(customer) = customer
+        if predicate.summary.overall == Overall::Complete
+            && let Some(customer) = customer
             && self.systems.processor.knows(&customer)
         {
-            let how = format!("the processor knows {customer}, and certificate {id} is complete");
-            self.break_law(law, how);
+            wrong.push(format!("the processor knows {customer}"));
         }
+        for how in wrong {
+            let (id, overall) = (predicate.certificate_id, predicate.summary.overall.as_str());
+            let how = format!("{how}, and certificate {id} is {overall}");
+            self.break_law(Law::NoFalseComplete, how);
+        }
+    }
+
+    /// What is wrong where a certificate says that everything of a collection is gone.
+    fn wrong_claim(
+        &self,
+        about: (&Predicate, Option<&String>),
+        place: usize,
+        looks: &[Look],
+    ) -> Option<String> {
+        let of = &PLACES[place];
+        let Some(look) = looks.iter().find(|look| look.system == of.system) else {
+            return Some(format!("nobody has looked at {}.{}", of.system, of.collection));
+        };
+        if self.restored_since(look) {
+            return None;
+        }
+        let there = self.rows().into_iter().find(|row| {
+            row.place == place && row.born < look.at && self.speaks_of(about, row, look)
+        })?;
+        Some(format!("{} is there", name_of(&there)))
     }
 
     /// The second looks behind a case.
@@ -90,8 +104,8 @@ impl World {
         let mut looks: Vec<Look> = Vec::new();
         self.journal.read(|deeds| {
             for (at, deed) in deeds {
-                let Deed::Looked(system, key) = deed else { continue };
-                if job_of(key).is_some_and(|job| jobs.iter().any(|one| one.id == job)) {
+                let Deed::Looked(system, job) = deed else { continue };
+                if jobs.iter().any(|one| Some(one.id) == *job) {
                     looks.retain(|look| look.system != *system);
                     looks.push(Look { system, at: *at });
                 }
@@ -129,7 +143,9 @@ impl World {
         };
         // What was told after the case was planned is not in it, by whatever clock, and what was
         // taken back since keeps what it keeps.
-        let Some((opened, at)) = self.opened.get(&predicate.trigger.case_id).copied() else {
+        let Some(Moment { counted: opened, at }) =
+            self.opened.get(&predicate.trigger.case_id).copied()
+        else {
             return false;
         };
         let margin = SignedDuration::from_secs(3 * MOST_AHEAD);
@@ -162,59 +178,78 @@ impl World {
                 continue;
             }
             let jobs = store.jobs_of_case(summary.case_id).await.unwrap();
-            let jobs: Vec<Uuid> = jobs.iter().map(|job| job.id).collect();
+            let jobs: BTreeSet<Uuid> = jobs.iter().map(|job| job.id).collect();
+            let looks = self.looks_of(summary.case_id).await;
             let certificate = store.certificate(summary.id).await.unwrap().unwrap();
             let stated: Certificate = serde_json::from_slice(&certificate.statement).unwrap();
             for place in 0..PLACES.len() {
-                self.check_count(&stated.predicate, &jobs, place);
+                self.check_count(&stated.predicate, (&jobs, &looks), place);
             }
         }
     }
 
-    fn check_count(&mut self, predicate: &Predicate, jobs: &[Uuid], place: usize) {
+    fn check_count(
+        &mut self,
+        predicate: &Predicate,
+        (jobs, looks): (&BTreeSet<Uuid>, &[Look]),
+        place: usize,
+    ) {
         let of = &PLACES[place];
-        let here = predicate.statements.iter().filter(|one| {
-            one.system.id.as_str() == of.system
-                && one.collection.as_ref().is_some_and(|name| name.as_str() == of.collection)
-        });
-        let Some(stated) = here.map(|one| one.records.deleted.0).max() else { return };
-        let case = predicate.trigger.case_id;
-        let opened = self.opened.get(&case).map_or(0, |(opened, _)| *opened);
+        let here: Vec<&SystemStatement> =
+            predicate.statements.iter().filter(|one| is_about(one, place)).collect();
+        let Some(stated) = here.iter().map(|one| one.records.deleted.0).max() else { return };
+        let opened = self.opened.get(&predicate.trigger.case_id).map_or(0, |one| one.counted);
+        let look = looks.iter().find(|look| look.system == of.system);
+        let meanwhile = |born: u64| born > opened && look.is_none_or(|look| born < look.at);
         let (mut gone, mut gone_by_any) = (BTreeSet::new(), BTreeSet::new());
         let (mut restored, mut arrived) = (false, BTreeSet::new());
-        arrived
-            .extend(self.rows().into_iter().filter(|row| row.place == place).map(|row| row.born));
+        let (mut looked, mut let_go) = (None, BTreeSet::new());
+        let there = self.rows().into_iter().filter(|row| row.place == place);
+        arrived.extend(there.map(|row| row.born));
         self.journal.read(|deeds| {
-            for (_, deed) in deeds {
+            for (number, deed) in deeds {
                 match deed {
                     Deed::Erased(row, under) if row.place == place => {
                         arrived.insert(row.born);
                         gone_by_any.insert(row.born);
-                        if job_of(&under.key).is_some_and(|job| jobs.contains(&job)) {
+                        if under.job.is_some_and(|job| jobs.contains(&job)) {
                             gone.insert(row.born);
+                            if looked.is_some_and(|look| self.was_let_go(row, opened, look)) {
+                                let_go.insert(row.born);
+                            }
                         }
+                    }
+                    Deed::Looked(system, Some(job))
+                        if *system == of.system && jobs.contains(job) =>
+                    {
+                        looked.get_or_insert(*number);
                     }
                     Deed::Restored(system) => restored |= *system == of.system,
                     _ => {}
                 }
             }
         });
-        // What arrived to be after it was counted may be held to have come back, and then counts once.
-        let later = arrived.into_iter().filter(|born| *born > opened).count() as u64;
+        // What arrived between count and look may be held to have come back, and then counts once; so
+        // may what a hold kept from being counted, and a look has found after its release.
+        arrived.retain(|born| meanwhile(*born));
+        let later = arrived.union(&let_go).count() as u64;
         let (gone, most) = (gone.len() as u64, gone_by_any.len() as u64);
         // What arrived back with a restore and went again may be counted by either.
         if stated > most || (!restored && stated + later < gone) {
-            let here = predicate.statements.iter().filter(|one| {
-                one.collection.as_ref().is_some_and(|name| name.as_str() == of.collection)
-            });
             let said: Vec<String> =
-                here.map(|one| format!("{:?} {:?}", one.outcome, one.records)).collect();
+                here.iter().map(|one| format!("{:?} {:?}", one.outcome, one.records)).collect();
             let how = format!(
                 "certificate {} says that {stated} went from {}.{}, and it was {gone}: {said:?}",
                 predicate.certificate_id, of.system, of.collection
             );
             self.break_law(Law::OneOutcome, how);
         }
+    }
+
+    /// Whether a hold on a record was released between two moments.
+    fn was_let_go(&self, row: &Row, after: u64, before: u64) -> bool {
+        let released = |hold: &Hold| hold.released.is_some_and(|at| after < at && at < before);
+        self.holds.iter().any(|hold| hold.covers(row) && released(hold))
     }
 
     /// The log is counted anew, and every certificate is verified as a stranger would.
@@ -283,6 +318,23 @@ impl World {
             }
         }
     }
+}
+
+/// Whether a statement is about a collection.
+fn is_about(statement: &SystemStatement, place: usize) -> bool {
+    let of = &PLACES[place];
+    statement.system.id.as_str() == of.system
+        && statement.collection.as_ref().is_some_and(|name| name.as_str() == of.collection)
+}
+
+/// Whether a certificate says that everything is gone from a collection that it speaks of.
+fn says_gone(predicate: &Predicate, place: usize) -> bool {
+    let mut here = predicate.statements.iter().filter(|one| is_about(one, place)).peekable();
+    here.peek().is_some()
+        && here.all(|one| {
+            let gone = [StatementOutcome::Completed, StatementOutcome::NotFound];
+            gone.contains(&one.outcome) && one.failure.is_none() && one.kept.is_empty()
+        })
 }
 
 /// Changes a leaf of the log, as somebody who has the store's file could.

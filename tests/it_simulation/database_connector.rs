@@ -14,7 +14,7 @@ use quietus_connectors::{
 use super::conditions::holds;
 use super::database::{Chunk, Content, Database, is_held, is_restricted, to_restrict};
 use super::estate::place;
-use super::journal::{Deed, Row, Under};
+use super::journal::{Deed, Row, Under, job_of};
 use super::mutation::Mutation;
 use super::senses::Senses;
 
@@ -58,11 +58,6 @@ impl DatabaseConnector {
 
     fn mutated(&self, order: &Order) -> Order {
         self.mutation.map_or_else(|| order.clone(), |mutation| mutation.order(order))
-    }
-
-    fn under(&self, order: &Order) -> Under {
-        let call = self.database.journal.tick();
-        Under { key: order.key.clone(), call, begun: call, moment: order.moment }
     }
 
     fn counts(&self, order: &Order, one: &Instruction, content: &Content) -> ProbeCount {
@@ -153,6 +148,48 @@ impl DatabaseConnector {
             under.begun = self.database.journal.tick();
         }
     }
+
+    async fn chunks_together(
+        &self,
+        orders: &[Order],
+        (mut unders, mut done): (Vec<Under>, Vec<Outcome>),
+        progress: Option<&dyn JointProgress>,
+    ) -> Result<Vec<Receipt>, Fault> {
+        let mut receipts: Vec<Option<Receipt>> = vec![None; orders.len()];
+        loop {
+            self.senses.stride().await;
+            let open: Vec<usize> =
+                (0..orders.len()).filter(|&one| receipts[one].is_none()).collect();
+            for one in open {
+                match self.database.chunk(&orders[one], &unders[one])? {
+                    Chunk::Finished(all) => receipts[one] = Some(Receipt::Done(all)),
+                    Chunk::TooMany(all) => receipts[one] = Some(too_many(all)),
+                    Chunk::Committed(all, _) => done[one] = all,
+                }
+            }
+            if receipts.iter().all(Option::is_some) {
+                return Ok(receipts.into_iter().flatten().collect());
+            }
+            self.senses.touch();
+            let Some(progress) = progress else { continue };
+            let stops = progress.committed(&done).await == Direction::Stop;
+            if stops {
+                let each = receipts.into_iter().zip(done);
+                let each = each.map(|(one, done)| one.unwrap_or(Receipt::Stopped(done)));
+                return Ok(each.collect());
+            }
+            let begun = self.database.journal.tick();
+            for under in &mut unders {
+                under.begun = begun;
+            }
+        }
+    }
+
+    /// The answer to what was carried out is lost.
+    fn lost(&self) -> Fault {
+        let message = format!("`{}` closed the connection", self.database.name);
+        Fault::Unknown { message }
+    }
 }
 
 #[async_trait]
@@ -178,6 +215,7 @@ impl Connector for DatabaseConnector {
     }
 
     async fn preview(&self, order: &Order) -> Result<Counts, Fault> {
+        self.senses.stride().await;
         self.asked(Some(order))?;
         let order = self.mutated(order);
         let counted = |content: &Content| {
@@ -212,16 +250,21 @@ impl Connector for DatabaseConnector {
         self.asked(Some(order))?;
         let order = self.mutated(order);
         assert!(order.instructions.iter().all(|one| !one.manifest), "nobody asks for a manifest");
-        let under = self.under(&order);
+        // The way to the system may be long.
+        self.senses.stride().await;
         let (done, finished) = self.database.take_over(&order)?;
+        let mut under = self.database.journal.under(&order);
         self.database.journal.write(Deed::Called(under.clone()));
         if finished {
             return Ok(Receipt::Done(done));
         }
+        if progress.before_sending().await == Direction::Stop {
+            return Ok(Receipt::Stopped(done));
+        }
+        under.begun = self.database.journal.tick();
         if self.database.once(|faults| &mut faults.lose_answers) {
             self.chunks(&order, under, None).await?;
-            let message = format!("`{}` closed the connection", self.database.name);
-            return Err(Fault::Unknown { message });
+            return Err(self.lost());
         }
         self.chunks(&order, under, Some(progress)).await
     }
@@ -233,41 +276,29 @@ impl Connector for DatabaseConnector {
     ) -> Result<Together, Fault> {
         self.asked(orders.first())?;
         let orders: Vec<Order> = orders.iter().map(|order| self.mutated(order)).collect();
+        self.senses.stride().await;
         let (mut unders, mut done) = (Vec::new(), Vec::new());
         for order in &orders {
-            unders.push(self.under(order));
             done.push(self.database.take_over(order)?.0);
+            unders.push(self.database.journal.under(order));
         }
         for under in &unders {
             self.database.journal.write(Deed::Called(under.clone()));
         }
-        let mut receipts: Vec<Option<Receipt>> = vec![None; orders.len()];
-        loop {
-            self.senses.stride().await;
-            let open: Vec<usize> =
-                (0..orders.len()).filter(|&one| receipts[one].is_none()).collect();
-            for one in open {
-                match self.database.chunk(&orders[one], &unders[one])? {
-                    Chunk::Finished(all) => receipts[one] = Some(Receipt::Done(all)),
-                    Chunk::TooMany(all) => receipts[one] = Some(too_many(all)),
-                    Chunk::Committed(all, _) => done[one] = all,
-                }
-            }
-            if receipts.iter().all(Option::is_some) {
-                return Ok(Together::Receipts(receipts.into_iter().flatten().collect()));
-            }
-            self.senses.touch();
-            let stops = progress.committed(&done).await == Direction::Stop;
-            if stops {
-                let each = receipts.into_iter().zip(done);
-                let each = each.map(|(one, done)| one.unwrap_or(Receipt::Stopped(done)));
-                return Ok(Together::Receipts(each.collect()));
-            }
-            let begun = self.database.journal.tick();
-            for under in &mut unders {
-                under.begun = begun;
-            }
+        let which: Vec<usize> = (0..orders.len()).collect();
+        if progress.before_sending(&which).await.contains(&Direction::Stop) {
+            return Ok(Together::Receipts(done.into_iter().map(Receipt::Stopped).collect()));
         }
+        let begun = self.database.journal.tick();
+        for under in &mut unders {
+            under.begun = begun;
+        }
+        if self.database.once(|faults| &mut faults.lose_answers) {
+            self.chunks_together(&orders, (unders, done), None).await?;
+            return Err(self.lost());
+        }
+        let receipts = self.chunks_together(&orders, (unders, done), Some(progress)).await?;
+        Ok(Together::Receipts(receipts))
     }
 
     async fn verify(&self, order: &Order) -> Result<Verification, Fault> {
@@ -282,12 +313,13 @@ impl Connector for DatabaseConnector {
         self.database.read(|content| {
             order.instructions.iter().for_each(|one| self.look(&order, one, content, &mut found));
         });
-        self.database.journal.write(Deed::Looked(self.database.name, order.key));
+        self.database.journal.write(Deed::Looked(self.database.name, job_of(&order.key)));
         self.senses.stride().await;
         Ok(found)
     }
 
     async fn forget(&self, order_key: &str) -> Result<(), Fault> {
+        self.senses.stride().await;
         self.asked(None)?;
         self.database.forget(order_key);
         Ok(())

@@ -42,13 +42,54 @@ impl World {
         self.check_silence();
     }
 
-    /// Systems answer and tell the truth, processes run with the rules of now, nothing is held.
-    async fn make_well(&mut self) {
-        self.note("everything is well from now on");
+    /// Everything is well for a moment: what is dead or stands still goes on, systems answer, nothing
+    /// is paused, and little is held.
+    pub async fn calm(&mut self) {
+        self.note("everything is well for a moment");
+        self.heal();
+        self.go_on().await;
+        for number in 0..self.replicas.len() {
+            match &self.replicas[number] {
+                Some(replica) => replica.senses.recover(),
+                None => self.start(number).await,
+            }
+        }
+        self.resume_all().await;
+        for one in 0..self.holds.len().saturating_sub(1) {
+            self.let_go(one).await;
+        }
+    }
+
+    /// Systems answer and tell the truth.
+    fn heal(&mut self) {
         for database in &self.systems.databases {
             database.change(|faults| *faults = Faults::default());
         }
         self.systems.processor.set_temper(Temper::Prompt);
+    }
+
+    async fn resume_all(&mut self) {
+        for one in 0..self.pauses.len() {
+            if self.pauses[one].ended.is_none() {
+                let number = self.somebody().await;
+                self.resume(number, one).await;
+            }
+        }
+    }
+
+    /// Releases a hold if it is in force.
+    async fn let_go(&mut self, one: usize) {
+        if self.holds[one].released.is_none() {
+            let number = self.somebody().await;
+            self.release_hold(number, one).await;
+        }
+    }
+
+    /// Systems answer and tell the truth, processes run with the rules of now, nothing is held.
+    async fn make_well(&mut self) {
+        self.note("everything is well from now on");
+        self.marked = None;
+        self.heal();
         if self.dice.chance(50) {
             self.go_on().await;
         }
@@ -60,13 +101,9 @@ impl World {
             }
         }
         for one in 0..self.holds.len() {
-            if self.holds[one].released.is_none() {
-                self.release_hold(0, one).await;
-            }
+            self.let_go(one).await;
         }
-        for scope in std::mem::take(&mut self.pauses) {
-            self.resume(0, &scope).await;
-        }
+        self.resume_all().await;
         // The guard has to see those that its row shows.
         let mut untold = std::mem::take(&mut self.untold);
         untold.retain(|one| !one.shows || self.dice.chance(50));
@@ -99,7 +136,7 @@ impl World {
             }
             self.try_again(number).await;
             let done = self.untold.is_empty() && self.overdue().is_none();
-            if self.broken.is_some() || done && has_to_be {
+            if self.broken.is_some() || done {
                 return;
             }
             self.universe.pass(SignedDuration::from_secs(BETWEEN_ROUNDS));

@@ -3,7 +3,8 @@
 use std::sync::{Arc, Mutex};
 
 use jiff::Timestamp;
-use quietus_connectors::Record;
+use quietus_connectors::{Order, Record};
+use uuid::Uuid;
 
 use super::senses::Universe;
 
@@ -29,6 +30,10 @@ pub struct Row {
 pub struct Under {
     /// The order's key.
     pub key: String,
+    /// The job that it is an order of.
+    pub job: Option<Uuid>,
+    /// The number of the job's attempt, as the order says it.
+    pub attempt: u32,
     /// The number of the call in which it was done, all calls of all replicas counted.
     pub call: u64,
     /// When the chunk was begun: after the engine has last said that the order goes on.
@@ -46,8 +51,8 @@ pub enum Deed {
     Erased(Row, Under),
     /// A record was restricted.
     Restricted(Row, Under),
-    /// A second look came to its end.
-    Looked(&'static str, String),
+    /// A second look came to its end, for the job of an order.
+    Looked(&'static str, Option<Uuid>),
     /// A system was put back.
     Restored(&'static str),
     /// A processor forgot a customer.
@@ -73,6 +78,19 @@ impl Journal {
         number
     }
 
+    /// A call under an order that begins now.
+    pub fn under(&self, order: &Order) -> Under {
+        let call = self.tick();
+        Under {
+            key: order.key.clone(),
+            job: job_of(&order.key),
+            attempt: order.attempt,
+            call,
+            begun: call,
+            moment: order.moment,
+        }
+    }
+
     /// The number of now.
     pub fn tick(&self) -> u64 {
         self.universe.tick()
@@ -82,4 +100,9 @@ impl Journal {
     pub fn read<T>(&self, read: impl FnOnce(&[(u64, Deed)]) -> T) -> T {
         read(&self.deeds.lock().unwrap())
     }
+}
+
+/// The job of an order's key.
+pub fn job_of(key: &str) -> Option<Uuid> {
+    Uuid::parse_str(key.rsplit_once('-')?.0).ok()
 }

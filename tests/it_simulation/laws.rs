@@ -2,12 +2,13 @@
 //! has written down.
 
 use jiff::Timestamp;
-use uuid::Uuid;
+
+use quietus::store::PauseScope;
 
 use super::calendar::{DAY, Period};
 use super::estate::{CUSTOMERS, PLACES, PROCESSOR};
 use super::journal::{Deed, Row, Under};
-use super::world::{Covered, Hold, MOST_AHEAD, World};
+use super::world::{Covered, Hold, MOST_AHEAD, Pause, World};
 
 /// What must always be so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -17,6 +18,8 @@ pub enum Law {
     NothingEarly,
     /// Nothing is touched under a hold that was in force when its chunk was begun.
     NothingHeld,
+    /// Nothing is touched where somebody has paused it before its chunk was begun.
+    NothingPaused,
     /// Nothing goes that no rule speaks of and that belongs to nobody who has asked.
     NothingBeyond,
     /// What is due goes, once nothing stands in its way.
@@ -39,6 +42,7 @@ impl Law {
         match self {
             Self::NothingEarly => "nothing is erased early",
             Self::NothingHeld => "nothing is touched under a legal hold",
+            Self::NothingPaused => "nothing is touched while it is paused",
             Self::NothingBeyond => "nothing is erased beyond the plan",
             Self::EverythingDue => "everything due is erased",
             Self::OneOutcome => "an order has one outcome",
@@ -66,11 +70,6 @@ pub struct Planned {
     pub version: usize,
     /// The moment.
     pub moment: Timestamp,
-}
-
-/// The job of an order's key.
-pub fn job_of(key: &str) -> Option<Uuid> {
-    Uuid::parse_str(key.rsplit_once('-')?.0).ok()
 }
 
 /// The longer of what the rules of a version and a law want.
@@ -150,11 +149,15 @@ impl World {
             match deed {
                 Deed::Erased(row, under) => {
                     self.check_hold(&row, &under, (number, true));
-                    self.check_fence(&under, number);
+                    self.check_pause(&row, &under, (number, true));
+                    self.check_fence(&row, &under, number);
                     self.check_date(&row, &under).await;
                 }
                 // What a hold on a category keeps is restricted: the rest of its uses end.
-                Deed::Restricted(row, under) => self.check_hold(&row, &under, (number, false)),
+                Deed::Restricted(row, under) => {
+                    self.check_hold(&row, &under, (number, false));
+                    self.check_pause(&row, &under, (number, false));
+                }
                 Deed::Forgot(customer, under) => self.check_forgotten(&customer, &under, number),
                 Deed::Called(_) | Deed::Looked(..) | Deed::Restored(_) => {}
             }
@@ -197,15 +200,43 @@ impl World {
         }
     }
 
-    /// Nobody commits under a key once somebody else has begun under it.
-    fn check_fence(&mut self, under: &Under, done: u64) {
-        let by_another = |(number, deed): &(u64, Deed)| match deed {
-            Deed::Called(other) => {
-                other.key == under.key && other.call > under.call && *number < done
-            }
-            _ => false,
+    /// Whether somebody has paused what was done. A rule that is paused keeps nobody from going who
+    /// has asked, and what is restricted is restricted by no rule.
+    fn check_pause(&mut self, row: &Row, under: &Under, (done, erased): (u64, bool)) {
+        let of = &PLACES[row.place];
+        let asked = !erased || self.asked_for(row, under.begun, under.moment);
+        let covers = |pause: &Pause| match &pause.scope {
+            PauseScope::Everything => true,
+            PauseScope::System(name) => name.as_str() == of.system,
+            PauseScope::Rule(name) => name.as_str() == of.collection && !asked,
+            PauseScope::Case(_) => false,
         };
-        if self.journal.read(|deeds| deeds.iter().any(by_another)) {
+        let in_force = |pause: &Pause| {
+            pause.placed < under.begun && pause.ended.is_none_or(|ended| ended > done)
+        };
+        if let Some(pause) = self.pauses.iter().find(|one| covers(one) && in_force(one)) {
+            let words = quietus::app::pause::words(&pause.scope);
+            let how = format!("{} went while {words} is paused: {}", name_of(row), under.key);
+            self.break_law(Law::NothingPaused, how);
+        }
+    }
+
+    /// Nobody commits for a job once somebody else has begun with it. A database that is put back
+    /// knows no more of who that was than its copy did.
+    fn check_fence(&mut self, row: &Row, under: &Under, done: u64) {
+        let system = PLACES[row.place].system;
+        let later = |other: &Under| {
+            other.job == under.job && (other.call > under.call || other.attempt > under.attempt)
+        };
+        let lost = self.journal.read(|deeds| {
+            let before = deeds.iter().take_while(|(number, _)| *number < done);
+            before.fold(false, |lost, (_, deed)| match deed {
+                Deed::Called(other) => lost || later(other),
+                Deed::Restored(restored) => lost && *restored != system,
+                _ => lost,
+            })
+        });
+        if lost {
             let how = format!("a chunk of order {} was committed by who had lost it", under.key);
             self.break_law(Law::OneOutcome, how);
         }
@@ -221,7 +252,7 @@ impl World {
         if self.asked_for(row, under.begun, under.moment) {
             return;
         }
-        let Some(Planned { version, moment }) = self.planned(&under.key).await else {
+        let Some(Planned { version, moment }) = self.planned(under).await else {
             let how = format!("{} went by order {}, of no case", name_of(row), under.key);
             return self.break_law(Law::NothingBeyond, how);
         };
@@ -248,8 +279,8 @@ impl World {
     }
 
     /// With what the case of an order was planned.
-    async fn planned(&mut self, key: &str) -> Option<Planned> {
-        let job = job_of(key)?;
+    async fn planned(&mut self, under: &Under) -> Option<Planned> {
+        let job = under.job?;
         if let Some(planned) = self.planned.get(&job) {
             return Some(*planned);
         }

@@ -23,23 +23,46 @@ pub enum Mutation {
     FaultTalks,
 }
 
-/// All of them, each with the law that it breaks; those that were shown to be caught come first.
-pub const ALL: [(Mutation, Law); 11] = [
-    (Mutation::Engine(OfEngine::EarlyByASecond), Law::NothingEarly),
-    (Mutation::Engine(OfEngine::HoldsLeftOut), Law::NothingHeld),
-    (Mutation::ConditionWidened, Law::NothingBeyond),
-    (Mutation::LateByAMonth, Law::EverythingDue),
-    (Mutation::LeafChanged, Law::LogVerifies),
-    (Mutation::FaultTalks, Law::NothingTold),
-    (Mutation::Engine(OfEngine::LookUnheeded), Law::NoFalseComplete),
-    (Mutation::Engine(OfEngine::HoldsUnread), Law::NothingHeld),
-    (Mutation::Engine(OfEngine::GuardRemoved), Law::EverythingDue),
-    (Mutation::Engine(OfEngine::LeaseUnfenced), Law::OneOutcome),
-    (Mutation::Engine(OfEngine::KeyOfAttempt), Law::OneOutcome),
-];
+/// A fault, the law that it breaks, and a seed with which the law is seen to be broken.
+#[derive(Debug, Clone, Copy)]
+pub struct Caught {
+    /// The fault.
+    pub mutation: Mutation,
+    /// The law.
+    pub law: Law,
+    /// The first seed that does it; `None` where none was found yet.
+    pub seed: Option<u64>,
+}
 
-/// How many of them were shown to be caught.
-pub const SHOWN: usize = 4;
+const fn caught(mutation: Mutation, law: Law, seed: Option<u64>) -> Caught {
+    Caught { mutation, law, seed }
+}
+
+const fn engine(fault: OfEngine) -> Mutation {
+    Mutation::Engine(fault)
+}
+
+/// All of them.
+pub const ALL: [Caught; 18] = [
+    caught(engine(OfEngine::EarlyByASecond), Law::NothingEarly, Some(0)),
+    caught(engine(OfEngine::HoldsLeftOut), Law::NothingHeld, Some(0)),
+    caught(engine(OfEngine::HoldsUnread), Law::NothingHeld, Some(18)),
+    caught(engine(OfEngine::FirstChunkUnasked), Law::NothingHeld, Some(18)),
+    caught(engine(OfEngine::PausesUnread), Law::NothingPaused, Some(17)),
+    caught(Mutation::ConditionWidened, Law::NothingBeyond, Some(4)),
+    caught(Mutation::LateByAMonth, Law::EverythingDue, Some(23)),
+    caught(engine(OfEngine::GuardRemoved), Law::EverythingDue, None),
+    caught(engine(OfEngine::LeaseForEver), Law::EverythingDue, Some(1)),
+    caught(engine(OfEngine::LeaseUnfenced), Law::OneOutcome, Some(77)),
+    caught(engine(OfEngine::KeyOfAttempt), Law::OneOutcome, Some(5)),
+    caught(engine(OfEngine::CountsForgotten), Law::OneOutcome, Some(57)),
+    caught(engine(OfEngine::LookSkipped), Law::NoFalseComplete, Some(0)),
+    caught(engine(OfEngine::LookUnheeded), Law::NoFalseComplete, Some(18)),
+    caught(engine(OfEngine::WordTrusted), Law::NoFalseComplete, Some(11)),
+    caught(Mutation::LeafChanged, Law::LogVerifies, Some(0)),
+    caught(Mutation::FaultTalks, Law::NothingTold, None),
+    caught(engine(OfEngine::LostLeaseFails), Law::EngineGoesOn, Some(0)),
+];
 
 impl Mutation {
     /// The fault, if it is one of the engine.

@@ -12,9 +12,13 @@ use quietus::store::{HoldKey, PauseScope};
 use quietus_connectors::Value;
 
 use super::calendar::DAY;
-use super::estate::{self, DATABASES, LEFT, PLACES, VERSIONS};
+use super::estate::{self, LEFT, PLACES, VERSIONS};
+use super::journal::Row;
 use super::play::somebody;
-use super::world::{Asked, Covered, Hold, Told, World, email_of};
+use super::world::{Asked, Covered, Hold, Pause, Told, World, email_of};
+
+/// Collections whose records are due so long after they came to be.
+const DUE_PLACES: [usize; 3] = [1, 2, 4];
 
 impl World {
     /// A step: see `Step`.
@@ -22,6 +26,16 @@ impl World {
         for _ in 0..self.dice.between(1, 5) {
             let (place, id) = self.new_record();
             self.note(format!("record {id} comes to be in {}", PLACES[place].collection));
+        }
+    }
+
+    /// A step: see `Step`.
+    pub fn due_records(&mut self) {
+        let place = *self.dice.pick(&DUE_PLACES);
+        for _ in 0..self.dice.between(2, 6) {
+            let id = self.new_due_record(place);
+            let collection = PLACES[place].collection;
+            self.note(format!("record {id}, which is due soon, comes to be in {collection}"));
         }
     }
 
@@ -113,20 +127,7 @@ impl World {
             return;
         }
         let number = self.somebody().await;
-        let place = self.dice.place(PLACES.len());
-        let covers = match self.dice.below(6) {
-            0 => Covered::System(PLACES[place].system),
-            1 => Covered::Collection(place),
-            2 => Covered::Category(place),
-            3 | 4 => Covered::Customer(self.dice.pick(&self.customers).clone()),
-            _ => {
-                let rows = self.rows();
-                match rows.get(self.dice.place(rows.len().max(1))) {
-                    Some(row) => Covered::Record(row.place, row.id.clone()),
-                    None => Covered::Collection(place),
-                }
-            }
-        };
+        let covers = self.something_to_hold();
         let matter = format!("M-{}", self.holds.len() + 1);
         let placed = PlaceHold {
             matter: matter.clone(),
@@ -139,6 +140,23 @@ impl World {
         if self.accepted(&format!("hold {matter} is placed on {covers:?}"), placed) {
             let placed = self.journal.tick();
             self.holds.push(Hold { covers, matter, placed, released: None });
+        }
+    }
+
+    /// Mostly something that is due.
+    fn something_to_hold(&mut self) -> Covered {
+        let record = if self.dice.chance(70) { self.record_in_danger() } else { None };
+        let place = match &record {
+            Some(row) => row.place,
+            None => self.dice.place(PLACES.len()),
+        };
+        match (self.dice.below(6), record) {
+            (0, _) => Covered::System(PLACES[place].system),
+            (2, _) => Covered::Category(place),
+            (3 | 4, Some(Row { customer: Some(customer), .. })) => Covered::Customer(customer),
+            (3 | 4, _) => Covered::Customer(self.dice.pick(&self.customers).clone()),
+            (5, Some(row)) => Covered::Record(row.place, row.id),
+            _ => Covered::Collection(place),
         }
     }
 
@@ -209,8 +227,8 @@ impl World {
     /// A step: see `Step`.
     pub async fn pause(&mut self) {
         let number = self.somebody().await;
-        if let Some(scope) = self.pauses.pop() {
-            self.resume(number, &scope).await;
+        if let Some(one) = self.pauses.iter().position(|pause| pause.ended.is_none()) {
+            self.resume(number, one).await;
             return;
         }
         let scope = match self.dice.below(4) {
@@ -218,21 +236,21 @@ impl World {
             1 => PauseScope::Rule(
                 RuleName::parse(PLACES[self.dice.place(PLACES.len())].collection).unwrap(),
             ),
-            _ => {
-                let system: &str = DATABASES[self.dice.place(DATABASES.len())];
-                PauseScope::System(SystemName::parse(system).unwrap())
-            }
+            _ => PauseScope::System(SystemName::parse(self.troubled_system()).unwrap()),
         };
         let words = quietus::app::pause::words(&scope);
         let paused = self.product(number).pause(scope.clone(), &somebody(), "a look at it").await;
         if self.accepted(&format!("{words} is paused"), paused.map(|_| ())) {
-            self.pauses.push(scope);
+            self.pauses.push(Pause { scope, placed: self.journal.tick(), ended: None });
         }
     }
 
     /// Lets go on what is paused.
-    pub async fn resume(&mut self, number: usize, scope: &PauseScope) {
-        let resumed = self.product(number).resume(scope, &somebody()).await.map(|_| ());
-        self.accepted(&format!("{} goes on", quietus::app::pause::words(scope)), resumed);
+    pub async fn resume(&mut self, number: usize, one: usize) {
+        let scope = self.pauses[one].scope.clone();
+        // Whatever goes from now on may go because of it.
+        self.pauses[one].ended = Some(self.journal.tick());
+        let resumed = self.product(number).resume(&scope, &somebody()).await.map(|_| ());
+        self.accepted(&format!("{} goes on", quietus::app::pause::words(&scope)), resumed);
     }
 }

@@ -9,11 +9,15 @@ use quietus::app::{Actor, AppError};
 use quietus_connectors::CanaryRow;
 
 use super::calendar::DAY;
-use super::estate::DATABASES;
+use super::estate::{DATABASES, PLACES};
 use super::laws::Law;
+use super::processor::Temper;
 use super::replica::{End, Work, drive};
 use super::step::{Step, temper};
-use super::world::{Copy, MOST_AHEAD, Standing, Untold, World};
+use super::world::{Copy, MOST_AHEAD, Moment, Standing, Untold, World};
+
+/// Steps at systems, at most, until a replica dies or stands still there.
+const MOST_STRIDES: i64 = 4;
 
 /// Who does what people do.
 pub fn somebody() -> Actor {
@@ -30,7 +34,10 @@ impl World {
             Step::Minutes => self.time_goes_by(60, (1, 90)),
             Step::Days => self.time_goes_by(3_600, (6, 24 * 12)),
             Step::Months => self.time_goes_by(DAY, (25, 150)),
+            Step::Night => self.night(),
+            Step::Lease => self.time_goes_by(60, (11, 25)),
             Step::Records => self.records(),
+            Step::Due => self.due_records(),
             Step::Customer => self.customer(),
             Step::Event => self.event().await,
             Step::Request => self.requests().await,
@@ -39,10 +46,15 @@ impl World {
             Step::Rules => self.rules().await,
             Step::Pause => self.pause().await,
             Step::Copy => self.copy(),
-            Step::Restore => self.restore(),
+            Step::Restore => {
+                let one = self.dice.place(self.copies.len().max(1));
+                self.restore(one);
+            }
+            Step::PutBack => self.restore(self.copies.len().saturating_sub(1)),
             Step::Tell => self.tell_of_restore().await,
             Step::Open => self.open_quarantine().await,
             Step::Death => self.death(),
+            Step::Fall => self.fall(),
             Step::Start => self.start_dead().await,
             Step::Stop => self.stop(),
             Step::Continue => self.go_on().await,
@@ -53,7 +65,14 @@ impl World {
                 self.systems.processor.set_temper(temper);
                 self.note(format!("the processor answers from now on: {temper:?}"));
             }
+            Step::FalseWord => {
+                self.systems.processor.set_temper(Temper::Lying);
+                self.note("the processor lies from now on");
+            }
             Step::Retry => self.retry().await,
+            Step::Calm => self.calm().await,
+            // What is drawn in its place comes by itself.
+            Step::Plot => {}
         }
     }
 
@@ -63,22 +82,31 @@ impl World {
         self.note(format!("{} minutes have gone by", seconds / 60));
     }
 
+    /// Until after the schedule has rung next, by the clocks of all who go wrong.
+    fn night(&mut self) {
+        let rings = self.last_ring().as_second() + DAY - self.universe.now().as_second();
+        let seconds = rings + MOST_AHEAD + self.dice.between(0, 3_600);
+        self.universe.pass(SignedDuration::from_secs(seconds));
+        self.note("it is night");
+    }
+
     /// A replica hears the bell.
     pub async fn ring(&mut self) {
-        let number = self.somebody().await;
+        let number = self.worker().await;
         let product = self.product(number);
         let work: Work = Box::pin(async move {
             let stop = tokio_util::sync::CancellationToken::new();
             quietus::worker::look_after_all(&product, &stop).await;
             Ok(true)
         });
-        self.take(number, "looks after everything", work).await;
-        self.look_at_cases().await;
+        let since = self.moment();
+        self.take(number, "looks after everything", (work, since)).await;
+        self.look_at_cases(since).await;
     }
 
     /// A replica carries out jobs.
     pub async fn work(&mut self, most: u32) {
-        let number = self.somebody().await;
+        let number = self.worker().await;
         for _ in 0..most {
             if !self.work_once(number).await {
                 return;
@@ -95,11 +123,12 @@ impl World {
             let stop = tokio_util::sync::CancellationToken::new();
             Ok(Box::pin(product.carry_out_next(&worker, &stop)).await?.is_some())
         });
-        self.take(number, "carries out a job", work).await
+        let since = self.moment();
+        self.take(number, "carries out a job", (work, since)).await
     }
 
     /// Drives a step of a replica; whether it found something to do and the replica goes on.
-    async fn take(&mut self, number: usize, what: &str, work: Work) -> bool {
+    async fn take(&mut self, number: usize, what: &str, (work, since): (Work, Moment)) -> bool {
         let senses = Arc::clone(&self.replicas[number].as_ref().unwrap().senses);
         match drive(work, &senses).await {
             End::Done(Ok(found)) => {
@@ -126,7 +155,7 @@ impl World {
             }
             End::Stands(work) => {
                 self.note(format!("replica {number} {what} and stands still"));
-                self.standing = Some(Standing { replica: number, work });
+                self.standing = Some(Standing { replica: number, work, since });
                 false
             }
         }
@@ -139,12 +168,9 @@ impl World {
         self.note(format!("{system} is copied"));
     }
 
-    fn restore(&mut self) {
-        if self.copies.is_empty() {
-            return;
-        }
-        let one = self.dice.place(self.copies.len());
-        let Copy { taken_at, system, content } = &self.copies[one];
+    /// Puts a database back to this copy, if there is one.
+    fn restore(&mut self, one: usize) {
+        let Some(Copy { taken_at, system, content }) = self.copies.get(one) else { return };
         let (taken_at, system) = (*taken_at, *system);
         let database = self.systems.database(system);
         let newest = |canaries: &BTreeMap<String, CanaryRow>| {
@@ -210,7 +236,20 @@ impl World {
         let far = [6, 20, 60][self.dice.place(3)];
         let after = self.dice.between(1, far);
         self.replicas[number].as_ref().unwrap().senses.die_after(after);
+        self.marked = Some(number);
         self.note(format!("replica {number} will die"));
+    }
+
+    fn fall(&mut self) {
+        let living = self.living();
+        if living.is_empty() {
+            return;
+        }
+        let number = *self.dice.pick(&living);
+        let stride = self.dice.between(1, MOST_STRIDES);
+        self.replicas[number].as_ref().unwrap().senses.fall_at(stride);
+        self.marked = Some(number);
+        self.note(format!("replica {number} will die at a system"));
     }
 
     async fn start_dead(&mut self) {
@@ -227,17 +266,18 @@ impl World {
             return;
         }
         let number = *self.dice.pick(&living);
-        let stride = self.dice.between(1, 3);
+        let stride = self.dice.between(1, MOST_STRIDES);
         self.replicas[number].as_ref().unwrap().senses.stand_at(stride);
+        self.marked = Some(number);
         self.note(format!("replica {number} will stand still"));
     }
 
     /// What stands still goes on.
     pub async fn go_on(&mut self) {
-        let Some(Standing { replica, work }) = self.standing.take() else { return };
+        let Some(Standing { replica, work, since }) = self.standing.take() else { return };
         self.replicas[replica].as_ref().unwrap().senses.go_on();
-        self.take(replica, "goes on with what it was at", work).await;
-        self.look_at_cases().await;
+        self.take(replica, "goes on with what it was at", (work, since)).await;
+        self.look_at_cases(since).await;
     }
 
     fn set_clock(&mut self) {
@@ -252,7 +292,7 @@ impl World {
     }
 
     fn trouble(&mut self, step: Step) {
-        let system = *self.dice.pick(&DATABASES);
+        let system = self.troubled_system();
         let many = u32::try_from(1 + self.dice.below(2)).unwrap();
         let database = Arc::clone(self.systems.database(system));
         let words = match step {
@@ -275,6 +315,16 @@ impl World {
             }
         };
         self.note(format!("{system} {words}"));
+    }
+
+    /// Mostly a database in which something is due.
+    pub fn troubled_system(&mut self) -> &'static str {
+        if self.dice.chance(60)
+            && let Some(row) = self.record_in_danger()
+        {
+            return PLACES[row.place].system;
+        }
+        *self.dice.pick(&DATABASES)
     }
 
     async fn retry(&mut self) {

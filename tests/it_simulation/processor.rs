@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use jiff::SignedDuration;
 use quietus::domain::Clock as _;
 use quietus_connectors::{
-    Capabilities, Connector, Counts, Fault, Grade, Health, Order, Outcome, Progress,
+    Capabilities, Connector, Counts, Direction, Fault, Grade, Health, Order, Outcome, Progress,
     ProgressReport, Receipt, Schema, SubjectAction, SubjectResult, Testimony, Verification,
 };
 
@@ -142,11 +142,6 @@ impl ProcessorConnector {
         done
     }
 
-    fn under(&self, order: &Order) -> Under {
-        let call = self.processor.journal.tick();
-        Under { key: order.key.clone(), call, begun: call, moment: order.moment }
-    }
-
     fn puts_off(&self, order: &Order) -> Option<Receipt> {
         let mut state = self.processor.state.lock().unwrap();
         let known = state.orders.get_mut(&order.key)?;
@@ -188,7 +183,12 @@ impl Connector for ProcessorConnector {
         self.asked()?;
         let persons = order.persons.as_ref().expect("whoever is asked by name is told whom");
         assert_eq!(persons.action, SubjectAction::Erase, "nothing else is simulated");
-        let under = self.under(order);
+        // The way to it may be long.
+        self.senses.stride().await;
+        if progress.before_sending().await == Direction::Stop {
+            return Ok(Receipt::Stopped(Outcome::default()));
+        }
+        let under = self.processor.journal.under(order);
         self.processor.journal.write(Deed::Called(under.clone()));
         let temper = self.processor.temper();
         {
@@ -216,7 +216,7 @@ impl Connector for ProcessorConnector {
 
     async fn follow(&self, order: &Order, _reference: &str) -> Result<Receipt, Fault> {
         self.asked()?;
-        let under = self.under(order);
+        let under = self.processor.journal.under(order);
         self.senses.stride().await;
         if let Some(pending) = self.puts_off(order) {
             return Ok(pending);

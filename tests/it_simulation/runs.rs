@@ -9,12 +9,11 @@ use std::time::{Duration, Instant};
 use super::heard::Heard;
 use super::laws::Broken;
 use super::mutation::Mutation;
-use super::step::Step;
 use super::world::World;
 
 /// Steps of the shortest history, and how many more the longest has.
-const FEWEST_STEPS: u64 = 30;
-const MORE_STEPS: u64 = 70;
+const FEWEST_STEPS: u64 = 20;
+const MORE_STEPS: u64 = 40;
 
 /// What came of a seed.
 pub struct Outcome {
@@ -46,7 +45,7 @@ async fn history(seed: u64, mutation: Option<Mutation>, heard: Heard) -> Outcome
     let mut world = World::new(seed, mutation, heard).await;
     let steps = FEWEST_STEPS + world.dice.below(MORE_STEPS);
     for _ in 0..steps {
-        let step = Step::next(&mut world.dice);
+        let step = world.plots.next(&mut world.dice);
         Box::pin(world.play(step)).await;
         world.check_deeds().await;
         if world.broken.is_some() {

@@ -58,6 +58,8 @@ pub struct Senses {
     at_work: AtomicBool,
     /// Perceptions until it dies; none where it lives on.
     lives: AtomicI64,
+    /// Steps at a system until it dies there; none where it does not.
+    falls: AtomicI64,
     /// Steps at a system until it stands still; none where it goes on.
     strides: AtomicI64,
     stands: AtomicBool,
@@ -72,6 +74,7 @@ impl Senses {
             dice: Mutex::new(dice),
             at_work: AtomicBool::new(false),
             lives: AtomicI64::new(0),
+            falls: AtomicI64::new(0),
             strides: AtomicI64::new(0),
             stands: AtomicBool::new(false),
         })
@@ -87,6 +90,11 @@ impl Senses {
         self.lives.store(perceptions, Ordering::Relaxed);
     }
 
+    /// It dies at this step at a system; never where there is none.
+    pub fn fall_at(&self, stride: i64) {
+        self.falls.store(stride, Ordering::Relaxed);
+    }
+
     /// It stands still at this step at a system; never where there is none.
     pub fn stand_at(&self, stride: i64) {
         self.strides.store(stride, Ordering::Relaxed);
@@ -96,6 +104,7 @@ impl Senses {
     pub fn recover(&self) {
         self.set_ahead(0);
         self.die_after(0);
+        self.fall_at(0);
         self.stand_at(0);
     }
 
@@ -114,28 +123,32 @@ impl Senses {
         self.stands.store(false, Ordering::Relaxed);
     }
 
+    /// One less of something that happens at a step; whether it happens now.
+    fn is_the_last(&self, left: &AtomicI64) -> bool {
+        let before = left.load(Ordering::Relaxed);
+        if before <= 0 || !self.at_work.load(Ordering::Relaxed) {
+            return false;
+        }
+        left.store(before - 1, Ordering::Relaxed);
+        before == 1
+    }
+
     /// A place at which it may die.
     pub fn touch(&self) {
-        let left = self.lives.load(Ordering::Relaxed);
-        if left > 0 && self.at_work.load(Ordering::Relaxed) {
-            self.lives.store(left - 1, Ordering::Relaxed);
-            if left == 1 {
-                // No hook is called and nothing printed: this is no failure.
-                resume_unwind(Box::new(Death));
-            }
+        if self.is_the_last(&self.lives) {
+            die();
         }
     }
 
     /// A place at which it may die or stand still, as by SIGSTOP.
     pub async fn stride(&self) {
         self.touch();
-        let left = self.strides.load(Ordering::Relaxed);
-        if left > 0 && self.at_work.load(Ordering::Relaxed) {
-            self.strides.store(left - 1, Ordering::Relaxed);
-            if left == 1 {
-                self.stands.store(true, Ordering::Relaxed);
-                poll_fn(|_| if self.stands() { Poll::Pending } else { Poll::Ready(()) }).await;
-            }
+        if self.is_the_last(&self.falls) {
+            die();
+        }
+        if self.is_the_last(&self.strides) {
+            self.stands.store(true, Ordering::Relaxed);
+            poll_fn(|_| if self.stands() { Poll::Pending } else { Poll::Ready(()) }).await;
         }
     }
 
@@ -143,6 +156,11 @@ impl Senses {
         let ahead = SignedDuration::from_secs(self.ahead.load(Ordering::Relaxed));
         self.universe.now().checked_add(ahead).unwrap()
     }
+}
+
+/// No hook is called and nothing printed: this is no failure.
+fn die() -> ! {
+    resume_unwind(Box::new(Death))
 }
 
 impl Clock for Senses {

@@ -17,8 +17,14 @@ pub enum Step {
     Days,
     /// Months go by.
     Months,
+    /// It is night: the schedule rings.
+    Night,
+    /// More time goes by than a lease lasts.
+    Lease,
     /// Records come to be.
     Records,
+    /// Records come to be that are due with the next night, or a second later.
+    Due,
     /// Somebody becomes a customer.
     Customer,
     /// A customer leaves, or one who has left comes back.
@@ -37,12 +43,16 @@ pub enum Step {
     Copy,
     /// A database is put back to a copy.
     Restore,
+    /// A database is put back to the latest copy of all.
+    PutBack,
     /// Somebody tells of a restore.
     Tell,
     /// Somebody opens what is in quarantine.
     Open,
     /// A replica dies in what it does next, or at once.
     Death,
+    /// A replica dies at a system.
+    Fall,
     /// A dead replica is started.
     Start,
     /// A replica stands still in what it does next.
@@ -61,12 +71,19 @@ pub enum Step {
     Blind,
     /// The processor changes how it answers.
     Processor,
+    /// The processor lies from now on.
+    FalseWord,
     /// Somebody has what failed tried again.
     Retry,
+    /// Several steps come in a row.
+    Plot,
+    /// Everything is well for a moment: what is dead or stands still goes on, systems answer, nothing
+    /// is paused, and little is held.
+    Calm,
 }
 
 /// How often each comes, beside the others.
-const WEIGHTS: [(Step, u64); 30] = [
+const WEIGHTS: [(Step, u64); 36] = [
     (Step::Ring, 150),
     (Step::Work(1), 110),
     (Step::Work(4), 120),
@@ -97,10 +114,16 @@ const WEIGHTS: [(Step, u64); 30] = [
     (Step::Processor, 16),
     (Step::Retry, 10),
     (Step::Work(12), 40),
+    (Step::Night, 30),
+    (Step::Lease, 10),
+    (Step::Due, 10),
+    (Step::Fall, 8),
+    (Step::PutBack, 4),
+    (Step::Plot, 60),
 ];
 
 impl Step {
-    /// The next step.
+    /// A step by chance.
     pub fn next(dice: &mut Dice) -> Self {
         let all: u64 = WEIGHTS.iter().map(|(_, weight)| weight).sum();
         let mut drawn = dice.below(all);

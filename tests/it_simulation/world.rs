@@ -8,6 +8,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use quietus::app::Quietus;
 use quietus::domain::Digest;
+use quietus::store::PauseScope;
 use quietus_connectors::{Record, Value};
 use uuid::Uuid;
 
@@ -19,6 +20,7 @@ use super::heard::Heard;
 use super::journal::{Journal, Row};
 use super::laws::{Broken, Planned};
 use super::mutation::Mutation;
+use super::plots::Plots;
 use super::processor::Processor;
 use super::replica::{Replica, Systems, Work};
 use super::senses::{Senses, Universe};
@@ -59,6 +61,26 @@ pub struct Hold {
     pub placed: u64,
     /// When it was released.
     pub released: Option<u64>,
+}
+
+/// A pause.
+#[derive(Debug, Clone)]
+pub struct Pause {
+    /// What it covers.
+    pub scope: PauseScope,
+    /// When it began.
+    pub placed: u64,
+    /// When it ended.
+    pub ended: Option<u64>,
+}
+
+/// A moment: by the universe's count, and by the true time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Moment {
+    /// By the count.
+    pub counted: u64,
+    /// By the time.
+    pub at: Timestamp,
 }
 
 /// A customer has left, or has come back.
@@ -116,6 +138,8 @@ pub struct Standing {
     pub replica: usize,
     /// What it was at.
     pub work: Work,
+    /// When it began with it.
+    pub since: Moment,
 }
 
 /// The world.
@@ -138,6 +162,10 @@ pub struct World {
     pub started: u64,
     /// The step that stands still, if one does.
     pub standing: Option<Standing>,
+    /// The replica that something will happen to in what it does next.
+    pub marked: Option<usize>,
+    /// Steps that come in a row.
+    pub plots: Plots,
     /// The version of the rules in the folder.
     pub version: usize,
     /// Versions by digest.
@@ -152,8 +180,8 @@ pub struct World {
     pub told: Vec<Told>,
     /// Requests.
     pub asked: Vec<Asked>,
-    /// Pauses in force.
-    pub pauses: Vec<quietus::store::PauseScope>,
+    /// Pauses.
+    pub pauses: Vec<Pause>,
     /// Copies of databases, oldest first.
     pub copies: Vec<Copy>,
     /// Restores that nobody has told of yet.
@@ -162,8 +190,10 @@ pub struct World {
     pub restores: Vec<(&'static str, Timestamp)>,
     /// With what the case of each job was planned.
     pub planned: BTreeMap<Uuid, Planned>,
-    /// When cases were opened, at the latest: by the universe's count, and by the true time.
-    pub opened: BTreeMap<Uuid, (u64, Timestamp)>,
+    /// When cases were opened, or somewhat before.
+    pub opened: BTreeMap<Uuid, Moment>,
+    /// When cases were looked at last: those that are new since were not opened before.
+    pub cases_seen: Moment,
     /// Certificates that were looked at.
     pub certified: BTreeMap<Uuid, u64>,
     /// Up to where the journal was looked at.
@@ -193,6 +223,8 @@ impl World {
             replicas: (0..REPLICAS).map(|_| None).collect(),
             started: 0,
             standing: None,
+            marked: None,
+            plots: Plots::default(),
             version: 0,
             versions: BTreeMap::new(),
             customers: Vec::new(),
@@ -206,6 +238,7 @@ impl World {
             restores: Vec::new(),
             planned: BTreeMap::new(),
             opened: BTreeMap::new(),
+            cases_seen: Moment { counted: 0, at: universe.now() },
             certified: BTreeMap::new(),
             checked: 0,
             history: Vec::new(),
@@ -257,6 +290,19 @@ impl World {
         *self.dice.pick(&living)
     }
 
+    /// The replica that something will happen to, if one is marked and lives; otherwise some replica.
+    pub async fn worker(&mut self) -> usize {
+        match self.marked.take().filter(|number| self.living().contains(number)) {
+            Some(number) => number,
+            None => self.somebody().await,
+        }
+    }
+
+    /// This moment.
+    pub fn moment(&self) -> Moment {
+        Moment { counted: self.journal.tick(), at: self.universe.now() }
+    }
+
     /// Replicas that live and do not stand still.
     pub fn living(&self) -> Vec<usize> {
         let stands =
@@ -294,9 +340,27 @@ impl World {
     /// A record comes to be, of some age.
     pub fn new_record(&mut self) -> (usize, String) {
         let place = 1 + self.dice.place(PLACES.len() - 1);
-        let customer = PLACES[place].customer.map(|_| self.dice.pick(&self.customers).clone());
         let start = self.some_start(place);
-        (place, self.put(place, customer.as_deref(), Some(start)))
+        (place, self.record_of_somebody(place, start))
+    }
+
+    /// A record comes to be that is due when the schedule rings next, or a second later.
+    pub fn new_due_record(&mut self, place: usize) -> String {
+        let rings = self.last_ring().as_second() + DAY;
+        let end = Timestamp::from_second(rings + self.dice.between(0, 1)).unwrap();
+        let of = &PLACES[place];
+        let starts = [Some(of.periods[self.version]), of.minimum];
+        let first = starts.into_iter().flatten().filter_map(|period| period.start(end)).min();
+        let start = match first {
+            Some(start) => start,
+            None => self.some_start(place),
+        };
+        self.record_of_somebody(place, start)
+    }
+
+    fn record_of_somebody(&mut self, place: usize, start: Timestamp) -> String {
+        let customer = PLACES[place].customer.map(|_| self.dice.pick(&self.customers).clone());
+        self.put(place, customer.as_deref(), Some(start))
     }
 
     /// Some time ago, or so that a period ends when the schedule rings, or a second later.
@@ -344,6 +408,19 @@ impl World {
         let row = Row { place, id: id.clone(), customer, start, born, values };
         self.systems.database(of.system).insert(row);
         id
+    }
+
+    /// A record that is due within a day, or some record; `None` where there is none.
+    pub fn record_in_danger(&mut self) -> Option<Row> {
+        let rows = self.rows();
+        let soon = Timestamp::from_second(self.universe.now().as_second() + DAY).unwrap();
+        let is_due =
+            |row: &&Row| self.due_at(row, self.version, u64::MAX).is_some_and(|due| due <= soon);
+        let due: Vec<&Row> = rows.iter().filter(is_due).collect();
+        if due.is_empty() {
+            return (!rows.is_empty()).then(|| self.dice.pick(&rows).clone());
+        }
+        Some((*self.dice.pick(&due)).clone())
     }
 
     /// Everything that is in databases.
