@@ -216,19 +216,9 @@ impl Quietus {
         claimed: &'a ClaimedJob,
         (worker, claimed_at): (&str, jiff::Timestamp),
     ) -> Result<Attempt<'a>, AppError> {
-        let tenure = claimed.tenure(worker);
-        let case = self.store.case(claimed.job.case_id).await?.ok_or_else(|| {
-            AppError::Unreadable { what: "a job", why: "its case is missing".to_owned() }
-        })?;
-        let done = match &claimed.job.done {
-            Some(done) => serde_json::from_value(done.clone()).map_err(|error| {
-                AppError::Unreadable { what: "a job's progress", why: error.to_string() }
-            })?,
-            None => Done::default(),
-        };
+        let case = self.store.case(claimed.job.case_id).await?;
         let expected = self.expected(&claimed.job).await?;
-        let ended = AtomicBool::new(false);
-        Ok(Attempt { claimed, case, tenure, done, expected, claimed_at, ended })
+        attempt_with(claimed, (case, expected), (worker, claimed_at))
     }
 
     /// Until when a lease taken now runs.
@@ -470,6 +460,27 @@ impl Quietus {
             Some(Stopped::NotMine) | None => (now, "stopped".to_owned()),
         }
     }
+}
+
+/// An attempt with the case of its job, and by when it has to come to its end.
+pub(super) fn attempt_with<'a>(
+    claimed: &'a ClaimedJob,
+    (case, expected): (Option<Case>, Expected),
+    (worker, claimed_at): (&str, jiff::Timestamp),
+) -> Result<Attempt<'a>, AppError> {
+    let tenure = claimed.tenure(worker);
+    let case = case.ok_or_else(|| AppError::Unreadable {
+        what: "a job",
+        why: "its case is missing".to_owned(),
+    })?;
+    let done = match &claimed.job.done {
+        Some(done) => serde_json::from_value(done.clone()).map_err(|error| {
+            AppError::Unreadable { what: "a job's progress", why: error.to_string() }
+        })?,
+        None => Done::default(),
+    };
+    let ended = AtomicBool::new(false);
+    Ok(Attempt { claimed, case, tenure, done, expected, claimed_at, ended })
 }
 
 /// A second person is asked before anything is sent.

@@ -211,16 +211,16 @@ impl Quietus {
         pinned: &Pinned<'_>,
         holds: &[LegalHold],
     ) -> Result<Said, AppError> {
+        // Once for all of its systems, which may be many.
+        let leaves = self.leaves_by_entry(case.id).await?;
+        let mut attempts_of = self.store.attempts_of_case(case.id).await?;
         let mut accounts = Vec::new();
         for plan in swept(on_record) {
             let Some(system) = pinned.map().systems.get(&plan.system) else { continue };
             let own = jobs.iter().filter(|job| job.system == plan.system.as_str());
             let own: Vec<&Job> = own.filter(|job| has_its_say(job)).collect();
             let job = own.iter().copied().max_by_key(|job| (job.created_at, job.id));
-            let attempts = match job {
-                Some(job) => self.store.attempts_of(job.id).await?,
-                None => Vec::new(),
-            };
+            let attempts = job.and_then(|job| attempts_of.remove(&job.id)).unwrap_or_default();
             let about_job: Vec<&Detail> =
                 details.iter().filter(|one| one.job_id == job.map(|job| job.id)).collect();
             let since = decided_as_of(case, jobs, plan.system.as_str());
@@ -239,7 +239,7 @@ impl Quietus {
                 ordered: ordered.unwrap_or_else(|| Ordered::as_planned(plan, holds)),
                 verification: job.and_then(verification_of),
                 started_at: attempts.iter().filter_map(|attempt| attempt.started_at).min(),
-                evidence: self.references(&about_job).await?,
+                evidence: references(&about_job, &leaves),
                 capabilities: self.capabilities(pinned.map(), system),
                 job,
                 called_off: case.cancelled.as_ref().map(|decision| decision.reason.as_str()),
@@ -279,28 +279,16 @@ impl Quietus {
     ) -> Result<Vec<EvidenceReference>, AppError> {
         let own = |one: &&Detail| jobs.iter().any(|job| one.job_id == Some(job.id));
         let about: Vec<&Detail> = details.iter().filter(own).collect();
-        self.references(&about).await
-    }
-
-    /// The same for entries of one case.
-    async fn references(&self, details: &[&Detail]) -> Result<Vec<EvidenceReference>, AppError> {
-        let Some(case) = details.first().and_then(|detail| detail.case_id) else {
+        let Some(case) = about.first().and_then(|detail| detail.case_id) else {
             return Ok(Vec::new());
         };
+        Ok(references(&about, &self.leaves_by_entry(case).await?))
+    }
+
+    /// What is on record about a case and has a place in a log, by its entries.
+    async fn leaves_by_entry(&self, case: Uuid) -> Result<BTreeMap<Uuid, Leaf>, AppError> {
         let leaves = self.store.leaves_of_case(case).await?;
-        let leaves: BTreeMap<Uuid, &Leaf> =
-            leaves.iter().map(|leaf| (leaf.entry_id, leaf)).collect();
-        let placed = details.iter().filter_map(|one| Some((one, *leaves.get(&one.entry_id)?)));
-        let mut references: Vec<EvidenceReference> = placed
-            .map(|(detail, leaf)| EvidenceReference {
-                log: leaf.log_id.clone(),
-                index: Count(leaf.index),
-                leaf_hash: leaf.leaf_hash,
-                detail_sha256: detail.sha256,
-            })
-            .collect();
-        references.sort_by_key(|reference| reference.index);
-        Ok(references)
+        Ok(leaves.into_iter().map(|leaf| (leaf.entry_id, leaf)).collect())
     }
 
     pub(super) async fn predicate(
@@ -414,6 +402,21 @@ impl Quietus {
             .to_owned(),
         }))
     }
+}
+
+/// Where entries stand in the log, of those that have a place in it.
+fn references(details: &[&Detail], leaves: &BTreeMap<Uuid, Leaf>) -> Vec<EvidenceReference> {
+    let placed = details.iter().filter_map(|one| Some((one, leaves.get(&one.entry_id)?)));
+    let mut references: Vec<EvidenceReference> = placed
+        .map(|(detail, leaf)| EvidenceReference {
+            log: leaf.log_id.clone(),
+            index: Count(leaf.index),
+            leaf_hash: leaf.leaf_hash,
+            detail_sha256: detail.sha256,
+        })
+        .collect();
+    references.sort_by_key(|reference| reference.index);
+    references
 }
 
 /// The last case of a full page, behind which more may wait.

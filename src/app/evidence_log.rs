@@ -130,20 +130,21 @@ impl Quietus {
                 return Ok(());
             }
             let root = self.trusted_root().await?;
-            let (mut bundled, mut refused) = (0, None);
+            let (mut bundles, mut refused) = (Vec::new(), None);
             for certificate in &waiting {
                 match self.bundle(certificate, &root).await {
-                    Ok(Some(bundle)) => {
-                        if self.store.set_bundle(certificate.summary.id, bundle).await? {
-                            bundled += 1;
-                        }
+                    Ok(bundle) => {
+                        bundles.extend(bundle.map(|bundle| (certificate.summary.id, bundle)));
                     }
-                    Ok(None) => {}
                     Err(AppError::Evidence(why)) => refused = Some(AppError::Evidence(why)),
-                    Err(error) => return Err(error),
+                    Err(error) => {
+                        // What is bundled already is not lost by it.
+                        self.store.set_bundles(bundles).await?;
+                        return Err(error);
+                    }
                 }
             }
-            if bundled == 0 {
+            if self.store.set_bundles(bundles).await? == 0 {
                 return refused.map_or(Ok(()), Err);
             }
         }

@@ -10,7 +10,7 @@ use super::{AppError, Quietus};
 use crate::datamap::System;
 use crate::datamap::third_party::MANUAL;
 use crate::domain::Rounding;
-use crate::store::{Job, JobFault, JobKind};
+use crate::store::{Job, JobFault, JobKind, Request};
 
 /// The kind of a fault that says that it is overdue; the store looks for it too.
 pub(crate) const OVERDUE: &str = "overdue";
@@ -34,11 +34,24 @@ impl Quietus {
     /// # Errors
     /// Where the store is not there.
     pub(super) async fn expected(&self, job: &Job) -> Result<Expected, AppError> {
-        let Ok(system) = self.system(&job.system) else { return Ok(Expected::default()) };
-        if job.kind != JobKind::Request || system.kind == MANUAL {
+        if self.system_with_a_date(job).is_none() {
             return Ok(Expected::default());
         }
-        let Some(stored) = self.store.request_of_case(job.case_id).await? else {
+        self.expected_by(job, self.store.request_of_case(job.case_id).await?)
+    }
+
+    fn system_with_a_date(&self, job: &Job) -> Option<&System> {
+        let system = self.system(&job.system).ok()?;
+        (job.kind == JobKind::Request && system.kind != MANUAL).then_some(system)
+    }
+
+    /// The same, where the request behind its case was read.
+    pub(super) fn expected_by(
+        &self,
+        job: &Job,
+        request: Option<Request>,
+    ) -> Result<Expected, AppError> {
+        let (Some(system), Some(stored)) = (self.system_with_a_date(job), request) else {
             return Ok(Expected::default());
         };
         let answer_by = self.end_of_time(&self.open_request(stored)?.record);

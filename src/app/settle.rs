@@ -18,9 +18,7 @@ use super::progress::Done;
 use super::recording::About;
 use super::{AppError, Quietus};
 use crate::evidence::EvidenceKind;
-use crate::store::{
-    BlockedReason, JobFault, JobKind, OutboxEntry, Progress as Saved, Settle, Settlement, StillMine,
-};
+use crate::store::{BlockedReason, JobFault, JobKind, OutboxEntry, Settle, Settlement, StillMine};
 
 /// First pause before another attempt.
 pub(super) const FIRST_PAUSE: Duration = Duration::from_secs(1);
@@ -52,18 +50,8 @@ impl Quietus {
     ) -> Result<bool, AppError> {
         let job = &attempt.claimed.job;
         attempt.has_come_to_its_end();
-        if ending.done != attempt.done {
-            let done = serde_json::to_value(&ending.done).unwrap_or_default();
-            let saved =
-                Saved { tenure: attempt.tenure.clone(), done, lease_until: self.lease_until() };
-            if self.store.save_progress(saved).await?.is_none() {
-                tracing::warn!(job = %job.id, "another attempt has taken over");
-                if self.suffers(Mutation::LostLeaseFails) {
-                    return Err(AppError::Input("another attempt has taken over".to_owned()));
-                }
-                return Ok(false);
-            }
-        }
+        let news = (ending.done != attempt.done)
+            .then(|| serde_json::to_value(&ending.done).unwrap_or_default());
         // What looks again later begins anew, and must not go on where this look has ended.
         let over = matches!(
             ending.settlement,
@@ -72,8 +60,15 @@ impl Quietus {
         let calls_back = self.note_who_calls_back(job, &ending.settlement).await?;
         let vendor_calls = self.note_vendor_names(job, &ending.settlement).await?;
         let words = ending.words.clone();
-        let settled = self.store.settle(self.settle_of(attempt, ending).await?).await?;
+        let settle = self.settle_of(attempt, ending).await?;
+        let settled = self.store.settle_with(settle, news).await?;
         has_ended(attempt, settled, &words);
+        if !settled {
+            tracing::warn!(job = %job.id, "another attempt has taken over");
+            if self.suffers(Mutation::LostLeaseFails) {
+                return Err(AppError::Input("another attempt has taken over".to_owned()));
+            }
+        }
         if settled && calls_back {
             self.store.wake_told(job.id, attempt.claimed_at, self.now()).await?;
         }

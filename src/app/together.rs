@@ -8,7 +8,7 @@
 use quietus_connectors::{Connector, Fault, Order, Together, alike};
 use tokio_util::sync::CancellationToken;
 
-use super::carry_out::{Attempt, Payload};
+use super::carry_out::{Attempt, Payload, attempt_with};
 use super::crash::CrashPoint;
 use super::done::Done;
 use super::forecast::groups_of;
@@ -53,23 +53,38 @@ impl Quietus {
         worker: (&str, jiff::Timestamp),
         stop: &CancellationToken,
     ) -> Result<(), AppError> {
-        let mut attempts = Vec::with_capacity(claimed.len());
-        for one in claimed {
-            match self.attempt_of(one, worker).await {
-                Ok(attempt) => attempts.push(attempt),
-                Err(AppError::Store(error)) => return Err(error.into()),
-                // It is in nobody else's way; its lease ends.
-                Err(error) => {
-                    tracing::error!(job = %one.job.id, %error, "a job cannot be read");
-                }
-            }
-        }
+        let attempts = self.attempts_of(claimed, worker).await?;
         let leases = Leases::default();
         let joint = Joint { stop, leases: &leases };
         tokio::select! {
             done = self.go_together(&attempts, joint) => done,
             () = self.keep_leases(&attempts, &leases) => Ok(()),
         }
+    }
+
+    /// Attempts that a worker has just claimed together; one that cannot be read is in nobody else's
+    /// way, and its lease ends.
+    async fn attempts_of<'a>(
+        &self,
+        claimed: &'a [ClaimedJob],
+        worker: (&str, jiff::Timestamp),
+    ) -> Result<Vec<Attempt<'a>>, AppError> {
+        let wanted = claimed.iter().map(|one| one.job.case_id).collect();
+        let cases = self.store.cases(&wanted).await?;
+        let requests = self.store.requests_of_cases(&wanted).await?;
+        let mut attempts = Vec::with_capacity(claimed.len());
+        for one in claimed {
+            let (job, case) = (&one.job, one.job.case_id);
+            let attempt =
+                self.expected_by(job, requests.get(&case).cloned()).and_then(|expected| {
+                    attempt_with(one, (cases.get(&case).cloned(), expected), worker)
+                });
+            match attempt {
+                Ok(attempt) => attempts.push(attempt),
+                Err(error) => tracing::error!(job = %job.id, %error, "a job cannot be read"),
+            }
+        }
+        Ok(attempts)
     }
 
     async fn go_together(
@@ -154,9 +169,12 @@ impl Quietus {
         };
         let moment = moment_of(first)?.unwrap_or(first.case.moment);
         let ground = Ground { map: pinned.map(), rules: pinned.rules(), moment };
+        let cases = attempts.iter().map(|one| one.case.id).collect();
+        let requests = self.store.requests_of_cases(&cases).await?;
         let mut wanted = Vec::with_capacity(attempts.len());
         for attempt in attempts {
-            wanted.push(self.wanted_anew(&attempt.case, is_anew(attempt)).await);
+            let request = requests.get(&attempt.case.id).cloned();
+            wanted.push(self.wanted_anew_by(request, is_anew(attempt)));
         }
         let by_name = ground.map.systems.get(&system).is_some_and(|one| one.third_party.is_some());
         // Where more than this system has to be asked, the person is sought alone; a third party is

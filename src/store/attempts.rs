@@ -1,5 +1,7 @@
 //! Attempts: every run of a job, numbered, written on until it ends and never after.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use uuid::Uuid;
 
@@ -12,6 +14,7 @@ use super::error::StoreError;
 use super::evidence;
 use super::jobs::JobFault;
 use super::statement::{Row, Sql, args, words};
+use super::together;
 
 words! {
     /// How an attempt ended.
@@ -62,8 +65,11 @@ const OF_JOB: Sql = Sql::both(
     "SELECT job_id, attempt, worker, claimed_at, started_at, ended_at, result, fault_kind, message
      FROM attempts WHERE job_id = $1 ORDER BY attempt",
 );
-const CLAIM: Sql =
-    Sql::both("INSERT INTO attempts (job_id, attempt, worker, claimed_at) VALUES ($1, $2, $3, $4)");
+const OF_CASE: Sql = Sql::both(
+    "SELECT job_id, attempt, worker, claimed_at, started_at, ended_at, result, fault_kind, message
+     FROM attempts WHERE job_id IN (SELECT id FROM jobs WHERE case_id = $1)
+     ORDER BY job_id, attempt",
+);
 const GOES_ON: Sql = Sql::fork(
     concat!("SELECT 1 AS one FROM jobs WHERE id = $1", not_paused_here!()),
     concat!("SELECT 1 AS one FROM jobs WHERE id = $1", not_paused_here!(postgres)),
@@ -79,22 +85,11 @@ const END: Sql = Sql::both(
 
 pub(super) const STATEMENTS: &[(&str, Sql)] = &[
     ("attempts::OF_JOB", OF_JOB),
-    ("attempts::CLAIM", CLAIM),
+    ("attempts::OF_CASE", OF_CASE),
     ("attempts::GOES_ON", GOES_ON),
     ("attempts::START", START),
     ("attempts::END", END),
 ];
-
-pub(super) async fn claim(
-    tx: &mut Tx,
-    job: Uuid,
-    attempt: u32,
-    worker: &str,
-    now: Timestamp,
-) -> Result<(), StoreError> {
-    tx.execute(CLAIM, args![job, attempt, worker, now]).await?;
-    Ok(())
-}
 
 /// An end of an attempt.
 pub(super) struct End<'a> {
@@ -171,20 +166,29 @@ impl Store {
     ) -> Result<Option<Vec<StillMine>>, StoreError> {
         let mut tx = self.begin().await?;
         let versions = versions(&mut tx, Turn::Wait).await?;
-        let mut all = Vec::with_capacity(starts.len());
-        for start in starts {
-            let Started::Yes(seen) = start_in(&mut tx, start, versions).await? else {
-                tx.rollback().await?;
-                return Ok(None);
-            };
-            all.push(seen);
+        let all = together::start(&mut tx, starts, versions).await?;
+        match all {
+            Some(_) => tx.commit().await?,
+            None => tx.rollback().await?,
         }
-        tx.commit().await?;
-        Ok(Some(all))
+        Ok(all)
     }
 
     /// All attempts of a job, in order.
     pub async fn attempts_of(&self, job: Uuid) -> Result<Vec<Attempt>, StoreError> {
         self.read(OF_JOB, args![job]).await?.iter().map(from_row).collect()
+    }
+
+    /// All attempts of a case, by job, each in order; jobs without any are missing.
+    pub async fn attempts_of_case(
+        &self,
+        case: Uuid,
+    ) -> Result<BTreeMap<Uuid, Vec<Attempt>>, StoreError> {
+        let mut attempts: BTreeMap<Uuid, Vec<Attempt>> = BTreeMap::new();
+        for row in self.read(OF_CASE, args![case]).await? {
+            let attempt = from_row(&row)?;
+            attempts.entry(attempt.job_id).or_default().push(attempt);
+        }
+        Ok(attempts)
     }
 }

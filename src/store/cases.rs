@@ -6,7 +6,7 @@
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::connection::Store;
+use super::connection::{Store, Tx};
 use super::documents::{self, Document};
 use super::error::StoreError;
 use super::evidence::{self, OutboxEntry};
@@ -179,7 +179,7 @@ macro_rules! case_columns {
         )
     };
 }
-
+pub(super) use case_columns;
 const OPEN: Sql = Sql::both(
     "INSERT INTO cases (id, cause, schedule, due_at, moment, state, rules_digest, map_digest,
          plan, plan_digest, authors, lag_us, blocked_reason, opened_by, created_at)
@@ -254,7 +254,7 @@ pub(super) const STATEMENTS: &[(&str, Sql)] = &[
 
 /// Closes a case whose jobs are all final, dated or overdue; `false` where it is not so.
 pub(super) async fn finish(
-    tx: &mut super::connection::Tx,
+    tx: &mut Tx,
     case: Uuid,
     outcome: CaseOutcome,
     now: Timestamp,
@@ -273,7 +273,7 @@ fn decision(
     Ok(Some(Decision { by: row.get(by)?, reason: reason.unwrap_or_default(), at }))
 }
 
-fn from_row(row: &Row) -> Result<Case, StoreError> {
+pub(super) fn from_row(row: &Row) -> Result<Case, StoreError> {
     Ok(Case {
         id: row.get("id")?,
         cause: row.word("cause", CaseCause::parse)?,
@@ -318,7 +318,7 @@ fn open_args(case: &NewCase, now: Timestamp) -> Result<Vec<Arg>, StoreError> {
 
 /// Writes a case with its documents and nothing else; `false` where its schedule has an open one.
 pub(super) async fn insert(
-    tx: &mut super::connection::Tx,
+    tx: &mut Tx,
     case: &NewCase,
     now: Timestamp,
 ) -> Result<bool, StoreError> {

@@ -12,7 +12,7 @@ use super::error::StoreError;
 use super::evidence::{self, OutboxEntry};
 use super::jobs::{self, NewJob};
 use super::requests::{self, RequestChange};
-use super::statement::{Row, Sql, args, words};
+use super::statement::{Row, Rows, Sql, args, words};
 use super::status_lists::{self, StatusPlace};
 use crate::domain::CaseOutcome;
 
@@ -165,8 +165,13 @@ const INSERT: Sql = Sql::both(
          envelope, manifest, status_list, status_index)
      VALUES ($1, $2, $3, 'signed', $4, $5, $6, $7, $8, $9, $10, $11)",
 );
-const TOPIC: Sql = Sql::both(
-    "INSERT INTO certificate_topics (certificate_id, kind, name) VALUES ($1, $2, $3)
+// Each database reads JSON in its own words.
+const TOPICS: Sql = Sql::fork(
+    "INSERT INTO certificate_topics (certificate_id, kind, name)
+     SELECT $1, value ->> 0, value ->> 1 FROM json_each($2) WHERE TRUE
+     ON CONFLICT (certificate_id, kind, name) DO NOTHING",
+    "INSERT INTO certificate_topics (certificate_id, kind, name)
+     SELECT $1, value ->> 0, value ->> 1 FROM json_array_elements($2::text::json)
      ON CONFLICT (certificate_id, kind, name) DO NOTHING",
 );
 const SET_BUNDLE: Sql =
@@ -221,7 +226,7 @@ pub(super) const STATEMENTS: &[(&str, Sql)] = &[
     ("certificates::STILL_CLOSED", STILL_CLOSED),
     ("certificates::SUPERSEDE", SUPERSEDE),
     ("certificates::INSERT", INSERT),
-    ("certificates::TOPIC", TOPIC),
+    ("certificates::TOPICS", TOPICS),
     ("certificates::SET_BUNDLE", SET_BUNDLE),
     ("certificates::TO_ANCHOR", TO_ANCHOR),
     ("certificates::ANCHOR", ANCHOR),
@@ -294,8 +299,12 @@ async fn write(tx: &mut Tx, certificate: NewCertificate) -> Result<bool, StoreEr
     if let Some(place) = &certificate.status {
         status_lists::join(tx, &place.list).await?;
     }
+    let mut topics = Rows::default();
     for Topic { kind, name } in certificate.topics {
-        tx.execute(TOPIC, args![certificate.id, kind.as_str(), name]).await?;
+        topics.push(args![kind.as_str(), name])?;
+    }
+    if let Some(topics) = topics.take() {
+        tx.execute(TOPICS, args![certificate.id, topics]).await?;
     }
     for job in certificate.later {
         jobs::insert(tx, certificate.case_id, job, now).await?;
@@ -355,7 +364,16 @@ impl Store {
     /// Gives a certificate its bundle, or a stronger one; `false` where there is no such
     /// certificate.
     pub async fn set_bundle(&self, id: Uuid, bundle: Vec<u8>) -> Result<bool, StoreError> {
-        Ok(self.write(SET_BUNDLE, args![id, bundle]).await? == 1)
+        Ok(self.set_bundles(vec![(id, bundle)]).await? == 1)
+    }
+
+    /// Gives certificates their bundles in one transaction; how many of them there are.
+    pub async fn set_bundles(&self, bundles: Vec<(Uuid, Vec<u8>)>) -> Result<u64, StoreError> {
+        let (mut tx, mut set) = (self.begin().await?, 0);
+        for (id, bundle) in bundles {
+            set += tx.execute(SET_BUNDLE, args![id, bundle]).await?;
+        }
+        tx.commit().await.map(|()| set)
     }
 
     /// Certificates in the log for which nobody vouches yet, newest first; only those that come

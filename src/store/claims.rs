@@ -8,13 +8,13 @@ use jiff::Timestamp;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::attempts::{self, AttemptResult, End};
 use super::connection::{Store, Tx};
 use super::error::StoreError;
 use super::evidence::OutboxEntry;
-use super::jobs::{self, Job, JobKind, job_columns};
+use super::jobs::{Job, JobKind};
 use super::lanes::{Lane, in_lane};
-use super::statement::{Sql, args, json};
+use super::statement::{Arg, Sql, args, json};
+use super::together::{self, Candidate, Extension};
 
 /// Who wants jobs.
 #[derive(Debug, Clone)]
@@ -230,13 +230,6 @@ const LOOKS: Sql = Sql::fork(
      ORDER BY available_at, id LIMIT $2 FOR UPDATE SKIP LOCKED"
     ),
 );
-const TAKE: Sql = Sql::both(
-    "UPDATE jobs SET state = 'running', attempt = attempt + 1, leased_by = $4, lease_until = $5
-     WHERE id = $1 AND state = $2 AND attempt = $3",
-);
-const TAKEN: Sql = Sql::both(job_columns!("WHERE id = $1"));
-const APPROVED: Sql =
-    Sql::both("SELECT 1 AS one FROM cases WHERE id = $1 AND approved_at IS NOT NULL");
 // Whoever starts an attempt and whoever places a hold take turns: either the attempt sees the
 // hold, or whoever places it sees the attempt running. SQLite's one writer does so by itself.
 const LOCK_VERSIONS: Sql = Sql::fork(
@@ -259,9 +252,6 @@ pub(super) const STATEMENTS: &[(&str, Sql)] = &[
     ("claims::CANDIDATES", CANDIDATES),
     ("claims::COMPANY", COMPANY),
     ("claims::LOOKS", LOOKS),
-    ("claims::TAKE", TAKE),
-    ("claims::TAKEN", TAKEN),
-    ("claims::APPROVED", APPROVED),
     ("claims::LOCK_VERSIONS", LOCK_VERSIONS),
     ("claims::VERSIONS", VERSIONS),
     ("claims::EXTEND", EXTEND),
@@ -317,33 +307,18 @@ pub(super) async fn extend(
     row.map(|row| Ok(row.maybe_instant("cancel_requested_at")?.is_some())).transpose()
 }
 
-async fn take(
-    tx: &mut Tx,
+/// Takes all that a statement finds, and commits.
+async fn take_found(
+    mut tx: Tx,
+    sql: Sql,
+    values: Vec<Arg>,
     claim: &Claim,
-    candidate: &super::statement::Row,
-) -> Result<Option<ClaimedJob>, StoreError> {
-    let id: Uuid = candidate.get("id")?;
-    let state: String = candidate.get("state")?;
-    let before = candidate.small("attempt")?;
-    let worker = claim.worker.as_str();
-    let values = args![id, state.as_str(), before, worker, claim.lease_until];
-    if tx.execute(TAKE, values).await? == 0 {
-        return Ok(None);
-    }
-    let lost_attempt = (state == "running").then_some(before);
-    if let Some(attempt) = lost_attempt {
-        let end =
-            End { job: id, attempt, result: AttemptResult::Lost, fault: None, now: claim.now };
-        attempts::end(tx, end).await?;
-    }
-    attempts::claim(tx, id, before + 1, worker, claim.now).await?;
-    let Some(row) = tx.read_one(TAKEN, args![id]).await? else { return Ok(None) };
-    let job = jobs::from_row(&row)?;
-    if job.kind == JobKind::Retained {
-        jobs::reopen_case(tx, job.case_id).await?;
-    }
-    let approved = tx.read_one(APPROVED, args![job.case_id]).await?.is_some();
-    Ok(Some(ClaimedJob { job, lost_attempt, approved }))
+) -> Result<Vec<ClaimedJob>, StoreError> {
+    let found = tx.read(sql, values).await?;
+    let candidates = found.iter().map(Candidate::of).collect::<Result<Vec<_>, StoreError>>()?;
+    let claimed = together::take(&mut tx, claim, candidates).await?;
+    tx.commit().await?;
+    Ok(claimed)
 }
 
 impl Store {
@@ -356,15 +331,10 @@ impl Store {
 
     /// `claim` for a worker that takes certain jobs only.
     pub async fn claim_in(&self, lane: &Lane, claim: Claim) -> Result<Vec<ClaimedJob>, StoreError> {
-        let mut tx = self.begin().await?;
-        let mut claimed = Vec::new();
+        let tx = self.begin().await?;
         let systems = json(lane.third_parties())?;
         let values = args![claim.now, claim.limit.min(100), lane.as_str(), systems];
-        for candidate in tx.read(CANDIDATES, values).await? {
-            claimed.extend(take(&mut tx, &claim, &candidate).await?);
-        }
-        tx.commit().await?;
-        Ok(claimed)
+        take_found(tx, CANDIDATES, values, &claim).await
     }
 
     /// Claims the oldest parts of requests in one system that could be carried out together.
@@ -374,7 +344,6 @@ impl Store {
         company: &Company,
     ) -> Result<Vec<ClaimedJob>, StoreError> {
         let mut tx = self.begin().await?;
-        let mut claimed = Vec::new();
         let Company { system, attempts_left, troubled } = company;
         let values = args![
             claim.now,
@@ -385,14 +354,13 @@ impl Store {
             i64::from(*troubled),
         ];
         let mut candidates = Vec::new();
-        for candidate in tx.read(COMPANY, values).await? {
-            candidates.push((candidate.get::<Uuid>("case_id")?, candidate));
+        for row in tx.read(COMPANY, values).await? {
+            candidates.push((row.get::<Uuid>("case_id")?, Candidate::of(&row)?));
         }
         // Cases may be opened again: everybody in the same order, so that nobody waits for each other.
         candidates.sort_by_key(|(case, _)| *case);
-        for (_, candidate) in candidates {
-            claimed.extend(take(&mut tx, &claim, &candidate).await?);
-        }
+        let candidates = candidates.into_iter().map(|(_, candidate)| candidate).collect();
+        let claimed = together::take(&mut tx, &claim, candidates).await?;
         tx.commit().await?;
         Ok(claimed)
     }
@@ -405,14 +373,9 @@ impl Store {
         kind: JobKind,
         system: &str,
     ) -> Result<Vec<ClaimedJob>, StoreError> {
-        let mut tx = self.begin().await?;
-        let mut claimed = Vec::new();
+        let tx = self.begin().await?;
         let values = args![claim.now, claim.limit.min(1000), system, kind.as_str()];
-        for candidate in tx.read(LOOKS, values).await? {
-            claimed.extend(take(&mut tx, &claim, &candidate).await?);
-        }
-        tx.commit().await?;
-        Ok(claimed)
+        take_found(tx, LOOKS, values, &claim).await
     }
 
     /// `save_progress` or `heartbeat` for several jobs that one worker carries out together, in
@@ -423,10 +386,12 @@ impl Store {
         lease_until: Timestamp,
     ) -> Result<Vec<Option<StillMine>>, StoreError> {
         let mut tx = self.begin().await?;
-        let mut asked = Vec::with_capacity(steps.len());
-        for step in &steps {
-            asked.push(extend(&mut tx, &step.tenure, lease_until, step.done.as_ref()).await?);
-        }
+        let extensions = steps.iter().map(|step| Extension {
+            tenure: &step.tenure,
+            lease_until,
+            done: step.done.as_ref(),
+        });
+        let asked = together::extend(&mut tx, extensions).await?;
         let versions = versions(&mut tx, Turn::Pass).await?;
         tx.commit().await?;
         let mine = |cancel_requested| StillMine {
@@ -434,7 +399,7 @@ impl Store {
             pauses_version: versions.pauses,
             cancel_requested,
         };
-        Ok(asked.into_iter().map(|asked| asked.map(mine)).collect())
+        Ok(steps.iter().map(|step| asked.get(&step.tenure.job).copied().map(mine)).collect())
     }
 
     /// Keeps the lease alive; `None` where another attempt has taken over.

@@ -4,6 +4,8 @@
 //! and the sealed bytes of its details in one transaction with the entry that says so. What says
 //! that something was shredded is never shredded itself.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use uuid::Uuid;
 
@@ -11,7 +13,7 @@ use super::connection::{Store, Tx};
 use super::error::StoreError;
 use super::evidence::{self, OutboxEntry};
 use super::record_manifests;
-use super::statement::{Row, Sql, args};
+use super::statement::{Row, Rows, Sql, args};
 use crate::domain::EpochName;
 
 /// A key that seals details, wrapped with the key of an epoch.
@@ -73,6 +75,22 @@ pub struct OldDetails {
 const KNOWN: Sql = Sql::both("SELECT id FROM data_keys WHERE id = $1");
 const KEEP: Sql = Sql::both(
     "INSERT INTO data_keys (id, case_id, epoch, wrapped, created_at) VALUES ($1, $2, $3, $4, $5)
+     ON CONFLICT (id) DO NOTHING",
+);
+// Each database reads JSON in its own words.
+const KNOWN_OF: Sql = Sql::fork(
+    "SELECT id FROM data_keys WHERE id IN (SELECT unhex(value ->> 0) FROM json_each($1))",
+    "SELECT id FROM data_keys
+     WHERE id IN (SELECT (value ->> 0)::uuid FROM json_array_elements($1::text::json))",
+);
+const KEEP_ALL: Sql = Sql::fork(
+    "INSERT INTO data_keys (id, case_id, epoch, wrapped, created_at)
+     SELECT unhex(value ->> 0), unhex(value ->> 1), value ->> 2, unhex(value ->> 3), $1
+     FROM json_each($2) WHERE TRUE
+     ON CONFLICT (id) DO NOTHING",
+    "INSERT INTO data_keys (id, case_id, epoch, wrapped, created_at)
+     SELECT (value ->> 0)::uuid, (value ->> 1)::uuid, value ->> 2, decode(value ->> 3, 'hex'), $1
+     FROM json_array_elements($2::text::json)
      ON CONFLICT (id) DO NOTHING",
 );
 const LIVING: Sql = Sql::both(
@@ -139,6 +157,8 @@ const SHRED_OF_KEY: Sql = Sql::both(
 pub(super) const STATEMENTS: &[(&str, Sql)] = &[
     ("data_keys::KNOWN", KNOWN),
     ("data_keys::KEEP", KEEP),
+    ("data_keys::KNOWN_OF", KNOWN_OF),
+    ("data_keys::KEEP_ALL", KEEP_ALL),
     ("data_keys::LIVING", LIVING),
     ("data_keys::SHREDDABLE", SHREDDABLE),
     ("data_keys::DESTROY_OF_CASE", DESTROY_OF_CASE),
@@ -156,6 +176,30 @@ pub(super) async fn keep(tx: &mut Tx, key: DataKey, now: Timestamp) -> Result<()
         return Ok(());
     }
     tx.execute(KEEP, args![key.id, key.case_id, key.epoch.as_str(), key.wrapped, now]).await?;
+    Ok(())
+}
+
+/// Writes keys, but for those that are there already, in as many statements as for one.
+pub(super) async fn keep_all(
+    tx: &mut Tx,
+    mut keys: BTreeMap<Uuid, DataKey>,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let mut wanted = Rows::default();
+    for id in keys.keys() {
+        wanted.push(args![*id])?;
+    }
+    let Some(wanted) = wanted.take() else { return Ok(()) };
+    for row in tx.read(KNOWN_OF, args![wanted]).await? {
+        keys.remove(&row.get::<Uuid>("id")?);
+    }
+    let mut rows = Rows::default();
+    for (id, key) in keys {
+        rows.push(args![id, key.case_id, key.epoch.as_str(), key.wrapped])?;
+    }
+    if let Some(rows) = rows.take() {
+        tx.execute(KEEP_ALL, args![now, rows]).await?;
+    }
     Ok(())
 }
 

@@ -3,6 +3,7 @@
 //! An entry is written in the transaction of the transition that it speaks of: neither exists
 //! without the other. The sequencer drains the outbox into the log later (`log`).
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -176,36 +177,56 @@ pub(super) const STATEMENTS: &[(&str, Sql)] = &[
     ("evidence::FIRST_OF_VAULT", FIRST_OF_VAULT),
 ];
 
+/// Rows of several entries that wait to be written.
+#[derive(Default)]
+struct Batch {
+    /// Keys of the details; they are written before what they seal.
+    keys: BTreeMap<Uuid, DataKey>,
+    details: Rows,
+    entries: Rows,
+}
+
+impl Batch {
+    /// Adds the detail of an entry, with its key.
+    fn add_detail(&mut self, entry: OutboxEntry) -> Result<(), StoreError> {
+        let OutboxEntry { entry_id, case_id, job_id, kind, detail, .. } = entry;
+        let Some(SealedDetail { sha256, sealed, key }) = detail else { return Ok(()) };
+        let key_id = key.as_ref().map(|key| key.id);
+        self.keys.extend(key.map(|key| (key.id, key)));
+        self.details.push(args![sha256, entry_id, case_id, job_id, kind, sealed, key_id])
+    }
+
+    fn is_full(&self) -> bool {
+        self.details.is_full() || self.entries.is_full()
+    }
+
+    async fn write(&mut self, tx: &mut Tx, now: Timestamp) -> Result<(), StoreError> {
+        data_keys::keep_all(tx, std::mem::take(&mut self.keys), now).await?;
+        for (statement, rows) in [(DETAILS, &mut self.details), (ENTRIES, &mut self.entries)] {
+            if let Some(rows) = rows.take() {
+                tx.execute(statement, args![now, rows]).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
 /// Writes entries within the transaction of what they speak of.
 pub(super) async fn append(
     tx: &mut Tx,
     entries: Vec<OutboxEntry>,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let (mut details, mut rows) = (Rows::default(), Rows::default());
+    let mut batch = Batch::default();
     for mut entry in producers::number(tx, entries).await? {
         let body = std::mem::take(&mut entry.body);
-        rows.push(args![entry.entry_id, entry.case_id, entry.job_id, body])?;
-        add_detail(tx, &mut details, entry, now).await?;
-        if rows.is_full() || details.is_full() {
-            write(tx, (&mut details, &mut rows), now).await?;
+        batch.entries.push(args![entry.entry_id, entry.case_id, entry.job_id, body])?;
+        batch.add_detail(entry)?;
+        if batch.is_full() {
+            batch.write(tx, now).await?;
         }
     }
-    write(tx, (&mut details, &mut rows), now).await
-}
-
-/// Writes what waits.
-async fn write(
-    tx: &mut Tx,
-    (details, entries): (&mut Rows, &mut Rows),
-    now: Timestamp,
-) -> Result<(), StoreError> {
-    for (statement, rows) in [(DETAILS, details), (ENTRIES, entries)] {
-        if let Some(rows) = rows.take() {
-            tx.execute(statement, args![now, rows]).await?;
-        }
-    }
-    Ok(())
+    batch.write(tx, now).await
 }
 
 /// Writes the detail of an entry whose leaf is written in the same transaction.
@@ -214,25 +235,9 @@ pub(super) async fn keep_detail(
     entry: OutboxEntry,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let mut details = Rows::default();
-    add_detail(tx, &mut details, entry, now).await?;
-    write(tx, (&mut details, &mut Rows::default()), now).await
-}
-
-/// Adds the detail of an entry to what waits, and keeps its key.
-async fn add_detail(
-    tx: &mut Tx,
-    details: &mut Rows,
-    entry: OutboxEntry,
-    now: Timestamp,
-) -> Result<(), StoreError> {
-    let OutboxEntry { entry_id, case_id, job_id, kind, detail, .. } = entry;
-    let Some(SealedDetail { sha256, sealed, key }) = detail else { return Ok(()) };
-    let key_id = key.as_ref().map(|key| key.id);
-    if let Some(key) = key {
-        data_keys::keep(tx, key, now).await?;
-    }
-    details.push(args![sha256, entry_id, case_id, job_id, kind, sealed, key_id])
+    let mut batch = Batch::default();
+    batch.add_detail(entry)?;
+    batch.write(tx, now).await
 }
 
 fn from_row(row: &Row) -> Result<Detail, StoreError> {

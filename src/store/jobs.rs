@@ -142,15 +142,18 @@ pub struct Job {
     pub settled_at: Option<Timestamp>,
 }
 
-macro_rules! job_columns {
-    ($rest:literal) => {
-        concat!(
-            "SELECT id, case_id, system, kind, state, attempt, attempts_allowed, available_at,
+macro_rules! job_list {
+    () => {
+        "id, case_id, system, kind, state, attempt, attempts_allowed, available_at,
              leased_by, lease_until, payload, done, verification, total_estimate, blocked_reason,
              hold_matters, reference, last_fault_kind, last_fault, cancel_requested_at,
-             cancel_requested_by, created_at, settled_at FROM jobs ",
-            $rest
-        )
+             cancel_requested_by, created_at, settled_at"
+    };
+}
+pub(super) use job_list;
+macro_rules! job_columns {
+    ($rest:literal) => {
+        concat!("SELECT ", $crate::store::jobs::job_list!(), " FROM jobs ", $rest)
     };
 }
 pub(super) use job_columns;

@@ -56,6 +56,7 @@ pub mod signing_keys;
 pub mod statement;
 pub mod status_lists;
 pub mod tasks;
+mod together;
 pub mod troubles;
 pub mod vendor_callbacks;
 
@@ -172,6 +173,7 @@ pub fn statements() -> Vec<(&'static str, Sql)> {
         signing_keys::STATEMENTS,
         status_lists::STATEMENTS,
         tasks::STATEMENTS,
+        together::STATEMENTS,
         troubles::STATEMENTS,
         vendor_callbacks::STATEMENTS,
     ]

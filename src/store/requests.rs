@@ -161,6 +161,7 @@ macro_rules! request_columns {
         )
     };
 }
+pub(super) use request_columns;
 
 // The same request may come several times at once. Who takes one in takes turns with the others, so
 // that whoever comes later sees what the first has written, also where the two have different names
@@ -229,7 +230,7 @@ pub(super) const STATEMENTS: &[(&str, Sql)] = &[
     ("requests::FORGET_LETTERS", FORGET_LETTERS),
 ];
 
-fn from_row(row: &Row) -> Result<Request, StoreError> {
+pub(super) fn from_row(row: &Row) -> Result<Request, StoreError> {
     Ok(Request {
         id: row.get("id")?,
         source: row.get("source")?,

@@ -12,6 +12,7 @@ use super::error::StoreError;
 use super::evidence::{self, OutboxEntry};
 use super::jobs::{self, BlockedReason, JobFault};
 use super::statement::{Arg, Sql, args, json};
+use super::together;
 use crate::domain::JobState;
 
 /// The end of an attempt.
@@ -310,10 +311,17 @@ async fn others_look(tx: &mut Tx, case: Uuid, job: Uuid) -> Result<bool, StoreEr
 }
 
 /// Ends an attempt in a transaction, which is to be rolled back on `false`: another attempt has
-/// taken over.
-async fn settle_in(tx: &mut Tx, settle: Settle) -> Result<bool, StoreError> {
+/// taken over. `progress` is written down where the end does not say what is done.
+async fn settle_in(
+    tx: &mut Tx,
+    settle: Settle,
+    progress: Option<&Value>,
+) -> Result<bool, StoreError> {
     let Settle { tenure, settlement, now, evidence } = settle;
-    let target = target(tx, settlement, now).await?;
+    let mut target = target(tx, settlement, now).await?;
+    if let (None, Some(progress)) = (&target.done, progress) {
+        target.done = Some(json(progress)?);
+    }
     let Some(row) = tx.read_one(SETTLE, settle_args(&tenure, &target)).await? else {
         return Ok(false);
     };
@@ -345,23 +353,46 @@ async fn settle_in(tx: &mut Tx, settle: Settle) -> Result<bool, StoreError> {
     Ok(true)
 }
 
+/// Makes it last where all of it could be settled, and undoes it otherwise; which of both.
+async fn close(tx: Tx, settled: bool) -> Result<bool, StoreError> {
+    if settled {
+        tx.commit().await?;
+    } else {
+        tx.rollback().await?;
+    }
+    Ok(settled)
+}
+
 impl Store {
     /// Ends an attempt. `false`, with nothing written, where another attempt has taken over.
     pub async fn settle(&self, settle: Settle) -> Result<bool, StoreError> {
-        self.settle_together(vec![settle]).await
+        self.settle_with(settle, None).await
+    }
+
+    /// The same, and writes down in the same transaction how far the attempt has come, where its
+    /// end does not say what is done.
+    pub async fn settle_with(
+        &self,
+        settle: Settle,
+        progress: Option<Value>,
+    ) -> Result<bool, StoreError> {
+        let mut tx = self.begin().await?;
+        let settled = settle_in(&mut tx, settle, progress.as_ref()).await?;
+        close(tx, settled).await
     }
 
     /// Ends several attempts in one transaction. `false`, with nothing written, where another attempt
     /// has taken over one of them, so that each has to be settled by itself.
     pub async fn settle_together(&self, settles: Vec<Settle>) -> Result<bool, StoreError> {
         let mut tx = self.begin().await?;
-        for settle in settles {
-            if !settle_in(&mut tx, settle).await? {
-                tx.rollback().await?;
-                return Ok(false);
+        let mut settled = true;
+        if together::all_completed(&settles) {
+            settled = together::complete(&mut tx, settles).await?;
+        } else {
+            for settle in settles {
+                settled = settled && settle_in(&mut tx, settle, None).await?;
             }
         }
-        tx.commit().await?;
-        Ok(true)
+        close(tx, settled).await
     }
 }

@@ -14,6 +14,7 @@ on_both! {
     a_certificate_closes_its_case,
     a_second_try_supersedes_the_certificate,
     certificates_are_found,
+    certificates_get_their_bundles_together,
 }
 
 pub fn certificate(case: Uuid, second: i64, rule: &str) -> NewCertificate {
@@ -139,4 +140,31 @@ async fn certificates_are_found(stage: Stage) {
         let expected: Vec<Uuid> = expected.into_iter().map(|index: usize| ids[index]).collect();
         assert_eq!(found, expected, "{filter:?}");
     }
+}
+
+async fn certificates_get_their_bundles_together(stage: Stage) {
+    let store = &stage.store;
+    let mut ids = Vec::new();
+    for second in 0..3 {
+        let (case, _) = stage.case_with_jobs(1).await;
+        settle(&stage, second, completed()).await;
+        let mut new = certificate(case, second + 10, "a \"rule\" that's odd \\ 零");
+        // The same topic twice is one.
+        new.topics.extend(new.topics.clone());
+        ids.push(new.id);
+        assert!(store.insert_certificate(new).await.unwrap());
+    }
+    assert_eq!(stage.rows("certificate_topics").await, 6);
+    let rule = Some("a \"rule\" that's odd \\ 零".to_owned());
+    let filter = CertificateFilter { rule, ..CertificateFilter::default() };
+    assert_eq!(store.list_certificates(filter).await.unwrap().len(), 3);
+    let bundle = |id: &Uuid| (*id, id.as_bytes().to_vec());
+    let bundles = ids.iter().map(bundle).chain([(new_id(), vec![1])]).collect();
+    assert_eq!(store.set_bundles(bundles).await.unwrap(), 3, "one of them is not there");
+    for id in ids {
+        let logged = store.certificate(id).await.unwrap().unwrap();
+        assert_eq!(logged.bundle, Some(id.as_bytes().to_vec()));
+        assert_eq!(logged.summary.state, CertificateState::Logged);
+    }
+    assert_eq!(store.set_bundles(Vec::new()).await.unwrap(), 0);
 }

@@ -56,5 +56,6 @@ mod settlement;
 mod signing_keys;
 mod status_lists;
 mod tasks;
+mod together;
 mod troubles;
 mod vendor_callbacks;

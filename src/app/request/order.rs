@@ -47,17 +47,6 @@ impl Wanted {
 }
 
 impl Quietus {
-    /// Who is meant in a case.
-    ///
-    /// # Errors
-    /// Where the person is forgotten.
-    pub(crate) async fn wanted_in(&self, case: &Case) -> Result<Wanted, AppError> {
-        let stored = self.store.request_of_case(case.id).await?.ok_or_else(|| {
-            AppError::Unreadable { what: "a case", why: "its request is missing".to_owned() }
-        })?;
-        self.wanted_by(stored)
-    }
-
     /// Who is meant in a request.
     ///
     /// # Errors
@@ -73,9 +62,21 @@ impl Quietus {
     /// not what is known of them.
     ///
     /// # Errors
-    /// As [`Self::wanted_in`].
+    /// As [`Self::wanted_by`].
     pub(crate) async fn wanted_anew(&self, case: &Case, anew: bool) -> Result<Wanted, AppError> {
-        let mut wanted = self.wanted_in(case).await?;
+        self.wanted_anew_by(self.store.request_of_case(case.id).await?, anew)
+    }
+
+    /// The same, where the request behind the case was read.
+    ///
+    /// # Errors
+    /// As [`Self::wanted_by`].
+    pub(crate) fn wanted_anew_by(
+        &self,
+        request: Option<Request>,
+        anew: bool,
+    ) -> Result<Wanted, AppError> {
+        let mut wanted = self.wanted_by(there(request)?)?;
         let found_by = wanted.request.person.as_ref().map(|person| &person.found_by);
         if let Some(found_by) = found_by.filter(|found_by| anew && !found_by.is_empty()) {
             let person = self.sought_by(&wanted.request, found_by.iter())?;
@@ -161,11 +162,15 @@ impl Quietus {
             for (place, keys) in &found.records {
                 records.entry(place.clone()).or_default().extend(keys.iter().cloned());
             }
+            let learned = known.as_ref().unwrap_or(&sought);
             if all {
                 request.record.not_asked =
                     found.not_asked.keys().map(ToString::to_string).collect();
             }
-            self.keep_learned(&request, known.as_ref().unwrap_or(&sought), &found).await?;
+            // Where nothing is new, whoever writes at the same time comes after it.
+            if all || is_news(&request, learned, &found) {
+                self.keep_learned(&request, learned, &found).await?;
+            }
         }
         let acting = Acting::Everything;
         let basis = ground.basis(&acting, &self.zone);
@@ -269,6 +274,21 @@ impl Quietus {
         let fault = Fault::Transient { message, retry_after_ms: None };
         Err(AppError::System { system: "the store".to_owned(), fault })
     }
+}
+
+/// The request behind a case.
+fn there(request: Option<Request>) -> Result<Request, AppError> {
+    request.ok_or_else(|| AppError::Unreadable {
+        what: "a case",
+        why: "its request is missing".to_owned(),
+    })
+}
+
+/// Whether something was found that was not on record of the person when the request was read.
+fn is_news(request: &OpenRequest, sought: &Sought, found: &Found) -> bool {
+    let mut learned = request.clone();
+    remember(&mut learned, sought, found);
+    (&learned.person, &learned.record) != (&request.person, &request.record)
 }
 
 /// The system answered, and nobody else can be meant.

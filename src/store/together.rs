@@ -1,0 +1,397 @@
+//! Steps of several jobs at once: claiming, starting, keeping the lease and completing take as many
+//! statements as for one job, whatever their number. Each row keeps the guard that it has alone
+//! (worker, attempt, state); whoever is not among the rows that come back has lost theirs.
+//!
+//! Rows go in the order of their jobs, so that two transactions over the same jobs do not wait for
+//! one another in a circle.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::attempts::{self, AttemptResult, End};
+use super::cases::{self, Case, case_columns};
+use super::claims::{
+    Claim, ClaimedJob, Start, StillMine, Tenure, Versions, not_in_quarantine, not_paused,
+    not_paused_here,
+};
+use super::connection::{Store, Tx};
+use super::error::StoreError;
+use super::evidence;
+use super::jobs::{self, Job, JobKind, job_list};
+use super::requests::{self, Request, request_columns};
+use super::settlement::{Settle, Settlement};
+use super::statement::{Arg, Row, Rows, Sql, args, json};
+
+// Each database reads JSON in its own words.
+const TAKE: Sql = Sql::fork(
+    concat!(
+        "UPDATE jobs SET state = 'running', attempt = attempt + 1, leased_by = wanted_worker,
+             lease_until = wanted_until
+         FROM (SELECT unhex(value ->> 0) AS wanted_id, value ->> 1 AS wanted_state,
+                 value ->> 2 AS wanted_attempt, value ->> 3 AS wanted_worker,
+                 value ->> 4 AS wanted_until FROM json_each($1)) AS wanted
+         WHERE id = wanted_id AND state = wanted_state AND attempt = wanted_attempt
+         RETURNING ",
+        job_list!()
+    ),
+    concat!(
+        "UPDATE jobs SET state = 'running', attempt = attempt + 1, leased_by = wanted_worker,
+             lease_until = wanted_until
+         FROM (SELECT (value ->> 0)::uuid AS wanted_id, value ->> 1 AS wanted_state,
+                 (value ->> 2)::bigint AS wanted_attempt, value ->> 3 AS wanted_worker,
+                 (value ->> 4)::bigint AS wanted_until
+             FROM json_array_elements($1::text::json)) AS wanted
+         WHERE id = wanted_id AND state = wanted_state AND attempt = wanted_attempt
+         RETURNING ",
+        job_list!()
+    ),
+);
+const BEGIN_ATTEMPTS: Sql = Sql::fork(
+    "INSERT INTO attempts (job_id, attempt, worker, claimed_at)
+     SELECT unhex(value ->> 0), value ->> 1, value ->> 2, value ->> 3 FROM json_each($1)",
+    "INSERT INTO attempts (job_id, attempt, worker, claimed_at)
+     SELECT (value ->> 0)::uuid, (value ->> 1)::bigint, value ->> 2, (value ->> 3)::bigint
+     FROM json_array_elements($1::text::json)",
+);
+const APPROVED: Sql = Sql::fork(
+    "SELECT id FROM cases WHERE approved_at IS NOT NULL
+       AND id IN (SELECT unhex(value ->> 0) FROM json_each($1))",
+    "SELECT id FROM cases WHERE approved_at IS NOT NULL
+       AND id IN (SELECT (value ->> 0)::uuid FROM json_array_elements($1::text::json))",
+);
+const EXTEND: Sql = Sql::fork(
+    "UPDATE jobs SET lease_until = wanted_until, done = COALESCE(wanted_done, done)
+     FROM (SELECT unhex(value ->> 0) AS wanted_id, value ->> 1 AS wanted_worker,
+             value ->> 2 AS wanted_attempt, value ->> 3 AS wanted_until,
+             value ->> 4 AS wanted_done FROM json_each($1)) AS wanted
+     WHERE id = wanted_id AND leased_by = wanted_worker AND attempt = wanted_attempt
+       AND state = 'running'
+     RETURNING id, cancel_requested_at",
+    "UPDATE jobs SET lease_until = wanted_until, done = COALESCE(wanted_done, done)
+     FROM (SELECT (value ->> 0)::uuid AS wanted_id, value ->> 1 AS wanted_worker,
+             (value ->> 2)::bigint AS wanted_attempt, (value ->> 3)::bigint AS wanted_until,
+             value ->> 4 AS wanted_done FROM json_array_elements($1::text::json)) AS wanted
+     WHERE id = wanted_id AND leased_by = wanted_worker AND attempt = wanted_attempt
+       AND state = 'running'
+     RETURNING id, cancel_requested_at",
+);
+const GOES_ON: Sql = Sql::fork(
+    concat!(
+        "SELECT id FROM jobs WHERE id IN (SELECT unhex(value ->> 0) FROM json_each($1))",
+        not_paused_here!()
+    ),
+    concat!(
+        "SELECT id FROM jobs
+         WHERE id IN (SELECT (value ->> 0)::uuid FROM json_array_elements($1::text::json))",
+        not_paused_here!(postgres)
+    ),
+);
+const START: Sql = Sql::fork(
+    "UPDATE attempts SET started_at = wanted_at
+     FROM (SELECT unhex(value ->> 0) AS wanted_job, value ->> 1 AS wanted_worker,
+             value ->> 2 AS wanted_attempt, value ->> 3 AS wanted_at FROM json_each($1)) AS wanted
+     WHERE job_id = wanted_job AND attempt = wanted_attempt AND worker = wanted_worker
+       AND ended_at IS NULL",
+    "UPDATE attempts SET started_at = wanted_at
+     FROM (SELECT (value ->> 0)::uuid AS wanted_job, value ->> 1 AS wanted_worker,
+             (value ->> 2)::bigint AS wanted_attempt, (value ->> 3)::bigint AS wanted_at
+         FROM json_array_elements($1::text::json)) AS wanted
+     WHERE job_id = wanted_job AND attempt = wanted_attempt AND worker = wanted_worker
+       AND ended_at IS NULL",
+);
+const COMPLETE: Sql = Sql::fork(
+    "UPDATE jobs SET state = 'completed', leased_by = NULL, lease_until = NULL,
+         settled_at = wanted_at, done = wanted_done, verification = wanted_verification,
+         blocked_reason = NULL, hold_matters = NULL
+     FROM (SELECT unhex(value ->> 0) AS wanted_id, value ->> 1 AS wanted_worker,
+             value ->> 2 AS wanted_attempt, value ->> 3 AS wanted_at, value ->> 4 AS wanted_done,
+             value ->> 5 AS wanted_verification FROM json_each($1)) AS wanted
+     WHERE id = wanted_id AND leased_by = wanted_worker AND attempt = wanted_attempt
+       AND state = 'running'
+     RETURNING case_id",
+    "UPDATE jobs SET state = 'completed', leased_by = NULL, lease_until = NULL,
+         settled_at = wanted_at, done = wanted_done, verification = wanted_verification,
+         blocked_reason = NULL, hold_matters = NULL
+     FROM (SELECT (value ->> 0)::uuid AS wanted_id, value ->> 1 AS wanted_worker,
+             (value ->> 2)::bigint AS wanted_attempt, (value ->> 3)::bigint AS wanted_at,
+             value ->> 4 AS wanted_done, value ->> 5 AS wanted_verification
+         FROM json_array_elements($1::text::json)) AS wanted
+     WHERE id = wanted_id AND leased_by = wanted_worker AND attempt = wanted_attempt
+       AND state = 'running'
+     RETURNING case_id",
+);
+const END_ATTEMPTS: Sql = Sql::fork(
+    "UPDATE attempts SET ended_at = wanted_at, result = 'completed'
+     FROM (SELECT unhex(value ->> 0) AS wanted_job, value ->> 1 AS wanted_attempt,
+             value ->> 2 AS wanted_at FROM json_each($1)) AS wanted
+     WHERE job_id = wanted_job AND attempt = wanted_attempt AND ended_at IS NULL",
+    "UPDATE attempts SET ended_at = wanted_at, result = 'completed'
+     FROM (SELECT (value ->> 0)::uuid AS wanted_job, (value ->> 1)::bigint AS wanted_attempt,
+             (value ->> 2)::bigint AS wanted_at
+         FROM json_array_elements($1::text::json)) AS wanted
+     WHERE job_id = wanted_job AND attempt = wanted_attempt AND ended_at IS NULL",
+);
+// Several workers may open the same cases again: everybody locks them in the same order. SQLite has
+// one writer.
+const ANSWERED: Sql = Sql::fork(
+    "SELECT id FROM cases WHERE state IN ('verifying', 'closed')
+       AND id IN (SELECT unhex(value ->> 0) FROM json_each($1))
+     ORDER BY id",
+    "SELECT id FROM cases WHERE state IN ('verifying', 'closed')
+       AND id IN (SELECT (value ->> 0)::uuid FROM json_array_elements($1::text::json))
+     ORDER BY id FOR UPDATE",
+);
+
+const CASES: Sql = Sql::fork(
+    case_columns!("WHERE id IN (SELECT unhex(value ->> 0) FROM json_each($1))"),
+    case_columns!(
+        "WHERE id IN (SELECT (value ->> 0)::uuid FROM json_array_elements($1::text::json))"
+    ),
+);
+const REQUESTS: Sql = Sql::fork(
+    request_columns!("WHERE case_id IN (SELECT unhex(value ->> 0) FROM json_each($1))"),
+    request_columns!(
+        "WHERE case_id IN (SELECT (value ->> 0)::uuid FROM json_array_elements($1::text::json))"
+    ),
+);
+
+pub(super) const STATEMENTS: &[(&str, Sql)] = &[
+    ("together::TAKE", TAKE),
+    ("together::BEGIN_ATTEMPTS", BEGIN_ATTEMPTS),
+    ("together::APPROVED", APPROVED),
+    ("together::EXTEND", EXTEND),
+    ("together::GOES_ON", GOES_ON),
+    ("together::START", START),
+    ("together::COMPLETE", COMPLETE),
+    ("together::END_ATTEMPTS", END_ATTEMPTS),
+    ("together::ANSWERED", ANSWERED),
+    ("together::CASES", CASES),
+    ("together::REQUESTS", REQUESTS),
+];
+
+/// A statement's one argument for all of these rows, in as many parts as their size asks for.
+fn parts(rows: impl IntoIterator<Item = Vec<Arg>>) -> Result<Vec<String>, StoreError> {
+    let (mut waiting, mut parts) = (Rows::default(), Vec::new());
+    for row in rows {
+        waiting.push(row)?;
+        parts.extend(waiting.take_if_full());
+    }
+    parts.extend(waiting.take());
+    Ok(parts)
+}
+
+async fn read_all(
+    tx: &mut Tx,
+    sql: Sql,
+    rows: impl IntoIterator<Item = Vec<Arg>>,
+) -> Result<Vec<Row>, StoreError> {
+    let mut found = Vec::new();
+    for part in parts(rows)? {
+        found.extend(tx.read(sql, args![part]).await?);
+    }
+    Ok(found)
+}
+
+async fn execute_all(
+    tx: &mut Tx,
+    sql: Sql,
+    rows: impl IntoIterator<Item = Vec<Arg>>,
+) -> Result<u64, StoreError> {
+    let mut touched = 0;
+    for part in parts(rows)? {
+        touched += tx.execute(sql, args![part]).await?;
+    }
+    Ok(touched)
+}
+
+fn ids(rows: &[Row]) -> Result<BTreeSet<Uuid>, StoreError> {
+    rows.iter().map(|row| row.get("id")).collect()
+}
+
+/// A job that may be claimed, as it was found.
+pub(super) struct Candidate {
+    id: Uuid,
+    state: String,
+    attempt: u32,
+}
+
+impl Candidate {
+    pub(super) fn of(row: &Row) -> Result<Self, StoreError> {
+        Ok(Self { id: row.get("id")?, state: row.get("state")?, attempt: row.small("attempt")? })
+    }
+}
+
+/// Takes candidates, in their order, without those that somebody else was faster to take.
+pub(super) async fn take(
+    tx: &mut Tx,
+    claim: &Claim,
+    candidates: Vec<Candidate>,
+) -> Result<Vec<ClaimedJob>, StoreError> {
+    let worker = claim.worker.as_str();
+    let mut wanted: Vec<&Candidate> = candidates.iter().collect();
+    wanted.sort_by_key(|one| one.id);
+    let row = |one: &&Candidate| {
+        args![one.id, one.state.as_str(), one.attempt, worker, claim.lease_until]
+    };
+    let taken = read_all(tx, TAKE, wanted.iter().map(row)).await?;
+    let jobs = taken.iter().map(|row| jobs::from_row(row).map(|job| (job.id, job)));
+    let mut jobs = jobs.collect::<Result<BTreeMap<Uuid, Job>, StoreError>>()?;
+    let mut claimed = Vec::with_capacity(jobs.len());
+    for Candidate { id, state, attempt } in candidates {
+        let Some(job) = jobs.remove(&id) else { continue };
+        let lost_attempt = (state == "running").then_some(attempt);
+        if let Some(attempt) = lost_attempt {
+            let result = AttemptResult::Lost;
+            attempts::end(tx, End { job: id, attempt, result, fault: None, now: claim.now })
+                .await?;
+        }
+        claimed.push(ClaimedJob { job, lost_attempt, approved: false });
+    }
+    let begun = claimed.iter().map(|one| args![one.job.id, one.job.attempt, worker, claim.now]);
+    execute_all(tx, BEGIN_ATTEMPTS, begun).await?;
+    for one in claimed.iter().filter(|one| one.job.kind == JobKind::Retained) {
+        jobs::reopen_case(tx, one.job.case_id).await?;
+    }
+    let cases: BTreeSet<Uuid> = claimed.iter().map(|one| one.job.case_id).collect();
+    let approved = ids(&read_all(tx, APPROVED, cases.into_iter().map(|id| args![id])).await?)?;
+    for one in &mut claimed {
+        one.approved = approved.contains(&one.job.case_id);
+    }
+    Ok(claimed)
+}
+
+/// A step under a lease: what is done, where that is news.
+pub(super) struct Extension<'a> {
+    pub(super) tenure: &'a Tenure,
+    pub(super) lease_until: Timestamp,
+    pub(super) done: Option<&'a Value>,
+}
+
+/// Keeps leases alive; of each job that is still the caller's, whether somebody asked it to stop.
+pub(super) async fn extend(
+    tx: &mut Tx,
+    extensions: impl IntoIterator<Item = Extension<'_>>,
+) -> Result<BTreeMap<Uuid, bool>, StoreError> {
+    let mut extensions: Vec<Extension<'_>> = extensions.into_iter().collect();
+    extensions.sort_by_key(|one| one.tenure.job);
+    let mut rows = Vec::with_capacity(extensions.len());
+    for Extension { tenure, lease_until, done } in extensions {
+        let done = done.map(json).transpose()?;
+        rows.push(args![tenure.job, tenure.worker.as_str(), tenure.attempt, lease_until, done]);
+    }
+    let mut mine = BTreeMap::new();
+    for row in read_all(tx, EXTEND, rows).await? {
+        let asked = row.maybe_instant("cancel_requested_at")?.is_some();
+        mine.insert(row.get("id")?, asked);
+    }
+    Ok(mine)
+}
+
+/// Starts attempts in a transaction, which is to be rolled back on `None`: not all of them may start.
+pub(super) async fn start(
+    tx: &mut Tx,
+    starts: Vec<Start>,
+    versions: Versions,
+) -> Result<Option<Vec<StillMine>>, StoreError> {
+    let Some(now) = starts.iter().map(|start| start.now).max() else { return Ok(Some(Vec::new())) };
+    let extensions = starts.iter().map(|start| Extension {
+        tenure: &start.tenure,
+        lease_until: start.lease_until,
+        done: None,
+    });
+    let mine = extend(tx, extensions).await?;
+    let mut all = Vec::with_capacity(starts.len());
+    for start in &starts {
+        let Some(cancel_requested) = mine.get(&start.tenure.job).copied() else { return Ok(None) };
+        all.push(StillMine {
+            holds_version: versions.holds,
+            pauses_version: versions.pauses,
+            cancel_requested,
+        });
+    }
+    let goes_on = read_all(tx, GOES_ON, mine.keys().map(|id| args![*id])).await?;
+    if goes_on.len() != starts.len() {
+        return Ok(None);
+    }
+    let row = |start: &Start| {
+        let tenure = &start.tenure;
+        args![tenure.job, tenure.worker.as_str(), tenure.attempt, start.now]
+    };
+    let mut rows: Vec<&Start> = starts.iter().collect();
+    rows.sort_by_key(|start| start.tenure.job);
+    let started = execute_all(tx, START, rows.into_iter().map(row)).await?;
+    if started != starts.len() as u64 {
+        return Ok(None);
+    }
+    let intents = starts.into_iter().flat_map(|start| start.evidence).collect();
+    evidence::append(tx, intents, now).await?;
+    Ok(Some(all))
+}
+
+/// Whether these attempts end in the same way as one: completed.
+pub(super) fn all_completed(settles: &[Settle]) -> bool {
+    let completed = |one: &Settle| matches!(one.settlement, Settlement::Completed { .. });
+    settles.len() > 1 && settles.iter().all(completed)
+}
+
+/// Completes attempts in a transaction, which is to be rolled back on `false`: another attempt has
+/// taken over one of them.
+pub(super) async fn complete(tx: &mut Tx, mut settles: Vec<Settle>) -> Result<bool, StoreError> {
+    let Some(now) = settles.iter().map(|one| one.now).max() else { return Ok(true) };
+    let many = settles.len() as u64;
+    settles.sort_by_key(|one| one.tenure.job);
+    let (mut jobs, mut ends) = (Vec::new(), Vec::new());
+    for Settle { tenure, settlement, now: at, .. } in &settles {
+        let Settlement::Completed { done, verification } = settlement else { return Ok(false) };
+        let (done, verification) = (json(done)?, json(verification)?);
+        let worker = tenure.worker.as_str();
+        jobs.push(args![tenure.job, worker, tenure.attempt, *at, done, verification]);
+        ends.push(args![tenure.job, tenure.attempt, *at]);
+    }
+    let completed = read_all(tx, COMPLETE, jobs).await?;
+    if completed.len() as u64 != many || execute_all(tx, END_ATTEMPTS, ends).await? != many {
+        return Ok(false);
+    }
+    // What comes to its end after the case was answered is certified once more.
+    let cases: Result<BTreeSet<Uuid>, StoreError> =
+        completed.iter().map(|row| row.get("case_id")).collect();
+    let answered = read_all(tx, ANSWERED, cases?.into_iter().map(|id| args![id])).await?;
+    for case in ids(&answered)? {
+        jobs::reopen_case(tx, case).await?;
+    }
+    let outcomes = settles.into_iter().flat_map(|one| one.evidence).collect();
+    evidence::append(tx, outcomes, now).await?;
+    Ok(true)
+}
+
+impl Store {
+    /// The cases with these identifiers; those that do not exist are missing.
+    pub async fn cases(&self, wanted: &BTreeSet<Uuid>) -> Result<BTreeMap<Uuid, Case>, StoreError> {
+        let mut found = BTreeMap::new();
+        for part in parts(wanted.iter().map(|id| args![*id]))? {
+            for row in self.read(CASES, args![part]).await? {
+                let case = cases::from_row(&row)?;
+                found.insert(case.id, case);
+            }
+        }
+        Ok(found)
+    }
+
+    /// The requests that these cases carry out, by their case.
+    pub async fn requests_of_cases(
+        &self,
+        wanted: &BTreeSet<Uuid>,
+    ) -> Result<BTreeMap<Uuid, Request>, StoreError> {
+        let mut found = BTreeMap::new();
+        for part in parts(wanted.iter().map(|id| args![*id]))? {
+            for row in self.read(REQUESTS, args![part]).await? {
+                let request = requests::from_row(&row)?;
+                found.extend(request.case_id.map(|case| (case, request)));
+            }
+        }
+        Ok(found)
+    }
+}
