@@ -13,7 +13,7 @@ use super::error::StoreError;
 use super::evidence::OutboxEntry;
 use super::jobs::{Job, JobKind};
 use super::lanes::{Lane, in_lane};
-use super::statement::{Arg, Sql, args, json};
+use super::statement::{Arg, Row, Sql, args, json};
 use super::together::{self, Candidate, Extension};
 
 /// Who wants jobs.
@@ -130,12 +130,13 @@ pub struct StillMine {
 // are passed over. SQLite has one writer and knows no row locks. A case's name in a pause is its
 // identifier without hyphens, which the two databases write differently. While a restored system is
 // in quarantine, nothing is carried out on it but what does again what was done since, and the
-// restore's own case.
+// restore's own case. Where the kind stood within, PostgreSQL expected that hardly any job is left and
+// read all of them.
 macro_rules! not_in_quarantine {
     () => {
-        " AND NOT EXISTS (SELECT 1 FROM restores WHERE restores.system = jobs.system
-           AND restores.opened_at IS NULL AND jobs.kind <> 'replay'
-           AND restores.case_id <> jobs.case_id)"
+        " AND (jobs.kind = 'replay' OR NOT EXISTS (SELECT 1 FROM restores
+           WHERE restores.system = jobs.system AND restores.opened_at IS NULL
+             AND restores.case_id <> jobs.case_id))"
     };
 }
 macro_rules! not_paused {
@@ -156,25 +157,37 @@ macro_rules! not_paused_here {
     };
 }
 pub(super) use {not_in_quarantine, not_paused, not_paused_here};
+// Two questions, of which each follows an index in its order and stops at the limit: as one with OR
+// between them it would read and sort all that waits, for each job that is claimed. SQLite takes an
+// index of a part of the rows only where its condition is said in its own words.
+macro_rules! lost {
+    () => {
+        "state = 'running' AND lease_until < $1"
+    };
+}
+macro_rules! waiting {
+    () => {
+        "state IN ('scheduled', 'available', 'waiting') AND available_at <= $1"
+    };
+}
+macro_rules! candidates {
+    ($which:expr $(, $database:ident)?) => {
+        concat!(
+            "SELECT id, state, attempt FROM jobs WHERE ",
+            $which,
+            in_lane!($($database)?),
+            not_paused_here!($($database)?),
+            " ORDER BY available_at, id LIMIT $2"
+        )
+    };
+}
+const LOST: Sql = Sql::fork(
+    candidates!(lost!()),
+    concat!(candidates!(lost!(), postgres), " FOR UPDATE SKIP LOCKED"),
+);
 const CANDIDATES: Sql = Sql::fork(
-    concat!(
-        "SELECT id, state, attempt FROM jobs
-     WHERE ((state IN ('scheduled', 'available', 'waiting') AND available_at <= $1)
-            OR (state = 'running' AND lease_until < $1))",
-        in_lane!(),
-        not_paused_here!(),
-        "
-     ORDER BY available_at, id LIMIT $2"
-    ),
-    concat!(
-        "SELECT id, state, attempt FROM jobs
-     WHERE ((state IN ('scheduled', 'available', 'waiting') AND available_at <= $1)
-            OR (state = 'running' AND lease_until < $1))",
-        in_lane!(postgres),
-        not_paused_here!(postgres),
-        "
-     ORDER BY available_at, id LIMIT $2 FOR UPDATE SKIP LOCKED"
-    ),
+    candidates!(waiting!()),
+    concat!(candidates!(waiting!(), postgres), " FOR UPDATE SKIP LOCKED"),
 );
 /// The attempt from which on a job that has failed goes only with such as have failed too, because
 /// some failures do not count against it and could keep others for as long as it fails.
@@ -183,53 +196,44 @@ pub const TOGETHER_AFTER_FAULT: u32 = 3;
 pub const APART: &str = "apart";
 
 // Parts of requests in one system that were not tried too often yet.
+macro_rules! company {
+    ($which:expr $(, $database:ident)?) => {
+        concat!(
+            "SELECT id, case_id, state, attempt FROM jobs WHERE ",
+            $which,
+            " AND state <> 'waiting'
+               AND system = $3 AND kind IN ('request', 'retained', 'replay') AND reference IS NULL
+               AND cancel_requested_at IS NULL AND attempts_allowed - attempt > $4
+               AND (last_fault_kind IS NULL OR last_fault_kind <> 'apart')
+               AND (($6 = 1 AND last_fault_kind IS NOT NULL AND attempt >= $5)
+                   OR ($6 = 0 AND (last_fault_kind IS NULL OR attempt < $5)))",
+            not_paused_here!($($database)?),
+            " ORDER BY available_at, id LIMIT $2"
+        )
+    };
+}
+const LOST_COMPANY: Sql =
+    Sql::fork(company!(lost!()), concat!(company!(lost!(), postgres), " FOR UPDATE SKIP LOCKED"));
 const COMPANY: Sql = Sql::fork(
-    concat!(
-        "SELECT id, case_id, state, attempt FROM jobs
-     WHERE ((state IN ('scheduled', 'available') AND available_at <= $1)
-            OR (state = 'running' AND lease_until < $1))
-       AND system = $3 AND kind IN ('request', 'retained', 'replay') AND reference IS NULL
-       AND cancel_requested_at IS NULL AND attempts_allowed - attempt > $4
-       AND (last_fault_kind IS NULL OR last_fault_kind <> 'apart')
-       AND CASE WHEN last_fault_kind IS NOT NULL AND attempt >= $5 THEN 1 ELSE 0 END = $6",
-        not_paused_here!(),
-        "
-     ORDER BY available_at, id LIMIT $2"
-    ),
-    concat!(
-        "SELECT id, case_id, state, attempt FROM jobs
-     WHERE ((state IN ('scheduled', 'available') AND available_at <= $1)
-            OR (state = 'running' AND lease_until < $1))
-       AND system = $3 AND kind IN ('request', 'retained', 'replay') AND reference IS NULL
-       AND cancel_requested_at IS NULL AND attempts_allowed - attempt > $4
-       AND (last_fault_kind IS NULL OR last_fault_kind <> 'apart')
-       AND CASE WHEN last_fault_kind IS NOT NULL AND attempt >= $5 THEN 1 ELSE 0 END = $6",
-        not_paused_here!(postgres),
-        "
-     ORDER BY available_at, id LIMIT $2 FOR UPDATE SKIP LOCKED"
-    ),
+    company!(waiting!()),
+    concat!(company!(waiting!(), postgres), " FOR UPDATE SKIP LOCKED"),
 );
 // Looks at one store, or at files of one system, whose time has come: one look serves all of them.
-const LOOKS: Sql = Sql::fork(
-    concat!(
-        "SELECT id, case_id, state, attempt FROM jobs
-     WHERE ((state IN ('scheduled', 'available') AND available_at <= $1)
-            OR (state = 'running' AND lease_until < $1))
-       AND system = $3 AND kind = $4",
-        not_paused_here!(),
-        "
-     ORDER BY available_at, id LIMIT $2"
-    ),
-    concat!(
-        "SELECT id, case_id, state, attempt FROM jobs
-     WHERE ((state IN ('scheduled', 'available') AND available_at <= $1)
-            OR (state = 'running' AND lease_until < $1))
-       AND system = $3 AND kind = $4",
-        not_paused_here!(postgres),
-        "
-     ORDER BY available_at, id LIMIT $2 FOR UPDATE SKIP LOCKED"
-    ),
-);
+macro_rules! looks {
+    ($which:expr $(, $database:ident)?) => {
+        concat!(
+            "SELECT id, case_id, state, attempt FROM jobs WHERE ",
+            $which,
+            " AND state <> 'waiting' AND system = $3 AND kind = $4",
+            not_paused_here!($($database)?),
+            " ORDER BY available_at, id LIMIT $2"
+        )
+    };
+}
+const LOST_LOOKS: Sql =
+    Sql::fork(looks!(lost!()), concat!(looks!(lost!(), postgres), " FOR UPDATE SKIP LOCKED"));
+const LOOKS: Sql =
+    Sql::fork(looks!(waiting!()), concat!(looks!(waiting!(), postgres), " FOR UPDATE SKIP LOCKED"));
 // Whoever starts an attempt and whoever places a hold take turns: either the attempt sees the
 // hold, or whoever places it sees the attempt running. SQLite's one writer does so by itself.
 const LOCK_VERSIONS: Sql = Sql::fork(
@@ -249,8 +253,11 @@ const PROGRESS: Sql = Sql::both(
 );
 
 pub(super) const STATEMENTS: &[(&str, Sql)] = &[
+    ("claims::LOST", LOST),
     ("claims::CANDIDATES", CANDIDATES),
+    ("claims::LOST_COMPANY", LOST_COMPANY),
     ("claims::COMPANY", COMPANY),
+    ("claims::LOST_LOOKS", LOST_LOOKS),
     ("claims::LOOKS", LOOKS),
     ("claims::LOCK_VERSIONS", LOCK_VERSIONS),
     ("claims::VERSIONS", VERSIONS),
@@ -307,22 +314,24 @@ pub(super) async fn extend(
     row.map(|row| Ok(row.maybe_instant("cancel_requested_at")?.is_some())).transpose()
 }
 
-/// Takes all that a statement finds, and commits.
-async fn take_found(
-    mut tx: Tx,
-    sql: Sql,
-    values: Vec<Arg>,
-    claim: &Claim,
-) -> Result<Vec<ClaimedJob>, StoreError> {
-    let found = tx.read(sql, values).await?;
-    let candidates = found.iter().map(Candidate::of).collect::<Result<Vec<_>, StoreError>>()?;
-    let claimed = together::take(&mut tx, claim, candidates).await?;
-    tx.commit().await?;
-    Ok(claimed)
+/// What can be claimed: jobs whose lease has ended, and then what waits, at most so many; `values`
+/// are those of both questions for a limit.
+async fn find(
+    tx: &mut Tx,
+    [lost, waiting]: [Sql; 2],
+    limit: u32,
+    values: impl Fn(u32) -> Vec<Arg>,
+) -> Result<Vec<Row>, StoreError> {
+    let mut found = tx.read(lost, values(limit)).await?;
+    let left = limit.saturating_sub(u32::try_from(found.len()).unwrap_or(u32::MAX));
+    if left > 0 {
+        found.extend(tx.read(waiting, values(left)).await?);
+    }
+    Ok(found)
 }
 
 impl Store {
-    /// Claims jobs whose time has come and running ones whose lease has ended, oldest first. What
+    /// Claims running jobs whose lease has ended, and jobs whose time has come, oldest first. What
     /// is paused (everything, a system or a case) or in quarantine is passed over; paused rules are
     /// the caller's matter.
     pub async fn claim(&self, claim: Claim) -> Result<Vec<ClaimedJob>, StoreError> {
@@ -331,10 +340,14 @@ impl Store {
 
     /// `claim` for a worker that takes certain jobs only.
     pub async fn claim_in(&self, lane: &Lane, claim: Claim) -> Result<Vec<ClaimedJob>, StoreError> {
-        let tx = self.begin().await?;
+        let mut tx = self.begin().await?;
         let systems = json(lane.third_parties())?;
-        let values = args![claim.now, claim.limit.min(100), lane.as_str(), systems];
-        take_found(tx, CANDIDATES, values, &claim).await
+        let values = |limit: u32| args![claim.now, limit, lane.as_str(), systems.as_str()];
+        let found = find(&mut tx, [LOST, CANDIDATES], claim.limit.min(100), values).await?;
+        let candidates = found.iter().map(Candidate::of).collect::<Result<_, StoreError>>()?;
+        let claimed = together::take(&mut tx, &claim, candidates).await?;
+        tx.commit().await?;
+        Ok(claimed)
     }
 
     /// Claims the oldest parts of requests in one system that could be carried out together.
@@ -345,16 +358,19 @@ impl Store {
     ) -> Result<Vec<ClaimedJob>, StoreError> {
         let mut tx = self.begin().await?;
         let Company { system, attempts_left, troubled } = company;
-        let values = args![
-            claim.now,
-            claim.limit.min(1000),
-            system.as_str(),
-            *attempts_left,
-            TOGETHER_AFTER_FAULT,
-            i64::from(*troubled),
-        ];
+        let values = |limit: u32| {
+            args![
+                claim.now,
+                limit,
+                system.as_str(),
+                *attempts_left,
+                TOGETHER_AFTER_FAULT,
+                i64::from(*troubled),
+            ]
+        };
+        let limit = claim.limit.min(1000);
         let mut candidates = Vec::new();
-        for row in tx.read(COMPANY, values).await? {
+        for row in find(&mut tx, [LOST_COMPANY, COMPANY], limit, values).await? {
             candidates.push((row.get::<Uuid>("case_id")?, Candidate::of(&row)?));
         }
         // Cases may be opened again: everybody in the same order, so that nobody waits for each other.
@@ -373,9 +389,13 @@ impl Store {
         kind: JobKind,
         system: &str,
     ) -> Result<Vec<ClaimedJob>, StoreError> {
-        let tx = self.begin().await?;
-        let values = args![claim.now, claim.limit.min(1000), system, kind.as_str()];
-        take_found(tx, LOOKS, values, &claim).await
+        let mut tx = self.begin().await?;
+        let values = |limit: u32| args![claim.now, limit, system, kind.as_str()];
+        let found = find(&mut tx, [LOST_LOOKS, LOOKS], claim.limit.min(1000), values).await?;
+        let candidates = found.iter().map(Candidate::of).collect::<Result<_, StoreError>>()?;
+        let claimed = together::take(&mut tx, &claim, candidates).await?;
+        tx.commit().await?;
+        Ok(claimed)
     }
 
     /// `save_progress` or `heartbeat` for several jobs that one worker carries out together, in

@@ -236,6 +236,18 @@ impl Store {
         }
     }
 
+    /// How SQLite would carry a statement out, step by step; nothing on PostgreSQL, which decides by
+    /// what it has counted.
+    ///
+    /// # Errors
+    /// Where the database does not accept it.
+    pub async fn steps_of(&self, sql: Sql) -> Result<Vec<String>, StoreError> {
+        let Backend::Sqlite { readers, .. } = &self.backend else { return Ok(Vec::new()) };
+        let asked = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {}", sql.sqlite));
+        let rows = sqlx::query(asked).fetch_all(readers).await?;
+        rows.iter().map(|row| Ok(sqlx::Row::try_get(row, "detail")?)).collect()
+    }
+
     /// Writes the SQLite file anew without what was deleted, and empties its companion; `false`
     /// where somebody who reads just now kept it from that. PostgreSQL keeps old rows until it
     /// needs their place: there only the destruction of a key takes them.

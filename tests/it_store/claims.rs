@@ -24,6 +24,28 @@ on_both! {
     those_that_fail_keep_company_with_each_other,
 }
 
+/// What a claim costs does not grow with what waits: each question follows an index.
+#[tokio::test(flavor = "multi_thread")]
+async fn claims_read_no_more_than_they_take() {
+    let stage = Stage::sqlite().await;
+    let claims = quietus::store::statements().into_iter().filter(|(name, _)| {
+        ["LOST", "CANDIDATES", "COMPANY", "LOOKS"].iter().any(|end| name.ends_with(end))
+    });
+    let mut asked = 0;
+    for (name, sql) in claims.filter(|(name, _)| name.starts_with("claims::")) {
+        let steps = stage.store.steps_of(sql).await.unwrap();
+        let index = match name {
+            "claims::CANDIDATES" => "jobs_to_claim",
+            "claims::COMPANY" | "claims::LOOKS" => "jobs_of_a_system",
+            _ => "jobs_leased",
+        };
+        assert!(steps.iter().any(|step| step.contains(index)), "`{name}`: {steps:#?}");
+        assert!(!steps.iter().any(|step| step.starts_with("SCAN jobs")), "`{name}`: {steps:#?}");
+        asked += 1;
+    }
+    assert_eq!(asked, 6);
+}
+
 async fn no_job_is_claimed_twice(stage: Stage) {
     stage.case_with_jobs(200).await;
     let workers: Vec<_> = (0..8)

@@ -182,6 +182,11 @@ const LANDED: &[(&str, &str, &str)] = &[
         "6453a43e989c2c69626d2ec48b3a3b081004818232a46b9cd269303f94155d55",
         "6453a43e989c2c69626d2ec48b3a3b081004818232a46b9cd269303f94155d55",
     ),
+    (
+        "0023_jobs_of_a_system.sql",
+        "1bd06a7904ac93f39d8c915cfe20aae3ef0b634fe5bb586c7310cc7d37e600fd",
+        "1bd06a7904ac93f39d8c915cfe20aae3ef0b634fe5bb586c7310cc7d37e600fd",
+    ),
 ];
 
 #[test]
