@@ -42,7 +42,7 @@ async fn main() {
     match &arguments.what {
         What::Replica(replica) => replica::run(replica).await,
         What::Plan(folder) => planning::plan_folder(folder),
-        What::Carry(carry) => crowd::carry(carry).await,
+        What::Carry(carry) => Box::pin(crowd::carry(carry)).await,
         _ => Box::pin(measure(&arguments)).await,
     }
 }

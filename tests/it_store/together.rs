@@ -105,11 +105,11 @@ async fn they_start_together_or_not_at_all(stage: Stage) {
     let mine = claimed(&stage, "worker", 0, 5).await;
     // One of them is somebody else's by now.
     let lost = claimed(&stage, "another", 61, 5).await;
-    let kept: Vec<ClaimedJob> = lost.iter().cloned().take(4).chain([mine[4].clone()]).collect();
+    let kept: Vec<ClaimedJob> = lost.iter().take(4).cloned().chain([mine[4].clone()]).collect();
     assert_eq!(stage.store.start_together(starts(&kept, 62)).await.unwrap(), None);
     for job in &jobs {
-        let last = stage.store.attempts_of(*job).await.unwrap().pop().unwrap();
-        assert_eq!((last.started_at, last.worker.as_str()), (None, "another"));
+        let latest = stage.store.attempts_of(*job).await.unwrap().pop().unwrap();
+        assert_eq!((latest.started_at, latest.worker.as_str()), (None, "another"));
     }
     assert_eq!(stage.rows("evidence_outbox").await, 0);
 
@@ -121,8 +121,8 @@ async fn they_start_together_or_not_at_all(stage: Stage) {
     let stops: Vec<bool> = seen.iter().map(|one| one.cancel_requested).collect();
     assert_eq!(stops, asked, "each answer belongs to its start");
     for job in &jobs {
-        let last = stage.store.attempts_of(*job).await.unwrap().pop().unwrap();
-        assert_eq!(last.started_at, Some(at(64)));
+        let latest = stage.store.attempts_of(*job).await.unwrap().pop().unwrap();
+        assert_eq!(latest.started_at, Some(at(64)));
         assert_eq!(stage.store.job(*job).await.unwrap().unwrap().lease.unwrap().1, at(164));
     }
     assert_eq!(stage.rows("evidence_outbox").await, 5);
@@ -236,11 +236,11 @@ async fn a_case_that_was_answered_is_opened_again_once(stage: Stage) {
     stage.store.open_case(case, at(0)).await.unwrap();
     assert_eq!(stage.store.begin_verifying(&[id]).await.unwrap(), 1);
     let mine = claimed(&stage, "worker", 1_000, 3).await;
-    let state = || async { stage.store.case(id).await.unwrap().unwrap().state };
-    assert_eq!(state().await, CaseState::Executing, "it is under way once more");
+    let state_now = || async { stage.store.case(id).await.unwrap().unwrap().state };
+    assert_eq!(state_now().await, CaseState::Executing, "it is under way once more");
     stage.intrude("UPDATE cases SET state = 'verifying'").await.unwrap();
     assert!(stage.store.settle_together(completions(&mine[..2], 1_001)).await.unwrap());
-    assert_eq!(state().await, CaseState::Executing, "a certificate under way comes too early");
+    assert_eq!(state_now().await, CaseState::Executing, "a certificate under way comes too early");
     assert!(stage.store.cases_to_certify(None, 10).await.unwrap().is_empty());
     assert!(stage.store.settle(completions(&mine[2..], 1_002).remove(0)).await.unwrap());
     assert_eq!(stage.store.cases_to_certify(None, 10).await.unwrap()[0].id, id);
