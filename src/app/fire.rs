@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use serde_json::json;
 use uuid::Uuid;
 
+use super::mutation::Mutation;
 use super::open_case::{CaseOpened, Occurrence, Opening};
 use super::recording::About;
 use super::{Actor, AppError, Quietus};
@@ -166,6 +167,10 @@ impl Quietus {
     /// instance after a standstill, would keep it from running this time.
     async fn end_earlier_case(&self, schedule: &Schedule) -> Result<(), AppError> {
         let Some(case) = self.store.active_case_for(&schedule.name).await? else { return Ok(()) };
+        if self.suffers(Mutation::NightMissed) {
+            self.take_over_if_held(case).await?;
+            return Ok(());
+        }
         match Box::pin(self.certify_case(case)).await {
             Err(error @ AppError::Store(_)) => return Err(error),
             // A log that cannot be signed must not keep what is due.

@@ -45,6 +45,10 @@ pub enum Mutation {
     WordTrusted,
     /// Nobody looks whether a system was put back.
     GuardRemoved,
+    /// A finished case that nobody has certified keeps its schedule from running.
+    NightMissed,
+    /// A job that waits for a hold does so where the hold is released by then.
+    ReleaseMissed,
 }
 
 impl Quietus {

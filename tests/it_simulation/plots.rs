@@ -12,7 +12,7 @@ use super::step::Step::{
 };
 
 /// All of them.
-const PLOTS: [&[Step]; 12] = [
+const PLOTS: [&[Step]; 13] = [
     // A hold or a pause comes while an order is under way.
     &[Due, Due, Night, Ring, Stop, Work(2), Hold, Continue],
     &[Due, Due, Night, Ring, Stop, Work(2), Hold, Continue, Work(4)],
@@ -28,6 +28,8 @@ const PLOTS: [&[Step]; 12] = [
     // Whoever was forgotten comes back with a copy.
     &[Copy, Request, Lease, Ring, Work(12), Ring, Work(12), Lease, Ring, PutBack],
     &[Request, Copy, Lease, Ring, Work(12), Lease, Ring, PutBack, Tell],
+    // And nobody says so; but it shows.
+    &[Copy, Request, Ring, Work(12), Night, Ring, Work(12), Ring, PutBack, Lease, Ring],
     &[FalseWord, Request, Ring, Work(12), Ring, Work(4), Ring],
 ];
 

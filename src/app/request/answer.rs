@@ -15,6 +15,7 @@ use super::kept_by_law::KeptByLaw;
 use super::letters::{OutcomeFacts, ToldRecipient};
 use super::record::{Move, OpenRequest};
 use crate::app::carry_out::Payload;
+use crate::app::mutation::Mutation;
 use crate::app::over_jobs::{decided_as_of, holds_behind};
 use crate::app::{AppError, Quietus};
 use crate::domain::{
@@ -118,8 +119,11 @@ impl Quietus {
             if !matters.is_empty() && waits(JobState::Held).next().is_none() {
                 let now = self.now();
                 let job = self.later_job(JobKind::Retained, system, now, Some(now))?;
-                let holds = holds_behind(jobs, system.as_str());
-                later.push(NewJob { held_by: Some(HeldBy { matters, holds }), ..job });
+                let mut held_by = HeldBy { matters, holds: holds_behind(jobs, system.as_str()) };
+                if self.suffers(Mutation::ReleaseMissed) {
+                    held_by = HeldBy::default();
+                }
+                later.push(NewJob { held_by: Some(held_by), ..job });
             }
         }
         Ok(later)
