@@ -15,19 +15,19 @@ use uuid::Uuid;
 use super::account::VerificationOnRecord;
 use super::backup::{Seen, StoreLook};
 use super::crash::CrashPoint;
+use super::heard::Hearing;
 use super::mutation::{Mutation, unlooked};
 use super::overdue::{Expected, OVERDUE};
 use super::prepare::{Prepared, Ready};
 use super::progress::{Done, Stopped, Watch, WatchState};
-use super::recount::{Answer, question};
+use super::recount::{Answer, too_much};
 use super::residue::{FilesLook, FilesSeen};
 use super::settle::{FIRST_PAUSE, counts_at_planning};
 use super::{AppError, Quietus};
 use crate::domain::SystemName;
-use crate::plan::CapExceeded;
 use crate::schedule::Timetable;
 use crate::store::{
-    BlockedReason, Case, Claim, ClaimedJob, JobFault, JobKind, Lane, Settlement, StillMine, Tenure,
+    Case, Claim, ClaimedJob, JobFault, JobKind, Lane, Settlement, StillMine, Tenure,
 };
 
 /// What a job carries. Tagged, so that a later version can tell what an earlier one wrote.
@@ -123,6 +123,8 @@ pub(crate) struct Attempt<'a> {
     pub(crate) expected: Expected,
     /// Since when this worker has it.
     pub(crate) claimed_at: jiff::Timestamp,
+    /// What it has heard of its system.
+    pub(super) hearing: Hearing,
     /// It is settled, or about to be.
     ended: AtomicBool,
 }
@@ -180,9 +182,8 @@ impl Quietus {
             lease_until: self.lease_until(),
             limit: 1,
         };
-        let Some(claimed) = self.store.claim_in(lane, claim).await?.into_iter().next() else {
-            return Ok(None);
-        };
+        let claimed = self.store.claim_within(lane, claim, &self.limits()).await?;
+        let Some(claimed) = claimed.into_iter().next() else { return Ok(None) };
         let id = claimed.job.id;
         if claimed.job.kind == JobKind::Backup {
             Box::pin(self.look_for_all::<StoreLook>(claimed, worker)).await?;
@@ -259,6 +260,7 @@ impl Quietus {
             timetable: prepared.timetable.clone(),
             stop: stop.clone(),
             lister,
+            tries: attempt.claimed.trial.then(|| attempt.claimed.job.system.clone()).into(),
             state: std::sync::Mutex::new(WatchState {
                 current: prepared.done.current.clone(),
                 ..WatchState::default()
@@ -286,6 +288,7 @@ impl Quietus {
     ) -> Ending {
         let answer = self.send(attempt, prepared, watch).await;
         self.crash.reach(CrashPoint::Answered);
+        self.hear_answer(attempt, &answer);
         match answer {
             Ok(Answer::Receipt(Receipt::Done(current))) => {
                 let done = Done { current, ..watch.done() };
@@ -320,6 +323,7 @@ impl Quietus {
         } else {
             connector.verify(order).await
         };
+        self.hear(attempt, looked.as_ref());
         let verification = match looked {
             Ok(verification) => self.look_as_mutated(verification),
             Err(fault) => return self.ending_of_fault(attempt, &order.key, &fault, done),
@@ -330,6 +334,7 @@ impl Quietus {
         let look = Look { at: self.now(), found: verification };
         // What stays is counted as it is now, not as it was when the case was planned.
         let counted = connector.preview(order).await;
+        self.hear(attempt, counted.as_ref());
         self.ending_of_look(attempt, order, (look, counted), done)
     }
 
@@ -479,22 +484,6 @@ pub(super) fn attempt_with<'a>(
         })?,
         None => Done::default(),
     };
-    let ended = AtomicBool::new(false);
-    Ok(Attempt { claimed, case, tenure, done, expected, claimed_at, ended })
-}
-
-/// A second person is asked before anything is sent.
-fn too_much(watch: &Watch<'_>, beyond: &[CapExceeded]) -> Ending {
-    let words = question(beyond);
-    Ending {
-        settlement: Settlement::Blocked {
-            reason: BlockedReason::Cap,
-            pauses_version: watch.started.pauses_version,
-            asks: Some(words.clone()),
-        },
-        done: watch.done(),
-        order_key: String::new(),
-        verification: None,
-        words,
-    }
+    let (hearing, ended) = (Hearing::default(), AtomicBool::new(false));
+    Ok(Attempt { claimed, case, tenure, done, expected, claimed_at, hearing, ended })
 }

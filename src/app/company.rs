@@ -65,6 +65,7 @@ impl Quietus {
         let apart = job.last_fault.as_ref().is_some_and(|fault| fault.kind == APART);
         if !of_request
             || apart
+            || claimed.trial
             || job.reference.is_some()
             || job.cancel_requested.is_some()
             || left < FEWEST_ATTEMPTS_LEFT
@@ -85,7 +86,7 @@ impl Quietus {
         };
         let company =
             Company { system: job.system.clone(), attempts_left: FEWEST_ATTEMPTS_LEFT, troubled };
-        Ok(self.store.claim_company(claim, &company).await?)
+        Ok(self.store.claim_company_within(claim, &company, &self.limits()).await?)
     }
 
     /// So many jobs did not come through together: the next time they are fewer.

@@ -192,7 +192,8 @@ impl Quietus {
         system: &System,
     ) -> Result<Job, AppError> {
         let refuse = |fault| AppError::System { system: job.system.clone(), fault };
-        let claimed = ClaimedJob { job: job.clone(), lost_attempt: None, approved: true };
+        let claimed =
+            ClaimedJob { job: job.clone(), lost_attempt: None, approved: true, trial: false };
         let attempt = self.attempt_of(&claimed, (LOOKER, self.now())).await?;
         let compiled = self.compile_job(&attempt, pinned, &system.name).await?;
         let order = order_of(&attempt, &compiled)?;

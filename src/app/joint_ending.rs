@@ -10,7 +10,7 @@ use super::joint_watch::JointWatch;
 use super::settle::{has_ended, order_keys};
 use super::together::Member;
 use super::{AppError, Quietus};
-use crate::store::Settlement;
+use crate::store::{Settled, Settlement};
 
 impl Quietus {
     /// Gives back what was stopped, and calls off what is to be; each with its number among those that
@@ -138,9 +138,13 @@ impl Quietus {
         let mut settles = Vec::with_capacity(completed.len());
         for (attempt, ending) in completed {
             attempt.has_come_to_its_end();
-            settles.push(self.settle_of(attempt, ending.clone()).await?);
+            let settle = self.settle_of(attempt, ending.clone()).await?;
+            settles.push((settle, attempt.hearing.so_far()));
         }
-        let settled = self.store.settle_together(settles).await?;
+        let Settled { settled, moved } = self.store.settle_hearing(settles).await?;
+        if let Some((attempt, _)) = completed.first() {
+            self.breaker_moved(&attempt.claimed.job.system, moved);
+        }
         if settled {
             for (attempt, ending) in completed {
                 has_ended(attempt, settled, &ending.words);
@@ -172,7 +176,11 @@ impl Quietus {
     ) -> Vec<(&'a Attempt<'a>, String, Ending)> {
         let orders: Vec<Order> = members.iter().map(|one| one.order.clone()).collect();
         let mut endings = Vec::with_capacity(members.len());
-        let found = match connector.verify_together(&orders).await {
+        let verified = connector.verify_together(&orders).await;
+        if let Some(first) = members.first() {
+            self.hear(first.attempt, verified.as_ref());
+        }
+        let found = match verified {
             Ok(found) if found.len() == orders.len() => found,
             Ok(_) | Err(Fault::Misconfigured { .. } | Fault::Rejected { .. }) => {
                 return self.look_again_one_by_one(members, connector).await;

@@ -94,7 +94,10 @@ impl Quietus {
         };
         let compiled = match self.compile_job(attempt, &pinned, &name).await {
             Ok(compiled) => compiled,
-            Err(error) => return self.stopped_by(attempt, error),
+            Err(error) => {
+                self.hear_error(attempt, &error);
+                return self.stopped_by(attempt, error);
+            }
         };
         if let Some(ready) = self.nobody_is_asked(attempt, &compiled) {
             return Ok(ready);

@@ -48,6 +48,8 @@ pub(crate) struct Watch<'a> {
     pub(crate) stop: CancellationToken,
     /// Lists what goes, where the order asks for it.
     pub(crate) lister: Option<Lister>,
+    /// The system that it tries while its breaker is open; taken by the first chunk.
+    pub(crate) tries: Mutex<Option<String>>,
     pub(crate) state: Mutex<WatchState>,
 }
 
@@ -109,6 +111,11 @@ impl Watch<'_> {
         }
     }
 
+    /// Whether this is the first chunk of an attempt that tries its system: which one.
+    fn tried(&self) -> Option<String> {
+        self.tries.lock().ok().and_then(|mut tries| tries.take())
+    }
+
     /// Whether to go on, by what the store says of this attempt.
     fn direction(&self, seen: Result<Option<StillMine>, StoreError>) -> Direction {
         let why = match seen {
@@ -166,7 +173,13 @@ impl quietus_connectors::Progress for Watch<'_> {
         if let Ok(mut state) = self.state.lock() {
             state.current.clone_from(report.done);
         }
-        let direction = self.direction(self.save().await);
+        let seen = self.save().await;
+        if let Ok(Some(_)) = seen
+            && let Some(system) = self.tried()
+        {
+            self.product.trial_answers(&self.tenure, &system).await;
+        }
+        let direction = self.direction(seen);
         self.product.crash.reach(CrashPoint::ProgressSaved);
         direction
     }

@@ -5,7 +5,7 @@
 use quietus_connectors::{Counts, Fault, Order, Outcome, Receipt};
 
 use super::account::counted_in;
-use super::carry_out::Attempt;
+use super::carry_out::{Attempt, Ending};
 use super::done::with_done;
 use super::mutation::Mutation;
 use super::open_case::{PlanOnRecord, most_for, planned_records, words_for};
@@ -15,6 +15,7 @@ use super::settle::counts_at_planning;
 use super::waiting::is_asked;
 use super::{AppError, Quietus};
 use crate::plan::{CapExceeded, check_system_caps};
+use crate::store::{BlockedReason, Settlement};
 
 /// What came of an order.
 pub(super) enum Answer {
@@ -105,8 +106,24 @@ fn with_lost(mut counted: Counts, so_far: &Outcome, earlier: Option<&Counts>) ->
 }
 
 /// What the second person is asked.
-pub(super) fn question(beyond: &[CapExceeded]) -> String {
+fn question(beyond: &[CapExceeded]) -> String {
     format!("counted again before it began: {}", words_for(beyond))
+}
+
+/// A second person is asked before anything is sent.
+pub(super) fn too_much(watch: &Watch<'_>, beyond: &[CapExceeded]) -> Ending {
+    let words = question(beyond);
+    Ending {
+        settlement: Settlement::Blocked {
+            reason: BlockedReason::Cap,
+            pauses_version: watch.started.pauses_version,
+            asks: Some(words.clone()),
+        },
+        done: watch.done(),
+        order_key: String::new(),
+        verification: None,
+        words,
+    }
 }
 
 #[cfg(test)]

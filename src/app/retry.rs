@@ -45,8 +45,9 @@ impl Quietus {
         Err(AppError::Input(format!("job `{job}` has not failed; see `quietus status`")))
     }
 
-    /// Makes all failed jobs available again, of one system or of all. Those of cases that were called
-    /// off, and those whose work a later run has done, are left alone.
+    /// Makes all failed jobs available again, of one system or of all, and has it tried at once where
+    /// its breaker is open. Those of cases that were called off, and those whose work a later run has
+    /// done, are left alone.
     ///
     /// # Errors
     /// Where there is no such system or the store is not there.
@@ -67,6 +68,7 @@ impl Quietus {
                 Err(other) => return Err(other),
             }
         }
+        retried.to_be_tried = self.try_at_once(system).await?;
         Ok(retried)
     }
 
@@ -164,4 +166,6 @@ pub struct Retried {
     pub tried: u64,
     /// Jobs that are not, because the next case of their schedule is open already.
     pub left: Vec<Uuid>,
+    /// Systems with an open breaker that are tried at once and not only after their pause.
+    pub to_be_tried: u64,
 }

@@ -18,7 +18,9 @@ use super::progress::Done;
 use super::recording::About;
 use super::{AppError, Quietus};
 use crate::evidence::EvidenceKind;
-use crate::store::{BlockedReason, JobFault, JobKind, OutboxEntry, Settle, Settlement, StillMine};
+use crate::store::{
+    BlockedReason, JobFault, JobKind, Learned, OutboxEntry, Settle, Settled, Settlement, StillMine,
+};
 
 /// First pause before another attempt.
 pub(super) const FIRST_PAUSE: Duration = Duration::from_secs(1);
@@ -61,7 +63,8 @@ impl Quietus {
         let vendor_calls = self.note_vendor_names(job, &ending.settlement).await?;
         let words = ending.words.clone();
         let settle = self.settle_of(attempt, ending).await?;
-        let settled = self.store.settle_with(settle, news).await?;
+        let learned = Learned { progress: news, heard: attempt.hearing.so_far() };
+        let Settled { settled, moved } = self.store.settle_with(settle, learned).await?;
         has_ended(attempt, settled, &words);
         if !settled {
             tracing::warn!(job = %job.id, "another attempt has taken over");
@@ -69,6 +72,7 @@ impl Quietus {
                 return Err(AppError::Input("another attempt has taken over".to_owned()));
             }
         }
+        self.breaker_moved(&job.system, moved);
         if settled && calls_back {
             self.store.wake_told(job.id, attempt.claimed_at, self.now()).await?;
         }

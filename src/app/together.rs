@@ -5,7 +5,7 @@
 //! company; a third party is asked first what became of it. What a system cannot tell apart, or
 //! refuses, is carried out job by job.
 
-use quietus_connectors::{Connector, Fault, Order, Together, alike};
+use quietus_connectors::{Connector, Fault, Order, Receipt, Together, alike};
 use tokio_util::sync::CancellationToken;
 
 use super::carry_out::{Attempt, Payload, attempt_with};
@@ -116,6 +116,11 @@ impl Quietus {
                     continue;
                 }
             };
+            // They were asked for with one call.
+            let failed = compiled.iter().find_map(|one| one.as_ref().err());
+            if let (Some(first), Some(error)) = (group.first(), failed) {
+                self.hear_error(first, error);
+            }
             for (attempt, compiled) in group.into_iter().zip(compiled) {
                 let order = match self.compiled_or_ended(attempt, compiled) {
                     Ok(Ok(compiled)) => match self.nobody_is_asked(attempt, &compiled) {
@@ -334,7 +339,8 @@ impl Quietus {
             if watch.stopped_for_all() {
                 self.too_many_together(job, many);
             }
-            let answers = match answer {
+            let first = members[0].attempt;
+            let answers: Vec<Result<Receipt, Fault>> = match answer {
                 Ok(Together::Receipts(receipts)) => receipts.into_iter().map(Ok).collect(),
                 Ok(Together::Each(answers)) => answers,
                 Ok(Together::Apart { which, why }) => {
@@ -350,8 +356,9 @@ impl Quietus {
                 }
                 // What is wrong with one of them must not be wrong with all.
                 Err(Fault::Misconfigured { .. } | Fault::Rejected { .. }) => break,
-                Err(fault) => members.iter().map(|_| Err(fault.clone())).collect::<Vec<_>>(),
+                Err(fault) => members.iter().map(|_| Err(fault.clone())).collect(),
             };
+            self.hear_each(first, &answers);
             if answers.len() != many {
                 break;
             }

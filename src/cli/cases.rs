@@ -14,6 +14,7 @@ use super::plan_text::new_table;
 use super::reappeared::tell_reappeared;
 use super::remark::actor;
 use super::restores::tell_quarantines;
+use super::spared::tell_what_waits;
 use super::{FINE, NOT_DONE};
 use crate::app::progress::Done;
 use crate::app::{AppError, Quietus};
@@ -75,7 +76,8 @@ pub struct CancelArguments {
 /// Try failed jobs again.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
-  quietus retry --system crm     every failed job of a system, after its cause is mended
+  quietus retry --system crm     every failed job of a system, after its cause is mended; where its
+                                 breaker is open, it is tried at once
   quietus retry --dry-run        how many there are, by system and reason; nothing is changed
   quietus retry --job 0198…      one job")]
 pub struct RetryArguments {
@@ -131,6 +133,7 @@ async fn show(product: &Arc<Quietus>, arguments: &StatusArguments) -> Result<u8,
         say(format!("{WARN}paused{WARN:#}: {scope}, by {}: {}", pause.paused_by, pause.reason));
     }
     tell_quarantines(product).await?;
+    tell_what_waits(product).await?;
     tell_reappeared(product).await?;
     tell_inside(product).await?;
     tell_drills(product).await?;
@@ -281,6 +284,15 @@ pub async fn retry(arguments: &RetryArguments, folder: &Path) -> u8 {
                 say(format!(
                     "job {job} is left: the next case of its schedule is open and does its work"
                 ));
+            }
+            if retried.to_be_tried > 0 {
+                say(format!(
+                    "{} system(s) whose breaker is open are tried at once",
+                    number(retried.to_be_tried)
+                ));
+            }
+            if retried.tried == 0 && retried.to_be_tried > 0 {
+                return Ok(FINE);
             }
             retried.tried
         };

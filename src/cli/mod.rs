@@ -43,6 +43,7 @@ pub mod residues;
 pub mod restores;
 pub mod run;
 pub mod schema;
+mod spared;
 pub mod tasks;
 pub mod verify;
 pub mod witness;

@@ -15,7 +15,9 @@ use uuid::Uuid;
 
 use super::opening::{WARN, say};
 use super::run::{Bars, stop_on_signal};
+use super::spared::tell_what_waits;
 use super::{FINE, NOT_DONE};
+use crate::app::spared::Spared;
 use crate::app::{AppError, Quietus};
 use crate::domain::JobState;
 use crate::store::{Job, JobKind, RequestFilter};
@@ -32,22 +34,30 @@ const PAGE: u32 = 1000;
 /// Where the store is not there.
 pub async fn carry_out_requests(product: &Arc<Quietus>) -> Result<u8, AppError> {
     product.advance_requests().await?;
-    let mut under_way = BTreeMap::new();
+    let (mut under_way, mut put_off) = (BTreeMap::new(), false);
+    let (spared, now) = (product.spared().await?, product.now());
     for (request, case) in cases_of_requests(product).await? {
         let jobs = product.store.jobs_of_case(case).await?;
-        if any_goes_on(product, &jobs).await? {
+        if any_goes_on(product, &jobs, &spared).await? {
             under_way.insert(case, request);
         }
+        put_off |= jobs.iter().any(|job| is_soon(job, now) && is_put_off(job, &spared, now));
     }
+    let mut code = if put_off { NOT_DONE } else { FINE };
     if under_way.is_empty() {
-        return Ok(FINE);
+        if put_off {
+            tell_what_waits(product).await?;
+        }
+        return Ok(code);
     }
     work_on(product, under_way.keys().copied().collect()).await?;
     product.certify_finished().await?;
-    let mut code = FINE;
     for (case, request) in under_way {
         let jobs = product.store.jobs_of_case(case).await?;
         code = code.max(tell(request, &jobs));
+    }
+    if code != FINE {
+        tell_what_waits(product).await?;
     }
     Ok(code)
 }
@@ -68,11 +78,17 @@ async fn cases_of_requests(product: &Quietus) -> Result<Vec<(Uuid, Uuid)>, AppEr
     }
 }
 
-/// Whether one of the jobs is at work, or its time comes soon.
-async fn any_goes_on(product: &Quietus, jobs: &[Job]) -> Result<bool, AppError> {
+/// Whether one of the jobs is at work, or its time comes soon and its system is not spared for longer.
+async fn any_goes_on(
+    product: &Quietus,
+    jobs: &[Job],
+    spared: &BTreeMap<String, Spared>,
+) -> Result<bool, AppError> {
+    let now = product.now();
     for job in jobs {
         let running = job.state == JobState::Running;
-        if running || (is_soon(job, product.now()) && !is_paused(product, job).await?) {
+        let due = is_soon(job, now) && !is_put_off(job, spared, now);
+        if running || (due && !is_paused(product, job).await?) {
             return Ok(true);
         }
     }
@@ -83,6 +99,11 @@ fn is_soon(job: &Job, now: Timestamp) -> bool {
     let claimable =
         matches!(job.state, JobState::Available | JobState::Scheduled | JobState::Waiting);
     claimable && job.available_at.duration_since(now) <= SOON
+}
+
+/// Its system is spared for longer than this waits.
+fn is_put_off(job: &Job, spared: &BTreeMap<String, Spared>, now: Timestamp) -> bool {
+    spared.get(&job.system).is_some_and(|one| one.puts_off(job, now))
 }
 
 async fn is_paused(product: &Quietus, job: &Job) -> Result<bool, AppError> {
@@ -121,10 +142,11 @@ pub(super) async fn work_on(product: &Arc<Quietus>, cases: Vec<Uuid>) -> Result<
 /// Shows how far the cases have come; whether one of them goes on.
 async fn look(product: &Quietus, cases: &[Uuid], bars: &Bars) -> Result<bool, AppError> {
     let mut goes_on = false;
+    let spared = product.spared().await?;
     for case in cases {
         let jobs = product.store.jobs_of_case(*case).await?;
         bars.show(&jobs);
-        goes_on |= any_goes_on(product, &jobs).await?;
+        goes_on |= any_goes_on(product, &jobs, &spared).await?;
     }
     Ok(goes_on)
 }

@@ -14,10 +14,12 @@ use super::opening::{GOOD, STRONG, WARN, number, read_moment, say, with_product}
 use super::plan_text::new_table;
 use super::remark::actor;
 use super::run::stop_on_signal;
+use super::spared::tell_what_waits;
 use super::{FINE, NOT_DONE};
 use crate::app::restore::{BeginRestore, RestoreFacts, Sighting};
 use crate::app::{AppError, Quietus};
 use crate::domain::{JobState, Remark};
+use crate::store::Job;
 use crate::worker;
 
 /// Keep a restored system in quarantine until what was erased since is erased again.
@@ -216,6 +218,7 @@ pub async fn carry_out(product: &Arc<Quietus>, system: &str) -> Result<u8, AppEr
     product.certify_finished().await?;
     let facts = read(product, restore).await?;
     print(&facts);
+    tell_what_waits(product).await?;
     Ok(if facts.missing.is_empty() { FINE } else { NOT_DONE })
 }
 
@@ -227,10 +230,12 @@ async fn goes_on(product: &Quietus, restore: Uuid, told: &mut u64) -> Result<boo
         *told = tenth;
         say(format!("  {}/{} done again", number(counts.completed), number(counts.replays)));
     }
+    let (spared, now) = (product.spared().await?, product.now());
+    let put_off = |job: &Job| spared.get(&job.system).is_some_and(|one| one.puts_off(job, now));
     for state in [JobState::Running, JobState::Available, JobState::Scheduled] {
         if let Some(job) =
             product.store.restore_jobs(restore, Some(state), Uuid::nil(), 1).await?.first()
-            && (state == JobState::Running || !product.is_paused(job).await?)
+            && (state == JobState::Running || (!put_off(job) && !product.is_paused(job).await?))
         {
             return Ok(true);
         }
@@ -238,7 +243,7 @@ async fn goes_on(product: &Quietus, restore: Uuid, told: &mut u64) -> Result<boo
     let Some(restore) = product.store.restore(restore).await? else { return Ok(false) };
     for job in product.store.jobs_of_case(restore.case_id).await? {
         let waits = matches!(job.state, JobState::Held | JobState::Blocked);
-        if !job.state.is_final() && !waits && !product.is_paused(&job).await? {
+        if !job.state.is_final() && !waits && !put_off(&job) && !product.is_paused(&job).await? {
             return Ok(true);
         }
     }

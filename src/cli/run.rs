@@ -18,11 +18,13 @@ use super::opening::{GOOD, STRONG, WARN, complain, fail, number, open, read_mome
 use super::reappeared::tell;
 use super::requested::carry_out_requests;
 use super::restores::tell_quarantines;
+use super::spared::tell_what_waits;
 use super::{FINE, NOT_DONE};
 use crate::app::mail::MailTally;
 use crate::app::open_case::{CaseOpened, Opening, words_for};
 use crate::app::pause::words;
 use crate::app::progress::Done;
+use crate::app::spared::Spared;
 use crate::app::{Actor, AppError, Quietus};
 use crate::datamap::house::HOUSE;
 use crate::domain::JobState;
@@ -92,6 +94,8 @@ pub async fn run(arguments: &RunArguments, folder: &Path) -> u8 {
 /// what is due now, carries it out and waits for its certificate.
 async fn once(product: &Arc<Quietus>, arguments: &RunArguments) -> Result<u8, AppError> {
     product.refuse_to_stand_behind().await?;
+    // Whoever calls this wants to see now whether a cause is mended.
+    product.try_at_once(None).await?;
     let moment = match &arguments.as_of {
         Some(text) => read_moment(text, product.zone())?,
         None => product.this_second(),
@@ -260,9 +264,10 @@ pub async fn carry_out(product: &Arc<Quietus>, case: Uuid) -> Result<u8, AppErro
     while !stop.is_cancelled() {
         let jobs = product.store.jobs_of_case(case).await?;
         bars.show(&jobs);
+        let spared = product.spared().await?;
         let mut open = false;
         for job in &jobs {
-            open |= may_go_on(product, job).await?;
+            open |= may_go_on(product, job, &spared).await?;
         }
         if !open {
             break;
@@ -278,15 +283,20 @@ pub async fn carry_out(product: &Arc<Quietus>, case: Uuid) -> Result<u8, AppErro
     print_outcome(product, case).await
 }
 
-/// Whether a job can still come to an end without a person.
-async fn may_go_on(product: &Quietus, job: &Job) -> Result<bool, AppError> {
+/// Whether a job can still come to an end without a person, and without waiting for its system.
+async fn may_go_on(
+    product: &Quietus,
+    job: &Job,
+    spared: &BTreeMap<String, Spared>,
+) -> Result<bool, AppError> {
     let waits = matches!(job.state, JobState::Held | JobState::Blocked);
     // Copies go when their time comes; nobody waits here for that.
     if job.state.is_final() || waits || matches!(job.kind, JobKind::Backup | JobKind::Residue) {
         return Ok(false);
     }
     let running = job.state == JobState::Running;
-    Ok(running || !product.is_paused(job).await?)
+    let put_off = spared.get(&job.system).is_some_and(|one| one.puts_off(job, product.now()));
+    Ok(running || (!put_off && !product.is_paused(job).await?))
 }
 
 async fn print_outcome(product: &Arc<Quietus>, case: Uuid) -> Result<u8, AppError> {
@@ -298,6 +308,7 @@ async fn print_outcome(product: &Arc<Quietus>, case: Uuid) -> Result<u8, AppErro
             say(format!("{WARN}paused{WARN:#}: {}: {}", words(&pause.scope), pause.reason));
         }
         tell_quarantines(product).await?;
+        tell_what_waits(product).await?;
     }
     let Some(certificate) = certificate else {
         say(format!(

@@ -120,6 +120,7 @@ fn what_does_not_fit_is_told_with_what_to_do() {
             "`place` stands here in plain",
         ),
         ("zone: Europe/Berlin", "pace: {chunk_records: 5}", "a store of copies has no `pace`"),
+        ("zone: Europe/Berlin", "limits: {at_once: 5}", "a store of copies has no `limits`"),
     ] {
         refuses(&[&with(from, to)], expected);
     }

@@ -152,7 +152,7 @@ fn every_category_has_a_way_out() {
         pack,
         "    category: order.delivery\n    starting_point",
         "    category: order.invoice\n    starting_point",
-        "systems/example.yaml:44:25: error: no rule disposes of `order.delivery` in `shop`",
+        "systems/example.yaml:45:25: error: no rule disposes of `order.delivery` in `shop`",
     );
     says_only(
         pack,
@@ -170,7 +170,7 @@ fn every_category_has_a_way_out() {
         pack,
         "  order.delivery: {purpose",
         "  order.deliveries: {purpose",
-        "example.yaml:44:25: error: no pack declares the category `order.delivery` (did you mean `order.deliveries`?",
+        "example.yaml:45:25: error: no pack declares the category `order.delivery` (did you mean `order.deliveries`?",
     );
     says_only(
         pack,

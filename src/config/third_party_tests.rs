@@ -100,6 +100,22 @@ fn refuses(instance: &str, systems: &[&str], expected: &str) {
 }
 
 #[test]
+fn limits_are_read_and_none_is_none() {
+    let limited = MANUAL.replace("owner:", "limits: {at_once: 2, jobs_per_day: 100}\nowner:");
+    let loaded = told(IDENTITIES, &[OPENDSR, &limited]).unwrap();
+    let of = |name: &str| {
+        loaded.data_map.systems[&crate::domain::SystemName::parse(name).unwrap()].limits
+    };
+    let expected = crate::domain::SystemLimits {
+        at_once: Some(2),
+        jobs_per_minute: None,
+        jobs_per_day: Some(100),
+    };
+    assert_eq!(of("paper"), expected);
+    assert!(!of("mailer").is_limited() && !of("quietus").is_limited());
+}
+
+#[test]
 fn third_parties_are_read() {
     let loaded = told(IDENTITIES, &[OPENDSR, MANUAL, PROCESSOR]).unwrap();
     assert_eq!(loaded.warnings.found, []);
@@ -198,6 +214,16 @@ const MISTAKES: &[(&str, &str, &str, &str)] = &[
         "owner:",
         "pace: {chunk_records: 5}\nowner:",
         "a system of kind `opendsr` has no `pace`",
+    ),
+    (OPENDSR, "owner:", "limits: {}\nowner:", "there is no limit here"),
+    (OPENDSR, "owner:", "limits: {at_once: 0}\nowner:", "a whole number of at least 1, found `0`"),
+    (OPENDSR, "owner:", "limits: {at_once: 10001}\nowner:", "`10001` is too much"),
+    (OPENDSR, "owner:", "limits: {jobs_per_hour: 5}\nowner:", "unknown entry `jobs_per_hour`"),
+    (
+        OPENDSR,
+        "owner:",
+        "limits: {jobs_per_minute: 60, jobs_per_day: 10}\nowner:",
+        "60 a minute are never begun where 10 are in a day",
     ),
     (OPENDSR, "owner:", "definition: x\nowner:", "a system of kind `opendsr` has no `definition`"),
     (OPENDSR, "P30D", "30 days", "`30 days` is no period"),

@@ -9,7 +9,7 @@ use quietus_connectors::{
 
 use super::backup::Backup;
 use super::third_party::ThirdParty;
-use crate::domain::{CategoryName, CollectionName, Digest, SystemName};
+use crate::domain::{CategoryName, CollectionName, Digest, SystemLimits, SystemName};
 
 /// Every connected system.
 #[derive(Debug, Clone)]
@@ -41,8 +41,10 @@ pub struct System {
     pub url: SecretReference,
     /// Table in which SQL connectors keep their progress.
     pub progress_table: String,
-    /// How gently to go.
+    /// How gently to go within an order.
     pub pace: Pace,
+    /// How many jobs it is asked to carry out at most, by all replicas together.
+    pub limits: SystemLimits,
     /// Mapped collections, by name.
     pub collections: BTreeMap<CollectionName, Collection>,
     /// Collections that hold no personal data or are deliberately not erased.

@@ -37,6 +37,7 @@ mod restores;
 pub mod route;
 mod run_metrics;
 pub mod server;
+mod system_metrics;
 mod tasks;
 
 pub use route::{Door, Entry, doors};

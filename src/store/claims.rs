@@ -4,17 +4,22 @@
 //! holds and pauses are read with every step, so that a worker notices within one step that
 //! something was placed or paused.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use jiff::Timestamp;
 use serde_json::Value;
 use uuid::Uuid;
 
+use super::breakers::{breaker_lets, is_trying};
 use super::connection::{Store, Tx};
 use super::error::StoreError;
 use super::evidence::OutboxEntry;
-use super::jobs::{Job, JobKind};
+use super::jobs::Job;
 use super::lanes::{Lane, in_lane};
 use super::statement::{Arg, Row, Sql, args, json};
 use super::together::{self, Candidate, Extension};
+use super::turns::{Turns, Verdict, has_turn};
+use crate::domain::SystemLimits;
 
 /// Who wants jobs.
 #[derive(Debug, Clone)]
@@ -40,6 +45,8 @@ pub struct ClaimedJob {
     pub lost_attempt: Option<u32>,
     /// A second person has agreed to the case.
     pub approved: bool,
+    /// The breaker of its system is open, and this is the one job that tries it.
+    pub trial: bool,
 }
 
 impl ClaimedJob {
@@ -58,17 +65,6 @@ pub struct Tenure {
     pub worker: String,
     /// The attempt.
     pub attempt: u32,
-}
-
-/// With which jobs one would go together.
-#[derive(Debug, Clone)]
-pub struct Company {
-    /// Of which system.
-    pub system: String,
-    /// More than so many attempts must be left of each before this one.
-    pub attempts_left: u32,
-    /// Those that have failed `TOGETHER_AFTER_FAULT` times or more; otherwise those that have not.
-    pub troubled: bool,
 }
 
 /// The start of an attempt.
@@ -170,13 +166,31 @@ macro_rules! waiting {
         "state IN ('scheduled', 'available', 'waiting') AND available_at <= $1"
     };
 }
+pub(super) use {lost, waiting};
+// Jobs of a system that is spared, or that has reached a limit, are not among the candidates, so that
+// ten thousand of them hide nobody else's. One look at copies or files serves everybody, and nothing
+// keeps it.
+macro_rules! not_spared {
+    ($($database:ident)?) => {
+        concat!(
+            " AND (kind IN ('backup', 'residue') OR (",
+            breaker_lets!(),
+            " AND",
+            has_turn!($($database)?),
+            "))"
+        )
+    };
+}
 macro_rules! candidates {
     ($which:expr $(, $database:ident)?) => {
         concat!(
-            "SELECT id, state, attempt FROM jobs WHERE ",
+            "SELECT id, state, attempt, system, kind, reference,
+                 (SELECT opened_at FROM breakers WHERE breakers.system = jobs.system) AS opened_at
+             FROM jobs WHERE ",
             $which,
             in_lane!($($database)?),
             not_paused_here!($($database)?),
+            not_spared!($($database)?),
             " ORDER BY available_at, id LIMIT $2"
         )
     };
@@ -189,51 +203,9 @@ const CANDIDATES: Sql = Sql::fork(
     candidates!(waiting!()),
     concat!(candidates!(waiting!(), postgres), " FOR UPDATE SKIP LOCKED"),
 );
-/// The attempt from which on a job that has failed goes only with such as have failed too, because
-/// some failures do not count against it and could keep others for as long as it fails.
-pub const TOGETHER_AFTER_FAULT: u32 = 3;
-/// The kind of a fault after which a job goes by itself.
-pub const APART: &str = "apart";
-
-// Parts of requests in one system that were not tried too often yet.
-macro_rules! company {
-    ($which:expr $(, $database:ident)?) => {
-        concat!(
-            "SELECT id, case_id, state, attempt FROM jobs WHERE ",
-            $which,
-            " AND state <> 'waiting'
-               AND system = $3 AND kind IN ('request', 'retained', 'replay') AND reference IS NULL
-               AND cancel_requested_at IS NULL AND attempts_allowed - attempt > $4
-               AND (last_fault_kind IS NULL OR last_fault_kind <> 'apart')
-               AND (($6 = 1 AND last_fault_kind IS NOT NULL AND attempt >= $5)
-                   OR ($6 = 0 AND (last_fault_kind IS NULL OR attempt < $5)))",
-            not_paused_here!($($database)?),
-            " ORDER BY available_at, id LIMIT $2"
-        )
-    };
-}
-const LOST_COMPANY: Sql =
-    Sql::fork(company!(lost!()), concat!(company!(lost!(), postgres), " FOR UPDATE SKIP LOCKED"));
-const COMPANY: Sql = Sql::fork(
-    company!(waiting!()),
-    concat!(company!(waiting!(), postgres), " FOR UPDATE SKIP LOCKED"),
-);
-// Looks at one store, or at files of one system, whose time has come: one look serves all of them.
-macro_rules! looks {
-    ($which:expr $(, $database:ident)?) => {
-        concat!(
-            "SELECT id, case_id, state, attempt FROM jobs WHERE ",
-            $which,
-            " AND state <> 'waiting' AND system = $3 AND kind = $4",
-            not_paused_here!($($database)?),
-            " ORDER BY available_at, id LIMIT $2"
-        )
-    };
-}
-const LOST_LOOKS: Sql =
-    Sql::fork(looks!(lost!()), concat!(looks!(lost!(), postgres), " FOR UPDATE SKIP LOCKED"));
-const LOOKS: Sql =
-    Sql::fork(looks!(waiting!()), concat!(looks!(waiting!(), postgres), " FOR UPDATE SKIP LOCKED"));
+/// Looks of one claim at what could be claimed: another one where somebody else took the last turn of
+/// a system meanwhile.
+const MOST_LOOKS: usize = 8;
 // Whoever starts an attempt and whoever places a hold take turns: either the attempt sees the
 // hold, or whoever places it sees the attempt running. SQLite's one writer does so by itself.
 const LOCK_VERSIONS: Sql = Sql::fork(
@@ -255,10 +227,6 @@ const PROGRESS: Sql = Sql::both(
 pub(super) const STATEMENTS: &[(&str, Sql)] = &[
     ("claims::LOST", LOST),
     ("claims::CANDIDATES", CANDIDATES),
-    ("claims::LOST_COMPANY", LOST_COMPANY),
-    ("claims::COMPANY", COMPANY),
-    ("claims::LOST_LOOKS", LOST_LOOKS),
-    ("claims::LOOKS", LOOKS),
     ("claims::LOCK_VERSIONS", LOCK_VERSIONS),
     ("claims::VERSIONS", VERSIONS),
     ("claims::EXTEND", EXTEND),
@@ -316,7 +284,7 @@ pub(super) async fn extend(
 
 /// What can be claimed: jobs whose lease has ended, and then what waits, at most so many; `values`
 /// are those of both questions for a limit.
-async fn find(
+pub(super) async fn find(
     tx: &mut Tx,
     [lost, waiting]: [Sql; 2],
     limit: u32,
@@ -330,6 +298,19 @@ async fn find(
     Ok(found)
 }
 
+async fn candidates_for(
+    tx: &mut Tx,
+    (lane, claim): (&Lane, &Claim),
+    turns: &Turns<'_>,
+) -> Result<Vec<Row>, StoreError> {
+    let systems = json(lane.third_parties())?;
+    let (full, used_up) = (json(&turns.full())?, json(&turns.used_up())?);
+    let values = |limit: u32| {
+        args![claim.now, limit, lane.as_str(), systems.as_str(), full.as_str(), used_up.as_str()]
+    };
+    find(tx, [LOST, CANDIDATES], claim.limit.min(100), values).await
+}
+
 impl Store {
     /// Claims running jobs whose lease has ended, and jobs whose time has come, oldest first. What
     /// is paused (everything, a system or a case) or in quarantine is passed over; paused rules are
@@ -340,62 +321,45 @@ impl Store {
 
     /// `claim` for a worker that takes certain jobs only.
     pub async fn claim_in(&self, lane: &Lane, claim: Claim) -> Result<Vec<ClaimedJob>, StoreError> {
-        let mut tx = self.begin().await?;
-        let systems = json(lane.third_parties())?;
-        let values = |limit: u32| args![claim.now, limit, lane.as_str(), systems.as_str()];
-        let found = find(&mut tx, [LOST, CANDIDATES], claim.limit.min(100), values).await?;
-        let candidates = found.iter().map(Candidate::of).collect::<Result<_, StoreError>>()?;
-        let claimed = together::take(&mut tx, &claim, candidates).await?;
-        tx.commit().await?;
-        Ok(claimed)
+        self.claim_within(lane, claim, &BTreeMap::new()).await
     }
 
-    /// Claims the oldest parts of requests in one system that could be carried out together.
-    pub async fn claim_company(
+    /// `claim_in` where some systems have limits: no job of theirs is claimed beyond them, by all
+    /// replicas together. Where the breaker of a system is open, one job at a time is claimed that
+    /// tries it, once its pause is over.
+    pub async fn claim_within(
         &self,
+        lane: &Lane,
         claim: Claim,
-        company: &Company,
+        limits: &BTreeMap<String, SystemLimits>,
     ) -> Result<Vec<ClaimedJob>, StoreError> {
-        let mut tx = self.begin().await?;
-        let Company { system, attempts_left, troubled } = company;
-        let values = |limit: u32| {
-            args![
-                claim.now,
-                limit,
-                system.as_str(),
-                *attempts_left,
-                TOGETHER_AFTER_FAULT,
-                i64::from(*troubled),
-            ]
-        };
-        let limit = claim.limit.min(1000);
-        let mut candidates = Vec::new();
-        for row in find(&mut tx, [LOST_COMPANY, COMPANY], limit, values).await? {
-            candidates.push((row.get::<Uuid>("case_id")?, Candidate::of(&row)?));
+        for _ in 0..MOST_LOOKS {
+            let mut tx = self.begin().await?;
+            let mut turns = Turns::count(&mut tx, limits, claim.now).await?;
+            let found = candidates_for(&mut tx, (lane, &claim), &turns).await?;
+            let verdicts = turns.judge(&mut tx, &found).await?;
+            let (mut candidates, mut trials) = (Vec::new(), BTreeSet::new());
+            for (row, verdict) in found.iter().zip(verdicts) {
+                if verdict != Verdict::NotNow {
+                    candidates.push(Candidate::of(row)?);
+                }
+                if verdict == Verdict::ClaimedToTry {
+                    trials.insert(row.get::<Uuid>("id")?);
+                }
+            }
+            let mut claimed = together::take(&mut tx, &claim, candidates).await?;
+            for one in &mut claimed {
+                one.trial = trials.contains(&one.job.id);
+            }
+            if found.is_empty() || !claimed.is_empty() {
+                turns.take(&mut tx, &claimed).await?;
+                tx.commit().await?;
+                return Ok(claimed);
+            }
+            // Breakers that are locked now may come after those of the next look.
+            tx.rollback().await?;
         }
-        // Cases may be opened again: everybody in the same order, so that nobody waits for each other.
-        candidates.sort_by_key(|(case, _)| *case);
-        let candidates = candidates.into_iter().map(|(_, candidate)| candidate).collect();
-        let claimed = together::take(&mut tx, &claim, candidates).await?;
-        tx.commit().await?;
-        Ok(claimed)
-    }
-
-    /// Claims the oldest looks of one kind at one store of copies or system whose time has come, at
-    /// most 1000.
-    pub async fn claim_looks(
-        &self,
-        claim: Claim,
-        kind: JobKind,
-        system: &str,
-    ) -> Result<Vec<ClaimedJob>, StoreError> {
-        let mut tx = self.begin().await?;
-        let values = |limit: u32| args![claim.now, limit, system, kind.as_str()];
-        let found = find(&mut tx, [LOST_LOOKS, LOOKS], claim.limit.min(1000), values).await?;
-        let candidates = found.iter().map(Candidate::of).collect::<Result<_, StoreError>>()?;
-        let claimed = together::take(&mut tx, &claim, candidates).await?;
-        tx.commit().await?;
-        Ok(claimed)
+        Ok(Vec::new())
     }
 
     /// `save_progress` or `heartbeat` for several jobs that one worker carries out together, in

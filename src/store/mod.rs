@@ -7,9 +7,11 @@
 
 pub mod anchors;
 pub mod attempts;
+mod breakers;
 pub mod cases;
 pub mod certificates;
 pub mod claims;
+mod companies;
 pub mod connection;
 pub mod data_keys;
 pub mod documents;
@@ -31,6 +33,7 @@ pub mod log;
 pub mod log_chain;
 pub mod log_reading;
 pub mod log_refill;
+mod looks;
 pub mod mails;
 pub mod marks;
 pub mod migrations;
@@ -58,10 +61,12 @@ pub mod status_lists;
 pub mod tasks;
 mod together;
 pub mod troubles;
+mod turns;
 pub mod vendor_callbacks;
 
 pub use anchors::{Anchored, Cosignature, NewTimeStamp, Stamped, StampedHead, TimeStampRow};
 pub use attempts::{Attempt, AttemptResult};
+pub use breakers::{BreakerOnRecord, Heard, Moved};
 pub use cases::{
     Approval, Case, CaseCause, CaseFilter, Decision, NewCase, OpenedCase, PlannedDocument,
 };
@@ -69,10 +74,8 @@ pub use certificates::{
     Certificate, CertificateFilter, CertificateState, CertificateSummary, NewCertificate, Topic,
     TopicKind,
 };
-pub use claims::{
-    APART, Claim, ClaimedJob, Company, JointStep, Progress, Start, Started, StillMine,
-    TOGETHER_AFTER_FAULT, Tenure,
-};
+pub use claims::{Claim, ClaimedJob, JointStep, Progress, Start, Started, StillMine, Tenure};
+pub use companies::{APART, Company, TOGETHER_AFTER_FAULT};
 pub use connection::{OpenOptions, SchemaStanding, Store};
 pub use data_keys::{DataKey, DetailKey, OldDetails, Shredded};
 pub use documents::{Document, DocumentKind};
@@ -115,13 +118,14 @@ pub use requests::{NewRequest, Request, RequestChange, RequestFilter, TakenIn};
 pub use residues::ResidueGauge;
 pub use restores::{Canary, NewRestore, Replayable, Restore, RestoreCounts};
 pub use schedules::{Disposition, Fire, FireBatch, NewFire, ScheduleCursor};
-pub use settlement::{Settle, Settlement};
+pub use settlement::{Learned, Settle, Settled, Settlement};
 pub use signing_keys::SigningKey;
 pub use status_lists::{
     CertificateDecision, Changed, DueStatusList, SignedStatusList, StatusPlace,
 };
 pub use tasks::{Task, TaskConfirmation, TaskReport, TaskResult, TaskState};
 pub use troubles::{EndedLease, RunOnRecord, Unpublished, Waiting};
+pub use turns::{Backlog, Begun};
 pub use vendor_callbacks::{HeardVendor, VendorCallback};
 
 use statement::Sql;
@@ -131,9 +135,11 @@ pub fn statements() -> Vec<(&'static str, Sql)> {
     [
         anchors::STATEMENTS,
         attempts::STATEMENTS,
+        breakers::STATEMENTS,
         cases::STATEMENTS,
         certificates::STATEMENTS,
         claims::STATEMENTS,
+        companies::STATEMENTS,
         connection::STATEMENTS,
         data_keys::STATEMENTS,
         documents::STATEMENTS,
@@ -151,6 +157,7 @@ pub fn statements() -> Vec<(&'static str, Sql)> {
         log::STATEMENTS,
         log_reading::STATEMENTS,
         log_refill::STATEMENTS,
+        looks::STATEMENTS,
         mails::STATEMENTS,
         marks::STATEMENTS,
         opendsr::STATEMENTS,
@@ -175,6 +182,7 @@ pub fn statements() -> Vec<(&'static str, Sql)> {
         tasks::STATEMENTS,
         together::STATEMENTS,
         troubles::STATEMENTS,
+        turns::STATEMENTS,
         vendor_callbacks::STATEMENTS,
     ]
     .concat()

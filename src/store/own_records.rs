@@ -136,6 +136,7 @@ macro_rules! rows {
 pub const COUNTED: &[(&str, Sql)] = &[
     rows!("_sqlx_migrations"),
     rows!("attempts", "MIN(claimed_at)"),
+    rows!("breakers", "MIN(failed_at)"),
     rows!("canaries", "MIN(written_at)"),
     rows!("cases", "MIN(created_at)"),
     rows!("certificate_decisions", "MIN(decided_at)"),
@@ -202,6 +203,7 @@ pub const COUNTED: &[(&str, Sql)] = &[
     rows!("tasks", "MIN(opened_at)", "MIN(over_at)"),
     rows!("time_stamp_chains"),
     rows!("time_stamps", "MIN(received_at)"),
+    rows!("turns", "MIN(began_at)"),
     rows!("vendor_callbacks", "MIN(heard_at)"),
     rows!("vendor_names"),
     rows!("versions"),

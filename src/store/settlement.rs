@@ -6,7 +6,9 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::attempts::{self, AttemptResult, End};
+use super::breakers::{self, Heard, Moved};
 use super::claims::{self, Tenure, Turn};
+use super::companies::APART;
 use super::connection::{Store, Tx};
 use super::error::StoreError;
 use super::evidence::{self, OutboxEntry};
@@ -109,6 +111,41 @@ pub enum Settlement {
     Cancelled,
 }
 
+/// What became of the wish to end attempts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Settled {
+    /// They have ended; otherwise another attempt has taken over one of them, and nothing was written.
+    pub settled: bool,
+    /// How the breaker of their system moved.
+    pub moved: Option<Moved>,
+}
+
+impl Settled {
+    /// Another attempt has taken over.
+    pub(super) const LOST: Self = Self { settled: false, moved: None };
+}
+
+/// What an attempt has learned besides how it ends.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Learned {
+    /// How far it has come, which is written down where its end does not say what is done.
+    pub progress: Option<Value>,
+    /// What it has heard of its system, by which the breaker moves.
+    pub heard: Heard,
+}
+
+/// An attempt whose job and whose own row are written, and nothing else yet.
+struct Ended {
+    tenure: Tenure,
+    case: Uuid,
+    system: String,
+    /// The system has failed before, and not answered since.
+    has_failed: bool,
+    target: Target,
+    /// Somebody asked it to stop, and it is claimed once more for that.
+    woken: bool,
+}
+
 /// The row that a settlement leaves behind.
 struct Target {
     state: JobState,
@@ -163,7 +200,8 @@ const SETTLE: Sql = Sql::both(
          last_fault = COALESCE(CAST($13 AS TEXT), last_fault),
          attempts_allowed = attempts_allowed + $14
      WHERE id = $1 AND leased_by = $2 AND attempt = $3 AND state = 'running'
-     RETURNING case_id",
+     RETURNING case_id, system,
+         (SELECT failures FROM breakers WHERE breakers.system = jobs.system) AS failures",
 );
 const AWAIT_APPROVAL: Sql = Sql::both(
     "UPDATE cases SET state = 'awaiting_approval',
@@ -231,7 +269,7 @@ async fn target(tx: &mut Tx, settlement: Settlement, now: Timestamp) -> Result<T
         },
         Settlement::Anew { available_at, why } => Target {
             available_at: Some(available_at),
-            fault: Some(JobFault { kind: claims::APART.to_owned(), message: why }),
+            fault: Some(JobFault { kind: APART.to_owned(), message: why }),
             free: true,
             forgets_reference: true,
             ..Target::new(JobState::Available, AttemptResult::Retry)
@@ -310,22 +348,18 @@ async fn others_look(tx: &mut Tx, case: Uuid, job: Uuid) -> Result<bool, StoreEr
     Ok(tx.read_one(OTHER_LOOKS, args![case, job]).await?.is_some())
 }
 
-/// Ends an attempt in a transaction, which is to be rolled back on `false`: another attempt has
-/// taken over. `progress` is written down where the end does not say what is done.
-async fn settle_in(
+/// Writes the end of an attempt into its job and its own row; `None`, whereupon the transaction is to
+/// be rolled back, where another attempt has taken over.
+async fn end(
     tx: &mut Tx,
-    settle: Settle,
-    progress: Option<&Value>,
-) -> Result<bool, StoreError> {
-    let Settle { tenure, settlement, now, evidence } = settle;
-    let mut target = target(tx, settlement, now).await?;
-    if let (None, Some(progress)) = (&target.done, progress) {
-        target.done = Some(json(progress)?);
-    }
+    (tenure, target): (Tenure, Target),
+    now: Timestamp,
+) -> Result<Option<Ended>, StoreError> {
     let Some(row) = tx.read_one(SETTLE, settle_args(&tenure, &target)).await? else {
-        return Ok(false);
+        return Ok(None);
     };
-    let case: Uuid = row.get("case_id")?;
+    let (case, system) = (row.get("case_id")?, row.get("system")?);
+    let has_failed = row.maybe_whole("failures")?.is_some_and(|failures| failures > 0);
     let end = End {
         job: tenure.job,
         attempt: tenure.attempt,
@@ -334,10 +368,21 @@ async fn settle_in(
         now,
     };
     if !attempts::end(tx, end).await? {
-        return Ok(false);
+        return Ok(None);
     }
     let stopped = matches!(target.state, JobState::Held | JobState::Blocked);
     let woken = stopped && tx.execute(WAKE_CANCELLED, args![tenure.job, now]).await? == 1;
+    Ok(Some(Ended { tenure, case, system, has_failed, target, woken }))
+}
+
+/// Writes what the end of an attempt means for its case, and the evidence.
+async fn conclude(
+    tx: &mut Tx,
+    ended: Ended,
+    evidence: Vec<OutboxEntry>,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let Ended { tenure, case, target, woken, .. } = ended;
     if let Some(reason @ (BlockedReason::Approval | BlockedReason::Cap)) = target.blocked
         && !woken
     {
@@ -349,13 +394,41 @@ async fn settle_in(
     if target.state.is_final() && !among {
         jobs::reopen_case(tx, case).await?;
     }
-    evidence::append(tx, evidence, now).await?;
-    Ok(true)
+    evidence::append(tx, evidence, now).await
 }
 
-/// Makes it last where all of it could be settled, and undoes it otherwise; which of both.
-async fn close(tx: Tx, settled: bool) -> Result<bool, StoreError> {
-    if settled {
+/// Ends attempts in a transaction, which is to be rolled back unless they are settled: first all jobs,
+/// then breakers, then cases, as everybody locks them.
+async fn settle_in(tx: &mut Tx, settles: Vec<(Settle, Learned)>) -> Result<Settled, StoreError> {
+    let mut all = Vec::with_capacity(settles.len());
+    for (Settle { tenure, settlement, now, evidence }, Learned { progress, heard }) in settles {
+        let mut target = target(tx, settlement, now).await?;
+        if let (None, Some(progress)) = (&target.done, &progress) {
+            target.done = Some(json(progress)?);
+        }
+        let Some(ended) = end(tx, (tenure, target), now).await? else {
+            return Ok(Settled::LOST);
+        };
+        all.push((ended, heard, evidence, now));
+    }
+    let mut moved = None;
+    for (ended, heard, _, now) in &all {
+        // Most systems are well, and most attempts say so.
+        if heard.is_nothing() || (*heard == Heard::WELL && !ended.has_failed) {
+            continue;
+        }
+        let by = (&ended.tenure, *heard);
+        moved = breakers::move_by(tx, &ended.system, by, *now).await?.or(moved);
+    }
+    for (ended, _, evidence, now) in all {
+        conclude(tx, ended, evidence, now).await?;
+    }
+    Ok(Settled { settled: true, moved })
+}
+
+/// Makes it last where all of it could be settled, and undoes it otherwise.
+async fn close(tx: Tx, settled: Settled) -> Result<Settled, StoreError> {
+    if settled.settled {
         tx.commit().await?;
     } else {
         tx.rollback().await?;
@@ -366,33 +439,39 @@ async fn close(tx: Tx, settled: bool) -> Result<bool, StoreError> {
 impl Store {
     /// Ends an attempt. `false`, with nothing written, where another attempt has taken over.
     pub async fn settle(&self, settle: Settle) -> Result<bool, StoreError> {
-        self.settle_with(settle, None).await
+        Ok(self.settle_with(settle, Learned::default()).await?.settled)
     }
 
-    /// The same, and writes down in the same transaction how far the attempt has come, where its
-    /// end does not say what is done.
+    /// The same, and writes down in the same transaction what the attempt has learned.
     pub async fn settle_with(
         &self,
         settle: Settle,
-        progress: Option<Value>,
-    ) -> Result<bool, StoreError> {
+        learned: Learned,
+    ) -> Result<Settled, StoreError> {
         let mut tx = self.begin().await?;
-        let settled = settle_in(&mut tx, settle, progress.as_ref()).await?;
+        let settled = settle_in(&mut tx, vec![(settle, learned)]).await?;
         close(tx, settled).await
     }
 
     /// Ends several attempts in one transaction. `false`, with nothing written, where another attempt
     /// has taken over one of them, so that each has to be settled by itself.
     pub async fn settle_together(&self, settles: Vec<Settle>) -> Result<bool, StoreError> {
+        let unheard = settles.into_iter().map(|settle| (settle, Heard::default()));
+        Ok(self.settle_hearing(unheard.collect()).await?.settled)
+    }
+
+    /// `settle_together`, with what each attempt has heard of its system, by which breakers move.
+    pub async fn settle_hearing(
+        &self,
+        settles: Vec<(Settle, Heard)>,
+    ) -> Result<Settled, StoreError> {
         let mut tx = self.begin().await?;
-        let mut settled = true;
-        if together::all_completed(&settles) {
-            settled = together::complete(&mut tx, settles).await?;
+        let settled = if together::all_completed(&settles) {
+            together::complete(&mut tx, settles).await?
         } else {
-            for settle in settles {
-                settled = settled && settle_in(&mut tx, settle, None).await?;
-            }
-        }
+            let learn = |(settle, heard)| (settle, Learned { progress: None, heard });
+            settle_in(&mut tx, settles.into_iter().map(learn).collect()).await?
+        };
         close(tx, settled).await
     }
 }

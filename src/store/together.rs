@@ -12,6 +12,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::attempts::{self, AttemptResult, End};
+use super::breakers::{self, Heard, Moved};
 use super::cases::{self, Case, case_columns};
 use super::claims::{
     Claim, ClaimedJob, Start, StillMine, Tenure, Versions, not_in_quarantine, not_paused,
@@ -22,7 +23,7 @@ use super::error::StoreError;
 use super::evidence;
 use super::jobs::{self, Job, JobKind, job_list};
 use super::requests::{self, Request, request_columns};
-use super::settlement::{Settle, Settlement};
+use super::settlement::{Settle, Settled, Settlement};
 use super::statement::{Arg, Row, Rows, Sql, args, json};
 
 // Each database reads JSON in its own words.
@@ -111,7 +112,7 @@ const COMPLETE: Sql = Sql::fork(
              value ->> 5 AS wanted_verification FROM json_each($1)) AS wanted
      WHERE id = wanted_id AND leased_by = wanted_worker AND attempt = wanted_attempt
        AND state = 'running'
-     RETURNING case_id",
+     RETURNING id, case_id, system",
     "UPDATE jobs SET state = 'completed', leased_by = NULL, lease_until = NULL,
          settled_at = wanted_at, done = wanted_done, verification = wanted_verification,
          blocked_reason = NULL, hold_matters = NULL
@@ -121,7 +122,7 @@ const COMPLETE: Sql = Sql::fork(
          FROM json_array_elements($1::text::json)) AS wanted
      WHERE id = wanted_id AND leased_by = wanted_worker AND attempt = wanted_attempt
        AND state = 'running'
-     RETURNING case_id",
+     RETURNING id, case_id, system",
 );
 const END_ATTEMPTS: Sql = Sql::fork(
     "UPDATE attempts SET ended_at = wanted_at, result = 'completed'
@@ -248,7 +249,7 @@ pub(super) async fn take(
             attempts::end(tx, End { job: id, attempt, result, fault: None, now: claim.now })
                 .await?;
         }
-        claimed.push(ClaimedJob { job, lost_attempt, approved: false });
+        claimed.push(ClaimedJob { job, lost_attempt, approved: false, trial: false });
     }
     let begun = claimed.iter().map(|one| args![one.job.id, one.job.attempt, worker, claim.now]);
     execute_all(tx, BEGIN_ATTEMPTS, begun).await?;
@@ -332,20 +333,25 @@ pub(super) async fn start(
 }
 
 /// Whether these attempts end in the same way as one: completed.
-pub(super) fn all_completed(settles: &[Settle]) -> bool {
-    let completed = |one: &Settle| matches!(one.settlement, Settlement::Completed { .. });
+pub(super) fn all_completed(settles: &[(Settle, Heard)]) -> bool {
+    let completed =
+        |(one, _): &(Settle, Heard)| matches!(one.settlement, Settlement::Completed { .. });
     settles.len() > 1 && settles.iter().all(completed)
 }
 
-/// Completes attempts in a transaction, which is to be rolled back on `false`: another attempt has
-/// taken over one of them.
-pub(super) async fn complete(tx: &mut Tx, mut settles: Vec<Settle>) -> Result<bool, StoreError> {
-    let Some(now) = settles.iter().map(|one| one.now).max() else { return Ok(true) };
+/// Completes attempts in a transaction, which is to be rolled back unless they are settled: another
+/// attempt has taken over one of them.
+pub(super) async fn complete(
+    tx: &mut Tx,
+    mut settles: Vec<(Settle, Heard)>,
+) -> Result<Settled, StoreError> {
     let many = settles.len() as u64;
-    settles.sort_by_key(|one| one.tenure.job);
+    settles.sort_by_key(|(one, _)| one.tenure.job);
     let (mut jobs, mut ends) = (Vec::new(), Vec::new());
-    for Settle { tenure, settlement, now: at, .. } in &settles {
-        let Settlement::Completed { done, verification } = settlement else { return Ok(false) };
+    for (Settle { tenure, settlement, now: at, .. }, _) in &settles {
+        let Settlement::Completed { done, verification } = settlement else {
+            return Ok(Settled::LOST);
+        };
         let (done, verification) = (json(done)?, json(verification)?);
         let worker = tenure.worker.as_str();
         jobs.push(args![tenure.job, worker, tenure.attempt, *at, done, verification]);
@@ -353,8 +359,9 @@ pub(super) async fn complete(tx: &mut Tx, mut settles: Vec<Settle>) -> Result<bo
     }
     let completed = read_all(tx, COMPLETE, jobs).await?;
     if completed.len() as u64 != many || execute_all(tx, END_ATTEMPTS, ends).await? != many {
-        return Ok(false);
+        return Ok(Settled::LOST);
     }
+    let moved = move_breakers(tx, &settles, &completed).await?;
     // What comes to its end after the case was answered is certified once more.
     let cases: Result<BTreeSet<Uuid>, StoreError> =
         completed.iter().map(|row| row.get("case_id")).collect();
@@ -362,9 +369,28 @@ pub(super) async fn complete(tx: &mut Tx, mut settles: Vec<Settle>) -> Result<bo
     for case in ids(&answered)? {
         jobs::reopen_case(tx, case).await?;
     }
-    let outcomes = settles.into_iter().flat_map(|one| one.evidence).collect();
-    evidence::append(tx, outcomes, now).await?;
-    Ok(true)
+    let now = settles.iter().map(|(one, _)| one.now).max();
+    let outcomes = settles.into_iter().flat_map(|(one, _)| one.evidence).collect();
+    if let Some(now) = now {
+        evidence::append(tx, outcomes, now).await?;
+    }
+    Ok(Settled { settled: true, moved })
+}
+
+/// Moves breakers by what attempts have heard of their systems; `completed` are their jobs.
+async fn move_breakers(
+    tx: &mut Tx,
+    settles: &[(Settle, Heard)],
+    completed: &[Row],
+) -> Result<Option<Moved>, StoreError> {
+    let systems = completed.iter().map(|row| Ok((row.get("id")?, row.get("system")?)));
+    let systems = systems.collect::<Result<BTreeMap<Uuid, String>, StoreError>>()?;
+    let mut moved = None;
+    for (Settle { tenure, now, .. }, heard) in settles {
+        let Some(system) = systems.get(&tenure.job) else { continue };
+        moved = breakers::move_by(tx, system, (tenure, *heard), *now).await?.or(moved);
+    }
+    Ok(moved)
 }
 
 impl Store {

@@ -54,6 +54,10 @@ async fn metrics_count_what_is_open_what_presses_and_how_old_it_is() {
     };
     let (runs, others): (Vec<&str>, Vec<&str>) = others.into_iter().partition(of_runs);
     assert!(runs.contains(&"quietus_rule_silent{rule=\"contact-after-contract\"} 0"), "{text}");
+    let of_breakers = |line: &&str| line.starts_with("quietus_breaker_open{");
+    let (breakers, others): (Vec<&str>, Vec<&str>) = others.into_iter().partition(of_breakers);
+    let systems = house.product.map.systems.len();
+    assert!(breakers.len() == systems && breakers.iter().all(|one| one.ends_with(" 0")), "{text}");
     let work = [
         "jobs_waiting_age_seconds",
         "cases_awaiting_approval",

@@ -27,6 +27,7 @@ mod stage;
 
 mod anchors;
 mod append_only;
+mod breakers;
 mod cases;
 mod certificates;
 mod claims;
@@ -58,4 +59,5 @@ mod status_lists;
 mod tasks;
 mod together;
 mod troubles;
+mod turns;
 mod vendor_callbacks;

@@ -187,6 +187,11 @@ const LANDED: &[(&str, &str, &str)] = &[
         "1bd06a7904ac93f39d8c915cfe20aae3ef0b634fe5bb586c7310cc7d37e600fd",
         "1bd06a7904ac93f39d8c915cfe20aae3ef0b634fe5bb586c7310cc7d37e600fd",
     ),
+    (
+        "0024_breakers_and_limits.sql",
+        "a20d6afa5c4379277ae704037951635af3ab8ad35502b36ad0fe5a4afea20365",
+        "da25097af6a7db733ff04275a522d724031498b42f5f4ca6dc663209e9e98f62",
+    ),
 ];
 
 #[test]

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use quietus::domain::{CaseState, JobState, RequestState, SystemName};
 use quietus::store::{
-    AttemptResult, ClaimedJob, JobFault, JobKind, JointStep, NewPause, OutboxEntry, PauseScope,
-    RequestChange, Settle, Settlement, Start,
+    AttemptResult, ClaimedJob, JobFault, JobKind, JointStep, Learned, NewPause, OutboxEntry,
+    PauseScope, RequestChange, Settle, Settlement, Start,
 };
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -274,7 +274,8 @@ async fn how_far_an_attempt_came_is_written_with_its_end(stage: Stage) {
         let mine = tenure(&stage.claim_one("worker", second).await);
         second += 10;
         let settle = Settle { tenure: mine, settlement, now: at(second), evidence: Vec::new() };
-        assert!(stage.store.settle_with(settle, progress).await.unwrap());
+        let learned = Learned { progress, ..Learned::default() };
+        assert!(stage.store.settle_with(settle, learned).await.unwrap().settled);
         stage.store.job(jobs[0]).await.unwrap().unwrap()
     };
     let fault = || JobFault { kind: "transient".to_owned(), message: "it hung up".to_owned() };
@@ -292,7 +293,8 @@ async fn how_far_an_attempt_came_is_written_with_its_end(stage: Stage) {
     let lost = tenure(&stage.claim_one("worker", 100).await);
     stage.claim_one("another", 200).await;
     let settle = Settle { tenure: lost, settlement: retry(), now: at(201), evidence: Vec::new() };
-    assert!(!stage.store.settle_with(settle, Some(done(4))).await.unwrap());
+    let learned = Learned { progress: Some(done(4)), ..Learned::default() };
+    assert!(!stage.store.settle_with(settle, learned).await.unwrap().settled);
     assert_eq!(stage.store.job(jobs[0]).await.unwrap().unwrap().done, None);
 }
 

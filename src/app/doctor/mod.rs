@@ -10,6 +10,7 @@ mod people;
 mod proof;
 mod reach;
 mod runs;
+mod spared;
 mod work;
 
 use std::sync::Arc;
@@ -178,6 +179,16 @@ impl Quietus {
                 "quarantine",
                 self.restores_at_fault().await,
                 well("quarantine", "no system is in it"),
+            ),
+            manner.area(
+                "breakers",
+                self.breakers_at_fault().await,
+                well("breakers", "no system fails time after time"),
+            ),
+            manner.area(
+                "backlogs",
+                self.backlogs_at_fault().await,
+                said("backlogs", self.limits_in_words()),
             ),
             manner.area(
                 "schedules",

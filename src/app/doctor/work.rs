@@ -111,12 +111,14 @@ impl Quietus {
     }
 
     /// Jobs that a worker could claim now, by system, those that have waited longest first. Where
-    /// something is paused or in quarantine they wait rightly, which is told by itself.
+    /// something is paused, in quarantine or spared they wait rightly, which is told by itself.
     async fn jobs_to_claim(&self) -> Result<Vec<Waiting>, AppError> {
         let pauses = self.store.active_pauses().await?;
         let quarantined = self.store.restores_under_way().await?;
+        let (spared, now) = (self.spared().await?, self.now());
         let stopped = |system: &str| {
-            quarantined.iter().any(|one| one.system == system)
+            spared.get(system).is_some_and(|one| one.waits_rightly(now))
+                || quarantined.iter().any(|one| one.system == system)
                 || pauses.iter().any(|pause| match &pause.scope {
                     PauseScope::Everything => true,
                     PauseScope::System(name) => name.as_str() == system,

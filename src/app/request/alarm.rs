@@ -12,7 +12,8 @@ use crate::domain::RequestState;
 const LOOKED_AT_EVERY: SignedDuration = SignedDuration::from_mins(10);
 
 impl Quietus {
-    /// Tells the log of every open request that is at risk or overdue.
+    /// Tells the log of every open request that is at risk or overdue, and of parts that are overdue
+    /// while their system is spared.
     ///
     /// # Errors
     /// Where the store is not there or holds something unreadable.
@@ -36,7 +37,7 @@ impl Quietus {
                 );
             }
         }
-        Ok(())
+        self.say_what_is_overdue().await
     }
 
     /// Notes that the log is told of a request today; `false` where it was told before, also by

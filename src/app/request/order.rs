@@ -308,15 +308,17 @@ fn is_reached(plan: &SystemPlan) -> bool {
     plan.acts() || plan.steps.iter().any(|step| matches!(step.status, StepStatus::Held { .. }))
 }
 
-/// Nothing that is known leads here, and not everybody could be asked yet.
+/// Nothing that is known leads here, and not everybody could be asked yet: that is the matter of one
+/// who was not asked, and no failure of the system that waits.
 fn waits_for(system: &SystemName, not_asked: &BTreeSet<String>) -> AppError {
     let names: Vec<&str> = not_asked.iter().map(String::as_str).collect();
     let message = format!(
         "nothing that is known of the person leads here; it waits for what `{}` knows, which could not be asked yet",
         names.join("`, `")
     );
+    let other = names.into_iter().find(|name| *name != system.as_str()).unwrap_or_default();
     let fault = Fault::Transient { message, retry_after_ms: None };
-    AppError::System { system: system.to_string(), fault }
+    AppError::System { system: other.to_owned(), fault }
 }
 
 fn unreached(identities: &BTreeSet<String>) -> String {

@@ -41,8 +41,11 @@ document! {
         optional zone: Zone,
         /// Table in which SQL connectors keep their progress; `quietus_progress` if left out.
         optional progress_table: Words,
-        /// How gently to go.
+        /// How gently to go within an order.
         optional pace: PaceDocument,
+        /// How many jobs it is asked to carry out at most, by all processes together; as many as there
+        /// are if left out. A store of copies has none.
+        optional limits: LimitsDocument,
         /// Its collections (tables), by their name in the data map.
         optional collections: Entries<CollectionDocument>,
         /// Collections that hold no personal data or are deliberately not erased.
@@ -130,6 +133,20 @@ document! {
 }
 
 document! {
+    /// How many jobs a system is asked to carry out at most, by all processes together. A job is one
+    /// case's part in this system: all that a schedule makes due, or what is done for one person.
+    pub struct LimitsDocument {
+        /// Jobs that run at the same time, at most 10000.
+        optional at_once: Count,
+        /// Jobs that are begun in any sixty seconds, at most 1000000.
+        optional jobs_per_minute: Count,
+        /// Jobs that are begun in any twenty-four hours, at most 100000000; what asks after something
+        /// that is under way counts neither here nor in a minute.
+        optional jobs_per_day: Count,
+    }
+}
+
+document! {
     /// A collection that is not swept, and why.
     pub struct ExemptDocument {
         /// Its name in the system.
@@ -193,6 +210,7 @@ plain_document!(
     SystemDocument,
     ConnectionDocument,
     PaceDocument,
+    LimitsDocument,
     ExemptDocument,
     CollectionDocument,
     LinkDocument,

@@ -20,11 +20,12 @@ pub(super) const OF_STORES: [&str; 8] =
     ["place", "copies", "keeps", "every", "prunes_every", "longest_run", "expire", "inside"];
 
 /// Entries of a file that stores of copies have no use for.
-const NOT_OF_STORES: [&str; 12] = [
+const NOT_OF_STORES: [&str; 13] = [
     "collections",
     "exempt",
     "progress_table",
     "pace",
+    "limits",
     "connection",
     "no_backups",
     "operator",

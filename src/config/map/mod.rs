@@ -7,6 +7,7 @@ pub(super) mod backup;
 mod drill;
 mod fields;
 pub(super) mod inside;
+mod limits;
 mod links;
 mod residues;
 mod restore;
@@ -143,6 +144,7 @@ fn draft<'document>(
         .unwrap_or_else(|| SecretReference::Plain(String::new())),
         progress_table: progress.unwrap_or_else(|| "quietus_progress".to_owned()),
         pace: pace(document, problems),
+        limits: limits::limits(document, problems),
         collections: collections(document, problems),
         exempt: items(document.exempt.as_ref())
             .iter()

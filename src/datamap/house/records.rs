@@ -17,6 +17,12 @@ pub(super) const TABLES: &[Kept] = &[
         ("shows how often and when a system was asked", "append-only triggers"),
     ),
     table(
+        "breakers",
+        "how each system answered lately: failures in a row, which job failed last, when it is tried again",
+        (Personal::None, Served("one row a system, written over")),
+        ("a system that fails is asked gently", "none is needed: it says nothing of what was done"),
+    ),
+    table(
         "canaries",
         "the row that was last written into each system, and under which name",
         (Personal::None, Served("one row a system, written over")),
@@ -381,6 +387,12 @@ pub(super) const TABLES: &[Kept] = &[
         "time stamps over heads and certificates",
         (Personal::None, Stays("it is evidence: hashes only")),
         ("others say when something was there", "append-only triggers"),
+    ),
+    table(
+        "turns",
+        "how many jobs were begun in a system with limits, in each stretch of the last day",
+        (Personal::None, Served("a day")),
+        ("no system is asked for more than its limits", "removed when the next job is begun there"),
     ),
     table(
         "vendor_callbacks",

@@ -387,6 +387,7 @@ pub(super) fn system(collections: Vec<Collection>) -> System {
         url: SecretReference::Plain("sqlite:shop.db".to_owned()),
         progress_table: "quietus_progress".to_owned(),
         pace: Pace::default(),
+        limits: crate::domain::SystemLimits::default(),
         collections: collections.into_iter().map(|one| (one.name.clone(), one)).collect(),
         exempt: Vec::new(),
         third_party: None,
