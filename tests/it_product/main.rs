@@ -23,3 +23,4 @@ mod request;
 mod residue;
 mod restore;
 mod run;
+mod spared;
