@@ -5,6 +5,7 @@
 
 pub mod access;
 pub mod account;
+pub mod alarm;
 pub mod anchor;
 pub mod approve;
 mod associations;

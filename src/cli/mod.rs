@@ -3,6 +3,7 @@
 //! Exit codes: 0 all is well, 1 something is not done or not verified, 2 the input is wrong and
 //! nothing was changed.
 
+pub mod alarms;
 pub mod anchors;
 pub mod audits;
 pub mod backups;
@@ -162,6 +163,8 @@ pub enum Command {
     Request(requests::Arguments),
     /// Say what is wrong, since when, and what to do about it; changes nothing.
     Doctor(doctor::DoctorArguments),
+    /// See what somebody has to see to, who is told, and whether they hear.
+    Alarm(alarms::Arguments),
     /// Show cases and their jobs.
     Status(cases::StatusArguments),
     /// Agree to a case that exceeds a cap; not by the author of the rule.
@@ -267,6 +270,7 @@ async fn dispatch(arguments: &Arguments) -> u8 {
         Command::Drill(inner) => drills::run(inner, folder).await,
         Command::Request(inner) => requests::run(inner, folder).await,
         Command::Doctor(inner) => doctor::run(inner, folder).await,
+        Command::Alarm(inner) => alarms::run(inner, folder).await,
         Command::Status(inner) => cases::status(inner, folder).await,
         Command::Approve(inner) => cases::approve(inner, folder).await,
         Command::Cancel(inner) => cases::cancel(inner, folder).await,

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
+use super::alarms::watch_once;
 use super::cases::print_case;
 use super::drills::carry_out_drill;
 use super::opening::{GOOD, STRONG, WARN, complain, fail, number, open, read_moment, say};
@@ -132,7 +133,8 @@ async fn once(product: &Arc<Quietus>, arguments: &RunArguments) -> Result<u8, Ap
     anchor(product).await?;
     product.keep_house().await?;
     let own = if takes_over { own_records(product, arguments).await? } else { FINE };
-    Ok(worst.max(code).max(mailed).max(own))
+    let heard = Box::pin(watch_once(product)).await?;
+    Ok(worst.max(code).max(mailed).max(own).max(heard))
 }
 
 /// Disposes of our own records whose time is over, in a case of its own.
@@ -427,6 +429,7 @@ async fn serve(product: &Arc<Quietus>) -> u8 {
     worker::start_inside_erasures(product, &stop, &tasks);
     worker::start_later_looks(product, &stop, &tasks);
     worker::start_drills(product, &stop, &tasks);
+    worker::start_alarms(product, &stop, &tasks);
     say(format!(
         "{STRONG}quietus{STRONG:#} serves {} with {} worker(s); stop it with Ctrl-C",
         server.address(),

@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
+use super::alarms::{self, AlarmSettings};
 use super::anchors::{self, AnchorSettings};
 use super::document::InstanceDocument;
 use super::document::instance::{ControllerDocument, TokenDocument};
@@ -84,6 +85,8 @@ pub struct Instance {
     pub requests: RequestSettings,
     /// How mail goes out; `None` where everything is given by hand.
     pub mail: Option<MailSettings>,
+    /// Who is told of alarms, and how; `None` where nobody looks for any.
+    pub alarms: Option<AlarmSettings>,
     /// This instance as an OpenDSR processor; `None` serves nothing of it.
     pub opendsr: Option<OpendsrSettings>,
 }
@@ -172,6 +175,7 @@ pub fn compile(
     let object_store = object_store::compile(document, problems);
     let anchors = anchors::compile(document, &folder, problems);
     let later_looks = later_looks::compile(document, problems);
+    let alarms = alarms::compile(document, problems);
     let drills = drills::compile(document, &controller.zone, problems);
     Some(Instance {
         evidence_origin: origin
@@ -208,6 +212,7 @@ pub fn compile(
         identities: IdentityTypes::default(),
         requests,
         mail,
+        alarms,
         opendsr,
     })
 }

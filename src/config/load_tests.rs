@@ -99,7 +99,7 @@ fn a_huge_file_is_neither_read_to_its_end_nor_shown() {
 fn who_acts_is_told_without_contact_data_and_without_showing_them() {
     let people = "people: [Ada Example, anna@mail.example]\n";
     let tokens = "tokens: [{name: \"+49 170 1234567\", role: auditor, secret: env:X}]\n";
-    for (line, place) in [(people, "47:23"), (tokens, "47:17")] {
+    for (line, place) in [(people, "53:23"), (tokens, "53:17")] {
         let text = format!("{}{line}", include_str!("start/quietus.yaml"));
         let mut files = start();
         files[0].1 = &text;
@@ -117,6 +117,8 @@ mod broken;
 #[path = "definitions_tests.rs"]
 mod definitions;
 
+#[path = "alarms_tests.rs"]
+mod alarms;
 #[path = "backup_tests.rs"]
 mod backup_tests;
 #[path = "residues_tests.rs"]

@@ -3,6 +3,7 @@
 //! [`load`] reads `quietus.yaml`, the data map and the rule packs of a folder, tells everything
 //! that is wrong with them at once, and never touches a connected system or a secret.
 
+pub mod alarms;
 pub mod anchors;
 pub mod document;
 pub mod drills;
@@ -34,6 +35,7 @@ mod fonts;
 mod letters;
 mod load;
 
+pub use alarms::{AlarmSettings, Least, Topic, WebhookSettings};
 pub use anchors::{AnchorSettings, AuthoritySettings, WitnessSettings};
 pub use drills::DrillSettings;
 pub use fonts::machine_fonts;

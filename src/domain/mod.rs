@@ -1,5 +1,6 @@
 //! Words that every room shares: names, moments, states. No I/O, no clock, no async.
 
+pub mod alarm;
 pub mod assurance;
 pub mod back_off;
 pub mod breaker;
@@ -13,6 +14,7 @@ pub mod phone;
 pub mod remark;
 pub mod state;
 
+pub use alarm::{ALARM_TEST, AlarmKind, AlarmStep};
 pub use assurance::Assurance;
 pub use back_off::BackOff;
 pub use breaker::{Breaker, Failure, Open};

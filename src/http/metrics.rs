@@ -1,6 +1,6 @@
 //! Numbers for Prometheus in its text form: open requests by right and law, those that press, and
 //! the age of the oldest; those who vouch for the log; stores of copies; later looks; drills;
-//! schedules, rules and work; breakers and backlogs. No label says anything of a person.
+//! schedules, rules and work; breakers and backlogs; alarms. No label says anything of a person.
 
 use std::fmt::Write as _;
 
@@ -8,7 +8,7 @@ use axum::extract::State;
 
 use super::answer::{Answer, bytes};
 use super::{
-    Api, anchor_metrics, backup_metrics, drill_metrics, house_metrics, look_metrics,
+    Api, alarm_metrics, anchor_metrics, backup_metrics, drill_metrics, house_metrics, look_metrics,
     residue_metrics, run_metrics, system_metrics,
 };
 use crate::app::reading::alarms::RequestGauge;
@@ -73,5 +73,7 @@ pub async fn metrics(State(api): State<Api>) -> Answer {
     );
     let (systems, waits) = (api.product.asked_systems(), api.product.what_waits().await?);
     text += &system_metrics::exposition(&systems, &waits, api.product.now());
+    let alarms = api.product.alarm_gauges().await?;
+    text += &alarm_metrics::exposition(alarms.as_ref(), api.product.now());
     Ok(bytes(EXPOSITION, text.into_bytes()))
 }

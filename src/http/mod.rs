@@ -7,6 +7,8 @@
 //! and for callbacks of vendors, who come with what a definition says.
 //! Nothing here names a secret, and a person only where somebody does a task for them.
 
+mod alarm_metrics;
+mod alarms;
 mod anchor_metrics;
 mod answer;
 mod answer_words;

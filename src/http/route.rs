@@ -10,8 +10,8 @@ use axum::routing::{MethodRouter, delete, get, post};
 use super::answer::{Refusal, wrong_method};
 use super::intake::LARGEST_BODY;
 use super::{
-    Api, answers, callbacks, cases, certificates, documents, drills, events, gate, health, holds,
-    log, metrics, observe, opendsr, reappearances, requests, restores, tasks,
+    Api, alarms, answers, callbacks, cases, certificates, documents, drills, events, gate, health,
+    holds, log, metrics, observe, opendsr, reappearances, requests, restores, tasks,
 };
 use crate::app::access::TokenRole;
 use crate::app::vendor_callbacks::LARGEST_CALLBACK;
@@ -139,6 +139,7 @@ const DOORS: &[Door] = &[
     reads("/v1/drills/{id}", READERS, || get(drills::one)),
     reads("/v1/requests", REQUEST_READERS, || get(requests::list)),
     reads("/v1/requests/{id}", REQUEST_READERS, || get(requests::one)),
+    reads("/v1/alarms", REQUEST_READERS, || get(alarms::list)),
     reads("/metrics", REQUEST_READERS, || get(metrics::metrics)),
     reads("/v1/plan", PLANNERS, || get(cases::plan)),
     monitors("/log/checkpoint", || get(log::checkpoint)),

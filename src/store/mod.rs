@@ -5,6 +5,8 @@
 //! written to the evidence outbox in the same transaction. No transaction stays open while
 //! somebody else is called.
 
+pub mod alarm_tellings;
+pub mod alarms;
 pub mod anchors;
 pub mod attempts;
 mod breakers;
@@ -64,6 +66,8 @@ pub mod troubles;
 mod turns;
 pub mod vendor_callbacks;
 
+pub use alarm_tellings::{NewTelling, Telling, TellingStanding, TellingTo, TellingWay};
+pub use alarms::{Alarm, AlarmMark};
 pub use anchors::{Anchored, Cosignature, NewTimeStamp, Stamped, StampedHead, TimeStampRow};
 pub use attempts::{Attempt, AttemptResult};
 pub use breakers::{BreakerOnRecord, Heard, Moved};
@@ -133,6 +137,8 @@ use statement::Sql;
 /// Every statement of the store, each with its name; a test prepares all of them.
 pub fn statements() -> Vec<(&'static str, Sql)> {
     [
+        alarm_tellings::STATEMENTS,
+        alarms::STATEMENTS,
         anchors::STATEMENTS,
         attempts::STATEMENTS,
         breakers::STATEMENTS,

@@ -135,6 +135,9 @@ macro_rules! rows {
 /// Every table that is counted, with the statement that counts it.
 pub const COUNTED: &[(&str, Sql)] = &[
     rows!("_sqlx_migrations"),
+    rows!("alarm_looks", "MIN(looked_at)"),
+    rows!("alarm_tellings", "MIN(written_at)"),
+    rows!("alarms", "MIN(raised_at)"),
     rows!("attempts", "MIN(claimed_at)"),
     rows!("breakers", "MIN(failed_at)"),
     rows!("canaries", "MIN(written_at)"),

@@ -5,8 +5,9 @@
 //! A second loop hears the bell: it opens due cases, carries requests on, certifies finished cases
 //! and moves evidence into the log. A third one tells other controllers how their requests stand,
 //! a fourth one sends mail, a fifth one asks those who vouch for the log, a sixth one watches the
-//! stores of copies, a seventh one looks whether data of persons are back, and an eighth one carries
-//! drills on, each by itself, so that whoever does not answer keeps nothing else waiting.
+//! stores of copies, a seventh one looks whether data of persons are back, an eighth one carries drills
+//! on, a ninth one looks what somebody has to see to, and a tenth one tells of it, each by itself, so
+//! that whoever does not answer keeps nothing else waiting.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,6 +30,10 @@ const BETWEEN_STORES: Duration = Duration::from_mins(1);
 const BETWEEN_LATER_LOOKS: Duration = Duration::from_mins(1);
 /// Time between two steps of a drill.
 const BETWEEN_DRILLS: Duration = Duration::from_secs(2);
+/// Time between two looks at whether it is time to look for alarms.
+const BETWEEN_ALARMS: Duration = Duration::from_secs(5);
+/// Whoever has just started has not caught up yet: what lasts longer is looked for.
+const CAUGHT_UP_AFTER: Duration = Duration::from_mins(1);
 /// Time to the next sweep where a secret cannot be read or the store is not there.
 const AFTER_AN_ERROR: Duration = Duration::from_secs(30);
 /// Finished cases that are certified before everything else has its turn again.
@@ -188,6 +193,45 @@ pub fn start_drills(product: &Arc<Quietus>, stop: &CancellationToken, tasks: &Ta
                 () = stop.cancelled() => return,
             };
             pause(rest, &stop).await;
+        }
+    });
+}
+
+/// Looks for alarms, and tells of them, until `stop`, each in a loop of its own: a webhook that does not
+/// hear keeps no look waiting. A message that is cut off is told again under the same identifier.
+pub fn start_alarms(product: &Arc<Quietus>, stop: &CancellationToken, tasks: &TaskTracker) {
+    let Some(pace) = product.pace_of_alarms() else { return };
+    let (looking, until) = (Arc::clone(product), stop.clone());
+    tasks.spawn(async move {
+        pause(CAUGHT_UP_AFTER.min(pace), &until).await;
+        while !until.is_cancelled() {
+            let rest = tokio::select! {
+                looked = looking.look_for_alarms_in_turn() => match looked {
+                    Ok(_) => BETWEEN_ALARMS,
+                    Err(error) => {
+                        report("nobody could look for alarms", &error);
+                        AFTER_AN_ERROR
+                    }
+                },
+                () = until.cancelled() => return,
+            };
+            pause(rest, &until).await;
+        }
+    });
+    let (telling, until) = (Arc::clone(product), stop.clone());
+    tasks.spawn(async move {
+        while !until.is_cancelled() {
+            let rest = tokio::select! {
+                told = telling.tell_alarms() => match told {
+                    Ok(_) => BETWEEN_SWEEPS,
+                    Err(error) => {
+                        report("alarms could not be told", &error);
+                        AFTER_AN_ERROR
+                    }
+                },
+                () = until.cancelled() => return,
+            };
+            pause(rest, &until).await;
         }
     });
 }

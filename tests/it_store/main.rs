@@ -25,6 +25,7 @@ macro_rules! on_both {
 
 mod stage;
 
+mod alarms;
 mod anchors;
 mod append_only;
 mod breakers;

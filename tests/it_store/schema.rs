@@ -192,6 +192,11 @@ const LANDED: &[(&str, &str, &str)] = &[
         "a20d6afa5c4379277ae704037951635af3ab8ad35502b36ad0fe5a4afea20365",
         "da25097af6a7db733ff04275a522d724031498b42f5f4ca6dc663209e9e98f62",
     ),
+    (
+        "0025_alarms.sql",
+        "0cd97d682b81c9585a9dbc7f855e9df5b76648620bb7ae4e05fe8890da10af47",
+        "19bd020fe6dcdfbf153f31491389bc1b473c35040227ea8638400868a9ff94be",
+    ),
 ];
 
 #[test]

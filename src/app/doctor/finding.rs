@@ -3,6 +3,8 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
+use crate::domain::AlarmKind;
+
 /// How a matter stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -31,6 +33,8 @@ impl Mark {
 pub struct Finding {
     /// How it stands.
     pub mark: Mark,
+    /// Of what kind it is; `None` where all is well.
+    pub kind: Option<AlarmKind>,
     /// Where: a system, a rule, a case, a job.
     pub place: String,
     /// What there is to say.
@@ -47,6 +51,7 @@ impl Finding {
     fn new(mark: Mark, place: impl Into<String>, what: impl Into<String>) -> Self {
         Self {
             mark,
+            kind: None,
             place: place.into(),
             what: what.into(),
             since: None,
@@ -68,6 +73,13 @@ impl Finding {
     /// Something is wrong.
     pub fn wrong(place: impl Into<String>, what: impl Into<String>) -> Self {
         Self::new(Mark::Wrong, place, what)
+    }
+
+    /// Of what kind it is.
+    #[must_use]
+    pub fn kind(mut self, kind: AlarmKind) -> Self {
+        self.kind = Some(kind);
+        self
     }
 
     /// Since when.

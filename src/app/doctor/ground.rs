@@ -7,6 +7,7 @@ use jiff::SignedDuration;
 use super::{Finding, Found};
 use crate::app::{AppError, Quietus};
 use crate::config::{Instance, Problems, Severity, exposed_keys, folder_of_both};
+use crate::domain::AlarmKind;
 use crate::store::{SchemaStanding, StoreError};
 
 /// Clocks of machines that share a store may differ by so much.
@@ -32,14 +33,14 @@ pub(super) fn problems(problems: &Problems) -> Vec<Finding> {
             Some(help) => found.advice(help),
             None => found,
         };
-        found.command("quietus check")
+        found.kind(AlarmKind::FileProblem).command("quietus check")
     });
     found.collect()
 }
 
 /// The store cannot be opened.
 pub(super) fn no_store(error: &AppError) -> Finding {
-    let found = Finding::wrong("store", error.to_string());
+    let found = Finding::wrong("store", error.to_string()).kind(AlarmKind::StoreUnavailable);
     match error {
         AppError::Store(StoreError::Unavailable { .. }) => found.advice(
             "`store` in `quietus.yaml` says where it is: start its database, or correct that; a new instance gets its database with the first `quietus status`",
@@ -53,10 +54,13 @@ pub(super) fn other_schema(schema: SchemaStanding) -> Finding {
     let SchemaStanding { applied, known } = schema;
     if applied > known {
         let what = format!("its schema is {applied}, and this binary knows {known} only");
-        return Finding::wrong("store", what).advice("use the newer binary");
+        return Finding::wrong("store", what)
+            .kind(AlarmKind::StoreSchema)
+            .advice("use the newer binary");
     }
     let what = format!("its schema is {applied}, and this binary has {known}");
     Finding::wrong("store", what)
+        .kind(AlarmKind::StoreSchema)
         .advice("any other command of this binary brings it up to date")
         .command("quietus status")
 }
@@ -71,6 +75,7 @@ pub(super) fn exposed(instance: &Instance) -> Vec<Finding> {
                 format!("folder {}", folder.display()),
                 format!("the keys folder cannot be read: {}", error.kind()),
             )
+            .kind(AlarmKind::KeyUnreadable)
             .advice("look at its owner, and at `keys` in `quietus.yaml`; a new instance gets it with the first `quietus status`"),
         ],
     };
@@ -80,6 +85,7 @@ pub(super) fn exposed(instance: &Instance) -> Vec<Finding> {
                 format!("folder {}", both.display()),
                 "a copy of it holds the database and the keys, and with both what was shredded can be read",
             )
+            .kind(AlarmKind::KeyBesideStore)
             .advice("leave the keys folder out of copies, or move it (`keys` in `quietus.yaml`)"),
         );
     }
@@ -88,6 +94,7 @@ pub(super) fn exposed(instance: &Instance) -> Vec<Finding> {
 
 fn others_may_read(path: &Path) -> Finding {
     Finding::wrong(format!("key {}", path.display()), "others may read it")
+        .kind(AlarmKind::KeyExposed)
         .command(format!("chmod 600 {}", quoted(&path.display().to_string())))
 }
 
@@ -107,9 +114,9 @@ pub(super) fn not_opened(keys: &Path, error: &AppError, mut found: Vec<Finding>)
     let says = |one: &Finding| one.commands.iter().any(|command| error.contains(command));
     // A key that others may read is told already, with what to do.
     found.push(if found.iter().any(says) {
-        Finding::look(place, blind)
+        Finding::look(place, blind).kind(AlarmKind::KeyUnreadable)
     } else {
-        Finding::wrong(place, error).because(blind)
+        Finding::wrong(place, error).because(blind).kind(AlarmKind::KeyUnreadable)
     });
     found
 }
@@ -119,9 +126,11 @@ impl Quietus {
     pub(super) async fn keys_at_fault(&self) -> Found {
         let mut found = Vec::new();
         if let Err(error) = self.signer_is_there() {
-            found.push(Finding::wrong("signer", error.to_string()).advice(
-                "nothing is certified before it is there: see `signers` in `quietus.yaml`",
-            ));
+            found.push(
+                Finding::wrong("signer", error.to_string()).kind(AlarmKind::SignerMissing).advice(
+                    "nothing is certified before it is there: see `signers` in `quietus.yaml`",
+                ),
+            );
         }
         for epoch in self.store.key_epochs().await? {
             let needed = epoch.left_at.is_none() && epoch.destroyed_at.is_none();
@@ -131,6 +140,7 @@ impl Quietus {
                         format!("key of {}", epoch.name),
                         "it is not in the keys folder, and what was sealed in that month opens with it only",
                     )
+                    .kind(AlarmKind::KeyMissing)
                     .since(epoch.begun_at)
                     .advice("restore `epochs` of the keys folder from your copy")
                     .command("quietus keys list"),
@@ -151,6 +161,7 @@ impl Quietus {
                         place,
                         "the files have changed and nobody has read them since; a process that runs goes by the earlier ones",
                     )
+                    .kind(AlarmKind::RulesUnread)
                     .advice("start `quietus run` anew"),
                 );
             }
@@ -166,6 +177,7 @@ impl Quietus {
                     format!("case {case}"),
                     format!("a process still works by earlier rules ({})", digest.short()),
                 )
+                .kind(AlarmKind::RulesEarlier)
                 .since(seen_at)
                 .advice("start `quietus run` anew, on every machine"),
             );
@@ -195,6 +207,7 @@ impl Quietus {
         );
         Ok(vec![
             Finding::wrong("clock", what)
+                .kind(AlarmKind::ClockBehind)
                 .advice("what is due would be due later; set the clock by the network")
                 .command("timedatectl set-ntp true"),
         ])

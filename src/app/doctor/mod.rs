@@ -6,11 +6,13 @@
 
 mod finding;
 mod ground;
+mod known;
 mod people;
 mod proof;
 mod reach;
 mod runs;
 mod spared;
+mod told;
 mod work;
 
 use std::sync::Arc;
@@ -21,10 +23,11 @@ use secrecy::ExposeSecret as _;
 
 use super::opening::{Opening, store_url};
 use super::{AppError, Quietus};
-use crate::domain::Clock;
+use crate::domain::{AlarmKind, Clock};
 use crate::store::{OpenOptions, SchemaStanding, Store};
 
 pub use self::finding::{Area, Diagnosis, Finding, Mark};
+pub use self::known::{KnownArea, TOLD_AREAS};
 pub use self::work::WorkGauges;
 
 /// Findings of an area that are shown at most, whatever is asked for.
@@ -54,7 +57,7 @@ impl Manner {
 type Found = Result<Vec<Finding>, AppError>;
 
 fn cannot_look(area: &str, error: &AppError) -> Finding {
-    Finding::wrong(area, format!("nobody could look: {error}"))
+    Finding::wrong(area, format!("nobody could look: {error}")).kind(AlarmKind::AreaUnseen)
 }
 
 /// Whether something has lasted longer than this.
@@ -119,11 +122,7 @@ async fn stand(opening: Opening, manner: Manner) -> (Vec<Area>, Option<Arc<Quiet
     // What opening keeps on the way is large.
     match Box::pin(Quietus::open_to_look(opening, store)).await {
         Ok(product) => {
-            let found = product.keys_at_fault().await;
-            let found = found.map(|more| [exposed, more].concat());
-            areas.push(manner.area("keys", found, || {
-                Finding::well("keys", "all that are in use can be read, and by nobody else")
-            }));
+            areas.push(product.keys_area(manner, exposed).await);
             (areas, Some(product))
         }
         Err(error) => {
@@ -147,6 +146,15 @@ async fn open_store(opening: &Opening) -> Result<Store, Finding> {
 }
 
 impl Quietus {
+    /// The keys, of which these are exposed.
+    async fn keys_area(&self, manner: Manner, exposed: Vec<Finding>) -> Area {
+        let found = self.keys_at_fault().await;
+        let found = found.map(|more| [exposed, more].concat());
+        manner.area("keys", found, || {
+            Finding::well("keys", "all that are in use can be read, and by nobody else")
+        })
+    }
+
     /// Everything beyond what the instance stands on.
     async fn examine_all(&self, manner: Manner) -> Vec<Area> {
         let mut areas = Box::pin(self.examine_work(manner)).await;
@@ -268,6 +276,11 @@ impl Quietus {
                 "own records",
                 self.house_at_fault().await,
                 well("own records", "none is overdue"),
+            ),
+            manner.area(
+                "alarms",
+                self.alarms_at_fault().await,
+                said("alarms", self.alarms_in_words()),
             ),
         ]
     }

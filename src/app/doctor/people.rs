@@ -6,6 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::{Finding, Found};
 use crate::app::Quietus;
 use crate::app::reading::alarms::Pressing;
+use crate::domain::AlarmKind;
 use crate::store::MailState;
 
 /// A mail that could be sent waits no longer where a process sends.
@@ -28,11 +29,13 @@ impl Quietus {
                 Pressing::Overdue => Finding::wrong(
                     place,
                     format!("({about}) it is not answered, and its last day was {last}"),
-                ),
+                )
+                .kind(AlarmKind::RequestOverdue),
                 Pressing::AtRisk => Finding::look(
                     place,
                     format!("({about}) it will hardly be answered by {}", dates.answer_by),
-                ),
+                )
+                .kind(AlarmKind::RequestAtRisk),
             };
             let over = last.tomorrow().ok().and_then(|day| day.to_zoned(zone.clone()).ok());
             let since = match pressing {
@@ -56,14 +59,17 @@ impl Quietus {
             let late = mail.state == MailState::Due && self.has_lasted(SENT_WITHIN, mail.next_at);
             let one = if facts.state == MailState::ByHand.as_str() {
                 Finding::wrong(place, format!("it cannot be sent{why}"))
+                    .kind(AlarmKind::MailByHand)
                     .advice("mend the cause and send it again, or give it by hand")
                     .command(again)
             } else if facts.state == MailState::Unknown.as_str() {
                 Finding::look(place, format!("nobody knows whether it was sent{why}"))
+                    .kind(AlarmKind::MailUnknown)
                     .advice("ask the recipient, or send it again")
                     .command(again)
             } else if late {
                 Finding::wrong(place, format!("it is to be sent, and nobody does{why}"))
+                    .kind(AlarmKind::MailWaiting)
                     .command("quietus run")
             } else {
                 continue;
@@ -84,6 +90,7 @@ impl Quietus {
             );
             found.push(
                 Finding::wrong("later looks", what)
+                    .kind(AlarmKind::ReappearanceUndecided)
                     .advice("then `quietus reappeared again` or `leave`")
                     .command("quietus reappeared list"),
             );
@@ -94,6 +101,7 @@ impl Quietus {
                     format!("system {}", one.system),
                     format!("nobody can look whether somebody is back there: {}", one.why),
                 )
+                .kind(AlarmKind::LookTroubled)
                 .since(one.seen_at)
                 .command(format!("quietus connector test {}", one.system)),
             );
@@ -106,6 +114,7 @@ impl Quietus {
                     "later looks",
                     "somebody is to be looked for again, and nobody has looked",
                 )
+                .kind(AlarmKind::LookOwed)
                 .since(due)
                 .advice("`quietus run` does it all the time; this does it once")
                 .command("quietus reappeared look --due"),

@@ -6,7 +6,7 @@ use super::{Finding, Found, is_longer_than};
 use crate::app::Quietus;
 use crate::app::anchor::standing::AnchorStanding;
 use crate::app::log_standing::Standing;
-use crate::domain::{RetentionPeriod, Rounding};
+use crate::domain::{AlarmKind, RetentionPeriod, Rounding};
 
 /// Evidence that waits longer for the log was forgotten: a process that runs moves it at once.
 const PUBLISHED_WITHIN: SignedDuration = SignedDuration::from_mins(5);
@@ -26,7 +26,8 @@ impl Quietus {
         let logs = self.store.logs().await?;
         let standing = self.log_standing(&logs).await?;
         if let Some(why) = standing.why() {
-            let wrong = Finding::wrong("log", format!("nothing is published: {why}"));
+            let wrong = Finding::wrong("log", format!("nothing is published: {why}"))
+                .kind(AlarmKind::LogStopped);
             let wrong = match standing {
                 Standing::Behind { .. } | Standing::Unknown { .. } => wrong.advice(
                     "nothing is carried out either; bring the database forward from the re-erasure list (`quietus recover PLACE`), or the log from its export",
@@ -44,6 +45,7 @@ impl Quietus {
                     "log",
                     format!("{} entries wait to be published, and nobody does", waiting.entries),
                 )
+                .kind(AlarmKind::LogWaiting)
                 .since(since)
                 .advice("`quietus run` does it all the time; this does it once")
                 .command("quietus run --once"),
@@ -61,6 +63,7 @@ impl Quietus {
                         list.waiting
                     ),
                 )
+                .kind(AlarmKind::ListWaiting)
                 .since(list.written_at)
                 .command("quietus list export"),
             );
@@ -87,6 +90,7 @@ impl Quietus {
                 let what = format!("it does not vouch for the newest {entries} entries of the log");
                 found.push(
                     Finding::wrong(format!("{} {}", one.role.as_str(), one.name), what)
+                        .kind(AlarmKind::AnchorLate)
                         .since(one.at.or(begun))
                         .advice("this asks it and says why it does not")
                         .command("quietus anchor now"),
@@ -97,6 +101,7 @@ impl Quietus {
                         format!("{} {}", one.role.as_str(), one.name),
                         "what it stamped is not sound for much longer",
                     )
+                    .kind(AlarmKind::AnchorAgeing)
                     .advice("give it its authority's new certificate, or name another authority")
                     .command("quietus anchor list"),
                 );
@@ -105,6 +110,7 @@ impl Quietus {
         if report.renewal_due {
             found.push(
                 Finding::wrong("log", "no time stamp over it is sound for long: old certificates lose their proof of time")
+                    .kind(AlarmKind::AnchorRenewal)
                     .command("quietus anchor now"),
             );
         }
@@ -148,6 +154,7 @@ impl Quietus {
                         format!("case {}", case.id),
                         "all of it is done, and it has no certificate",
                     )
+                    .kind(AlarmKind::CertificateOwed)
                     .since(ended)
                     .advice("this makes it, or says why it cannot be made")
                     .command("quietus run --once"),
@@ -160,7 +167,10 @@ impl Quietus {
         {
             let what = format!("{} are signed and not proven to be in the log", waiting.unproven);
             found.push(
-                Finding::wrong("certificates", what).since(since).command("quietus run --once"),
+                Finding::wrong("certificates", what)
+                    .kind(AlarmKind::CertificateUnproven)
+                    .since(since)
+                    .command("quietus run --once"),
             );
         }
         if self.has_anchors()
@@ -170,6 +180,7 @@ impl Quietus {
             let what = format!("not enough others vouch for {many} of them");
             found.push(
                 Finding::wrong("certificates", what)
+                    .kind(AlarmKind::CertificateUnvouched)
                     .since(since)
                     .advice("this asks those who do, and says why one does not")
                     .command("quietus anchor now"),
@@ -189,6 +200,7 @@ impl Quietus {
             let why = latest.why.as_deref().unwrap_or("nobody knows why");
             found.push(
                 Finding::wrong(&place, format!("it was not done: {why}"))
+                    .kind(AlarmKind::DrillNotDone)
                     .since(latest.ended_at)
                     .advice("once the cause is mended, this begins another one")
                     .command("quietus drill run"),
@@ -197,6 +209,7 @@ impl Quietus {
         if latest.late {
             found.push(
                 Finding::wrong(&place, format!("an erasure took longer than {}", standing.at_most))
+                    .kind(AlarmKind::DrillLate)
                     .since(latest.asked_at)
                     .command(&show),
             );
@@ -204,7 +217,11 @@ impl Quietus {
         if standing.to_clean > 0 {
             let what =
                 format!("in {} systems something of an ended one may be left", standing.to_clean);
-            found.push(Finding::look("drills", what).command("quietus drill list"));
+            found.push(
+                Finding::look("drills", what)
+                    .kind(AlarmKind::DrillLeft)
+                    .command("quietus drill list"),
+            );
         }
         Ok(found)
     }
@@ -218,6 +235,7 @@ impl Quietus {
         let since = self.now().checked_sub(late).ok();
         Ok(vec![
             Finding::wrong("own records", "records of Quietus itself should have gone and have not")
+                .kind(AlarmKind::OwnRecordsOverdue)
                 .since(since)
                 .advice("a hold, a pause or a cap may keep them; where none does, the second command lets them go")
                 .command("quietus house list")

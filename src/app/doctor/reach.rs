@@ -2,12 +2,15 @@
 //! stores of copies stand, and which files and logs do not let go.
 
 use futures_util::StreamExt as _;
+use futures_util::future::BoxFuture;
 use jiff::SignedDuration;
 use quietus_connectors::processor::testkit::{Ending, Step};
 
 use super::{Finding, Found, Manner};
 use crate::app::Quietus;
+use crate::app::backup::watch::StoreStanding;
 use crate::datamap::System;
+use crate::domain::AlarmKind;
 
 /// Systems that are asked at once.
 const AT_ONCE: usize = 8;
@@ -24,23 +27,36 @@ impl Quietus {
         if manner.offline {
             return Ok(Vec::new());
         }
-        let asked = futures_util::stream::iter(self.systems_to_ask().map(|system| async move {
-            let name = system.name.as_str();
-            let answer = tokio::time::timeout(manner.patience, Box::pin(self.check_up(name))).await;
-            let wrong = |what: String| {
-                Finding::wrong(format!("system {name}"), what)
-                    .command(format!("quietus connector test {name}"))
-            };
-            match answer {
-                Ok(Ok(steps)) => failing(&steps).map(wrong),
-                Ok(Err(error)) => Some(wrong(error.to_string())),
-                Err(_) => {
-                    let seconds = manner.patience.as_secs();
-                    Some(wrong(format!("it did not answer within {seconds} seconds")))
-                }
+        // Boxed, so that a process that looks again and again can hold it in a task of its own.
+        let asked: Vec<BoxFuture<'_, Option<Finding>>> = self
+            .systems_to_ask()
+            .map(|system| -> BoxFuture<'_, _> { Box::pin(self.ask_system(system, manner)) })
+            .collect();
+        let mut asked = futures_util::stream::iter(asked).buffer_unordered(AT_ONCE);
+        let mut found = Vec::new();
+        while let Some(one) = asked.next().await {
+            found.extend(one);
+        }
+        Ok(found)
+    }
+
+    /// What is wrong with a system, if anything is.
+    async fn ask_system(&self, system: &System, manner: Manner) -> Option<Finding> {
+        let name = system.name.as_str();
+        let answer = tokio::time::timeout(manner.patience, Box::pin(self.check_up(name))).await;
+        let wrong = |what: String| {
+            Finding::wrong(format!("system {name}"), what)
+                .kind(AlarmKind::SystemUnwell)
+                .command(format!("quietus connector test {name}"))
+        };
+        match answer {
+            Ok(Ok(steps)) => failing(&steps).map(wrong),
+            Ok(Err(error)) => Some(wrong(error.to_string())),
+            Err(_) => {
+                let seconds = manner.patience.as_secs();
+                Some(wrong(format!("it did not answer within {seconds} seconds")))
             }
-        }));
-        Ok(asked.buffer_unordered(AT_ONCE).filter_map(|found| async move { found }).collect().await)
+        }
     }
 
     /// Databases and third parties; stores of copies are listed, and our own store is open already.
@@ -85,7 +101,7 @@ impl Quietus {
                 Finding::look(place, what)
             };
             let failed = one.persons.failed > 0;
-            let marked = marked.since(one.begun_at);
+            let marked = marked.kind(AlarmKind::SystemQuarantined).since(one.begun_at);
             let marked = if missing == 0 {
                 marked
             } else if failed {
@@ -100,38 +116,29 @@ impl Quietus {
 
     /// Stores of copies in alarm.
     pub(super) async fn copies_at_fault(&self, manner: Manner) -> Found {
-        if manner.offline || !self.has_stores() {
+        if manner.offline {
+            // What this process knows from its own looks; a command has taken none.
+            return Ok(self.store_standings().into_iter().filter_map(troubled).collect());
+        }
+        if !self.has_stores() {
             return Ok(Vec::new());
         }
         let listed = tokio::time::timeout(manner.patience, self.store_reports(None)).await;
         let Ok(reports) = listed else {
             let what = format!("not all were listed within {} seconds", manner.patience.as_secs());
             return Ok(vec![
-                Finding::wrong("stores of copies", what).command("quietus backup list"),
+                Finding::wrong("stores of copies", what)
+                    .kind(AlarmKind::CopiesTroubled)
+                    .command("quietus backup list"),
             ]);
         };
-        let mut found = Vec::new();
-        for one in reports?.into_iter().map(|report| report.standing) {
-            let place = format!("store {}", one.store);
-            let show = format!("quietus backup list {}", one.store);
-            let fault = one.fault.map(|fault| format!(": {fault}")).unwrap_or_default();
-            if let Some(alarm) = one.alarm {
-                found.push(
-                    Finding::wrong(&place, format!("{}{fault}", alarm.words()))
-                        .since(one.newest_at)
-                        .command(show),
-                );
-            } else if one.overstaying > 0 {
-                let what =
-                    format!("{} copies should have gone by its own retention", one.overstaying);
-                found.push(
-                    Finding::look(&place, what)
-                        .advice("run its own pruning, or write `expire: by_quietus`")
-                        .command(show),
-                );
-            }
-        }
-        Ok(found)
+        Ok(reports?.into_iter().filter_map(|report| troubled(report.standing)).collect())
+    }
+
+    /// Whether this process knows how every store of copies stands: it has listed each, or tried.
+    pub(super) fn knows_all_stores(&self) -> bool {
+        let standings = self.store_standings();
+        standings.iter().all(|one| one.listed_at.is_some() || one.fault.is_some())
     }
 
     /// Stores of copies in few words.
@@ -155,12 +162,31 @@ impl Quietus {
                     one.held, one.waiting
                 );
                 Finding::wrong(format!("system {}", one.system), what)
+                    .kind(AlarmKind::ResidueHeld)
                     .since(one.oldest)
                     .advice("this names what holds it back")
                     .command(format!("quietus residue list {}", one.system))
             })
             .collect())
     }
+}
+
+/// What is wrong with a store of copies, if anything is.
+fn troubled(one: StoreStanding) -> Option<Finding> {
+    let place = format!("store {}", one.store);
+    let show = format!("quietus backup list {}", one.store);
+    let fault = one.fault.map(|fault| format!(": {fault}")).unwrap_or_default();
+    if let Some(alarm) = one.alarm {
+        let found = Finding::wrong(place, format!("{}{fault}", alarm.words()));
+        return Some(found.kind(AlarmKind::CopiesTroubled).since(one.newest_at).command(show));
+    }
+    let what = format!("{} copies should have gone by its own retention", one.overstaying);
+    (one.overstaying > 0).then(|| {
+        Finding::look(place, what)
+            .kind(AlarmKind::CopiesOverstaying)
+            .advice("run its own pruning, or write `expire: by_quietus`")
+            .command(show)
+    })
 }
 
 /// What did not go well, in words.

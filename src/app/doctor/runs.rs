@@ -11,7 +11,7 @@ use crate::app::pause::words;
 use crate::app::silence::{RuleStanding, Silence};
 use crate::app::{AppError, Quietus};
 use crate::datamap::house::HOUSE;
-use crate::domain::{CaseState, RuleName};
+use crate::domain::{AlarmKind, CaseState, RuleName};
 use crate::plan::{Acting, StepStatus, would_change};
 use crate::store::{CaseFilter, PauseScope};
 
@@ -42,6 +42,7 @@ impl Quietus {
                 let scope = words(&pause.scope);
                 let resume = format!("quietus resume {scope}");
                 Finding::look(scope, "it is paused: what is due there waits")
+                    .kind(AlarmKind::PauseLasting)
                     .since(pause.paused_at)
                     .command(resume)
             })
@@ -66,6 +67,7 @@ impl Quietus {
                 format!("schedule {}", one.schedule),
                 format!("its latest {} occurrences were missed", one.missed),
             )
+            .kind(AlarmKind::ScheduleMissed)
             .since(one.missed_since);
             found.push(match self.store.active_case_for(&one.schedule).await? {
                 Some(case) => missed
@@ -94,6 +96,7 @@ impl Quietus {
         );
         Ok(vec![
             found
+                .kind(AlarmKind::ScheduleUnserved)
                 .since(latest.first().map(|run| run.opened_at))
                 .advice("start `quietus run`, or have a timer of yours call `quietus run --once`")
                 .command("quietus run --once"),
@@ -130,6 +133,7 @@ impl Quietus {
                     Finding::look(place, what)
                 };
                 found
+                    .kind(AlarmKind::CaseUnapproved)
                     .since(case.created_at)
                     .advice("not the author of the rule; to call it off: `quietus cancel`")
                     .command(format!("quietus approve {} --by NAME --reason WHY", case.id))
@@ -222,7 +226,8 @@ fn overdue(one: &ScheduleStanding, everything_is_paused: bool) -> Option<Finding
         format!("schedule {}", one.schedule),
         format!("{} occurrences are overdue: nobody has looked at them", one.overdue),
     );
-    let found = Finding::wrong(place, what).since(one.overdue_since);
+    let found =
+        Finding::wrong(place, what).kind(AlarmKind::ScheduleOverdue).since(one.overdue_since);
     Some(if everything_is_paused {
         found.because("everything is paused").command("quietus resume everything")
     } else {
@@ -240,6 +245,7 @@ fn silent(one: &RuleStanding) -> Option<Finding> {
             let what = format!("{} records were due in its latest run, and none went", one.stayed);
             Some(
                 Finding::wrong(place, what)
+                    .kind(AlarmKind::RuleStayed)
                     .since(one.without_since)
                     .advice("the certificate says why: held, referred to, failed or not reached")
                     .command(format!("quietus status {case}")),
@@ -252,6 +258,7 @@ fn silent(one: &RuleStanding) -> Option<Finding> {
             );
             Some(
                 Finding::look(place, what)
+                    .kind(AlarmKind::RuleSilent)
                     .since(one.without_since)
                     .advice("see whether its starting point is still written, and what the plan keeps and why")
                     .command(format!("quietus plan --schedule {}", one.schedule)),
@@ -269,6 +276,7 @@ fn records_overdue(rule: &RuleName, records: u64, moment: Timestamp, old: Option
         None => format!("{records} records that should have gone are there"),
     };
     Finding::wrong(format!("rule {rule}"), what)
+        .kind(AlarmKind::RuleOverdue)
         .since(moment)
         .advice("this shows what keeps them; a hold, a minimum or a reference does so rightly")
         .command("quietus plan")

@@ -6,6 +6,7 @@ use jiff::SignedDuration;
 use super::{Finding, Found};
 use crate::app::Quietus;
 use crate::app::spared::{Spared, SparedBy, Waits};
+use crate::domain::AlarmKind;
 
 /// A system that is started anew, or has a moment of trouble, answers again within this time.
 const ANSWERS_WITHIN: SignedDuration = SignedDuration::from_hours(1);
@@ -37,9 +38,12 @@ impl Quietus {
         };
         let finding = finding.since(spared.since.or(waits.since));
         if !is_breaker {
-            return finding.advice("its jobs go on by themselves after that, and lose no attempt");
+            return finding
+                .kind(AlarmKind::SystemLeftAlone)
+                .advice("its jobs go on by themselves after that, and lose no attempt");
         }
         finding
+            .kind(AlarmKind::SystemFailing)
             .advice(
                 "mend the cause: the first job that comes through closes the breaker, and the others go on; `retry` has it tried at once",
             )
@@ -67,7 +71,12 @@ impl Quietus {
             } else {
                 Finding::look(place, what)
             };
-            found.push(finding.since(waits.since).command("quietus request list --at-risk"));
+            found.push(
+                finding
+                    .kind(AlarmKind::BacklogLasting)
+                    .since(waits.since)
+                    .command("quietus request list --at-risk"),
+            );
         }
         Ok(found)
     }

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::{Finding, Found};
 use crate::app::{AppError, Quietus};
-use crate::domain::JobState;
+use crate::domain::{AlarmKind, JobState};
 use crate::store::{Job, JobKind, PauseScope, TaskState, Waiting};
 
 /// A worker takes a job over as soon as its lease has ended.
@@ -70,6 +70,7 @@ impl Quietus {
                         lease.system
                     ),
                 )
+                .kind(AlarmKind::JobAbandoned)
                 .since(lease.since)
                 .advice("any worker takes it over and loses nothing")
                 .command("quietus run"),
@@ -97,6 +98,7 @@ impl Quietus {
                 if at_work > 0 {
                     let what = format!("{} jobs wait while {at_work} are worked on", one.jobs);
                     return Finding::look(place, what)
+                        .kind(AlarmKind::JobWaiting)
                         .since(one.since)
                         .advice(
                             "more `workers` in `quietus.yaml`, or another process, do more at once",
@@ -104,6 +106,7 @@ impl Quietus {
                         .command("quietus status");
                 }
                 Finding::wrong(place, format!("{} jobs wait, and nobody works", one.jobs))
+                    .kind(AlarmKind::JobWaiting)
                     .since(one.since)
                     .command(command)
             })
@@ -171,6 +174,7 @@ impl Quietus {
                     place,
                     format!("in `{}` it is done, and nobody has confirmed it", task.system),
                 )
+                .kind(AlarmKind::TaskUnconfirmed)
                 .since(task.due_at)
                 .advice("a second person confirms it")
                 .command(format!("quietus task confirm {} --by NAME", task.job_id))
@@ -179,6 +183,7 @@ impl Quietus {
                     place,
                     format!("what has to be done by hand in `{}` is overdue", task.system),
                 )
+                .kind(AlarmKind::TaskOverdue)
                 .since(task.due_at)
                 .advice("the list says who does it, and only that person is shown whom it is about")
                 .command("quietus task list")
@@ -219,6 +224,7 @@ fn failed(system: &str, kind: &str, failures: &Failures) -> Finding {
         many => format!("{many} jobs have failed ({kind}), the latest of them: {message}"),
     };
     Finding::wrong(format!("system {system}"), what)
+        .kind(AlarmKind::JobFailed)
         .since(failures.since)
         .advice("mend the cause first")
         .command(format!("quietus retry --system {system}"))

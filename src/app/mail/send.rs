@@ -81,7 +81,7 @@ impl Quietus {
     }
 
     /// The mail server of the instance, with what logs in.
-    pub(super) fn mail_server(&self, settings: &MailSettings) -> Result<Server, AppError> {
+    pub(crate) fn mail_server(&self, settings: &MailSettings) -> Result<Server, AppError> {
         let folder = &self.instance.folder;
         let refuse = |error: SecretError| AppError::Secret(format!("`mail`: {error}"));
         let login = match &settings.login {

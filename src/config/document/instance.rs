@@ -13,6 +13,7 @@ use crate::config::yaml::Node;
 use crate::domain::{Remark, RetentionPeriod};
 use crate::evidence::print::Language;
 
+use super::alarms::AlarmsDocument;
 use super::anchors::AnchorsDocument;
 use super::drills::DrillsDocument;
 use super::later_looks::LaterLooksDocument;
@@ -72,6 +73,8 @@ document! {
         optional requests: RequestsDocument,
         /// How letters and tasks go out by e-mail; they are given by hand if left out.
         optional mail: MailDocument,
+        /// Who is told of what the doctor finds, and how; nobody if left out.
+        optional alarms: AlarmsDocument,
         /// This instance as a processor that other controllers ask over OpenDSR; not at all if left
         /// out.
         optional opendsr: OpendsrDocument,

@@ -1,6 +1,7 @@
 //! The documents that people write, entry by entry: `quietus.yaml`, one file a system, one file a
 //! rule pack. They hold what was written; the compilers beside this module make models of them.
 
+pub mod alarms;
 pub mod anchors;
 pub mod backup;
 pub mod drill;

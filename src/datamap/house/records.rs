@@ -11,6 +11,27 @@ pub(super) const TABLES: &[Kept] = &[
         ("a schema that is not ours is refused", "pinned checksums"),
     ),
     table(
+        "alarm_looks",
+        "when it was looked last whether somebody has to see to something",
+        (Personal::None, Served("one row, written over")),
+        (
+            "one of many processes looks, and it is seen when none does",
+            "none is needed: it says nothing",
+        ),
+    ),
+    table(
+        "alarm_tellings",
+        "that an alarm was told at a webhook or by mail, and what went wrong; a mail's recipient is its place in the instance file",
+        (Personal::None, Served("until 90 days after it was told or given up")),
+        ("nobody is told twice, and nothing is lost", "removed by whoever looks"),
+    ),
+    table(
+        "alarms",
+        "what somebody had to see to: area, place, what the doctor said, from when until when",
+        (Personal::None, Served("until 90 days after it was cleared")),
+        ("the same matter is told once, and its end too", "removed by whoever looks"),
+    ),
+    table(
         "attempts",
         "each attempt at a job: which worker, when, how it ended, faults in our words",
         (Personal::None, Stays("it names nobody; it is part of how a certificate came about")),
