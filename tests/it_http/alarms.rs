@@ -159,6 +159,47 @@ async fn lists_show_only_what_presses() {
 }
 
 #[tokio::test]
+async fn alarms_are_listed_and_counted_where_somebody_looks_for_them() {
+    let house = House::open().await;
+    let none = house.get("auditor", "/v1/alarms").await.expect(200).json();
+    assert_eq!((&none["is_looked_for"], &none["alarms"]), (&json!(false), &json!([])));
+    let text = house.get("auditor", "/metrics").await.expect(200).text();
+    assert!(!text.contains("quietus_alarm_"), "{text}");
+
+    let hook = "alarms: {webhooks: [{name: hook, url: \"http://127.0.0.1:9/\", secret: \"file:secrets/hook\", private_host: true}]}\n";
+    let house = House::open_with_lines(hook).await;
+    let overdue = access(&house, "2026-10-01T09:00:00Z", 471_100_815).await;
+    house.product.advance_log().await.unwrap();
+    for _ in 0..2 {
+        house.product.look_for_alarms().await.unwrap();
+    }
+    let open = house.get("auditor", "/v1/alarms").await.expect(200).json();
+    let all = open["alarms"].as_array().unwrap();
+    let told: Vec<&Value> = all.iter().filter(|one| one["kind"] == "request.overdue").collect();
+    assert_eq!(told.len(), 1, "{open:#}");
+    assert_eq!(told[0]["place"], format!("request {overdue}"));
+    assert_eq!((&told[0]["mark"], &told[0]["cleared_at"]), (&json!("wrong"), &json!(null)));
+    assert_eq!(open["looked_at"], "2026-11-23T12:00:00Z");
+    assert_eq!(open["recipients"][0]["waiting"], all.len());
+    let text = house.get("operator", "/metrics").await.expect(200).text();
+    for line in [
+        "quietus_alarm_open{area=\"requests\"} 1",
+        "quietus_alarm_open{area=\"jobs\"} 0",
+        "quietus_alarm_look_age_seconds 0",
+        "quietus_alarm_messages_unheard{way=\"webhook\",recipient=\"hook\"} 0",
+        "quietus_alarm_messages_waiting_age_seconds{way=\"webhook\",recipient=\"hook\"} 0",
+        "# TYPE quietus_alarm_open gauge",
+    ] {
+        assert_eq!(text.lines().filter(|one| *one == line).count(), 1, "{line} in\n{text}");
+    }
+    let cleared = house.get("operator", "/v1/alarms?cleared=true&limit=5").await.expect(200);
+    assert_eq!(cleared.json()["alarms"], json!([]));
+    house.get("operator", "/v1/alarms?state=open").await.expect(422);
+    house.get("event-source", "/v1/alarms").await.expect(403);
+    house.nothing_leaked();
+}
+
+#[tokio::test]
 async fn objections_and_fees_are_decided_by_two_persons() {
     let house = House::open().await;
     let id = access(&house, "2026-11-22T12:00:00Z", 3).await;

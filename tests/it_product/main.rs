@@ -6,6 +6,7 @@
 #![expect(clippy::unwrap_used, reason = "a test stops where something is not as it must be")]
 #![expect(clippy::expect_used, reason = "a test stops where something is not as it must be")]
 
+mod alarms;
 mod anchors;
 mod backup;
 mod company;

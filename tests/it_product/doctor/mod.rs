@@ -27,7 +27,11 @@ pub fn findings(diagnosis: &Value, area: &str) -> Vec<Value> {
     let areas = diagnosis["areas"].as_array().unwrap();
     let found = areas.iter().find(|one| one["name"] == area);
     let found = found.unwrap_or_else(|| panic!("no area `{area}` in\n{diagnosis:#}"));
-    found["findings"].as_array().unwrap().clone()
+    let findings = found["findings"].as_array().unwrap().clone();
+    for one in findings.iter().filter(|one| one["mark"] != "well") {
+        assert!(one["kind"].is_string(), "say of what kind it is (`AlarmKind`): {one:#}");
+    }
+    findings
 }
 
 /// The one finding of an area, with this mark, of which these words are said.

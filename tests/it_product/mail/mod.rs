@@ -8,6 +8,6 @@ mod encryption;
 mod faults;
 mod house;
 mod letters;
-mod maildir;
-mod stubborn;
+pub mod maildir;
+pub mod stubborn;
 mod tasks;
