@@ -185,6 +185,9 @@ impl Quietus {
         let claimed = self.store.claim_within(lane, claim, &self.limits()).await?;
         let Some(claimed) = claimed.into_iter().next() else { return Ok(None) };
         let id = claimed.job.id;
+        if self.leave_to_newer(&claimed, worker).await? {
+            return Ok(Some(id));
+        }
         if claimed.job.kind == JobKind::Backup {
             Box::pin(self.look_for_all::<StoreLook>(claimed, worker)).await?;
             return Ok(Some(id));

@@ -62,8 +62,8 @@ impl Quietus {
         }
     }
 
-    /// Attempts that a worker has just claimed together; one that cannot be read is in nobody else's
-    /// way, and its lease ends.
+    /// Attempts that a worker has just claimed together, without those that are left to a newer version;
+    /// one that cannot be read is in nobody else's way, and its lease ends.
     async fn attempts_of<'a>(
         &self,
         claimed: &'a [ClaimedJob],
@@ -74,6 +74,9 @@ impl Quietus {
         let requests = self.store.requests_of_cases(&wanted).await?;
         let mut attempts = Vec::with_capacity(claimed.len());
         for one in claimed {
+            if self.leave_to_newer(one, worker.0).await? {
+                continue;
+            }
             let (job, case) = (&one.job, one.job.case_id);
             let attempt =
                 self.expected_by(job, requests.get(&case).cloned()).and_then(|expected| {

@@ -16,6 +16,8 @@ const BETWEEN_HINTS: Duration = Duration::from_millis(50);
 #[derive(Debug, Clone, Default)]
 pub struct Wake {
     here: Arc<Notify>,
+    /// For whoever carries requests on: one, who misses nothing while it is at work.
+    requests: Arc<Notify>,
     elsewhere: Arc<Notify>,
 }
 
@@ -29,14 +31,15 @@ impl Wake {
     fn up_here(&self) {
         self.here.notify_waiters();
         self.here.notify_one();
+        self.requests.notify_one();
     }
+}
 
-    /// Waits for a hint, and no longer than `at_most`.
-    pub async fn wait(&self, at_most: Duration) {
-        // Ending by time is as good as ending by hint: the caller looks in both cases.
-        if tokio::time::timeout(at_most, self.here.notified()).await.is_err() {
-            tracing::trace!("nobody gave a hint");
-        }
+/// Waits for a hint, and no longer than `at_most`.
+async fn wait(hint: &Notify, at_most: Duration) {
+    // Ending by time is as good as ending by hint: the caller looks in both cases.
+    if tokio::time::timeout(at_most, hint.notified()).await.is_err() {
+        tracing::trace!("nobody gave a hint");
     }
 }
 
@@ -44,7 +47,12 @@ impl Quietus {
     /// Waits until something may have become available in this process, and no longer than
     /// `at_most`.
     pub async fn wait_for_hint(&self, at_most: Duration) {
-        self.wake.wait(at_most).await;
+        wait(&self.wake.here, at_most).await;
+    }
+
+    /// The same for the one that carries requests on: a hint that comes while it is at work is kept.
+    pub async fn wait_for_hint_of_requests(&self, at_most: Duration) {
+        wait(&self.wake.requests, at_most).await;
     }
 
     /// Tells other replicas what has become available here, and wakes who waits here when they say

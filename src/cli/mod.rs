@@ -7,6 +7,7 @@ pub mod alarms;
 pub mod anchors;
 pub mod audits;
 pub mod backups;
+mod bars;
 pub mod cases;
 pub mod certificates;
 pub mod check;

@@ -13,11 +13,13 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
+use super::bars::Bars;
 use super::opening::{WARN, say};
-use super::run::{Bars, stop_on_signal};
+use super::run::stop_on_signal;
 use super::spared::tell_what_waits;
 use super::{FINE, NOT_DONE};
 use crate::app::spared::Spared;
+use crate::app::upgrade::waits_for_newer;
 use crate::app::{AppError, Quietus};
 use crate::domain::JobState;
 use crate::store::{Job, JobKind, RequestFilter};
@@ -98,7 +100,7 @@ async fn any_goes_on(
 fn is_soon(job: &Job, now: Timestamp) -> bool {
     let claimable =
         matches!(job.state, JobState::Available | JobState::Scheduled | JobState::Waiting);
-    claimable && job.available_at.duration_since(now) <= SOON
+    claimable && !waits_for_newer(job) && job.available_at.duration_since(now) <= SOON
 }
 
 /// Its system is spared for longer than this waits.

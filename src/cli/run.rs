@@ -1,18 +1,17 @@
 //! `quietus run` and `quietus work`.
 
 use std::collections::BTreeMap;
-use std::io::IsTerminal as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use super::alarms::watch_once;
+use super::bars::Bars;
 use super::cases::print_case;
 use super::drills::carry_out_drill;
 use super::opening::{GOOD, STRONG, WARN, complain, fail, number, open, read_moment, say};
@@ -24,8 +23,8 @@ use super::{FINE, NOT_DONE};
 use crate::app::mail::MailTally;
 use crate::app::open_case::{CaseOpened, Opening, words_for};
 use crate::app::pause::words;
-use crate::app::progress::Done;
 use crate::app::spared::Spared;
+use crate::app::upgrade::waits_for_newer;
 use crate::app::{Actor, AppError, Quietus};
 use crate::datamap::house::HOUSE;
 use crate::domain::JobState;
@@ -296,9 +295,11 @@ async fn may_go_on(
     if job.state.is_final() || waits || matches!(job.kind, JobKind::Backup | JobKind::Residue) {
         return Ok(false);
     }
-    let running = job.state == JobState::Running;
+    if job.state == JobState::Running {
+        return Ok(true);
+    }
     let put_off = spared.get(&job.system).is_some_and(|one| one.puts_off(job, product.now()));
-    Ok(running || (!put_off && !product.is_paused(job).await?))
+    Ok(!put_off && !waits_for_newer(job) && !product.is_paused(job).await?)
 }
 
 async fn print_outcome(product: &Arc<Quietus>, case: Uuid) -> Result<u8, AppError> {
@@ -328,77 +329,6 @@ async fn print_outcome(product: &Arc<Quietus>, case: Uuid) -> Result<u8, AppErro
     Ok(if fine { FINE } else { NOT_DONE })
 }
 
-/// Progress bars, one for each system; plain lines where nobody watches a terminal.
-pub(super) struct Bars {
-    all: MultiProgress,
-    shown: std::sync::Mutex<BTreeMap<Uuid, ProgressBar>>,
-    told: std::sync::Mutex<BTreeMap<Uuid, u32>>,
-}
-
-impl Bars {
-    pub(super) fn new() -> Self {
-        Self {
-            all: MultiProgress::new(),
-            shown: std::sync::Mutex::default(),
-            told: std::sync::Mutex::default(),
-        }
-    }
-
-    pub(super) fn show(&self, jobs: &[Job]) {
-        let Ok(mut bars) = self.shown.lock() else { return };
-        for job in jobs {
-            let bar = bars.entry(job.id).or_insert_with(|| self.new_bar(job));
-            let done: Option<Done> =
-                job.done.clone().and_then(|done| serde_json::from_value(done).ok());
-            let changed = done.map_or(0, |done| done.total().changed());
-            self.tell_fault(job);
-            bar.set_position(changed);
-            bar.set_message(match &job.last_fault {
-                Some(fault) if job.state != JobState::Completed => {
-                    format!("{}: {}", job.state, fault.message)
-                }
-                _ => job.state.to_string(),
-            });
-            if job.state.is_final() && !bar.is_finished() {
-                bar.abandon();
-            }
-        }
-    }
-
-    /// Without a terminal there are no bars: each new fault is told as a line.
-    fn tell_fault(&self, job: &Job) {
-        let Some(fault) = &job.last_fault else { return };
-        if job.state == JobState::Completed || std::io::stderr().is_terminal() {
-            return;
-        }
-        let Ok(mut told) = self.told.lock() else { return };
-        if told.insert(job.id, job.attempt) != Some(job.attempt) {
-            say(format!(
-                "  {}: attempt {} {}: {}",
-                job.system, job.attempt, fault.kind, fault.message
-            ));
-        }
-    }
-
-    fn new_bar(&self, job: &Job) -> ProgressBar {
-        let style = ProgressStyle::with_template(
-            "  {prefix:14} {bar:28.green} {human_pos:>11} records  {per_sec:>14}  {msg}",
-        );
-        let bar = self.all.add(ProgressBar::new(job.total_estimate.unwrap_or(0).max(1)));
-        if let Ok(style) = style {
-            bar.set_style(style.progress_chars("━╸ "));
-        }
-        bar.set_prefix(job.system.clone());
-        bar
-    }
-
-    pub(super) fn finish(&self) {
-        if let Ok(bars) = self.shown.lock() {
-            bars.values().filter(|bar| !bar.is_finished()).for_each(ProgressBar::abandon);
-        }
-    }
-}
-
 /// API, workers and timer until a signal.
 async fn serve(product: &Arc<Quietus>) -> u8 {
     if let Err(error) = product.seed_schedules().await {
@@ -422,6 +352,8 @@ async fn serve(product: &Arc<Quietus>) -> u8 {
     let tasks = TaskTracker::new();
     worker::start(product, product.instance.workers, &stop, &tasks);
     worker::start_hints(product, &stop, &tasks);
+    worker::start_requests(product, &stop, &tasks);
+    worker::start_schema_watch(product, &stop, &tasks);
     worker::start_telling(product, &stop, &tasks);
     worker::start_mail(product, &stop, &tasks);
     worker::start_anchors(product, &stop, &tasks);
@@ -437,19 +369,30 @@ async fn serve(product: &Arc<Quietus>) -> u8 {
     ));
     tasks.spawn(server.serve(stop.clone()));
     let signal = tokio::spawn(stop_on_signal(stop.clone()));
-    worker::look_after_all(product, &stop).await;
+    let lead = worker::housekeeping(product);
+    worker::look_after_in_the_lead(product, &lead, &stop).await;
     while bell.next(&stop).await.is_some() {
-        worker::look_after_all(product, &stop).await;
+        worker::look_after_in_the_lead(product, &lead, &stop).await;
     }
     bell.stop().await;
     tasks.close();
     tasks.wait().await;
     signal.abort();
-    if let Err(error) = product.advance_log().await {
+    let code = code_of_stop(product).await;
+    if code == FINE
+        && let Err(error) = product.advance_log().await
+    {
         return fail(&error);
     }
     product.store.close().await;
-    FINE
+    code
+}
+
+/// The exit code of a process that has stopped: it was told to, or a newer version has overtaken it.
+async fn code_of_stop(product: &Quietus) -> u8 {
+    let Some(why) = product.is_overtaken().await.ok().flatten() else { return FINE };
+    complain(&why);
+    NOT_DONE
 }
 
 /// Runs workers until a signal.
@@ -466,12 +409,16 @@ pub async fn work(arguments: &WorkArguments, folder: &Path) -> u8 {
     let count = arguments.workers.unwrap_or(product.instance.workers).max(1);
     worker::start(&product, count, &stop, &tasks);
     worker::start_hints(&product, &stop, &tasks);
+    worker::start_schema_watch(&product, &stop, &tasks);
     say(format!("{count} worker(s); stop them with Ctrl-C"));
-    stop_on_signal(stop).await;
+    let signal = tokio::spawn(stop_on_signal(stop.clone()));
+    stop.cancelled().await;
     tasks.close();
     tasks.wait().await;
+    signal.abort();
+    let code = code_of_stop(&product).await;
     product.store.close().await;
-    FINE
+    code
 }
 
 /// The first signal asks everybody to stop at the next chunk; the second ends the process.

@@ -19,6 +19,7 @@ use sqlx::{Connection as _, Executor as _, Postgres, Sqlite, Transaction};
 
 use super::error::StoreError;
 use super::migrations;
+use super::schema::Early;
 use super::statement::{Arg, Row, Sql, for_postgres, for_sqlite};
 
 /// How to open the store.
@@ -43,15 +44,6 @@ impl Default for OpenOptions {
 pub struct Store {
     backend: Backend,
     only_looks: bool,
-}
-
-/// How far the schema of a store has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SchemaStanding {
-    /// Number of the newest migration that was applied to it; 0 where none was.
-    pub applied: u64,
-    /// Number of the newest migration that this binary knows.
-    pub known: u64,
 }
 
 #[derive(Debug, Clone)]
@@ -110,27 +102,6 @@ impl Store {
         self.only_looks
     }
 
-    /// How far its schema has come, for whoever only looks.
-    ///
-    /// # Errors
-    /// Where the database does not answer.
-    pub async fn schema(&self) -> Result<SchemaStanding, StoreError> {
-        let files = match &self.backend {
-            Backend::Sqlite { .. } => migrations::sqlite_files()?,
-            Backend::Postgres { .. } => migrations::postgres_files()?,
-        };
-        let migrator = migrations::migrator(files)?;
-        let known = migrator.iter().map(|one| one.version).max().unwrap_or_default();
-        let known = u64::try_from(known).unwrap_or_default();
-        let is_there = self.read_one(HAS_SCHEMA, Vec::new()).await?;
-        if is_there.map_or(Ok(0), |row| row.whole("tables"))? == 0 {
-            return Ok(SchemaStanding { applied: 0, known });
-        }
-        let row = self.read_one(APPLIED, Vec::new()).await?;
-        let applied = row.map_or(Ok(None), |row| row.maybe_whole("newest"))?;
-        Ok(SchemaStanding { applied: applied.unwrap_or_default(), known })
-    }
-
     async fn open_sqlite(
         path: &Path,
         options: &OpenOptions,
@@ -157,6 +128,7 @@ impl Store {
         let migrator = migrations::migrator(migrations::sqlite_files()?)?;
         // All of it in one transaction: two processes that open a new file at once take turns.
         let mut tx = writer.begin_with("BEGIN IMMEDIATE").await?;
+        Early::Sqlite(&mut tx).refuse_what_needs_more(&migrator).await?;
         migrator.run_direct(None, &mut *tx, false).await.map_err(migrations::explain)?;
         tx.commit().await?;
         let readers = SqlitePoolOptions::new()
@@ -180,6 +152,7 @@ impl Store {
         )
         .await?;
         let migrator = migrations::migrator(migrations::postgres_files()?)?;
+        Early::Postgres(&mut direct).refuse_what_needs_more(&migrator).await?;
         migrator.run_direct(None, &mut direct, false).await.map_err(migrations::explain)?;
         direct.close().await?;
         let pool = postgres_pool(connect, options, connections).await?;
@@ -386,13 +359,6 @@ fn create_private(path: &Path) -> Result<(), StoreError> {
 
 const PING: Sql = Sql::both("SELECT 1 AS one");
 
-// Each database lists its tables in its own way.
-const HAS_SCHEMA: Sql = Sql::fork(
-    "SELECT count(*) AS tables FROM sqlite_schema WHERE name = '_sqlx_migrations'",
-    "SELECT count(to_regclass('_sqlx_migrations')) AS tables",
-);
-const APPLIED: Sql = Sql::both("SELECT max(version) AS newest FROM _sqlx_migrations WHERE success");
-
 // SQLite is asked what it does; PostgreSQL is told, and what waits for a standby as well is kept.
 const DURABLE: Sql = Sql::fork(
     "SELECT CAST(synchronous AS TEXT) AS waits FROM pragma_synchronous",
@@ -401,11 +367,7 @@ const DURABLE: Sql = Sql::fork(
              THEN 'remote_apply' ELSE 'on' END, true) AS waits",
 );
 
-pub(super) const STATEMENTS: &[(&str, Sql)] = &[
-    ("connection::HAS_SCHEMA", HAS_SCHEMA),
-    ("connection::APPLIED", APPLIED),
-    ("connection::DURABLE", DURABLE),
-];
+pub(super) const STATEMENTS: &[(&str, Sql)] = &[("connection::DURABLE", DURABLE)];
 
 /// What the databases answer when a commit waits for the disk: SQLite's `FULL` and `EXTRA`, and
 /// PostgreSQL's `on` and `remote_apply`.

@@ -3,7 +3,7 @@
 
 use jiff::Timestamp;
 
-use super::connection::Store;
+use super::connection::{Backend, Store};
 use super::error::StoreError;
 use super::statement::{Sql, args};
 
@@ -28,6 +28,11 @@ const YIELD: Sql = Sql::both("DELETE FROM leases WHERE name = $1 AND holder = $2
 pub(super) const STATEMENTS: &[(&str, Sql)] = &[("leases::LEAD", LEAD), ("leases::YIELD", YIELD)];
 
 impl Store {
+    /// Whether processes on several machines may share it, so that it is worth asking who leads.
+    pub fn is_shared(&self) -> bool {
+        matches!(self.backend(), Backend::Postgres { .. })
+    }
+
     /// Takes or keeps the lead; `false` where another one has it.
     pub async fn try_lead(&self, lead: Lead<'_>, now: Timestamp) -> Result<bool, StoreError> {
         let values = args![lead.name, lead.holder, lead.until, now];

@@ -1,6 +1,11 @@
 //! The schema, embedded: one folder a database, paired files with the same numbers and names.
 //!
-//! A file that has landed is never edited again; a change is a new file on both sides.
+//! A file that has landed is never edited again; a change is a new file on both sides. It only adds,
+//! so that binaries of before go on. One that takes away or changes what they use says in its name
+//! what a binary has to know: `0030_needs_0028_letters_without_channel.sql` is for those that know
+//! number 28 (`schema` refuses the others).
+
+use std::collections::BTreeSet;
 
 use rust_embed::RustEmbed;
 use sqlx::SqlSafeStr as _;
@@ -76,7 +81,22 @@ pub(super) fn migrator(files: Vec<MigrationFile>) -> Result<Migrator, StoreError
             false,
         ));
     }
-    Ok(Migrator::with_migrations(migrations))
+    let mut migrator = Migrator::with_migrations(migrations);
+    // What is missing here a newer binary has brought; `schema` has looked whether we get on with it.
+    migrator.set_ignore_missing(true);
+    Ok(migrator)
+}
+
+/// The numbers of the migrations that this binary knows.
+pub(super) fn known(migrator: &Migrator) -> BTreeSet<u64> {
+    migrator.iter().filter_map(|one| u64::try_from(one.version).ok()).collect()
+}
+
+/// The number of the oldest migration that a binary has to know to work with a schema to which one of
+/// this description was applied; `None` where it leaves those before it at work.
+pub fn needed(description: &str) -> Option<u64> {
+    let (number, _) = description.strip_prefix("needs ")?.split_once(' ')?;
+    number.parse().ok()
 }
 
 /// Says what a migration stumbled over.
@@ -86,9 +106,6 @@ pub(super) fn explain(error: MigrateError) -> StoreError {
         MigrateError::ExecuteMigration(source, version) => {
             format!("number {version} failed: {}", StoreError::from(source))
         }
-        MigrateError::VersionMissing(version) => format!(
-            "it has number {version}, which this binary does not know; use the newer binary"
-        ),
         MigrateError::VersionMismatch(version) => {
             format!("number {version} was changed after it had been applied")
         }

@@ -56,6 +56,7 @@ pub mod requests;
 pub mod residues;
 pub mod restores;
 pub mod schedules;
+pub mod schema;
 pub mod settlement;
 pub mod signing_keys;
 pub mod statement;
@@ -80,7 +81,7 @@ pub use certificates::{
 };
 pub use claims::{Claim, ClaimedJob, JointStep, Progress, Start, Started, StillMine, Tenure};
 pub use companies::{APART, Company, TOGETHER_AFTER_FAULT};
-pub use connection::{OpenOptions, SchemaStanding, Store};
+pub use connection::{OpenOptions, Store};
 pub use data_keys::{DataKey, DetailKey, OldDetails, Shredded};
 pub use documents::{Document, DocumentKind};
 pub use drills::{Drill, DrillCounts, DrillFinding, DrillState, DrillStep, DrillSystem, NewDrill};
@@ -122,6 +123,7 @@ pub use requests::{NewRequest, Request, RequestChange, RequestFilter, TakenIn};
 pub use residues::ResidueGauge;
 pub use restores::{Canary, NewRestore, Replayable, Restore, RestoreCounts};
 pub use schedules::{Disposition, Fire, FireBatch, NewFire, ScheduleCursor};
+pub use schema::SchemaStanding;
 pub use settlement::{Learned, Settle, Settled, Settlement};
 pub use signing_keys::SigningKey;
 pub use status_lists::{
@@ -182,6 +184,7 @@ pub fn statements() -> Vec<(&'static str, Sql)> {
         residues::STATEMENTS,
         restores::STATEMENTS,
         schedules::STATEMENTS,
+        schema::STATEMENTS,
         settlement::STATEMENTS,
         signing_keys::STATEMENTS,
         status_lists::STATEMENTS,

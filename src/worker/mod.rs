@@ -2,12 +2,13 @@
 //! is available, also jobs whose lease has ended. Each keeps to a lane: a sweep of millions of records
 //! makes no person wait, and a third party that is slow makes no database wait.
 //!
-//! A second loop hears the bell: it opens due cases, carries requests on, certifies finished cases
-//! and moves evidence into the log. A third one tells other controllers how their requests stand,
-//! a fourth one sends mail, a fifth one asks those who vouch for the log, a sixth one watches the
-//! stores of copies, a seventh one looks whether data of persons are back, an eighth one carries drills
-//! on, a ninth one looks what somebody has to see to, and a tenth one tells of it, each by itself, so
-//! that whoever does not answer keeps nothing else waiting.
+//! A second loop hears the bell: it opens due cases, certifies finished cases and moves evidence into
+//! the log. A third one carries requests on as soon as they come. Of replicas that share a store, one
+//! at a time does either. Others tell other controllers how their requests stand, send mail, ask those
+//! who vouch for the log, watch the stores of copies, look whether data of persons are back, carry
+//! drills on, look what somebody has to see to, and tell of it, each by itself, so that whoever does
+//! not answer keeps nothing else waiting. The last one stops a process for whose version the schema is
+//! not any more.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,10 +17,20 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::app::drill::DrillPace;
+use crate::app::lead::{HOUSEKEEPING, Lead, REQUESTS};
 use crate::app::{AppError, Lane, Quietus};
 
 /// Longest time between two looks at the store.
 const LONGEST_REST: Duration = Duration::from_secs(2);
+/// Longest time between two looks at requests, for whoever hears no hints.
+const BETWEEN_REQUESTS: Duration = Duration::from_secs(1);
+/// Shortest time between two looks at requests: what comes meanwhile is carried on together.
+const REQUESTS_GATHER: Duration = Duration::from_millis(50);
+/// Time between two questions for the lead, of which there are so many between two rings of the bell.
+const BETWEEN_ASKED: Duration = Duration::from_secs(1);
+const MOST_ASKED_FOR_THE_LEAD: u32 = 4;
+/// Time between two looks at the schema.
+const BETWEEN_SCHEMAS: Duration = Duration::from_secs(5);
 /// Time between two sweeps of the mails.
 const BETWEEN_SWEEPS: Duration = Duration::from_secs(2);
 /// Time between two looks at those who vouch for the log.
@@ -252,6 +263,76 @@ async fn work(product: &Quietus, (lane, name): (&Lane, &str), stop: &Cancellatio
     }
 }
 
+/// Carries requests of persons on until `stop`, in a loop of its own, as soon as they come: neither a
+/// plan that counts millions of records nor certificates keep them waiting. What is begun when the
+/// stop comes is carried to its end.
+pub fn start_requests(product: &Arc<Quietus>, stop: &CancellationToken, tasks: &TaskTracker) {
+    let (product, stop) = (Arc::clone(product), stop.clone());
+    let lead = product.lead_in(REQUESTS);
+    tasks.spawn(async move {
+        while !stop.is_cancelled() {
+            let rest = match Box::pin(advance_requests(&product, &lead)).await {
+                Ok(Advanced::Whole) => REQUESTS_GATHER,
+                // What is stuck, or another replica's, is asked about again, and not at every hint.
+                Ok(Advanced::InPart) => BETWEEN_REQUESTS,
+                Err(error) => {
+                    report("requests could not be carried on", &error);
+                    STORE_PAUSE
+                }
+            };
+            pause(rest, &stop).await;
+            tokio::select! {
+                () = product.wait_for_hint_of_requests(BETWEEN_REQUESTS) => {}
+                () = stop.cancelled() => {}
+            }
+        }
+    });
+}
+
+/// How far requests whose time has come were carried on.
+enum Advanced {
+    Whole,
+    InPart,
+}
+
+/// Carries requests on in the lead; where another replica has it, that one does it.
+async fn advance_requests(product: &Quietus, lead: &Lead) -> Result<Advanced, AppError> {
+    if let Err(error) = product.keep_epoch().await {
+        report("the month's key could not be opened", &error);
+    }
+    product.refuse_to_stand_behind().await?;
+    if !product.has_requests_to_advance().await? {
+        return Ok(Advanced::Whole);
+    }
+    let stuck = product.in_the_lead(lead, Box::pin(product.advance_requests())).await?;
+    Ok(match stuck.transpose()? {
+        Some(0) => Advanced::Whole,
+        Some(_) | None => Advanced::InPart,
+    })
+}
+
+/// Stops the process, as a signal does, once the schema of the store is not for its version any more.
+pub fn start_schema_watch(product: &Arc<Quietus>, stop: &CancellationToken, tasks: &TaskTracker) {
+    let (product, stop) = (Arc::clone(product), stop.clone());
+    tasks.spawn(async move {
+        loop {
+            pause(BETWEEN_SCHEMAS, &stop).await;
+            if stop.is_cancelled() {
+                return;
+            }
+            match product.is_overtaken().await {
+                Ok(None) => {}
+                Ok(Some(why)) => {
+                    tracing::error!(%why, "this process stops");
+                    stop.cancel();
+                }
+                // That the store is not there is told by whoever works with it.
+                Err(error) => tracing::debug!(%error, "the schema could not be looked at"),
+            }
+        }
+    });
+}
+
 /// Starts the loop that calls other controllers back, where they may ask at all.
 pub fn start_telling(product: &Arc<Quietus>, stop: &CancellationToken, tasks: &TaskTracker) {
     if product.instance.opendsr.is_none() {
@@ -291,9 +372,17 @@ async fn pause(time: Duration, stop: &CancellationToken) {
     }
 }
 
+/// Whether requests are carried on along with everything else.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Requests {
+    Along,
+    /// By a loop of their own.
+    Elsewhere,
+}
+
 /// Looks once after everything that is not a job: due schedules, requests whose time has come,
 /// finished cases, the log. Whether finished cases are left that are certified in the next turn.
-async fn look_after(product: &Quietus) -> bool {
+async fn look_after(product: &Quietus, requests: Requests) -> bool {
     if let Err(error) = product.keep_epoch().await {
         report("the month's key could not be opened", &error);
     }
@@ -304,7 +393,9 @@ async fn look_after(product: &Quietus) -> bool {
     if let Err(error) = product.fire_due().await {
         report("due schedules could not be looked at", &error);
     }
-    if let Err(error) = product.advance_requests().await {
+    if requests == Requests::Along
+        && let Err(error) = product.advance_requests().await
+    {
         report("requests could not be carried on", &error);
     }
     if let Err(error) = Box::pin(product.look_after_restores()).await {
@@ -328,7 +419,34 @@ async fn look_after(product: &Quietus) -> bool {
 
 /// Looks after everything until nothing of it waits for its turn.
 pub async fn look_after_all(product: &Quietus, stop: &CancellationToken) {
-    while look_after(product).await && !stop.is_cancelled() {}
+    while look_after(product, Requests::Along).await && !stop.is_cancelled() {}
+}
+
+/// The same for a process among others, but for requests ([`start_requests`]): a turn at a time in the
+/// lead. Where another replica has it, that one looks after everything.
+pub async fn look_after_in_the_lead(product: &Quietus, lead: &Lead, stop: &CancellationToken) {
+    let mut asked = 0;
+    while !stop.is_cancelled() {
+        let turn = Box::pin(look_after(product, Requests::Elsewhere));
+        match product.in_the_lead(lead, turn).await {
+            Ok(Some(true)) => {}
+            // Whoever has it may have died at work.
+            Ok(None) if asked < MOST_ASKED_FOR_THE_LEAD => {
+                asked += 1;
+                pause(BETWEEN_ASKED, stop).await;
+            }
+            Ok(_) => return,
+            Err(error) => {
+                report("nobody knows who looks after everything", &error);
+                return;
+            }
+        }
+    }
+}
+
+/// The wish of this process to look after everything.
+pub fn housekeeping(product: &Quietus) -> Lead {
+    product.lead_in(HOUSEKEEPING)
 }
 
 fn report(what: &str, error: &AppError) {

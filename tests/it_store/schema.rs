@@ -1,15 +1,17 @@
 //! The schema: statements, files and laws.
 
 use quietus::domain::Digest;
-use quietus::store::migrations::{postgres_files, sqlite_files};
-use quietus::store::{OpenOptions, Store, StoreError, statements};
+use quietus::store::migrations::{needed, postgres_files, sqlite_files};
+use quietus::store::{OpenOptions, OpenedCase, Store, StoreError, statements};
 
-use crate::stage::{Stage, at, new_case, new_id};
+use crate::stage::{Stage, at, claim, new_case, new_id};
 
 on_both! {
     every_statement_prepares,
     opening_again_changes_nothing,
-    a_newer_schema_is_refused,
+    what_a_newer_binary_has_added_is_worked_with,
+    a_schema_that_needs_a_newer_binary_is_refused,
+    a_schema_that_needs_what_is_known_is_worked_with,
     a_change_to_a_landed_migration_is_refused,
     states_that_do_not_exist_are_refused,
 }
@@ -229,7 +231,8 @@ async fn opening_again_changes_nothing(stage: Stage) {
     again.ping().await.unwrap();
 }
 
-async fn a_newer_schema_is_refused(stage: Stage) {
+/// A newer binary has applied a migration of this description.
+async fn newer_migration(stage: &Stage, number: u64, description: &str) {
     let now = if stage.store.kind() == "sqlite" { "CURRENT_TIMESTAMP" } else { "now()" };
     let success = if stage.store.kind() == "sqlite" { "1" } else { "true" };
     let checksum = if stage.store.kind() == "sqlite" { "x'00'" } else { "'\\x00'" };
@@ -237,13 +240,76 @@ async fn a_newer_schema_is_refused(stage: Stage) {
         .intrude(&format!(
             "INSERT INTO _sqlx_migrations (version, description, installed_on, success, checksum,
                  execution_time)
-             VALUES (9999, 'from the future', {now}, {success}, {checksum}, 0)"
+             VALUES ({number}, '{description}', {now}, {success}, {checksum}, 0)"
         ))
         .await
         .unwrap();
+}
+
+async fn what_a_newer_binary_has_added_is_worked_with(stage: Stage) {
+    let known = stage.store.schema().await.unwrap().known;
+    for statement in [
+        "CREATE TABLE of_the_future (id INTEGER NOT NULL PRIMARY KEY)",
+        "ALTER TABLE jobs ADD COLUMN of_the_future INTEGER NOT NULL DEFAULT 7",
+        "ALTER TABLE cases ADD COLUMN of_the_future TEXT",
+    ] {
+        stage.intrude(statement).await.unwrap();
+    }
+    newer_migration(&stage, 9999, "of the future").await;
+    stage.store.close().await;
+    // Also one that is started anew after that.
+    let older = Store::open(&stage.url, OpenOptions::default()).await.unwrap();
+    let standing = older.schema().await.unwrap();
+    assert_eq!((standing.applied, standing.known, standing.needed), (9999, known, 0));
+    assert!(standing.fits() && standing.is_newer() && standing.missing == 0);
+    assert_eq!(older.open_case(new_case(2), at(0)).await.unwrap(), OpenedCase::Opened);
+    assert_eq!(older.claim(claim("older", 1, 5)).await.unwrap().len(), 2);
+    older.close().await;
+}
+
+async fn a_schema_that_needs_a_newer_binary_is_refused(stage: Stage) {
+    let known = stage.store.schema().await.unwrap().known;
+    newer_migration(&stage, 9998, "of the future").await;
+    newer_migration(&stage, 9999, "needs 9998 jobs without the past").await;
+    // Whoever is at work sees it.
+    assert!(!stage.store.schema().await.unwrap().fits());
+    // As if one of its own had not been applied: it is not applied now either.
+    let last = format!("DELETE FROM _sqlx_migrations WHERE version = {known}");
+    assert_eq!(stage.intrude(&last).await.unwrap(), 1);
+    let before = stage.rows("_sqlx_migrations").await;
     stage.store.close().await;
     let error = Store::open(&stage.url, OpenOptions::default()).await.unwrap_err();
-    assert!(matches!(&error, StoreError::Migration { why } if why.contains("9999")), "{error}");
+    let StoreError::Migration { why } = &error else { panic!("{error}") };
+    assert!(why.contains("number 9999") && why.contains("know number 9998"), "{why}");
+    assert!(why.contains("newer binary"), "{why}");
+    assert_eq!(stage.rows("_sqlx_migrations").await, before);
+}
+
+async fn a_schema_that_needs_what_is_known_is_worked_with(stage: Stage) {
+    let known = stage.store.schema().await.unwrap().known;
+    newer_migration(&stage, 9999, &format!("needs {known:04} jobs without the past")).await;
+    stage.store.close().await;
+    let older = Store::open(&stage.url, OpenOptions::default()).await.unwrap();
+    let standing = older.schema().await.unwrap();
+    assert_eq!((standing.applied, standing.needed), (9999, known));
+    assert!(standing.fits());
+    older.close().await;
+}
+
+/// What a migration needs is a migration before it, so that a binary of the time between works on
+/// both sides of it.
+#[test]
+fn what_migrations_need_came_before_them() {
+    assert_eq!(needed("needs 0028 letters without channel"), Some(28));
+    assert_eq!(needed("letters with channel"), None);
+    assert_eq!(needed("needs letters"), None);
+    for file in sqlite_files().unwrap() {
+        let (number, words) = file.name.split_once('_').unwrap();
+        let words = words.trim_end_matches(".sql").replace('_', " ");
+        let needs = needed(&words);
+        assert_eq!(words.starts_with("needs "), needs.is_some(), "`{}`", file.name);
+        assert!(needs.unwrap_or_default() < number.parse().unwrap(), "`{}`", file.name);
+    }
 }
 
 async fn a_change_to_a_landed_migration_is_refused(stage: Stage) {

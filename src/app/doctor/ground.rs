@@ -51,8 +51,8 @@ pub(super) fn no_store(error: &AppError) -> Finding {
 
 /// The schema is not the one of this binary.
 pub(super) fn other_schema(schema: SchemaStanding) -> Finding {
-    let SchemaStanding { applied, known } = schema;
-    if applied > known {
+    let SchemaStanding { applied, known, .. } = schema;
+    if !schema.fits() {
         let what = format!("its schema is {applied}, and this binary knows {known} only");
         return Finding::wrong("store", what)
             .kind(AlarmKind::StoreSchema)
@@ -63,6 +63,22 @@ pub(super) fn other_schema(schema: SchemaStanding) -> Finding {
         .kind(AlarmKind::StoreSchema)
         .advice("any other command of this binary brings it up to date")
         .command("quietus status")
+}
+
+/// A newer binary has added to the schema, and this one goes on.
+pub(super) fn newer_schema(schema: SchemaStanding) -> Vec<Finding> {
+    let SchemaStanding { applied, known, .. } = schema;
+    if !schema.is_newer() {
+        return Vec::new();
+    }
+    let what = format!(
+        "a newer version has brought its schema to {applied}, and this one knows {known}: both work"
+    );
+    vec![
+        Finding::look("store", what)
+            .kind(AlarmKind::StoreSchema)
+            .advice("bring every process to the newer version"),
+    ]
 }
 
 /// Keys that others may read, or that a copy of the database has with it.

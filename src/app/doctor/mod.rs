@@ -24,7 +24,7 @@ use secrecy::ExposeSecret as _;
 use super::opening::{Opening, store_url};
 use super::{AppError, Quietus};
 use crate::domain::{AlarmKind, Clock};
-use crate::store::{OpenOptions, SchemaStanding, Store};
+use crate::store::{OpenOptions, Store};
 
 pub use self::finding::{Area, Diagnosis, Finding, Mark};
 pub use self::known::{KnownArea, TOLD_AREAS};
@@ -113,9 +113,9 @@ async fn stand(opening: Opening, manner: Manner) -> (Vec<Area>, Option<Arc<Quiet
             return (areas, None);
         }
     };
-    let (kind, schema) = (store.kind(), store.schema().await.map_or(0, |schema| schema.applied));
-    areas.push(manner.area("store", Ok(Vec::new()), || {
-        Finding::well("store", format!("{kind}, schema {schema}"))
+    let (kind, schema) = (store.kind(), store.schema().await.unwrap_or_default());
+    areas.push(manner.area("store", Ok(ground::newer_schema(schema)), || {
+        Finding::well("store", format!("{kind}, schema {}", schema.applied))
     }));
     let exposed = ground::exposed(&loaded.instance);
     let keys = loaded.instance.keys.clone();
@@ -139,7 +139,7 @@ async fn open_store(opening: &Opening) -> Result<Store, Finding> {
     let store = Store::look(url.expose_secret(), OpenOptions::default()).await;
     let store = store.map_err(|error| ground::no_store(&error.into()))?;
     match store.schema().await {
-        Ok(SchemaStanding { applied, known }) if applied == known => Ok(store),
+        Ok(schema) if schema.fits() && schema.missing == 0 => Ok(store),
         Ok(schema) => Err(ground::other_schema(schema)),
         Err(error) => Err(ground::no_store(&error.into())),
     }

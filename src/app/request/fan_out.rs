@@ -26,24 +26,32 @@ struct Ready {
 
 impl Quietus {
     /// Carries every request one step on whose time has come: the end of the cooling-off, and the
-    /// opening of the case. One that cannot go on does not keep the others.
+    /// opening of the case. One that cannot go on does not keep the others; how many could not.
     ///
     /// # Errors
     /// Where the store is not there.
-    pub async fn advance_requests(&self) -> Result<(), AppError> {
-        let mut ready = Vec::new();
+    pub async fn advance_requests(&self) -> Result<usize, AppError> {
+        let (mut ready, mut stuck) = (Vec::new(), 0);
         for stored in self.store.requests_to_look_at(self.now(), AT_ONCE).await? {
             let id = stored.id;
             match self.advance_request(stored).await {
                 Ok(Some(one)) if looks_at_others(&one.request) => {
-                    Box::pin(self.fan_out(std::mem::take(&mut ready))).await?;
-                    Box::pin(self.fan_out(vec![one])).await?;
+                    stuck += Box::pin(self.fan_out(std::mem::take(&mut ready))).await?;
+                    stuck += Box::pin(self.fan_out(vec![one])).await?;
                 }
                 Ok(found) => ready.extend(found),
-                Err(error) => cannot_go_on(id, &error),
+                Err(error) => stuck += cannot_go_on(id, &error),
             }
         }
-        Box::pin(self.fan_out(ready)).await
+        Ok(stuck + Box::pin(self.fan_out(ready)).await?)
+    }
+
+    /// Whether the time of a request has come.
+    ///
+    /// # Errors
+    /// Where the store is not there.
+    pub async fn has_requests_to_advance(&self) -> Result<bool, AppError> {
+        Ok(!self.store.requests_to_look_at(self.now(), 1).await?.is_empty())
     }
 
     /// Carries one request on that is ready, as the next ring would do it.
@@ -56,7 +64,7 @@ impl Quietus {
             return Ok(());
         };
         let ready = self.advance_request(stored).await?;
-        Box::pin(self.fan_out(ready.into_iter().collect())).await
+        Box::pin(self.fan_out(ready.into_iter().collect())).await.map(drop)
     }
 
     /// Carries one request a step on; gives it back where its person has to be sought.
@@ -89,15 +97,16 @@ impl Quietus {
     }
 
     /// Finds the people of all these requests, plans and counts for them, and opens their cases:
-    /// as of one moment, so that what is asked of a system can be asked together.
-    async fn fan_out(&self, ready: Vec<Ready>) -> Result<(), AppError> {
+    /// as of one moment, so that what is asked of a system can be asked together. How many could not
+    /// go on.
+    async fn fan_out(&self, ready: Vec<Ready>) -> Result<usize, AppError> {
         if ready.is_empty() {
-            return Ok(());
+            return Ok(0);
         }
         let ground = Ground { map: &self.map, rules: &self.rules, moment: self.now() };
         let mut people: Vec<Seeking> = ready.iter().map(|one| one.seeking.clone()).collect();
         let found = Box::pin(self.find_people(ground, &mut people, None)).await?;
-        let (mut requests, mut scopes) = (Vec::new(), Vec::new());
+        let (mut requests, mut scopes, mut stuck) = (Vec::new(), Vec::new(), 0);
         for ((ready, sought), found) in ready.into_iter().zip(people).zip(found) {
             let (mut request, mut found) = (ready.request, found);
             if let Some(drill) = &request.record.drill {
@@ -109,16 +118,16 @@ impl Quietus {
                     requests.push((request, sought.person));
                 }
                 Ok(None) => {}
-                Err(error) => cannot_go_on(request.stored.id, &error),
+                Err(error) => stuck += cannot_go_on(request.stored.id, &error),
             }
         }
         let counted = Box::pin(self.counted_plans_for(ground.moment, &scopes)).await?;
         for ((mut request, sought), counted) in requests.into_iter().zip(counted) {
             if let Err(error) = Box::pin(self.begin(&mut request, &sought, counted)).await {
-                cannot_go_on(request.stored.id, &error);
+                stuck += cannot_go_on(request.stored.id, &error);
             }
         }
-        Ok(())
+        Ok(stuck)
     }
 
     /// Takes down what was found; for whom to plan then, or `None` where somebody has to be asked.
@@ -247,9 +256,10 @@ impl Quietus {
     }
 }
 
-/// One that cannot go on does not keep the others.
-fn cannot_go_on(request: uuid::Uuid, error: &AppError) {
+/// One that cannot go on does not keep the others, and is counted.
+fn cannot_go_on(request: uuid::Uuid, error: &AppError) -> usize {
     tracing::error!(%request, %error, "a request could not be carried on");
+    1
 }
 
 /// What becomes of it depends on what other requests of the same person have come to, so that the

@@ -57,7 +57,11 @@ async fn an_older_schema_is_told_and_not_touched() {
     let mut raw = crate::company::database::Raw::open(Kind::Sqlite, &url).await;
     let newest = raw.rows("SELECT CAST(max(version) AS TEXT) FROM _sqlx_migrations").await;
     let newest: u64 = newest[0].parse().unwrap();
-    raw.run(&format!("UPDATE _sqlx_migrations SET version = 9999 WHERE version = {newest}")).await;
+    raw.run(&format!(
+        "UPDATE _sqlx_migrations SET version = 9999, description = 'needs 9998 of the future'
+         WHERE version = {newest}"
+    ))
+    .await;
     let said = examined(&company, 1).await;
     let newer = finding(
         &said,
@@ -72,6 +76,23 @@ async fn an_older_schema_is_told_and_not_touched() {
     assert_eq!(commands(&older).len(), 1);
     let left = raw.rows("SELECT CAST(max(version) AS TEXT) FROM _sqlx_migrations").await;
     assert_eq!(left, [(newest - 1).to_string()], "it was only looked at");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_newer_version_has_added_to_the_schema_is_told() {
+    let company = heap::company(Kind::Sqlite, Kind::Sqlite, 5, "{}").await;
+    company.quietus(&["run", "--once"]).await.expect(0);
+    let url = format!("sqlite://{}", company.path("quietus.db").display());
+    let mut raw = crate::company::database::Raw::open(Kind::Sqlite, &url).await;
+    raw.run(
+        "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
+         VALUES (9999, 'of the future', 1, x'00', 0)",
+    )
+    .await;
+    let said = examined(&company, 0).await;
+    let newer = finding(&said, "store", "look", "a newer version has brought its schema to 9999");
+    assert!(newer["advice"].as_str().unwrap().contains("newer version"), "{newer:#}");
+    company.quietus(&["run", "--once"]).await.expect(0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
