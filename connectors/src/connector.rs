@@ -173,6 +173,12 @@ pub trait Connector: Send + Sync {
         Err(Fault::Misconfigured { message: "nothing can be planted here".to_owned() })
     }
 
+    /// The keys of so many orders at most of which the connector still keeps something in the system to
+    /// resume them, those that have stood still for longest first; no effect.
+    async fn remembered(&self, _most: u32) -> Result<Vec<String>, Fault> {
+        Ok(Vec::new())
+    }
+
     /// `forget` of several orders.
     async fn forget_all(&self, order_keys: &[String]) -> Result<(), Fault> {
         for key in order_keys {

@@ -266,7 +266,18 @@ pub(super) fn survivors_in_words(verification: &Verification) -> String {
 
 /// The keys of a job's orders, one for each round.
 pub(super) fn order_keys(job: uuid::Uuid, rounds: usize) -> impl Iterator<Item = String> {
-    (1..=rounds).map(move |round| format!("{}-{round}", job.simple()))
+    (1..=rounds).map(move |round| order_key(job, round))
+}
+
+fn order_key(job: uuid::Uuid, round: usize) -> String {
+    format!("{}-{round}", job.simple())
+}
+
+/// The job that the order of this key belongs to; `None` where no order of ours has such a key.
+pub(super) fn job_of_key(key: &str) -> Option<uuid::Uuid> {
+    let (job, round) = key.rsplit_once('-')?;
+    let job = uuid::Uuid::try_parse(job).ok()?;
+    (order_key(job, round.parse().ok()?) == key).then_some(job)
 }
 
 /// What the job's system counted when the case was planned.

@@ -1,17 +1,22 @@
-//! Jobs that nobody goes on with: those that were called off, and failed ones whose work a later run
-//! has done. What their systems kept to resume them, keys of records among it, is dropped.
+//! Jobs that nobody goes on with: those that were called off, failed ones whose work a later run has
+//! done, and completed ones. What their systems kept to resume them, keys of records among it, is
+//! dropped.
 
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use quietus_connectors::{Connector, Fault};
 use serde_json::Value;
 
+use super::settle::job_of_key;
 use super::{AppError, Quietus};
 use crate::domain::JobState;
 use crate::store::{Case, CaseFilter, Job, JobKind};
 
 /// How many of the latest cases are looked at.
 const LATEST_CASES: u32 = 20;
+/// Orders of one system that are looked at to drop what is left of completed ones.
+const MOST_REMEMBERED: u32 = 10_000;
 /// Completed runs in one system among which one is sought that has done a failed one's work.
 const MOST_SWEPT: u32 = 1000;
 
@@ -71,6 +76,44 @@ impl Quietus {
         let mut left = failed;
         left.retain(|job| !is_done(job));
         Ok(left)
+    }
+
+    /// Drops what a system still keeps of jobs that are completed: whoever completed one may have died
+    /// before it could drop that, or the system was put back to a moment before. Canaries and the orders
+    /// of other instances are none of ours. That it could not be done is no fault of anybody.
+    ///
+    /// # Errors
+    /// Where the store is not there.
+    pub(super) async fn forget_what_was_left(
+        &self,
+        system: &str,
+        connector: &dyn Connector,
+    ) -> Result<(), AppError> {
+        let could_not = |fault: &Fault| {
+            tracing::warn!(%fault, system, "what the system keeps of completed jobs could not be dropped");
+        };
+        let remembered = match connector.remembered(MOST_REMEMBERED).await {
+            Ok(remembered) => remembered,
+            Err(fault) => {
+                could_not(&fault);
+                return Ok(());
+            }
+        };
+        let mut left = Vec::new();
+        for key in remembered {
+            let Some(id) = job_of_key(&key) else { continue };
+            let job = self.store.job(id).await?;
+            if job.is_some_and(|job| job.state == JobState::Completed && job.system == system) {
+                left.push(key);
+            }
+        }
+        if left.is_empty() {
+            return Ok(());
+        }
+        if let Err(fault) = connector.forget_all(&left).await {
+            could_not(&fault);
+        }
+        Ok(())
     }
 
     async fn forget_job(&self, job: &Job) {

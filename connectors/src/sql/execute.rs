@@ -369,3 +369,17 @@ pub(crate) async fn forget(connector: &SqlConnector, keys: &[String]) -> Result<
     session.close().await;
     Ok(())
 }
+
+/// The orders of which something is kept, those that have stood still for longest first; none where
+/// the table was never made.
+pub(crate) async fn remembered(connector: &SqlConnector, most: u32) -> Result<Vec<String>, Fault> {
+    let mut session: Session = connector.target.open(&crate::order::Pace::default()).await?;
+    let catalogue = Catalogue::read(&mut session).await?;
+    let mut keys = Vec::new();
+    if catalogue.find(&connector.progress_table).is_some() {
+        let table = ProgressTable::new(session.dialect(), &connector.progress_table)?;
+        keys = table.remembered(&mut session, most).await?;
+    }
+    session.close().await;
+    Ok(keys)
+}

@@ -189,6 +189,10 @@ impl Connector for SqlConnector {
         verify::verify_together(self, orders).await
     }
 
+    async fn remembered(&self, most: u32) -> Result<Vec<String>, Fault> {
+        execute::remembered(self, most).await
+    }
+
     async fn forget_all(&self, order_keys: &[String]) -> Result<(), Fault> {
         execute::forget(self, order_keys).await
     }

@@ -353,6 +353,21 @@ impl ProgressTable {
         Ok(())
     }
 
+    /// The names of so many rows at most, those that were written first before others.
+    pub(crate) async fn remembered(
+        &self,
+        session: &mut Session,
+        most: u32,
+    ) -> Result<Vec<String>, Fault> {
+        let [key, written] = ["order_key", "updated_at"].map(|column| self.column(column));
+        let statement = Fragment::raw(format!(
+            "SELECT {key} FROM {} ORDER BY {written}, {key} LIMIT {most}",
+            self.quoted
+        ));
+        let rows = session.fetch(&statement).await?;
+        Ok(rows.iter().map(|row| row[0].text()).collect())
+    }
+
     /// Removes what is known of orders.
     pub(crate) async fn forget(&self, session: &mut Session, keys: &[String]) -> Result<(), Fault> {
         for keys in keys.chunks(KEYS_IN_STATEMENT) {

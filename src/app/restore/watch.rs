@@ -142,7 +142,10 @@ impl Quietus {
             (_, CanarySight::Seen(row)) => row.number,
         };
         match self.write_canary(name, connector.as_ref(), (own.name, found)).await? {
-            Ok(()) => Ok(Sighting::Fine),
+            Ok(()) => {
+                self.forget_what_was_left(name, connector.as_ref()).await?;
+                Ok(Sighting::Fine)
+            }
             Err(why) => Ok(unreachable(why)),
         }
     }

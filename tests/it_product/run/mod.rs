@@ -13,6 +13,8 @@ mod long;
 mod outage;
 mod persons;
 mod releases;
+mod replicas;
 mod stops;
 mod timer;
+mod upgrade;
 mod windows;
