@@ -18,8 +18,9 @@ use crate::app::{AppError, Quietus};
   quietus alarm test                send a test to everybody who is told
   quietus alarm again pager         tell again what was given up
 
-`alarms` in `quietus.yaml` says who is told of what `quietus doctor` finds. `quietus run` looks every few
-minutes and tells; `quietus run --once` does both once, at its end.")]
+`alarms` in `quietus.yaml` says who is told of what `quietus doctor` finds.
+`quietus run` looks every few minutes and tells; `quietus run --once` does both
+once, at its end.")]
 pub struct Arguments {
     /// What to do.
     #[command(subcommand)]

@@ -33,7 +33,7 @@ mod world;
 use std::collections::BTreeMap;
 
 use mutation::{ALL, Caught};
-use runs::{failures, for_each, run, story};
+use runs::{failures, for_each, run};
 
 /// Seeds with which a fault of the product has to be caught, where the seed is looked for.
 const SEEDS_A_MUTATION: u64 = 100;
