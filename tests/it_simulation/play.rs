@@ -324,7 +324,7 @@ impl World {
         {
             return PLACES[row.place].system;
         }
-        *self.dice.pick(&DATABASES)
+        DATABASES[self.dice.place(DATABASES.len())]
     }
 
     async fn retry(&mut self) {
