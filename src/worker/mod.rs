@@ -393,13 +393,14 @@ async fn look_after(product: &Quietus, requests: Requests) -> bool {
     if let Err(error) = product.fire_due().await {
         report("due schedules could not be looked at", &error);
     }
+    // Before anybody is forgotten: who came back with a restore while nobody looked has to be known.
+    if let Err(error) = Box::pin(product.look_after_restores()).await {
+        report("restores could not be looked after", &error);
+    }
     if requests == Requests::Along
         && let Err(error) = product.advance_requests().await
     {
         report("requests could not be carried on", &error);
-    }
-    if let Err(error) = Box::pin(product.look_after_restores()).await {
-        report("restores could not be looked after", &error);
     }
     let more = product.certify_some(CASES_IN_A_TURN).await.unwrap_or_else(|error| {
         report("finished cases could not be certified", &error);
