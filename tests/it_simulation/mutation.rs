@@ -53,7 +53,7 @@ pub const ALL: [Caught; 20] = [
     caught(Mutation::LateByAMonth, Law::EverythingDue, 4),
     caught(engine(OfEngine::GuardRemoved), Law::EverythingDue, 9),
     caught(engine(OfEngine::NightMissed), Law::EverythingDue, 2),
-    caught(engine(OfEngine::ReleaseMissed), Law::EverythingDue, 9),
+    caught(engine(OfEngine::ReleaseMissed), Law::EverythingDue, 15),
     caught(engine(OfEngine::LeaseForEver), Law::EverythingDue, 6),
     caught(engine(OfEngine::LeaseUnfenced), Law::OneOutcome, 59),
     caught(engine(OfEngine::KeyOfAttempt), Law::OneOutcome, 5),
