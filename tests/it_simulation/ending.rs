@@ -162,12 +162,16 @@ impl World {
         })
     }
 
-    /// Whether a record may have come back with a restore when nobody knew the person any more: who
-    /// was answered is forgotten a month later, and the restore says how many they are.
+    /// Whether a record may have come back with a restore of which nobody could know before the
+    /// person was forgotten: that comes a month after the answer, and the restore says how many they
+    /// are.
     fn came_back_forgotten(&self, row: &Row, asked: &Asked) -> bool {
         let forgotten = asked.at + SignedDuration::from_hours(28 * 24);
         let system = PLACES[row.place].system;
-        self.restores.iter().any(|(of, at)| *of == system && *at > forgotten)
+        self.restores.iter().filter(|one| one.system == system && one.at > asked.at).any(|one| {
+            let known_too_late = |known| known > forgotten;
+            one.known.is_none_or(known_too_late)
+        })
     }
 
     /// What the product says of a record that should be gone.

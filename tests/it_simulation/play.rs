@@ -14,7 +14,7 @@ use super::laws::Law;
 use super::processor::Temper;
 use super::replica::{End, Work, drive};
 use super::step::{Step, temper};
-use super::world::{Copy, MOST_AHEAD, Moment, Standing, Untold, World};
+use super::world::{Copy, MOST_AHEAD, Moment, Restore, Standing, Untold, World};
 
 /// Steps at systems, at most, until a replica dies or stands still there.
 const MOST_STRIDES: i64 = 4;
@@ -179,9 +179,10 @@ impl World {
         let before = newest(&content.canaries);
         let shows = database.read(|content| newest(&content.canaries)) > before;
         database.put_back(content.clone());
-        let put_back_at = self.universe.now();
-        self.restores.push((system, put_back_at));
-        self.untold.push(Untold { system, taken_at, shows });
+        let place = self.restores.len();
+        let at = self.universe.now();
+        self.restores.push(Restore { system, at, known: shows.then_some(at) });
+        self.untold.push(Untold { system, taken_at, shows, place });
         self.note(format!("{system} is put back to its state of {taken_at}"));
     }
 
@@ -205,7 +206,10 @@ impl World {
         };
         let begun = Box::pin(self.product(number).begin_restore(begun)).await.map(|_| ());
         let words = format!("{} is said to have been put back", untold.system);
-        if !self.accepted(&words, begun) {
+        if self.accepted(&words, begun) {
+            let told = self.universe.now();
+            self.restores[untold.place].known.get_or_insert(told);
+        } else {
             self.untold.push(untold);
         }
     }

@@ -1,7 +1,7 @@
 //! Which seeds are run, and which faults are put in.
 
 /// Seeds in a whole test run, and in a quick one.
-const WHOLE: u64 = 16;
+const WHOLE: u64 = 200;
 const QUICK: u64 = 6;
 
 #[expect(clippy::disallowed_methods, reason = "tests are told by the environment")]

@@ -130,6 +130,20 @@ pub struct Untold {
     pub taken_at: Timestamp,
     /// Our own row there shows it: it counts lower than before.
     pub shows: bool,
+    /// Its place among all restores.
+    pub place: usize,
+}
+
+/// A restore that was.
+#[derive(Debug, Clone, Copy)]
+pub struct Restore {
+    /// Of which database.
+    pub system: &'static str,
+    /// When, by the true time.
+    pub at: Timestamp,
+    /// From when on somebody could know of it, by the true time: at once where our own row there
+    /// shows it, else from when it was told; `None` until then.
+    pub known: Option<Timestamp>,
 }
 
 /// A step that stands still, and whose.
@@ -186,8 +200,8 @@ pub struct World {
     pub copies: Vec<Copy>,
     /// Restores that nobody has told of yet.
     pub untold: Vec<Untold>,
-    /// All restores, each with its true time.
-    pub restores: Vec<(&'static str, Timestamp)>,
+    /// All restores.
+    pub restores: Vec<Restore>,
     /// With what the case of each job was planned.
     pub planned: BTreeMap<Uuid, Planned>,
     /// When cases were opened, or somewhat before.
