@@ -1,6 +1,7 @@
 //! Mixed work for as long as one likes, with a fault every few seconds; afterwards nothing is lost,
 //! nothing was done twice, the log verifies, and memory is flat.
 
+use std::convert::Infallible;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -18,6 +19,8 @@ use crate::{ledger, plot, read_time, replicas};
 
 /// How long everything may take to come to its end once nothing disturbs any more.
 const QUIET: Duration = Duration::from_mins(10);
+/// Time between two writings of what was seen so far.
+const BETWEEN_FILES: Duration = Duration::from_mins(1);
 /// A replica whose memory was followed for less says nothing of growth.
 const SHORTEST_TREND: Duration = Duration::from_mins(3);
 
@@ -75,6 +78,7 @@ pub async fn run(ground: &Ground, arguments: &Arguments, seed: u64) -> Result<La
     let ended = tokio::select! {
         ended = disturbed(arguments, &work, (&mut disturber, &mut replicas), &samples) => ended,
         never = samples.take(&company, &doors) => match never? {},
+        never = keep_written(arguments, &samples) => match never? {},
     };
     write_down(arguments, &samples)?;
     let held = ended?;
@@ -94,6 +98,14 @@ pub async fn run(ground: &Ground, arguments: &Arguments, seed: u64) -> Result<La
     check_memory(&samples, arguments, &mut laws);
     tell(&company, &samples, replicas.killed).await?;
     Ok(laws)
+}
+
+/// Writes down every so often what was seen so far, so that a run that is stopped leaves it behind.
+async fn keep_written(arguments: &Arguments, samples: &Samples) -> Result<Infallible> {
+    loop {
+        tokio::time::sleep(BETWEEN_FILES).await;
+        write_down(arguments, samples)?;
+    }
 }
 
 /// Work and faults for as long as it was asked for, and then quiet until everything has come to its end.
