@@ -180,7 +180,7 @@ async fn look_after(product: &Arc<Quietus>, subjects: u64) {
     let stop = CancellationToken::new();
     loop {
         worker::look_after_all(product, &stop).await;
-        let waiting = product.store.requests_to_look_at(product.now(), 1).await;
+        let waiting = product.store.requests_to_look_at(product.now(), 1, true).await;
         if !waiting.expect("the store answers").is_empty() {
             continue;
         }

@@ -302,7 +302,7 @@ pub async fn ask(product: &Quietus, person: u64) -> uuid::Uuid {
 /// Opens the case of every request that waits for it.
 pub async fn open_cases(product: &Quietus) {
     loop {
-        let waiting = product.store.requests_to_look_at(product.now(), 1).await;
+        let waiting = product.store.requests_to_look_at(product.now(), 1, true).await;
         if waiting.expect("the store answers").is_empty() {
             return;
         }

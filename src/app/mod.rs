@@ -171,7 +171,8 @@ pub struct Quietus {
     /// When the deadlines of requests were looked at last.
     pub(crate) deadlines_looked_at: std::sync::Mutex<Option<Timestamp>>,
     /// When the canary of each system was looked at last.
-    pub(crate) canaries_looked_at: std::sync::Mutex<std::collections::BTreeMap<String, Timestamp>>,
+    pub(crate) canaries_looked_at:
+        std::sync::Mutex<std::collections::BTreeMap<crate::domain::SystemName, Timestamp>>,
     /// When it was noted down last who is looked for later.
     pub(crate) looks_planted_at: std::sync::Mutex<Option<Timestamp>>,
     /// Whether anything may be carried out.

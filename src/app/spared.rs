@@ -159,7 +159,12 @@ impl Quietus {
         let limits = self.limits();
         let begun = if limits.is_empty() { BTreeMap::new() } else { self.store.begun(now).await? };
         let mut spared = by_limits(&limits, &begun, now);
+        // Breakers of systems that are not in the data map any more keep nobody waiting.
+        let asked = self.asked_systems();
         for one in self.store.breakers(now).await? {
+            if !asked.contains(&one.system) {
+                continue;
+            }
             if let Some(by_itself) = by_breaker(one, now) {
                 spared.insert(by_itself.system.clone(), by_itself);
             }

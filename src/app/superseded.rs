@@ -78,7 +78,7 @@ impl Quietus {
         Ok(left)
     }
 
-    /// Drops what a system still keeps of jobs that are completed: whoever completed one may have died
+    /// Drops what a system still keeps of jobs that are over: whoever ended one may have died
     /// before it could drop that, or the system was put back to a moment before. Canaries and the orders
     /// of other instances are none of ours. That it could not be done is no fault of anybody.
     ///
@@ -90,7 +90,7 @@ impl Quietus {
         connector: &dyn Connector,
     ) -> Result<(), AppError> {
         let could_not = |fault: &Fault| {
-            tracing::warn!(%fault, system, "what the system keeps of completed jobs could not be dropped");
+            tracing::warn!(%fault, system, "what the system keeps of jobs that are over could not be dropped");
         };
         let remembered = match connector.remembered(MOST_REMEMBERED).await {
             Ok(remembered) => remembered,
@@ -103,7 +103,8 @@ impl Quietus {
         for key in remembered {
             let Some(id) = job_of_key(&key) else { continue };
             let job = self.store.job(id).await?;
-            if job.is_some_and(|job| job.state == JobState::Completed && job.system == system) {
+            let is_over = |state| matches!(state, JobState::Completed | JobState::Cancelled);
+            if job.is_some_and(|job| is_over(job.state) && job.system == system) {
                 left.push(key);
             }
         }

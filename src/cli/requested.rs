@@ -35,6 +35,8 @@ const PAGE: u32 = 1000;
 /// # Errors
 /// Where the store is not there.
 pub async fn carry_out_requests(product: &Arc<Quietus>) -> Result<u8, AppError> {
+    // Whoever is forgotten cannot be looked for in what was put back.
+    product.look_after_restores().await?;
     product.advance_requests().await?;
     let (mut under_way, mut put_off) = (BTreeMap::new(), false);
     let (spared, now) = (product.spared().await?, product.now());
@@ -88,7 +90,7 @@ async fn any_goes_on(
 ) -> Result<bool, AppError> {
     let now = product.now();
     for job in jobs {
-        let running = job.state == JobState::Running;
+        let running = is_at_work(job, now);
         let due = is_soon(job, now) && !is_put_off(job, spared, now);
         if running || (due && !is_paused(product, job).await?) {
             return Ok(true);
@@ -97,9 +99,17 @@ async fn any_goes_on(
     Ok(false)
 }
 
+/// Somebody works on it: whoever died in it has no lease any more, and its system may let nobody take
+/// over for a while.
+pub fn is_at_work(job: &Job, now: Timestamp) -> bool {
+    let leased = job.lease.as_ref().is_some_and(|(_, until)| *until >= now);
+    job.state == JobState::Running && leased
+}
+
 fn is_soon(job: &Job, now: Timestamp) -> bool {
-    let claimable =
-        matches!(job.state, JobState::Available | JobState::Scheduled | JobState::Waiting);
+    let left_behind = job.state == JobState::Running && !is_at_work(job, now);
+    let claimable = left_behind
+        || matches!(job.state, JobState::Available | JobState::Scheduled | JobState::Waiting);
     claimable && !waits_for_newer(job) && job.available_at.duration_since(now) <= SOON
 }
 
@@ -120,6 +130,7 @@ pub(super) async fn work_on(product: &Arc<Quietus>, cases: Vec<Uuid>) -> Result<
     let stop = CancellationToken::new();
     let tasks = TaskTracker::new();
     worker::start(product, product.instance.workers, &stop, &tasks);
+    worker::start_schema_watch(product, &stop, &tasks);
     let bars = Bars::new();
     let signal = tokio::spawn(stop_on_signal(stop.clone()));
     let mut result = Ok(());

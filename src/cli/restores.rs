@@ -13,6 +13,7 @@ use uuid::Uuid;
 use super::opening::{GOOD, STRONG, WARN, number, read_moment, say, with_product};
 use super::plan_text::new_table;
 use super::remark::actor;
+use super::requested::is_at_work;
 use super::run::stop_on_signal;
 use super::spared::tell_what_waits;
 use super::{FINE, NOT_DONE};
@@ -197,6 +198,7 @@ pub async fn carry_out(product: &Arc<Quietus>, system: &str) -> Result<u8, AppEr
     let stop = CancellationToken::new();
     let tasks = TaskTracker::new();
     worker::start(product, product.instance.workers, &stop, &tasks);
+    worker::start_schema_watch(product, &stop, &tasks);
     let signal = tokio::spawn(stop_on_signal(stop.clone()));
     let mut result = Ok(());
     let mut told = 0;
@@ -235,7 +237,7 @@ async fn goes_on(product: &Quietus, restore: Uuid, told: &mut u64) -> Result<boo
     for state in [JobState::Running, JobState::Available, JobState::Scheduled] {
         if let Some(job) =
             product.store.restore_jobs(restore, Some(state), Uuid::nil(), 1).await?.first()
-            && (state == JobState::Running || (!put_off(job) && !product.is_paused(job).await?))
+            && (is_at_work(job, now) || (!put_off(job) && !product.is_paused(job).await?))
         {
             return Ok(true);
         }

@@ -16,7 +16,7 @@ use super::cases::print_case;
 use super::drills::carry_out_drill;
 use super::opening::{GOOD, STRONG, WARN, complain, fail, number, open, read_moment, say};
 use super::reappeared::tell;
-use super::requested::carry_out_requests;
+use super::requested::{carry_out_requests, is_at_work};
 use super::restores::tell_quarantines;
 use super::spared::tell_what_waits;
 use super::{FINE, NOT_DONE};
@@ -260,6 +260,7 @@ pub async fn carry_out(product: &Arc<Quietus>, case: Uuid) -> Result<u8, AppErro
     let stop = CancellationToken::new();
     let tasks = TaskTracker::new();
     worker::start(product, product.instance.workers, &stop, &tasks);
+    worker::start_schema_watch(product, &stop, &tasks);
     let bars = Bars::new();
     let signal = tokio::spawn(stop_on_signal(stop.clone()));
     while !stop.is_cancelled() {
@@ -295,10 +296,11 @@ async fn may_go_on(
     if job.state.is_final() || waits || matches!(job.kind, JobKind::Backup | JobKind::Residue) {
         return Ok(false);
     }
-    if job.state == JobState::Running {
+    let now = product.now();
+    if is_at_work(job, now) {
         return Ok(true);
     }
-    let put_off = spared.get(&job.system).is_some_and(|one| one.puts_off(job, product.now()));
+    let put_off = spared.get(&job.system).is_some_and(|one| one.puts_off(job, now));
     Ok(!put_off && !waits_for_newer(job) && !product.is_paused(job).await?)
 }
 

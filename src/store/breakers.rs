@@ -142,7 +142,8 @@ const AT_ONCE: Sql = Sql::both(
 // keeps it.
 const JOBS_AT_ONCE: Sql = Sql::both(
     "UPDATE jobs SET available_at = $1
-     WHERE state = 'available' AND available_at > $1 AND available_at <= $3
+     WHERE state IN ('scheduled', 'available', 'waiting') AND state = 'available'
+       AND available_at > $1 AND available_at <= $3
        AND last_fault_kind IN ('transient', 'unknown', 'overdue')
        AND EXISTS (SELECT 1 FROM breakers WHERE breakers.system = jobs.system
            AND breakers.opened_at IS NOT NULL
@@ -201,6 +202,8 @@ pub(super) async fn try_by(
     (job, attempt): (Uuid, u32),
     now: Timestamp,
 ) -> Result<bool, StoreError> {
+    // Whoever waits for another claim to end has to see the job that it has claimed.
+    lock(tx, system).await?;
     Ok(tx.execute(TRY, args![system, job, attempt, now]).await? == 1)
 }
 

@@ -1,7 +1,7 @@
 //! Leader leases: one row a name. They spare replicas the same work; nothing is wrong where two
 //! lead for a moment.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::connection::{Backend, Store};
 use super::error::StoreError;
@@ -18,10 +18,13 @@ pub struct Lead<'a> {
     pub until: Timestamp,
 }
 
+/// Whose lead lasts longer has taken it by a clock that was wrong.
+const LONGEST: SignedDuration = SignedDuration::from_mins(5);
+
 const LEAD: Sql = Sql::both(
     "INSERT INTO leases (name, holder, lease_until) VALUES ($1, $2, $3)
      ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, lease_until = excluded.lease_until
-     WHERE leases.holder = excluded.holder OR leases.lease_until < $4",
+     WHERE leases.holder = excluded.holder OR leases.lease_until < $4 OR leases.lease_until > $5",
 );
 const YIELD: Sql = Sql::both("DELETE FROM leases WHERE name = $1 AND holder = $2");
 
@@ -35,7 +38,8 @@ impl Store {
 
     /// Takes or keeps the lead; `false` where another one has it.
     pub async fn try_lead(&self, lead: Lead<'_>, now: Timestamp) -> Result<bool, StoreError> {
-        let values = args![lead.name, lead.holder, lead.until, now];
+        let too_far = now.checked_add(LONGEST).unwrap_or(Timestamp::MAX);
+        let values = args![lead.name, lead.holder, lead.until, now, too_far];
         Ok(self.write(LEAD, values).await? == 1)
     }
 

@@ -21,6 +21,7 @@ pub mod drills;
 pub mod error;
 pub mod events;
 pub mod evidence;
+mod forgetting;
 pub mod gauges;
 pub mod hints;
 mod holds;
@@ -121,7 +122,7 @@ pub use re_erasure_state::{ListChange, ListEntry, ListState, Shard, WrittenIndex
 pub use record_manifests::{ManifestChunk, NewManifestChunk, RecordManifest};
 pub use requests::{NewRequest, Request, RequestChange, RequestFilter, TakenIn};
 pub use residues::ResidueGauge;
-pub use restores::{Canary, NewRestore, Replayable, Restore, RestoreCounts};
+pub use restores::{Canary, NewRestore, Replayable, Restore, RestoreBegun, RestoreCounts};
 pub use schedules::{Disposition, Fire, FireBatch, NewFire, ScheduleCursor};
 pub use schema::SchemaStanding;
 pub use settlement::{Learned, Settle, Settled, Settlement};
@@ -154,6 +155,7 @@ pub fn statements() -> Vec<(&'static str, Sql)> {
         drills::STATEMENTS,
         events::STATEMENTS,
         evidence::STATEMENTS,
+        forgetting::STATEMENTS,
         gauges::STATEMENTS,
         holds::STATEMENTS,
         inside_erasures::STATEMENTS,

@@ -184,8 +184,11 @@ const BY_ID: Sql = Sql::both(request_columns!("WHERE id = $1"));
 const BY_NAME: Sql = Sql::both(request_columns!("WHERE source = $1 AND external_id = $2"));
 const OF_CASE: Sql = Sql::both(request_columns!("WHERE case_id = $1"));
 const TO_LOOK_AT: Sql = Sql::both(request_columns!(
-    "WHERE look_at IS NOT NULL AND look_at <= $1 ORDER BY look_at, id LIMIT $2"
+    "WHERE look_at IS NOT NULL AND look_at <= $1 AND (state <> 'closed' OR $3)
+     ORDER BY look_at, id LIMIT $2"
 ));
+const PUT_OFF: Sql =
+    Sql::both("UPDATE requests SET look_at = $3 WHERE id = $1 AND version = $2 AND look_at <= $3");
 const LIST: Sql = Sql::both(request_columns!(
     "WHERE (CAST($1 AS TEXT) IS NULL OR state = $1)
        AND (CAST($2 AS TEXT) IS NULL OR source = $2)
@@ -205,15 +208,6 @@ const CHANGE: Sql = Sql::both(
          look_at = $6, case_id = $7, body = $8, sealed = COALESCE($9, sealed)
      WHERE id = $1 AND version = $2 AND forgotten_at IS NULL",
 );
-const FORGET: Sql = Sql::both(
-    "UPDATE requests SET version = version + 1, wrapped_key = NULL, sealed = NULL, look_at = NULL,
-         forgotten_at = $2
-     WHERE id = $1 AND state = 'closed' AND forgotten_at IS NULL",
-);
-const FORGET_TAGS: Sql = Sql::both("DELETE FROM request_persons WHERE request_id = $1");
-const FORGET_LETTERS: Sql =
-    Sql::both("UPDATE letters SET sealed = NULL WHERE request_id = $1 AND sealed IS NOT NULL");
-
 pub(super) const STATEMENTS: &[(&str, Sql)] = &[
     ("requests::TAKE_TURNS", TAKE_TURNS),
     ("requests::INSERT", INSERT),
@@ -225,9 +219,7 @@ pub(super) const STATEMENTS: &[(&str, Sql)] = &[
     ("requests::LIST", LIST),
     ("requests::OF_PERSON", OF_PERSON),
     ("requests::CHANGE", CHANGE),
-    ("requests::FORGET", FORGET),
-    ("requests::FORGET_TAGS", FORGET_TAGS),
-    ("requests::FORGET_LETTERS", FORGET_LETTERS),
+    ("requests::PUT_OFF", PUT_OFF),
 ];
 
 pub(super) fn from_row(row: &Row) -> Result<Request, StoreError> {
@@ -391,13 +383,35 @@ impl Store {
         Ok(found)
     }
 
-    /// Requests that the engine has to look at now; at most 1000.
+    /// Requests that the engine has to look at now, with or without those of persons whose time has
+    /// come to be forgotten; at most 1000.
     pub async fn requests_to_look_at(
         &self,
         now: Timestamp,
         limit: u32,
+        forgets: bool,
     ) -> Result<Vec<Request>, StoreError> {
-        self.read(TO_LOOK_AT, args![now, limit.min(1000)]).await?.iter().map(from_row).collect()
+        let values = args![now, limit.min(1000), forgets];
+        self.read(TO_LOOK_AT, values).await?.iter().map(from_row).collect()
+    }
+
+    /// Looks at a request that could not go on at this moment only, so that it stands in nobody's way;
+    /// nothing happens where somebody has changed it meanwhile.
+    pub async fn put_request_off(
+        &self,
+        request: &Request,
+        until: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.write(
+            PUT_OFF,
+            args![
+                request.id,
+                super::statement::count(request.version, "a version so large")?,
+                until
+            ],
+        )
+        .await?;
+        Ok(())
     }
 
     /// Requests, those that came last first.
@@ -446,26 +460,6 @@ impl Store {
             return Ok(false);
         }
         insert(&mut tx, further, now).await?;
-        evidence::append(&mut tx, evidence, now).await?;
-        tx.commit().await?;
-        Ok(true)
-    }
-
-    /// Destroys all that names the person of a closed request: the request's key, what is sealed
-    /// under it, and the tags. `false` where it is not closed or they are forgotten already.
-    pub async fn forget_person(
-        &self,
-        request: Uuid,
-        now: Timestamp,
-        evidence: Vec<OutboxEntry>,
-    ) -> Result<bool, StoreError> {
-        let mut tx = self.begin().await?;
-        if tx.execute(FORGET, args![request, now]).await? == 0 {
-            tx.rollback().await?;
-            return Ok(false);
-        }
-        tx.execute(FORGET_TAGS, args![request]).await?;
-        tx.execute(FORGET_LETTERS, args![request]).await?;
         evidence::append(&mut tx, evidence, now).await?;
         tx.commit().await?;
         Ok(true)

@@ -75,6 +75,17 @@ pub struct Restore {
     pub opened: Option<(String, Timestamp)>,
 }
 
+/// What became of the wish to put a system in quarantine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RestoreBegun {
+    /// It is in quarantine.
+    Yes,
+    /// It was already.
+    UnderWay,
+    /// The person of one of the cases was forgotten meanwhile: ask anew what can be done again.
+    SomebodyForgotten,
+}
+
 /// How far a restore has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct RestoreCounts {
@@ -135,6 +146,11 @@ const BEGIN: Sql = Sql::both(
 const ADD_JOB: Sql = Sql::both("INSERT INTO restore_jobs (job_id, restore_id) VALUES ($1, $2)");
 const KEPT_OUT: Sql =
     Sql::both("UPDATE restores SET kept_out = $2 WHERE id = $1 AND opened_at IS NULL");
+const SOMEBODY_FORGOTTEN: Sql = Sql::both(
+    "SELECT 1 AS one FROM restore_jobs, jobs, requests
+     WHERE restore_jobs.restore_id = $1 AND jobs.id = restore_jobs.job_id
+       AND requests.case_id = jobs.case_id AND requests.forgotten_at IS NOT NULL LIMIT 1",
+);
 // Nothing of it may be left to do, whatever the caller has seen before.
 const OPEN: Sql = Sql::both(
     "UPDATE restores SET opened_at = $2, opened_by = $3 WHERE id = $1 AND opened_at IS NULL
@@ -176,6 +192,8 @@ const REPLAYABLE: Sql = Sql::both(
 const DONE_SOMETHING: Sql =
     Sql::both("SELECT 1 AS one FROM jobs WHERE system = $1 AND state = 'completed' LIMIT 1");
 const CANARY: Sql = Sql::both("SELECT number, written_at, name FROM canaries WHERE system = $1");
+const CANARIES_WRITTEN_BEFORE: Sql =
+    Sql::both("SELECT system, written_at FROM canaries WHERE written_at < $1 ORDER BY system");
 const REMEMBER_CANARY: Sql = Sql::both(
     "INSERT INTO canaries (system, number, written_at, name) VALUES ($1, $2, $3, $4)
      ON CONFLICT (system) DO UPDATE SET number = excluded.number,
@@ -187,6 +205,7 @@ pub(super) const STATEMENTS: &[(&str, Sql)] = &[
     ("restores::BEGIN", BEGIN),
     ("restores::ADD_JOB", ADD_JOB),
     ("restores::KEPT_OUT", KEPT_OUT),
+    ("restores::SOMEBODY_FORGOTTEN", SOMEBODY_FORGOTTEN),
     ("restores::OPEN", OPEN),
     ("restores::BY_ID", BY_ID),
     ("restores::OF_CASE", OF_CASE),
@@ -198,6 +217,7 @@ pub(super) const STATEMENTS: &[(&str, Sql)] = &[
     ("restores::REPLAYABLE", REPLAYABLE),
     ("restores::DONE_SOMETHING", DONE_SOMETHING),
     ("restores::CANARY", CANARY),
+    ("restores::CANARIES_WRITTEN_BEFORE", CANARIES_WRITTEN_BEFORE),
     ("restores::REMEMBER_CANARY", REMEMBER_CANARY),
 ];
 
@@ -254,14 +274,17 @@ async fn insert(tx: &mut Tx, new: &NewRestore, now: Timestamp) -> Result<bool, S
 
 impl Store {
     /// Puts a system in quarantine, with all that has to be done again on it, in one transaction:
-    /// jobs that run there stop at their next chunk. `false`, with nothing written, where it is in
-    /// quarantine already.
-    pub async fn begin_restore(&self, new: NewRestore, now: Timestamp) -> Result<bool, StoreError> {
+    /// jobs that run there stop at their next chunk. Where it does not come to that nothing is written.
+    pub async fn begin_restore(
+        &self,
+        new: NewRestore,
+        now: Timestamp,
+    ) -> Result<RestoreBegun, StoreError> {
         let mut tx = self.begin().await?;
         count_up(&mut tx, "pauses").await?;
         if !insert(&mut tx, &new, now).await? {
             tx.rollback().await?;
-            return Ok(false);
+            return Ok(RestoreBegun::UnderWay);
         }
         for job in new.case.jobs {
             jobs::insert(&mut tx, new.case.id, job, now).await?;
@@ -275,10 +298,14 @@ impl Store {
             tx.execute(ADD_JOB, args![id, new.id]).await?;
             jobs::reopen_case(&mut tx, case).await?;
         }
+        if tx.read_one(SOMEBODY_FORGOTTEN, args![new.id]).await?.is_some() {
+            tx.rollback().await?;
+            return Ok(RestoreBegun::SomebodyForgotten);
+        }
         evidence::append(&mut tx, new.case.evidence, now).await?;
         evidence::append(&mut tx, new.evidence, now).await?;
         tx.commit().await?;
-        Ok(true)
+        Ok(RestoreBegun::Yes)
     }
 
     /// Writes down what keeps the application out of a system in quarantine, so that it can be
@@ -380,6 +407,15 @@ impl Store {
             written_at: row.instant("written_at")?,
             name: row.get("name")?,
         }))
+    }
+
+    /// Systems into which nothing was written since this moment, with when it was last.
+    pub async fn canaries_written_before(
+        &self,
+        moment: Timestamp,
+    ) -> Result<Vec<(String, Timestamp)>, StoreError> {
+        let rows = self.read(CANARIES_WRITTEN_BEFORE, args![moment]).await?;
+        rows.iter().map(|row| Ok((row.get("system")?, row.instant("written_at")?))).collect()
     }
 
     /// Remembers what was written into a system; what is older is not taken.

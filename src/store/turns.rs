@@ -8,7 +8,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
 use super::breakers;
@@ -19,6 +19,9 @@ use super::jobs::{self, Job, JobKind, job_columns};
 use super::statement::{Row, Sql, args, count};
 use crate::domain::limits::free;
 use crate::domain::{Span, Stretch, SystemLimits};
+
+/// What was begun later than so far ahead counts for nothing.
+const CLOCKS_DIFFER: SignedDuration = SignedDuration::from_mins(10);
 
 /// Jobs that wait for a system and would be begun by now, those that only ask after something aside.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,7 +44,7 @@ macro_rules! counted {
             " GROUP BY system
              UNION ALL
              SELECT system, span, began_at, jobs FROM turns
-             WHERE began_at > CASE span WHEN 'minute' THEN CAST($2 AS BIGINT)
+             WHERE began_at <= $4 AND began_at > CASE span WHEN 'minute' THEN CAST($2 AS BIGINT)
                  ELSE CAST($3 AS BIGINT) END",
             $of_turns
         )
@@ -72,13 +75,14 @@ macro_rules! has_turn {
 pub(super) use has_turn;
 
 const COUNTED: Sql = Sql::both(counted!("", ""));
-const COUNTED_IN: Sql = Sql::both(counted!(" AND system = $4", " AND system = $4"));
+const COUNTED_IN: Sql = Sql::both(counted!(" AND system = $5", " AND system = $5"));
 const TAKE: Sql = Sql::both(
     "INSERT INTO turns (system, span, began_at, jobs) VALUES ($1, $2, $3, $4)
      ON CONFLICT (system, span, began_at) DO UPDATE SET jobs = turns.jobs + excluded.jobs",
 );
-const FORGET: Sql =
-    Sql::both("DELETE FROM turns WHERE system = $1 AND span = $2 AND began_at <= $3");
+const FORGET: Sql = Sql::both(
+    "DELETE FROM turns WHERE system = $1 AND span = $2 AND (began_at <= $3 OR began_at > $4)",
+);
 const BACKLOGS: Sql = Sql::both(
     "SELECT system, count(*) AS many, min(available_at) AS since FROM jobs
      WHERE state IN ('scheduled', 'available', 'waiting') AND available_at <= $1
@@ -92,8 +96,8 @@ const QUEUE: Sql = Sql::both(
      ORDER BY available_at, id LIMIT $3",
 );
 const NOT_OVERDUE: Sql = Sql::both(job_columns!(
-    "WHERE kind = 'request' AND state IN ('scheduled', 'available') AND available_at <= $1
-       AND system = $2 AND COALESCE(last_fault_kind, '') <> 'overdue'
+    "WHERE kind = 'request' AND state IN ('scheduled', 'available', 'waiting')
+       AND state <> 'waiting' AND available_at <= $1 AND system = $2 AND COALESCE(last_fault_kind, '') <> 'overdue'
      ORDER BY created_at, id LIMIT $3"
 ));
 const OVERDUE: Sql = Sql::both(
@@ -332,7 +336,7 @@ impl<'a> Turns<'a> {
                 let taken = count(taken, "so many turns")?;
                 tx.execute(TAKE, args![system.as_str(), word, began_at, taken]).await?;
                 let over = span.over_at(self.now);
-                tx.execute(FORGET, args![system.as_str(), word, over]).await?;
+                tx.execute(FORGET, args![system.as_str(), word, over, soon(self.now)]).await?;
             }
         }
         Ok(())
@@ -352,9 +356,14 @@ impl<'a> Turns<'a> {
     }
 }
 
-/// From when on jobs are counted: leases, minutes and days.
+/// From when on jobs are counted (leases, minutes and days), and until when: what was begun in a future
+/// that does not come so soon was begun by a clock that was wrong.
 fn since(now: Timestamp) -> Vec<super::statement::Arg> {
-    args![now, Span::Minute.over_at(now), Span::Day.over_at(now)]
+    args![now, Span::Minute.over_at(now), Span::Day.over_at(now), soon(now)]
+}
+
+fn soon(now: Timestamp) -> Timestamp {
+    now.checked_add(CLOCKS_DIFFER).unwrap_or(Timestamp::MAX)
 }
 
 impl Store {

@@ -4,8 +4,8 @@ use quietus::domain::{CaseOutcome, CaseState, ScheduleName, SystemName};
 use quietus::store::{
     Approval, Canary, CertificateDecision, Checkpoint, Decision, FoundAgain, HoldKey, JobFault,
     JobKind, KeptLook, LookResult, NewCase, NewCertificate, NewDrill, NewHold, NewJob, NewLog,
-    NewPause, NewRestore, OutboxEntry, PauseScope, Settle, Settlement, Stamped, StatusPlace, Topic,
-    TopicKind,
+    NewPause, NewRestore, OutboxEntry, PauseScope, RestoreBegun, Settle, Settlement, Stamped,
+    StatusPlace, Topic, TopicKind,
 };
 
 use crate::anchors;
@@ -135,7 +135,7 @@ async fn restore(stage: &Stage, case: uuid::Uuid) {
     let replay = NewJob { kind: JobKind::Replay, ..new_job("system-0") };
     let evidence = Vec::new();
     let restore = NewRestore { evidence, ..new_restore(vec![(case, replay)]) };
-    assert!(stage.store.begin_restore(restore, at(20)).await.unwrap());
+    assert_eq!(stage.store.begin_restore(restore, at(20)).await.unwrap(), RestoreBegun::Yes);
     let canary = Canary { number: 7, written_at: at(20), name: Some("canary-1".to_owned()) };
     stage.store.remember_canary("shop", canary).await.unwrap();
 }

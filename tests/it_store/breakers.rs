@@ -26,6 +26,7 @@ on_both! {
     nobody_goes_along_with_a_trial,
     somebody_wants_it_tried_at_once,
     two_replicas_do_not_both_try,
+    nobody_tries_who_has_waited_for_another_one_to_try,
 }
 
 const FAILS: Heard = Heard { answered: Some(false), leave_until: None };
@@ -315,6 +316,32 @@ async fn two_replicas_do_not_both_try(stage: Stage) {
     let mut tries = 0;
     for replica in replicas {
         tries += replica.await.unwrap();
+    }
+    assert_eq!(tries, 1);
+}
+
+/// Two claims that have each found a job of their own, and both wait for the breaker's row.
+async fn nobody_tries_who_has_waited_for_another_one_to_try(stage: Stage) {
+    crm_and_desk(&stage, 30).await;
+    opened(&stage, 5).await;
+    stage.claim_one("worker", 6).await;
+    let mut intruder = stage.intruder().await;
+    intruder.execute("BEGIN").await;
+    intruder.execute("UPDATE breakers SET failures = failures").await;
+    let claims: Vec<_> = (0..2)
+        .map(|number| {
+            let store = stage.store.clone();
+            tokio::spawn(async move {
+                let wish = claim(&format!("replica-{number}"), 15, 1);
+                store.claim(wish).await.unwrap().len()
+            })
+        })
+        .collect();
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    intruder.execute("COMMIT").await;
+    let mut tries = 0;
+    for claim in claims {
+        tries += claim.await.unwrap();
     }
     assert_eq!(tries, 1);
 }

@@ -4,7 +4,7 @@
 use quietus::domain::{RequestOutcome, RequestState};
 use quietus::store::{
     CaseCause, Decides, FoundAgain, JobKind, KeptLook, LookResult, NewCase, NewJob,
-    ReappearanceState, RequestChange, Settle, Settlement,
+    ReappearanceState, RequestChange, RestoreBegun, Settle, Settlement,
 };
 use serde_json::json;
 use uuid::Uuid;
@@ -88,7 +88,10 @@ async fn they_are_planted_from_what_was_done_and_due_in_turn(stage: Stage) {
     keep(&stage, one, LookResult::Well, 15).await;
     assert_eq!(store.later_looks_of(one).await.unwrap()[0].seen_at, at(20));
     // In quarantine nobody is looked for.
-    assert!(store.begin_restore(new_restore(Vec::new()), at(60)).await.unwrap());
+    assert_eq!(
+        store.begin_restore(new_restore(Vec::new()), at(60)).await.unwrap(),
+        RestoreBegun::Yes
+    );
     assert_eq!(due(&stage, 70, 70).await, Vec::<Uuid>::new());
 }
 
@@ -163,6 +166,7 @@ async fn nobody_is_looked_for_who_is_forgotten(stage: Stage) {
     let closed = change(request, RequestState::Closed, Some(RequestOutcome::Fulfilled));
     let closed = RequestChange { version, case_id: Some(case), ..closed };
     assert!(store.change_request(closed, at(9), Vec::new()).await.unwrap());
+    stage.close_cases().await;
     assert!(store.forget_person(request, at(10), Vec::new()).await.unwrap());
     assert_eq!(store.end_looks_for_forgotten(at(11)).await.unwrap(), 1);
     assert_eq!(due(&stage, 100, 100).await, Vec::<Uuid>::new());

@@ -312,10 +312,10 @@ async fn requests_are_listed_and_looked_at_in_order(stage: Stage) {
     let looked = |requests: Vec<quietus::store::Request>| -> Vec<Uuid> {
         requests.into_iter().map(|request| request.id).collect()
     };
-    assert!(stage.store.requests_to_look_at(at(96), 10).await.unwrap().is_empty());
-    let due = stage.store.requests_to_look_at(at(99), 10).await.unwrap();
+    assert!(stage.store.requests_to_look_at(at(96), 10, true).await.unwrap().is_empty());
+    let due = stage.store.requests_to_look_at(at(99), 10, true).await.unwrap();
     assert_eq!(looked(due), [ids[3], ids[1]]);
-    assert_eq!(stage.store.requests_to_look_at(at(999), 1).await.unwrap().len(), 1);
+    assert_eq!(stage.store.requests_to_look_at(at(999), 1, true).await.unwrap().len(), 1);
     let page = RequestFilter { limit: 2, ..RequestFilter::default() };
     let first = stage.store.list_requests(page.clone()).await.unwrap();
     let last = first.last().map(|one| (one.received_at, one.id));

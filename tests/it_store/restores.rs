@@ -1,10 +1,10 @@
 //! Restores: while a system is in quarantine nothing goes on there but what does again what was
 //! done, and it is opened only once all of that is completed.
 
-use quietus::domain::{CaseOutcome, JobState, RequestState, SystemName};
+use quietus::domain::{CaseOutcome, JobState, RequestOutcome, RequestState, SystemName};
 use quietus::store::{
-    Canary, Claim, Company, JobKind, NewJob, NewRestore, OpenedCase, Settle, Settlement, Start,
-    Started,
+    Canary, Claim, Company, JobKind, NewJob, NewRestore, OpenedCase, RestoreBegun, Settle,
+    Settlement, Start, Started,
 };
 use serde_json::json;
 use uuid::Uuid;
@@ -18,6 +18,7 @@ on_both! {
     a_system_is_in_one_quarantine_at_most,
     it_opens_only_when_everything_is_completed,
     what_was_done_for_persons_since_is_found,
+    nobody_is_forgotten_of_whom_something_is_done_again,
     a_canary_only_counts_up,
 }
 
@@ -58,7 +59,7 @@ async fn only_what_belongs_to_the_restore_is_claimed(stage: Stage) {
     let (person, _) = stage.case_with_jobs(2).await;
     let restore = new_restore(vec![(person, replay("system-0"))]);
     let (id, own) = (restore.id, restore.case.id);
-    assert!(store.begin_restore(restore, at(10)).await.unwrap());
+    assert_eq!(store.begin_restore(restore, at(10)).await.unwrap(), RestoreBegun::Yes);
     let wish = |limit| Claim { limit, ..claim("worker", 11, limit) };
     let company = Company { system: "system-0".to_owned(), attempts_left: 0, troubled: false };
     let mine = store.claim_company(wish(50), &company).await.unwrap();
@@ -86,7 +87,10 @@ async fn a_job_that_was_claimed_before_does_not_begin(stage: Stage) {
     stage.case_with_jobs(1).await;
     let claimed = stage.claim_one("worker", 5).await;
     let version = store.pauses_version().await.unwrap();
-    assert!(store.begin_restore(new_restore(Vec::new()), at(10)).await.unwrap());
+    assert_eq!(
+        store.begin_restore(new_restore(Vec::new()), at(10)).await.unwrap(),
+        RestoreBegun::Yes
+    );
     assert!(store.pauses_version().await.unwrap() > version, "whoever runs notices");
     let start =
         Start { tenure: tenure(&claimed), now: at(11), lease_until: at(70), evidence: Vec::new() };
@@ -96,9 +100,15 @@ async fn a_job_that_was_claimed_before_does_not_begin(stage: Stage) {
 
 async fn a_system_is_in_one_quarantine_at_most(stage: Stage) {
     let store = &stage.store;
-    assert!(store.begin_restore(new_restore(Vec::new()), at(10)).await.unwrap());
+    assert_eq!(
+        store.begin_restore(new_restore(Vec::new()), at(10)).await.unwrap(),
+        RestoreBegun::Yes
+    );
     let cases = stage.rows("cases").await;
-    assert!(!store.begin_restore(new_restore(Vec::new()), at(11)).await.unwrap());
+    assert_eq!(
+        store.begin_restore(new_restore(Vec::new()), at(11)).await.unwrap(),
+        RestoreBegun::UnderWay
+    );
     assert_eq!(stage.rows("cases").await, cases, "nothing was written");
     assert_eq!(stage.rows("restores").await, 1);
 }
@@ -111,7 +121,7 @@ async fn it_opens_only_when_everything_is_completed(stage: Stage) {
     assert!(store.finish_case(person, CaseOutcome::Fulfilled, at(3), Vec::new()).await.unwrap());
     let restore = new_restore(vec![(person, replay("system-0"))]);
     let id = restore.id;
-    assert!(store.begin_restore(restore, at(10)).await.unwrap());
+    assert_eq!(store.begin_restore(restore, at(10)).await.unwrap(), RestoreBegun::Yes);
     let reopened = store.case(person).await.unwrap().unwrap();
     assert_eq!(reopened.closed_at, None, "its certificate is to be made anew");
     for second in [11, 12] {
@@ -128,7 +138,11 @@ async fn it_opens_only_when_everything_is_completed(stage: Stage) {
     assert!(store.restores_under_way().await.unwrap().is_empty());
     let latest = store.latest_restores(10).await.unwrap();
     assert_eq!(latest[0].opened, Some(("ada".to_owned(), at(13))));
-    assert!(store.begin_restore(new_restore(Vec::new()), at(15)).await.unwrap(), "once more");
+    assert_eq!(
+        store.begin_restore(new_restore(Vec::new()), at(15)).await.unwrap(),
+        RestoreBegun::Yes,
+        "once more"
+    );
 }
 
 async fn what_was_done_for_persons_since_is_found(stage: Stage) {
@@ -154,6 +168,46 @@ async fn what_was_done_for_persons_since_is_found(stage: Stage) {
     assert!(!found[0].forgotten && !found[0].keeps_up && !found[0].kept_up);
     assert_eq!(store.replayable("system-0", at(10)).await.unwrap().len(), 2);
     assert!(store.replayable("system-1", at(0)).await.unwrap().is_empty());
+}
+
+/// Whoever forgets a person and whoever has something done for them again do not see each other at work:
+/// whoever comes second does not do it.
+async fn nobody_is_forgotten_of_whom_something_is_done_again(stage: Stage) {
+    let store = &stage.store;
+    let mut known = Vec::new();
+    for (number, name) in ["one", "two"].into_iter().enumerate() {
+        let request = new_request(name, &[u8::try_from(number).unwrap()]);
+        let id = request.id;
+        store.take_in_request(request, at(0), Vec::new()).await.unwrap();
+        let mut case = new_case(1);
+        case.jobs[0].kind = JobKind::Request;
+        let case_id = case.id;
+        case.request = Some(quietus::store::RequestChange {
+            case_id: Some(case_id),
+            ..change(id, RequestState::Executing, None)
+        });
+        assert_eq!(store.open_case(case, at(1)).await.unwrap(), OpenedCase::Opened);
+        complete(&stage, 2).await;
+        let version = store.request(id).await.unwrap().unwrap().version;
+        let closed = quietus::store::RequestChange {
+            version,
+            case_id: Some(case_id),
+            ..change(id, RequestState::Closed, Some(RequestOutcome::Fulfilled))
+        };
+        assert!(store.change_request(closed, at(3), Vec::new()).await.unwrap());
+        assert!(!store.forget_person(id, at(4), Vec::new()).await.unwrap(), "it is not certified");
+        stage.close_cases().await;
+        known.push((id, case_id));
+    }
+    let [(one, of_one), (two, of_two)] = known[..] else { panic!("two") };
+    let replays = |case| new_restore(vec![(case, replay("system-0"))]);
+    assert!(store.forget_person(one, at(5), Vec::new()).await.unwrap());
+    let begun = store.begin_restore(replays(of_one), at(10)).await.unwrap();
+    assert_eq!(begun, RestoreBegun::SomebodyForgotten);
+    assert!(store.restores_under_way().await.unwrap().is_empty(), "nothing is written");
+    let begun = store.begin_restore(replays(of_two), at(11)).await.unwrap();
+    assert_eq!(begun, RestoreBegun::Yes);
+    assert!(!store.forget_person(two, at(12), Vec::new()).await.unwrap(), "it is done again");
 }
 
 async fn a_canary_only_counts_up(stage: Stage) {

@@ -123,6 +123,13 @@ impl Stage {
         (id, jobs)
     }
 
+    /// Closes every case, as whoever certifies them does.
+    pub async fn close_cases(&self) {
+        let close = "UPDATE cases SET state = 'closed', outcome = 'fulfilled', closed_at = 4
+             WHERE state <> 'closed'";
+        assert!(self.intrude(close).await.unwrap() > 0);
+    }
+
     /// Claims one job for this worker at this second, for a minute.
     pub async fn claim_one(&self, worker: &str, second: i64) -> ClaimedJob {
         let mut claimed = self.store.claim(claim(worker, second, 1)).await.unwrap();

@@ -18,6 +18,7 @@ on_both! {
     no_more_run_at_once_than_may,
     no_more_are_begun_in_a_minute_than_may,
     a_day_that_is_used_up_keeps_no_answer_waiting,
+    what_a_clock_far_ahead_has_begun_counts_for_nothing,
     ten_thousand_that_wait_hide_nobody,
     each_of_a_company_counts,
     replicas_share_the_turns,
@@ -129,6 +130,20 @@ async fn a_day_that_is_used_up_keeps_no_answer_waiting(stage: Stage) {
     let tomorrow = claimed(&stage, &limits, (24 * 3_600 + 600, 100)).await;
     assert_eq!(tomorrow.len(), 2);
     assert_eq!(tomorrow[0].job.id, ids[2], "who waits for longest comes first");
+}
+
+async fn what_a_clock_far_ahead_has_begun_counts_for_nothing(stage: Stage) {
+    jobs(&stage, &[("crm", 4)]).await;
+    let limits = in_a_day(2);
+    let ahead = 3 * 24 * 3_600;
+    for one in claimed(&stage, &limits, (ahead, 100)).await {
+        end(&stage, &one, completed(), ahead).await;
+    }
+    assert_eq!(stage.rows("turns").await, 1);
+    assert_eq!(claimed(&stage, &limits, (10, 100)).await.len(), 2, "it was set back");
+    assert_eq!(stage.rows("turns").await, 1, "what lies far ahead is over");
+    // Clocks of replicas differ by a little, and that counts.
+    assert!(claimed(&stage, &limits, (-60, 100)).await.is_empty());
 }
 
 /// Ten thousand jobs of a system at its limit, and one of another system behind them.

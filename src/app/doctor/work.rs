@@ -61,7 +61,12 @@ impl Quietus {
     pub(super) async fn jobs_at_fault(&self) -> Found {
         let mut found = by_cause(self.failed_jobs().await?);
         let before = self.now().checked_sub(TAKEN_OVER_WITHIN).unwrap_or(Timestamp::MIN);
+        let (spared, now) = (self.spared().await?, self.now());
         for lease in self.store.ended_leases(before, MOST).await? {
+            // Nobody may take over while its system is spared.
+            if spared.get(&lease.system).is_some_and(|one| one.waits_rightly(now)) {
+                continue;
+            }
             found.push(
                 Finding::wrong(
                     format!("job {}", lease.job),

@@ -19,15 +19,14 @@ use crate::app::mutation::Mutation;
 use crate::app::over_jobs::{decided_as_of, holds_behind};
 use crate::app::{AppError, Quietus};
 use crate::domain::{
-    AskedRight, CategoryName, CollectionName, JobState, RequestOutcome, RequestState,
-    RetentionPeriod, SystemName,
+    AskedRight, CategoryName, CollectionName, JobState, RequestOutcome, RequestState, SystemName,
 };
 use crate::evidence::certificate::CertificateClass;
 use crate::evidence::files::StatedFiles;
 use crate::evidence::signing;
 use crate::evidence::statement::{KeptReason, StatementOutcome, SystemStatement};
 use crate::rights::{CopiesPart, FilesPart, KeptPart};
-use crate::store::{Case, HeldBy, Job, JobKind, NewJob, Request, RequestChange};
+use crate::store::{Case, HeldBy, Job, JobKind, NewJob, RequestChange};
 
 /// Attempts of a later job before a person is asked; those that end without its fault do not count.
 const ATTEMPTS: u32 = 8;
@@ -280,50 +279,6 @@ impl Quietus {
         self.write_outcome_letter(&request, facts).await?;
         // Who was kept from being told by a hold that was released since is told now.
         self.write_due_letters(request.stored.id).await;
-        Ok(())
-    }
-
-    /// When a person is forgotten whose request is answered and of whom nothing is left to do: the
-    /// time in which the answer and its opening reach them.
-    pub(super) fn forget_at(&self) -> Timestamp {
-        let now = self.now();
-        let period = RetentionPeriod::parse("P30D");
-        period.map_or(now, |period| period.due_at(now, crate::domain::Rounding::None, &self.zone))
-    }
-
-    /// Forgets the person of a closed request of which nothing is left to do.
-    pub(super) async fn forget_answered(&self, request: &OpenRequest) -> Result<(), AppError> {
-        if self.stays_known(request).await? {
-            let now = self.now();
-            let tomorrow = now.checked_add(jiff::SignedDuration::from_hours(24)).unwrap_or(now);
-            let next = Move { look_at: Some(tomorrow), ..Move::stay(&request.stored) };
-            return self.keep_request(request, next, Vec::new()).await;
-        }
-        self.forget_stored(&request.stored).await
-    }
-
-    /// Whoever is forgotten cannot be looked for: not while something is to be done again, a copy may
-    /// still hold them, a later look is promised, or a legal hold names them.
-    async fn stays_known(&self, request: &OpenRequest) -> Result<bool, AppError> {
-        if let Some(case) = request.stored.case_id {
-            let jobs = self.store.jobs_of_case(case).await?;
-            if jobs.iter().any(|job| !job.state.is_final())
-                || self.is_still_looked_for(request, (case, &jobs)).await?
-            {
-                return Ok(true);
-            }
-        }
-        self.is_held_by_name(request).await
-    }
-
-    /// Forgets the person of a closed request.
-    pub(crate) async fn forget_stored(&self, request: &Request) -> Result<(), AppError> {
-        let evidence = self.record(
-            crate::evidence::EvidenceKind::EvidenceShredded,
-            crate::app::recording::About { case: request.case_id, job: None },
-            &json!({ "request": request.id, "what": "the person's key, identities and letters" }),
-        )?;
-        self.store.forget_person(request.id, self.now(), vec![evidence]).await?;
         Ok(())
     }
 

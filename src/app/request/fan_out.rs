@@ -1,6 +1,7 @@
 //! From a request to its case: find the person, ask where more than one may be meant, plan, and
 //! open the case whose jobs carry it out, all systems side by side.
 
+use jiff::SignedDuration;
 use quietus_connectors::SubjectAction;
 use serde_json::json;
 
@@ -17,6 +18,8 @@ use crate::store::{OpenedCase, Request};
 
 /// Requests looked at in one go.
 const AT_ONCE: u32 = 250;
+/// After this time a request that could not go on is looked at again.
+const AGAIN_IN: SignedDuration = SignedDuration::from_mins(1);
 
 /// A request whose person is sought.
 struct Ready {
@@ -32,15 +35,15 @@ impl Quietus {
     /// Where the store is not there.
     pub async fn advance_requests(&self) -> Result<usize, AppError> {
         let (mut ready, mut stuck) = (Vec::new(), 0);
-        for stored in self.store.requests_to_look_at(self.now(), AT_ONCE).await? {
-            let id = stored.id;
-            match self.advance_request(stored).await {
+        let forgets = self.may_forget().await?;
+        for stored in self.store.requests_to_look_at(self.now(), AT_ONCE, forgets).await? {
+            match self.advance_request(stored.clone()).await {
                 Ok(Some(one)) if looks_at_others(&one.request) => {
                     stuck += Box::pin(self.fan_out(std::mem::take(&mut ready))).await?;
                     stuck += Box::pin(self.fan_out(vec![one])).await?;
                 }
                 Ok(found) => ready.extend(found),
-                Err(error) => stuck += cannot_go_on(id, &error),
+                Err(error) => stuck += self.cannot_go_on(&stored, &error).await?,
             }
         }
         Ok(stuck + Box::pin(self.fan_out(ready)).await?)
@@ -51,7 +54,23 @@ impl Quietus {
     /// # Errors
     /// Where the store is not there.
     pub async fn has_requests_to_advance(&self) -> Result<bool, AppError> {
-        Ok(!self.store.requests_to_look_at(self.now(), 1).await?.is_empty())
+        let forgets = self.may_forget().await?;
+        Ok(!self.store.requests_to_look_at(self.now(), 1, forgets).await?.is_empty())
+    }
+
+    /// Whether persons may be forgotten: not while nobody has seen whether a system was put back.
+    async fn may_forget(&self) -> Result<bool, AppError> {
+        Ok(self.unwatched_system().await?.is_none())
+    }
+
+    /// One that cannot go on does not keep the others: it is looked at again in [`AGAIN_IN`], and
+    /// counted.
+    async fn cannot_go_on(&self, request: &Request, error: &AppError) -> Result<usize, AppError> {
+        tracing::error!(request = %request.id, %error, "a request could not be carried on");
+        let now = self.now();
+        let until = now.checked_add(AGAIN_IN).unwrap_or(now);
+        self.store.put_request_off(request, until).await?;
+        Ok(1)
     }
 
     /// Carries one request on that is ready, as the next ring would do it.
@@ -118,13 +137,13 @@ impl Quietus {
                     requests.push((request, sought.person));
                 }
                 Ok(None) => {}
-                Err(error) => stuck += cannot_go_on(request.stored.id, &error),
+                Err(error) => stuck += self.cannot_go_on(&request.stored, &error).await?,
             }
         }
         let counted = Box::pin(self.counted_plans_for(ground.moment, &scopes)).await?;
         for ((mut request, sought), counted) in requests.into_iter().zip(counted) {
             if let Err(error) = Box::pin(self.begin(&mut request, &sought, counted)).await {
-                stuck += cannot_go_on(request.stored.id, &error);
+                stuck += self.cannot_go_on(&request.stored, &error).await?;
             }
         }
         Ok(stuck)
@@ -254,12 +273,6 @@ impl Quietus {
         }
         Ok(sought)
     }
-}
-
-/// One that cannot go on does not keep the others, and is counted.
-fn cannot_go_on(request: uuid::Uuid, error: &AppError) -> usize {
-    tracing::error!(%request, %error, "a request could not be carried on");
-    1
 }
 
 /// What becomes of it depends on what other requests of the same person have come to, so that the

@@ -5,8 +5,8 @@ use serde_json::json;
 
 use super::record::{Move, OpenRequest};
 use crate::app::{AppError, Quietus};
-use crate::domain::RetentionPeriod;
-use crate::store::Request;
+use crate::domain::{CaseState, RetentionPeriod};
+use crate::store::{Case, Request};
 
 impl Quietus {
     /// When a person is forgotten whose request is answered and of whom nothing is left to do: the
@@ -28,11 +28,15 @@ impl Quietus {
         self.forget_stored(&request.stored).await
     }
 
-    /// Whoever is forgotten cannot be looked for: not while something is to be done again, a copy may
-    /// still hold them, a later look is promised, or a legal hold names them.
+    /// Whoever is forgotten cannot be looked for: not while something is to be done again or certified, a
+    /// copy may still hold them, a later look is promised, or a legal hold names them.
     async fn stays_known(&self, request: &OpenRequest) -> Result<bool, AppError> {
         if let Some(case) = request.stored.case_id {
             let jobs = self.store.jobs_of_case(case).await?;
+            let is_closed = |case: Case| case.state == CaseState::Closed;
+            if !self.store.case(case).await?.is_none_or(is_closed) {
+                return Ok(true);
+            }
             if jobs.iter().any(|job| !job.state.is_final())
                 || self.is_still_looked_for(request, (case, &jobs)).await?
             {

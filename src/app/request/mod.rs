@@ -14,6 +14,7 @@ mod drilled;
 mod fan_out;
 mod fee;
 mod find;
+mod forgetting;
 mod gate;
 mod held;
 mod intake;

@@ -14,7 +14,7 @@ use crate::app::{Actor, AppError, Quietus};
 use crate::domain::{AskedRight, SystemName};
 use crate::evidence::EvidenceKind;
 use crate::plan::{Acting, LeftOut};
-use crate::store::{CaseCause, JobKind, NewJob, NewRestore, Replayable};
+use crate::store::{CaseCause, JobKind, NewCase, NewJob, NewRestore, Replayable, RestoreBegun};
 
 /// Attempts before a person is asked; those that end without a job's fault do not count.
 const ATTEMPTS: u32 = 8;
@@ -68,7 +68,6 @@ impl Quietus {
     pub async fn begin_restore(&self, given: BeginRestore) -> Result<Begun, AppError> {
         let now = self.now();
         let system = self.restorable(&given, now).await?;
-        let (replays, forgotten) = self.replays(&system, given.taken_at).await?;
         let mut counted = self.counted_plan(now, &Acting::Everything, Some(&system)).await?;
         let others = self.map.systems.keys().filter(|name| **name != system);
         let others = others.map(|name| LeftOut {
@@ -87,34 +86,54 @@ impl Quietus {
             occurrence: None,
         };
         let new_case = self.new_case(case, opening, counted)?;
-        let restore = self.ids.new_id();
-        let many = u64::try_from(replays.len()).unwrap_or(u64::MAX);
-        let not_kept_out = Vec::new();
-        let mut begun =
-            Begun { restore, case, waits_for_approval, replays: many, forgotten, not_kept_out };
-        let evidence = self.record_begun(&given, &begun)?;
-        let new = NewRestore {
-            id: restore,
-            system: system.clone(),
-            taken_at: given.taken_at,
-            copy: given.copy,
-            announced: given.announced,
-            back_since: given.back_since.unwrap_or(now).min(now),
-            begun_by: given.actor.0,
-            reason: given.reason,
-            case: new_case,
-            replays,
-            forgotten,
-            evidence: vec![evidence],
+        let mut begun = Begun {
+            restore: self.ids.new_id(),
+            case,
+            waits_for_approval,
+            replays: 0,
+            forgotten: 0,
+            not_kept_out: Vec::new(),
         };
-        if !self.store.begin_restore(new, now).await? {
-            return Err(under_way(&system));
-        }
+        self.put_in_quarantine((&system, &given), new_case, &mut begun).await?;
         self.wake.up();
-        if let Some(restore) = self.store.restore(restore).await? {
+        if let Some(restore) = self.store.restore(begun.restore).await? {
             begun.not_kept_out = self.shut_out(&restore).await?;
         }
         Ok(begun)
+    }
+
+    /// Writes the quarantine down, with what is done again; anew where a person was forgotten in between.
+    async fn put_in_quarantine(
+        &self,
+        (system, given): (&SystemName, &BeginRestore),
+        case: NewCase,
+        begun: &mut Begun,
+    ) -> Result<(), AppError> {
+        let now = self.now();
+        loop {
+            let (replays, forgotten) = self.replays(system, given.taken_at).await?;
+            begun.replays = u64::try_from(replays.len()).unwrap_or(u64::MAX);
+            begun.forgotten = forgotten;
+            let new = NewRestore {
+                id: begun.restore,
+                system: system.clone(),
+                taken_at: given.taken_at,
+                copy: given.copy.clone(),
+                announced: given.announced,
+                back_since: given.back_since.unwrap_or(now).min(now),
+                begun_by: given.actor.0.clone(),
+                reason: given.reason.clone(),
+                case: case.clone(),
+                replays,
+                forgotten,
+                evidence: vec![self.record_begun(given, begun)?],
+            };
+            match self.store.begin_restore(new, now).await? {
+                RestoreBegun::Yes => return Ok(()),
+                RestoreBegun::UnderWay => return Err(under_way(system)),
+                RestoreBegun::SomebodyForgotten => {}
+            }
+        }
     }
 
     /// The system, if it can be in quarantine now.

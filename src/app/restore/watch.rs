@@ -1,17 +1,21 @@
 //! Noticing a restore that nobody told of: each system in which something was done holds a row that
 //! only counts up. One that shows an older number than was written there was put back.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use quietus_connectors::{CanaryRow, CanarySight, Connector};
 
 use super::{BeginRestore, Begun};
 use crate::app::mutation::Mutation;
 use crate::app::{Actor, AppError, Quietus};
 use crate::datamap::{RestoredOpens, System};
+use crate::domain::SystemName;
 use crate::store::{Canary, Restore};
 
 /// Who acts when no person does.
 pub const GUARD: &str = "guard";
+
+/// A system that nobody could look at for so long keeps nobody known any more.
+const GIVEN_UP_AFTER: SignedDuration = SignedDuration::from_hours(60 * 24);
 
 /// What a look at a system has found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,8 +47,16 @@ impl Quietus {
         self.carry_restores_on().await?;
         let Some(every) = self.instance.watch_restores else { return Ok(()) };
         for system in self.map.systems.values().filter(|one| one.holds_persons()) {
-            if self.is_to_be_looked_at(system, every) {
-                self.look_for_restore(system).await?;
+            if !self.is_to_be_looked_at(system, every) {
+                continue;
+            }
+            match self.look_for_restore(system).await {
+                Err(error @ AppError::Store(_)) => return Err(error),
+                // It does not keep the others from being looked at.
+                Err(error) => {
+                    tracing::error!(system = %system.name, %error, "a restore could not be looked for");
+                }
+                Ok(_) => {}
             }
         }
         Ok(())
@@ -80,16 +92,48 @@ impl Quietus {
     }
 
     /// Whether it is time; each process looks for itself.
-    fn is_to_be_looked_at(&self, system: &System, every: jiff::SignedDuration) -> bool {
+    fn is_to_be_looked_at(&self, system: &System, every: SignedDuration) -> bool {
         let now = self.now();
-        let mut looked_at =
+        self.last_look(&system.name).is_none_or(|at| now.duration_since(at) >= every)
+    }
+
+    /// When this process looked at a system last, whatever it saw.
+    fn last_look(&self, system: &SystemName) -> Option<Timestamp> {
+        let looks =
             self.canaries_looked_at.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let name = system.name.as_str();
-        if looked_at.get(name).is_some_and(|at: &Timestamp| now.duration_since(*at) < every) {
-            return false;
+        looks.get(system).copied()
+    }
+
+    fn was_looked_at(&self, system: &System) {
+        let now = self.now();
+        let mut looks =
+            self.canaries_looked_at.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        looks.insert(system.name.clone(), now);
+    }
+
+    /// A system in which something was done and of which nobody has seen lately whether it was put
+    /// back: who is forgotten meanwhile could not be looked for there any more. One that this process
+    /// could not look at, and nobody else for [`GIVEN_UP_AFTER`], keeps nobody known.
+    ///
+    /// # Errors
+    /// Where the store is not there.
+    pub(in crate::app) async fn unwatched_system(&self) -> Result<Option<SystemName>, AppError> {
+        let Some(every) = self.instance.watch_restores else { return Ok(None) };
+        let now = self.now();
+        let ago = |time: SignedDuration| now.checked_sub(time).unwrap_or(Timestamp::MIN);
+        // Once more than it takes: the next look is on its way.
+        let (lately, given_up) = (ago(every.saturating_mul(2)), ago(GIVEN_UP_AFTER));
+        for (name, written_at) in self.store.canaries_written_before(lately).await? {
+            let Some(system) = self.map.systems.values().find(|one| one.name.as_str() == name)
+            else {
+                continue;
+            };
+            let in_vain = || self.last_look(&system.name).is_some_and(|at| at >= lately);
+            if system.holds_persons() && !(written_at < given_up && in_vain()) {
+                return Ok(Some(system.name.clone()));
+            }
         }
-        looked_at.insert(name.to_owned(), now);
-        true
+        Ok(None)
     }
 
     /// Looks at every database now.
@@ -105,6 +149,12 @@ impl Quietus {
     }
 
     async fn look_for_restore(&self, system: &System) -> Result<Sighting, AppError> {
+        let seen = self.compare_canary(system).await;
+        self.was_looked_at(system);
+        seen
+    }
+
+    async fn compare_canary(&self, system: &System) -> Result<Sighting, AppError> {
         if self.suffers(Mutation::GuardRemoved) {
             return Ok(Sighting::Fine);
         }

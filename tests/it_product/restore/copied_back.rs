@@ -256,6 +256,7 @@ async fn who_is_forgotten_cannot_be_looked_for_and_is_counted() {
     // Whoever is owed a later look is not forgotten before it.
     club.clock.advance(746.hours());
     club.product.look_for_due().await.unwrap();
+    club.product.look_after_restores().await.unwrap();
     live(&club.product, &club.clock, 1.seconds()).await;
     put_back(&club.company, "data/desk.copy");
     let begun = club

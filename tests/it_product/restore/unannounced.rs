@@ -5,12 +5,13 @@ use quietus::app::Actor;
 use quietus::domain::AskedRight;
 
 use super::house::{ask, copy, house, put_back, rows};
-use crate::company::database::Kind;
+use crate::company::database::{Kind, take_away};
 use crate::company::engine::work;
 use crate::company::identifier_in;
 use crate::request::estate::{clock, live};
 
 const EVERY: &str = "restores: {watch: PT5M}\n";
+const NO_LATER_LOOKS: &str = "later_looks: {every: never}\n";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_restore_behind_our_back_is_noticed_within_one_interval() {
@@ -93,4 +94,70 @@ async fn a_look_by_hand_says_what_it_has_seen() {
     let shown = company.quietus(&["restore", "show", "desk", "--json"]).await.expect(0).json();
     assert!(shown["reason"].as_str().unwrap().contains("its canary is gone"), "{shown:#}");
     assert_eq!(shown["announced"], false);
+}
+
+/// After weeks in which nobody worked, whoever carries requests on may be faster than whoever looks at
+/// the systems.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nobody_is_forgotten_before_somebody_has_looked() {
+    let company = house(Kind::Sqlite, 10).await;
+    let instance = company.read("quietus.yaml");
+    company.write("quietus.yaml", &format!("{instance}{EVERY}{NO_LATER_LOOKS}"));
+    let clock = clock();
+    let product = company.replica(&clock).await;
+    let first = ask(&product, AskedRight::Erasure, 1).await;
+    live(&product, &clock, 1.seconds()).await;
+    product.look_after_restores().await.unwrap();
+    copy(&company, "data/desk.copy").await;
+    let second = ask(&product, AskedRight::Erasure, 2).await;
+    live(&product, &clock, 1.seconds()).await;
+    clock.advance(5.minutes());
+    product.look_after_restores().await.unwrap();
+    put_back(&company, "data/desk.copy");
+
+    clock.advance((40 * 24).hours());
+    let known = async |id| product.rights_request(id).await.unwrap().person.is_some();
+    for _ in 0..3 {
+        product.advance_requests().await.unwrap();
+        clock.advance(6.minutes());
+    }
+    assert!(known(first).await && known(second).await, "forgotten before anybody has looked");
+    product.look_after_restores().await.unwrap();
+    let restores = product.read_restores(10).await.unwrap();
+    let [restore] = restores.as_slice() else { panic!("{restores:#?}") };
+    assert_eq!((restore.persons.all, restore.persons.forgotten), (2, 0), "{restore:#?}");
+    work(&product).await;
+    let opened = product.open_restored("desk", &Actor("Ada Example".to_owned())).await.unwrap();
+    assert_eq!(opened.came_back, 1);
+    live(&product, &clock, 1.seconds()).await;
+
+    // Who is owed nothing more is forgotten once it was looked at again.
+    clock.advance((40 * 24).hours());
+    for (looks, expected) in [(false, true), (true, false)] {
+        if looks {
+            product.look_after_restores().await.unwrap();
+        }
+        product.advance_requests().await.unwrap();
+        assert_eq!((known(first).await, known(second).await), (expected, expected), "{looks}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_system_that_is_away_for_two_months_keeps_nobody_known() {
+    let company = house(Kind::Sqlite, 10).await;
+    let instance = company.read("quietus.yaml");
+    company.write("quietus.yaml", &format!("{instance}{EVERY}{NO_LATER_LOOKS}"));
+    let clock = clock();
+    let product = company.replica(&clock).await;
+    let person = ask(&product, AskedRight::Erasure, 1).await;
+    live(&product, &clock, 1.seconds()).await;
+    product.look_after_restores().await.unwrap();
+    take_away(&company.path("data/desk.db"));
+    let known = async || product.rights_request(person).await.unwrap().person.is_some();
+    for (days, expected) in [(40, true), (15, true), (10, false)] {
+        clock.advance((days * 24).hours());
+        product.look_after_restores().await.unwrap();
+        product.advance_requests().await.unwrap();
+        assert_eq!(known().await, expected, "after {days} more days");
+    }
 }
