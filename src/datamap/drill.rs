@@ -317,6 +317,7 @@ impl System {
             pace: self.pace.clone(),
             most_records: None,
             persons: None,
+            total_of_listed: false,
         }
     }
 }

@@ -163,6 +163,7 @@ pub fn questions(
         pace: system.pace.clone(),
         most_records: None,
         persons: None,
+        total_of_listed: false,
     };
     Ok(Asking { order, questions })
 }

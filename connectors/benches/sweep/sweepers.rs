@@ -179,6 +179,7 @@ fn order(kind: &str, window: u32) -> Order {
         pace: Pace { chunk_records: window, ..Pace::default() },
         most_records: None,
         persons: None,
+        total_of_listed: false,
     }
 }
 

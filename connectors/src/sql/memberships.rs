@@ -166,6 +166,7 @@ mod tests {
             pace: Pace::default(),
             most_records: None,
             persons: None,
+            total_of_listed: false,
         }
     }
 

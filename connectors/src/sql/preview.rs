@@ -99,7 +99,10 @@ async fn counts(
     for position in 0..scene.order.instructions.len() {
         let collection = scene.instruction(position).collection.clone();
         let blank = ProbeCount { collection, ..ProbeCount::default() };
-        let wanted = if countable {
+        let wanted = if countable && scene.is_of_no_interest(position) {
+            gathered.push(None);
+            None
+        } else if countable {
             let candidates = candidates(session, scene, position).await;
             gathered.push(candidates.as_ref().ok().copied().flatten());
             Some(candidates.and_then(|one| Wanted::build(scene, (position, one), &mut gathering)))
@@ -303,9 +306,13 @@ impl Wanted {
             let row = session.fetch_one(statement).await?;
             return Ok(counted.into_iter().map(|blank| self.read(blank, &row)).collect());
         }
-        let at = (scene.table_of(self.position)?, self.position);
-        let whole = whole(&Compiler::new(scene), at)?;
-        let all = session.count(&whole).await?;
+        let all = if scene.order.total_of_listed {
+            None
+        } else {
+            let at = (scene.table_of(self.position)?, self.position);
+            let whole = whole(&Compiler::new(scene), at)?;
+            Some(session.count(&whole).await?)
+        };
         let none = vec![Cell::Integer(0); self.counts.len()];
         for one in &mut counted {
             *one = self.read(std::mem::take(one), &none);
@@ -320,7 +327,7 @@ impl Wanted {
             }
         }
         for one in &mut counted {
-            one.total = all;
+            one.total = all.unwrap_or(one.total);
         }
         Ok(counted)
     }

@@ -109,14 +109,14 @@ pub(crate) fn reading(
     Ok(statement.then(" WHERE ").and(Fragment::all(bounds)))
 }
 
-/// The number of all records of a table, as a column of [`reading`]. Of several orders as one it is
-/// read once for all of them, by [`whole`].
+/// The number of records of a table, as a column of [`reading`]: of all, or of its candidates where the
+/// order wants no more. Of several orders as one the former is read once for all of them, by [`whole`].
 pub(crate) fn total(
     compiler: &Compiler<'_, '_>,
     place: &Place,
     candidates: Option<Candidates>,
 ) -> Result<Fragment, Fault> {
-    if candidates.is_none() {
+    if candidates.is_none() || compiler.scene.order.total_of_listed {
         return Ok(Fragment::raw("COUNT(*)"));
     }
     if place.part.is_some() {

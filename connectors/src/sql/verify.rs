@@ -103,6 +103,9 @@ async fn look(
     let mut all = vec![Verification::default(); parts];
     let mut by_lists = false;
     for position in 0..scene.order.instructions.len() {
+        if scene.is_of_no_interest(position) {
+            continue;
+        }
         let collection = &scene.instruction(position).collection;
         let table = scene.table_of(position)?;
         let at = (table, position);
@@ -145,14 +148,20 @@ async fn rows(
     if let Some(statement) = statement.filter(|_| scene.parts.is_none()) {
         return Ok(vec![session.fetch_one(statement).await?]);
     }
-    let whole = whole(&Compiler::new(scene), (scene.table_of(position)?, position))?;
-    let left = session.fetch_one(&whole).await?;
-    let mut rows = vec![left.clone(); parts];
+    let left = if scene.order.total_of_listed {
+        None
+    } else {
+        let whole = whole(&Compiler::new(scene), (scene.table_of(position)?, position))?;
+        Some(session.fetch_one(&whole).await?)
+    };
+    let mut rows = vec![left.clone().unwrap_or_default(); parts];
     if let Some(statement) = statement {
         for mut row in session.fetch(statement).await? {
             let part = row.pop().map_or(u64::MAX, |part| part.count());
             if let Some(one) = usize::try_from(part).ok().and_then(|part| rows.get_mut(part)) {
-                row.splice(..1, left.iter().cloned());
+                if let Some(left) = &left {
+                    row.splice(..1, left.iter().cloned());
+                }
                 *one = row;
             }
         }
