@@ -10,15 +10,15 @@ use jiff::Timestamp;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::breakers::{breaker_lets, is_trying};
+use super::candidates::candidates_for;
 use super::connection::{Store, Tx};
 use super::error::StoreError;
 use super::evidence::OutboxEntry;
 use super::jobs::Job;
-use super::lanes::{Lane, in_lane};
+use super::lanes::Lane;
 use super::statement::{Arg, Row, Sql, args, json};
 use super::together::{self, Candidate, Extension};
-use super::turns::{Turns, Verdict, has_turn};
+use super::turns::{Turns, Verdict};
 use crate::domain::SystemLimits;
 
 /// Who wants jobs.
@@ -167,42 +167,6 @@ macro_rules! waiting {
     };
 }
 pub(super) use {lost, waiting};
-// Jobs of a system that is spared, or that has reached a limit, are not among the candidates, so that
-// ten thousand of them hide nobody else's. One look at copies or files serves everybody, and nothing
-// keeps it.
-macro_rules! not_spared {
-    ($($database:ident)?) => {
-        concat!(
-            " AND (kind IN ('backup', 'residue') OR (",
-            breaker_lets!(),
-            " AND",
-            has_turn!($($database)?),
-            "))"
-        )
-    };
-}
-macro_rules! candidates {
-    ($which:expr $(, $database:ident)?) => {
-        concat!(
-            "SELECT id, state, attempt, system, kind, reference,
-                 (SELECT opened_at FROM breakers WHERE breakers.system = jobs.system) AS opened_at
-             FROM jobs WHERE ",
-            $which,
-            in_lane!($($database)?),
-            not_paused_here!($($database)?),
-            not_spared!($($database)?),
-            " ORDER BY available_at, id LIMIT $2"
-        )
-    };
-}
-const LOST: Sql = Sql::fork(
-    candidates!(lost!()),
-    concat!(candidates!(lost!(), postgres), " FOR UPDATE SKIP LOCKED"),
-);
-const CANDIDATES: Sql = Sql::fork(
-    candidates!(waiting!()),
-    concat!(candidates!(waiting!(), postgres), " FOR UPDATE SKIP LOCKED"),
-);
 /// Looks of one claim at what could be claimed: another one where somebody else took the last turn of
 /// a system meanwhile.
 const MOST_LOOKS: usize = 8;
@@ -225,8 +189,6 @@ const PROGRESS: Sql = Sql::both(
 );
 
 pub(super) const STATEMENTS: &[(&str, Sql)] = &[
-    ("claims::LOST", LOST),
-    ("claims::CANDIDATES", CANDIDATES),
     ("claims::LOCK_VERSIONS", LOCK_VERSIONS),
     ("claims::VERSIONS", VERSIONS),
     ("claims::EXTEND", EXTEND),
@@ -296,19 +258,6 @@ pub(super) async fn find(
         found.extend(tx.read(waiting, values(left)).await?);
     }
     Ok(found)
-}
-
-async fn candidates_for(
-    tx: &mut Tx,
-    (lane, claim): (&Lane, &Claim),
-    turns: &Turns<'_>,
-) -> Result<Vec<Row>, StoreError> {
-    let systems = json(lane.third_parties())?;
-    let (full, used_up) = (json(&turns.full())?, json(&turns.used_up())?);
-    let values = |limit: u32| {
-        args![claim.now, limit, lane.as_str(), systems.as_str(), full.as_str(), used_up.as_str()]
-    };
-    find(tx, [LOST, CANDIDATES], claim.limit.min(100), values).await
 }
 
 impl Store {

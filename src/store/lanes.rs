@@ -28,6 +28,27 @@ impl Lane {
         }
     }
 
+    /// Whether it takes what rules make due, and looks.
+    pub(super) fn takes_background(&self) -> bool {
+        matches!(self, Self::Any | Self::Background)
+    }
+
+    /// Whether it takes what is done for persons in any system.
+    pub(super) fn takes_persons(&self) -> bool {
+        !matches!(self, Self::Background)
+    }
+
+    /// Whether it takes what is done for persons in this system.
+    pub(super) fn takes_system(&self, system: &str) -> bool {
+        let is_named = |systems: &[String]| systems.iter().any(|one| one == system);
+        match self {
+            Self::Any => true,
+            Self::Background => false,
+            Self::Databases(others) => !is_named(others),
+            Self::ThirdParties(systems) => is_named(systems),
+        }
+    }
+
     pub(super) fn third_parties(&self) -> &[String] {
         match self {
             Self::Any | Self::Background => &[],
@@ -38,16 +59,32 @@ impl Lane {
 
 // A kind of work that a newer version has brought is left to those that know it: while both work on
 // one store, this one would claim it, not read it, and come no further.
+macro_rules! of_background {
+    () => {
+        "kind IN ('sweep', 'backup', 'residue')"
+    };
+}
+macro_rules! of_persons {
+    () => {
+        "kind IN ('request', 'retained', 'upkeep', 'replay')"
+    };
+}
 macro_rules! in_lane {
     ($systems:literal) => {
         concat!(
-            " AND kind IN ('sweep', 'request', 'retained', 'upkeep', 'replay', 'backup', 'residue')
-             AND CASE $3 WHEN 'any' THEN TRUE
-               WHEN 'background' THEN kind IN ('sweep', 'backup', 'residue')
-               WHEN 'databases' THEN kind NOT IN ('sweep', 'backup', 'residue')
-                   AND system NOT IN (",
+            " AND CASE $3 WHEN 'any' THEN ",
+            of_background!(),
+            " OR ",
+            of_persons!(),
+            " WHEN 'background' THEN ",
+            of_background!(),
+            " WHEN 'databases' THEN ",
+            of_persons!(),
+            " AND system NOT IN (",
             $systems,
-            ") ELSE kind NOT IN ('sweep', 'backup', 'residue') AND system IN (",
+            ") ELSE ",
+            of_persons!(),
+            " AND system IN (",
             $systems,
             ") END"
         )
@@ -59,4 +96,4 @@ macro_rules! in_lane {
         in_lane!("SELECT jsonb_array_elements_text(CAST($4 AS jsonb))")
     };
 }
-pub(super) use in_lane;
+pub(super) use {in_lane, of_background, of_persons};

@@ -10,6 +10,7 @@ pub mod alarms;
 pub mod anchors;
 pub mod attempts;
 mod breakers;
+mod candidates;
 pub mod cases;
 pub mod certificates;
 pub mod claims;
@@ -145,6 +146,7 @@ pub fn statements() -> Vec<(&'static str, Sql)> {
         anchors::STATEMENTS,
         attempts::STATEMENTS,
         breakers::STATEMENTS,
+        candidates::STATEMENTS,
         cases::STATEMENTS,
         certificates::STATEMENTS,
         claims::STATEMENTS,

@@ -62,15 +62,6 @@ macro_rules! has_turn {
             "))"
         )
     };
-    () => {
-        has_turn!("SELECT value FROM json_each($5)", "SELECT value FROM json_each($6)")
-    };
-    (postgres) => {
-        has_turn!(
-            "SELECT jsonb_array_elements_text(CAST($5 AS jsonb))",
-            "SELECT jsonb_array_elements_text(CAST($6 AS jsonb))"
-        )
-    };
 }
 pub(super) use has_turn;
 

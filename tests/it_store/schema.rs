@@ -199,6 +199,11 @@ const LANDED: &[(&str, &str, &str)] = &[
         "0cd97d682b81c9585a9dbc7f855e9df5b76648620bb7ae4e05fe8890da10af47",
         "19bd020fe6dcdfbf153f31491389bc1b473c35040227ea8638400868a9ff94be",
     ),
+    (
+        "0026_jobs_of_a_system_in_order.sql",
+        "ce0335d149b178566ea31be195436a980c46a10ccbe1a451dc7a376a171d3ff0",
+        "ce0335d149b178566ea31be195436a980c46a10ccbe1a451dc7a376a171d3ff0",
+    ),
 ];
 
 #[test]
