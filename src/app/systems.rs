@@ -11,6 +11,9 @@ use super::{AppError, Lane, Quietus};
 use crate::datamap::{DataMap, System, ThirdParty};
 use crate::domain::SystemName;
 
+/// What keeps our own records from being disposed of behind a pooler.
+pub(super) const NEEDS_SESSION: &str = "the store is reached through a pooler in transaction mode, and own records are disposed of in a session: write in `quietus.yaml` how the same database is reached past it (`store_direct`)";
+
 /// Opens what answers in the place of a system; `None` leaves the system to its kind. For programs
 /// that hold systems themselves, such as a simulation.
 pub type StandIns = Arc<dyn Fn(&System) -> Option<Box<dyn Connector>> + Send + Sync>;
@@ -64,7 +67,15 @@ impl Quietus {
             return self.connect_third_party(system, third_party);
         }
         let is_house = system.is_house();
-        let url = if is_house { &self.instance.store } else { &system.url };
+        let url = match &self.instance.store_direct {
+            Some(direct) if is_house => direct,
+            None if is_house && self.store.is_pooled() => {
+                let fault = Fault::Misconfigured { message: NEEDS_SESSION.to_owned() };
+                return Err(AppError::System { system: system.name.to_string(), fault });
+            }
+            _ if is_house => &self.instance.store,
+            _ => &system.url,
+        };
         let url = url
             .resolve(&self.instance.folder)
             .map_err(|error| {

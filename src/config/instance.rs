@@ -10,6 +10,7 @@ use super::document::instance::{ControllerDocument, TokenDocument};
 use super::drills::{self, DrillSettings};
 use super::evidence::{self, EvidenceSettings};
 use super::later_looks::{self, LaterLooks};
+use super::leaf::Reference;
 use super::mail::{self, MailSettings};
 use super::object_store::{self, ExportPlace, ObjectStoreSettings};
 use super::opendsr::{self, OpendsrSettings};
@@ -31,6 +32,8 @@ pub struct Instance {
     pub controller: Controller,
     /// Where the URL of its own database is found.
     pub store: SecretReference,
+    /// Where the URL is found by which it is reached past a pooler; `None` where none is needed.
+    pub store_direct: Option<SecretReference>,
     /// Address of the HTTP interface.
     pub listen: SocketAddr,
     /// Folder of its keys.
@@ -195,6 +198,7 @@ pub fn compile(
             || SecretReference::Plain("sqlite:quietus.db".to_owned()),
             |store| store.value.0.clone(),
         ),
+        store_direct: document.store_direct.as_ref().map(|store| store.value.0.clone()),
         listen: document.listen.as_ref().map_or(loopback, |listen| listen.value.0),
         keys: folder.join(words(&document.keys, "keys")),
         systems: folder.join(words(&document.systems, "systems")),
@@ -218,6 +222,18 @@ pub fn compile(
 }
 
 fn check_store(document: &InstanceDocument, problems: &mut Vec<Problem>) {
+    let is_file = |store: &At<Reference>| match &store.value.0 {
+        SecretReference::Plain(url) => url.starts_with("sqlite:"),
+        _ => false,
+    };
+    if let Some(direct) = &document.store_direct
+        && (document.store.as_ref().is_none_or(is_file) || is_file(direct))
+    {
+        problems.push(
+            Problem::error(&direct.place, "before a store in SQLite there is no pooler")
+                .help("leave `store_direct` out, or write the URL of `store` past its pooler"),
+        );
+    }
     let Some(store) = &document.store else { return };
     let SecretReference::Plain(url) = &store.value.0 else { return };
     let kind = url.split(':').next().unwrap_or_default();

@@ -148,6 +148,36 @@ fn says_only(file: &str, from: &str, to: &str, expected: &str) {
 }
 
 #[test]
+fn a_store_in_sqlite_has_no_pooler_before_it() {
+    let said = |store: &str, direct: &str| {
+        let lines = format!("log: {{format: text}}\n{store}store_direct: {direct}");
+        let text = include_str!("start/quietus.yaml");
+        let kept: String = text
+            .lines()
+            .filter(|line| !line.starts_with("store:"))
+            .map(|line| line.to_owned() + "\n")
+            .collect();
+        let text = kept.replacen("log: {format: text}", &lines, 1);
+        let mut files = start();
+        files[0].1 = &text;
+        match load(folder(&files).path()) {
+            Ok(loaded) => format!("{:?}", loaded.instance.store_direct),
+            Err(problems) => report::short(&problems),
+        }
+    };
+    let refused = "before a store in SQLite there is no pooler";
+    for (store, direct) in [
+        ("", "env:PAST"),
+        ("store: 'sqlite:own.db'\n", "env:PAST"),
+        ("store: env:URL\n", "'sqlite:own.db'"),
+    ] {
+        let told = said(store, direct);
+        assert!(told.contains(refused) && told.starts_with("quietus.yaml:"), "{told}");
+    }
+    assert_eq!(said("store: env:URL\n", "env:PAST"), "Some(Environment(\"PAST\"))");
+}
+
+#[test]
 fn every_category_has_a_way_out() {
     let pack = "retention";
     says(

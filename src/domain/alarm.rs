@@ -47,6 +47,8 @@ dotted! {
         StoreUnavailable = "store.unavailable",
         /// The schema of the store is not the one of the binary.
         StoreSchema = "store.schema",
+        /// The store is behind a pooler, and nothing says how it is reached past it.
+        StorePooled = "store.pooled",
         /// Others may read a key.
         KeyExposed = "key.exposed",
         /// A copy of one folder holds the database and the keys.

@@ -4,23 +4,23 @@
 //! transaction that starts to write later is refused at once and not waited for), and a pool of
 //! readers; WAL, and `synchronous=FULL` because proofs must survive a power cut. A connection is
 //! looked at when it is given back, and not once more before it is lent: nobody can cut it off. PostgreSQL: one
-//! small pool; before a connection is lent it is rolled back, because a `begin` that was cancelled
-//! half-way would otherwise leave its transaction open for the next borrower.
+//! small pool ([`postgresql`](super::postgresql)); before a connection is lent it is rolled back, because
+//! a `begin` that was cancelled half-way would otherwise leave its transaction open for the next borrower.
 
 use std::path::Path;
-use std::str::FromStr as _;
 use std::time::Duration;
 
-use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
-use sqlx::{Connection as _, Executor as _, Postgres, Sqlite, Transaction};
+use sqlx::{Connection as _, Executor as _, Sqlite, Transaction};
 
 use super::error::StoreError;
+use super::migrating;
 use super::migrations;
+use super::postgresql::{Postgresql, PostgresqlTx, Purpose, Reach};
 use super::schema::Early;
-use super::statement::{Arg, Row, Sql, for_postgres, for_sqlite};
+use super::statement::{Arg, Row, Sql, for_sqlite};
 
 /// How to open the store.
 #[derive(Debug, Clone)]
@@ -49,7 +49,7 @@ pub struct Store {
 #[derive(Debug, Clone)]
 pub(super) enum Backend {
     Sqlite { writer: SqlitePool, readers: SqlitePool },
-    Postgres { pool: PgPool },
+    Postgres(Postgresql),
 }
 
 impl Store {
@@ -64,7 +64,8 @@ impl Store {
             return Self::open_sqlite(Path::new(path), &options, readers).await;
         }
         if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-            return Self::open_postgres(url, &options, readers).await;
+            let options = OpenOptions { readers, ..options };
+            return Box::pin(Self::open_postgres(url, &options)).await;
         }
         Err(unknown_url())
     }
@@ -90,9 +91,10 @@ impl Store {
             return Ok(Self { backend, only_looks: true });
         }
         if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-            let connect = postgres_options(url)?.options([("default_transaction_read_only", "on")]);
-            let pool = postgres_pool(connect, &options, connections).await?;
-            return Ok(Self { backend: Backend::Postgres { pool }, only_looks: true });
+            let options = OpenOptions { readers: connections, ..options };
+            let postgresql = Postgresql::new(url, &options, Purpose::Look)?;
+            Box::pin(postgresql.connect()).await?.close().await?;
+            return Ok(Self { backend: Backend::Postgres(postgresql), only_looks: true });
         }
         Err(unknown_url())
     }
@@ -140,23 +142,14 @@ impl Store {
         Ok(Self { backend: Backend::Sqlite { writer, readers }, only_looks: false })
     }
 
-    async fn open_postgres(
-        url: &str,
-        options: &OpenOptions,
-        connections: u32,
-    ) -> Result<Self, StoreError> {
-        let connect = postgres_options(url)?;
+    async fn open_postgres(url: &str, options: &OpenOptions) -> Result<Self, StoreError> {
+        let postgresql = Postgresql::new(url, options, Purpose::Work)?;
         // Migrations go over a connection of their own: they may take longer than any statement.
-        let mut direct = sqlx::PgConnection::connect_with(
-            &connect.clone().options([("statement_timeout", "0"), ("lock_timeout", "0")]),
-        )
-        .await?;
+        let mut connection = postgresql.connect().await?;
         let migrator = migrations::migrator(migrations::postgres_files()?)?;
-        Early::Postgres(&mut direct).refuse_what_needs_more(&migrator).await?;
-        migrator.run_direct(None, &mut direct, false).await.map_err(migrations::explain)?;
-        direct.close().await?;
-        let pool = postgres_pool(connect, options, connections).await?;
-        Ok(Self { backend: Backend::Postgres { pool }, only_looks: false })
+        migrating::bring_up_to_date(&mut connection, &migrator).await?;
+        connection.close().await?;
+        Ok(Self { backend: Backend::Postgres(postgresql), only_looks: false })
     }
 
     pub(super) fn backend(&self) -> &Backend {
@@ -170,7 +163,7 @@ impl Store {
                 readers.close().await;
                 writer.close().await;
             }
-            Backend::Postgres { pool } => pool.close().await,
+            Backend::Postgres(postgresql) => postgresql.close().await,
         }
     }
 
@@ -178,8 +171,14 @@ impl Store {
     pub fn kind(&self) -> &'static str {
         match &self.backend {
             Backend::Sqlite { .. } => "sqlite",
-            Backend::Postgres { .. } => "postgres",
+            Backend::Postgres(_) => "postgres",
         }
+    }
+
+    /// Whether it is reached through a pooler that lends connections of its server for one
+    /// transaction, as far as anybody has found out.
+    pub fn is_pooled(&self) -> bool {
+        matches!(&self.backend, Backend::Postgres(one) if one.reach() == Reach::Pooled)
     }
 
     /// Asks the database to answer at all.
@@ -202,10 +201,7 @@ impl Store {
                 let statement = readers.prepare(sql.sqlite.into_sql_str()).await?;
                 Ok(statement.columns().len())
             }
-            Backend::Postgres { pool } => {
-                let statement = pool.prepare(sql.postgres.into_sql_str()).await?;
-                Ok(statement.columns().len())
-            }
+            Backend::Postgres(postgresql) => Box::pin(postgresql.prepare(sql)).await,
         }
     }
 
@@ -241,7 +237,7 @@ impl Store {
             Backend::Sqlite { writer, .. } => {
                 Tx::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?)
             }
-            Backend::Postgres { pool } => Tx::Postgres(pool.begin().await?),
+            Backend::Postgres(postgresql) => Tx::Postgres(Box::pin(postgresql.begin()).await?),
         })
     }
 
@@ -256,17 +252,15 @@ impl Store {
         Ok(tx)
     }
 
-    /// Reads rows outside of any transaction.
+    /// Reads rows, in no transaction of the caller's.
     pub(super) async fn read(&self, sql: Sql, args: Vec<Arg>) -> Result<Vec<Row>, StoreError> {
         Ok(match &self.backend {
             Backend::Sqlite { readers, .. } => {
                 let rows = for_sqlite(sql, args).fetch_all(readers).await?;
                 rows.into_iter().map(Row::Sqlite).collect()
             }
-            Backend::Postgres { pool } => {
-                let rows = for_postgres(sql, args).fetch_all(pool).await?;
-                rows.into_iter().map(Row::Postgres).collect()
-            }
+            // Every operation of the store has this in its future, which would be large.
+            Backend::Postgres(postgresql) => Box::pin(postgresql.read(sql, args)).await?,
         })
     }
 
@@ -305,44 +299,6 @@ fn sqlite_options(path: &Path) -> SqliteConnectOptions {
         .pragma("trusted_schema", "OFF")
 }
 
-fn postgres_options(url: &str) -> Result<PgConnectOptions, StoreError> {
-    Ok(PgConnectOptions::from_str(url)?.application_name("quietus").options([
-        ("statement_timeout", "60s"),
-        ("lock_timeout", "10s"),
-        ("idle_in_transaction_session_timeout", "60s"),
-        ("synchronous_commit", "on"),
-    ]))
-}
-
-async fn postgres_pool(
-    connect: PgConnectOptions,
-    options: &OpenOptions,
-    connections: u32,
-) -> Result<PgPool, StoreError> {
-    let pool = PgPoolOptions::new()
-        .max_connections(connections.min(16))
-        .min_connections(0)
-        .acquire_timeout(options.wait)
-        .idle_timeout(Duration::from_mins(1))
-        .test_before_acquire(false)
-        .before_acquire(|connection, _| {
-            Box::pin(async move {
-                // One round trip, and the ping at the same time. Without the first statement
-                // every call would leave a warning in the server's log.
-                connection
-                    .execute(
-                        "SET client_min_messages TO error; ROLLBACK; \
-                         SET client_min_messages TO warning",
-                    )
-                    .await?;
-                Ok(true)
-            })
-        })
-        .connect_with(connect)
-        .await?;
-    Ok(pool)
-}
-
 /// Creates the file for its owner only, where there is none; SQLite gives its companions the same
 /// rights.
 fn create_private(path: &Path) -> Result<(), StoreError> {
@@ -376,7 +332,7 @@ const WAITS: [&str; 4] = ["2", "3", "on", "remote_apply"];
 /// A transaction; rolled back when dropped without a commit.
 pub(super) enum Tx {
     Sqlite(Transaction<'static, Sqlite>),
-    Postgres(Transaction<'static, Postgres>),
+    Postgres(PostgresqlTx),
 }
 
 impl Tx {
@@ -384,7 +340,7 @@ impl Tx {
     pub(super) async fn execute(&mut self, sql: Sql, args: Vec<Arg>) -> Result<u64, StoreError> {
         Ok(match self {
             Self::Sqlite(tx) => for_sqlite(sql, args).execute(&mut **tx).await?.rows_affected(),
-            Self::Postgres(tx) => for_postgres(sql, args).execute(&mut **tx).await?.rows_affected(),
+            Self::Postgres(tx) => tx.execute(sql, args).await?,
         })
     }
 
@@ -395,10 +351,7 @@ impl Tx {
                 let rows = for_sqlite(sql, args).fetch_all(&mut **tx).await?;
                 rows.into_iter().map(Row::Sqlite).collect()
             }
-            Self::Postgres(tx) => {
-                let rows = for_postgres(sql, args).fetch_all(&mut **tx).await?;
-                rows.into_iter().map(Row::Postgres).collect()
-            }
+            Self::Postgres(tx) => tx.read(sql, args).await?,
         })
     }
 

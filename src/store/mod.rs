@@ -40,12 +40,14 @@ pub mod log_refill;
 mod looks;
 pub mod mails;
 pub mod marks;
+mod migrating;
 pub mod migrations;
 pub mod opendsr;
 pub mod opendsr_asked;
 pub mod own_records;
 pub mod pauses;
 pub mod person_tags;
+mod postgresql;
 pub mod producers;
 pub mod re_erasure;
 pub mod re_erasure_bring;
@@ -159,6 +161,7 @@ pub fn statements() -> Vec<(&'static str, Sql)> {
         evidence::STATEMENTS,
         forgetting::STATEMENTS,
         gauges::STATEMENTS,
+        hints::STATEMENTS,
         holds::STATEMENTS,
         inside_erasures::STATEMENTS,
         jobs::STATEMENTS,
@@ -172,6 +175,7 @@ pub fn statements() -> Vec<(&'static str, Sql)> {
         looks::STATEMENTS,
         mails::STATEMENTS,
         marks::STATEMENTS,
+        migrating::STATEMENTS,
         opendsr::STATEMENTS,
         opendsr_asked::STATEMENTS,
         own_records::STATEMENTS,

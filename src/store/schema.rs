@@ -66,9 +66,14 @@ const APPLIED: Sql =
 pub(super) const STATEMENTS: &[(&str, Sql)] =
     &[("schema::HAS_SCHEMA", HAS_SCHEMA), ("schema::APPLIED", APPLIED)];
 
-fn has_schema(rows: &[Row]) -> Result<bool, StoreError> {
+fn lists_schema(rows: &[Row]) -> Result<bool, StoreError> {
     let tables = rows.first().map_or(Ok(0), |row| row.whole("tables"))?;
     Ok(tables > 0)
+}
+
+/// Whether a database has a schema at all.
+pub(super) async fn has_schema(early: &mut Early<'_>) -> Result<bool, StoreError> {
+    lists_schema(&early.read(HAS_SCHEMA).await?)
 }
 
 /// A connection to a database whose schema was not brought up to date yet.
@@ -85,7 +90,9 @@ impl Early<'_> {
                 rows.into_iter().map(Row::Sqlite).collect()
             }
             Self::Postgres(connection) => {
-                let rows = for_postgres(sql, Vec::new()).fetch_all(&mut **connection).await?;
+                // No statement under a name: it would be left to whoever a pooler lends to next.
+                let query = for_postgres(sql, Vec::new()).persistent(false);
+                let rows = query.fetch_all(&mut **connection).await?;
                 rows.into_iter().map(Row::Postgres).collect()
             }
         })
@@ -99,7 +106,7 @@ impl Early<'_> {
         mut self,
         migrator: &Migrator,
     ) -> Result<(), StoreError> {
-        if !has_schema(&self.read(HAS_SCHEMA).await?)? {
+        if !has_schema(&mut self).await? {
             return Ok(());
         }
         let rows = self.read(APPLIED).await?;
@@ -127,7 +134,7 @@ impl Store {
             Backend::Postgres { .. } => migrations::postgres_files()?,
         };
         let known = migrations::known(&migrations::migrator(files)?);
-        if !has_schema(&self.read(HAS_SCHEMA, Vec::new()).await?)? {
+        if !lists_schema(&self.read(HAS_SCHEMA, Vec::new()).await?)? {
             return SchemaStanding::of(&known, &[]);
         }
         SchemaStanding::of(&known, &self.read(APPLIED, Vec::new()).await?)

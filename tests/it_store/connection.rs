@@ -7,7 +7,7 @@ use quietus::domain::JobState;
 use quietus::store::{OpenOptions, Settle, Settlement, Start, Started, Store, StoreError};
 use serde_json::json;
 
-use crate::stage::{Stage, at, claim, entry, tenure};
+use crate::stage::{LENIENT, STRICT, Stage, at, claim, entry, tenure};
 
 on_both! {
     a_cancelled_call_leaves_no_transaction_open,
@@ -54,7 +54,13 @@ async fn a_cancelled_call_leaves_no_transaction_open(stage: Stage) {
         if lone.kind() == "postgres" {
             let idle = "pg_stat_activity WHERE datname = current_database()
                 AND state LIKE 'idle in transaction%'";
-            assert_eq!(stage.rows(idle).await, 0, "a transaction is open and nobody knows of it");
+            let mut open = stage.rows(idle).await;
+            // Behind a pooler what was cut off goes on to its end by itself, without being lent again.
+            let begun = std::time::Instant::now();
+            while lone.is_pooled() && open > 0 && begun.elapsed() < Duration::from_secs(5) {
+                open = stage.rows(idle).await;
+            }
+            assert_eq!(open, 0, "a transaction is open and nobody knows of it");
         }
     }
     assert!(cut > 5 && answered > 5, "{cut} cut off, {answered} answered");
@@ -123,10 +129,15 @@ async fn sqlite_keeps_what_was_committed() {
 async fn many_may_open_a_new_store_at_once() {
     let folder = tempfile::tempdir().unwrap();
     let file = format!("sqlite:{}", folder.path().join("store.db").display());
-    for url in [file, Stage::empty_postgres().await] {
-        let openings: Vec<_> = (0..4)
-            .map(|_| {
-                let url = url.clone();
+    let server = Stage::empty_postgres().await;
+    let pooled = Stage::through(STRICT, &Stage::empty_postgres().await);
+    let beside = Stage::empty_postgres().await;
+    let ways = [STRICT, LENIENT].map(|pooler| Stage::through(pooler, &beside));
+    let [strict, lenient] = ways;
+    for urls in [vec![file], vec![server], vec![pooled], vec![beside, strict, lenient]] {
+        let openings: Vec<_> = (0..6)
+            .map(|number| {
+                let url = urls[number % urls.len()].clone();
                 let options = OpenOptions { create: true, ..OpenOptions::default() };
                 tokio::spawn(async move { Store::open(&url, options).await })
             })

@@ -1,11 +1,13 @@
-//! The store on both databases: one body of tests, run against SQLite and against PostgreSQL.
+//! The store on both databases: one body of tests, run against SQLite, against PostgreSQL, and against
+//! PostgreSQL behind a pooler that lends connections for one transaction.
 //!
-//! PostgreSQL tests need `QUIETUS_TEST_POSTGRES_URL`, a server on which they may create databases;
-//! without it they fail and say so.
+//! PostgreSQL tests need `QUIETUS_TEST_POSTGRES_URL`, a server on which they may create databases, and
+//! `QUIETUS_TEST_PGBOUNCER_URL` and `QUIETUS_TEST_PGBOUNCER_LENIENT_URL`, two poolers before it; without
+//! them they fail and say so.
 
 #![expect(clippy::unwrap_used, reason = "a test stops where something is not as it must be")]
 
-/// Runs each of these bodies on both databases.
+/// Runs each of these bodies on both databases, and behind a pooler.
 macro_rules! on_both {
     ($($name:ident,)*) => {
         mod sqlite {
@@ -18,6 +20,12 @@ macro_rules! on_both {
             $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $name() {
                 super::$name(crate::stage::Stage::postgres().await).await;
+            })*
+        }
+        mod pooled {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                super::$name(crate::stage::Stage::pooled().await).await;
             })*
         }
     };
@@ -46,6 +54,7 @@ mod looks;
 mod mails;
 mod opendsr;
 mod own_records;
+mod pooler;
 mod producers;
 mod re_erasure;
 mod record_manifests;

@@ -26,16 +26,29 @@ pub fn at(second: i64) -> Timestamp {
 
 pub struct Stage {
     pub store: Store,
+    /// How the store is reached.
     pub url: String,
+    /// How its database is reached by everybody else: past a pooler, where there is one.
+    database: String,
     // Kept so that the folder outlives the test.
     _folder: Option<tempfile::TempDir>,
 }
 
+/// A pooler in transaction mode that refuses what it does not know at the start of a connection.
+pub const STRICT: &str = "QUIETUS_TEST_PGBOUNCER_URL";
+/// The same, which passes over it in silence.
+pub const LENIENT: &str = "QUIETUS_TEST_PGBOUNCER_LENIENT_URL";
+
 #[expect(clippy::disallowed_methods, reason = "a test has no `config`")]
-pub fn postgres_server() -> String {
-    std::env::var("QUIETUS_TEST_POSTGRES_URL").unwrap_or_else(|_| {
-        panic!("`QUIETUS_TEST_POSTGRES_URL` is not set; run the tests with `tests/run`")
-    })
+fn server(variable: &str) -> String {
+    std::env::var(variable)
+        .unwrap_or_else(|_| panic!("`{variable}` is not set; run the tests with `tests/run`"))
+}
+
+/// The database of one URL at the server of another.
+fn at_server(server: &str, database: &str) -> String {
+    let (_, name) = database.rsplit_once('/').unwrap();
+    format!("{}/{name}", server.rsplit_once('/').unwrap().0)
 }
 
 impl Stage {
@@ -44,18 +57,42 @@ impl Stage {
         let url = format!("sqlite:{}", folder.path().join("store.db").display());
         let options = OpenOptions { create: true, ..OpenOptions::default() };
         let store = Store::open(&url, options).await.unwrap();
-        Self { store, url, _folder: Some(folder) }
+        Self { store, database: url.clone(), url, _folder: Some(folder) }
     }
 
     pub async fn postgres() -> Self {
         let url = Self::empty_postgres().await;
         let store = Store::open(&url, OpenOptions::default()).await.unwrap();
-        Self { store, url, _folder: None }
+        Self { store, database: url.clone(), url, _folder: None }
+    }
+
+    /// A store on PostgreSQL behind a pooler.
+    pub async fn pooled() -> Self {
+        Self::behind(STRICT).await
+    }
+
+    /// The same, behind this one of the poolers.
+    pub async fn behind(pooler: &str) -> Self {
+        let database = Self::empty_postgres().await;
+        let url = Self::through(pooler, &database);
+        let store = Store::open(&url, OpenOptions::default()).await.unwrap();
+        assert!(store.is_pooled(), "nobody has noticed the pooler");
+        Self { store, database, url, _folder: None }
+    }
+
+    /// The URL of a database through a pooler.
+    pub fn through(pooler: &str, database: &str) -> String {
+        at_server(&server(pooler), database.trim_end_matches('?'))
+    }
+
+    /// The URL past a pooler.
+    pub fn database(&self) -> &str {
+        &self.database
     }
 
     /// The URL of a database without anything in it.
     pub async fn empty_postgres() -> String {
-        let server = postgres_server();
+        let server = server("QUIETUS_TEST_POSTGRES_URL");
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let name = format!("quietus_store_{}_{number}", std::process::id());
         let mut connection = sqlx::PgConnection::connect(&server).await.unwrap();
@@ -80,7 +117,7 @@ impl Stage {
             let connection = sqlx::SqliteConnection::connect_with(&options).await.unwrap();
             return Intruder::Sqlite(connection);
         }
-        Intruder::Postgres(sqlx::PgConnection::connect(&self.url).await.unwrap())
+        Intruder::Postgres(sqlx::PgConnection::connect(&self.database).await.unwrap())
     }
 
     /// Carries out a statement past the store.

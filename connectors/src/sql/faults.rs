@@ -23,6 +23,12 @@ pub(crate) enum Doing {
     Commit,
 }
 
+/// What to do about a pooler that lends connections for one transaction.
+pub(crate) const LENT: &str = "a pooler in transaction mode stands before the database: reach it directly, or in session mode";
+
+/// What to do about a pooler that refuses what a connection begins with.
+const REFUSED_AT_START: &str = "a pooler refuses what a connection begins with: reach the database directly, or in session mode with `ignore_startup_parameters = extra_float_digits`";
+
 /// A temporary obstacle.
 pub(crate) fn transient(message: impl Into<String>) -> Fault {
     Fault::Transient { message: message.into(), retry_after_ms: None }
@@ -103,6 +109,11 @@ fn still_referred(dialect: Dialect, code: &str, message: &str) -> bool {
 fn database_fault(dialect: Dialect, code: &str, error: &dyn DatabaseError) -> Fault {
     let names = names(dialect, code, error);
     let product = dialect.product();
+    // PgBouncer has one code for everything, also for what is over in a moment.
+    if dialect == Dialect::Postgres && error.message().starts_with("unsupported startup parameter")
+    {
+        return misconfigured(format!("{product} answered `{code}`: {REFUSED_AT_START}"));
+    }
     match class(dialect, code) {
         Class::Transient(why) => transient(format!("{product} answered `{code}`: {why}{names}")),
         Class::Misconfigured(why) => {
@@ -204,6 +215,8 @@ fn postgres_class(code: &str) -> Class {
         }
         "3D000" => Class::Misconfigured("there is no such database"),
         "25006" => Class::Misconfigured("the server is read-only: use the primary"),
+        // A statement under a name that is not there, or that somebody else has given.
+        "26000" | "42P05" => Class::Misconfigured(LENT),
         _ => match code.get(..2).unwrap_or("") {
             "08" => Class::Transient("connection failure"),
             "53" => Class::Transient("out of resources"),

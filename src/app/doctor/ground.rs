@@ -8,7 +8,7 @@ use super::{Finding, Found};
 use crate::app::{AppError, Quietus};
 use crate::config::{Instance, Problems, Severity, exposed_keys, folder_of_both};
 use crate::domain::AlarmKind;
-use crate::store::{SchemaStanding, StoreError};
+use crate::store::{SchemaStanding, Store, StoreError};
 
 /// Clocks of machines that share a store may differ by so much.
 const CLOCKS_DIFFER: SignedDuration = SignedDuration::from_secs(60);
@@ -79,6 +79,28 @@ pub(super) fn newer_schema(schema: SchemaStanding) -> Vec<Finding> {
             .kind(AlarmKind::StoreSchema)
             .advice("bring every process to the newer version"),
     ]
+}
+
+/// How the store stands, where all is well.
+pub(super) fn standing(store: &Store, schema: SchemaStanding) -> String {
+    let stands = format!("{}, schema {}", store.kind(), schema.applied);
+    if !store.is_pooled() {
+        return stands;
+    }
+    format!("{stands}, behind a pooler: replicas look every two seconds and hear no hints")
+}
+
+/// Behind a pooler our own records need another way to the database.
+pub(super) fn no_way_past_pooler(store: &Store, instance: &Instance) -> Option<Finding> {
+    if !store.is_pooled() || instance.store_direct.is_some() {
+        return None;
+    }
+    let what = "it is behind a pooler in transaction mode, and nothing says how it is reached past it: own records stay";
+    Some(
+        Finding::look("store", what)
+            .kind(AlarmKind::StorePooled)
+            .advice("write `store_direct` in `quietus.yaml`"),
+    )
 }
 
 /// Keys that others may read, or that a copy of the database has with it.

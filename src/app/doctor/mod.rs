@@ -113,10 +113,11 @@ async fn stand(opening: Opening, manner: Manner) -> (Vec<Area>, Option<Arc<Quiet
             return (areas, None);
         }
     };
-    let (kind, schema) = (store.kind(), store.schema().await.unwrap_or_default());
-    areas.push(manner.area("store", Ok(ground::newer_schema(schema)), || {
-        Finding::well("store", format!("{kind}, schema {}", schema.applied))
-    }));
+    let schema = store.schema().await.unwrap_or_default();
+    let mut found = ground::newer_schema(schema);
+    found.extend(ground::no_way_past_pooler(&store, &loaded.instance));
+    let stands = ground::standing(&store, schema);
+    areas.push(manner.area("store", Ok(found), || Finding::well("store", stands)));
     let exposed = ground::exposed(&loaded.instance);
     let keys = loaded.instance.keys.clone();
     // What opening keeps on the way is large.

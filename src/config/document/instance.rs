@@ -33,6 +33,9 @@ document! {
         /// Quietus' own database: `sqlite:PATH`, `env:NAME` or `file:PATH`; `sqlite:quietus.db` if
         /// left out.
         optional store: Reference,
+        /// The same database in PostgreSQL where `store` leads through a pooler in transaction mode
+        /// (PgBouncer): directly, or in session mode. Over it our own records are disposed of.
+        optional store_direct: Reference,
         /// Address of the HTTP interface; `127.0.0.1:8420` if left out.
         optional listen: Listen,
         /// Folder of the instance's keys; `keys` if left out.

@@ -89,6 +89,18 @@ impl Database {
         Self { kind, url, server: None }
     }
 
+    /// Its URL through a pooler in transaction mode.
+    pub fn through_pooler(&self) -> String {
+        let (_, name) = self.url.rsplit_once('/').unwrap();
+        with_database(&server("QUIETUS_TEST_PGBOUNCER_URL"), name)
+    }
+
+    /// The same, through one that passes over what it does not know.
+    pub fn through_lenient_pooler(&self) -> String {
+        let (_, name) = self.url.rsplit_once('/').unwrap();
+        with_database(&server("QUIETUS_TEST_PGBOUNCER_LENIENT_URL"), name)
+    }
+
     /// A copy of a database on PostgreSQL, by a dump into this file.
     pub async fn copied(&self, dump: &Path) -> Self {
         let copy = Self::fresh(self.kind, Path::new("")).await;

@@ -12,6 +12,7 @@ mod liars;
 mod long;
 mod outage;
 mod persons;
+mod pooled;
 mod releases;
 mod replicas;
 mod stops;
