@@ -54,6 +54,7 @@ const ONLY_IN: &[(&str, &[&str])] = &[
     ("reqwest::", &["connectors/", "tests/"]),
     ("lettre::", &["src/mail/"]),
     ("cryptoki::", &["src/pkcs11/"]),
+    ("opentelemetry", &["src/telemetry/"]),
     ("tokio_cron_scheduler", &["src/ticker/"]),
     (
         "std::env::var",

@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::open_case::PlanOnRecord;
 use super::recording::About;
-use super::{Actor, AppError, Quietus};
+use super::{Actor, AppError, Quietus, spans};
 use crate::domain::{CaseOutcome, CaseState};
 use crate::evidence::EvidenceKind;
 use crate::store::{Approval, BlockedReason, Decision};
@@ -33,6 +33,7 @@ impl Quietus {
         let decision = Decision { by: actor.0.clone(), reason: reason.to_owned(), at: self.now() };
         match self.store.approve_case(case, decision, vec![evidence]).await? {
             Approval::Approved => {
+                spans::approved(case);
                 self.wake.up();
                 Ok(())
             }

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use quietus_connectors::{Connector, Counts, Fault, Order, Receipt, Verification};
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
+use tracing::{Instrument as _, Span};
 use uuid::Uuid;
 
 use super::account::VerificationOnRecord;
@@ -23,7 +24,7 @@ use super::progress::{Done, Stopped, Watch, WatchState};
 use super::recount::{Answer, too_much};
 use super::residue::{FilesLook, FilesSeen};
 use super::settle::{FIRST_PAUSE, counts_at_planning};
-use super::{AppError, Quietus};
+use super::{AppError, Quietus, spans};
 use crate::domain::SystemName;
 use crate::schedule::Timetable;
 use crate::store::{
@@ -125,6 +126,8 @@ pub(crate) struct Attempt<'a> {
     pub(crate) claimed_at: jiff::Timestamp,
     /// What it has heard of its system.
     pub(super) hearing: Hearing,
+    /// What traces and log lines say of it.
+    pub(super) span: Span,
     /// It is settled, or about to be.
     ended: AtomicBool,
 }
@@ -204,7 +207,8 @@ impl Quietus {
             return Ok(Some(id));
         }
         let attempt = self.attempt_of(&claimed, (worker, claimed_at)).await?;
-        let ending = Box::pin(self.attempt(&attempt, stop)).await?;
+        let span = attempt.span.clone();
+        let ending = Box::pin(self.attempt(&attempt, stop)).instrument(span).await?;
         let through = ending.came_through();
         self.settle_attempt(&attempt, ending).await?;
         if through {
@@ -289,7 +293,7 @@ impl Quietus {
         prepared: &Prepared,
         watch: &Watch<'_>,
     ) -> Ending {
-        let answer = self.send(attempt, prepared, watch).await;
+        let answer = spans::order(&attempt.span, self.send(attempt, prepared, watch)).await;
         self.crash.reach(CrashPoint::Answered);
         self.hear_answer(attempt, &answer);
         match answer {
@@ -324,7 +328,7 @@ impl Quietus {
         let looked = if self.suffers(Mutation::LookSkipped) {
             Ok(unlooked(&done))
         } else {
-            connector.verify(order).await
+            spans::verification(&attempt.span, connector.verify(order)).await
         };
         self.hear(attempt, looked.as_ref());
         let verification = match looked {
@@ -487,6 +491,6 @@ pub(super) fn attempt_with<'a>(
         })?,
         None => Done::default(),
     };
-    let (hearing, ended) = (Hearing::default(), AtomicBool::new(false));
-    Ok(Attempt { claimed, case, tenure, done, expected, claimed_at, hearing, ended })
+    let (hearing, span, ended) = (Hearing::default(), spans::attempt(claimed), false.into());
+    Ok(Attempt { claimed, case, tenure, done, expected, claimed_at, hearing, span, ended })
 }

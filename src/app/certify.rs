@@ -6,6 +6,7 @@ use std::sync::PoisonError;
 
 use jiff::Timestamp;
 use serde_json::json;
+use tracing::{Instrument as _, Span};
 use uuid::Uuid;
 
 use super::account::Ordered;
@@ -25,7 +26,7 @@ use super::residue::not_looked_at;
 use super::restore::is_done_again;
 use super::statement::{SystemAccount, counts_of, statements};
 use super::status_list::status_entry;
-use super::{AppError, Quietus};
+use super::{AppError, Quietus, spans};
 use crate::domain::{Digest, LegalHold, SystemName};
 use crate::evidence::EvidenceKind;
 use crate::evidence::certificate::{
@@ -105,18 +106,23 @@ impl Quietus {
             // Statements name the place of their evidence in the log, so it has to be there.
             self.sequence_outbox().await?;
         }
-        let mut certified = Vec::new();
+        let (mut certified, mut cases) = (Vec::new(), Vec::new());
         for case in &over {
-            certified.extend(self.certify_over(case).await?);
+            let certificate = self.certify_over(case).await?;
+            cases.extend(certificate.map(|_| case.id));
+            certified.extend(certificate);
         }
+        let logging: Vec<Span> = cases.into_iter().map(spans::log).collect();
         self.advance_log().await?;
+        logging.iter().for_each(spans::said);
         Ok(certified)
     }
 
     async fn certify_over(&self, case: &Case) -> Result<Option<Uuid>, AppError> {
         let jobs = self.store.jobs_of_case(case.id).await?;
         self.forget_what_is_over(case, &jobs).await?;
-        match Box::pin(self.certify(case, &jobs)).await {
+        let span = spans::certification(case.id);
+        match Box::pin(self.certify(case, &jobs)).instrument(span).await {
             Ok(certified) => {
                 if certified.is_some() {
                     self.crash.reach(CrashPoint::CertificateSigned);
@@ -164,6 +170,13 @@ impl Quietus {
         }
         if !self.store.insert_certificate(new).await? {
             return Ok(None);
+        }
+        let (overall, earlier) = (predicate.summary.overall.as_str(), &predicate.supersedes);
+        let (span, earlier_id) = (Span::current(), earlier.as_ref().map(|one| one.certificate_id));
+        spans::written(&span, (id, overall), earlier_id);
+        if earlier.is_none() {
+            let request = asked.as_ref().map(|one| &one.request.stored);
+            spans::whole(case, request, (jobs.len(), overall));
         }
         self.call_off_outdated(&copies).await?;
         if asked.is_some() && !is_done_again(jobs) {

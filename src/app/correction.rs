@@ -21,7 +21,7 @@ use super::over_jobs::{done_of, has_its_say, verification_of};
 use super::prepare::order_of;
 use super::recording::About;
 use super::settle::{counts_at_planning, survivors_in_words};
-use super::{Actor, AppError, Quietus};
+use super::{Actor, AppError, Quietus, spans};
 use crate::datamap::System;
 use crate::domain::{CaseState, Digest, JobState, SystemName};
 use crate::evidence::EvidenceKind;
@@ -79,6 +79,7 @@ impl Quietus {
     ) -> Result<Corrected, AppError> {
         let withdrawn = self.withdrawn(id).await?;
         let case = self.closed_case_of(&withdrawn).await?;
+        let span = spans::certification(case.id);
         let mut asked = self.asked_in(&case).await?;
         let issuer = self.issuer_in_use().await?;
         let on_record = PlanOnRecord::of(&case)?;
@@ -95,7 +96,7 @@ impl Quietus {
         self.tell_of_restores(&mut predicate, &case, &jobs).await?;
         correct(&mut predicate, &withdrawn, &correcting.what_was_wrong, &again);
         let issuing = Issuing { case: &case, jobs: &jobs, copies: &copies, issuer: &issuer };
-        let mut certificate = self.issue(&predicate, asked.as_mut(), issuing)?;
+        let mut certificate = span.in_scope(|| self.issue(&predicate, asked.as_mut(), issuing))?;
         certificate.evidence.push(self.correction_entry(&case, (id, new), correcting, actor)?);
         certificate.evidence.extend(self.first_looks(&case, &copies)?);
         if !self.store.insert_correction(certificate, id).await? {
@@ -103,6 +104,8 @@ impl Quietus {
                 "the case of certificate `{id}` has moved in this moment: look at `quietus certificate list` and try again"
             )));
         }
+        spans::written(&span, (new, predicate.summary.overall.as_str()), Some(id));
+        drop(span);
         if asked.is_some() {
             self.tell_person(&predicate).await;
         }
@@ -195,6 +198,7 @@ impl Quietus {
         let claimed =
             ClaimedJob { job: job.clone(), lost_attempt: None, approved: true, trial: false };
         let attempt = self.attempt_of(&claimed, (LOOKER, self.now())).await?;
+        attempt.span.record("outcome", "looked at again");
         let compiled = self.compile_job(&attempt, pinned, &system.name).await?;
         let order = order_of(&attempt, &compiled)?;
         let connector = self.connect_as_planned(pinned.map(), &job.system)?;

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use quietus_connectors::{Connector, Counts, Fault, Order, alike};
+use tracing::Instrument as _;
 
 use super::circumstances::Basis;
-use super::{AppError, Quietus};
+use super::{AppError, Quietus, spans};
 use crate::domain::SystemName;
 use crate::plan::{
     Acting, CapExceeded, PersonScope, Plan, PlanInput, SystemPlan, check_caps, plan,
@@ -102,7 +103,8 @@ impl Quietus {
                 }
             }
             let previews = asked.into_iter().map(|(name, plans)| async move {
-                (name.clone(), self.preview(name, plans).await)
+                let counting = self.preview(name, plans).instrument(spans::count(name));
+                (name.clone(), counting.await)
             });
             futures_util::future::join_all(previews).await
         };

@@ -4,7 +4,7 @@
 
 use super::backup::CopiesOfCase;
 use super::request::Asked;
-use super::{AppError, Quietus};
+use super::{AppError, Quietus, spans};
 use crate::domain::CaseOutcome;
 use crate::evidence::IssuerKey;
 use crate::evidence::certificate::Predicate;
@@ -41,7 +41,7 @@ impl Quietus {
             Some(asked) => self.answer(asked, id, &predicate.statements, (case, jobs, later))?,
         };
         let about = opening.as_deref().map_or(SubjectFile::Counts, SubjectFile::Opening);
-        let signed = signing::sign(predicate.clone(), about, issuer);
+        let signed = spans::sign().in_scope(|| signing::sign(predicate.clone(), about, issuer));
         let SignedCertificate { envelope, leaf, manifest } =
             signed.map_err(|error| AppError::Evidence(error.to_string()))?;
         let overall = predicate.summary.overall;

@@ -2,6 +2,7 @@
 //! of its own. What one of them has come to says nothing of another.
 
 use quietus_connectors::{Connector, Fault, Order, Receipt};
+use tracing::Span;
 
 use super::carry_out::{Attempt, Ending, Look, Midway};
 use super::crash::CrashPoint;
@@ -9,7 +10,7 @@ use super::forecast::count_together;
 use super::joint_watch::JointWatch;
 use super::settle::{has_ended, order_keys};
 use super::together::Member;
-use super::{AppError, Quietus};
+use super::{AppError, Quietus, spans};
 use crate::store::{Settled, Settlement};
 
 impl Quietus {
@@ -42,6 +43,7 @@ impl Quietus {
         let (mut carried_out, mut stopped) = (Vec::new(), Vec::new());
         let mut through = None;
         for (number, (mut member, answer)) in members.into_iter().zip(answers).enumerate() {
+            spans::answered(&member.asking, &answer);
             match answer {
                 Ok(Receipt::Done(current)) => {
                     member.done.current = current;
@@ -141,11 +143,14 @@ impl Quietus {
             let settle = self.settle_of(attempt, ending.clone()).await?;
             settles.push((settle, attempt.hearing.so_far()));
         }
+        let settling = completed.iter().map(|(attempt, _)| spans::settle(&attempt.span));
+        let settling: Vec<Span> = settling.collect();
         let Settled { settled, moved } = self.store.settle_hearing(settles).await?;
         if let Some((attempt, _)) = completed.first() {
             self.breaker_moved(&attempt.claimed.job.system, moved);
         }
         if settled {
+            drop(settling);
             for (attempt, ending) in completed {
                 has_ended(attempt, settled, &ending.words);
             }
@@ -176,6 +181,8 @@ impl Quietus {
     ) -> Vec<(&'a Attempt<'a>, String, Ending)> {
         let orders: Vec<Order> = members.iter().map(|one| one.order.clone()).collect();
         let mut endings = Vec::with_capacity(members.len());
+        let looking: Vec<Span> =
+            members.iter().map(|member| spans::looking(&member.attempt.span)).collect();
         let verified = connector.verify_together(&orders).await;
         if let Some(first) = members.first() {
             self.hear(first.attempt, verified.as_ref());
@@ -183,9 +190,13 @@ impl Quietus {
         let found = match verified {
             Ok(found) if found.len() == orders.len() => found,
             Ok(_) | Err(Fault::Misconfigured { .. } | Fault::Rejected { .. }) => {
+                drop(looking);
                 return self.look_again_one_by_one(members, connector).await;
             }
             Err(fault) => {
+                for looking in &looking {
+                    spans::looked(looking, Err(&fault));
+                }
                 if let Some(first) = members.first() {
                     self.failed_together(&first.attempt.claimed.job, members.len(), &fault);
                 }
@@ -197,8 +208,10 @@ impl Quietus {
             }
         };
         let (mut clean, mut clean_orders) = (Vec::new(), Vec::new());
-        for (Member { attempt, order, done, .. }, found) in members.into_iter().zip(found) {
+        for ((member, found), looking) in members.into_iter().zip(found).zip(looking) {
+            let Member { attempt, order, done, .. } = member;
             let found = self.look_as_mutated(found);
+            spans::looked(&looking, Ok(&found));
             if found.survivors.is_empty() {
                 clean_orders.push(order);
                 clean.push((attempt, Look { at: self.now(), found }, done));

@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 use serde_json::{Value, json};
+use tracing::{Instrument as _, Span};
 
 use super::backup::later;
 use super::crash::CrashPoint;
 use super::recording::About;
-use super::{AppError, Quietus};
+use super::{AppError, Quietus, spans};
 use crate::domain::SystemName;
 use crate::evidence::EvidenceKind;
 use crate::store::{
@@ -82,6 +83,7 @@ impl Quietus {
             let look = L::planned(&claimed.job)?;
             all.push((claimed, look));
         }
+        let spans: Vec<Span> = all.iter().map(|(claimed, _)| spans::attempt(claimed)).collect();
         self.crash.reach(CrashPoint::Claimed);
         let tenures: Vec<Tenure> = all.iter().map(|(one, _)| one.tenure(worker)).collect();
         let answer = tokio::select! {
@@ -89,14 +91,15 @@ impl Quietus {
             () = self.lose_all(&tenures) => return Ok(()),
         };
         self.crash.reach(L::ANSWERED);
-        for (number, ((claimed, look), tenure)) in all.iter().zip(tenures).enumerate() {
+        let attempts = all.iter().zip(tenures).zip(spans).enumerate();
+        for (number, (((claimed, look), tenure), span)) in attempts {
             let job = &claimed.job;
             let ended = if job.cancel_requested.is_some() {
                 Ended::called_off()
             } else {
                 look.ended(self, job, (number, &answer))
             };
-            self.settle_look::<L>(job, tenure, ended).await?;
+            self.settle_look::<L>(job, tenure, ended).instrument(span).await?;
         }
         self.crash.reach(CrashPoint::Settled);
         self.wake.up();
@@ -164,11 +167,11 @@ impl Quietus {
         }
         let evidence = news.map(|news| self.observed::<L>(job, news)).transpose()?;
         let (evidence, now) = (evidence.into_iter().collect(), self.now());
+        let attempt = Span::current();
+        spans::settled(&attempt, &settlement);
         let settled = self.store.settle(Settle { tenure, settlement, now, evidence }).await?;
-        tracing::info!(
-            job = %job.id, kind = L::JOBS.as_str(), place = %job.system, attempt = job.attempt,
-            settled, words, "somebody has looked"
-        );
+        tracing::info!(settled, words, "somebody has looked");
+        spans::over(&attempt, settled);
         Ok(())
     }
 

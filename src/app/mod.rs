@@ -85,6 +85,7 @@ pub mod shred;
 mod signed_head;
 mod signer;
 pub mod silence;
+pub mod spans;
 pub mod spared;
 pub mod statement;
 pub mod status_list;

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use quietus_connectors::{Counts, Drift};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use tracing::Instrument as _;
 use uuid::Uuid;
 
 use super::carry_out::Payload;
@@ -14,7 +15,7 @@ use super::fire::MISSED_AFTER;
 use super::forecast::CountedPlan;
 use super::marking::mark_of;
 use super::recording::About;
-use super::{Actor, AppError, Quietus};
+use super::{Actor, AppError, Quietus, spans};
 use crate::domain::{CaseState, Digest, Rounding, ScheduleName, SystemName};
 use crate::evidence::EvidenceKind;
 use crate::plan::{Acting, CapExceeded, Plan, SystemPlan};
@@ -150,14 +151,23 @@ impl Quietus {
         if opening.acting.is_ours() {
             self.close_own_records().await?;
         }
+        let span = spans::plan(&opening);
+        let opened = Box::pin(self.plan_and_open(opening)).instrument(span.clone()).await?;
+        spans::opened(&span, &opened);
+        Ok(opened)
+    }
+
+    async fn plan_and_open(&self, opening: Opening<'_>) -> Result<CaseOpened, AppError> {
         let counted = self.counted_plan(opening.moment, opening.acting, None).await?;
+        spans::planned(&counted);
         if let Some((case, exceeded)) = self.waiting_case_for(&opening, &counted).await? {
             return Ok(CaseOpened::AwaitingApproval { case, exceeded });
         }
         let case = self.ids.new_id();
         let exceeded = counted.exceeded.clone();
         let new_case = self.new_case(case, opening, counted)?;
-        let opened = self.store.open_case(new_case, self.now()).await?;
+        let opening = self.store.open_case(new_case, self.now());
+        let opened = opening.instrument(spans::open()).await?;
         self.wake.up();
         Ok(match opened {
             OpenedCase::Opened if exceeded.is_empty() => CaseOpened::Open { case },

@@ -9,6 +9,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use quietus_connectors::{Counts, Fault, RefusalKind, Verification};
 use serde_json::json;
+use tracing::Instrument as _;
 
 use super::back_off::BackOff;
 use super::carry_out::{Attempt, Ending};
@@ -16,6 +17,7 @@ use super::mutation::Mutation;
 use super::open_case::PlanOnRecord;
 use super::progress::Done;
 use super::recording::About;
+use super::spans::{self, kind_of};
 use super::{AppError, Quietus};
 use crate::evidence::EvidenceKind;
 use crate::store::{
@@ -37,7 +39,8 @@ impl Quietus {
     ) -> Result<(), AppError> {
         let job = &attempt.claimed.job;
         let rounds = ending.done.rounds.len() + 1;
-        if self.settle_and_remember(attempt, ending).await? {
+        let span = attempt.span.clone();
+        if self.settle_and_remember(attempt, ending).instrument(span).await? {
             self.forget(&job.system, job.id, rounds).await;
         }
         Ok(())
@@ -64,7 +67,8 @@ impl Quietus {
         let words = ending.words.clone();
         let settle = self.settle_of(attempt, ending).await?;
         let learned = Learned { progress: news, heard: attempt.hearing.so_far() };
-        let Settled { settled, moved } = self.store.settle_with(settle, learned).await?;
+        let settling = self.store.settle_with(settle, learned);
+        let Settled { settled, moved } = settling.instrument(spans::settle(&attempt.span)).await?;
         has_ended(attempt, settled, &words);
         if !settled {
             tracing::warn!(job = %job.id, "another attempt has taken over");
@@ -91,6 +95,8 @@ impl Quietus {
     ) -> Result<Settle, AppError> {
         let mut evidence = self.evidence_of(attempt, &ending)?;
         evidence.extend(self.manifest_leaf(attempt, &ending).await?);
+        spans::settled(&attempt.span, &ending.settlement);
+        spans::has_done(&attempt.span, || ending.done.total());
         Ok(Settle {
             tenure: attempt.tenure.clone(),
             settlement: ending.settlement,
@@ -116,20 +122,7 @@ impl Quietus {
     ) -> Result<Vec<OutboxEntry>, AppError> {
         let job = &attempt.claimed.job;
         let about = About { case: Some(job.case_id), job: Some(job.id) };
-        let (result, kind) = match &ending.settlement {
-            Settlement::Completed { .. } | Settlement::Looked { .. } => {
-                ("completed", EvidenceKind::ErasureStep)
-            }
-            Settlement::Retry { .. } => ("to be tried again", EvidenceKind::StepFailed),
-            Settlement::Anew { .. } => ("to be asked anew by itself", EvidenceKind::StepFailed),
-            Settlement::Failed { .. } => ("failed", EvidenceKind::StepFailed),
-            Settlement::Held { .. } => ("held", EvidenceKind::StepFailed),
-            Settlement::Blocked { .. } => ("blocked", EvidenceKind::StepFailed),
-            Settlement::Waiting { .. } => ("waiting", EvidenceKind::ErasureStep),
-            Settlement::Postponed { .. } => ("postponed", EvidenceKind::StepReleased),
-            Settlement::Released { .. } => ("given back", EvidenceKind::StepReleased),
-            Settlement::Cancelled => ("cancelled", EvidenceKind::StepCancelled),
-        };
+        let (result, kind) = result_of(&ending.settlement);
         let mut entries = vec![self.record(
             kind,
             about,
@@ -186,11 +179,10 @@ impl Quietus {
     fn settlement_of_fault(&self, attempt: &Attempt<'_>, fault: &Fault) -> Settlement {
         let job = &attempt.claimed.job;
         let message = fault.to_string();
-        let (kind, asked_for) = match fault {
-            Fault::Misconfigured { .. } => ("misconfigured", None),
-            Fault::Rejected { .. } => ("rejected", None),
-            Fault::Transient { retry_after_ms, .. } => ("transient", *retry_after_ms),
-            Fault::Unknown { .. } => ("unknown", None),
+        let kind = kind_of(fault);
+        let asked_for = match fault {
+            Fault::Transient { retry_after_ms, .. } => *retry_after_ms,
+            Fault::Misconfigured { .. } | Fault::Rejected { .. } | Fault::Unknown { .. } => None,
         };
         let fault = JobFault { kind: kind.to_owned(), message };
         let tried_again = matches!(kind, "transient" | "unknown");
@@ -244,12 +236,28 @@ impl Quietus {
     }
 }
 
-/// Tells the operator of an end.
+/// What a settlement is called on record, and the kind of its entry.
+pub(super) fn result_of(settlement: &Settlement) -> (&'static str, EvidenceKind) {
+    match settlement {
+        Settlement::Completed { .. } | Settlement::Looked { .. } => {
+            ("completed", EvidenceKind::ErasureStep)
+        }
+        Settlement::Retry { .. } => ("to be tried again", EvidenceKind::StepFailed),
+        Settlement::Anew { .. } => ("to be asked anew by itself", EvidenceKind::StepFailed),
+        Settlement::Failed { .. } => ("failed", EvidenceKind::StepFailed),
+        Settlement::Held { .. } => ("held", EvidenceKind::StepFailed),
+        Settlement::Blocked { .. } => ("blocked", EvidenceKind::StepFailed),
+        Settlement::Waiting { .. } => ("waiting", EvidenceKind::ErasureStep),
+        Settlement::Postponed { .. } => ("postponed", EvidenceKind::StepReleased),
+        Settlement::Released { .. } => ("given back", EvidenceKind::StepReleased),
+        Settlement::Cancelled => ("cancelled", EvidenceKind::StepCancelled),
+    }
+}
+
+/// Tells the operator of an end; which attempt it is of, the span says.
 pub(super) fn has_ended(attempt: &Attempt<'_>, settled: bool, words: &str) {
-    let job = &attempt.claimed.job;
-    tracing::info!(
-        job = %job.id, system = %job.system, attempt = job.attempt, settled, %words, "attempt ended"
-    );
+    attempt.span.in_scope(|| tracing::info!(settled, %words, "attempt ended"));
+    spans::over(&attempt.span, settled);
 }
 
 /// What a look found that should be gone.

@@ -7,6 +7,7 @@
 
 use quietus_connectors::{Connector, Fault, Order, Receipt, Together, alike};
 use tokio_util::sync::CancellationToken;
+use tracing::{Instrument as _, Span};
 
 use super::carry_out::{Attempt, Payload, attempt_with};
 use super::crash::CrashPoint;
@@ -16,7 +17,7 @@ use super::joint_leases::Leases;
 use super::joint_watch::JointWatch;
 use super::prepare::{Compiled, Prepared, Ready, order_of, payload_of, system_of};
 use super::request::{Ground, Seeking};
-use super::{AppError, Quietus};
+use super::{AppError, Quietus, spans};
 use crate::plan::Acting;
 use crate::store::{ClaimedJob, Start, Started, StillMine};
 
@@ -28,6 +29,8 @@ pub(super) struct Member<'a> {
     /// What earlier attempts have done.
     pub(super) done: Done,
     pub(super) started: StillMine,
+    /// The system is asked for it together with others.
+    pub(super) asking: Span,
 }
 
 /// A job whose order is compiled.
@@ -54,6 +57,9 @@ impl Quietus {
         stop: &CancellationToken,
     ) -> Result<(), AppError> {
         let attempts = self.attempts_of(claimed, worker).await?;
+        for attempt in &attempts {
+            attempt.span.record("together", attempts.len());
+        }
         let leases = Leases::default();
         let joint = Joint { stop, leases: &leases };
         tokio::select! {
@@ -241,7 +247,8 @@ impl Quietus {
                 Ok(started) => {
                     let Compiled { plan, ordered, .. } = compiled;
                     let done = Done { ordered: Some(ordered), ..attempt.done.clone() };
-                    members.push(Member { attempt, order, plan, done, started });
+                    let asking = Span::none();
+                    members.push(Member { attempt, order, plan, done, started, asking });
                 }
                 Err(ready) => {
                     // Holds or pauses came while so many were planned.
@@ -280,14 +287,15 @@ impl Quietus {
         if !watch.may_go_on().await {
             return self.settle_stopped([(0, member)], &watch).await;
         }
-        let Member { attempt, order, plan, done, started } = member;
+        let Member { attempt, order, plan, done, started, .. } = member;
         let ending = match self.connect_for(attempt).await {
             Ok(connector) => {
                 let uncounted_since = None;
                 let timetable = self.timetable_of(&attempt.case);
                 let prepared =
                     Prepared { order, plan, done, uncounted_since, connector, started, timetable };
-                self.carry_on(attempt, &prepared, joint.stop).await
+                let span = attempt.span.clone();
+                self.carry_on(attempt, &prepared, joint.stop).instrument(span).await
             }
             Err(error) => {
                 let fault = Fault::Misconfigured { message: error.to_string() };
@@ -326,6 +334,9 @@ impl Quietus {
                 self.settle_stopped(members.into_iter().enumerate(), &watch).await?;
                 return Ok(alone);
             }
+            for member in &mut members {
+                member.asking = spans::asking(&member.attempt.span);
+            }
             let answer = tokio::select! {
                 answer = connector.execute_together(&orders, &watch) => answer,
                 () = watch.one_is_lost() => {
@@ -338,6 +349,7 @@ impl Quietus {
             self.crash.reach(CrashPoint::Answered);
             for (member, current) in members.iter_mut().zip(watch.current()) {
                 member.done.current = current;
+                member.asking.record("over", true);
             }
             if watch.stopped_for_all() {
                 self.too_many_together(job, many);

@@ -54,9 +54,9 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
-use crate::config;
+use crate::config::{self, Collector};
 use crate::domain::Remark;
-use crate::telemetry::{LogFormat, SystemClock, start_logging};
+use crate::telemetry::{LogFormat, SystemClock, Traces, start_logging};
 
 /// All went well.
 pub const FINE: u8 = 0;
@@ -211,7 +211,14 @@ pub enum Command {
 
 /// Carries out one command line and says how it ended.
 pub fn main(arguments: &Arguments) -> u8 {
-    if let Err(problem) = start_logging(&arguments.log, log_format(arguments)) {
+    let traces = match traces_of(arguments) {
+        Ok(traces) => traces,
+        Err(problem) => {
+            opening::complain(&problem);
+            return WRONG_INPUT;
+        }
+    };
+    if let Err(problem) = start_logging(&arguments.log, log_format(arguments), traces.as_ref()) {
         opening::complain(&problem);
         return WRONG_INPUT;
     }
@@ -222,7 +229,25 @@ pub fn main(arguments: &Arguments) -> u8 {
             return NOT_DONE;
         }
     };
-    runtime.block_on(dispatch(arguments))
+    let code = runtime.block_on(dispatch(arguments));
+    // What goes on in the background ends its spans first.
+    drop(runtime);
+    if let Some(traces) = traces {
+        traces.finish();
+    }
+    code
+}
+
+/// Where spans go, if anywhere: only commands that work on cases have any.
+fn traces_of(arguments: &Arguments) -> Result<Option<Traces>, String> {
+    match &arguments.command {
+        Command::Init(_)
+        | Command::Schema(_)
+        | Command::Check(_)
+        | Command::Verify(_)
+        | Command::Witness(_) => Ok(None),
+        _ => Collector::from_environment()?.as_ref().map(Traces::to).transpose(),
+    }
 }
 
 /// What the command line says, else what the instance file says of commands that go on for long.

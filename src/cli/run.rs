@@ -42,7 +42,10 @@ const ONCE: &str = "once";
   quietus run                       API, workers and timer until it is stopped
   quietus run --once                carry out what is due now, wait, exit with the outcome
   quietus run --once --schedule nightly
-  quietus run --once --as-of 2026-01-01   only what was due on that day already")]
+  quietus run --once --as-of 2026-01-01   only what was due on that day already
+
+Traces of cases are sent where OTEL_EXPORTER_OTLP_ENDPOINT says, by every command that works on them
+(OTLP over HTTP, such as http://collector.example:4318); without it, nobody is told.")]
 pub struct RunArguments {
     /// Carry out what is due now, wait for it, and exit: 0 all done, 1 something is not done.
     #[arg(long)]

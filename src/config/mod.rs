@@ -27,6 +27,7 @@ pub mod rules;
 pub mod schema;
 pub mod secret;
 pub mod signers;
+pub mod traces;
 pub mod yaml;
 
 mod complete;
@@ -56,3 +57,4 @@ pub use process::Process;
 pub use requests::{AssuranceNeeded, RequestSettings};
 pub use secret::{KnownController, KnownToken, SecretError, controllers, tokens};
 pub use signers::{CommandSettings, SignerInput, SignerSettings, TokenSettings};
+pub use traces::Collector;

@@ -11,10 +11,14 @@ use axum::http::header::{
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::Response;
+use tracing::{Instrument as _, Span};
 
 use super::answer::{Kept, OwnPolicy, WithForm};
 use super::gate::Caller;
+use crate::app::spans;
 
+/// The header with the trace of a caller (W3C Trace Context).
+const TRACEPARENT: &str = "traceparent";
 /// Nothing is run or loaded, and no page shows an answer inside of itself.
 const NOTHING: &str =
     "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
@@ -29,7 +33,8 @@ pub async fn observe(request: Request, next: Next) -> Response {
     let began = Instant::now();
     let method = word_of(request.method());
     let address = request.extensions().get::<MatchedPath>().cloned();
-    let mut response = next.run(request).await;
+    let span = span_of(request.headers(), method, address.as_ref());
+    let mut response = next.run(request).instrument(span.clone()).await;
     let policy = policy_of(&response);
     let keeping = keeping_of(&response);
     secure(response.headers_mut(), policy, keeping);
@@ -37,12 +42,25 @@ pub async fn observe(request: Request, next: Next) -> Response {
     let status = response.status().as_u16();
     let milliseconds = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
     let token = response.extensions().get::<Caller>().map_or("none", |caller| &*caller.name);
+    span.record("status", status);
+    // Whoever has no token adds to nobody's trace.
+    if response.extensions().get::<Caller>().is_some() {
+        spans::said(&span);
+    }
     if response.status() == StatusCode::TOO_MANY_REQUESTS {
         tracing::debug!(method, address, status, milliseconds, token, "request");
     } else {
         tracing::info!(method, address, status, milliseconds, token, "request");
     }
     response
+}
+
+/// The span of a call whose caller has a trace; none for all others.
+fn span_of(headers: &HeaderMap, method: &'static str, address: Option<&MatchedPath>) -> Span {
+    let caller = headers.get(TRACEPARENT).and_then(|value| value.to_str().ok());
+    caller.map_or_else(Span::none, |caller| {
+        spans::call(method, address.map_or("unknown", MatchedPath::as_str), caller)
+    })
 }
 
 fn policy_of(response: &Response) -> HeaderValue {

@@ -21,6 +21,7 @@ use crate::app::brought::{Brought, BroughtCheck, read_check};
 use crate::app::reading::alarms::Pressing;
 use crate::app::reading::requests::RequestQuery;
 use crate::app::request::{FeeEnd, Requester, Taken};
+use crate::app::spans;
 use crate::domain::Assurance;
 
 /// The header under which a client brings the same request again.
@@ -162,6 +163,7 @@ pub async fn bring(
             ));
         }
     };
+    spans::brought(id);
     let mut response = stands(&api, status, id).await?;
     if let Ok(address) = format!("/v1/requests/{id}").parse() {
         response.headers_mut().insert(LOCATION, address);

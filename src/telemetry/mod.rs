@@ -1,11 +1,22 @@
-//! The process's real clock and ids, and its logs. Logs never hold personal data: what is logged
-//! are names from the data map and the rules, counts, and identifiers of our own.
+//! The process's real clock and ids, its logs and its traces. Neither ever holds personal data: what is
+//! told are names from the data map and the rules, counts, and identifiers of our own.
+
+mod lines;
+pub mod traces;
 
 use std::io::IsTerminal as _;
 
 use jiff::Timestamp;
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::filter::Directive;
+use tracing_subscriber::fmt::format::JsonFields;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, Layer as _, Registry};
 use uuid::Uuid;
 
+pub use self::traces::Traces;
+use crate::app::spans;
 use crate::domain::{Clock, Ids};
 
 /// How log lines look.
@@ -17,22 +28,39 @@ pub enum LogFormat {
     Json,
 }
 
-/// Sends log lines to standard error. `filter` follows `tracing_subscriber::EnvFilter`.
+/// Sends log lines to standard error, and spans of cases to their traces where there are any. `filter`
+/// follows `tracing_subscriber::EnvFilter`, and is about log lines: what spans say stands in each of them.
 ///
 /// # Errors
 /// Where the filter is no filter; the text says which part.
-pub fn start_logging(filter: &str, format: LogFormat) -> Result<(), String> {
-    let filter = tracing_subscriber::EnvFilter::try_new(filter)
-        .map_err(|error| format!("`{filter}` is no log filter: {error}"))?;
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
+pub fn start_logging(
+    filter: &str,
+    format: LogFormat,
+    traces: Option<&Traces>,
+) -> Result<(), String> {
+    let filter = EnvFilter::try_new(filter)
+        .map_err(|error| format!("`{filter}` is no log filter: {error}"))?
+        .add_directive(spans_of_cases()?);
+    let lines = tracing_subscriber::fmt::layer::<Registry>()
         .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr);
-    let started = match format {
-        LogFormat::Text => builder.try_init(),
-        LogFormat::Json => builder.json().flatten_event(true).try_init(),
+    let lines = match format {
+        LogFormat::Text => lines.boxed(),
+        LogFormat::Json => {
+            lines.fmt_fields(JsonFields::new()).event_format(lines::JsonLines).boxed()
+        }
     };
-    started.map_err(|error| format!("logging had already been started: {error}"))
+    tracing_subscriber::registry()
+        .with(lines.with_filter(filter))
+        .with(traces.map(Traces::layer))
+        .try_init()
+        .map_err(|error| format!("logging had already been started: {error}"))
+}
+
+/// Spans of cases are there whatever is logged: also a lonely warning says which job it is about.
+fn spans_of_cases() -> Result<Directive, String> {
+    let directive = format!("{}={}", spans::TARGET, LevelFilter::INFO);
+    directive.parse().map_err(|error| format!("`{directive}` is no log filter: {error}"))
 }
 
 /// The machine's own clock, rounded down to microseconds, which is what the store keeps.

@@ -25,3 +25,4 @@ mod residue;
 mod restore;
 mod run;
 mod spared;
+mod traces;

@@ -11,7 +11,7 @@ use super::objection::is_direct_marketing;
 use super::record::{Move, OpenRequest};
 use crate::app::fire::SCHEDULER;
 use crate::app::forecast::CountedPlan;
-use crate::app::{Actor, AppError, Quietus};
+use crate::app::{Actor, AppError, Quietus, spans};
 use crate::domain::{AskedRight, RequestOutcome, RequestState};
 use crate::plan::{Person as Sought, PersonScope};
 use crate::store::{OpenedCase, Request};
@@ -204,9 +204,11 @@ impl Quietus {
             drill: request.record.drill.clone(),
             actor: Actor(SCHEDULER.to_owned()),
         };
+        let planned = (counted.plan.moment, counted.plan.systems.len());
         let new_case = self.new_person_case(opening, counted)?;
         match self.store.open_case(new_case, self.now()).await? {
             OpenedCase::Opened => {
+                spans::request_opened(case, &request.stored, planned);
                 self.wake.up();
                 self.write_due_letters(request.stored.id).await;
             }

@@ -4,7 +4,8 @@ use super::forms::{self, Form};
 use super::haystack::Haystack;
 use crate::company::database::{Database, Kind, Raw, password_of};
 use crate::company::shop::{self, MOMENT};
-use crate::company::{Company, Ended, ended, until};
+use crate::company::{Company, Ended, until};
+use crate::traces::collector::Collector;
 
 /// Identifiers that occur nowhere by chance.
 pub const PEOPLE: &[&str] = &[
@@ -74,6 +75,8 @@ pub async fn make_peaceful(database: &Database) {
 pub struct Planted {
     pub company: Company,
     pub heard: Haystack,
+    /// Who is told of the traces of all that is done.
+    pub collector: Collector,
     look: &'static str,
 }
 
@@ -91,14 +94,15 @@ impl Planted {
             instance = instance.replace("NAME", name).replace("ROLE", role);
         }
         company.write("quietus.yaml", &instance);
-        Self { company, heard: Haystack(Vec::new()), look }
+        let collector = Collector::start().await;
+        Self { company, heard: Haystack(Vec::new()), collector, look }
     }
 
     /// Runs a command at the most talkative level and remembers what it said.
     pub async fn tell(&mut self, arguments: &[&str]) -> Ended {
         let mut talkative = vec!["--log", "trace", "--log-format", self.look];
         talkative.extend(arguments);
-        let ended = ended(self.company.command(&talkative)).await;
+        let ended = self.collector.quietus(&self.company, &talkative).await;
         self.heard.heard(&format!("`{}`", arguments[..2.min(arguments.len())].join(" ")), &ended);
         ended
     }
@@ -198,7 +202,8 @@ impl Planted {
             "quietus.yaml",
             &instance.replace("listen: 127.0.0.1:0", &format!("listen: 127.0.0.1:{port}")),
         );
-        let child = self.company.start(&["--log", "trace", "--log-format", self.look, "run"]);
+        let serve = ["--log", "trace", "--log-format", self.look, "run"];
+        let child = self.collector.command(&self.company, &serve).spawn().unwrap();
         let identifier = child.id().unwrap().to_string();
         // Read from the start: a process that nobody listens to stands still once the pipe is full.
         let ended = tokio::spawn(crate::company::wait(child));

@@ -15,6 +15,9 @@ async fn nobody_is_named(store: Kind, look: &'static str) {
     let mut everything =
         std::mem::replace(&mut planted.heard, super::haystack::Haystack(Vec::new()));
     assert!(everything.0.iter().any(|(_, bytes)| bytes.len() > 10_000), "the logs are talkative");
+    let told = planted.collector.bytes();
+    assert!(told.len() > 5_000, "and so are the traces: {}", told.len());
+    everything.0.push(("traces".to_owned(), told));
     everything.files(&planted.company);
     everything.store(&planted.company).await;
     let found = everything.search(&forms);
