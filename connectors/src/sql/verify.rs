@@ -116,6 +116,9 @@ async fn look(
         };
         by_lists |= candidates.is_some();
         let (categories, statement) = statement(scene, position, candidates)?;
+        if scene.order.total_of_listed && categories.is_empty() {
+            continue;
+        }
         gathered_keys::gather(session, scene, table).await?;
         let statement = Some(&statement).filter(|_| scene.parts.is_none() || candidates.is_some());
         let rows = rows(session, scene, (position, parts), statement).await?;
