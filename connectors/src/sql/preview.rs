@@ -20,7 +20,7 @@ use crate::sql::faults::misconfigured;
 use crate::sql::fragment::{Cell, Fragment};
 use crate::sql::restrict::{self, Way};
 use crate::sql::scene::Scene;
-use crate::sql::standing::{reading, standing, standing_to_read, total, whole};
+use crate::sql::standing::{is_of_no_interest, reading, standing, standing_to_read, total, whole};
 use crate::sql::treat;
 use crate::sql::{drift, gathered_keys, lists, parts, refusals};
 
@@ -99,7 +99,7 @@ async fn counts(
     for position in 0..scene.order.instructions.len() {
         let collection = scene.instruction(position).collection.clone();
         let blank = ProbeCount { collection, ..ProbeCount::default() };
-        let wanted = if countable && scene.is_of_no_interest(position) {
+        let wanted = if countable && is_of_no_interest(scene, position) {
             gathered.push(None);
             None
         } else if countable {

@@ -265,13 +265,6 @@ impl<'o> Scene<'o> {
         &self.order.instructions[position]
     }
 
-    /// Nothing can happen to a collection, nothing is asked of it, and how many records it has is
-    /// nobody's matter.
-    pub(crate) fn is_of_no_interest(&self, position: usize) -> bool {
-        let one = self.instruction(position);
-        self.order.total_of_listed && one.keep && one.probes.is_empty()
-    }
-
     /// The position of the instruction for a collection of the data map.
     pub(crate) fn instruction_of(&self, collection: &str) -> Option<usize> {
         self.order.instructions.iter().position(|one| one.collection == collection)

@@ -8,6 +8,7 @@ use crate::sql::dialect::Dialect;
 use crate::sql::fragment::Fragment;
 use crate::sql::keys::Keys;
 use crate::sql::parts::{PART, part_of};
+use crate::sql::scene::Scene;
 
 /// How a table stands in a statement: alone, or behind the keys of its candidates.
 #[derive(Debug)]
@@ -124,6 +125,13 @@ pub(crate) fn total(
     }
     let (from, _) = compiler.inner(place.table, place.instruction)?;
     Ok(Fragment::raw(format!("(SELECT COUNT(*) FROM {from})")))
+}
+
+/// Nothing can happen to a collection, nothing is asked of it, and how many records it has is nobody's
+/// matter.
+pub(crate) fn is_of_no_interest(scene: &Scene<'_>, position: usize) -> bool {
+    let one = scene.instruction(position);
+    scene.order.total_of_listed && one.keep && one.probes.is_empty()
 }
 
 /// A statement that counts all records of a table.

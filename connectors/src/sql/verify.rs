@@ -18,7 +18,7 @@ use crate::sql::fragment::{Cell, Fragment};
 use crate::sql::progress_table::ProgressTable;
 use crate::sql::restrict::{self, Way};
 use crate::sql::scene::Scene;
-use crate::sql::standing::{reading, standing_to_read, total, whole};
+use crate::sql::standing::{is_of_no_interest, reading, standing_to_read, total, whole};
 use crate::sql::treat;
 use crate::sql::{drift, gathered_keys, lists, parts};
 
@@ -103,7 +103,7 @@ async fn look(
     let mut all = vec![Verification::default(); parts];
     let mut by_lists = false;
     for position in 0..scene.order.instructions.len() {
-        if scene.is_of_no_interest(position) {
+        if is_of_no_interest(scene, position) {
             continue;
         }
         let collection = &scene.instruction(position).collection;

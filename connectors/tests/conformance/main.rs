@@ -21,6 +21,7 @@ mod held_of_several;
 mod keys;
 mod legacy;
 mod links;
+mod listed;
 mod locks;
 mod logic;
 mod manifests;
