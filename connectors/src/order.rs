@@ -33,10 +33,6 @@ pub struct Order {
     /// sweeps.
     #[serde(default)]
     pub persons: Option<SubjectRequest>,
-    /// `preview` counts as `total` of a collection only the records that the lists lead to, where they
-    /// say which these can be: what is asked about one person does not read whole tables.
-    #[serde(default)]
-    pub total_of_listed: bool,
 }
 
 /// What to do with one collection.

@@ -139,8 +139,7 @@ pub struct Counts {
 pub struct ProbeCount {
     /// Name in the data map.
     pub collection: String,
-    /// All records; of an order with `total_of_listed` those that its lists lead to, where they say which
-    /// these can be.
+    /// All records.
     pub total: u64,
     /// Records that would be deleted.
     pub delete: u64,

@@ -264,7 +264,6 @@ mod tests {
             pace: quietus_connectors::Pace::default(),
             most_records: None,
             persons: None,
-            total_of_listed: false,
         };
         let job = Uuid::from_u128(0x0198_0000_0000_7000_8000_0000_0000_0001);
         assert_eq!(job_of(&order(&format!("{}-2", job.simple()))), Ok(job));

@@ -317,7 +317,6 @@ impl System {
             pace: self.pace.clone(),
             most_records: None,
             persons: None,
-            total_of_listed: false,
         }
     }
 }

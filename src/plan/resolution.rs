@@ -163,7 +163,6 @@ pub fn questions(
         pace: system.pace.clone(),
         most_records: None,
         persons: None,
-        total_of_listed: false,
     };
     Ok(Asking { order, questions })
 }

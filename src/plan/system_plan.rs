@@ -97,10 +97,6 @@ pub struct SystemPlan {
     /// read back has none and must be compiled again.
     #[serde(skip)]
     pub lists: FilledLists,
-    /// It is about persons whom its lists name: how many other records there are is nobody's matter,
-    /// and is not counted.
-    #[serde(skip)]
-    pub of_persons: bool,
     /// How gently to go.
     pub pace: Pace,
     /// What each rule does to each category of each collection.
@@ -170,7 +166,6 @@ impl SystemPlan {
             pace: self.pace.clone(),
             most_records: None,
             persons: None,
-            total_of_listed: self.of_persons,
         })
     }
 
@@ -298,7 +293,6 @@ fn plan_system(input: &PlanInput<'_>, system: &System) -> SystemPlan {
         instructions,
         list_sources,
         lists,
-        of_persons: input.persons.is_some(),
         pace: system.pace.clone(),
         steps,
         held,

@@ -149,6 +149,5 @@ fn order(kind: &str, subjects: &[String]) -> Order {
         pace: Pace::default(),
         most_records: None,
         persons: None,
-        total_of_listed: true,
     }
 }

@@ -179,7 +179,6 @@ fn order(kind: &str, window: u32) -> Order {
         pace: Pace { chunk_records: window, ..Pace::default() },
         most_records: None,
         persons: None,
-        total_of_listed: false,
     }
 }
 

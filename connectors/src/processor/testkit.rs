@@ -71,7 +71,6 @@ pub fn order(key: &str, attempt: u32, moment: Timestamp, person: SubjectRequest)
         instructions: Vec::new(),
         lists: Vec::new(),
         pace: Pace::default(),
-        total_of_listed: false,
         most_records: None,
         persons: Some(person),
     }

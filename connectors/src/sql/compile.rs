@@ -419,7 +419,6 @@ mod tests {
             pace: Pace::default(),
             most_records: None,
             persons: None,
-            total_of_listed: false,
         };
         let catalogue =
             Catalogue { tables: vec![table("children"), table("parents")], ..Catalogue::default() };

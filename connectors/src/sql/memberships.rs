@@ -166,7 +166,6 @@ mod tests {
             pace: Pace::default(),
             most_records: None,
             persons: None,
-            total_of_listed: false,
         }
     }
 

@@ -20,7 +20,7 @@ use crate::sql::faults::misconfigured;
 use crate::sql::fragment::{Cell, Fragment};
 use crate::sql::restrict::{self, Way};
 use crate::sql::scene::Scene;
-use crate::sql::standing::{is_of_no_interest, reading, standing, standing_to_read, total, whole};
+use crate::sql::standing::{reading, standing, standing_to_read, total, whole};
 use crate::sql::treat;
 use crate::sql::{drift, gathered_keys, lists, parts, refusals};
 
@@ -99,10 +99,7 @@ async fn counts(
     for position in 0..scene.order.instructions.len() {
         let collection = scene.instruction(position).collection.clone();
         let blank = ProbeCount { collection, ..ProbeCount::default() };
-        let wanted = if countable && is_of_no_interest(scene, position) {
-            gathered.push(None);
-            None
-        } else if countable {
+        let wanted = if countable {
             let candidates = candidates(session, scene, position).await;
             gathered.push(candidates.as_ref().ok().copied().flatten());
             Some(candidates.and_then(|one| Wanted::build(scene, (position, one), &mut gathering)))
@@ -306,13 +303,9 @@ impl Wanted {
             let row = session.fetch_one(statement).await?;
             return Ok(counted.into_iter().map(|blank| self.read(blank, &row)).collect());
         }
-        let all = if scene.order.total_of_listed {
-            None
-        } else {
-            let at = (scene.table_of(self.position)?, self.position);
-            let whole = whole(&Compiler::new(scene), at)?;
-            Some(session.count(&whole).await?)
-        };
+        let at = (scene.table_of(self.position)?, self.position);
+        let whole = whole(&Compiler::new(scene), at)?;
+        let all = session.count(&whole).await?;
         let none = vec![Cell::Integer(0); self.counts.len()];
         for one in &mut counted {
             *one = self.read(std::mem::take(one), &none);
@@ -327,7 +320,7 @@ impl Wanted {
             }
         }
         for one in &mut counted {
-            one.total = all.unwrap_or(one.total);
+            one.total = all;
         }
         Ok(counted)
     }

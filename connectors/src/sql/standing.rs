@@ -8,7 +8,6 @@ use crate::sql::dialect::Dialect;
 use crate::sql::fragment::Fragment;
 use crate::sql::keys::Keys;
 use crate::sql::parts::{PART, part_of};
-use crate::sql::scene::Scene;
 
 /// How a table stands in a statement: alone, or behind the keys of its candidates.
 #[derive(Debug)]
@@ -110,14 +109,14 @@ pub(crate) fn reading(
     Ok(statement.then(" WHERE ").and(Fragment::all(bounds)))
 }
 
-/// The number of records of a table, as a column of [`reading`]: of all, or of its candidates where the
-/// order wants no more. Of several orders as one the former is read once for all of them, by [`whole`].
+/// The number of all records of a table, as a column of [`reading`]. Of several orders as one it is
+/// read once for all of them, by [`whole`].
 pub(crate) fn total(
     compiler: &Compiler<'_, '_>,
     place: &Place,
     candidates: Option<Candidates>,
 ) -> Result<Fragment, Fault> {
-    if candidates.is_none() || compiler.scene.order.total_of_listed {
+    if candidates.is_none() {
         return Ok(Fragment::raw("COUNT(*)"));
     }
     if place.part.is_some() {
@@ -125,13 +124,6 @@ pub(crate) fn total(
     }
     let (from, _) = compiler.inner(place.table, place.instruction)?;
     Ok(Fragment::raw(format!("(SELECT COUNT(*) FROM {from})")))
-}
-
-/// Nothing can happen to a collection, nothing is asked of it, and how many records it has is nobody's
-/// matter.
-pub(crate) fn is_of_no_interest(scene: &Scene<'_>, position: usize) -> bool {
-    let one = scene.instruction(position);
-    scene.order.total_of_listed && one.keep && one.probes.is_empty()
 }
 
 /// A statement that counts all records of a table.

@@ -18,7 +18,7 @@ use crate::sql::fragment::{Cell, Fragment};
 use crate::sql::progress_table::ProgressTable;
 use crate::sql::restrict::{self, Way};
 use crate::sql::scene::Scene;
-use crate::sql::standing::{is_of_no_interest, reading, standing_to_read, total, whole};
+use crate::sql::standing::{reading, standing_to_read, total, whole};
 use crate::sql::treat;
 use crate::sql::{drift, gathered_keys, lists, parts};
 
@@ -103,9 +103,6 @@ async fn look(
     let mut all = vec![Verification::default(); parts];
     let mut by_lists = false;
     for position in 0..scene.order.instructions.len() {
-        if is_of_no_interest(scene, position) {
-            continue;
-        }
         let collection = &scene.instruction(position).collection;
         let table = scene.table_of(position)?;
         let at = (table, position);
@@ -116,9 +113,6 @@ async fn look(
         };
         by_lists |= candidates.is_some();
         let (categories, statement) = statement(scene, position, candidates)?;
-        if scene.order.total_of_listed && categories.is_empty() {
-            continue;
-        }
         gathered_keys::gather(session, scene, table).await?;
         let statement = Some(&statement).filter(|_| scene.parts.is_none() || candidates.is_some());
         let rows = rows(session, scene, (position, parts), statement).await?;
@@ -151,20 +145,14 @@ async fn rows(
     if let Some(statement) = statement.filter(|_| scene.parts.is_none()) {
         return Ok(vec![session.fetch_one(statement).await?]);
     }
-    let left = if scene.order.total_of_listed {
-        None
-    } else {
-        let whole = whole(&Compiler::new(scene), (scene.table_of(position)?, position))?;
-        Some(session.fetch_one(&whole).await?)
-    };
-    let mut rows = vec![left.clone().unwrap_or_default(); parts];
+    let whole = whole(&Compiler::new(scene), (scene.table_of(position)?, position))?;
+    let left = session.fetch_one(&whole).await?;
+    let mut rows = vec![left.clone(); parts];
     if let Some(statement) = statement {
         for mut row in session.fetch(statement).await? {
             let part = row.pop().map_or(u64::MAX, |part| part.count());
             if let Some(one) = usize::try_from(part).ok().and_then(|part| rows.get_mut(part)) {
-                if let Some(left) = &left {
-                    row.splice(..1, left.iter().cloned());
-                }
+                row.splice(..1, left.iter().cloned());
                 *one = row;
             }
         }

@@ -191,7 +191,6 @@ pub fn order(key: &str, drafts: impl IntoIterator<Item = Draft>) -> Order {
         pace: Pace { chunk_records: 7, ..Pace::default() },
         most_records: None,
         persons: None,
-        total_of_listed: false,
     }
 }
 

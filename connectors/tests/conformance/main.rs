@@ -21,7 +21,6 @@ mod held_of_several;
 mod keys;
 mod legacy;
 mod links;
-mod listed;
 mod locks;
 mod logic;
 mod manifests;

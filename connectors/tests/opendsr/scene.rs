@@ -85,7 +85,6 @@ pub fn order_for(subjects: Vec<Subject>) -> Order {
         instructions: Vec::new(),
         lists: Vec::new(),
         pace: Pace::default(),
-        total_of_listed: false,
         most_records: None,
         persons: Some(SubjectRequest {
             action: SubjectAction::Erase,

@@ -197,7 +197,6 @@ pub fn order(key: &str, instructions: Vec<Instruction>) -> Order {
         pace: Pace { chunk_records: 3, ..Pace::default() },
         most_records: None,
         persons: None,
-        total_of_listed: false,
     }
 }
 
