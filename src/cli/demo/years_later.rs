@@ -127,6 +127,8 @@ impl Future {
 
     async fn forget_her(&self) -> Result<(), Untrue> {
         self.turn_on_by_days(31);
+        // Nobody is forgotten before it was looked whether a system was put back.
+        self.product.look_after_restores().await?;
         self.product.advance_requests().await?;
         let page = self.product.read_request(self.request).await?;
         let forgotten = page.is_some_and(|page| page.facts.forgotten_at.is_some());
