@@ -38,6 +38,8 @@ memstore device bytes = 2147483648
 mon allow pool size one = true
 mon max pg per osd = 2000
 mon warn on pool no redundancy = false
+mon data avail warn = 1
+mon data avail crit = 0
 ms bind ipv6 = false
 ms bind msgr2 = false
 public network = 127.0.0.0/8
@@ -184,7 +186,7 @@ stop() {
 
 log() {
   local name
-  for name in start.log rgw.out client.rgw.a.log osd.out mon.out; do
+  for name in start.log rgw.out client.rgw.a.log osd.out osd.0.log mon.out mon.a.log; do
     tail -n 20 "$1/$name" 2>/dev/null || true
   done
 }
