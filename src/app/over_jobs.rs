@@ -57,10 +57,12 @@ pub(super) fn outcome_over<'a>(jobs: &[&'a Job]) -> Vec<CollectionOutcome> {
     all
 }
 
-/// As of which moment a job does its part for a person; `None` is that of the case.
+/// As of which moment a job does its part for a person; `None` is that of the case. One that has come
+/// forward, because its date was computed by a law of before, does so as of the moment from which it
+/// may begin, and never as of a date that is to come.
 pub(super) fn as_of(job: &Job) -> Option<Timestamp> {
     match serde_json::from_value(job.payload.clone()).ok()? {
-        Payload::Person { moment, .. } => moment,
+        Payload::Person { moment, .. } => moment.map(|moment| moment.min(job.available_at)),
         Payload::First { .. } | Payload::Backup { .. } | Payload::Residue { .. } => None,
     }
 }

@@ -55,6 +55,7 @@ pub mod renewed_tokens;
 pub mod requests;
 pub mod residues;
 pub mod restores;
+mod rules_in_force;
 pub mod schedules;
 pub mod schema;
 pub mod settlement;
@@ -122,6 +123,7 @@ pub use record_manifests::{ManifestChunk, NewManifestChunk, RecordManifest};
 pub use requests::{NewRequest, Request, RequestChange, RequestFilter, TakenIn};
 pub use residues::ResidueGauge;
 pub use restores::{Canary, NewRestore, Replayable, Restore, RestoreCounts};
+pub use rules_in_force::{ComingInForce, RulesInForce};
 pub use schedules::{Disposition, Fire, FireBatch, NewFire, ScheduleCursor};
 pub use schema::SchemaStanding;
 pub use settlement::{Learned, Settle, Settled, Settlement};
@@ -183,6 +185,7 @@ pub fn statements() -> Vec<(&'static str, Sql)> {
         requests::STATEMENTS,
         residues::STATEMENTS,
         restores::STATEMENTS,
+        rules_in_force::STATEMENTS,
         schedules::STATEMENTS,
         schema::STATEMENTS,
         settlement::STATEMENTS,

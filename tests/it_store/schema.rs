@@ -199,6 +199,11 @@ const LANDED: &[(&str, &str, &str)] = &[
         "0cd97d682b81c9585a9dbc7f855e9df5b76648620bb7ae4e05fe8890da10af47",
         "19bd020fe6dcdfbf153f31491389bc1b473c35040227ea8638400868a9ff94be",
     ),
+    (
+        "0026_rules_in_force.sql",
+        "58b603b0467ac02ad50411dda08d967a4f002091c7be8f0edd133e8cf7d7489f",
+        "788bec1fbeabca748324bb17e84d13962b049d96bc088f55b2785d46b54c9e04",
+    ),
 ];
 
 #[test]

@@ -23,6 +23,7 @@ mod later;
 mod letters;
 mod objection;
 mod order;
+mod outcome;
 mod record;
 mod restriction;
 mod upkeep;
