@@ -21,7 +21,7 @@ use super::{AppError, Quietus};
 use crate::config;
 use crate::domain::{Digest, SystemName};
 use crate::evidence::EvidenceKind;
-use crate::plan::{digest_of_limits, limits_of_both, says_the_same};
+use crate::plan::{digest_of_law, limits_of_both, says_the_same};
 use crate::schedule::{Limit, RuleSet};
 use crate::store::{ComingInForce, JobFault, RulesInForce, Settlement};
 
@@ -61,7 +61,7 @@ pub(crate) struct Law {
 pub(crate) struct LawNow {
     /// How often the rules in force had changed when it was read.
     pub(crate) version: u64,
-    /// Digest of its minimums and maximums; `None` where this process cannot read them.
+    /// Digest of the law of today; `None` where this process cannot read them.
     pub(crate) limits: Option<Digest>,
 }
 
@@ -183,10 +183,11 @@ impl Quietus {
     /// Which law is in force.
     pub(super) async fn law_now(&self) -> Result<LawNow, AppError> {
         let in_force = self.store.rules_in_force().await?;
+        let today = self.zone.to_datetime(self.now()).date();
         let limits = match in_force.digest.filter(|digest| *digest != self.rules.digest) {
-            None => Some(digest_of_limits(&self.rules.limits)),
+            None => Some(digest_of_law(&self.rules.limits, today, today)),
             Some(digest) => match self.rules_on_record(digest).await {
-                Ok(rules) => Some(digest_of_limits(&rules.limits)),
+                Ok(rules) => Some(digest_of_law(&rules.limits, today, today)),
                 Err(error @ AppError::Store(_)) => return Err(error),
                 Err(_) => None,
             },

@@ -79,6 +79,12 @@ pub(super) fn holds_behind(jobs: &[Job], system: &str) -> BTreeSet<Uuid> {
     done.ordered.map(|ordered| ordered.holds).unwrap_or_default()
 }
 
+/// The last job that decided in a system what a minimum keeps of a person was carried out, and needs
+/// nobody.
+pub(super) fn decided_well(jobs: &[Job], system: &str) -> bool {
+    decided_last(jobs, system).is_some_and(|job| job.state == JobState::Completed)
+}
+
 fn decided_last<'a>(jobs: &'a [Job], system: &str) -> Option<&'a Job> {
     let decides = |job: &&Job| {
         matches!(job.kind, JobKind::Request | JobKind::Retained | JobKind::Replay)

@@ -118,10 +118,17 @@ pub fn says_the_same(one: &Limit, other: &Limit) -> bool {
     *one == Limit { version: one.version.clone(), ..other.clone() }
 }
 
-/// By which limits are known again: two sets of them that say the same have the same digest.
-pub fn digest_of_limits(limits: &[Limit]) -> Digest {
-    let said = limits.iter().map(|one| Limit { version: String::new(), ..one.clone() });
-    let mut said: Vec<String> = said.map(|one| format!("{one:?}")).collect();
+/// By which the law of a day is known again, as it is seen `today`: what two laws of the same digest
+/// keep, they keep until the same moment. What is law by then no longer has no part in it, and it is
+/// another one once a minimum that was coming is law.
+pub fn digest_of_law(limits: &[Limit], day: Date, today: Date) -> Digest {
+    let minimums = limits.iter().filter(|one| one.kind == LimitKind::Minimum);
+    let lasting = minimums.filter(|one| one.valid_to.is_none_or(|to| day <= to));
+    let said = lasting.map(|one| {
+        let is_law = is_law_on((one.valid_from, one.valid_to), day, today);
+        format!("{is_law} {:?}", Limit { version: String::new(), ..one.clone() })
+    });
+    let mut said: Vec<String> = said.collect();
     said.sort_unstable();
     Digest::of(said.join("\n").as_bytes())
 }

@@ -44,7 +44,7 @@ pub use hold::third_party_holds;
 pub use hold_scope::concerns_system;
 pub use input::{Acting, EventKeys, Marks, PlanInput};
 pub use kept_until::{KeptUntil, few_ends};
-pub use law::{digest_of_limits, limits_of_both, says_the_same};
+pub use law::{digest_of_law, limits_of_both, says_the_same};
 pub use lists::{FilledLists, ListSource};
 pub use person::{PersonScope, RecordKeys, StaysRestricted};
 pub use probe::{ProbeName, StaysGround};

@@ -18,7 +18,7 @@ use super::record::{Move, OpenRequest};
 use crate::app::carry_out::Payload;
 use crate::app::law::LawNow;
 use crate::app::mutation::Mutation;
-use crate::app::over_jobs::{decided_as_of, holds_behind};
+use crate::app::over_jobs::{decided_as_of, decided_well, holds_behind};
 use crate::app::{AppError, Quietus};
 use crate::domain::{
     AskedRight, CategoryName, CollectionName, JobState, RequestState, RetentionPeriod, SystemName,
@@ -113,7 +113,8 @@ impl Quietus {
                 let mut date = self.next_date(&asked.request, of_system(), since);
                 // What was found under a law of before is decided anew at once.
                 let noted = asked.request.record.kept_under.get(system.as_str());
-                if noted.is_some_and(|noted| asked.law.limits.is_some_and(|now| now != *noted)) {
+                let is_old = noted.zip(asked.law.limits).is_some_and(|(noted, now)| *noted != now);
+                if is_old && decided_well(jobs, system.as_str()) {
                     date = self.now();
                 }
                 if !waits(JobState::Scheduled).any(|job| job.available_at <= date) {

@@ -17,7 +17,7 @@ use crate::datamap::DataMap;
 use crate::domain::{Digest, SystemName};
 use crate::plan::{
     Acting, Asking, KeptUntil, Lesson, Person as Sought, PlanInput, RecordKeys, can_be_shared_out,
-    digest_of_limits, learn, questions, shares,
+    digest_of_law, learn, questions, shares,
 };
 use crate::schedule::{Limit, RuleSet};
 
@@ -54,7 +54,7 @@ impl<'a> Ground<'a> {
 pub(crate) struct Found {
     /// As of which moment.
     pub(crate) moment: Timestamp,
-    /// By which minimums and maximums.
+    /// By which law.
     pub(crate) law: Option<Digest>,
     /// The system in which also what only keys name was asked until when it is kept.
     pub(crate) dated_anew: Option<SystemName>,
@@ -103,7 +103,8 @@ impl Quietus {
         let basis = ground.basis(&acting, &self.zone);
         let circumstances = self.circumstances(basis).await?;
         let input = circumstances.input(basis);
-        let law = Some(digest_of_limits(ground.limits));
+        let day = |moment| self.zone.to_datetime(moment).date();
+        let law = Some(digest_of_law(ground.limits, day(ground.moment), day(self.now())));
         let blank = || Found { moment: ground.moment, law, ..Found::default() };
         let mut found: Vec<Found> = people.iter().map(|_| blank()).collect();
         let mut open: Vec<usize> = (0..people.len()).collect();

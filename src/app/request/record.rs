@@ -148,7 +148,7 @@ pub struct RequestRecord {
     /// What minimums keep of the person, and until when, as it was found.
     #[serde(default)]
     pub kept: Vec<KeptByLaw>,
-    /// By which minimums and maximums that was found, by system.
+    /// By which law that was found, by system (`digest_of_law`).
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub kept_under: BTreeMap<String, Digest>,
 }

@@ -237,5 +237,11 @@ async fn a_category_that_was_renamed_keeps_its_records_until_somebody_has_looked
     assert_eq!(left(&company).await, ["11 1", "13 1", "14 1"]);
     let page = shown(&company, &request).await;
     assert!(page.contains("the rules in force do not know `invoice`"), "{page}");
+    // Nobody is asked again and again.
+    let jobs = dated(&company).await;
+    go_on(&company, &clock).await;
+    assert_eq!(dated(&company).await, jobs);
+    let failed = jobs.iter().filter(|job| job.starts_with("failed")).count();
+    assert_eq!(failed, 1, "{jobs:?}");
     company.check_log().await;
 }
