@@ -153,12 +153,13 @@ impl SystemAccount<'_> {
         category: &CategoryName,
         limit: &LimitCitation,
     ) -> String {
-        let mut because = format!("{}: {} ({})", limit.name, limit.citation, limit.jurisdiction);
+        let because = format!("{}: {} ({})", limit.name, limit.citation, limit.jurisdiction);
         let noted = self.noted(collection, category, limit);
-        for (day, name, citation) in noted.iter().flat_map(|one| &one.followed_by) {
-            because.push_str(&format!("; {day}: {name}: {citation}"));
-        }
-        because
+        let followed_by = noted.iter().flat_map(|one| &one.followed_by);
+        let followed_by: Vec<String> = followed_by
+            .map(|(day, name, citation)| format!("; {day}: {name}: {citation}"))
+            .collect();
+        because + &followed_by.concat()
     }
 
     fn moves_what_it_restricts(&self, collection: &CollectionName) -> bool {
