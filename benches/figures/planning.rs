@@ -100,6 +100,7 @@ pub fn plan_folder(arguments: &FolderArguments) {
     let plan = plan(&PlanInput {
         map: &loaded.data_map,
         rules: &loaded.rules,
+        limits: &loaded.rules.limits,
         zone: &zone,
         moment,
         today: zone.to_datetime(moment).date(),

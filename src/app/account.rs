@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::done::{Done, RESTRICTION};
-use crate::domain::{CategoryName, CollectionName, LegalHold};
+use crate::domain::{CategoryName, CollectionName, Digest, LegalHold};
 use crate::plan::{ProbeName, Step, SystemPlan};
 
 /// What the latest order of a job really was.
@@ -36,6 +36,9 @@ pub struct Ordered {
     /// The holds behind both.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub holds: BTreeSet<Uuid>,
+    /// The rule set in force, where its minimums were applied and not those of the case alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limits_from: Option<Digest>,
 }
 
 /// Holds that keep a third party from being asked to erase.
@@ -90,6 +93,7 @@ impl Ordered {
             held: held_by(compiled, holds),
             held_back: held_back(compiled, holds),
             holds: holds_behind(compiled),
+            limits_from: None,
         }
     }
 

@@ -458,6 +458,7 @@ impl Quietus {
             Some(Stopped::Cancelled) => (Settlement::Cancelled, "called off".to_owned()),
             Some(Stopped::Holds) => (now, "stopped to read legal holds again".to_owned()),
             Some(Stopped::Pauses) => (now, "stopped to read pauses again".to_owned()),
+            Some(Stopped::Rules) => (now, "stopped to read minimums again".to_owned()),
             Some(Stopped::Window) => {
                 let opens_at =
                     self.timetable_of(&attempt.case).and_then(|one| one.opens_at(self.now()));

@@ -58,6 +58,7 @@ impl Quietus {
         let basis = Basis {
             map: &self.map,
             rules: &self.rules,
+            limits: &self.rules.limits,
             moment: self.this_second(),
             zone: &self.zone,
             told_until: None,

@@ -14,7 +14,7 @@ use super::{AppError, Quietus};
 use crate::datamap::{DataMap, StartSource};
 use crate::domain::{HoldScope, LegalHold, Rounding, RuleName};
 use crate::plan::{Acting, EventKeys, Marks, PlanInput};
-use crate::schedule::RuleSet;
+use crate::schedule::{Limit, RuleSet};
 use crate::store::{EventPage, Hold, HoldFilter, PauseScope};
 
 /// Purpose under which the personal part of a hold's scope is sealed.
@@ -57,6 +57,8 @@ pub struct Basis<'a> {
     pub map: &'a DataMap,
     /// The rules.
     pub rules: &'a RuleSet,
+    /// Statutory minimums and maximums; for a job, those in force.
+    pub limits: &'a [Limit],
     /// The moment.
     pub moment: Timestamp,
     /// The zone on whose wall clock periods are counted.
@@ -74,6 +76,7 @@ impl Circumstances {
         PlanInput {
             map: basis.map,
             rules: basis.rules,
+            limits: basis.limits,
             zone: basis.zone,
             moment: basis.moment,
             today: basis.zone.to_datetime(self.read_at).date(),

@@ -15,6 +15,7 @@ use super::account::VerificationOnRecord;
 use super::coverage::swept;
 use super::done::Done;
 use super::issuing::Issuing;
+use super::law::GoesBy;
 use super::open_case::PlanOnRecord;
 use super::opening::Pinned;
 use super::over_jobs::{done_of, has_its_say, verification_of};
@@ -199,7 +200,9 @@ impl Quietus {
             ClaimedJob { job: job.clone(), lost_attempt: None, approved: true, trial: false };
         let attempt = self.attempt_of(&claimed, (LOOKER, self.now())).await?;
         attempt.span.record("outcome", "looked at again");
-        let compiled = self.compile_job(&attempt, pinned, &system.name).await?;
+        // What was kept rightly when it was done is no survivor now.
+        let law = self.law_for((pinned, Some(&system.name)), GoesBy::Both).await?;
+        let compiled = self.compile_job(&attempt, (pinned, &law), &system.name).await?;
         let order = order_of(&attempt, &compiled)?;
         let connector = self.connect_as_planned(pinned.map(), &job.system)?;
         let found = connector.verify(&order).await.map_err(refuse)?;

@@ -72,6 +72,7 @@ impl Quietus {
         let basis = Basis {
             map: &self.map,
             rules: &self.rules,
+            limits: &self.rules.limits,
             moment,
             zone: &self.zone,
             told_until: None,

@@ -36,6 +36,7 @@ impl Quietus {
     ) -> Result<NewCertificate, AppError> {
         let (id, later) = (predicate.certificate_id, copies.planned());
         let opening = asked.as_ref().map(|asked| asked.opening.clone());
+        let rules_version = asked.as_ref().map(|asked| asked.law.version);
         let (later, request) = match asked {
             None => (later, None),
             Some(asked) => self.answer(asked, id, &predicate.statements, (case, jobs, later))?,
@@ -59,6 +60,7 @@ impl Quietus {
             status: place_of(predicate),
             leaf: self.leaf_entry(case, leaf),
             later,
+            rules_version,
             request,
             evidence: Vec::new(),
         })

@@ -69,9 +69,11 @@ impl<'a> JointWatch<'a> {
         self.leases.one_is_lost(&jobs).await;
     }
 
-    /// Holds or pauses have come, which stop all of them.
+    /// Holds, pauses or other rules have come, which stop all of them.
     pub(super) fn stopped_for_all(&self) -> bool {
-        let for_all = |why: &Option<Stopped>| matches!(why, Some(Stopped::Holds | Stopped::Pauses));
+        let for_all = |why: &Option<Stopped>| {
+            matches!(why, Some(Stopped::Holds | Stopped::Pauses | Stopped::Rules))
+        };
         self.state.lock().is_ok_and(|state| state.stopped.iter().any(for_all))
     }
 
@@ -95,6 +97,9 @@ impl<'a> JointWatch<'a> {
         }
         if heeds(Mutation::PausesUnread) && seen.pauses_version != started.pauses_version {
             return Some(Stopped::Pauses);
+        }
+        if seen.rules_version != started.rules_version {
+            return Some(Stopped::Rules);
         }
         self.stop.is_cancelled().then_some(Stopped::Shutdown)
     }

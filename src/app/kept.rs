@@ -45,15 +45,13 @@ impl SystemAccount<'_> {
             let meanwhile = count(&ProbeName::Restricted { category: of, limit: name }).min(all);
             let meanwhile = if restricted { meanwhile } else { 0 };
             let (first_until, until) = self.kept_until(part.collection, category, limit);
+            let because = self.because(part.collection, category, limit);
             for (records, restricted) in [(meanwhile, true), (all - meanwhile, false)] {
                 if records > 0 {
                     kept.push(StatedKept {
                         reason: KeptReason::StatutoryMinimum,
                         records: Count(records),
-                        because: format!(
-                            "{}: {} ({})",
-                            limit.name, limit.citation, limit.jurisdiction
-                        ),
+                        because: because.clone(),
                         until,
                         // One record alone has one end.
                         first_until: first_until.filter(|_| all > 1),
@@ -126,16 +124,42 @@ impl SystemAccount<'_> {
         category: &CategoryName,
         limit: &LimitCitation,
     ) -> (Option<Date>, Option<Date>) {
+        let Some(kept) = self.noted(collection, category, limit) else { return (None, None) };
+        let day = |end: Timestamp| self.zone.to_datetime(end).date();
+        let last = kept.until.map(day);
+        let first = kept.ends.first().copied().map(day);
+        (first.filter(|first| last.is_none_or(|last| *first < last)), last)
+    }
+
+    /// What was noted of what a minimum keeps of the person who asked.
+    fn noted(
+        &self,
+        collection: &CollectionName,
+        category: &CategoryName,
+        limit: &LimitCitation,
+    ) -> Option<&KeptByLaw> {
         let same = |one: &&KeptByLaw| {
             one.collection == collection.as_str()
                 && one.category == category.as_str()
                 && one.limit == limit.name.as_str()
         };
-        let Some(kept) = self.kept_by_law.iter().find(same) else { return (None, None) };
-        let day = |end: Timestamp| self.zone.to_datetime(end).date();
-        let last = kept.until.map(day);
-        let first = kept.ends.first().copied().map(day);
-        (first.filter(|first| last.is_none_or(|last| *first < last)), last)
+        self.kept_by_law.iter().find(same)
+    }
+
+    /// Which law keeps it, and which ones take its place on which day and have a say in the date.
+    fn because(
+        &self,
+        collection: &CollectionName,
+        category: &CategoryName,
+        limit: &LimitCitation,
+    ) -> String {
+        let because = format!("{}: {} ({})", limit.name, limit.citation, limit.jurisdiction);
+        let noted = self.noted(collection, category, limit);
+        let followed_by = noted.iter().flat_map(|one| &one.followed_by);
+        let followed_by: Vec<String> = followed_by
+            .map(|(day, name, citation)| format!("; {day}: {name}: {citation}"))
+            .collect();
+        because + &followed_by.concat()
     }
 
     fn moves_what_it_restricts(&self, collection: &CollectionName) -> bool {

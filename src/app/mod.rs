@@ -44,6 +44,7 @@ mod kept_tokens;
 pub mod key_care;
 pub mod keys;
 pub mod later_look;
+mod law;
 pub mod lead;
 pub mod log_chain;
 pub mod log_export;
@@ -180,6 +181,8 @@ pub struct Quietus {
     pub(crate) gate: re_erasure::Gate,
     /// When epochs and old evidence were looked at last.
     pub(crate) house_kept_at: std::sync::Mutex<Option<Timestamp>>,
+    /// Rules in force that are not those of this process, as they were read last.
+    pub(crate) rules_read: law::ReadAnew,
     /// What the latest runs of rules found and did.
     pub(crate) runs_seen: silence::RunsSeen,
 }

@@ -21,6 +21,8 @@ pub enum Mutation {
     EarlyByASecond,
     /// Orders are compiled as if there were no legal holds.
     HoldsLeftOut,
+    /// What minimums keep is decided by the rules of the case and not by those in force.
+    LimitsOfCase,
     /// Whether holds have changed is not asked after a chunk.
     HoldsUnread,
     /// Whether anything has changed is not asked before the first chunk.

@@ -231,6 +231,7 @@ impl Quietus {
             looks_planted_at: std::sync::Mutex::default(),
             gate: super::re_erasure::Gate::default(),
             house_kept_at: std::sync::Mutex::default(),
+            rules_read: super::law::ReadAnew::default(),
             runs_seen: super::silence::RunsSeen::default(),
         })
     }
@@ -275,7 +276,10 @@ impl Quietus {
         Ok(Pinned::Earlier(Box::new(Earlier { map, rules, zone })))
     }
 
-    async fn kept_files(&self, digest: Digest) -> Result<Vec<(String, Vec<u8>)>, AppError> {
+    pub(super) async fn kept_files(
+        &self,
+        digest: Digest,
+    ) -> Result<Vec<(String, Vec<u8>)>, AppError> {
         let missing = || AppError::Unreadable {
             what: "a case",
             why: "its rules or data map are not on record".to_owned(),

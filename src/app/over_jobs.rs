@@ -57,10 +57,12 @@ pub(super) fn outcome_over<'a>(jobs: &[&'a Job]) -> Vec<CollectionOutcome> {
     all
 }
 
-/// As of which moment a job does its part for a person; `None` is that of the case.
+/// As of which moment a job does its part for a person; `None` is that of the case. One that has come
+/// forward, because its date was computed by a law of before, does so as of the moment from which it
+/// may begin, and never as of a date that is to come.
 pub(super) fn as_of(job: &Job) -> Option<Timestamp> {
     match serde_json::from_value(job.payload.clone()).ok()? {
-        Payload::Person { moment, .. } => moment,
+        Payload::Person { moment, .. } => moment.map(|moment| moment.min(job.available_at)),
         Payload::First { .. } | Payload::Backup { .. } | Payload::Residue { .. } => None,
     }
 }
@@ -75,6 +77,12 @@ pub(super) fn decided_as_of(case: &Case, jobs: &[Job], system: &str) -> Timestam
 pub(super) fn holds_behind(jobs: &[Job], system: &str) -> BTreeSet<Uuid> {
     let done = done_of(decided_last(jobs, system));
     done.ordered.map(|ordered| ordered.holds).unwrap_or_default()
+}
+
+/// The last job that decided in a system what a minimum keeps of a person was carried out, and needs
+/// nobody.
+pub(super) fn decided_well(jobs: &[Job], system: &str) -> bool {
+    decided_last(jobs, system).is_some_and(|job| job.state == JobState::Completed)
 }
 
 fn decided_last<'a>(jobs: &'a [Job], system: &str) -> Option<&'a Job> {

@@ -9,9 +9,11 @@ use super::account::{Ordered, VerificationOnRecord};
 use super::carry_out::{Attempt, Ending, Payload};
 use super::circumstances::{Basis, Circumstances};
 use super::done::Done;
+use super::law::{GoesBy, Law};
 use super::mutation::Mutation;
 use super::open_case::PlanOnRecord;
 use super::opening::{Pinned, told_until};
+use super::over_jobs::as_of;
 use super::recording::About;
 use super::request::PersonPart;
 use super::waiting::acting_from;
@@ -19,7 +21,7 @@ use super::{AppError, Quietus};
 use crate::datamap::DataMap;
 use crate::domain::{LegalHold, SystemName};
 use crate::evidence::EvidenceKind;
-use crate::plan::{SystemPlan, compile, concerns_system};
+use crate::plan::{FindingKind, SystemPlan, compile, concerns_system};
 use crate::schedule::Timetable;
 use crate::store::{BlockedReason, HoldFilter, Settlement, Start, Started, StillMine};
 
@@ -50,6 +52,7 @@ pub(super) struct Compiled {
     holds: Vec<LegalHold>,
     holds_version: u64,
     pauses_version: u64,
+    rules_version: u64,
     /// For a third party: whom it is asked about.
     persons: Option<SubjectRequest>,
     /// For a third party: why it cannot be asked.
@@ -60,11 +63,11 @@ impl Compiled {
     /// A part of a request, which may be a third party's.
     pub(super) fn of_part(
         attempt: &Attempt<'_>,
-        map: &DataMap,
+        (map, law): (&DataMap, &Law),
         part: PersonPart,
         circumstances: &Circumstances,
     ) -> Result<Self, AppError> {
-        let compiled = compiled_with(attempt, map, part.plan, circumstances)?;
+        let compiled = compiled_with(attempt, (map, law), part.plan, circumstances)?;
         Ok(Self { persons: part.persons, unreached: part.unreached, ..compiled })
     }
 }
@@ -92,7 +95,15 @@ impl Quietus {
             Ok(pinned) => pinned,
             Err(error) => return self.stopped_by(attempt, error),
         };
-        let compiled = match self.compile_job(attempt, &pinned, &name).await {
+        let goes_by = goes_by(&payload_of(attempt)?);
+        let law = match self.law_for((&pinned, Some(&name)), goes_by).await {
+            Ok(law) => law,
+            Err(error) => return self.stopped_by(attempt, error),
+        };
+        if goes_by == GoesBy::InForce && law.is_not_ours {
+            return Ok(Ready::Ended(Box::new(self.left_to_the_law(attempt))));
+        }
+        let compiled = match self.compile_job(attempt, (&pinned, &law), &name).await {
             Ok(compiled) => compiled,
             Err(error) => {
                 self.hear_error(attempt, &error);
@@ -175,24 +186,30 @@ impl Quietus {
         }
     }
 
-    /// Records the intent while holds and pauses are read again in the same transaction.
+    /// Records the intent while holds, pauses and which rules are in force are read again in the same
+    /// transaction.
     async fn start(
         &self,
         attempt: &Attempt<'_>,
         order: &Order,
         compiled: &Compiled,
     ) -> Result<Result<StillMine, Box<Ready>>, AppError> {
-        let started = self.store.start_attempt(self.start_of(attempt, order)?).await?;
+        let started = self.store.start_attempt(self.start_of(attempt, order, compiled)?).await?;
         Ok(self.may_begin(attempt, compiled, started))
     }
 
     /// How an attempt is to be put on record before its effect.
-    pub(super) fn start_of(&self, attempt: &Attempt<'_>, order: &Order) -> Result<Start, AppError> {
+    pub(super) fn start_of(
+        &self,
+        attempt: &Attempt<'_>,
+        order: &Order,
+        compiled: &Compiled,
+    ) -> Result<Start, AppError> {
         Ok(Start {
             tenure: attempt.tenure.clone(),
             now: self.now(),
             lease_until: self.lease_until(),
-            evidence: vec![self.intent(attempt, order)?],
+            evidence: vec![self.intent(attempt, order, compiled)?],
         })
     }
 
@@ -207,6 +224,9 @@ impl Quietus {
         let (settlement, words) = match started {
             Started::Yes(seen) if seen.holds_version != compiled.holds_version => {
                 (at_once(), "a legal hold was placed or released meanwhile")
+            }
+            Started::Yes(seen) if seen.rules_version != compiled.rules_version => {
+                (at_once(), "other rules came in force meanwhile")
             }
             // A rule that is paused does nothing in an order, so an order that was compiled before
             // must not be carried out.
@@ -288,16 +308,17 @@ impl Quietus {
     pub(super) async fn compile_job(
         &self,
         attempt: &Attempt<'_>,
-        pinned: &Pinned<'_>,
+        (pinned, law): (&Pinned<'_>, &Law),
         system: &SystemName,
     ) -> Result<Compiled, AppError> {
         let schedules = match payload_of(attempt)? {
             Payload::First { schedules, .. } => schedules,
-            Payload::Person { moment, anew, .. } => {
-                let when = (moment.unwrap_or(attempt.case.moment), anew);
+            Payload::Person { anew, .. } => {
+                let case = &attempt.case;
+                let when = (as_of(&attempt.claimed.job).unwrap_or(case.moment), anew);
                 let (part, circumstances) =
-                    self.compile_person_part(&attempt.case, pinned, system, when).await?;
-                return Compiled::of_part(attempt, pinned.map(), part, &circumstances);
+                    self.compile_person_part(case, (pinned, law), system, when).await?;
+                return Compiled::of_part(attempt, (pinned.map(), law), part, &circumstances);
             }
             Payload::Backup { .. } | Payload::Residue { .. } => return Err(no_order()),
         };
@@ -305,6 +326,7 @@ impl Quietus {
         let basis = Basis {
             map: pinned.map(),
             rules: pinned.rules(),
+            limits: &law.limits,
             moment: self.moment_of_rules(attempt),
             zone: pinned.zone(),
             told_until: Some(told_until(&attempt.case)?),
@@ -313,7 +335,7 @@ impl Quietus {
         let circumstances = self.circumstances(basis).await?;
         let plan = compile(&circumstances.input(basis), system)
             .map_err(|error| AppError::Input(error.to_string()))?;
-        compiled_with(attempt, pinned.map(), plan, &circumstances)
+        compiled_with(attempt, (pinned.map(), law), plan, &circumstances)
     }
 
     /// The moment that decides what rules have made due.
@@ -351,6 +373,7 @@ impl Quietus {
         &self,
         attempt: &Attempt<'_>,
         order: &Order,
+        compiled: &Compiled,
     ) -> Result<crate::store::OutboxEntry, AppError> {
         let job = &attempt.claimed.job;
         let about = About { case: Some(job.case_id), job: Some(job.id) };
@@ -366,6 +389,7 @@ impl Quietus {
                 "orderKey": order.key,
                 "moment": order.moment,
                 "planSha256": attempt.case.plan.digest,
+                "limitsRuleSetSha256": compiled.ordered.limits_from,
             }),
         )
     }
@@ -373,18 +397,49 @@ impl Quietus {
 
 fn compiled_with(
     attempt: &Attempt<'_>,
-    map: &DataMap,
+    (map, law): (&DataMap, &Law),
     plan: SystemPlan,
     circumstances: &Circumstances,
 ) -> Result<Compiled, AppError> {
+    tell_of_findings(attempt, law, &plan);
     let &Circumstances { holds_version, pauses_version, .. } = circumstances;
     let concerned =
         circumstances.holds.iter().filter(|one| concerns_system(map, one, &plan.system));
     let holds: Vec<LegalHold> = concerned.cloned().collect();
     let on_record = PlanOnRecord::of(&attempt.case)?;
-    let ordered = Ordered::of(on_record.plan.system(&plan.system), &plan, &holds);
-    let (persons, unreached) = (None, None);
-    Ok(Compiled { plan, ordered, holds, holds_version, pauses_version, persons, unreached })
+    let ordered = Ordered {
+        limits_from: law.other_than(attempt.case.rules_digest),
+        ..Ordered::of(on_record.plan.system(&plan.system), &plan, &holds)
+    };
+    Ok(Compiled {
+        plan,
+        ordered,
+        holds,
+        holds_version,
+        pauses_version,
+        rules_version: law.version,
+        persons: None,
+        unreached: None,
+    })
+}
+
+/// What a law of later than the case has no place for in its data map keeps data, and is told.
+fn tell_of_findings(attempt: &Attempt<'_>, law: &Law, plan: &SystemPlan) {
+    if law.other_than(attempt.case.rules_digest).is_none() {
+        return;
+    }
+    let kinds = [FindingKind::NoStartingPoint, FindingKind::ConditionNotReadable];
+    for finding in plan.findings.iter().filter(|one| kinds.contains(&one.kind)) {
+        tracing::warn!(job = %attempt.claimed.job.id, system = %plan.system, finding = %finding.message, "a minimum in force cannot be read with the data map of the case");
+    }
+}
+
+/// Whose law a job goes by.
+pub(super) fn goes_by(payload: &Payload) -> GoesBy {
+    match payload {
+        Payload::Person { .. } => GoesBy::InForce,
+        Payload::First { .. } | Payload::Backup { .. } | Payload::Residue { .. } => GoesBy::Both,
+    }
 }
 
 pub(super) fn system_of(attempt: &Attempt<'_>) -> Result<SystemName, AppError> {

@@ -25,6 +25,8 @@ pub(crate) enum Stopped {
     Holds,
     /// Pauses have changed since the order was compiled.
     Pauses,
+    /// Other rules are in force than when the order was compiled, so its minimums may be others.
+    Rules,
     /// Somebody called it off.
     Cancelled,
     /// The schedule's window has ended.
@@ -74,6 +76,9 @@ impl Watch<'_> {
         let heeds = !self.product.suffers(Mutation::PausesUnread);
         if heeds && seen.pauses_version != self.started.pauses_version {
             return Some(Stopped::Pauses);
+        }
+        if seen.rules_version != self.started.rules_version {
+            return Some(Stopped::Rules);
         }
         if self.stop.is_cancelled() {
             return Some(Stopped::Shutdown);

@@ -258,6 +258,7 @@ impl SystemAccount<'_> {
             category: part.category.cloned(),
             rules: Vec::new(),
             cut_offs: Vec::new(),
+            limits_rule_set_sha256: self.ordered.limits_from,
             action: part.action(),
             outcome: StatementOutcome::Pending,
             method: StatedMethod {

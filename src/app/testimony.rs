@@ -46,6 +46,7 @@ impl SystemAccount<'_> {
             category: None,
             rules: Vec::new(),
             cut_offs: Vec::new(),
+            limits_rule_set_sha256: None,
             action: match asked {
                 SubjectAction::Erase => CertifiedAction::Erase,
                 SubjectAction::Restrict => CertifiedAction::Restrict,

@@ -15,6 +15,8 @@ use super::done::Done;
 use super::forecast::groups_of;
 use super::joint_leases::Leases;
 use super::joint_watch::JointWatch;
+use super::law::GoesBy;
+use super::over_jobs::as_of;
 use super::prepare::{Compiled, Prepared, Ready, order_of, payload_of, system_of};
 use super::request::{Ground, Seeking};
 use super::{AppError, Quietus, spans};
@@ -102,10 +104,15 @@ impl Quietus {
         joint: Joint<'_>,
     ) -> Result<(), AppError> {
         let mut wanted = Vec::with_capacity(attempts.len());
+        let left_to_others = self.works_by_other_limits().await?;
         for attempt in attempts {
             // Nobody is planned on the ground of one that cannot be read.
-            if let Err(error) = moment_of(attempt) {
+            if let Err(error) = payload_of(attempt) {
                 cannot_be_prepared(&[attempt], &error);
+                continue;
+            }
+            if left_to_others {
+                self.settle_attempt(attempt, self.left_to_the_law(attempt)).await?;
                 continue;
             }
             let timetable = self.timetable_of(&attempt.case);
@@ -181,8 +188,14 @@ impl Quietus {
             Err(AppError::Input(message)) => return Ok(all_refused(attempts, &message)),
             Err(error) => return Err(error),
         };
-        let moment = moment_of(first)?.unwrap_or(first.case.moment);
-        let ground = Ground { map: pinned.map(), rules: pinned.rules(), moment };
+        let law = match self.law_for((&pinned, Some(&system)), GoesBy::InForce).await {
+            Ok(law) => law,
+            Err(AppError::Input(message)) => return Ok(all_refused(attempts, &message)),
+            Err(error) => return Err(error),
+        };
+        let moment = as_of(&first.claimed.job).unwrap_or(first.case.moment);
+        let (map, rules) = (pinned.map(), pinned.rules());
+        let ground = Ground { map, rules, limits: &law.limits, moment };
         let cases = attempts.iter().map(|one| one.case.id).collect();
         let requests = self.store.requests_of_cases(&cases).await?;
         let mut wanted = Vec::with_capacity(attempts.len());
@@ -215,7 +228,8 @@ impl Quietus {
                     self.compile_found(ground, &system, (wanted, None), &circumstances).await
                 }
                 Ok(wanted) if wanted.needs_all() => {
-                    compiled.push(self.compile_job(attempt, &pinned, &system).await);
+                    let with = (&pinned, &law);
+                    compiled.push(self.compile_job(attempt, with, &system).await);
                     continue;
                 }
                 Ok(mut wanted) => {
@@ -224,9 +238,9 @@ impl Quietus {
                     self.compile_found(ground, &system, (wanted, Some(found)), &circumstances).await
                 }
             };
-            compiled.push(
-                part.and_then(|part| Compiled::of_part(attempt, ground.map, part, &circumstances)),
-            );
+            let with = (ground.map, &law);
+            compiled
+                .push(part.and_then(|part| Compiled::of_part(attempt, with, part, &circumstances)));
         }
         Ok(compiled)
     }
@@ -267,7 +281,7 @@ impl Quietus {
 
     /// Records the intents, in one transaction where nothing stands in the way of any of them.
     async fn start_all(&self, group: &[Planned<'_>]) -> Result<Vec<Started>, AppError> {
-        let start = |one: &Planned<'_>| self.start_of(one.attempt, &one.order);
+        let start = |one: &Planned<'_>| self.start_of(one.attempt, &one.order, &one.compiled);
         let starts = group.iter().map(start).collect::<Result<Vec<Start>, AppError>>()?;
         if let Some(seen) = self.store.start_together(starts.clone()).await? {
             return Ok(seen.into_iter().map(Started::Yes).collect());
@@ -413,14 +427,6 @@ fn nobody_found() -> AppError {
     AppError::Unreadable { what: "an answer", why: "somebody who was sought is missing".to_owned() }
 }
 
-/// The moment that a job carries; `None` is that of its case.
-fn moment_of(attempt: &Attempt<'_>) -> Result<Option<jiff::Timestamp>, AppError> {
-    Ok(match payload_of(attempt)? {
-        Payload::Person { moment, .. } => moment,
-        Payload::First { .. } | Payload::Backup { .. } | Payload::Residue { .. } => None,
-    })
-}
-
 /// Systems may know the person of the job by something else now.
 fn is_anew(attempt: &Attempt<'_>) -> bool {
     matches!(payload_of(attempt), Ok(Payload::Person { anew: true, .. }))
@@ -429,6 +435,6 @@ fn is_anew(attempt: &Attempt<'_>) -> bool {
 /// What has to be the same for jobs to be planned together.
 fn ground_of<'a>(attempt: &'a Attempt<'_>) -> impl PartialEq + use<'a> {
     let case = &attempt.case;
-    let moment = moment_of(attempt).ok().flatten().unwrap_or(case.moment);
+    let moment = as_of(&attempt.claimed.job).unwrap_or(case.moment);
     (case.rules_digest, case.map_digest, moment)
 }

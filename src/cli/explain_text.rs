@@ -89,8 +89,14 @@ fn limits_text(category: &CategoryExplanation, zone: &str) -> String {
             (true, Some(end)) => format!("until {}", moment_text(end, zone)),
             (true, None) => "not begun".to_owned(),
         };
+        let law = match (one.law_from, one.law_until) {
+            (None, None) => String::new(),
+            (Some(from), None) => format!("; law from {from}"),
+            (None, Some(until)) => format!("; law until {until}"),
+            (Some(from), Some(until)) => format!("; law from {from} until {until}"),
+        };
         let conflict = if one.conflict { "; CONFLICT: a person decides" } else { "" };
-        format!("{kind} {} ({}) {end}{conflict}", one.name, one.citation)
+        format!("{kind} {} ({}) {end}{law}{conflict}", one.name, one.citation)
     };
     let minimums = category.minimums.iter().map(|one| limit("minimum", one));
     let maximums = category.maximums.iter().map(|one| limit("maximum", one));
@@ -148,6 +154,8 @@ mod tests {
             citation: citation.to_owned(),
             applies: true,
             end: Some(moment(end)),
+            law_from: None,
+            law_until: None,
             conflict,
         }
     }

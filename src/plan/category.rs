@@ -8,6 +8,7 @@ use quietus_connectors::Predicate;
 
 use super::finding::{Finding, FindingKind};
 use super::input::PlanInput;
+use super::law::{in_force, is_coming};
 use super::lists::ListBook;
 use super::pause;
 use super::reach::Place;
@@ -73,6 +74,9 @@ pub(super) struct CategoryReading<'a> {
     pub(super) branches: Vec<Branch<'a>>,
     pub(super) minimums: Vec<LimitReading<'a>>,
     pub(super) maximums: Vec<LimitReading<'a>>,
+    /// Minimums that are not law yet and will be: they keep nothing now, and tell until when
+    /// something is kept.
+    pub(super) coming: Vec<LimitReading<'a>>,
     pub(super) findings: Vec<Finding>,
 }
 
@@ -90,11 +94,14 @@ impl<'a> CategoryReading<'a> {
             branches: Vec::new(),
             minimums: Vec::new(),
             maximums: Vec::new(),
+            coming: Vec::new(),
             findings: Vec::new(),
         };
         reading.read_branches(input, place, lists);
-        for limit in &input.rules.limits {
-            if limit.category == *category && in_force(limit, input) {
+        for limit in input.limits.iter().filter(|one| one.category == *category) {
+            if is_coming(limit, input) {
+                reading.coming.push(read_coming(input, place, limit));
+            } else if in_force(limit, input) {
                 let read = read_limit(input, place, limit, lists);
                 reading.note_unreadable(place, &limit.name, &read.start, None);
                 match limit.kind {
@@ -258,17 +265,6 @@ pub(super) fn rules_for<'a>(
     })
 }
 
-/// Whether a limit is in force on the day of the plan, in the zone of the instance. A minimum that
-/// is law today holds for a plan of an earlier day too: what is deleted is deleted today.
-pub(super) fn in_force(limit: &Limit, input: &PlanInput<'_>) -> bool {
-    let day = input.zone.to_datetime(input.moment).date();
-    let latest = match limit.kind {
-        LimitKind::Minimum => day.max(input.today),
-        LimitKind::Maximum => day,
-    };
-    limit.valid_from.is_none_or(|from| from <= latest) && limit.valid_to.is_none_or(|to| day <= to)
-}
-
 /// The moment as of which a rule judges: the plan's, or with grace that of the newest mark whose
 /// grace is over.
 pub(super) fn judged_at(input: &PlanInput<'_>, rule: &RetentionRule) -> Option<Timestamp> {
@@ -335,5 +331,19 @@ fn read_limit<'a>(
         ended: over.predicate,
         cutoffs: over.cutoffs,
         readable,
+    }
+}
+
+/// A minimum that is not law yet. No list of keys is made for it: it is in no order.
+fn read_coming<'a>(input: &PlanInput<'a>, place: Place<'a>, limit: &'a Limit) -> LimitReading<'a> {
+    let start = Start::read(&limit.starting_point, place);
+    let condition = translate(&limit.when, place, input.zone);
+    LimitReading {
+        limit,
+        readable: start.is_ok() && condition.is_ok(),
+        records: condition.unwrap_or(Predicate::Always),
+        start,
+        ended: Predicate::Never,
+        cutoffs: Vec::new(),
     }
 }

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 use quietus_connectors::{FieldRef, KeyList, Record, Value};
 use uuid::Uuid;
 
@@ -15,6 +16,7 @@ use super::explanation::{
 };
 use super::hold;
 use super::input::PlanInput;
+use super::law::{Version, begin_of, in_force, over_from};
 use super::lists::{ListBook, fit};
 use super::reach::{Place, answer_name, start_fields};
 use super::start::{Start, Term, in_words};
@@ -22,7 +24,7 @@ use super::steering::rule_fields;
 use super::system_plan::PlanError;
 use super::translate;
 use crate::datamap::{FieldClass, StartSource};
-use crate::domain::{CategoryName, CollectionName, Rounding, SystemName};
+use crate::domain::{CategoryName, CollectionName, Rounding, RuleName, SystemName};
 use crate::schedule::Action;
 
 /// The fields that `explain` wants to know of a record.
@@ -87,29 +89,40 @@ pub fn explain(
 pub(super) fn minimum_fields(input: &PlanInput<'_>, place: Place<'_>) -> BTreeSet<FieldRef> {
     let categories = place.collection.categories();
     let mut fields = BTreeSet::new();
-    for limit in input.rules.limits.iter().filter(|one| categories.contains(&one.category)) {
+    for limit in input.limits.iter().filter(|one| categories.contains(&one.category)) {
         translate::fields_read(&limit.when, place, &mut fields);
         fields.extend(place.start(&limit.starting_point).map(start_fields).into_iter().flatten());
     }
     fields
 }
 
-/// The minimums of each category for each of many records, read once for all of them.
-pub(super) fn minimums(
+/// What a minimum that is law now keeps of one record.
+pub(super) struct KeptBy {
+    pub(super) category: CategoryName,
+    pub(super) limit: RuleName,
+    pub(super) citation: String,
+    /// Where its starting point is known: until when, by this minimum and those that are coming.
+    pub(super) until: Option<Timestamp>,
+    /// The latest moment until which it is kept, also where the starting point is not known.
+    pub(super) at_latest: Option<Timestamp>,
+    /// Minimums that are not law yet and have a say in it: the day from which they are, the name and
+    /// the law.
+    pub(super) followed_by: BTreeSet<(Date, RuleName, String)>,
+}
+
+/// What keeps each of many records now, read once for all of them.
+pub(super) fn keeping(
     input: &PlanInput<'_>,
     place: Place<'_>,
     records: &[&Record],
-) -> Vec<Vec<(CategoryName, LimitExplanation)>> {
+) -> Vec<Vec<KeptBy>> {
     let mut book = ListBook::default();
     let reading = CollectionReading::read(input, place, &mut book);
     let (_, lists) = book.close();
     let of_record = |values: &&Record| {
         let record = RecordView { input, values, lists: &lists.0 };
         let categories = reading.categories.iter().filter(|one| one.exempt.is_none());
-        categories
-            .flat_map(|one| one.minimums.iter().map(|limit| (one.category, limit)))
-            .map(|(category, limit)| (category.clone(), record.limit(limit)))
-            .collect()
+        categories.flat_map(|one| record.keeping(one)).collect()
     };
     records.iter().map(of_record).collect()
 }
@@ -204,14 +217,13 @@ impl RecordView<'_> {
         let branch = reading.branches.iter().find(known);
         let start = branch.and_then(|branch| self.end(branch.start.as_ref().ok()?, branch.term()));
         let purpose_end = start.as_ref().map(|(_, end)| *end);
-        let minimums: Vec<_> = reading.minimums.iter().map(|one| self.limit(one)).collect();
-        let keeping = || minimums.iter().filter(|one| one.applies);
+        let mut minimums: Vec<_> = reading.minimums.iter().map(|one| self.limit(one)).collect();
+        let minimums_over = minimums
+            .iter()
+            .all(|one| !one.applies || one.end.is_some_and(|end| end <= self.input.moment));
+        minimums.extend(reading.coming.iter().map(|one| self.limit(one)));
         let may_act = branch.zip(purpose_end).map(|(branch, end)| self.may_act_from(branch, end));
-        let all_ends: Option<Vec<Timestamp>> =
-            std::iter::once(may_act).chain(keeping().map(|one| one.end)).collect();
-        let erase_at = all_ends.and_then(|ends| ends.into_iter().max());
-        let minimums_over =
-            keeping().all(|one| one.end.is_some_and(|end| end <= self.input.moment));
+        let erase_at = may_act.and_then(|at| self.goes_at(at, &minimums, minimums_over));
         let purpose_over = branch.is_some_and(|branch| branch.is_over(purpose_end));
         let maximums = reading.maximums.iter().map(|one| {
             let limit = self.limit(one);
@@ -279,25 +291,81 @@ impl RecordView<'_> {
         if purpose_end <= moment
             && let Some(keeping) = longest(&one.minimums, moment)
         {
-            return State::KeptByMinimum {
-                limit: keeping.name.clone(),
-                citation: keeping.citation.clone(),
-                until: keeping.end,
-            };
+            return self.kept_by(keeping, &one.minimums);
         }
         match one.erase_at {
             _ if one.due => State::Due,
             Some(_) if purpose_end <= moment => self.in_grace(branch, purpose_end),
             Some(at) => State::DueOn { at },
             // A minimum that applies has no starting point yet.
-            None => longest(&one.minimums, moment).map_or(State::NoStartingPoint, |keeping| {
-                State::KeptByMinimum {
-                    limit: keeping.name.clone(),
-                    citation: keeping.citation.clone(),
-                    until: keeping.end,
-                }
-            }),
+            None => longest(&one.minimums, moment)
+                .map_or(State::NoStartingPoint, |keeping| self.kept_by(keeping, &one.minimums)),
         }
+    }
+
+    fn kept_by(&self, keeping: &LimitExplanation, minimums: &[LimitExplanation]) -> State {
+        State::KeptByMinimum {
+            limit: keeping.name.clone(),
+            citation: keeping.citation.clone(),
+            until: self.over_from(minimums, self.input.moment),
+        }
+    }
+
+    /// The first moment, not before another one, at which none of these minimums keeps the record.
+    fn over_from<'b>(
+        &self,
+        minimums: impl IntoIterator<Item = &'b LimitExplanation>,
+        from: Timestamp,
+    ) -> Option<Timestamp> {
+        let applying = minimums.into_iter().filter(|one| one.applies);
+        let versions: Vec<Version> = applying
+            .map(|one| Version { from: one.law_from, to: one.law_until, end: one.end })
+            .collect();
+        over_from(&versions, from, self.input.today, self.input.zone)
+    }
+
+    /// When the category goes whose rule may act from a moment on. What could have gone before now
+    /// went by what is law now: what was law before is not looked at.
+    fn goes_at(
+        &self,
+        may_act: Timestamp,
+        minimums: &[LimitExplanation],
+        minimums_over: bool,
+    ) -> Option<Timestamp> {
+        if may_act > self.input.moment || !minimums_over {
+            return self.over_from(minimums, may_act.max(self.input.moment));
+        }
+        let in_force = minimums.iter().filter(|one| one.applies && one.law_from.is_none());
+        in_force.filter_map(|one| one.end).chain([may_act]).max()
+    }
+
+    /// What each minimum that is law now keeps of a category.
+    fn keeping(&self, reading: &CategoryReading<'_>) -> Vec<KeptBy> {
+        let moment = self.input.moment;
+        let coming = reading.coming.iter().map(|one| self.limit(one)).filter(|one| one.applies);
+        let coming: Vec<LimitExplanation> = coming.collect();
+        let keeps = |one: &LimitExplanation| one.applies && one.end.is_none_or(|end| end > moment);
+        let limits = reading.minimums.iter().map(|one| self.limit(one)).filter(keeps);
+        let kept = limits.map(|limit| {
+            let at_latest = self.over_from(std::iter::once(&limit).chain(&coming), moment);
+            let by_then = |one: &&LimitExplanation| {
+                let from = one.law_from.and_then(|day| begin_of(day, self.input.zone));
+                from.is_some_and(|from| at_latest.is_none_or(|end| from <= end))
+            };
+            let followers = || coming.iter().filter(by_then);
+            let all_known = limit.end.is_some() && followers().all(|one| one.end.is_some());
+            let cited = followers()
+                .filter_map(|one| Some((one.law_from?, one.name.clone(), one.citation.clone())));
+            KeptBy {
+                category: reading.category.clone(),
+                until: at_latest.filter(|_| all_known),
+                at_latest,
+                followed_by: cited.collect(),
+                limit: limit.name,
+                citation: limit.citation,
+            }
+        });
+        kept.collect()
     }
 
     fn in_grace(&self, branch: &Branch<'_>, purpose_end: Timestamp) -> State {
@@ -326,11 +394,14 @@ impl RecordView<'_> {
         let limit = reading.limit;
         let term = Term { period: limit.period, rounding: limit.rounding };
         let start = reading.start.as_ref().ok();
+        let is_law = in_force(limit, self.input);
         LimitExplanation {
             name: limit.name.clone(),
             citation: limit.citation.clone(),
             applies: self.holds(&reading.records),
             end: start.and_then(|start| self.end(start, term)).map(|(_, end)| end),
+            law_from: limit.valid_from.filter(|_| !is_law),
+            law_until: limit.valid_to,
             conflict: false,
         }
     }
@@ -389,11 +460,12 @@ impl RecordView<'_> {
     }
 }
 
-/// The minimum that applies and lasts longest, one without an end first.
+/// Of the minimums that are law and apply, the one that lasts longest, one without an end first.
 fn longest(minimums: &[LimitExplanation], moment: Timestamp) -> Option<&LimitExplanation> {
     minimums
         .iter()
-        .filter(|one| one.applies && one.end.is_none_or(|end| end > moment))
+        .filter(|one| one.applies && one.law_from.is_none())
+        .filter(|one| one.end.is_none_or(|end| end > moment))
         .max_by_key(|one| one.end.unwrap_or(Timestamp::MAX))
 }
 

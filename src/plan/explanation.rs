@@ -73,12 +73,12 @@ pub struct CategoryExplanation {
     pub start: Option<(String, StartValue)>,
     /// When the purpose ends.
     pub purpose_end: Option<Timestamp>,
-    /// Minimums that speak of the category.
+    /// Minimums that speak of the category, those that are law now first.
     pub minimums: Vec<LimitExplanation>,
     /// Maximums that speak of the category.
     pub maximums: Vec<LimitExplanation>,
-    /// The end of the purpose, of the rule's grace and of all minimums that apply; `None` while one
-    /// is not known.
+    /// The first moment at which the purpose and the rule's grace are over and no minimum that is law
+    /// by then keeps it; `None` while one of these is not known.
     pub erase_at: Option<Timestamp>,
     /// The rule and the minimums make it due now, whatever is held.
     pub due: bool,
@@ -106,8 +106,14 @@ pub struct LimitExplanation {
     pub citation: String,
     /// Its condition holds for the record.
     pub applies: bool,
-    /// When it ends; `None` while its starting point is not known.
+    /// When its period ends; `None` while its starting point is not known.
     pub end: Option<Timestamp>,
+    /// For a minimum that is not law yet: from which day on it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub law_from: Option<Date>,
+    /// Until the end of which day it is law; `None` is for ever.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub law_until: Option<Date>,
     /// For a maximum: it ends before the category may go, so a person has to decide.
     pub conflict: bool,
 }
@@ -125,11 +131,11 @@ pub enum State {
     },
     /// The purpose is over and a minimum keeps it.
     KeptByMinimum {
-        /// The minimum that lasts longest.
+        /// Of the minimums that are law now, the one that lasts longest.
         limit: RuleName,
         /// Which law.
         citation: String,
-        /// Until when; `None` while its starting point is not known.
+        /// Until when, by all that is law and will be; `None` while a starting point is not known.
         until: Option<Timestamp>,
     },
     /// Legal holds keep it.

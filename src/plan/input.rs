@@ -12,7 +12,7 @@ use super::person::PersonScope;
 use crate::datamap::house::HOUSE;
 use crate::datamap::{DataMap, System};
 use crate::domain::{LegalHold, RuleName, ScheduleName};
-use crate::schedule::RuleSet;
+use crate::schedule::{Limit, RuleSet};
 
 /// Everything that a plan, a compiled order or an explanation depends on.
 #[derive(Debug, Clone, Copy)]
@@ -21,6 +21,9 @@ pub struct PlanInput<'a> {
     pub map: &'a DataMap,
     /// The rules; for a pinned plan the rule set of the pinned digest.
     pub rules: &'a RuleSet,
+    /// Statutory minimums and maximums: those of the rules, and for a job those in force when it is
+    /// carried out.
+    pub limits: &'a [Limit],
     /// The zone of the instance: periods are counted on its wall clock, and the days of validity
     /// of minimums and maximums are its days.
     pub zone: &'a TimeZone,

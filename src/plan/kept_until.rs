@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use quietus_connectors::Record;
 
-use super::explain::minimums;
+use super::explain::keeping;
 use super::input::PlanInput;
 use super::reach::Place;
 use crate::domain::{CategoryName, CollectionName, RuleName, SystemName};
@@ -31,12 +32,15 @@ pub struct KeptUntil {
     pub limit: RuleName,
     /// Which law.
     pub citation: String,
-    /// When it has ended for the last of the records; `None` while the starting point of one of
-    /// them is not known.
+    /// When it has ended for the last of the records, by this minimum and by those that are not law
+    /// yet; `None` while the starting point of one of them is not known.
     pub until: Option<Timestamp>,
     /// When it ends for some of the records, so that these go: on each day once, when it has ended
     /// for the last of that day, and as few as `few_ends` leaves.
     pub ends: BTreeSet<Timestamp>,
+    /// Minimums that are not law yet and have a say in these ends: the day from which they are, the
+    /// name and the law.
+    pub followed_by: BTreeSet<(Date, RuleName, String)>,
     /// How many records it keeps now.
     pub records: u64,
 }
@@ -77,25 +81,26 @@ pub(super) fn kept_until(
 ) -> Vec<KeptUntil> {
     let mut kept: BTreeMap<(String, CategoryName, RuleName), KeptUntil> = BTreeMap::new();
     let values: Vec<&Record> = records.iter().map(|(_, record)| *record).collect();
-    for ((persons, _), limits) in records.iter().zip(minimums(input, place, &values)) {
-        for (category, limit) in limits {
-            let runs = limit.applies && limit.end.is_none_or(|end| end > input.moment);
-            for person in persons.iter().filter(|_| runs) {
-                let key = ((*person).to_owned(), category.clone(), limit.name.clone());
+    for ((persons, _), keeping) in records.iter().zip(keeping(input, place, &values)) {
+        for by in keeping {
+            for person in persons {
+                let key = ((*person).to_owned(), by.category.clone(), by.limit.clone());
                 let one = kept.entry(key).or_insert_with(|| KeptUntil {
                     person: (*person).to_owned(),
                     system: place.system.name.clone(),
                     collection: place.collection.name.clone(),
-                    category: category.clone(),
-                    limit: limit.name.clone(),
-                    citation: limit.citation.clone(),
-                    until: limit.end,
+                    category: by.category.clone(),
+                    limit: by.limit.clone(),
+                    citation: by.citation.clone(),
+                    until: by.until,
                     ends: BTreeSet::new(),
+                    followed_by: BTreeSet::new(),
                     records: 0,
                 });
                 one.records += 1;
-                one.ends.extend(limit.end);
-                one.until = one.until.zip(limit.end).map(|(known, end)| known.max(end));
+                one.ends.extend(by.at_latest);
+                one.followed_by.extend(by.followed_by.iter().cloned());
+                one.until = one.until.zip(by.until).map(|(known, end)| known.max(end));
             }
         }
     }

@@ -16,6 +16,7 @@ mod hold;
 mod hold_scope;
 mod input;
 mod kept_until;
+mod law;
 mod lists;
 mod pause;
 mod person;
@@ -43,11 +44,14 @@ pub use hold::third_party_holds;
 pub use hold_scope::concerns_system;
 pub use input::{Acting, EventKeys, Marks, PlanInput};
 pub use kept_until::{KeptUntil, few_ends};
+pub use law::{digest_of_law, limits_of_both, says_the_same};
 pub use lists::{FilledLists, ListSource};
 pub use person::{PersonScope, RecordKeys, StaysRestricted};
 pub use probe::{ProbeName, StaysGround};
 pub use reach::answer_name;
-pub use resolution::{Ambiguity, Asking, Lesson, Person, learn, questions, scope_of};
+pub use resolution::{
+    Ambiguity, Asking, Lesson, Person, kept_by_keys, learn, questions, questions_by_keys, scope_of,
+};
 pub use shares::{can_be_shared_out, shares};
 pub use step::{HeldPart, LimitCitation, RuleCitation, StartCutoff, Step, StepStatus};
 pub use system_plan::{

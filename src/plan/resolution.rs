@@ -11,11 +11,11 @@ use quietus_connectors::{
     Answer, FieldRef, Identity, Order, Question, Record, Subject, SubjectAction, Value,
 };
 
-use super::category::in_force;
 use super::collection::bare_instruction;
 use super::explain::minimum_fields;
 use super::input::PlanInput;
 use super::kept_until::{KeptUntil, kept_until};
+use super::law::in_force;
 use super::lists::ListBook;
 use super::person::{
     PersonScope, ReachField, RecordKeys, belonging, fit_identity, reach, shared_reach, stays,
@@ -133,17 +133,63 @@ pub fn questions(
     system: &SystemName,
     persons: &[Person],
 ) -> Result<Asking, PlanError> {
-    let unknown = || PlanError::UnknownSystem { system: system.clone() };
-    let system = input.map.systems.get(system).ok_or_else(unknown)?;
     // Nothing goes by a question, so every field may be read.
     let scope = scope_of(SubjectAction::Restrict, persons, None, RecordKeys::new());
+    asking(input, system, &scope)
+}
+
+/// What to ask a system about the records that these keys of one person name, theirs and those that
+/// belong to them: where minimums start, so that `kept_by_keys` can tell until when they are kept.
+///
+/// # Errors
+/// Where the data map has no such system.
+pub fn questions_by_keys(
+    input: &PlanInput<'_>,
+    system: &SystemName,
+    keys: RecordKeys,
+) -> Result<Asking, PlanError> {
+    asking(input, system, &scope_of(SubjectAction::Restrict, &[], None, keys))
+}
+
+/// What minimums keep of the records of one person that only keys name, and until when.
+///
+/// # Errors
+/// Where the data map has no such system.
+pub fn kept_by_keys(
+    input: &PlanInput<'_>,
+    system: &SystemName,
+    answers: &[Answer],
+    reference: &str,
+) -> Result<Vec<KeptUntil>, PlanError> {
+    let unknown = || PlanError::UnknownSystem { system: system.clone() };
+    let system = input.map.systems.get(system).ok_or_else(unknown)?;
+    let mut kept = Vec::new();
+    for place in Place::all(system).filter(|place| has_minimums(input, *place)) {
+        let name = place.collection.name.as_str();
+        let own = answers.iter().filter(|one| one.collection == name);
+        let records: Vec<(Vec<&str>, &Record)> = own
+            .flat_map(|answer| &answer.records)
+            .map(|record| (vec![reference], record))
+            .collect();
+        kept.extend(kept_until(input, place, &records));
+    }
+    Ok(kept)
+}
+
+fn asking(
+    input: &PlanInput<'_>,
+    system: &SystemName,
+    scope: &PersonScope,
+) -> Result<Asking, PlanError> {
+    let unknown = || PlanError::UnknownSystem { system: system.clone() };
+    let system = input.map.systems.get(system).ok_or_else(unknown)?;
     let steering = Steering::default();
     let mut lists = ListBook::default();
     let mut questions = Vec::new();
     let mut instructions = Vec::new();
     for place in Place::all(system) {
         instructions.push(bare_instruction(place, &steering));
-        let predicate = belonging(&scope, place, &steering, &mut lists).records;
+        let predicate = belonging(scope, place, &steering, &mut lists).records;
         if predicate != quietus_connectors::Predicate::Never {
             questions.push(Question {
                 collection: place.collection.name.to_string(),
@@ -180,7 +226,7 @@ fn fields_asked(input: &PlanInput<'_>, place: Place<'_>) -> Vec<FieldRef> {
 
 fn has_minimums(input: &PlanInput<'_>, place: Place<'_>) -> bool {
     let categories = place.collection.categories();
-    input.rules.limits.iter().any(|limit| {
+    input.limits.iter().any(|limit| {
         limit.kind == LimitKind::Minimum
             && in_force(limit, input)
             && categories.contains(&limit.category)

@@ -126,7 +126,7 @@ pub(super) fn rule_fields(input: &PlanInput<'_>, place: Place<'_>) -> BTreeSet<F
     for category in place.collection.categories() {
         let rules = rules_for(input, place, category)
             .map(|rule| (&rule.when, rule.starting_point.as_str()));
-        let limits = input.rules.limits.iter().filter(|limit| {
+        let limits = input.limits.iter().filter(|limit| {
             limit.category == *category && limit.valid_to.is_none_or(|to| today <= to)
         });
         let limits = limits.map(|limit| (&limit.when, limit.starting_point.as_str()));

@@ -5,6 +5,7 @@ mod counts;
 mod events;
 mod fixture;
 mod holds;
+mod law;
 mod laws;
 mod orders;
 mod person_laws;

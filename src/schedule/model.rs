@@ -110,7 +110,7 @@ pub enum LimitKind {
 }
 
 /// A statutory minimum or maximum.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Limit {
     /// Its name.
     pub name: RuleName,

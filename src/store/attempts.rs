@@ -131,6 +131,7 @@ async fn start_in(tx: &mut Tx, start: Start, versions: Versions) -> Result<Start
     let still_mine = StillMine {
         holds_version: versions.holds,
         pauses_version: versions.pauses,
+        rules_version: versions.rules,
         cancel_requested,
     };
     if tx.read_one(GOES_ON, args![tenure.job]).await?.is_none() {

@@ -7,10 +7,11 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::cases;
+use super::claims::{self, Turn};
 use super::connection::{Store, Tx};
 use super::error::StoreError;
 use super::evidence::{self, OutboxEntry};
-use super::jobs::{self, NewJob};
+use super::jobs::{self, JobKind, NewJob};
 use super::requests::{self, RequestChange};
 use super::statement::{Row, Rows, Sql, args, words};
 use super::status_lists::{self, StatusPlace};
@@ -76,6 +77,9 @@ pub struct NewCertificate {
     pub leaf: OutboxEntry,
     /// Dated jobs for what is kept: they are written with the certificate that names the dates.
     pub later: Vec<NewJob>,
+    /// How often other rules had come in force when these dates were computed; `None` where they rest
+    /// on no law.
+    pub rules_version: Option<u64>,
     /// The request that is answered by it.
     pub request: Option<RequestChange>,
     /// Further evidence, such as the closing of the case.
@@ -319,6 +323,20 @@ async fn write(tx: &mut Tx, certificate: NewCertificate) -> Result<bool, StoreEr
     Ok(true)
 }
 
+/// Where other rules have come in force since the dates of later jobs were computed, what waits for a
+/// date is decided anew at once: it was not there to come forward with the others.
+async fn date_by_the_law(tx: &mut Tx, certificate: &mut NewCertificate) -> Result<(), StoreError> {
+    let Some(known) = certificate.rules_version else { return Ok(()) };
+    if claims::versions(tx, Turn::Wait).await?.rules == known {
+        return Ok(());
+    }
+    let dated = |job: &&mut NewJob| job.kind == JobKind::Retained && job.held_by.is_none();
+    for job in certificate.later.iter_mut().filter(dated) {
+        job.available_at = job.available_at.min(certificate.issued_at);
+    }
+    Ok(())
+}
+
 impl Store {
     /// Writes a certificate with its leaf and closes its case; an earlier certificate of the case
     /// is superseded. `false`, with nothing written, where the case is closed already or a job of
@@ -329,6 +347,7 @@ impl Store {
     ) -> Result<bool, StoreError> {
         let now = certificate.issued_at;
         let mut tx = self.begin().await?;
+        date_by_the_law(&mut tx, &mut certificate).await?;
         jobs::let_go_of_released(&mut tx, &mut certificate.later).await?;
         if !cases::finish(&mut tx, certificate.case_id, certificate.outcome, now).await? {
             tx.rollback().await?;
@@ -350,6 +369,7 @@ impl Store {
         withdrawn: Uuid,
     ) -> Result<bool, StoreError> {
         let mut tx = self.begin().await?;
+        date_by_the_law(&mut tx, &mut certificate).await?;
         jobs::let_go_of_released(&mut tx, &mut certificate.later).await?;
         let closed = args![certificate.case_id, certificate.outcome.as_str(), withdrawn];
         let may = tx.execute(STILL_CLOSED, closed).await? == 1;

@@ -118,6 +118,8 @@ pub struct StillMine {
     pub holds_version: u64,
     /// Counts the pauses and resumptions.
     pub pauses_version: u64,
+    /// Counts how often other rules came in force.
+    pub rules_version: u64,
     /// Somebody asked the job to stop.
     pub cancel_requested: bool,
 }
@@ -195,11 +197,12 @@ pub(super) const STATEMENTS: &[(&str, Sql)] = &[
     ("claims::PROGRESS", PROGRESS),
 ];
 
-/// Versions of holds and pauses.
+/// Versions of holds, pauses and the rules in force.
 #[derive(Clone, Copy)]
 pub(super) struct Versions {
     pub(super) holds: u64,
     pub(super) pauses: u64,
+    pub(super) rules: u64,
 }
 
 /// Reads the versions; with `Turn::Wait`, they do not change until the transaction ends.
@@ -208,12 +211,13 @@ pub(super) async fn versions(tx: &mut Tx, turn: Turn) -> Result<Versions, StoreE
         Turn::Wait => LOCK_VERSIONS,
         Turn::Pass => VERSIONS,
     };
-    let mut versions = Versions { holds: 0, pauses: 0 };
+    let mut versions = Versions { holds: 0, pauses: 0, rules: 0 };
     for row in tx.read(sql, Vec::new()).await? {
         let name: String = row.get("name")?;
         match name.as_str() {
             "holds" => versions.holds = row.whole("value")?,
             "pauses" => versions.pauses = row.whole("value")?,
+            "rules" => versions.rules = row.whole("value")?,
             _ => {}
         }
     }
@@ -330,6 +334,7 @@ impl Store {
         let mine = |cancel_requested| StillMine {
             holds_version: versions.holds,
             pauses_version: versions.pauses,
+            rules_version: versions.rules,
             cancel_requested,
         };
         Ok(steps.iter().map(|step| asked.get(&step.tenure.job).copied().map(mine)).collect())
@@ -366,6 +371,7 @@ impl Store {
         Ok(Some(StillMine {
             holds_version: versions.holds,
             pauses_version: versions.pauses,
+            rules_version: versions.rules,
             cancel_requested,
         }))
     }

@@ -59,6 +59,7 @@ pub mod renewed_tokens;
 pub mod requests;
 pub mod residues;
 pub mod restores;
+mod rules_in_force;
 pub mod schedules;
 pub mod schema;
 pub mod settlement;
@@ -126,6 +127,7 @@ pub use record_manifests::{ManifestChunk, NewManifestChunk, RecordManifest};
 pub use requests::{NewRequest, Request, RequestChange, RequestFilter, TakenIn};
 pub use residues::ResidueGauge;
 pub use restores::{Canary, NewRestore, Replayable, Restore, RestoreBegun, RestoreCounts};
+pub use rules_in_force::{ComingInForce, RulesInForce};
 pub use schedules::{Disposition, Fire, FireBatch, NewFire, ScheduleCursor};
 pub use schema::SchemaStanding;
 pub use settlement::{Learned, Settle, Settled, Settlement};
@@ -191,6 +193,7 @@ pub fn statements() -> Vec<(&'static str, Sql)> {
         requests::STATEMENTS,
         residues::STATEMENTS,
         restores::STATEMENTS,
+        rules_in_force::STATEMENTS,
         schedules::STATEMENTS,
         schema::STATEMENTS,
         settlement::STATEMENTS,

@@ -285,6 +285,12 @@ impl Row {
         Ok(Digest(bytes.try_into().map_err(|_| StoreError::Corrupt { column })?))
     }
 
+    pub(super) fn maybe_digest(&self, column: &'static str) -> Result<Option<Digest>, StoreError> {
+        let bytes: Option<Vec<u8>> = self.get(column)?;
+        let digest = bytes.map(|bytes| bytes.try_into().map(Digest)).transpose();
+        digest.map_err(|_| StoreError::Corrupt { column })
+    }
+
     pub(super) fn whole(&self, column: &'static str) -> Result<u64, StoreError> {
         let number: i64 = self.get(column)?;
         u64::try_from(number).map_err(|_| StoreError::Corrupt { column })

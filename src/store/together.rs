@@ -310,6 +310,7 @@ pub(super) async fn start(
         all.push(StillMine {
             holds_version: versions.holds,
             pauses_version: versions.pauses,
+            rules_version: versions.rules,
             cancel_requested,
         });
     }

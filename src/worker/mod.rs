@@ -248,6 +248,14 @@ pub fn start_alarms(product: &Arc<Quietus>, stop: &CancellationToken, tasks: &Ta
 }
 
 async fn work(product: &Quietus, (lane, name): (&Lane, &str), stop: &CancellationToken) {
+    // Nothing is carried out under a law of before.
+    while let Err(error) = product.bring_rules_in_force().await {
+        report("the rules could not be brought in force", &error);
+        pause(STORE_PAUSE, stop).await;
+        if stop.is_cancelled() {
+            return;
+        }
+    }
     while !stop.is_cancelled() {
         if let Err(error) = product.keep_epoch().await {
             report("the month's key could not be opened", &error);

@@ -63,6 +63,7 @@ pub fn statement(id: &str, system: &str, collection: &str, category: &str) -> Sy
             period: "P90D".to_owned(),
             at_or_before: moment("2026-08-25T00:00:00Z"),
         }],
+        limits_rule_set_sha256: None,
         action: CertifiedAction::Erase,
         outcome: StatementOutcome::Completed,
         method: StatedMethod {

@@ -150,6 +150,7 @@ impl Around {
         PlanInput {
             map: &loaded.data_map,
             rules: &loaded.rules,
+            limits: &loaded.rules.limits,
             zone: &self.zone,
             moment: moment(at),
             today: self.zone.to_datetime(moment(at)).date(),

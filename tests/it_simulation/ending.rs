@@ -94,7 +94,10 @@ impl World {
             self.go_on().await;
         }
         for number in 0..self.replicas.len() {
-            let current = |one: &Replica| self.versions.get(&one.rules) == Some(&self.version);
+            let in_force = self.in_force(u64::MAX);
+            let current = |one: &Replica| {
+                self.versions.get(&one.rules) == Some(&self.version) && in_force == self.version
+            };
             match self.replicas[number].as_ref().filter(|one| current(one)) {
                 Some(replica) if self.standing.is_none() => replica.senses.recover(),
                 _ => self.start(number).await,

@@ -29,8 +29,8 @@ pub struct Place {
     pub planted: &'static str,
     /// How long it is kept, by version of the rules.
     pub periods: [Period; VERSIONS],
-    /// For how long a law wants it kept.
-    pub minimum: Option<Period>,
+    /// For how long a law wants it kept, by version of the rules.
+    pub minimums: Option<[Period; VERSIONS]>,
     /// Records that are kept can be restricted.
     pub restricts: bool,
 }
@@ -45,7 +45,7 @@ pub const PLACES: [Place; 5] = [
         customer: Some("id"),
         planted: "email",
         periods: [Period::Days(30), Period::Months(12), Period::Days(90)],
-        minimum: None,
+        minimums: None,
         restricts: false,
     },
     Place {
@@ -56,7 +56,7 @@ pub const PLACES: [Place; 5] = [
         customer: Some("customer"),
         planted: "address",
         periods: [Period::Days(30), Period::Days(90), Period::Months(6)],
-        minimum: None,
+        minimums: None,
         restricts: false,
     },
     Place {
@@ -67,7 +67,7 @@ pub const PLACES: [Place; 5] = [
         customer: Some("customer"),
         planted: "name",
         periods: [Period::Months(12), Period::Months(12), Period::Months(24)],
-        minimum: Some(Period::Months(18)),
+        minimums: Some([Period::Months(18), Period::Months(30), Period::Months(12)]),
         restricts: true,
     },
     Place {
@@ -78,7 +78,7 @@ pub const PLACES: [Place; 5] = [
         customer: None,
         planted: "text",
         periods: [Period::Months(600), Period::Months(600), Period::Months(600)],
-        minimum: None,
+        minimums: None,
         restricts: false,
     },
     Place {
@@ -89,7 +89,7 @@ pub const PLACES: [Place; 5] = [
         customer: Some("customer"),
         planted: "email",
         periods: [Period::Days(90), Period::Days(30), Period::Months(1)],
-        minimum: None,
+        minimums: None,
         restricts: false,
     },
 ];
@@ -200,7 +200,7 @@ fn rules(version: usize) -> String {
         )
     });
     let minimums = PLACES.iter().filter_map(|place| {
-        let period = place.minimum?.text();
+        let period = place.minimums?[version].text();
         Some(format!(
             "  - {{name: books, category: {}, starting_point: order.completed, period: {period}, jurisdiction: DE, citation: law}}\n",
             place.category

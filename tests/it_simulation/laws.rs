@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use quietus::store::PauseScope;
 
 use super::calendar::{DAY, Period};
-use super::estate::{CUSTOMERS, PLACES, PROCESSOR};
+use super::estate::{CUSTOMERS, PLACES, PROCESSOR, VERSIONS};
 use super::journal::{Deed, Row, Under};
 use super::world::{Covered, Hold, MOST_AHEAD, Pause, World};
 
@@ -14,7 +14,7 @@ use super::world::{Covered, Hold, MOST_AHEAD, Pause, World};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Law {
     /// Nothing goes before its date, by the rules with which it was planned, but by the wish of the
-    /// person.
+    /// person, and nothing that a minimum in force keeps.
     NothingEarly,
     /// Nothing is touched under a hold that was in force when its chunk was begun.
     NothingHeld,
@@ -72,11 +72,9 @@ pub struct Planned {
     pub moment: Timestamp,
 }
 
-/// The longer of what the rules of a version and a law want.
-fn end_by_law(place: usize, version: usize, start: Timestamp) -> Timestamp {
-    let of = &PLACES[place];
-    let end = of.periods[version].end(start);
-    of.minimum.map_or(end, |minimum: Period| end.max(minimum.end(start)))
+/// When the minimum of a version has ended, where there is one.
+fn end_by_law(place: usize, version: usize, start: Timestamp) -> Option<Timestamp> {
+    PLACES[place].minimums.map(|minimums: [Period; VERSIONS]| minimums[version].end(start))
 }
 
 impl Hold {
@@ -120,24 +118,32 @@ impl World {
         (!last.revokes).then_some(last.occurred)
     }
 
-    /// When a record is due by the rules of a version, with the events that were known then.
+    /// The version of the rules that was in force at a moment of the universe's count.
+    pub fn in_force(&self, counted: u64) -> usize {
+        let mut before = self.came_in_force.iter().filter(|(at, _)| *at < counted);
+        before.next_back().map_or(0, |(_, version)| *version)
+    }
+
+    /// When a record is due by the rules of a version and the minimums in force, with the events that
+    /// were known then.
     pub fn due_at(&self, row: &Row, version: usize, known: u64) -> Option<Timestamp> {
         let start = match row.start {
             Some(start) => Some(start),
             None => self.left_at(row.customer.as_deref()?, known),
         };
-        Some(end_by_law(row.place, version, start?))
+        let start = start?;
+        let laws = [version, self.in_force(known)];
+        let ends = laws.into_iter().filter_map(|one| end_by_law(row.place, one, start));
+        ends.chain([PLACES[row.place].periods[version].end(start)]).max()
     }
 
-    /// Whether somebody had asked to be forgotten, and no law keeps the record at that moment.
+    /// Whether somebody had asked to be forgotten, and no law in force keeps the record at that moment.
     pub fn asked_for(&self, row: &Row, before: u64, moment: Timestamp) -> bool {
         let asked = |customer: &String| {
             self.asked.iter().any(|one| one.customer == *customer && one.counted < before)
         };
-        let kept = PLACES[row.place]
-            .minimum
-            .zip(row.start)
-            .is_some_and(|(minimum, start)| minimum.end(start) > moment);
+        let end = row.start.and_then(|start| end_by_law(row.place, self.in_force(before), start));
+        let kept = end.is_some_and(|end| end > moment);
         row.customer.as_ref().is_some_and(asked) && !kept
     }
 
@@ -243,7 +249,7 @@ impl World {
     }
 
     /// Whether a record might go: by the rules with which the order's case was planned, or by the
-    /// wish of its person.
+    /// wish of its person; and in both cases by the minimums in force.
     async fn check_date(&mut self, row: &Row, under: &Under) {
         if under.moment.as_second() > self.universe.now().as_second() + MOST_AHEAD {
             let how = format!("order {} is as of {}, which is to come", under.key, under.moment);

@@ -43,8 +43,9 @@ const fn engine(fault: OfEngine) -> Mutation {
 }
 
 /// All of them.
-pub const ALL: [Caught; 20] = [
+pub const ALL: [Caught; 21] = [
     caught(engine(OfEngine::EarlyByASecond), Law::NothingEarly, 1),
+    caught(engine(OfEngine::LimitsOfCase), Law::NothingEarly, 4),
     caught(engine(OfEngine::HoldsLeftOut), Law::NothingHeld, 1),
     caught(engine(OfEngine::HoldsUnread), Law::NothingHeld, 3),
     caught(engine(OfEngine::FirstChunkUnasked), Law::NothingHeld, 1),

@@ -7,12 +7,12 @@ use std::collections::VecDeque;
 use super::dice::Dice;
 use super::step::Step;
 use super::step::Step::{
-    Calm, Continue, Copy, Due, Fall, FalseWord, Hold, Lease, Lie, LostAnswer, Minutes, Night,
-    Outage, Pause, PutBack, Release, Request, Ring, Start, Stop, Tell, Work,
+    Calm, Continue, Copy, Due, Fall, FalseWord, Hold, Lease, Lie, LostAnswer, Minutes, Months,
+    Night, Outage, Pause, PutBack, Release, Request, Ring, Rules, Start, Stop, Tell, Work,
 };
 
 /// All of them.
-const PLOTS: [&[Step]; 13] = [
+const PLOTS: [&[Step]; 15] = [
     // A hold or a pause comes while an order is under way.
     &[Due, Due, Night, Ring, Stop, Work(2), Hold, Continue],
     &[Due, Due, Night, Ring, Stop, Work(2), Hold, Continue, Work(4)],
@@ -31,6 +31,9 @@ const PLOTS: [&[Step]; 13] = [
     // And nobody says so; but it shows.
     &[Copy, Request, Ring, Work(12), Night, Ring, Work(12), Ring, PutBack, Lease, Ring],
     &[FalseWord, Request, Ring, Work(12), Ring, Work(4), Ring],
+    // Another law comes between a plan and its jobs, or while what is kept waits for its date.
+    &[Due, Due, Due, Night, Ring, Rules, Work(4), Ring],
+    &[Due, Request, Ring, Work(12), Ring, Rules, Ring, Work(12), Months, Ring, Work(12)],
 ];
 
 /// How likely it is, in a hundred, that something else happens between two steps of a plot.

@@ -180,6 +180,8 @@ pub struct World {
     pub marked: Option<usize>,
     /// Steps that come in a row.
     pub plots: Plots,
+    /// When which version of the rules came in force, as the journal counts.
+    pub came_in_force: Vec<(u64, usize)>,
     /// The version of the rules in the folder.
     pub version: usize,
     /// Versions by digest.
@@ -239,6 +241,7 @@ impl World {
             standing: None,
             marked: None,
             plots: Plots::default(),
+            came_in_force: Vec::new(),
             version: 0,
             versions: BTreeMap::new(),
             customers: Vec::new(),
@@ -290,6 +293,8 @@ impl World {
         let replica = Replica::open(self.folder.path(), with).await;
         self.versions.insert(replica.rules, self.version);
         replica.product.seed_schedules().await.unwrap();
+        replica.product.bring_rules_in_force().await.unwrap();
+        self.came_in_force.push((self.journal.tick(), self.version));
         self.replicas[number] = Some(replica);
     }
 
@@ -363,7 +368,8 @@ impl World {
         let rings = self.last_ring().as_second() + DAY;
         let end = Timestamp::from_second(rings + self.dice.between(0, 1)).unwrap();
         let of = &PLACES[place];
-        let starts = [Some(of.periods[self.version]), of.minimum];
+        let minimum = of.minimums.map(|minimums| minimums[self.version]);
+        let starts = [Some(of.periods[self.version]), minimum];
         let first = starts.into_iter().flatten().filter_map(|period| period.start(end)).min();
         let start = match first {
             Some(start) => start,

@@ -50,6 +50,7 @@ async fn fill(stage: &Stage) {
         leaf: OutboxEntry { detail: None, ..entry(Some(case_id), None) },
         status: Some(StatusPlace { list: "example.com/2026/status/1".to_owned(), index: 7 }),
         later: Vec::new(),
+        rules_version: None,
         request: None,
         evidence: Vec::new(),
     };

@@ -33,6 +33,7 @@ pub fn certificate(case: Uuid, second: i64, rule: &str) -> NewCertificate {
         leaf: OutboxEntry { detail: None, ..entry(Some(case), None) },
         status: None,
         later: Vec::new(),
+        rules_version: None,
         request: None,
         evidence: vec![entry(Some(case), None)],
     }

@@ -161,7 +161,15 @@ async fn progress_comes_back_as_it_was_saved(stage: Stage) {
     let done = json!({"version": 1, "cursor": ["a\u{0}b", 1.0, 18_446_744_073_709_551_615_u64]});
     let progress = Progress { tenure: mine, done: done.clone(), lease_until: at(300) };
     let still = stage.store.save_progress(progress).await.unwrap().unwrap();
-    assert_eq!(still, StillMine { holds_version: 0, pauses_version: 0, cancel_requested: false });
+    assert_eq!(
+        still,
+        StillMine {
+            holds_version: 0,
+            pauses_version: 0,
+            rules_version: 0,
+            cancel_requested: false,
+        }
+    );
     let job = stage.store.job(jobs[0]).await.unwrap().unwrap();
     assert_eq!(job.done, Some(done.clone()));
     // Whoever takes over goes on from there.

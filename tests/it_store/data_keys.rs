@@ -79,6 +79,7 @@ pub async fn certify(stage: &Stage, id: Uuid) {
         leaf: OutboxEntry { detail: None, ..entry(Some(id), None) },
         status: None,
         later: Vec::new(),
+        rules_version: None,
         request: None,
         evidence: Vec::new(),
     };

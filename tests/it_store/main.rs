@@ -61,6 +61,7 @@ mod record_manifests;
 mod renewed_tokens;
 mod requests;
 mod restores;
+mod rules_in_force;
 mod schedules;
 mod schema;
 mod settlement;

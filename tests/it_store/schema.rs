@@ -204,6 +204,11 @@ const LANDED: &[(&str, &str, &str)] = &[
         "ce0335d149b178566ea31be195436a980c46a10ccbe1a451dc7a376a171d3ff0",
         "ce0335d149b178566ea31be195436a980c46a10ccbe1a451dc7a376a171d3ff0",
     ),
+    (
+        "0027_rules_in_force.sql",
+        "58b603b0467ac02ad50411dda08d967a4f002091c7be8f0edd133e8cf7d7489f",
+        "788bec1fbeabca748324bb17e84d13962b049d96bc088f55b2785d46b54c9e04",
+    ),
 ];
 
 #[test]

@@ -425,6 +425,10 @@ pub struct SystemStatement {
     pub rules: Vec<StatedRule>,
     /// What was due.
     pub cut_offs: Vec<StatedCutOff>,
+    /// Digest of the rule set whose minimums and maximums counted, where it is not the one of the
+    /// certificate's scope alone: what was law when it was carried out. Absent where it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limits_rule_set_sha256: Option<Digest>,
     /// What the rule wanted.
     pub action: CertifiedAction,
     /// How it ended.

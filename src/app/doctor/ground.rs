@@ -207,6 +207,16 @@ impl Quietus {
         let Some(seen_at) = self.store.document_seen_at(self.rules.digest).await? else {
             return Ok(found);
         };
+        if self.works_by_other_limits().await? {
+            found.push(
+                Finding::wrong(
+                    "minimums",
+                    "those in force are others than these files say: a process that goes by the files leaves the jobs of persons to one that does not",
+                )
+                .kind(AlarmKind::RulesEarlier)
+                .advice("give every machine the same files, and start `quietus run` anew on each"),
+            );
+        }
         if let Some((case, digest)) = self.store.newest_dispatch(seen_at).await?
             && digest != self.rules.digest
         {

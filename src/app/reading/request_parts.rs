@@ -224,17 +224,25 @@ impl Quietus {
         laws: &[KeptByLaw],
     ) -> Result<Vec<KeptFacts>, AppError> {
         let on_record = PlanOnRecord::of(case)?;
+        let mut plan = on_record.plan.clone();
         let mut counts = on_record.counts.clone();
         let mut afterwards = BTreeSet::new();
         for job in jobs {
             let name = SystemName::parse(&job.system);
             if let (Ok(name), Some(counted)) = (name, counted_afterwards(job)) {
+                // What was carried out was counted with the law of that day.
+                let ordered = done_of(job).ordered.unwrap_or_default();
+                for (system, planned) in plan.systems.iter_mut().zip(&on_record.plan.systems) {
+                    if system.system == name {
+                        system.steps = ordered.steps_of(planned).into_iter().cloned().collect();
+                    }
+                }
                 afterwards.insert(name.clone());
                 counts.insert(name, counted);
             }
         }
         let mut facts = Vec::new();
-        for system in forecast(&on_record.plan, &self.rules, &counts).systems {
+        for system in forecast(&plan, &self.rules, &counts).systems {
             let next = next_to_go(jobs, &system.system);
             let since = decided_as_of(case, jobs, system.system.as_str());
             for collection in system.collections {

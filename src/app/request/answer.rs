@@ -13,14 +13,14 @@ use uuid::Uuid;
 use super::fan_out::action_of;
 use super::kept_by_law::KeptByLaw;
 use super::letters::{OutcomeFacts, ToldRecipient};
+use super::outcome::outcome_for;
 use super::record::{Move, OpenRequest};
 use crate::app::carry_out::Payload;
+use crate::app::law::LawNow;
 use crate::app::mutation::Mutation;
-use crate::app::over_jobs::{decided_as_of, holds_behind};
+use crate::app::over_jobs::{decided_as_of, decided_well, holds_behind};
 use crate::app::{AppError, Quietus};
-use crate::domain::{
-    AskedRight, CategoryName, CollectionName, JobState, RequestOutcome, RequestState, SystemName,
-};
+use crate::domain::{AskedRight, CategoryName, CollectionName, JobState, RequestState, SystemName};
 use crate::evidence::certificate::CertificateClass;
 use crate::evidence::files::StatedFiles;
 use crate::evidence::signing;
@@ -51,6 +51,8 @@ pub(crate) struct Asked {
     pub(crate) action: SubjectAction,
     /// The bytes of the opening.
     pub(crate) opening: Vec<u8>,
+    /// The law in force, by which what is kept gets its dates.
+    pub(crate) law: LawNow,
 }
 
 impl Asked {
@@ -79,7 +81,8 @@ impl Quietus {
             SubjectAction::Erase => CertificateClass::RightsRequest,
             SubjectAction::Restrict | SubjectAction::Lift => CertificateClass::Restriction,
         };
-        Ok(Some(Asked { request, class, action, opening }))
+        let law = self.law_now().await?;
+        Ok(Some(Asked { request, class, action, opening, law }))
     }
 
     /// What goes on after the answer: of a restriction its upkeep, and of an erasure a dated job for
@@ -105,7 +108,13 @@ impl Quietus {
             let of_system = || statements.iter().filter(move |one| one.system.id == *system);
             if of_system().any(|one| keeps(one, KeptReason::StatutoryMinimum)) {
                 let since = decided_as_of(case, jobs, system.as_str());
-                let date = self.next_date(&asked.request, of_system(), since);
+                let mut date = self.next_date(&asked.request, of_system(), since);
+                // What was found under a law of before is decided anew at once.
+                let noted = asked.request.record.kept_under.get(system.as_str());
+                let is_old = noted.zip(asked.law.limits).is_some_and(|(noted, now)| *noted != now);
+                if is_old && decided_well(jobs, system.as_str()) {
+                    date = self.now();
+                }
                 if !waits(JobState::Scheduled).any(|job| job.available_at <= date) {
                     later.push(self.later_job(JobKind::Retained, system, date, Some(date))?);
                 }
@@ -413,42 +422,4 @@ fn grade_of(word: &str) -> Option<Grade> {
     [Grade::Verified, Grade::Signed, Grade::Reported, Grade::Told]
         .into_iter()
         .find(|grade| grade.as_str() == word)
-}
-
-fn outcome_for(
-    request: &OpenRequest,
-    action: SubjectAction,
-    statements: &[SystemStatement],
-) -> RequestOutcome {
-    let outcome = outcome_of(statements);
-    let was_so_already = action != SubjectAction::Erase && request.record.found > 0;
-    if outcome == RequestOutcome::NotFound && was_so_already {
-        return RequestOutcome::Fulfilled;
-    }
-    outcome
-}
-
-/// How a request ended, by what its certificate says.
-fn outcome_of(statements: &[SystemStatement]) -> RequestOutcome {
-    let any = |wanted: StatementOutcome| statements.iter().any(|one| one.outcome == wanted);
-    if any(StatementOutcome::Failed)
-        || any(StatementOutcome::Pending)
-        || any(StatementOutcome::Skipped)
-        || any(StatementOutcome::Partial)
-    {
-        return RequestOutcome::Failed;
-    }
-    if statements.iter().any(|one| !one.kept.is_empty() || !one.staying_fields.is_empty()) {
-        return RequestOutcome::PartiallyRetained;
-    }
-    let nothing = |one: &SystemStatement| {
-        one.outcome == StatementOutcome::NotFound
-            || one.recipient.is_some()
-                && one.outcome == StatementOutcome::AttestedByProcessor
-                && one.recipient.as_ref().is_some_and(|party| party.grade.is_none())
-    };
-    if statements.iter().all(nothing) {
-        return RequestOutcome::NotFound;
-    }
-    RequestOutcome::Fulfilled
 }

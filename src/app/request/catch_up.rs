@@ -11,6 +11,7 @@ use super::fan_out::remember;
 use super::find::{Ground, Seeking};
 use super::record::{Move, OpenRequest, Person};
 use crate::app::fire::SCHEDULER;
+use crate::app::law::GoesBy;
 use crate::app::open_case::PlanOnRecord;
 use crate::app::recording::About;
 use crate::app::{Actor, AppError, Quietus};
@@ -35,7 +36,9 @@ impl Quietus {
             return Ok(false);
         }
         let pinned = self.pinned(case).await?;
-        let ground = Ground { map: pinned.map(), rules: pinned.rules(), moment: case.moment };
+        let law = self.law_for((&pinned, None), GoesBy::InForce).await?;
+        let (map, rules) = (pinned.map(), pinned.rules());
+        let ground = Ground { map, rules, limits: &law.limits, moment: case.moment };
         let told_apart = request.record.told_apart;
         let mut people = [Seeking { person: self.sought(&request)?, told_apart }];
         let Some(mut found) = self.find_people(ground, &mut people, None).await?.pop() else {

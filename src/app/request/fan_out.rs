@@ -6,7 +6,7 @@ use quietus_connectors::SubjectAction;
 use serde_json::json;
 
 use super::case::PersonOpening;
-use super::find::{Found, Ground, Seeking};
+use super::find::{Found, Seeking};
 use super::objection::is_direct_marketing;
 use super::record::{Move, OpenRequest};
 use crate::app::fire::SCHEDULER;
@@ -122,7 +122,7 @@ impl Quietus {
         if ready.is_empty() {
             return Ok(0);
         }
-        let ground = Ground { map: &self.map, rules: &self.rules, moment: self.now() };
+        let ground = self.ground_of_now();
         let mut people: Vec<Seeking> = ready.iter().map(|one| one.seeking.clone()).collect();
         let found = Box::pin(self.find_people(ground, &mut people, None)).await?;
         let (mut requests, mut scopes, mut stuck) = (Vec::new(), Vec::new(), 0);

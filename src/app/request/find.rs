@@ -14,21 +14,23 @@ use super::asking::{Asks, ask_in_parts};
 use crate::app::circumstances::Basis;
 use crate::app::{AppError, Quietus};
 use crate::datamap::DataMap;
-use crate::domain::SystemName;
+use crate::domain::{Digest, SystemName};
 use crate::plan::{
     Acting, Asking, KeptUntil, Lesson, Person as Sought, PlanInput, RecordKeys, can_be_shared_out,
-    learn, questions, shares,
+    digest_of_law, learn, questions, shares,
 };
-use crate::schedule::RuleSet;
+use crate::schedule::{Limit, RuleSet};
 
 /// Rounds after which nothing new can be learned in an honest data map.
 const MOST_ROUNDS: usize = 12;
 
-/// Rules and data map under which somebody is sought.
+/// Rules, law and data map under which somebody is sought.
 #[derive(Clone, Copy)]
 pub(crate) struct Ground<'a> {
     pub(crate) map: &'a DataMap,
     pub(crate) rules: &'a RuleSet,
+    /// Minimums and maximums: of the rules, or those in force.
+    pub(crate) limits: &'a [Limit],
     pub(crate) moment: Timestamp,
 }
 
@@ -38,6 +40,7 @@ impl<'a> Ground<'a> {
         Basis {
             map: self.map,
             rules: self.rules,
+            limits: self.limits,
             moment: self.moment,
             zone,
             told_until: None,
@@ -51,6 +54,10 @@ impl<'a> Ground<'a> {
 pub(crate) struct Found {
     /// As of which moment.
     pub(crate) moment: Timestamp,
+    /// By which law.
+    pub(crate) law: Option<Digest>,
+    /// The system in which also what only keys name was asked until when it is kept.
+    pub(crate) dated_anew: Option<SystemName>,
     /// Keys of records that no staying field names.
     pub(crate) records: RecordKeys,
     /// How many records each system has of the person.
@@ -73,6 +80,12 @@ pub(crate) struct Seeking {
 }
 
 impl Quietus {
+    /// Rules, law and data map of this process, as of now.
+    pub(super) fn ground_of_now(&self) -> Ground<'_> {
+        let Self { map, rules, .. } = self;
+        Ground { map, rules, limits: &rules.limits, moment: self.now() }
+    }
+
     /// Asks the systems of `only` (all databases where it is `None`) what they know of these
     /// people, again and again until none of them teaches anything new. Each system is asked about
     /// all of them at once, and what it answers is told apart: of each is learned what would be
@@ -90,7 +103,9 @@ impl Quietus {
         let basis = ground.basis(&acting, &self.zone);
         let circumstances = self.circumstances(basis).await?;
         let input = circumstances.input(basis);
-        let blank = || Found { moment: ground.moment, ..Found::default() };
+        let day = |moment| self.zone.to_datetime(moment).date();
+        let law = Some(digest_of_law(ground.limits, day(ground.moment), day(self.now())));
+        let blank = || Found { moment: ground.moment, law, ..Found::default() };
         let mut found: Vec<Found> = people.iter().map(|_| blank()).collect();
         let mut open: Vec<usize> = (0..people.len()).collect();
         for _ in 0..MOST_ROUNDS {
@@ -219,7 +234,11 @@ impl Quietus {
         shares(input, name, &answers, people).map_err(|error| misconfigured(error.to_string()))
     }
 
-    async fn ask(&self, name: &SystemName, asking: &Asking) -> Result<Vec<Answer>, Fault> {
+    pub(super) async fn ask(
+        &self,
+        name: &SystemName,
+        asking: &Asking,
+    ) -> Result<Vec<Answer>, Fault> {
         if asking.questions.is_empty() {
             return Ok(Vec::new());
         }

@@ -1,6 +1,6 @@
 //! Taking in: what somebody asks becomes a request with its dates, or is refused with the reason.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde_json::json;
@@ -320,6 +320,7 @@ impl Quietus {
             incomplete: false,
             found: 0,
             kept: Vec::new(),
+            kept_under: BTreeMap::new(),
         })
         .map(|record| self.with_cooling_off(record))
     }

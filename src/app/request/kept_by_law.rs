@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use super::find::Found;
@@ -29,6 +30,10 @@ pub struct KeptByLaw {
     /// has written it, there are none, and only `until` is known.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub ends: BTreeSet<Timestamp>,
+    /// Minimums that are not law yet and have a say in these ends: the day from which they are, the
+    /// name and the law.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub followed_by: BTreeSet<(Date, String, String)>,
 }
 
 impl KeptByLaw {
@@ -41,6 +46,11 @@ impl KeptByLaw {
             citation: found.citation.clone(),
             until: found.until,
             ends: found.ends.clone(),
+            followed_by: found
+                .followed_by
+                .iter()
+                .map(|(day, name, citation)| (*day, name.to_string(), citation.clone()))
+                .collect(),
         }
     }
 
@@ -52,6 +62,14 @@ impl KeptByLaw {
     /// When it ends for some of the records, later than at a moment.
     pub(crate) fn ends_after(&self, moment: Timestamp) -> BTreeSet<Timestamp> {
         self.ends.iter().chain(&self.until).copied().filter(|end| *end > moment).collect()
+    }
+
+    /// Adds what was found of other records of the same person by the same minimum.
+    fn add(&mut self, other: Self) {
+        self.ends.extend(other.ends);
+        self.ends = few_ends(std::mem::take(&mut self.ends));
+        self.followed_by.extend(other.followed_by);
+        self.until = self.until.zip(other.until).map(|(one, other)| one.max(other));
     }
 
     /// Takes over ends of before that are later than a moment.
@@ -77,8 +95,18 @@ impl RequestRecord {
         let answered = |law: &KeptByLaw| found.counts.keys().any(|one| one.as_str() == law.system);
         let (before, mut kept): (Vec<_>, Vec<_>) =
             std::mem::take(&mut self.kept).into_iter().partition(answered);
-        let mut noted: Vec<KeptByLaw> = found.kept.iter().map(KeptByLaw::of).collect();
-        for known in before.into_iter().filter(|known| by_key(&known.system)) {
+        let mut noted: Vec<KeptByLaw> = Vec::new();
+        for one in found.kept.iter().map(KeptByLaw::of) {
+            match noted.iter_mut().find(|known| known.place() == one.place()) {
+                Some(known) => known.add(one),
+                None => noted.push(one),
+            }
+        }
+        self.note_law(found, &by_key);
+        let anew =
+            |system: &str| found.dated_anew.as_ref().is_some_and(|one| one.as_str() == system);
+        let stays = |known: &KeptByLaw| by_key(&known.system) && !anew(&known.system);
+        for known in before.into_iter().filter(stays) {
             match noted.iter_mut().find(|one| one.place() == known.place()) {
                 Some(one) => one.take_over(&known, found.moment),
                 None => kept.extend(known.left_after(found.moment)),
@@ -87,6 +115,19 @@ impl RequestRecord {
         kept.append(&mut noted);
         kept.sort_by(|one, other| one.place().cmp(&other.place()));
         self.kept = kept;
+    }
+
+    /// Remembers by which law the ends of a system were found. Ends of before that stay are still
+    /// those of the law of before.
+    fn note_law(&mut self, found: &Found, by_key: &impl Fn(&str) -> bool) {
+        let Some(law) = found.law else { return };
+        for (system, records) in &found.counts {
+            let name = system.as_str();
+            let all = !by_key(name) || found.dated_anew.as_ref() == Some(system);
+            if all && (*records > 0 || self.kept_under.contains_key(name) || by_key(name)) {
+                self.kept_under.insert(name.to_owned(), law);
+            }
+        }
     }
 }
 
@@ -108,6 +149,7 @@ mod tests {
             citation: word("AO 147"),
             until: until.map(|text| text.parse().unwrap()),
             ends,
+            followed_by: BTreeSet::new(),
         }
     }
 

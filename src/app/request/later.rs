@@ -9,6 +9,7 @@ use quietus_connectors::{Counts, Drift, Identity};
 
 use super::find::{Ground, Seeking};
 use super::order::{Wanted, remembered_keys};
+use crate::app::law::GoesBy;
 use crate::app::{AppError, Quietus};
 use crate::domain::SystemName;
 use crate::plan::{Acting, Person as Sought, PersonScope, PlanInput, compile};
@@ -37,7 +38,7 @@ impl Quietus {
         if persons.is_empty() {
             return Ok(Vec::new());
         }
-        let ground = Ground { map: &self.map, rules: &self.rules, moment: self.now() };
+        let ground = self.ground_of_now();
         let mut people: Vec<Seeking> = persons.iter().map(|one| one.seeking.clone()).collect();
         let given = persons.iter().map(|one| self.given_by(one)).collect::<Result<Vec<_>, _>>()?;
         let found = Box::pin(self.find_people_anew(ground, &mut people, &given)).await?;
@@ -66,8 +67,8 @@ impl Quietus {
         Ok(sighted)
     }
 
-    /// What one database has of a person by the rules and the data map of the case, as of a moment,
-    /// and how much of it is of later than `later_than`.
+    /// What one database has of a person by the rules and the data map of the case and the law in
+    /// force, as of a moment, and how much of it is of later than `later_than`.
     ///
     /// # Errors
     /// Where the store is not there; within, why the database could not be asked.
@@ -83,7 +84,13 @@ impl Quietus {
             Err(error @ AppError::Store(_)) => return Err(error),
             Err(error) => return Ok(Err(error.to_string())),
         };
-        let ground = Ground { map: pinned.map(), rules: pinned.rules(), moment };
+        let law = match self.law_for((&pinned, Some(system)), GoesBy::InForce).await {
+            Ok(law) => law,
+            Err(error @ AppError::Store(_)) => return Err(error),
+            Err(error) => return Ok(Err(error.to_string())),
+        };
+        let (map, rules) = (pinned.map(), pinned.rules());
+        let ground = Ground { map, rules, limits: &law.limits, moment };
         let acting = Acting::Everything;
         let basis = ground.basis(&acting, pinned.zone());
         let circumstances = self.circumstances(basis).await?;

@@ -24,6 +24,7 @@ mod later;
 mod letters;
 mod objection;
 mod order;
+mod outcome;
 mod record;
 mod restriction;
 mod upkeep;

@@ -10,11 +10,13 @@ use super::fan_out::{action_of, remember};
 use super::find::{Found, Ground, Seeking};
 use super::record::{Move, OpenRequest, RequestRecord};
 use crate::app::circumstances::Circumstances;
+use crate::app::law::Law;
 use crate::app::opening::Pinned;
 use crate::app::{AppError, Quietus};
 use crate::domain::{CollectionName, SystemName};
 use crate::plan::{
-    Acting, Person as Sought, PlanInput, RecordKeys, StepStatus, SystemPlan, compile,
+    Acting, Person as Sought, PlanError, PlanInput, RecordKeys, StepStatus, SystemPlan, compile,
+    kept_by_keys, questions_by_keys,
 };
 use crate::store::{Case, Request};
 
@@ -119,12 +121,13 @@ impl Quietus {
     pub(crate) async fn compile_person_part(
         &self,
         case: &Case,
-        pinned: &Pinned<'_>,
+        (pinned, law): (&Pinned<'_>, &Law),
         system: &SystemName,
         (moment, anew): (Timestamp, bool),
     ) -> Result<(PersonPart, Circumstances), AppError> {
         let mut wanted = self.wanted_anew(case, anew).await?;
-        let ground = Ground { map: pinned.map(), rules: pinned.rules(), moment };
+        let (map, rules) = (pinned.map(), pinned.rules());
+        let ground = Ground { map, rules, limits: &law.limits, moment };
         let third_party = ground.map.systems.get(system).and_then(|one| one.third_party.as_ref());
         let all = wanted.needs_all();
         let found = if third_party.is_none() || all {
@@ -155,6 +158,7 @@ impl Quietus {
         let Wanted { mut request, seeking: Seeking { person: sought, .. }, known } = wanted;
         let mut records = remembered_keys(&request);
         if let Some(mut found) = found {
+            self.date_anew(&request, (ground, system), (&mut found, circumstances)).await?;
             if let Some(drill) = &request.record.drill {
                 drill.confine_found(&mut found);
             }
@@ -194,6 +198,37 @@ impl Quietus {
             _ => None,
         };
         Ok(PersonPart { plan, persons, unreached })
+    }
+
+    /// Asks a system once more until when minimums keep the records that only keys name, where that
+    /// was noted under another law: they are not found anew by what their person is known by.
+    async fn date_anew(
+        &self,
+        request: &OpenRequest,
+        (ground, system): (Ground<'_>, &SystemName),
+        (found, circumstances): (&mut Found, &Circumstances),
+    ) -> Result<(), AppError> {
+        let Some(person) = &request.person else { return Ok(()) };
+        let noted = request.record.kept_under.get(system.as_str());
+        if noted == found.law.as_ref()
+            || !person.has_keys(system.as_str())
+            || found.not_asked.contains_key(system)
+        {
+            return Ok(());
+        }
+        let acting = Acting::Everything;
+        let input = circumstances.input(ground.basis(&acting, &self.zone));
+        let mut keys = remembered_keys(request);
+        keys.retain(|(of, _), _| of == system);
+        let unreadable = |error: PlanError| AppError::Input(error.to_string());
+        let asking = questions_by_keys(&input, system, keys).map_err(unreadable)?;
+        let answers = self.ask(system, &asking).await;
+        let answers =
+            answers.map_err(|fault| AppError::System { system: system.to_string(), fault })?;
+        let kept = kept_by_keys(&input, system, &answers, "p1").map_err(unreadable)?;
+        found.kept.extend(kept);
+        found.dated_anew = Some(system.clone());
+        Ok(())
     }
 
     /// What a third party is asked; `None` where nothing is known by which it can be.

@@ -14,7 +14,9 @@ use super::objection::Verdict;
 use crate::app::epochs::{OpenKey, open_key};
 use crate::app::vault::Vault;
 use crate::app::{AppError, Quietus};
-use crate::domain::{AskedRight, Assurance, CategoryName, EpochName, RequestOutcome, RequestState};
+use crate::domain::{
+    AskedRight, Assurance, CategoryName, Digest, EpochName, RequestOutcome, RequestState,
+};
 use crate::rights::{ClockStop, Deadlines, Extended};
 use crate::store::{OutboxEntry, Request, RequestChange, RequestKey};
 
@@ -146,6 +148,9 @@ pub struct RequestRecord {
     /// What minimums keep of the person, and until when, as it was found.
     #[serde(default)]
     pub kept: Vec<KeptByLaw>,
+    /// By which law that was found, by system (`digest_of_law`).
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub kept_under: BTreeMap<String, Digest>,
 }
 
 impl RequestRecord {
@@ -196,7 +201,7 @@ impl std::fmt::Debug for Person {
 
 impl Person {
     /// Whether there are records in a system that only their keys name.
-    pub(super) fn has_keys(&self, system: &str) -> bool {
+    pub(crate) fn has_keys(&self, system: &str) -> bool {
         let collections = self.records.get(system);
         collections.is_some_and(|all| all.values().any(|keys| !keys.is_empty()))
     }

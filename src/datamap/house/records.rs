@@ -429,9 +429,9 @@ pub(super) const TABLES: &[Kept] = &[
     ),
     table(
         "versions",
-        "how often holds and pauses have changed",
-        (Personal::None, Served("two rows, counted up")),
-        ("a running job sees a new hold", "none is needed: it says nothing"),
+        "how often holds, pauses and the rules in force have changed, and which rules those are",
+        (Personal::None, Served("three rows, counted up")),
+        ("a running job sees a new hold and a new law", "none is needed: it says nothing"),
     ),
 ];
 

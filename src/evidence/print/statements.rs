@@ -18,6 +18,8 @@ pub(super) fn detail(voice: &Voice<'_>, statement: &SystemStatement) -> Detail {
     let mut facts = vec![system(voice, statement)];
     facts.extend(rules(voice, statement));
     facts.extend(statement.cut_offs.iter().map(|one| cut_off(voice, one)));
+    let limits_from = statement.limits_rule_set_sha256;
+    facts.extend(limits_from.map(|digest| voice.fact(words.fact_limits_from, digest)));
     facts.push(voice.fact(words.fact_action, words.action(statement.action)));
     facts.push(voice.fact(words.fact_outcome, words.outcome(statement.outcome)));
     facts.push(method(voice, statement));

@@ -105,6 +105,7 @@ impl World {
         PlanInput {
             map: &self.map,
             rules: &self.rules,
+            limits: &self.rules.limits,
             zone: &self.zone,
             moment: self.moment,
             today: self.today.unwrap_or_else(|| self.zone.to_datetime(self.moment).date()),

@@ -8,7 +8,7 @@ use crate::company::Company;
 use crate::company::certificate::Certificate;
 use crate::company::engine::{TurnedClock, carry_out, work};
 
-async fn live(product: &quietus::app::Quietus) {
+pub(super) async fn live(product: &quietus::app::Quietus) {
     for _ in 0..3 {
         product.advance_requests().await.unwrap();
         work(product).await;
@@ -96,22 +96,29 @@ fn first_export(company: &Company) -> String {
 
 /// Grace has an old order, and three of which each invoice is kept for eight calendar years: of 2019
 /// and of 2025 under her number, and of 2022 under nothing but her address, which goes at once.
-const OF_THREE_YEARS: &str = "
+pub(super) const OF_THREE_YEARS: &str = "
 UPDATE orders SET invoiced_on = '2019-05-01' WHERE id = 11;
 UPDATE orders SET invoiced_on = '2022-05-01' WHERE id = 13;
 INSERT INTO orders VALUES (14, 1, NULL, 'Example Street 1', 'Grace Example', '2025-05-01', NULL);
 ";
-const BEGIN: &str = "2027-01-04T09:00:00Z";
+pub(super) const BEGIN: &str = "2027-01-04T09:00:00Z";
 
 /// A process that has just been started does what there is to do.
-async fn go_on(company: &Company, clock: &Arc<TurnedClock>) {
+pub(super) async fn go_on(company: &Company, clock: &Arc<TurnedClock>) {
     let product = company.replica(clock).await;
+    product.bring_rules_in_force().await.unwrap();
     live(&product).await;
 }
 
 /// Grace asks, and all that may go has gone.
 async fn asked(rows: &str) -> (Company, String, Arc<TurnedClock>) {
+    asked_under(person::PACK, rows).await
+}
+
+/// The same under other rules.
+pub(super) async fn asked_under(pack: &str, rows: &str) -> (Company, String, Arc<TurnedClock>) {
     let company = person::company("").await;
+    company.write("schedules/rules.yaml", pack);
     company.database("shop").run(rows).await;
     let request = person::brought(&company, "erasure", "email=grace@mail.example\n").await;
     let clock = TurnedClock::at(BEGIN);
@@ -120,16 +127,16 @@ async fn asked(rows: &str) -> (Company, String, Arc<TurnedClock>) {
 }
 
 /// Orders of hers that are left: number and whether it is restricted, without address and name.
-async fn left(company: &Company) -> Vec<String> {
+pub(super) async fn left(company: &Company) -> Vec<String> {
     let mut rows = person::orders(company).await;
     assert_eq!(rows.pop().unwrap(), "21|alan@mail.example|Example Street 2|Alan Example|0");
     rows.iter().map(|row| row.replace("|~|~|Grace Example|", " ")).collect()
 }
 
 /// How many records a minimum keeps by a certificate, until when the first and the last of them.
-type KeptByMinimum = (String, Option<String>, Option<String>);
+pub(super) type KeptByMinimum = (String, Option<String>, Option<String>);
 
-fn kept_by(certificate: &Certificate) -> Vec<KeptByMinimum> {
+pub(super) fn kept_by(certificate: &Certificate) -> Vec<KeptByMinimum> {
     let statements = certificate.statements().iter();
     let kept = statements.flat_map(|one| one["kept"].as_array().unwrap());
     let by_law = kept.filter(|one| one["reason"] == "statutory-minimum");
@@ -142,12 +149,12 @@ fn kept_by(certificate: &Certificate) -> Vec<KeptByMinimum> {
     stated.collect()
 }
 
-fn kept(records: u64, first: Option<&str>, last: Option<&str>) -> [KeptByMinimum; 1] {
+pub(super) fn kept(records: u64, first: Option<&str>, last: Option<&str>) -> [KeptByMinimum; 1] {
     [(records.to_string(), first.map(str::to_owned), last.map(str::to_owned))]
 }
 
 /// The dated jobs: how each stands, and on which day it may begin.
-async fn dated(company: &Company) -> Vec<String> {
+pub(super) async fn dated(company: &Company) -> Vec<String> {
     let text = "SELECT state || ' ' || date(available_at / 1000000, 'unixepoch') FROM jobs
          WHERE kind = 'retained' ORDER BY available_at, created_at";
     company.store_rows(text).await

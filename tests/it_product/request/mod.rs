@@ -15,6 +15,7 @@ mod kept;
 mod killed;
 mod lasting;
 mod late;
+mod law;
 mod lifting;
 pub mod many;
 mod objections;

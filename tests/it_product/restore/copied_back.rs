@@ -153,12 +153,12 @@ fn the_restore_is_certified(predicate: &serde_json::Value, taken_at: &str) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn everybody_who_came_back_goes_again() {
-    everybody_goes_again(Kind::Sqlite).await;
+    Box::pin(everybody_goes_again(Kind::Sqlite)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn everybody_who_came_back_goes_again_with_the_store_on_a_server() {
-    everybody_goes_again(Kind::Postgres).await;
+    Box::pin(everybody_goes_again(Kind::Postgres)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -7,6 +7,7 @@ mod exactly;
 mod guards;
 mod idle;
 mod lanes;
+mod law;
 mod leftovers;
 mod liars;
 mod long;

@@ -213,6 +213,7 @@ pub(super) const WORDS: Words = Words {
     fact_supersedes: "Ersetzt",
     fact_data_map: "Datenverzeichnis (sha256)",
     fact_rule_set: "Regelwerk (sha256)",
+    fact_limits_from: "Fristen (sha256)",
     fact_plan: "Löschplan (sha256)",
     fact_regime: "Recht",
     fact_identity: "Identität geprüft durch",

@@ -213,6 +213,7 @@ pub(super) const WORDS: Words = Words {
     fact_supersedes: "Supersedes",
     fact_data_map: "Data map (sha256)",
     fact_rule_set: "Rule set (sha256)",
+    fact_limits_from: "Minimums (sha256)",
     fact_plan: "Plan (sha256)",
     fact_regime: "Law",
     fact_identity: "Identity checked by",

@@ -79,7 +79,7 @@ words! {
     fact_evidence, fact_evidence_value, fact_recipient, no_reason,
     // Background and proof.
     background, fact_kind, fact_tool, fact_case, fact_planned, fact_schedule, fact_occurrence,
-    fact_approved, fact_supersedes, fact_data_map, fact_rule_set, fact_plan, fact_regime,
+    fact_approved, fact_supersedes, fact_data_map, fact_rule_set, fact_limits_from, fact_plan, fact_regime,
     fact_identity, fact_answer_by, class_disposal, class_request, class_restriction,
     class_not_held, class_correction, class_restore, proof, proof_log, proof_entry, proof_entry_value, proof_root,
     proof_statement, proof_file, proof_time, proof_witnesses, proof_status, proof_status_unknown, proof_status_superseded, proof_status_decided,

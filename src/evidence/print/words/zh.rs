@@ -213,6 +213,7 @@ pub(super) const WORDS: Words = Words {
     fact_supersedes: "取代",
     fact_data_map: "数据地图（sha256）",
     fact_rule_set: "规则集（sha256）",
+    fact_limits_from: "法定期限（sha256）",
     fact_plan: "处置方案（sha256）",
     fact_regime: "法律",
     fact_identity: "身份核验方式",
