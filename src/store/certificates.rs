@@ -13,7 +13,8 @@ use super::error::StoreError;
 use super::evidence::{self, OutboxEntry};
 use super::jobs::{self, JobKind, NewJob};
 use super::requests::{self, RequestChange};
-use super::statement::{Row, Rows, Sql, args, words};
+use super::rows::Rows;
+use super::statement::{Row, Sql, args, words};
 use super::status_lists::{self, StatusPlace};
 use crate::domain::CaseOutcome;
 
@@ -169,13 +170,13 @@ const INSERT: Sql = Sql::both(
          envelope, manifest, status_list, status_index)
      VALUES ($1, $2, $3, 'signed', $4, $5, $6, $7, $8, $9, $10, $11)",
 );
-// Each database reads JSON in its own words.
+// Each database takes many rows in its own way.
 const TOPICS: Sql = Sql::fork(
     "INSERT INTO certificate_topics (certificate_id, kind, name)
      SELECT $1, value ->> 0, value ->> 1 FROM json_each($2) WHERE TRUE
      ON CONFLICT (certificate_id, kind, name) DO NOTHING",
     "INSERT INTO certificate_topics (certificate_id, kind, name)
-     SELECT $1, value ->> 0, value ->> 1 FROM json_array_elements($2::text::json)
+     SELECT $1, kind, name FROM unnest($2::text[], $3::text[]) AS rows (kind, name)
      ON CONFLICT (certificate_id, kind, name) DO NOTHING",
 );
 const SET_BUNDLE: Sql =

@@ -13,7 +13,8 @@ use super::connection::{Store, Tx};
 use super::error::StoreError;
 use super::evidence::{self, OutboxEntry};
 use super::record_manifests;
-use super::statement::{Row, Rows, Sql, args};
+use super::rows::Rows;
+use super::statement::{Row, Sql, args};
 use crate::domain::EpochName;
 
 /// A key that seals details, wrapped with the key of an epoch.
@@ -77,11 +78,11 @@ const KEEP: Sql = Sql::both(
     "INSERT INTO data_keys (id, case_id, epoch, wrapped, created_at) VALUES ($1, $2, $3, $4, $5)
      ON CONFLICT (id) DO NOTHING",
 );
-// Each database reads JSON in its own words.
+// Each database takes many rows in its own way.
 const KNOWN_OF: Sql = Sql::fork(
     "SELECT id FROM data_keys WHERE id IN (SELECT unhex(value ->> 0) FROM json_each($1))",
     "SELECT id FROM data_keys
-     WHERE id IN (SELECT (value ->> 0)::uuid FROM json_array_elements($1::text::json))",
+     WHERE id = ANY ($1::uuid[])",
 );
 const KEEP_ALL: Sql = Sql::fork(
     "INSERT INTO data_keys (id, case_id, epoch, wrapped, created_at)
@@ -89,8 +90,9 @@ const KEEP_ALL: Sql = Sql::fork(
      FROM json_each($2) WHERE TRUE
      ON CONFLICT (id) DO NOTHING",
     "INSERT INTO data_keys (id, case_id, epoch, wrapped, created_at)
-     SELECT (value ->> 0)::uuid, (value ->> 1)::uuid, value ->> 2, decode(value ->> 3, 'hex'), $1
-     FROM json_array_elements($2::text::json)
+     SELECT id, of_case, epoch, wrapped, $1
+     FROM unnest($2::uuid[], $3::uuid[], $4::text[], $5::bytea[])
+         AS rows (id, of_case, epoch, wrapped)
      ON CONFLICT (id) DO NOTHING",
 );
 const LIVING: Sql = Sql::both(

@@ -13,7 +13,8 @@ use super::connection::{Store, Tx};
 use super::data_keys::{self, DataKey, DetailKey};
 use super::error::StoreError;
 use super::producers;
-use super::statement::{Row, Rows, Sql, args};
+use super::rows::Rows;
+use super::statement::{Row, Sql, args};
 use crate::domain::Digest;
 
 /// Something that has to be proven later.
@@ -135,7 +136,7 @@ macro_rules! detail_columns {
     };
 }
 
-// Each database reads JSON in its own words.
+// Each database takes many rows in its own way.
 const DETAILS: Sql = Sql::fork(
     "INSERT INTO evidence_details (detail_sha256, entry_id, case_id, job_id, kind, sealed,
          created_at, key_id)
@@ -144,9 +145,10 @@ const DETAILS: Sql = Sql::fork(
      FROM json_each($2) ORDER BY key",
     "INSERT INTO evidence_details (detail_sha256, entry_id, case_id, job_id, kind, sealed,
          created_at, key_id)
-     SELECT decode(value ->> 0, 'hex'), (value ->> 1)::uuid, (value ->> 2)::uuid,
-         (value ->> 3)::uuid, value ->> 4, decode(value ->> 5, 'hex'), $1, (value ->> 6)::uuid
-     FROM json_array_elements($2::text::json) WITH ORDINALITY AS rows (value, place)
+     SELECT sha256, entry_id, of_case, of_job, kind, sealed, $1, key_id
+     FROM unnest($2::bytea[], $3::uuid[], $4::uuid[], $5::uuid[], $6::text[], $7::bytea[],
+         $8::uuid[]) WITH ORDINALITY
+         AS rows (sha256, entry_id, of_case, of_job, kind, sealed, key_id, place)
      ORDER BY place",
 );
 const ENTRIES: Sql = Sql::fork(
@@ -154,9 +156,9 @@ const ENTRIES: Sql = Sql::fork(
      SELECT unhex(value ->> 0), unhex(value ->> 1), unhex(value ->> 2), unhex(value ->> 3), $1
      FROM json_each($2) ORDER BY key",
     "INSERT INTO evidence_outbox (entry_id, case_id, job_id, body, created_at)
-     SELECT (value ->> 0)::uuid, (value ->> 1)::uuid, (value ->> 2)::uuid,
-         decode(value ->> 3, 'hex'), $1
-     FROM json_array_elements($2::text::json) WITH ORDINALITY AS rows (value, place)
+     SELECT entry_id, of_case, of_job, body, $1
+     FROM unnest($2::uuid[], $3::uuid[], $4::uuid[], $5::bytea[]) WITH ORDINALITY
+         AS rows (entry_id, of_case, of_job, body, place)
      ORDER BY place",
 );
 const OF_CASE: Sql =

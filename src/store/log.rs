@@ -14,7 +14,8 @@ use uuid::Uuid;
 use super::connection::{Store, Tx};
 use super::error::StoreError;
 use super::log_reading::{tile_args, tile_in};
-use super::statement::{Row, Rows, Sql, args, count, words};
+use super::rows::Rows;
+use super::statement::{Row, Sql, args, count, words};
 use crate::domain::Digest;
 use crate::evidence::leaf::is_heartbeat;
 use crate::evidence::tiles::{TileId, append, tail_tiles};
@@ -125,15 +126,15 @@ const DRAIN: Sql = Sql::both(
            WHERE log_leaves.entry_id = evidence_outbox.entry_id AND log_leaves.log_id = $2
              AND log_leaves.idx >= $3)",
 );
-// Each database reads JSON in its own words.
+// Each database takes many rows in its own way.
 const LEAVES: Sql = Sql::fork(
     "INSERT INTO log_leaves (log_id, idx, entry_id, body, leaf_hash, integrated_at)
      SELECT $1, value ->> 0, unhex(value ->> 1), unhex(value ->> 2), unhex(value ->> 3), $2
      FROM json_each($3)",
     "INSERT INTO log_leaves (log_id, idx, entry_id, body, leaf_hash, integrated_at)
-     SELECT $1, (value ->> 0)::bigint, (value ->> 1)::uuid, decode(value ->> 2, 'hex'),
-         decode(value ->> 3, 'hex'), $2
-     FROM json_array_elements($3::text::json)",
+     SELECT $1, idx, entry_id, body, leaf_hash, $2
+     FROM unnest($3::bigint[], $4::uuid[], $5::bytea[], $6::bytea[])
+         AS rows (idx, entry_id, body, leaf_hash)",
 );
 const PUT_TILE: Sql = Sql::both(
     "INSERT INTO log_tiles (log_id, level, n, data) VALUES ($1, $2, $3, $4)

@@ -59,6 +59,7 @@ pub mod renewed_tokens;
 pub mod requests;
 pub mod residues;
 pub mod restores;
+mod rows;
 mod rules_in_force;
 pub mod schedules;
 pub mod schema;

@@ -3,7 +3,7 @@
 //! `Sql::both` holds the text that SQLite and PostgreSQL share (`$1` placeholders work on both);
 //! `Sql::fork` holds two texts and is rare. Values go in as [`Arg`] and come out of a [`Row`], so
 //! that every operation of the store is written once. Nothing here builds SQL at run time: many rows go
-//! into one statement as one argument ([`Rows`]).
+//! into one statement as one argument ([`Rows`](super::rows::Rows)).
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -15,6 +15,7 @@ use sqlx::{Decode, Postgres, Row as _, Sqlite, Type};
 use uuid::Uuid;
 
 use super::error::StoreError;
+use super::rows::Rows;
 use crate::domain::Digest;
 
 /// The text of a statement.
@@ -43,16 +44,19 @@ pub(super) enum Arg {
     Text(Option<String>),
     Bytes(Option<Vec<u8>>),
     Id(Option<Uuid>),
+    /// Many rows: the last argument.
+    Rows(Rows),
 }
 
 macro_rules! bind {
-    ($query:expr, $arg:expr) => {
+    ($query:expr, $arg:expr, $rows:ident => $bind_rows:expr) => {
         match $arg {
             Arg::Int(value) => $query.bind(value),
             Arg::Bool(value) => $query.bind(value),
             Arg::Text(value) => $query.bind(value),
             Arg::Bytes(value) => $query.bind(value),
             Arg::Id(value) => $query.bind(value),
+            Arg::Rows($rows) => $bind_rows,
         }
     };
 }
@@ -60,7 +64,7 @@ macro_rules! bind {
 pub(super) fn for_sqlite<'q>(sql: Sql, args: Vec<Arg>) -> Query<'q, Sqlite, SqliteArguments> {
     let mut query = sqlx::query(sql.sqlite);
     for arg in args {
-        query = bind!(query, arg);
+        query = bind!(query, arg, rows => query.bind(rows.to_json()));
     }
     query
 }
@@ -68,7 +72,7 @@ pub(super) fn for_sqlite<'q>(sql: Sql, args: Vec<Arg>) -> Query<'q, Sqlite, Sqli
 pub(super) fn for_postgres<'q>(sql: Sql, args: Vec<Arg>) -> Query<'q, Postgres, PgArguments> {
     let mut query = sqlx::query(sql.postgres);
     for arg in args {
-        query = bind!(query, arg);
+        query = bind!(query, arg, rows => rows.bind(query));
     }
     query
 }
@@ -157,6 +161,12 @@ impl From<Option<Timestamp>> for Arg {
     }
 }
 
+impl From<Rows> for Arg {
+    fn from(value: Rows) -> Self {
+        Self::Rows(value)
+    }
+}
+
 impl From<Option<i64>> for Arg {
     fn from(value: Option<i64>) -> Self {
         Self::Int(value)
@@ -168,66 +178,6 @@ macro_rules! args {
     ($($value:expr),* $(,)?) => { vec![$($crate::store::statement::Arg::from($value)),*] };
 }
 pub(super) use args;
-
-/// Rows that one statement writes: a JSON array with an array of values a row, in which bytes and
-/// identifiers are hexadecimal digits. Sent row by row, each row would be a message of its own.
-#[derive(Default)]
-pub(super) struct Rows {
-    text: String,
-}
-
-impl Rows {
-    /// Bytes of text after which it is time to write.
-    const FULL: usize = 4 << 20;
-
-    /// Adds a row.
-    pub(super) fn push(&mut self, values: Vec<Arg>) -> Result<(), StoreError> {
-        self.text.push(if self.text.is_empty() { '[' } else { ',' });
-        let mut between = '[';
-        for value in values {
-            self.text.push(between);
-            between = ',';
-            match value {
-                Arg::Int(Some(value)) => self.text.push_str(&value.to_string()),
-                Arg::Bool(value) => self.text.push_str(if value { "true" } else { "false" }),
-                Arg::Text(Some(value)) => self.text.push_str(&json(&value)?),
-                Arg::Bytes(Some(value)) => self.quote(&hex::encode(value)),
-                Arg::Id(Some(value)) => self.quote(&value.simple().to_string()),
-                Arg::Int(None) | Arg::Text(None) | Arg::Bytes(None) | Arg::Id(None) => {
-                    self.text.push_str("null");
-                }
-            }
-        }
-        self.text.push(']');
-        Ok(())
-    }
-
-    fn quote(&mut self, digits: &str) {
-        self.text.push('"');
-        self.text.push_str(digits);
-        self.text.push('"');
-    }
-
-    /// Whether so much waits that it has to be written before more is added.
-    pub(super) fn is_full(&self) -> bool {
-        self.text.len() >= Self::FULL
-    }
-
-    /// What waits, where it has to be written before more is added.
-    pub(super) fn take_if_full(&mut self) -> Option<String> {
-        if self.is_full() { self.take() } else { None }
-    }
-
-    /// What waits to be written; `None` where nothing does.
-    pub(super) fn take(&mut self) -> Option<String> {
-        let mut text = std::mem::take(&mut self.text);
-        if text.is_empty() {
-            return None;
-        }
-        text.push(']');
-        Some(text)
-    }
-}
 
 /// A count or size as the databases keep it.
 pub(super) fn count(value: u64, what: &'static str) -> Result<i64, StoreError> {

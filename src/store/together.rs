@@ -23,8 +23,9 @@ use super::error::StoreError;
 use super::evidence;
 use super::jobs::{self, Job, JobKind, job_list};
 use super::requests::{self, Request, request_columns};
+use super::rows::Rows;
 use super::settlement::{Settle, Settled, Settlement};
-use super::statement::{Arg, Row, Rows, Sql, args, json};
+use super::statement::{Arg, Row, Sql, args, json};
 
 // Each database reads JSON in its own words.
 const TAKE: Sql = Sql::fork(
@@ -41,10 +42,8 @@ const TAKE: Sql = Sql::fork(
     concat!(
         "UPDATE jobs SET state = 'running', attempt = attempt + 1, leased_by = wanted_worker,
              lease_until = wanted_until
-         FROM (SELECT (value ->> 0)::uuid AS wanted_id, value ->> 1 AS wanted_state,
-                 (value ->> 2)::bigint AS wanted_attempt, value ->> 3 AS wanted_worker,
-                 (value ->> 4)::bigint AS wanted_until
-             FROM json_array_elements($1::text::json)) AS wanted
+         FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::text[], $5::bigint[])
+             AS wanted (wanted_id, wanted_state, wanted_attempt, wanted_worker, wanted_until)
          WHERE id = wanted_id AND state = wanted_state AND attempt = wanted_attempt
          RETURNING ",
         job_list!()
@@ -54,14 +53,13 @@ const BEGIN_ATTEMPTS: Sql = Sql::fork(
     "INSERT INTO attempts (job_id, attempt, worker, claimed_at)
      SELECT unhex(value ->> 0), value ->> 1, value ->> 2, value ->> 3 FROM json_each($1)",
     "INSERT INTO attempts (job_id, attempt, worker, claimed_at)
-     SELECT (value ->> 0)::uuid, (value ->> 1)::bigint, value ->> 2, (value ->> 3)::bigint
-     FROM json_array_elements($1::text::json)",
+     SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::bigint[])",
 );
 const APPROVED: Sql = Sql::fork(
     "SELECT id FROM cases WHERE approved_at IS NOT NULL
        AND id IN (SELECT unhex(value ->> 0) FROM json_each($1))",
     "SELECT id FROM cases WHERE approved_at IS NOT NULL
-       AND id IN (SELECT (value ->> 0)::uuid FROM json_array_elements($1::text::json))",
+       AND id = ANY ($1::uuid[])",
 );
 const EXTEND: Sql = Sql::fork(
     "UPDATE jobs SET lease_until = wanted_until, done = COALESCE(wanted_done, done)
@@ -72,9 +70,8 @@ const EXTEND: Sql = Sql::fork(
        AND state = 'running'
      RETURNING id, cancel_requested_at",
     "UPDATE jobs SET lease_until = wanted_until, done = COALESCE(wanted_done, done)
-     FROM (SELECT (value ->> 0)::uuid AS wanted_id, value ->> 1 AS wanted_worker,
-             (value ->> 2)::bigint AS wanted_attempt, (value ->> 3)::bigint AS wanted_until,
-             value ->> 4 AS wanted_done FROM json_array_elements($1::text::json)) AS wanted
+     FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::bigint[], $5::text[])
+         AS wanted (wanted_id, wanted_worker, wanted_attempt, wanted_until, wanted_done)
      WHERE id = wanted_id AND leased_by = wanted_worker AND attempt = wanted_attempt
        AND state = 'running'
      RETURNING id, cancel_requested_at",
@@ -86,7 +83,7 @@ const GOES_ON: Sql = Sql::fork(
     ),
     concat!(
         "SELECT id FROM jobs
-         WHERE id IN (SELECT (value ->> 0)::uuid FROM json_array_elements($1::text::json))",
+         WHERE id = ANY ($1::uuid[])",
         not_paused_here!(postgres)
     ),
 );
@@ -97,9 +94,8 @@ const START: Sql = Sql::fork(
      WHERE job_id = wanted_job AND attempt = wanted_attempt AND worker = wanted_worker
        AND ended_at IS NULL",
     "UPDATE attempts SET started_at = wanted_at
-     FROM (SELECT (value ->> 0)::uuid AS wanted_job, value ->> 1 AS wanted_worker,
-             (value ->> 2)::bigint AS wanted_attempt, (value ->> 3)::bigint AS wanted_at
-         FROM json_array_elements($1::text::json)) AS wanted
+     FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::bigint[])
+         AS wanted (wanted_job, wanted_worker, wanted_attempt, wanted_at)
      WHERE job_id = wanted_job AND attempt = wanted_attempt AND worker = wanted_worker
        AND ended_at IS NULL",
 );
@@ -116,10 +112,9 @@ const COMPLETE: Sql = Sql::fork(
     "UPDATE jobs SET state = 'completed', leased_by = NULL, lease_until = NULL,
          settled_at = wanted_at, done = wanted_done, verification = wanted_verification,
          blocked_reason = NULL, hold_matters = NULL
-     FROM (SELECT (value ->> 0)::uuid AS wanted_id, value ->> 1 AS wanted_worker,
-             (value ->> 2)::bigint AS wanted_attempt, (value ->> 3)::bigint AS wanted_at,
-             value ->> 4 AS wanted_done, value ->> 5 AS wanted_verification
-         FROM json_array_elements($1::text::json)) AS wanted
+     FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::bigint[], $5::text[], $6::text[])
+         AS wanted (wanted_id, wanted_worker, wanted_attempt, wanted_at, wanted_done,
+             wanted_verification)
      WHERE id = wanted_id AND leased_by = wanted_worker AND attempt = wanted_attempt
        AND state = 'running'
      RETURNING id, case_id, system",
@@ -130,9 +125,8 @@ const END_ATTEMPTS: Sql = Sql::fork(
              value ->> 2 AS wanted_at FROM json_each($1)) AS wanted
      WHERE job_id = wanted_job AND attempt = wanted_attempt AND ended_at IS NULL",
     "UPDATE attempts SET ended_at = wanted_at, result = 'completed'
-     FROM (SELECT (value ->> 0)::uuid AS wanted_job, (value ->> 1)::bigint AS wanted_attempt,
-             (value ->> 2)::bigint AS wanted_at
-         FROM json_array_elements($1::text::json)) AS wanted
+     FROM unnest($1::uuid[], $2::bigint[], $3::bigint[])
+         AS wanted (wanted_job, wanted_attempt, wanted_at)
      WHERE job_id = wanted_job AND attempt = wanted_attempt AND ended_at IS NULL",
 );
 // Several workers may open the same cases again: everybody locks them in the same order. SQLite has
@@ -142,21 +136,17 @@ const ANSWERED: Sql = Sql::fork(
        AND id IN (SELECT unhex(value ->> 0) FROM json_each($1))
      ORDER BY id",
     "SELECT id FROM cases WHERE state IN ('verifying', 'closed')
-       AND id IN (SELECT (value ->> 0)::uuid FROM json_array_elements($1::text::json))
+       AND id = ANY ($1::uuid[])
      ORDER BY id FOR UPDATE",
 );
 
 const CASES: Sql = Sql::fork(
     case_columns!("WHERE id IN (SELECT unhex(value ->> 0) FROM json_each($1))"),
-    case_columns!(
-        "WHERE id IN (SELECT (value ->> 0)::uuid FROM json_array_elements($1::text::json))"
-    ),
+    case_columns!("WHERE id = ANY ($1::uuid[])"),
 );
 const REQUESTS: Sql = Sql::fork(
     request_columns!("WHERE case_id IN (SELECT unhex(value ->> 0) FROM json_each($1))"),
-    request_columns!(
-        "WHERE case_id IN (SELECT (value ->> 0)::uuid FROM json_array_elements($1::text::json))"
-    ),
+    request_columns!("WHERE case_id = ANY ($1::uuid[])"),
 );
 
 pub(super) const STATEMENTS: &[(&str, Sql)] = &[
@@ -174,7 +164,7 @@ pub(super) const STATEMENTS: &[(&str, Sql)] = &[
 ];
 
 /// A statement's one argument for all of these rows, in as many parts as their size asks for.
-fn parts(rows: impl IntoIterator<Item = Vec<Arg>>) -> Result<Vec<String>, StoreError> {
+fn parts(rows: impl IntoIterator<Item = Vec<Arg>>) -> Result<Vec<Rows>, StoreError> {
     let (mut waiting, mut parts) = (Rows::default(), Vec::new());
     for row in rows {
         waiting.push(row)?;
