@@ -76,11 +76,11 @@ macro_rules! is_trying {
 macro_rules! breaker_lets {
     () => {
         concat!(
-            " NOT EXISTS (SELECT 1 FROM breakers WHERE breakers.system = jobs.system
+            " CASE WHEN EXISTS (SELECT 1 FROM breakers WHERE breakers.system = jobs.system
                  AND (breakers.leave_until > $1 OR breakers.trial_at > $1
                      OR EXISTS (SELECT 1 FROM jobs AS trial WHERE ",
             is_trying!("trial", "$1"),
-            ")))"
+            "))) THEN FALSE ELSE TRUE END"
         )
     };
 }

@@ -35,6 +35,11 @@ impl Sql {
     pub(super) const fn fork(sqlite: &'static str, postgres: &'static str) -> Self {
         Self { sqlite, postgres }
     }
+
+    /// The text for PostgreSQL, so that somebody can have it explained.
+    pub fn for_postgresql(&self) -> &'static str {
+        self.postgres
+    }
 }
 
 /// A value for a placeholder. Not `Debug`: some values are sealed bytes.

@@ -61,19 +61,19 @@ const APPROVED: Sql = Sql::fork(
     "SELECT id FROM cases WHERE approved_at IS NOT NULL
        AND id = ANY ($1::uuid[])",
 );
+// Whoever has leased a job runs it, by a law of the table. Said here, it would lead PostgreSQL to look
+// through all running jobs for each row: its statistics know of hardly any.
 const EXTEND: Sql = Sql::fork(
     "UPDATE jobs SET lease_until = wanted_until, done = COALESCE(wanted_done, done)
      FROM (SELECT unhex(value ->> 0) AS wanted_id, value ->> 1 AS wanted_worker,
              value ->> 2 AS wanted_attempt, value ->> 3 AS wanted_until,
              value ->> 4 AS wanted_done FROM json_each($1)) AS wanted
      WHERE id = wanted_id AND leased_by = wanted_worker AND attempt = wanted_attempt
-       AND state = 'running'
      RETURNING id, cancel_requested_at",
     "UPDATE jobs SET lease_until = wanted_until, done = COALESCE(wanted_done, done)
      FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::bigint[], $5::text[])
          AS wanted (wanted_id, wanted_worker, wanted_attempt, wanted_until, wanted_done)
      WHERE id = wanted_id AND leased_by = wanted_worker AND attempt = wanted_attempt
-       AND state = 'running'
      RETURNING id, cancel_requested_at",
 );
 const GOES_ON: Sql = Sql::fork(
@@ -107,7 +107,6 @@ const COMPLETE: Sql = Sql::fork(
              value ->> 2 AS wanted_attempt, value ->> 3 AS wanted_at, value ->> 4 AS wanted_done,
              value ->> 5 AS wanted_verification FROM json_each($1)) AS wanted
      WHERE id = wanted_id AND leased_by = wanted_worker AND attempt = wanted_attempt
-       AND state = 'running'
      RETURNING id, case_id, system",
     "UPDATE jobs SET state = 'completed', leased_by = NULL, lease_until = NULL,
          settled_at = wanted_at, done = wanted_done, verification = wanted_verification,
@@ -116,7 +115,6 @@ const COMPLETE: Sql = Sql::fork(
          AS wanted (wanted_id, wanted_worker, wanted_attempt, wanted_at, wanted_done,
              wanted_verification)
      WHERE id = wanted_id AND leased_by = wanted_worker AND attempt = wanted_attempt
-       AND state = 'running'
      RETURNING id, case_id, system",
 );
 const END_ATTEMPTS: Sql = Sql::fork(

@@ -4,13 +4,14 @@ use std::collections::BTreeSet;
 
 use quietus::domain::JobState;
 use quietus::store::{
-    APART, AttemptResult, Claim, ClaimedJob, Company, JobFault, JobKind, JointStep, OpenedCase,
-    Progress, Settle, Settlement, Start, Started, StillMine, TOGETHER_AFTER_FAULT,
+    APART, AttemptResult, Claim, ClaimedJob, Company, JobFault, JobKind, JointStep, NewCase,
+    NewJob, OpenedCase, Progress, Settle, Settlement, Start, Started, StillMine,
+    TOGETHER_AFTER_FAULT,
 };
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::stage::{Stage, at, claim, entry, new_case, tenure};
+use crate::stage::{Intruder, Stage, at, claim, entry, new_case, new_job, tenure};
 
 on_both! {
     no_job_is_claimed_twice,
@@ -54,6 +55,79 @@ async fn claims_read_no_more_than_they_take() {
         asked += 1;
     }
     assert_eq!(asked, 10);
+}
+
+/// The whole number behind a word of a line; 0 where it does not stand there.
+fn number_behind(line: &str, word: &str) -> u64 {
+    let digits = line.split_once(word).map_or("", |(_, rest)| rest);
+    let end = digits.find(|one: char| !one.is_ascii_digit()).unwrap_or(digits.len());
+    digits[..end].parse().unwrap_or(0)
+}
+
+/// Records of jobs that PostgreSQL reads for a question, by what it tells of itself.
+async fn jobs_read(intruder: &mut Intruder, question: &str) -> u64 {
+    let steps = intruder.texts(&format!("EXPLAIN (ANALYZE, COSTS OFF) EXECUTE {question}")).await;
+    let read = steps.iter().map(|step| {
+        let found = if step.contains(" on jobs") { number_behind(step, " rows=") } else { 0 };
+        found * number_behind(step, " loops=") + number_behind(step, "Removed by Filter: ")
+    });
+    read.sum()
+}
+
+/// The same on PostgreSQL, whatever it has counted of its tables: nothing, or that hardly anybody
+/// works when thousands of jobs wait.
+#[tokio::test(flavor = "multi_thread")]
+async fn claims_read_no_more_than_they_take_on_postgresql() {
+    let stage = Stage::postgres().await;
+    let job = |_| NewJob { kind: JobKind::Request, ..new_job("crm") };
+    let case = NewCase { jobs: (0..3_000).map(job).collect(), ..new_case(0) };
+    assert_eq!(stage.store.open_case(case, at(0)).await.unwrap(), OpenedCase::Opened);
+    let statements = quietus::store::statements();
+    let named = |wanted: &str| statements.iter().find(|(name, _)| *name == wanted).unwrap().1;
+    let mut intruder = stage.intruder().await;
+    let now = at(7).as_microsecond();
+    let sql = named("candidates::OF_SYSTEMS").for_postgresql();
+    intruder.execute(&format!("PREPARE candidates (bigint, bigint, text) AS {sql}")).await;
+    let company = named("companies::COMPANY").for_postgresql();
+    let company =
+        format!("PREPARE company (bigint, bigint, text, bigint, bigint, bigint) AS {company}");
+    intruder.execute(&company).await;
+    let extend = named("together::EXTEND").for_postgresql();
+    let extend = format!("PREPARE extend (uuid[], text[], bigint[], bigint[], text[]) AS {extend}");
+    intruder.execute(&extend).await;
+    for counted in [false, true] {
+        if counted {
+            intruder.execute("ANALYZE").await;
+        }
+        for mode in ["force_custom_plan", "force_generic_plan"] {
+            intruder.execute(&format!("SET plan_cache_mode = {mode}")).await;
+            for (question, most) in [
+                (format!("candidates ({now}, 1, '[\"crm\"]')"), 1),
+                (format!("candidates ({now}, 20, '[\"crm\"]')"), 20),
+                (format!("company ({now}, 20, 'crm', 1, 3, 0)"), 20),
+            ] {
+                let read = jobs_read(&mut intruder, &question).await;
+                assert!(read >= most && read <= 4 * most, "{question} ({mode}): {read}");
+            }
+        }
+    }
+    // Many work, of which the statistics do not know; what ten of them say concerns ten jobs.
+    let claimed = stage.store.claim(claim("worker", 7, 100)).await.unwrap();
+    let until = at(90).as_microsecond();
+    let of_ten = |value: &dyn Fn(&ClaimedJob) -> String| {
+        let values: Vec<String> = claimed.iter().take(10).map(value).collect();
+        format!("'{{{}}}'", values.join(","))
+    };
+    let question = format!(
+        "extend ({}, {}, {}, {}, {})",
+        of_ten(&|one| one.job.id.to_string()),
+        of_ten(&|_| "worker".to_owned()),
+        of_ten(&|one| one.job.attempt.to_string()),
+        of_ten(&|_| until.to_string()),
+        of_ten(&|_| "NULL".to_owned()),
+    );
+    let read = jobs_read(&mut intruder, &question).await;
+    assert!((10..=20).contains(&read), "{question}: {read}");
 }
 
 async fn no_job_is_claimed_twice(stage: Stage) {
