@@ -48,6 +48,8 @@ impl<'a> PersonCollection<'a> {
             let name = ProbeName::Later(self.reading.place.collection.name.to_string());
             instruction.probes.push(Probe { name: name.to_string(), predicate: later });
         }
+        // Neither minimums nor holds, which may come and go between two counts, decide whose it is.
+        instruction.of_persons = Some(self.belonging.records.clone());
         let covers = self.reading.held_parts();
         CollectionPlan { instruction, steps, covers, findings }
     }
