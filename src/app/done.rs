@@ -77,6 +77,11 @@ impl Done {
         total
     }
 
+    /// The counts do not speak of the latest order: it has to be counted before it is sent.
+    pub(crate) fn is_of_more(&self) -> bool {
+        self.ordered.as_ref().is_some_and(|one| one.knows_more)
+    }
+
     /// The present round is over and survivors were found, which is what may follow another round.
     pub(crate) fn begin_another_round(&mut self, found: Vec<Survivor>) {
         let finished = std::mem::take(&mut self.current);
@@ -123,8 +128,9 @@ impl Done {
     /// order changes (connectors refuse one that would), neither do minimums and holds that come and
     /// go, and what a case knows somebody by is only added to. So a record that was theirs and is
     /// not any more was deleted, or somebody else has changed it, which counts as a deletion by
-    /// somebody else always did. Records that became theirs since are not seen to be gone; then what
-    /// is claimed is "at least".
+    /// somebody else always did. Where more is known of them it is counted again before it is sent
+    /// ([`Self::is_of_more`]); records that became theirs after that are not seen to be gone, and
+    /// what is claimed is "at least".
     fn only_round(&self) -> Outcome {
         let mut total = self.current.clone();
         let Some(left) = &self.left else { return total };

@@ -1,12 +1,12 @@
 //! Counting again: what a hold covered was not counted when the case was planned, nor was a system
 //! that did not answer then. Such a job is counted and held against the caps once more before it
-//! begins.
+//! begins. So is, without caps, what is done for a person of whom more is known than was then.
 
 use quietus_connectors::{Counts, Fault, Order, Outcome, Receipt};
 
 use super::account::counted_in;
 use super::carry_out::{Attempt, Ending};
-use super::done::{smaller_by, with_done};
+use super::done::{Done, smaller_by, with_done};
 use super::mutation::Mutation;
 use super::open_case::{PlanOnRecord, most_for, planned_records, words_for};
 use super::prepare::Prepared;
@@ -38,29 +38,44 @@ impl Quietus {
         if let Some(reference) = &attempt.claimed.job.reference {
             return connector.follow(&prepared.order, reference).await.map(Answer::Receipt);
         }
+        let done = watch.done();
+        let so_far = done.total();
         let Some(since) = prepared.uncounted_since else {
+            if done.is_of_more() {
+                let counted = with_done(connector.preview(&prepared.order).await?, &so_far);
+                watch.counted(self.with_lost(attempt, counted, &so_far, done));
+            }
+            // The order stays within the records that were asked for.
             return connector.execute(&prepared.order, watch).await.map(Answer::Receipt);
         };
         let fresh = connector.preview(&prepared.order).await?;
-        let done = watch.done();
-        let so_far = done.total();
         let counted = with_done(fresh.clone(), &so_far);
         let beyond = match self.beyond(attempt, prepared, &counted, since).await {
             Ok(beyond) => beyond,
             Err(error) => return Err(Fault::Unknown { message: error.to_string() }),
         };
-        let earlier = done.counted.or_else(|| counts_at_planning(attempt));
-        let earlier = earlier.filter(|_| !self.suffers(Mutation::CountsForgotten));
-        watch.counted(with_lost(counted, &so_far, earlier.as_ref()));
+        let changed = done.current.changed();
+        watch.counted(self.with_lost(attempt, counted, &so_far, done));
         if !beyond.is_empty() {
             return Ok(Answer::TooMuch(beyond));
         }
-        let most = done
-            .current
-            .changed()
+        let most = changed
             .saturating_add(most_for(planned_records(&fresh), self.fewest_cap(&prepared.plan)));
         let order = Order { most_records: Some(most), ..prepared.order.clone() };
         connector.execute(&order, watch).await.map(Answer::Receipt)
+    }
+
+    /// Fresh counts with what an attempt has done whose answer was lost.
+    fn with_lost(
+        &self,
+        attempt: &Attempt<'_>,
+        counted: Counts,
+        so_far: &Outcome,
+        done: Done,
+    ) -> Counts {
+        let earlier = done.counted.or_else(|| counts_at_planning(attempt));
+        let earlier = earlier.filter(|_| !self.suffers(Mutation::CountsForgotten));
+        with_lost(counted, so_far, earlier.as_ref())
     }
 
     /// Caps that the job exceeds and that nobody has agreed to. Who approves after a release agrees

@@ -1,11 +1,12 @@
 //! What is counted of an order about persons: their own records, and of the others no more than a
 //! share needs.
 //!
-//! Whose a record is, is asked of the record itself (`Instruction::records_of_persons`), so the number is
-//! the same however the record was found: alone, among several orders, by a count or by the second
-//! look. Where lists lead to candidates, `memberships` has these records among them; where they do
-//! not, the table is read as ever. No treatment of the same order can take a record out of the
-//! count, because `steering` refuses orders of which one decision takes away what another reads.
+//! Whose a record is, is asked of the record itself (`Instruction::records_of_persons`), so the
+//! number is the same however the record was found: alone, among several orders, by a count or by
+//! the second look. Where lists lead to candidates, `memberships` has these records among them;
+//! where they do not, the table is read as ever. Where records go, no treatment of the same order
+//! takes one out of the count: the deletion reads whose it is, and `steering` refuses orders in which
+//! a treatment takes away what a decision reads.
 
 use crate::predicate::Predicate;
 use crate::receipt::{Counts, Fault};

@@ -97,11 +97,17 @@ fn only_a_plan_for_persons_says_whose_records_they_are() {
     let world = known_shop().at("2020-03-06T00:00:00Z");
     let compiled = compile(&world.input(), &system_name()).unwrap();
     assert!(compiled.instructions.iter().all(|one| one.of_persons.is_none()));
+    assert_eq!(compiled.known_by, None);
     let grace = scope(SubjectAction::Erase, &[("customer_id", &["1"])]);
     let compiled = compile(&for_persons(&world, &grace), &system_name()).unwrap();
     let stored = serde_json::to_string(&compiled).unwrap();
     let read: SystemPlan = serde_json::from_str(&stored).unwrap();
     assert_eq!(read.instructions, compiled.instructions);
+    // What more is known of somebody is seen without knowing what it is.
+    let more = &[("customer_id", &["1"][..]), ("email", &["grace@example.org"])];
+    let more = scope(SubjectAction::Erase, more);
+    let more = compile(&for_persons(&world, &more), &system_name()).unwrap();
+    assert!(read.known_by > Some(0) && read.known_by < more.known_by, "{:?}", more.known_by);
     let order = compiled.order("test", 1).unwrap();
     let of = |collection: &str| {
         order.instructions.iter().find(|one| one.collection == collection).unwrap()
