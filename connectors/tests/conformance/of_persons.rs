@@ -85,7 +85,7 @@ async fn looked_at_for_one(connector: &dyn Connector, order: &Order) -> Vec<Prob
 
 /// Whether lists lead to the persons' records or every record is asked, they are as many.
 pub async fn are_counted_exactly_wherever_they_are_looked_for(fixture: &Fixture) {
-    let mut seen = 0;
+    let mut theirs = 0;
     for round in 0..ROUNDS {
         let seed = 500 + round;
         town(fixture, seed, ["", "ON DELETE SET NULL"][usize::from(round % 2 == 1)]).await;
@@ -99,10 +99,10 @@ pub async fn are_counted_exactly_wherever_they_are_looked_for(fixture: &Fixture)
         let order = random_order(fixture, &format!("own-{round}"), seed, shown);
         counted.push(looked_at_for_one(&*connector, &about_persons(&order, hidden)).await);
         assert!(counted.iter().all(|one| *one == counted[0]), "round {round}");
-        seen += counted[0].iter().filter_map(|one| one.own).sum::<u64>();
+        theirs += counted[0].iter().filter_map(|one| one.own).sum::<u64>();
         raze(fixture).await;
     }
-    assert!(seen > 100, "{seen} records were theirs");
+    assert!(theirs > 100, "{theirs} records were theirs");
 }
 
 /// What was deleted is what the second look does not see any more, whatever was treated beside it.
