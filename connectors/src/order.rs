@@ -69,6 +69,13 @@ pub struct Instruction {
     /// because its records are not told, and several orders are not carried out as one.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub manifest: bool,
+    /// Of an order about persons: their records, whether or not anything may be done to them.
+    /// Everything that the order does to a record presupposes that it is one of these. Nothing is
+    /// decided by it: where it is given, `preview` and `verify` count these records
+    /// ([`ProbeCount::own`](crate::ProbeCount::own)) instead of all that there are. `None` where the
+    /// order is about all records, as a sweep is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub of_persons: Option<Predicate>,
     /// Extra counts wanted from `preview`; ignored by `execute`.
     pub probes: Vec<Probe>,
     /// The collection is listed so that others can refer to it or so that drift is seen, and
@@ -99,9 +106,25 @@ impl Instruction {
             held: Predicate::Never,
             partitions: PartitionPolicy::Records,
             manifest: false,
+            of_persons: None,
             probes: Vec::new(),
             keep: false,
         }
+    }
+
+    /// Whether a record could be deleted, treated, restricted or released: some condition could hold.
+    pub fn acts(&self) -> bool {
+        let whole = [&self.delete_when, &self.restrict_when, &self.lift_when];
+        let mut all = whole.into_iter().chain(self.treatments.iter().map(|one| &one.due));
+        !self.keep && all.any(|one| *one != Predicate::Never)
+    }
+
+    /// Of an order about persons: which records are counted as their own, none where nothing could
+    /// happen to any. `None` where the order is about all records.
+    pub fn records_of_persons(&self) -> Option<&Predicate> {
+        const NONE: &Predicate = &Predicate::Never;
+        let own = self.of_persons.as_ref()?;
+        Some(if self.acts() { own } else { NONE })
     }
 }
 

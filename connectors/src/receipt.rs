@@ -139,8 +139,18 @@ pub struct Counts {
 pub struct ProbeCount {
     /// Name in the data map.
     pub collection: String,
-    /// All records.
+    /// All records. Of an order about persons (`own` is given) a lower bound: they are counted no
+    /// further than to ten thousand times `own`, or ten thousand where that is 0, so that no table is
+    /// read to its end for one person. Below that the number is exact, and what it shows is enough
+    /// for a share: whatever is done to these records is done to no more than one in ten thousand.
+    /// A share smaller than that is overstated. 0 where nothing could happen to any record.
     pub total: u64,
+    /// Of an order about persons: records that are theirs
+    /// ([`Instruction::of_persons`](crate::Instruction::of_persons)), whether due, held or neither; 0
+    /// where nothing could happen to any. The same for an order alone and for several together, and
+    /// by the same condition as [`Verification::left`]. `None` where the order is about all records.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub own: Option<u64>,
     /// Records that would be deleted.
     pub delete: u64,
     /// Records of which fields would be cleared or anonymised and are not yet, by category, and
@@ -238,7 +248,8 @@ impl std::fmt::Display for Drift {
 pub struct Verification {
     /// Records that should be gone, cleared or restricted and are not.
     pub survivors: Vec<Survivor>,
-    /// Records seen by the verification, by collection.
+    /// Records that are there, by collection: all of them; of an order about persons those that are
+    /// theirs, as [`ProbeCount::own`] counts them. The two must not be taken for each other.
     pub left: BTreeMap<String, u64>,
     /// What it looked for. A part of the order that is not listed here was not looked for, and
     /// nobody may call it verified.

@@ -27,6 +27,10 @@ pub struct Ordered {
     pub steps: Vec<Step>,
     /// What the order asked for.
     pub asked: BTreeSet<LookedAt>,
+    /// More is known of the persons than when their case was counted, so that the order is about
+    /// records that were not.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub knows_more: bool,
     /// What legal holds kept out of it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub held: Vec<HeldBy>,
@@ -82,6 +86,7 @@ impl Ordered {
         compiled: &SystemPlan,
         holds: &[LegalHold],
     ) -> Self {
+        let counted_by = planned.and_then(|plan| plan.known_by);
         let as_planned = |step: &&Step| planned.is_some_and(|plan| plan.steps.contains(step));
         Self {
             steps: compiled.steps.iter().filter(|step| !as_planned(step)).cloned().collect(),
@@ -90,6 +95,7 @@ impl Ordered {
                 .iter()
                 .flat_map(|one| asked_of(one).into_iter().chain(associations_of(one, compiled)))
                 .collect(),
+            knows_more: counted_by.is_some() && counted_by != compiled.known_by,
             held: held_by(compiled, holds),
             held_back: held_back(compiled, holds),
             holds: holds_behind(compiled),

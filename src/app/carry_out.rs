@@ -363,7 +363,8 @@ impl Quietus {
                 None
             }
         };
-        done.nothing_survived(&verification.left, || counts_at_planning(attempt));
+        let left = (&verification.left, order.instructions.as_slice());
+        done.nothing_survived(left, || counts_at_planning(attempt));
         if attempt.claimed.job.kind == JobKind::Upkeep && done.total().changed() == 0 {
             return Ending {
                 settlement: Settlement::Postponed { available_at: self.next_upkeep() },

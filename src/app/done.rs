@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use quietus_connectors::{
-    CollectionOutcome, Counts, Outcome, ProbeCount, Survivor, association_named,
+    CollectionOutcome, Counts, Instruction, Outcome, ProbeCount, Survivor, association_named,
 };
 use serde::{Deserialize, Serialize};
 
@@ -36,7 +36,8 @@ pub struct Done {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub counted: Option<Counts>,
     /// Records of each collection that were there at the last look, where a round reported more
-    /// deletions than records had been counted as due.
+    /// deletions than records had been counted as due. Where the look saw all records and the counts
+    /// those of the persons, or the other way round, as many as were counted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub left: Option<BTreeMap<String, u64>>,
     /// The latest order as it was compiled.
@@ -76,6 +77,11 @@ impl Done {
         total
     }
 
+    /// The counts do not speak of the latest order: it has to be counted before it is sent.
+    pub(crate) fn is_of_more(&self) -> bool {
+        self.ordered.as_ref().is_some_and(|one| one.knows_more)
+    }
+
     /// The present round is over and survivors were found, which is what may follow another round.
     pub(crate) fn begin_another_round(&mut self, found: Vec<Survivor>) {
         let finished = std::mem::take(&mut self.current);
@@ -84,10 +90,11 @@ impl Done {
     }
 
     /// The present round was looked at and nothing was found; `left` is what was there in each
-    /// collection, and `planned` the counts at planning.
+    /// collection, all records or those of the persons as the order's `instructions` have it, and
+    /// `planned` the counts at planning.
     pub(crate) fn nothing_survived(
         &mut self,
-        left: &BTreeMap<String, u64>,
+        (left, instructions): (&BTreeMap<String, u64>, &[Instruction]),
         planned: impl FnOnce() -> Option<Counts>,
     ) {
         if !self.rounds.is_empty() {
@@ -100,12 +107,30 @@ impl Done {
             count.is_some_and(|count| part.deleted > count.delete)
         };
         if self.current.collections.iter().any(more) {
-            self.left = Some(left.clone());
+            // What an older version counted were all records, and there may be millions of them: then
+            // nobody knows that there are fewer.
+            let left_of = |(name, records): (&String, &u64)| {
+                let order = instructions.iter().find(|one| one.collection == *name);
+                let of_persons = order.is_some_and(|one| one.of_persons.is_some());
+                let other = count_of(counted.as_ref(), name);
+                let other = other.filter(|count| count.own.is_some() != of_persons);
+                (name.clone(), other.map_or(*records, there))
+            };
+            self.left = Some(left.iter().map(left_of).collect());
             self.counted = counted;
         }
     }
 
     /// What a single round may claim.
+    ///
+    /// What a collection has become smaller by is read from the persons' own records where those were
+    /// counted. That claims no more than all records would: whose a record is, no treatment of its
+    /// order changes (connectors refuse one that would), neither do minimums and holds that come and
+    /// go, and what a case knows somebody by is only added to. So a record that was theirs and is
+    /// not any more was deleted, or somebody else has changed it, which counts as a deletion by
+    /// somebody else always did. Where more is known of them it is counted again before it is sent
+    /// ([`Self::is_of_more`]); records that became theirs after that are not seen to be gone, and
+    /// what is claimed is "at least".
     fn only_round(&self) -> Outcome {
         let mut total = self.current.clone();
         let Some(left) = &self.left else { return total };
@@ -113,7 +138,7 @@ impl Done {
             let (count, left) =
                 (count_of(self.counted.as_ref(), &part.collection), left.get(&part.collection));
             if let (Some(count), Some(left)) = (count, left) {
-                let smaller_by = count.total.saturating_sub(*left);
+                let smaller_by = there(count).saturating_sub(*left);
                 part.deleted = part.deleted.min(count.delete.max(smaller_by));
             }
         }
@@ -216,6 +241,21 @@ pub(crate) fn survivors_in(found: &[Survivor], collection: &str, category: Optio
         .sum()
 }
 
+/// How many records were there, of those that a look counts again: the persons' own, or all.
+fn there(count: &ProbeCount) -> u64 {
+    count.own.unwrap_or(count.total)
+}
+
+/// How many fewer records there are in the second count; none that can be told where one counted all
+/// records and the other those of the persons.
+pub(super) fn smaller_by(before: &ProbeCount, now: &ProbeCount) -> u64 {
+    if before.own.is_some() == now.own.is_some() {
+        there(before).saturating_sub(there(now))
+    } else {
+        0
+    }
+}
+
 /// Counts that speak for the whole job: what is still due, and what is done already.
 pub(crate) fn with_done(mut counts: Counts, done: &Outcome) -> Counts {
     for part in &done.collections {
@@ -231,6 +271,7 @@ pub(crate) fn with_done(mut counts: Counts, done: &Outcome) -> Counts {
 
 fn add_done(count: &mut ProbeCount, part: &CollectionOutcome) {
     count.total += part.deleted;
+    count.own = count.own.map(|own| own + part.deleted);
     count.delete += part.deleted;
     count.restrict += part.restricted;
     count.lift += part.lifted;
@@ -251,6 +292,7 @@ fn add_done(count: &mut ProbeCount, part: &CollectionOutcome) {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use quietus_connectors::Predicate;
 
     use super::*;
 
@@ -369,7 +411,7 @@ mod tests {
                 let holding = number(&records, |one| one.there && one.holds);
                 let ended = whole + holding == 0;
                 if ended {
-                    done.nothing_survived(&BTreeMap::new(), || None);
+                    done.nothing_survived((&BTreeMap::new(), &[]), || None);
                 } else {
                     done.begin_another_round(survivors(whole, holding));
                 }
@@ -397,7 +439,7 @@ mod tests {
         done.current = outcome(3, 0);
         assert_eq!(gone(&done), (35, 0));
         done.current = outcome(5, 0);
-        done.nothing_survived(&BTreeMap::new(), || None);
+        done.nothing_survived((&BTreeMap::new(), &[]), || None);
         assert_eq!(gone(&done), (40, 0));
         assert_eq!(done.found_of("notes", None), [5, 0]);
     }
@@ -406,7 +448,7 @@ mod tests {
     fn one_round(left: u64) -> (u64, u64) {
         let mut done = Done { current: outcome(45, 2), ..Done::default() };
         let left = BTreeMap::from([("notes".to_owned(), left)]);
-        done.nothing_survived(&left, || Some(counts(40, 0)));
+        done.nothing_survived((&left, &[]), || Some(counts(40, 0)));
         assert_eq!(done.reported_deletions("notes"), 45);
         gone(&done)
     }
@@ -417,8 +459,36 @@ mod tests {
         assert_eq!(one_round(960), (40, 2), "five came back and went twice");
         assert_eq!(one_round(2_000), (40, 2), "and many others came");
         let mut plain = Done { current: outcome(40, 2), ..Done::default() };
-        plain.nothing_survived(&BTreeMap::new(), || Some(counts(40, 2)));
+        plain.nothing_survived((&BTreeMap::new(), &[]), || Some(counts(40, 2)));
         assert_eq!(gone(&plain), (40, 2));
         assert!(plain.found.is_empty() && plain.left.is_none() && plain.counted.is_none());
+    }
+
+    /// Of fifty records of a person forty were counted as due, and a round reports 45 deletions. All
+    /// that was counted of the others is that there are thousands.
+    fn one_round_for_a_person(own: Option<u64>, of_persons: bool, left: u64) -> (u64, u64) {
+        let mut done = Done { current: outcome(45, 2), ..Done::default() };
+        let left = BTreeMap::from([("notes".to_owned(), left)]);
+        let notes = Instruction {
+            of_persons: of_persons.then_some(Predicate::Always),
+            ..Instruction::idle("notes", "notes", ["id"])
+        };
+        let mut counted = counts(40, 0);
+        (counted.collections[0].own, counted.collections[0].total) = (own, 500_000);
+        done.nothing_survived((&left, &[notes]), || Some(counted));
+        let stored = serde_json::to_string(&done).unwrap();
+        assert_eq!(serde_json::from_str::<Done>(&stored).unwrap(), done);
+        gone(&done)
+    }
+
+    #[test]
+    fn for_a_person_their_own_records_say_what_is_gone() {
+        assert_eq!(one_round_for_a_person(Some(50), true, 5), (45, 2), "five more became due");
+        assert_eq!(one_round_for_a_person(Some(50), true, 10), (40, 2), "five came back");
+        assert_eq!(one_round_for_a_person(Some(50), true, 60), (40, 2), "and more became theirs");
+        // A version before this one counted, or looked: neither is held against the other.
+        assert_eq!(one_round_for_a_person(None, true, 5), (40, 2));
+        assert_eq!(one_round_for_a_person(Some(50), false, 5), (40, 2));
+        assert_eq!(one_round_for_a_person(None, false, 499_955), (45, 2));
     }
 }

@@ -1,12 +1,12 @@
 //! Counting again: what a hold covered was not counted when the case was planned, nor was a system
 //! that did not answer then. Such a job is counted and held against the caps once more before it
-//! begins.
+//! begins. So is, without caps, what is done for a person of whom more is known than was then.
 
 use quietus_connectors::{Counts, Fault, Order, Outcome, Receipt};
 
 use super::account::counted_in;
 use super::carry_out::{Attempt, Ending};
-use super::done::with_done;
+use super::done::{Done, smaller_by, with_done};
 use super::mutation::Mutation;
 use super::open_case::{PlanOnRecord, most_for, planned_records, words_for};
 use super::prepare::Prepared;
@@ -38,29 +38,44 @@ impl Quietus {
         if let Some(reference) = &attempt.claimed.job.reference {
             return connector.follow(&prepared.order, reference).await.map(Answer::Receipt);
         }
+        let done = watch.done();
+        let so_far = done.total();
         let Some(since) = prepared.uncounted_since else {
+            if done.is_of_more() {
+                let counted = with_done(connector.preview(&prepared.order).await?, &so_far);
+                watch.counted(self.with_lost(attempt, counted, &so_far, done));
+            }
+            // The order stays within the records that were asked for.
             return connector.execute(&prepared.order, watch).await.map(Answer::Receipt);
         };
         let fresh = connector.preview(&prepared.order).await?;
-        let done = watch.done();
-        let so_far = done.total();
         let counted = with_done(fresh.clone(), &so_far);
         let beyond = match self.beyond(attempt, prepared, &counted, since).await {
             Ok(beyond) => beyond,
             Err(error) => return Err(Fault::Unknown { message: error.to_string() }),
         };
-        let earlier = done.counted.or_else(|| counts_at_planning(attempt));
-        let earlier = earlier.filter(|_| !self.suffers(Mutation::CountsForgotten));
-        watch.counted(with_lost(counted, &so_far, earlier.as_ref()));
+        let changed = done.current.changed();
+        watch.counted(self.with_lost(attempt, counted, &so_far, done));
         if !beyond.is_empty() {
             return Ok(Answer::TooMuch(beyond));
         }
-        let most = done
-            .current
-            .changed()
+        let most = changed
             .saturating_add(most_for(planned_records(&fresh), self.fewest_cap(&prepared.plan)));
         let order = Order { most_records: Some(most), ..prepared.order.clone() };
         connector.execute(&order, watch).await.map(Answer::Receipt)
+    }
+
+    /// Fresh counts with what an attempt has done whose answer was lost.
+    fn with_lost(
+        &self,
+        attempt: &Attempt<'_>,
+        counted: Counts,
+        so_far: &Outcome,
+        done: Done,
+    ) -> Counts {
+        let earlier = done.counted.or_else(|| counts_at_planning(attempt));
+        let earlier = earlier.filter(|_| !self.suffers(Mutation::CountsForgotten));
+        with_lost(counted, so_far, earlier.as_ref())
     }
 
     /// Caps that the job exceeds and that nobody has agreed to. Who approves after a release agrees
@@ -85,7 +100,8 @@ impl Quietus {
 /// Counts with what an attempt may have done of which the store does not know, because its answer was
 /// lost: the system still tells it, and it is not to be held against a count of what was left. That
 /// is as much as was counted before, and of deletions no more than the collection has become smaller
-/// by.
+/// by: of an order about persons, than their own records have become fewer by. Why that claims no
+/// more is said at `Done::only_round`.
 fn with_lost(mut counted: Counts, so_far: &Outcome, earlier: Option<&Counts>) -> Counts {
     for one in &mut counted.collections {
         let Some(before) = earlier.and_then(|counts| counted_in(counts, &one.collection)) else {
@@ -93,9 +109,11 @@ fn with_lost(mut counted: Counts, so_far: &Outcome, earlier: Option<&Counts>) ->
         };
         let known = so_far.collections.iter().find(|part| part.collection == one.collection);
         let known = known.map_or(0, |part| part.deleted);
-        let shrunk = before.total.saturating_sub(one.total.saturating_sub(known));
+        // What is known to be done is counted in again by now.
+        let shrunk = smaller_by(before, one).saturating_add(known);
         one.delete += before.delete.min(shrunk).saturating_sub(known);
         one.total = one.total.max(before.total);
+        one.own = one.own.map(|own| own.max(before.own.unwrap_or(0)));
         one.restrict = one.restrict.max(before.restrict);
         for (category, due) in &before.treat {
             let treat = one.treat.entry(category.clone()).or_default();
@@ -169,5 +187,35 @@ mod tests {
         lost(counts(120, 0, 0, 0), 0, &counts(120, 0, 5, 7));
         let fresh = counts(60, 2, 0, 0);
         assert_eq!(with_lost(fresh.clone(), &Outcome::default(), None), fresh);
+    }
+
+    /// Counts of a person's order: `own` of theirs, and of the others as many as it takes.
+    fn of_a_person(own: u64, delete: u64) -> Counts {
+        let mut counts = counts(own.max(1) * 10_000, delete, 0, 0);
+        counts.collections[0].own = Some(own);
+        counts
+    }
+
+    #[track_caller]
+    fn lost_of_a_person(before: &Counts, left: Counts, deleted: u64, expected: (Option<u64>, u64)) {
+        let so_far = known(deleted);
+        let counted = with_lost(with_done(left, &so_far), &so_far, Some(before));
+        let one = &counted.collections[0];
+        assert_eq!((one.own, one.delete), expected);
+    }
+
+    #[test]
+    fn of_a_person_only_their_own_records_tell_what_was_lost() {
+        let before = of_a_person(50, 40);
+        lost_of_a_person(&before, of_a_person(10, 0), 0, (Some(50), 40));
+        lost_of_a_person(&before, of_a_person(10, 2), 0, (Some(50), 42));
+        lost_of_a_person(&before, of_a_person(40, 30), 0, (Some(50), 40));
+        lost_of_a_person(&before, of_a_person(40, 32), 10, (Some(50), 42));
+        // Nothing of theirs is gone, whatever became of the others.
+        lost_of_a_person(&before, of_a_person(50, 0), 0, (Some(50), 0));
+        lost_of_a_person(&before, of_a_person(60, 12), 0, (Some(60), 12));
+        // A version before this one counted all records: nothing can be told from that.
+        lost_of_a_person(&counts(1_000_000, 40, 0, 0), of_a_person(10, 2), 3, (Some(13), 5));
+        lost_of_a_person(&before, counts(0, 2, 0, 0), 3, (None, 5));
     }
 }

@@ -331,10 +331,12 @@ impl Quietus {
     /// have to be carried out by themselves.
     async fn send_together<'a>(
         &self,
-        mut members: Vec<Member<'a>>,
+        members: Vec<Member<'a>>,
         joint: Joint<'_>,
     ) -> Result<Vec<Member<'a>>, AppError> {
-        let mut alone = Vec::new();
+        // Who has to be counted once more is counted alone.
+        let (mut alone, mut members): (Vec<_>, Vec<_>) =
+            members.into_iter().partition(|one| one.done.is_of_more());
         while members.len() > 1 {
             let job = &members[0].attempt.claimed.job;
             let many = members.len();

@@ -27,7 +27,8 @@ pub struct CapExceeded {
     pub author: String,
     /// Records that it would change, an upper bound.
     pub would_change: u64,
-    /// All records of the collection.
+    /// All records of the collection, as far as they were counted
+    /// ([`ProbeCount::total`](quietus_connectors::ProbeCount::total)).
     pub total: u64,
     /// The cap.
     pub measure: CapMeasure,

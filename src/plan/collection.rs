@@ -335,6 +335,7 @@ pub(super) fn bare_instruction(place: Place<'_>, steering: &Steering) -> Instruc
         held: Predicate::Never,
         partitions: collection.partitions,
         manifest: false,
+        of_persons: None,
         probes: Vec::new(),
         keep: true,
     }

@@ -54,7 +54,8 @@ pub struct SystemForecast {
 pub struct CollectionForecast {
     /// The collection.
     pub collection: CollectionName,
-    /// All records.
+    /// All records; of a plan for persons at least so many, because no table is read to its end for
+    /// one person.
     pub total: u64,
     /// Records that go as a whole.
     pub delete: u64,

@@ -48,6 +48,9 @@ impl<'a> PersonCollection<'a> {
             let name = ProbeName::Later(self.reading.place.collection.name.to_string());
             instruction.probes.push(Probe { name: name.to_string(), predicate: later });
         }
+        // Neither minimums nor holds, which may come and go between two counts, decide whose it is.
+        // The deletion reads the same fields, so that no treatment may take them away.
+        instruction.of_persons = Some(self.belonging.records.clone());
         let covers = self.reading.held_parts();
         CollectionPlan { instruction, steps, covers, findings }
     }

@@ -97,6 +97,10 @@ pub struct SystemPlan {
     /// read back has none and must be compiled again.
     #[serde(skip)]
     pub lists: FilledLists,
+    /// In a plan for persons: how many identities, spellings and keys of records tell which records
+    /// are theirs. `None` in other plans, and in those that were stored before it was counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub known_by: Option<u64>,
     /// How gently to go.
     pub pace: Pace,
     /// What each rule does to each category of each collection.
@@ -287,12 +291,14 @@ fn plan_system(input: &PlanInput<'_>, system: &System) -> SystemPlan {
     findings.sort();
     findings.dedup();
     let (list_sources, lists) = lists.close();
+    let known_by = input.persons.map(|_| known_by(&list_sources, &lists));
     SystemPlan {
         system: system.name.clone(),
         moment: input.moment,
         instructions,
         list_sources,
         lists,
+        known_by,
         pace: system.pace.clone(),
         steps,
         held,
@@ -300,6 +306,15 @@ fn plan_system(input: &PlanInput<'_>, system: &System) -> SystemPlan {
         exempt: exempt_parts(input, system),
         persons: persons_part(input, system),
     }
+}
+
+/// How many entries of lists tell whose a record is.
+fn known_by(sources: &[ListSource], lists: &FilledLists) -> u64 {
+    let of_persons = |source: &ListSource| {
+        matches!(source, ListSource::Persons { .. } | ListSource::PersonRecords { .. })
+    };
+    let lists = sources.iter().zip(&lists.0).filter(|(source, _)| of_persons(source));
+    lists.map(|(_, list)| list.entries.len() as u64).sum()
 }
 
 /// "One of the record's starting points is of later than what was done for the persons", whatever it

@@ -80,6 +80,9 @@ impl DatabaseConnector {
         ProbeCount {
             collection: one.collection.clone(),
             total: count(content, number, |_| true),
+            own: one
+                .records_of_persons()
+                .map(|own| count(content, number, |row| holds(own, &row.values, &order.lists))),
             delete: count(content, number, |row| acts && due(row) && !held(row)),
             treat: treated.collect(),
             restrict: count(content, number, |row| {
@@ -95,7 +98,9 @@ impl DatabaseConnector {
 
     fn look(&self, order: &Order, one: &Instruction, content: &Content, into: &mut Verification) {
         let number = place(self.database.name, &one.collection);
-        into.left.insert(one.collection.clone(), count(content, number, |_| true));
+        let own = one.records_of_persons().unwrap_or(&Predicate::Always);
+        let left = count(content, number, |row| holds(own, &row.values, &order.lists));
+        into.left.insert(one.collection.clone(), left);
         if one.keep {
             return;
         }

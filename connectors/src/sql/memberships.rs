@@ -82,8 +82,10 @@ pub(crate) fn memberships<'o>(
 ) -> Option<Vec<Membership<'o>>> {
     let one = scene.instruction(instruction);
     let probes: &[Probe] = if purpose == Purpose::Preview { &one.probes } else { &[] };
+    // What is changed is found as ever; what is counted is counted among them.
+    let own = one.records_of_persons().filter(|_| purpose != Purpose::Act);
     let mut found = Vec::new();
-    for predicate in acting(one).chain(probes.iter().map(|probe| &probe.predicate)) {
+    for predicate in acting(one).chain(probes.iter().map(|probe| &probe.predicate)).chain(own) {
         for membership in implied(predicate, scene.order, scene.parts.as_ref())? {
             if !found.contains(&membership) {
                 found.push(membership);

@@ -32,6 +32,7 @@ mod listing;
 mod lists;
 mod mariadb_moments;
 mod memberships;
+mod of_persons;
 mod order_of_deletion;
 mod parents;
 mod partitions;

@@ -22,7 +22,7 @@ use crate::sql::restrict::{self, Way};
 use crate::sql::scene::Scene;
 use crate::sql::standing::{reading, standing, standing_to_read, total, whole};
 use crate::sql::treat;
-use crate::sql::{drift, gathered_keys, lists, parts, refusals};
+use crate::sql::{drift, gathered_keys, lists, of_persons, parts, refusals};
 
 /// Counts what `execute` would do.
 pub(crate) async fn preview(connector: &SqlConnector, order: &Order) -> Result<Counts, Fault> {
@@ -67,7 +67,7 @@ fn can_be_told_apart(scene: &Scene<'_>) -> bool {
         && (0..scene.order.instructions.len()).all(|position| {
             let Some(table) = scene.table_position(position) else { return true };
             let one = scene.instruction(position);
-            if one.keep && one.probes.is_empty() {
+            if one.keep && one.probes.is_empty() || is_of_no_interest(scene, position) {
                 return true;
             }
             let moved = matches!(one.restriction, Some(Restriction::Move { .. }));
@@ -97,13 +97,13 @@ async fn counts(
     let mut gathering = Gathering::default();
     let mut gathered = Vec::new();
     for position in 0..scene.order.instructions.len() {
-        let collection = scene.instruction(position).collection.clone();
-        let blank = ProbeCount { collection, ..ProbeCount::default() };
-        let wanted = if countable {
+        let blank = blank(scene, position, countable);
+        let wanted = if countable && !is_of_no_interest(scene, position) {
             let candidates = candidates(session, scene, position).await;
             gathered.push(candidates.as_ref().ok().copied().flatten());
             Some(candidates.and_then(|one| Wanted::build(scene, (position, one), &mut gathering)))
         } else {
+            gathered.push(None);
             None
         };
         let counted = match wanted {
@@ -132,21 +132,46 @@ async fn counts(
             counts.collections.push(counted);
         }
     }
+    of_persons::count_totals(session, scene, &mut all).await?;
     // Several orders as one have no associations to count.
     if countable && parts == 1 && all[0].refusals.is_empty() {
-        for one in asked(scene) {
-            let parent = scene.instruction_for_table(one.parent);
-            let candidates = parent.and_then(|parent| gathered.get(parent).copied().flatten());
-            let Some(statement) = associated(scene, &one, candidates, &mut gathering)? else {
-                continue;
-            };
-            gathering.carry_out(session, scene).await?;
-            let count = session.count(&statement).await?;
-            let counted = &mut all[0].collections[one.instruction];
-            *counted.treat.entry(one.link.association()).or_default() += count;
-        }
+        count_associations(session, scene, (&gathered, &mut gathering), &mut all[0]).await?;
     }
     Ok(all)
+}
+
+/// Adds the records that would lose an association.
+async fn count_associations(
+    session: &mut Session,
+    scene: &Scene<'_>,
+    (gathered, gathering): (&[Option<Candidates>], &mut Gathering),
+    counts: &mut Counts,
+) -> Result<(), Fault> {
+    for one in asked(scene) {
+        let parent = scene.instruction_for_table(one.parent);
+        let candidates = parent.and_then(|parent| gathered.get(parent).copied().flatten());
+        let Some(statement) = associated(scene, &one, candidates, gathering)? else {
+            continue;
+        };
+        gathering.carry_out(session, scene).await?;
+        let count = session.count(&statement).await?;
+        let counted = &mut counts.collections[one.instruction];
+        *counted.treat.entry(one.link.association()).or_default() += count;
+    }
+    Ok(())
+}
+
+/// What is said of a collection before anything of it is counted. That none of the persons' own is
+/// there is known without looking, where nothing could happen to any record.
+fn blank(scene: &Scene<'_>, position: usize, countable: bool) -> ProbeCount {
+    let collection = scene.instruction(position).collection.clone();
+    let own = (countable && is_of_no_interest(scene, position)).then_some(0);
+    ProbeCount { collection, own, ..ProbeCount::default() }
+}
+
+/// Nothing could happen to any record and nothing is asked: then the table is not read at all.
+fn is_of_no_interest(scene: &Scene<'_>, position: usize) -> bool {
+    of_persons::is_left_out(scene, position) && scene.instruction(position).probes.is_empty()
 }
 
 /// Counts records that stay and whose parents by an association go.
@@ -214,6 +239,7 @@ fn moved_back(scene: &Scene<'_>, position: usize) -> Result<Option<(usize, Fragm
 /// What each column of the statement counts.
 enum Count {
     Total,
+    Own,
     Delete,
     Treat(String),
     Restrict,
@@ -242,8 +268,12 @@ impl Wanted {
         let stand = standing_to_read(&compiler, (scene.table_of(position)?, position), candidates)?;
         let place = &stand.1;
         let mut deletable = Deletable::new(&compiler, gathering);
-        let mut counts = vec![Count::Total];
-        let mut columns = vec![total(&compiler, place, candidates)?];
+        let own = of_persons::own(&compiler, place, position)?;
+        let (count, column) = match own {
+            Some(own) => (Count::Own, own),
+            None => (Count::Total, total(&compiler, place, candidates)?),
+        };
+        let (mut counts, mut columns) = (vec![count], vec![column]);
         let mut add = |count: Count, condition: Fragment| {
             counts.push(count);
             columns.push(scene.dialect.count_where(condition));
@@ -303,9 +333,12 @@ impl Wanted {
             let row = session.fetch_one(statement).await?;
             return Ok(counted.into_iter().map(|blank| self.read(blank, &row)).collect());
         }
-        let at = (scene.table_of(self.position)?, self.position);
-        let whole = whole(&Compiler::new(scene), at)?;
-        let all = session.count(&whole).await?;
+        let all = if scene.instruction(self.position).of_persons.is_none() {
+            let at = (scene.table_of(self.position)?, self.position);
+            Some(session.count(&whole(&Compiler::new(scene), at)?).await?)
+        } else {
+            None
+        };
         let none = vec![Cell::Integer(0); self.counts.len()];
         for one in &mut counted {
             *one = self.read(std::mem::take(one), &none);
@@ -320,7 +353,7 @@ impl Wanted {
             }
         }
         for one in &mut counted {
-            one.total = all;
+            one.total = all.unwrap_or(one.total);
         }
         Ok(counted)
     }
@@ -331,6 +364,7 @@ impl Wanted {
             let number = cell.count();
             match count {
                 Count::Total => counted.total = number,
+                Count::Own => counted.own = Some(number),
                 Count::Delete => counted.delete = number,
                 Count::Treat(category) => {
                     *counted.treat.entry(category.clone()).or_default() += number;

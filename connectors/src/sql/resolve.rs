@@ -84,6 +84,7 @@ fn harmless(order: &Order, questions: &[Question]) -> Order {
             restrict_when: Predicate::Never,
             lift_when: Predicate::Never,
             held: Predicate::Never,
+            of_persons: None,
             probes: own.map(probe).collect(),
             ..one.clone()
         }

@@ -143,8 +143,9 @@ impl<'o> Scene<'o> {
                 scene.walk(position, predicate, Why::Condition);
             }
             scene.walk(position, &instruction.held, Why::Hold);
-            for probe in &instruction.probes {
-                scene.walk(position, &probe.predicate, Why::Probe);
+            let probes = instruction.probes.iter().map(|probe| &probe.predicate);
+            for counted in probes.chain(instruction.records_of_persons()) {
+                scene.walk(position, counted, Why::Probe);
             }
         }
         scene.needed.extend(associations::read_here(order));

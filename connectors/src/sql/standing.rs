@@ -134,3 +134,15 @@ pub(crate) fn whole(
     let (from, _) = compiler.main(table, Some(instruction))?;
     Ok(Fragment::raw(format!("SELECT COUNT(*) FROM {from}")))
 }
+
+/// A statement that counts records of a table, and stops once there are so many.
+pub(crate) fn at_most(
+    compiler: &Compiler<'_, '_>,
+    (table, instruction): (usize, usize),
+    records: u64,
+) -> Result<Fragment, Fault> {
+    let (from, _) = compiler.main(table, Some(instruction))?;
+    Ok(Fragment::raw(format!(
+        "SELECT COUNT(*) FROM (SELECT 1 AS quietus_there FROM {from} LIMIT {records}) AS quietus_some"
+    )))
+}

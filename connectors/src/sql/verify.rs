@@ -20,7 +20,7 @@ use crate::sql::restrict::{self, Way};
 use crate::sql::scene::Scene;
 use crate::sql::standing::{reading, standing_to_read, total, whole};
 use crate::sql::treat;
-use crate::sql::{drift, gathered_keys, lists, parts};
+use crate::sql::{drift, gathered_keys, lists, of_persons, parts};
 
 /// The name under which records that should be restricted and are not are reported.
 const RESTRICTION: &str = "restriction";
@@ -28,6 +28,12 @@ const RESTRICTION: &str = "restriction";
 const METHOD: &str = "over a new connection, every collection was counted in full, and from the \
     total were taken the records that are not due (by the negated condition), those that are held, \
     and those that other records still refer to; what was left over is reported";
+
+/// Of an order about persons: where nothing could happen to any record, nothing is counted.
+const METHOD_OF_PERSONS: &str = "over a new connection, every collection in which the order could \
+    do something was counted in full, and from the total were taken the records that are not due \
+    (by the negated condition), those that are held, and those that other records still refer to; \
+    what was left over is reported";
 
 const BY_LISTS: &str = "; where everything that the order does presupposes that a record is on a \
     list (of identities or keys), the records that the lists name were found again, by another \
@@ -105,6 +111,12 @@ async fn look(
     for position in 0..scene.order.instructions.len() {
         let collection = &scene.instruction(position).collection;
         let table = scene.table_of(position)?;
+        if of_persons::is_left_out(scene, position) {
+            for verification in &mut all {
+                verification.left.insert(collection.clone(), 0);
+            }
+            continue;
+        }
         let at = (table, position);
         let candidates = if scene.instruction(position).keep {
             None
@@ -120,8 +132,10 @@ async fn look(
             note(verification, collection, &categories, &row);
         }
     }
+    let is_of_persons = scene.order.instructions.iter().any(|one| one.of_persons.is_some());
     for verification in &mut all {
-        METHOD.clone_into(&mut verification.method);
+        let method = if is_of_persons { METHOD_OF_PERSONS } else { METHOD };
+        method.clone_into(&mut verification.method);
         if by_lists {
             verification.method.push_str(BY_LISTS);
         }
@@ -145,14 +159,21 @@ async fn rows(
     if let Some(statement) = statement.filter(|_| scene.parts.is_none()) {
         return Ok(vec![session.fetch_one(statement).await?]);
     }
-    let whole = whole(&Compiler::new(scene), (scene.table_of(position)?, position))?;
-    let left = session.fetch_one(&whole).await?;
+    let left = if scene.instruction(position).of_persons.is_none() {
+        let whole = whole(&Compiler::new(scene), (scene.table_of(position)?, position))?;
+        session.fetch_one(&whole).await?
+    } else {
+        Vec::new()
+    };
     let mut rows = vec![left.clone(); parts];
     if let Some(statement) = statement {
         for mut row in session.fetch(statement).await? {
             let part = row.pop().map_or(u64::MAX, |part| part.count());
             if let Some(one) = usize::try_from(part).ok().and_then(|part| rows.get_mut(part)) {
-                row.splice(..1, left.iter().cloned());
+                // A part's own records were counted with the rest of it; all there are, apart.
+                if !left.is_empty() {
+                    row.splice(..1, left.iter().cloned());
+                }
                 *one = row;
             }
         }
@@ -227,8 +248,8 @@ async fn look_at_associations(
     Ok(links)
 }
 
-/// Counts of all records, of those that are looked through, and of those that are rightly there by
-/// what should have become of them.
+/// Counts of all records or of those of the persons, of those that are looked through, and of those
+/// that are rightly there by what should have become of them.
 fn statement(
     scene: &Scene<'_>,
     position: usize,
@@ -239,7 +260,11 @@ fn statement(
     let stand = standing_to_read(&compiler, (scene.table_of(position)?, position), candidates)?;
     let place = &stand.1;
     let mut categories = Vec::new();
-    let mut columns = vec![total(&compiler, place, candidates)?, Fragment::raw("COUNT(*)")];
+    let there = match of_persons::own(&compiler, place, position)? {
+        Some(own) => own,
+        None => total(&compiler, place, candidates)?,
+    };
+    let mut columns = vec![there, Fragment::raw("COUNT(*)")];
     let mut add = |category: Option<String>, rightly: Vec<Fragment>| {
         categories.push(category);
         columns.push(scene.dialect.count_where(Fragment::any(rightly)));

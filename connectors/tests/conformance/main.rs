@@ -25,6 +25,7 @@ mod locks;
 mod logic;
 mod manifests;
 mod names;
+mod of_persons;
 mod partitions;
 mod people;
 mod reach;
@@ -108,6 +109,10 @@ conformance! {
         locks::records_per_second_are_bounded,
         logic::random_predicates_agree_with_a_plain_evaluator,
         logic::random_deletions_leave_exactly_the_others,
+        of_persons::are_counted_exactly_wherever_they_are_looked_for,
+        of_persons::that_went_are_missing_afterwards,
+        of_persons::are_counted_without_reading_all_others,
+        of_persons::are_theirs_though_they_are_held,
         manifests::every_record_that_goes_is_told,
         manifests::stopped_after_every_chunk_each_record_is_told_once,
         manifests::nothing_goes_that_is_not_written_down,

@@ -82,7 +82,7 @@ pub async fn raze(fixture: &Fixture) {
 }
 
 /// The record belongs to one of the persons, from a collection whose people this path leads to.
-fn belongs(path: &str) -> Vec<Predicate> {
+pub fn belongs(path: &str) -> Vec<Predicate> {
     let at = |field: &str| format!("{path}{field}");
     vec![listed(&[&at("email")], 0), listed(&[&at("number")], 1), listed(&[&at("id")], 2)]
 }

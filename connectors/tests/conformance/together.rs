@@ -13,6 +13,7 @@ use quietus_connectors::{
 use crate::drafting::{attempt, deleted, done, draft, equal, list, listed, order, preview, text};
 use crate::fixture::Fixture;
 use crate::logic::Dice;
+use crate::of_persons::looked_at_for_persons;
 use crate::people::{
     TABLES, contents, crowd, erasure, insert, random_order, raze, read_in_order, shown, town,
 };
@@ -149,6 +150,7 @@ fn due_in(counts: &Counts) -> u64 {
 
 /// Counts and looks together against those of each order alone; how many records are to be deleted.
 async fn looked_at_together(connector: &dyn Connector, orders: &[Order]) -> u64 {
+    looked_at_for_persons(connector, orders).await;
     let counts = connector.preview_together(orders).await.expect("counts");
     let found = connector.verify_together(orders).await.expect("a verification");
     for (number, order) in orders.iter().enumerate() {

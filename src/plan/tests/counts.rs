@@ -58,6 +58,25 @@ fn share_is_measured_from_a_hundred_records() {
     assert_eq!(exceeded(&world, orders(100, 0, 100, 100)), []);
 }
 
+/// Of an order about persons the records of a collection are counted no further than to ten thousand
+/// for each of theirs: who matches half of a table is asked about, and who has five records is not.
+#[test]
+fn what_was_counted_for_a_person_is_enough_for_a_share() {
+    let world = shop();
+    let counted = |own: u64, there: u64| {
+        let total = there.min(own.max(1) * 10_000);
+        exceeded(&world, ProbeCount { own: Some(own), ..orders(total, 0, own, own) })
+    };
+    let over = counted(500_000, 1_000_000);
+    let share = CapMeasure::Share { most_percent: 10.0 };
+    assert!(over.contains(&("delivery-90d".to_owned(), 500_000, share)), "{over:?}");
+    assert_eq!(counted(60, 120).len(), 1);
+    assert_eq!(counted(60, 599).len(), 1);
+    assert_eq!(counted(60, 600), []);
+    assert_eq!(counted(5, 10_000_000), []);
+    assert_eq!(counted(0, 10_000_000), []);
+}
+
 #[test]
 fn a_forecast_says_what_is_kept_and_why() {
     let world = shop().at("2026-06-01T00:00:00Z");

@@ -6,7 +6,7 @@ use quietus_connectors::{FieldType, Predicate, Record, Restriction, SubjectActio
 
 use super::super::answer_name;
 use super::super::{
-    FindingKind, PersonScope, Plan, PlanInput, StaysRestricted, StepStatus, compile,
+    FindingKind, PersonScope, Plan, PlanInput, StaysRestricted, StepStatus, SystemPlan, compile,
     concerns_system, evaluate, plan, third_party_holds,
 };
 use super::fixture::*;
@@ -89,6 +89,42 @@ fn a_persons_records_go_whatever_their_age_and_nobody_elses() {
     order.insert("customer.id".to_owned(), Value::Integer(2));
     order.insert("customer.email".to_owned(), text("alan@example.org"));
     assert!(fate_of(&order).untouched());
+}
+
+/// For a count and for a look it is the same, also where the plan was written down in between.
+#[test]
+fn only_a_plan_for_persons_says_whose_records_they_are() {
+    let world = known_shop().at("2020-03-06T00:00:00Z");
+    let compiled = compile(&world.input(), &system_name()).unwrap();
+    assert!(compiled.instructions.iter().all(|one| one.of_persons.is_none()));
+    assert_eq!(compiled.known_by, None);
+    let grace = scope(SubjectAction::Erase, &[("customer_id", &["1"])]);
+    let compiled = compile(&for_persons(&world, &grace), &system_name()).unwrap();
+    let stored = serde_json::to_string(&compiled).unwrap();
+    let read: SystemPlan = serde_json::from_str(&stored).unwrap();
+    assert_eq!(read.instructions, compiled.instructions);
+    // What more is known of somebody is seen without knowing what it is.
+    let more = &[("customer_id", &["1"][..]), ("email", &["grace@example.org"])];
+    let more = scope(SubjectAction::Erase, more);
+    let more = compile(&for_persons(&world, &more), &system_name()).unwrap();
+    assert!(read.known_by > Some(0) && read.known_by < more.known_by, "{:?}", more.known_by);
+    let order = compiled.order("test", 1).unwrap();
+    let of = |collection: &str| {
+        order.instructions.iter().find(|one| one.collection == collection).unwrap()
+    };
+    assert!(order.instructions.iter().all(|one| one.of_persons.is_some()));
+    // Theirs is also what a minimum keeps.
+    let mut kept = order_of_2020();
+    let mut is_own = |customer: i64| {
+        kept.insert("customer.id".to_owned(), Value::Integer(customer));
+        let value_of = |field: &quietus_connectors::FieldRef| {
+            kept.get(&answer_name(field)).cloned().unwrap_or(Value::Null)
+        };
+        let holds = |one: &Predicate| evaluate(one, &value_of, &order.lists);
+        assert!(!holds(&of("orders").delete_when));
+        holds(of("orders").records_of_persons().unwrap())
+    };
+    assert_eq!((is_own(1), is_own(2)), (true, false));
 }
 
 #[test]

@@ -146,6 +146,11 @@ const PHRASES: &[[&str; 3]] = &[
         "über eine neue Verbindung wurde jede Sammlung ganz gezählt; abgezogen wurden die Datensätze, die nicht fällig sind (mit der verneinten Bedingung), die gesperrt sind und auf die andere noch verweisen",
         "通过新连接对每个集合全部计数，并从总数中减去未到期的记录（按取反条件）、被保全的记录以及仍被其他记录引用的记录",
     ],
+    [
+        "over a new connection, every collection in which the order could do something was counted in full, and from the total were taken the records that are not due (by the negated condition), those that are held, and those that other records still refer to",
+        "über eine neue Verbindung wurde jede Sammlung ganz gezählt, in der der Auftrag etwas tun konnte; abgezogen wurden die Datensätze, die nicht fällig sind (mit der verneinten Bedingung), die gesperrt sind und auf die andere noch verweisen",
+        "通过新连接对指令可能涉及的每个集合全部计数，并从总数中减去未到期的记录（按取反条件）、被保全的记录以及仍被其他记录引用的记录",
+    ],
     ["what was left over is reported", "gemeldet ist, was übrig blieb", "报告的是剩余的数量"],
     [
         "where everything that the order does presupposes that a record is on a list (of identities or keys), the records that the lists name were found again, by another query than before, and only they were counted in this way",
@@ -396,6 +401,16 @@ mod tests {
                 assert_ne!(&phrase(language, limit), limit);
             }
         }
+    }
+
+    #[test]
+    fn what_a_second_look_says_of_persons_is_translated() {
+        let signed = "over a new connection, every collection in which the order could do something was counted in full, and from the total were taken the records that are not due (by the negated condition), those that are held, and those that other records still refer to; what was left over is reported";
+        let german = phrase(Language::German, signed);
+        assert!(german.contains("in der der Auftrag etwas tun konnte"), "{german}");
+        assert!(german.ends_with("gemeldet ist, was übrig blieb"), "{german}");
+        let chinese = phrase(Language::Chinese, signed);
+        assert!(!chinese.chars().any(|one| one.is_ascii_alphabetic()), "{chinese}");
     }
 
     #[test]
