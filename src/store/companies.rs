@@ -38,18 +38,21 @@ macro_rules! alone_while_spared {
              AND (breakers.opened_at IS NOT NULL OR breakers.leave_until > $1))"
     };
 }
-// Parts of requests in one system that were not tried too often yet.
+// Parts of requests in one system that were not tried too often yet. All that no index knows is one
+// question, as where what could be claimed is sought.
 macro_rules! company {
     ($which:expr $(, $database:ident)?) => {
         concat!(
             "SELECT id, case_id, state, attempt FROM jobs WHERE ",
             $which,
-            " AND state <> 'waiting'
-               AND system = $3 AND kind IN ('request', 'retained', 'replay') AND reference IS NULL
-               AND cancel_requested_at IS NULL AND attempts_allowed - attempt > $4
-               AND (last_fault_kind IS NULL OR last_fault_kind <> 'apart')
-               AND (($6 = 1 AND last_fault_kind IS NOT NULL AND attempt >= $5)
-                   OR ($6 = 0 AND (last_fault_kind IS NULL OR attempt < $5)))",
+            " AND system = $3
+               AND CASE WHEN state <> 'waiting' AND kind IN ('request', 'retained', 'replay')
+                   AND reference IS NULL AND cancel_requested_at IS NULL
+                   AND attempts_allowed - attempt > $4
+                   AND (last_fault_kind IS NULL OR last_fault_kind <> 'apart')
+                   AND (($6 = 1 AND last_fault_kind IS NOT NULL AND attempt >= $5)
+                       OR ($6 = 0 AND (last_fault_kind IS NULL OR attempt < $5)))
+                   THEN TRUE ELSE FALSE END",
             alone_while_spared!(),
             not_paused_here!($($database)?),
             " ORDER BY available_at, id LIMIT $2"
