@@ -45,7 +45,7 @@ pub enum Mutation {
     LookUnheeded,
     /// The word of a third party counts as a look.
     WordTrusted,
-    /// Nobody looks whether a system was put back.
+    /// What shows that a system was put back is not heeded.
     GuardRemoved,
     /// A finished case that nobody has certified keeps its schedule from running.
     NightMissed,

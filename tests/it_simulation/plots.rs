@@ -11,8 +11,8 @@ use super::step::Step::{
     Night, Outage, Pause, PutBack, Release, Request, Ring, Rules, Start, Stop, Tell, Work,
 };
 
-/// All of them.
-const PLOTS: [&[Step]; 15] = [
+/// What every seed has.
+const PLOTS: [&[Step]; 13] = [
     // A hold or a pause comes while an order is under way.
     &[Due, Due, Night, Ring, Stop, Work(2), Hold, Continue],
     &[Due, Due, Night, Ring, Stop, Work(2), Hold, Continue, Work(4)],
@@ -31,6 +31,10 @@ const PLOTS: [&[Step]; 15] = [
     // And nobody says so; but it shows.
     &[Copy, Request, Ring, Work(12), Night, Ring, Work(12), Ring, PutBack, Lease, Ring],
     &[FalseWord, Request, Ring, Work(12), Ring, Work(4), Ring],
+];
+
+/// What only some seeds have as well: the histories of the others stay as they were without them.
+const PLOTS_OF_LAW: [&[Step]; 2] = [
     // Another law comes between a plan and its jobs, or while what is kept waits for its date.
     &[Due, Due, Due, Night, Ring, Rules, Work(4), Ring],
     &[Due, Request, Ring, Work(12), Ring, Rules, Ring, Work(12), Months, Ring, Work(12)],
@@ -42,22 +46,35 @@ const BETWEEN_STEPS: u64 = 10;
 /// How likely it is, in a hundred, that a plot finds everything well.
 const CALM: u64 = 70;
 
+/// One in so many seeds has plots in which another law comes.
+const SEEDS_OF_LAW: u64 = 4;
+
 /// What is still to come of the plots that were begun.
-#[derive(Debug, Clone, Default)]
-pub struct Plots(VecDeque<Step>);
+#[derive(Debug, Clone)]
+pub struct Plots {
+    coming: VecDeque<Step>,
+    all: Vec<&'static [Step]>,
+}
 
 impl Plots {
+    /// The plots of a seed.
+    pub fn of(seed: u64) -> Self {
+        let more: &[&'static [Step]] =
+            if seed.is_multiple_of(SEEDS_OF_LAW) { &PLOTS_OF_LAW } else { &[] };
+        Self { coming: VecDeque::new(), all: PLOTS.iter().chain(more).copied().collect() }
+    }
+
     /// The next step.
     pub fn next(&mut self, dice: &mut Dice) -> Step {
-        if !self.0.is_empty()
+        if !self.coming.is_empty()
             && !dice.chance(BETWEEN_STEPS)
-            && let Some(step) = self.0.pop_front()
+            && let Some(step) = self.coming.pop_front()
         {
             return step;
         }
         match Step::next(dice) {
             Step::Plot => {
-                self.0.extend(*dice.pick(&PLOTS));
+                self.coming.extend(*dice.pick(&self.all));
                 if dice.chance(CALM) { Calm } else { Ring }
             }
             step => step,

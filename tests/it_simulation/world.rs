@@ -240,7 +240,7 @@ impl World {
             started: 0,
             standing: None,
             marked: None,
-            plots: Plots::default(),
+            plots: Plots::of(seed),
             came_in_force: Vec::new(),
             version: 0,
             versions: BTreeMap::new(),

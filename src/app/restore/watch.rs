@@ -155,9 +155,6 @@ impl Quietus {
     }
 
     async fn compare_canary(&self, system: &System) -> Result<Sighting, AppError> {
-        if self.suffers(Mutation::GuardRemoved) {
-            return Ok(Sighting::Fine);
-        }
         let name = system.name.as_str();
         let under_way = self.store.restores_under_way().await?;
         if under_way.iter().any(|one| one.system == name) {
@@ -235,6 +232,9 @@ impl Quietus {
         last: Canary,
         row: Option<CanaryRow>,
     ) -> Result<Sighting, AppError> {
+        if self.suffers(Mutation::GuardRemoved) {
+            return Ok(Sighting::Fine);
+        }
         let name = system.name.to_string();
         // Where not even the row is there, it may be of any time before.
         let taken_at = row.map_or(Timestamp::UNIX_EPOCH, |row| row.written_at);
