@@ -127,10 +127,10 @@ impl Rows {
     }
 
     /// Binds the arguments of PostgreSQL: one array a column.
-    pub(super) fn bind<'q>(
+    pub(super) fn bind(
         self,
-        query: Query<'q, Postgres, PgArguments>,
-    ) -> Query<'q, Postgres, PgArguments> {
+        query: Query<'_, Postgres, PgArguments>,
+    ) -> Query<'_, Postgres, PgArguments> {
         self.columns.into_iter().fold(query, |query, column| match column {
             Column::Int(values) => query.bind(values),
             Column::Bool(values) => query.bind(values),
