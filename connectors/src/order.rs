@@ -112,11 +112,16 @@ impl Instruction {
         }
     }
 
+    /// Everything that it does, as one condition after another.
+    pub(crate) fn conditions(&self) -> impl Iterator<Item = &Predicate> {
+        [&self.delete_when, &self.restrict_when, &self.lift_when]
+            .into_iter()
+            .chain(self.treatments.iter().map(|treatment| &treatment.due))
+    }
+
     /// Whether a record could be deleted, treated, restricted or released: some condition could hold.
     pub fn acts(&self) -> bool {
-        let whole = [&self.delete_when, &self.restrict_when, &self.lift_when];
-        let mut all = whole.into_iter().chain(self.treatments.iter().map(|one| &one.due));
-        !self.keep && all.any(|one| *one != Predicate::Never)
+        !self.keep && self.conditions().any(|one| *one != Predicate::Never)
     }
 
     /// Of an order about persons: which records are counted as their own, none where nothing could

@@ -16,7 +16,7 @@ use crate::sql::following::Parent;
 use crate::sql::fragment::Fragment;
 use crate::sql::gathered_keys::index_part;
 use crate::sql::keys::Keys;
-use crate::sql::memberships::{Membership, acting, fields_of, memberships};
+use crate::sql::memberships::{Membership, fields_of, memberships};
 use crate::sql::parts::PART;
 use crate::sql::scene::{Keeping, Scene};
 use crate::sql::text_equality::Equality;
@@ -97,7 +97,7 @@ fn reads_itself(scene: &Scene<'_>, table: usize, instruction: usize) -> bool {
             || blocker.keeps == Keeping::LastParent
             || (blocker.only_held() && blocker.instruction.is_some_and(held))
     });
-    blocked || acting(one).chain([&one.held]).any(|predicate| through(instruction, predicate))
+    blocked || one.conditions().chain([&one.held]).any(|predicate| through(instruction, predicate))
 }
 
 impl Candidates {
@@ -110,7 +110,7 @@ impl Candidates {
     ) -> bool {
         let one = scene.instruction(instruction);
         let counts = purpose == Purpose::Preview && !one.probes.is_empty();
-        let idle = !counts && acting(one).all(|one| *one == Predicate::Never);
+        let idle = !counts && one.conditions().all(|one| *one == Predicate::Never);
         let changes = purpose == Purpose::Act && scene.dialect == Dialect::MariaDb;
         idle || memberships(scene, instruction, purpose).is_some()
             && has_plain_key(scene, table, instruction)

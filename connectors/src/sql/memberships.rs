@@ -3,7 +3,7 @@
 //!
 //! Where that is not certain there is no answer, and every record has to be looked at.
 
-use crate::order::{Instruction, Order, Probe};
+use crate::order::{Order, Probe};
 use crate::predicate::{FieldRef, Predicate};
 use crate::sql::candidates::Purpose;
 use crate::sql::dialect::Dialect;
@@ -67,13 +67,6 @@ fn implied<'p>(
     }
 }
 
-/// Everything that an instruction does, as one predicate after another.
-pub(crate) fn acting(instruction: &Instruction) -> impl Iterator<Item = &Predicate> {
-    [&instruction.delete_when, &instruction.restrict_when, &instruction.lift_when]
-        .into_iter()
-        .chain(instruction.treatments.iter().map(|treatment| &treatment.due))
-}
-
 /// The lists from which the records of an instruction can be found, if there are such.
 pub(crate) fn memberships<'o>(
     scene: &Scene<'o>,
@@ -85,7 +78,8 @@ pub(crate) fn memberships<'o>(
     // What is changed is found as ever; what is counted is counted among them.
     let own = one.records_of_persons().filter(|_| purpose != Purpose::Act);
     let mut found = Vec::new();
-    for predicate in acting(one).chain(probes.iter().map(|probe| &probe.predicate)).chain(own) {
+    for predicate in one.conditions().chain(probes.iter().map(|probe| &probe.predicate)).chain(own)
+    {
         for membership in implied(predicate, scene.order, scene.parts.as_ref())? {
             if !found.contains(&membership) {
                 found.push(membership);

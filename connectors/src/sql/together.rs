@@ -10,7 +10,6 @@ use crate::order::{Pace, PartitionPolicy, Restriction};
 use crate::predicate::Predicate;
 use crate::receipt::{Fault, Outcome};
 use crate::sql::execute::children_first;
-use crate::sql::memberships::acting;
 use crate::sql::order_of_deletion::groups;
 use crate::sql::windows::Run;
 
@@ -69,7 +68,8 @@ impl Run<'_> {
         let mut parents_first = children_first(&self.scene);
         parents_first.reverse();
         for one in parents_first {
-            let nothing = acting(self.scene.instruction(one)).all(|it| *it == Predicate::Never);
+            let nothing =
+                self.scene.instruction(one).conditions().all(|it| *it == Predicate::Never);
             let found = self.candidates(self.scene.table_of(one)?, one).await?;
             match found {
                 Some(found) => records += found.records,
