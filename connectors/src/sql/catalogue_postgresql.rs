@@ -12,7 +12,16 @@ use crate::sql::dialect::Dialect;
 use crate::sql::fragment::{Cell, Fragment};
 use crate::value::FieldType;
 
-const TABLES: &str = "\
+// Schemas of the server itself have more than a hundred indexes, which take longer than all else.
+macro_rules! not_of_the_server {
+    () => {
+        "n.nspname NOT IN ('pg_catalog', 'information_schema')
+   AND n.nspname NOT LIKE 'pg\\_toast%' AND n.nspname NOT LIKE 'pg\\_temp%'"
+    };
+}
+
+const TABLES: &str = concat!(
+    "\
 SELECT CAST(c.oid AS bigint), CAST(n.nspname AS text), CAST(c.relname AS text), CAST(c.relkind AS text),
        CASE WHEN c.relispartition THEN CAST(pg_partition_root(c.oid) AS oid)::bigint END,
        CAST(c.reltuples AS bigint),
@@ -24,11 +33,14 @@ SELECT CAST(c.oid AS bigint), CAST(n.nspname AS text), CAST(c.relname AS text), 
   FROM pg_class c
   JOIN pg_namespace n ON n.oid = c.relnamespace
  WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f')
-   AND n.nspname NOT IN ('pg_catalog', 'information_schema')
-   AND n.nspname NOT LIKE 'pg\\_toast%' AND n.nspname NOT LIKE 'pg\\_temp%'
- ORDER BY n.nspname, c.relname";
+   AND ",
+    not_of_the_server!(),
+    "
+ ORDER BY n.nspname, c.relname"
+);
 
-const COLUMNS: &str = "\
+const COLUMNS: &str = concat!(
+    "\
 SELECT CAST(a.attrelid AS bigint), CAST(a.attname AS text), format_type(a.atttypid, a.atttypmod),
        CAST(b.typname AS text), CAST(bn.nspname AS text), CAST(b.typtype AS text),
        a.attnotnull, a.attgenerated <> '' OR a.attidentity = 'a',
@@ -43,11 +55,14 @@ SELECT CAST(a.attrelid AS bigint), CAST(a.attname AS text), format_type(a.atttyp
   JOIN pg_namespace bn ON bn.oid = b.typnamespace
  WHERE a.attnum > 0 AND NOT a.attisdropped
    AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT c.relispartition
-   AND n.nspname NOT IN ('pg_catalog', 'information_schema')
-   AND n.nspname NOT LIKE 'pg\\_toast%' AND n.nspname NOT LIKE 'pg\\_temp%'
- ORDER BY a.attrelid, a.attnum";
+   AND ",
+    not_of_the_server!(),
+    "
+ ORDER BY a.attrelid, a.attnum"
+);
 
-const KEYS: &str = "\
+const KEYS: &str = concat!(
+    "\
 SELECT CAST(i.indrelid AS bigint), i.indisprimary,
        (SELECT CAST(json_agg(a.attname ORDER BY k.place) AS text)
           FROM unnest(CAST(i.indkey AS smallint[])) WITH ORDINALITY k(number, place)
@@ -55,11 +70,17 @@ SELECT CAST(i.indrelid AS bigint), i.indisprimary,
          WHERE k.place <= i.indnkeyatts)
   FROM pg_index i
   JOIN pg_class c ON c.oid = i.indrelid
+  JOIN pg_namespace n ON n.oid = c.relnamespace
  WHERE i.indisunique AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL
    AND NOT c.relispartition
- ORDER BY i.indexrelid";
+   AND ",
+    not_of_the_server!(),
+    "
+ ORDER BY i.indexrelid"
+);
 
-const INDEXES: &str = "\
+const INDEXES: &str = concat!(
+    "\
 SELECT CAST(i.indrelid AS bigint),
        (SELECT CAST(json_agg(a.attname ORDER BY k.place) AS text)
           FROM unnest(CAST(i.indkey AS smallint[])) WITH ORDINALITY k(number, place)
@@ -68,11 +89,16 @@ SELECT CAST(i.indrelid AS bigint),
        CASE WHEN i.indexprs IS NOT NULL THEN pg_get_indexdef(i.indexrelid, 1, true) END
   FROM pg_index i
   JOIN pg_class c ON c.oid = i.indrelid
+  JOIN pg_namespace n ON n.oid = c.relnamespace
   JOIN pg_class x ON x.oid = i.indexrelid
   JOIN pg_am m ON m.oid = x.relam
  WHERE i.indisvalid AND i.indpred IS NULL AND m.amname IN ('btree', 'hash')
    AND NOT c.relispartition
- ORDER BY i.indexrelid";
+   AND ",
+    not_of_the_server!(),
+    "
+ ORDER BY i.indexrelid"
+);
 
 const REFERENCES: &str = "\
 SELECT CAST(o.conname AS text), CAST(o.conrelid AS bigint), CAST(o.confrelid AS bigint),
