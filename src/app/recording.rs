@@ -11,7 +11,7 @@ use super::epochs::Epochs;
 use super::vault::Vault;
 use super::{AppError, Quietus};
 use crate::domain::{Clock, Ids};
-use crate::evidence::{EvidenceKind, evidence_entry, numbered_entry};
+use crate::evidence::{CanonicalDetail, EvidenceKind, fits_a_producer};
 use crate::store::{Detail, Numbered, OutboxEntry, SealedDetail};
 
 /// What an entry is about.
@@ -83,7 +83,8 @@ impl Recorder {
     ) -> Result<OutboxEntry, AppError> {
         let (time, salt, nonce) = (self.clock.now(), self.ids.random(), self.ids.random());
         // Where it cannot be written at all, whoever says it is told at once.
-        evidence_entry(kind, detail, salt, &self.producer, time)
+        let detail = fits_a_producer(&self.producer)
+            .and_then(|()| CanonicalDetail::of(detail))
             .map_err(|error| AppError::Evidence(error.to_string()))?;
         let (key, vault) = if stays(kind) {
             (None, Arc::clone(&self.vault))
@@ -91,9 +92,9 @@ impl Recorder {
             let (key, vault) = self.epochs.key_for(about.case, self.ids.as_ref(), time)?;
             (Some(key), vault)
         };
-        let detail = detail.clone();
         let numbered = Numbered::new(self.producer.clone(), move |producer, number| {
-            let entry = numbered_entry(kind, &detail, salt, (producer, number), time)
+            let entry = detail
+                .numbered(kind, salt, (producer, number), time)
                 .map_err(|error| error.to_string())?;
             let text = String::from_utf8(entry.detail_bytes).map_err(|error| error.to_string())?;
             let sealed =

@@ -8,7 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::canonical;
 use crate::domain::Digest;
@@ -216,6 +216,79 @@ pub fn read_leaf(body: &[u8]) -> Option<EvidenceLeaf> {
     serde_json::from_slice(body).ok()
 }
 
+/// What a detail says, in its canonical form (RFC 8785): found to be one that can be written, and made
+/// an entry of once it has a number.
+#[derive(Clone)]
+pub struct CanonicalDetail(String);
+
+impl CanonicalDetail {
+    /// The canonical form of what is to be said.
+    ///
+    /// # Errors
+    /// Where it holds a number that JSON cannot carry.
+    pub fn of(detail: &Value) -> Result<Self, EntryError> {
+        let bytes = canonical::to_bytes(detail).ok_or(EntryError::Detail)?;
+        String::from_utf8(bytes).map(Self).map_err(|_| EntryError::Detail)
+    }
+
+    /// Builds an entry that is the producer's `number`th, from 1. The number stands in the salted
+    /// detail, and of a heartbeat in the leaf too, where anybody can count whether it is true. `time`
+    /// is written in whole seconds, cut, never rounded up.
+    ///
+    /// # Errors
+    /// Where the producer's name does not fit.
+    pub fn numbered(
+        &self,
+        kind: EvidenceKind,
+        salt: [u8; 32],
+        (producer, number): (&str, u64),
+        time: Timestamp,
+    ) -> Result<Entry, EntryError> {
+        let beats = kind == EvidenceKind::ProducerHeartbeat;
+        self.build(kind, (salt, Some(number)), (producer, beats.then_some(number)), time)
+    }
+
+    // Members in the order of RFC 8785. Every value beside the detail is ASCII without a quotation mark
+    // or a backslash, so that it is its own canonical form.
+    fn build(
+        &self,
+        kind: EvidenceKind,
+        (salt, number): ([u8; 32], Option<u64>),
+        (producer, entries): (&str, Option<u64>),
+        time: Timestamp,
+    ) -> Result<Entry, EntryError> {
+        fits_a_producer(producer)?;
+        let (kind, salt) = (kind.as_str(), STANDARD.encode(salt));
+        let number = number.map(|number| format!(r#""number":"{number}","#)).unwrap_or_default();
+        let detail_bytes = format!(
+            r#"{{"apiVersion":"1","detail":{},"kind":"{kind}",{number}"salt":"{salt}"}}"#,
+            self.0
+        );
+        let detail_sha256 = Digest::of(detail_bytes.as_bytes());
+        let entries = entries.map(|many| format!(r#""entries":"{many}","#)).unwrap_or_default();
+        let time = time.strftime("%Y-%m-%dT%H:%M:%SZ");
+        let head = format!(r#"{{"apiVersion":"1","kind":"{kind}","pad":""#);
+        let spec = format!(
+            r#"","spec":{{"detailSha256":"{detail_sha256}",{entries}"producer":"{producer}","time":"{time}"}}}}"#
+        );
+        let pad = LEAF_BYTES.saturating_sub(head.len() + spec.len());
+        let body = [head, "0".repeat(pad), spec].concat().into_bytes();
+        Ok(Entry { body, detail_bytes: detail_bytes.into_bytes(), detail_sha256 })
+    }
+}
+
+/// Whether this can be the name of a producer.
+///
+/// # Errors
+/// Where it cannot.
+pub fn fits_a_producer(name: &str) -> Result<(), EntryError> {
+    let fits = |one: char| one.is_ascii_alphanumeric() || matches!(one, '.' | '_' | '-');
+    if name.is_empty() || name.len() > PRODUCER_BYTES || !name.chars().all(fits) {
+        return Err(EntryError::Producer(name.to_owned()));
+    }
+    Ok(())
+}
+
 /// Builds an entry without a number. `time` is written in whole seconds, cut, never rounded up.
 ///
 /// # Errors
@@ -227,17 +300,10 @@ pub fn evidence_entry(
     producer: &str,
     time: Timestamp,
 ) -> Result<Entry, EntryError> {
-    let document = json!({
-        "apiVersion": "1",
-        "detail": detail,
-        "kind": kind.as_str(),
-        "salt": STANDARD.encode(salt),
-    });
-    build(kind, &document, (producer, None), time)
+    CanonicalDetail::of(detail)?.build(kind, (salt, None), (producer, None), time)
 }
 
-/// Builds an entry that is the producer's `number`th, from 1. The number stands in the salted
-/// detail, and of a heartbeat in the leaf too, where anybody can count whether it is true.
+/// Builds an entry that is the producer's `number`th: [`CanonicalDetail::numbered`].
 ///
 /// # Errors
 /// As [`evidence_entry`].
@@ -245,55 +311,16 @@ pub fn numbered_entry(
     kind: EvidenceKind,
     detail: &Value,
     salt: [u8; 32],
-    (producer, number): (&str, u64),
+    from: (&str, u64),
     time: Timestamp,
 ) -> Result<Entry, EntryError> {
-    let document = json!({
-        "apiVersion": "1",
-        "detail": detail,
-        "kind": kind.as_str(),
-        "number": number.to_string(),
-        "salt": STANDARD.encode(salt),
-    });
-    let beats = kind == EvidenceKind::ProducerHeartbeat;
-    build(kind, &document, (producer, beats.then_some(number)), time)
-}
-
-fn build(
-    kind: EvidenceKind,
-    document: &Value,
-    (producer, entries): (&str, Option<u64>),
-    time: Timestamp,
-) -> Result<Entry, EntryError> {
-    let fits = |one: char| one.is_ascii_alphanumeric() || matches!(one, '.' | '_' | '-');
-    if producer.is_empty() || producer.len() > PRODUCER_BYTES || !producer.chars().all(fits) {
-        return Err(EntryError::Producer(producer.to_owned()));
-    }
-    let detail_bytes = canonical::to_bytes(document).ok_or(EntryError::Detail)?;
-    let detail_sha256 = Digest::of(&detail_bytes);
-    let mut spec = json!({
-        "detailSha256": detail_sha256,
-        "producer": producer,
-        "time": time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
-    });
-    if let Some(entries) = entries {
-        spec["entries"] = Value::String(entries.to_string());
-    }
-    let body = |pad: usize| {
-        canonical::to_bytes(&json!({
-            "apiVersion": "1",
-            "kind": kind.as_str(),
-            "pad": "0".repeat(pad),
-            "spec": spec,
-        }))
-        .ok_or(EntryError::Detail)
-    };
-    let pad = LEAF_BYTES.saturating_sub(body(0)?.len());
-    Ok(Entry { body: body(pad)?, detail_bytes, detail_sha256 })
+    CanonicalDetail::of(detail)?.numbered(kind, salt, from, time)
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn noon() -> Timestamp {
@@ -343,6 +370,38 @@ mod tests {
         assert_eq!(read_leaf(b"{}"), None);
         let other = evidence_entry(EvidenceKind::ErasureStep, &detail, [8; 32], "n1", noon());
         assert_ne!(other.expect("an entry").detail_sha256, entry.detail_sha256);
+    }
+
+    #[test]
+    fn leaf_and_detail_are_in_their_canonical_form() {
+        let details = [
+            Value::Null,
+            json!({"z": 1, "a": [1.5, -0.0, 1e21], "ä\u{1f600}": "\"\\\n\u{1}\u{7f}é", "": {}}),
+            json!("\"},\"kind\":\"x"),
+        ];
+        for kind in EvidenceKind::ALL {
+            for detail in &details {
+                let with =
+                    |number| numbered_entry(*kind, detail, [251; 32], ("n1.2", number), noon());
+                let entries =
+                    [evidence_entry(*kind, detail, [0; 32], "n1", noon()), with(1), with(u64::MAX)];
+                for entry in entries {
+                    let entry = entry.expect("an entry");
+                    for bytes in [&entry.body, &entry.detail_bytes] {
+                        let read: Value = serde_json::from_slice(bytes).expect("JSON");
+                        assert_eq!(canonical::to_bytes(&read).as_ref(), Some(bytes));
+                    }
+                    let document: Value =
+                        serde_json::from_slice(&entry.detail_bytes).expect("JSON");
+                    assert_eq!(
+                        canonical::to_bytes(&document["detail"]),
+                        canonical::to_bytes(detail)
+                    );
+                    assert_eq!(document["kind"], kind.as_str());
+                    assert_eq!(document["apiVersion"], "1");
+                }
+            }
+        }
     }
 
     #[test]

@@ -33,7 +33,9 @@ pub use quietus_verify::{
 pub use bundle::{Bundle, Inclusion};
 pub use certificate::{Certificate, Predicate};
 pub use keys::{IssuerKey, LogKey};
-pub use leaf::{Entry, EvidenceKind, evidence_entry, numbered_entry};
+pub use leaf::{
+    CanonicalDetail, Entry, EvidenceKind, evidence_entry, fits_a_producer, numbered_entry,
+};
 pub use merkle::Frontier;
 pub use note::{Checkpoint, LogIdentity};
 pub use quietus_verify::keys::{IssuerPublicKey, LogPublicKey};
