@@ -50,23 +50,31 @@ CREATE FUNCTION fire.counted(done TEXT) RETURNS BIGINT LANGUAGE sql IMMUTABLE AS
     FROM jsonb_array_elements(CAST(done AS jsonb) -> 'collections') AS one
 $$;
 
-CREATE FUNCTION fire.note_order() RETURNS trigger LANGUAGE plpgsql AS $$
+-- Once for each statement: a function in SQL is planned anew for each row that a trigger sees.
+CREATE FUNCTION fire.note_new_orders() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    IF TG_OP = 'DELETE' THEN
-        IF OLD.order_key NOT LIKE 'canary-%' THEN
-            INSERT INTO fire.orders (order_key, attempt, what, added, transaction_id)
-                VALUES (OLD.order_key, OLD.attempt, TG_OP, 0, txid_current());
-        END IF;
-    ELSIF NEW.order_key NOT LIKE 'canary-%' THEN
-        IF TG_OP = 'INSERT' THEN
-            INSERT INTO fire.orders (order_key, attempt, what, added, transaction_id)
-                VALUES (NEW.order_key, NEW.attempt, TG_OP, fire.counted(NEW.done), txid_current());
-        ELSE
-            INSERT INTO fire.orders (order_key, attempt, what, added, transaction_id)
-                VALUES (NEW.order_key, NEW.attempt, TG_OP,
-                    fire.counted(NEW.done) - fire.counted(OLD.done), txid_current());
-        END IF;
-    END IF;
+    INSERT INTO fire.orders (order_key, attempt, what, added, transaction_id)
+        SELECT order_key, attempt, TG_OP, fire.counted(done), txid_current()
+        FROM after WHERE order_key NOT LIKE 'canary-%';
+    RETURN NULL;
+END $$;
+
+CREATE FUNCTION fire.note_orders() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO fire.orders (order_key, attempt, what, added, transaction_id)
+        SELECT order_key, after.attempt, TG_OP,
+            CASE WHEN after.done = before.done THEN 0
+                ELSE fire.counted(after.done) - fire.counted(before.done) END,
+            txid_current()
+        FROM after JOIN before USING (order_key) WHERE order_key NOT LIKE 'canary-%';
+    RETURN NULL;
+END $$;
+
+CREATE FUNCTION fire.note_forgotten_orders() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO fire.orders (order_key, attempt, what, added, transaction_id)
+        SELECT order_key, attempt, TG_OP, 0, txid_current()
+        FROM before WHERE order_key NOT LIKE 'canary-%';
     RETURN NULL;
 END $$;
 
@@ -79,8 +87,13 @@ CREATE TABLE quietus_progress (
     "updated_at" VARCHAR(40) NOT NULL
 );
 
-CREATE TRIGGER noted AFTER INSERT OR UPDATE OR DELETE ON quietus_progress
-    FOR EACH ROW EXECUTE FUNCTION fire.note_order();
+CREATE TRIGGER noted_insert AFTER INSERT ON quietus_progress REFERENCING NEW TABLE AS after
+    FOR EACH STATEMENT EXECUTE FUNCTION fire.note_new_orders();
+CREATE TRIGGER noted_update AFTER UPDATE ON quietus_progress
+    REFERENCING OLD TABLE AS before NEW TABLE AS after
+    FOR EACH STATEMENT EXECUTE FUNCTION fire.note_orders();
+CREATE TRIGGER noted_delete AFTER DELETE ON quietus_progress REFERENCING OLD TABLE AS before
+    FOR EACH STATEMENT EXECUTE FUNCTION fire.note_forgotten_orders();
 
 -- Laws. Each of these views is empty as long as its law holds.
 
