@@ -3,7 +3,7 @@
 use serde_json::json;
 use uuid::Uuid;
 
-use super::open_case::PlanOnRecord;
+use super::plan_on_record::PlanOnRecord;
 use super::recording::About;
 use super::{Actor, AppError, Quietus, spans};
 use crate::domain::{CaseOutcome, CaseState};

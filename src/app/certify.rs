@@ -14,12 +14,12 @@ use super::backup::CopiesOfCase;
 use super::coverage::{not_covered, swept};
 use super::crash::CrashPoint;
 use super::issuing::Issuing;
-use super::open_case::PlanOnRecord;
 use super::opening::Pinned;
 use super::over_jobs::{
     days_pending, decided_as_of, done_of, end_of_looks, has_its_say, is_dated, is_dated_job_done,
     is_look, is_lost, outcome_over, said_over, verification_of,
 };
+use super::plan_on_record::PlanOnRecord;
 use super::recording::About;
 use super::request::{Asked, stated_request};
 use super::residue::not_looked_at;

@@ -1,7 +1,7 @@
 //! What a certificate covers: the systems that it speaks for, and everything that it leaves out, by
 //! name and with the reason.
 
-use super::open_case::PlanOnRecord;
+use super::plan_on_record::PlanOnRecord;
 use crate::domain::SystemName;
 use crate::evidence::certificate::NotCovered;
 use crate::evidence::statement::SystemStatement;

@@ -82,9 +82,26 @@ impl<'a> JointWatch<'a> {
         self.state.lock().ok().and_then(|state| state.stopped.get(number).copied().flatten())
     }
 
-    /// Nothing has come since the intents were recorded.
+    /// Nothing has come since the intents were recorded, and the leases are renewed.
     pub(super) async fn may_go_on(&self) -> bool {
         self.step(None).await == Direction::Continue
+    }
+
+    /// The same; where it `begins`, the intents were recorded just now, and leases are still new.
+    pub(super) async fn goes_on(&self, begins: bool) -> bool {
+        if begins { self.may_begin().await } else { self.may_go_on().await }
+    }
+
+    /// Leases of which half is left are looked at and not renewed.
+    async fn may_begin(&self) -> bool {
+        let tenures: Vec<Tenure> = self.watched.iter().map(|one| one.tenure.clone()).collect();
+        let now = self.product.now();
+        let half_a_lease = self.product.lease_until().duration_since(now) / 2;
+        let until = now.checked_add(half_a_lease).unwrap_or(now);
+        match self.product.store.still_mine(&tenures, until).await {
+            Ok(seen) if seen.iter().any(Option::is_none) => self.may_go_on().await,
+            seen => self.heed(seen) == Direction::Continue,
+        }
     }
 
     fn asks_to_stop(&self, seen: StillMine, started: StillMine) -> Option<Stopped> {
@@ -107,7 +124,12 @@ impl<'a> JointWatch<'a> {
     /// Saves what is news and asks whether all may go on.
     async fn step(&self, done: Option<&[Outcome]>) -> Direction {
         let steps = self.steps(done);
-        let why: Vec<Option<Stopped>> = match self.save(steps).await {
+        self.heed(self.save(steps).await)
+    }
+
+    /// Takes down who is to stop, and why.
+    fn heed(&self, seen: Result<Vec<Option<StillMine>>, StoreError>) -> Direction {
+        let why: Vec<Option<Stopped>> = match seen {
             Ok(seen) => {
                 let asked = |(seen, watched): (Option<StillMine>, &Watched)| match seen {
                     Some(seen) => self.asks_to_stop(seen, watched.started),

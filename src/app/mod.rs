@@ -68,6 +68,7 @@ pub mod own_records;
 mod patience;
 pub mod pause;
 mod person_tags;
+mod plan_on_record;
 pub mod posting;
 mod prepare;
 pub mod progress;

@@ -1,11 +1,8 @@
 //! Opening a case: plan, count, check caps, and write the case with its plan, its jobs and its
 //! first evidence in one transaction.
 
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
 use quietus_connectors::{Counts, Drift};
-use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tracing::Instrument as _;
 use uuid::Uuid;
@@ -14,14 +11,15 @@ use super::carry_out::Payload;
 use super::fire::MISSED_AFTER;
 use super::forecast::CountedPlan;
 use super::marking::mark_of;
+use super::plan_on_record::PlanOnRecord;
 use super::recording::About;
 use super::{Actor, AppError, Quietus, spans};
-use crate::domain::{CaseState, Digest, Rounding, ScheduleName, SystemName};
+use crate::domain::{CaseState, Rounding, ScheduleName};
 use crate::evidence::EvidenceKind;
 use crate::plan::{Acting, CapExceeded, Plan, SystemPlan};
 use crate::schedule::{RetentionRule, Timetable};
 use crate::store::{
-    BlockedReason, Case, CaseCause, FireBatch, Job, JobKind, NewCase, NewJob, NewMark, OpenedCase,
+    BlockedReason, CaseCause, FireBatch, Job, JobKind, NewCase, NewJob, NewMark, OpenedCase,
     OutboxEntry, PauseScope, PlannedDocument, Restore,
 };
 
@@ -31,56 +29,6 @@ const ATTEMPTS: u32 = 8;
 const SLACK_RECORDS: u64 = 1_000;
 /// A day on which clocks are put forward; a grace that is shorter counts hours.
 const SHORTEST_DAY: jiff::SignedDuration = jiff::SignedDuration::from_hours(23);
-
-/// A plan on record, with what the systems counted when it was made.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct PlanOnRecord {
-    /// The plan.
-    pub plan: Plan,
-    /// What the systems counted.
-    pub counts: BTreeMap<SystemName, Counts>,
-    /// Systems that could not be counted, and why.
-    pub uncounted: BTreeMap<SystemName, String>,
-    /// Caps that it exceeds.
-    pub exceeded: Vec<CapExceeded>,
-    /// No event that was told later is in it, nor makes anything due when it is carried out;
-    /// `None` on plans of earlier versions, for which it is the plan's moment.
-    #[serde(default)]
-    pub told_until: Option<Timestamp>,
-}
-
-impl PlanOnRecord {
-    /// The plan of a case.
-    ///
-    /// # Errors
-    /// Where this version cannot read it.
-    pub fn of(case: &Case) -> Result<Self, AppError> {
-        serde_json::from_str(&case.plan.text)
-            .map_err(|error| AppError::Unreadable { what: "a plan", why: error.to_string() })
-    }
-}
-
-impl PlanOnRecord {
-    /// The text that is kept, with its digest.
-    pub(crate) fn document(&self) -> Result<PlannedDocument, AppError> {
-        let text = serde_json::to_string(self)
-            .map_err(|error| AppError::Unreadable { what: "a plan", why: error.to_string() })?;
-        Ok(PlannedDocument { digest: Digest::of(text.as_bytes()), text })
-    }
-}
-
-impl From<CountedPlan> for PlanOnRecord {
-    fn from(counted: CountedPlan) -> Self {
-        let faults = counted.faults.into_iter();
-        Self {
-            plan: counted.plan,
-            counts: counted.counts,
-            uncounted: faults.map(|(system, fault)| (system, fault.to_string())).collect(),
-            exceeded: counted.exceeded,
-            told_until: Some(counted.told_until),
-        }
-    }
-}
 
 /// Why and for what a case is opened.
 pub struct Opening<'a> {

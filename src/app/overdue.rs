@@ -40,7 +40,7 @@ impl Quietus {
         self.expected_by(job, self.store.request_of_case(job.case_id).await?)
     }
 
-    fn system_with_a_date(&self, job: &Job) -> Option<&System> {
+    pub(super) fn system_with_a_date(&self, job: &Job) -> Option<&System> {
         let system = self.system(&job.system).ok()?;
         (job.kind == JobKind::Request && system.kind != MANUAL).then_some(system)
     }

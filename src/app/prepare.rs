@@ -11,9 +11,9 @@ use super::circumstances::{Basis, Circumstances};
 use super::done::Done;
 use super::law::{GoesBy, Law};
 use super::mutation::Mutation;
-use super::open_case::PlanOnRecord;
 use super::opening::{Pinned, told_until};
 use super::over_jobs::as_of;
+use super::plan_on_record::PartOnRecord;
 use super::recording::About;
 use super::request::PersonPart;
 use super::waiting::acting_from;
@@ -406,10 +406,10 @@ fn compiled_with(
     let concerned =
         circumstances.holds.iter().filter(|one| concerns_system(map, one, &plan.system));
     let holds: Vec<LegalHold> = concerned.cloned().collect();
-    let on_record = PlanOnRecord::of(&attempt.case)?;
+    let planned = PartOnRecord::of(&attempt.case, plan.system.as_str())?.plan;
     let ordered = Ordered {
         limits_from: law.other_than(attempt.case.rules_digest),
-        ..Ordered::of(on_record.plan.system(&plan.system), &plan, &holds)
+        ..Ordered::of(planned.as_ref(), &plan, &holds)
     };
     Ok(Compiled {
         plan,

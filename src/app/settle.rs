@@ -14,7 +14,7 @@ use tracing::Instrument as _;
 use super::back_off::BackOff;
 use super::carry_out::{Attempt, Ending};
 use super::mutation::Mutation;
-use super::open_case::PlanOnRecord;
+use super::plan_on_record::PartOnRecord;
 use super::progress::Done;
 use super::recording::About;
 use super::spans::{self, kind_of};
@@ -290,9 +290,7 @@ pub(super) fn job_of_key(key: &str) -> Option<uuid::Uuid> {
 
 /// What the job's system counted when the case was planned.
 pub(crate) fn counts_at_planning(attempt: &Attempt<'_>) -> Option<Counts> {
-    let on_record: PlanOnRecord = serde_json::from_str(&attempt.case.plan.text).ok()?;
-    let mut counts = on_record.counts.into_iter();
-    counts.find(|(system, _)| system.as_str() == attempt.claimed.job.system).map(|(_, one)| one)
+    PartOnRecord::of(&attempt.case, &attempt.claimed.job.system).ok()?.counts
 }
 
 pub(crate) fn settlement_of_refusal(

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::done::Done;
-use super::open_case::PlanOnRecord;
+use super::plan_on_record::PlanOnRecord;
 use super::{AppError, Quietus};
 use crate::datamap::house::HOUSE;
 use crate::domain::{CaseOutcome, CaseState, RuleName, ScheduleName};

@@ -16,7 +16,7 @@ use quietus_connectors::{
 use super::account::{Ordered, VerificationOnRecord, counted_in, says_something};
 use super::associations::{emptied, in_words};
 use super::done::{Done, RESTRICTION};
-use super::open_case::PlanOnRecord;
+use super::plan_on_record::PlanOnRecord;
 use super::request::KeptByLaw;
 use super::second_look::Part;
 use super::testimony::action_asked;

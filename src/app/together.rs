@@ -79,7 +79,9 @@ impl Quietus {
     ) -> Result<Vec<Attempt<'a>>, AppError> {
         let wanted = claimed.iter().map(|one| one.job.case_id).collect();
         let cases = self.store.cases(&wanted).await?;
-        let requests = self.store.requests_of_cases(&wanted).await?;
+        let dated = claimed.iter().filter(|one| self.system_with_a_date(&one.job).is_some());
+        let dated = dated.map(|one| one.job.case_id).collect();
+        let requests = self.store.requests_of_cases(&dated).await?;
         let mut attempts = Vec::with_capacity(claimed.len());
         for one in claimed {
             if self.leave_to_newer(one, worker.0).await? {
@@ -337,13 +339,14 @@ impl Quietus {
         // Who has to be counted once more is counted alone.
         let (mut alone, mut members): (Vec<_>, Vec<_>) =
             members.into_iter().partition(|one| one.done.is_of_more());
+        let mut begun_now = true;
         while members.len() > 1 {
             let job = &members[0].attempt.claimed.job;
             let many = members.len();
             let Ok(connector) = self.connect_for(members[0].attempt).await else { break };
             let orders: Vec<Order> = members.iter().map(|one| one.order.clone()).collect();
             let watch = JointWatch::new(self, &members, (joint.stop, joint.leases));
-            if !watch.may_go_on().await {
+            if !watch.goes_on(std::mem::take(&mut begun_now)).await {
                 if watch.stopped_for_all() {
                     self.too_many_together(job, many);
                 }

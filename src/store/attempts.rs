@@ -128,12 +128,7 @@ async fn start_in(tx: &mut Tx, start: Start, versions: Versions) -> Result<Start
     let Some(cancel_requested) = claims::extend(tx, &tenure, lease_until, None).await? else {
         return Ok(Started::NotMine);
     };
-    let still_mine = StillMine {
-        holds_version: versions.holds,
-        pauses_version: versions.pauses,
-        rules_version: versions.rules,
-        cancel_requested,
-    };
+    let still_mine = versions.seen(cancel_requested);
     if tx.read_one(GOES_ON, args![tenure.job]).await?.is_none() {
         return Ok(Started::Paused(still_mine));
     }

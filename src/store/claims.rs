@@ -209,6 +209,19 @@ pub(super) struct Versions {
     pub(super) rules: u64,
 }
 
+impl Versions {
+    /// What the owner of a job sees.
+    pub(super) fn seen(self, cancel_requested: bool) -> StillMine {
+        let Self { holds, pauses, rules } = self;
+        StillMine {
+            holds_version: holds,
+            pauses_version: pauses,
+            rules_version: rules,
+            cancel_requested,
+        }
+    }
+}
+
 /// Reads the versions; with `Turn::Wait`, they do not change until the transaction ends.
 pub(super) async fn versions(tx: &mut Tx, turn: Turn) -> Result<Versions, StoreError> {
     let sql = match turn {
@@ -335,13 +348,24 @@ impl Store {
         let asked = together::extend(&mut tx, extensions).await?;
         let versions = versions(&mut tx, Turn::Pass).await?;
         tx.commit().await?;
-        let mine = |cancel_requested| StillMine {
-            holds_version: versions.holds,
-            pauses_version: versions.pauses,
-            rules_version: versions.rules,
-            cancel_requested,
-        };
-        Ok(steps.iter().map(|step| asked.get(&step.tenure.job).copied().map(mine)).collect())
+        let mine =
+            |step: &JointStep| asked.get(&step.tenure.job).map(|asked| versions.seen(*asked));
+        Ok(steps.iter().map(mine).collect())
+    }
+
+    /// What has come since the leases of these were renewed, in their order, without renewing any;
+    /// `None` where one ends before this moment, or another attempt has taken over.
+    pub async fn still_mine(
+        &self,
+        tenures: &[Tenure],
+        until: Timestamp,
+    ) -> Result<Vec<Option<StillMine>>, StoreError> {
+        let mut tx = self.begin().await?;
+        let asked = together::still_mine(&mut tx, tenures, until).await?;
+        let versions = versions(&mut tx, Turn::Pass).await?;
+        tx.commit().await?;
+        let mine = |tenure: &Tenure| asked.get(&tenure.job).map(|asked| versions.seen(*asked));
+        Ok(tenures.iter().map(mine).collect())
     }
 
     /// Keeps the lease alive; `None` where another attempt has taken over.
@@ -372,11 +396,6 @@ impl Store {
         };
         let versions = versions(&mut tx, Turn::Pass).await?;
         tx.commit().await?;
-        Ok(Some(StillMine {
-            holds_version: versions.holds,
-            pauses_version: versions.pauses,
-            rules_version: versions.rules,
-            cancel_requested,
-        }))
+        Ok(Some(versions.seen(cancel_requested)))
     }
 }

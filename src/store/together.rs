@@ -76,6 +76,18 @@ const EXTEND: Sql = Sql::fork(
      WHERE id = wanted_id AND leased_by = wanted_worker AND attempt = wanted_attempt
      RETURNING id, cancel_requested_at",
 );
+const STILL_MINE: Sql = Sql::fork(
+    "SELECT id, cancel_requested_at FROM jobs
+     JOIN (SELECT unhex(value ->> 0) AS wanted_id, value ->> 1 AS wanted_worker,
+             value ->> 2 AS wanted_attempt FROM json_each($2)) AS wanted
+         ON id = wanted_id AND leased_by = wanted_worker AND attempt = wanted_attempt
+     WHERE lease_until >= $1",
+    "SELECT id, cancel_requested_at FROM jobs
+     JOIN unnest($2::uuid[], $3::text[], $4::bigint[])
+             AS wanted (wanted_id, wanted_worker, wanted_attempt)
+         ON id = wanted_id AND leased_by = wanted_worker AND attempt = wanted_attempt
+     WHERE lease_until >= $1",
+);
 const GOES_ON: Sql = Sql::fork(
     concat!(
         "SELECT id FROM jobs WHERE id IN (SELECT unhex(value ->> 0) FROM json_each($1))",
@@ -152,6 +164,7 @@ pub(super) const STATEMENTS: &[(&str, Sql)] = &[
     ("together::BEGIN_ATTEMPTS", BEGIN_ATTEMPTS),
     ("together::APPROVED", APPROVED),
     ("together::EXTEND", EXTEND),
+    ("together::STILL_MINE", STILL_MINE),
     ("together::GOES_ON", GOES_ON),
     ("together::START", START),
     ("together::COMPLETE", COMPLETE),
@@ -271,12 +284,30 @@ pub(super) async fn extend(
         let done = done.map(json).transpose()?;
         rows.push(args![tenure.job, tenure.worker.as_str(), tenure.attempt, lease_until, done]);
     }
+    asked_to_stop(&read_all(tx, EXTEND, rows).await?)
+}
+
+/// Of each job that is the caller's until then or longer, whether somebody asked it to stop; no lease
+/// is renewed.
+pub(super) async fn still_mine(
+    tx: &mut Tx,
+    tenures: &[Tenure],
+    until: Timestamp,
+) -> Result<BTreeMap<Uuid, bool>, StoreError> {
+    let row = |tenure: &Tenure| args![tenure.job, tenure.worker.as_str(), tenure.attempt];
     let mut mine = BTreeMap::new();
-    for row in read_all(tx, EXTEND, rows).await? {
-        let asked = row.maybe_instant("cancel_requested_at")?.is_some();
-        mine.insert(row.get("id")?, asked);
+    for part in parts(tenures.iter().map(row))? {
+        mine.extend(asked_to_stop(&tx.read(STILL_MINE, args![until, part]).await?)?);
     }
     Ok(mine)
+}
+
+fn asked_to_stop(rows: &[Row]) -> Result<BTreeMap<Uuid, bool>, StoreError> {
+    let asked = |row: &Row| {
+        let asked = row.maybe_instant("cancel_requested_at")?.is_some();
+        Ok((row.get("id")?, asked))
+    };
+    rows.iter().map(asked).collect()
 }
 
 /// Starts attempts in a transaction, which is to be rolled back on `None`: not all of them may start.
@@ -295,12 +326,7 @@ pub(super) async fn start(
     let mut all = Vec::with_capacity(starts.len());
     for start in &starts {
         let Some(cancel_requested) = mine.get(&start.tenure.job).copied() else { return Ok(None) };
-        all.push(StillMine {
-            holds_version: versions.holds,
-            pauses_version: versions.pauses,
-            rules_version: versions.rules,
-            cancel_requested,
-        });
+        all.push(versions.seen(cancel_requested));
     }
     let goes_on = read_all(tx, GOES_ON, mine.keys().map(|id| args![*id])).await?;
     if goes_on.len() != starts.len() {

@@ -19,6 +19,7 @@ on_both! {
     they_start_together_or_not_at_all,
     a_pause_of_one_keeps_all_from_starting_together,
     leases_are_kept_of_those_that_are_still_ones_own,
+    who_looks_whether_leases_are_new_renews_none,
     they_complete_together_with_their_evidence,
     one_that_is_lost_keeps_all_from_completing_together,
     a_case_that_was_answered_is_opened_again_once,
@@ -128,16 +129,20 @@ async fn they_start_together_or_not_at_all(stage: Stage) {
     assert_eq!(stage.rows("evidence_outbox").await, 5);
 }
 
+fn pause_of(system: &str) -> NewPause {
+    NewPause {
+        id: new_id(),
+        scope: PauseScope::System(SystemName::parse(system).unwrap()),
+        paused_by: "operator".to_owned(),
+        reason: "maintenance".to_owned(),
+    }
+}
+
 async fn a_pause_of_one_keeps_all_from_starting_together(stage: Stage) {
     let (_, jobs) = stage.case_with_jobs(3).await;
     let mine = claimed(&stage, "worker", 0, 3).await;
-    let scope = PauseScope::System(SystemName::parse("system-1").unwrap());
-    let pause = NewPause {
-        id: new_id(),
-        scope: scope.clone(),
-        paused_by: "operator".to_owned(),
-        reason: "maintenance".to_owned(),
-    };
+    let pause = pause_of("system-1");
+    let scope = pause.scope.clone();
     assert!(stage.store.pause(pause, at(1), Vec::new()).await.unwrap());
     assert_eq!(stage.store.start_together(starts(&mine, 2)).await.unwrap(), None);
     for job in &jobs {
@@ -174,6 +179,35 @@ async fn leases_are_kept_of_those_that_are_still_ones_own(stage: Stage) {
     assert_eq!(mine, [true, true, false, true]);
     assert_eq!(job(jobs[2]).await.lease, Some(("another".to_owned(), at(121))));
     assert!(stage.store.save_joint_progress(Vec::new(), at(300)).await.unwrap().is_empty());
+}
+
+async fn who_looks_whether_leases_are_new_renews_none(stage: Stage) {
+    let (_, jobs) = stage.case_with_jobs(4).await;
+    let mine = claimed(&stage, "worker", 0, 4).await;
+    let store = &stage.store;
+    let lease = |id| async move { store.job(id).await.unwrap().unwrap().lease.unwrap() };
+    // Two of four leases are renewed, to 102.
+    store.start_together(starts(&mine[..2], 2)).await.unwrap().unwrap();
+    assert!(store.cancel_job(jobs[1], "mira", at(3), Vec::new()).await.unwrap());
+    let tenures: Vec<_> = mine.iter().rev().map(tenure).collect();
+    let seen = store.still_mine(&tenures, at(61)).await.unwrap();
+    let asked: Vec<_> = seen.iter().map(|one| one.map(|one| one.cancel_requested)).collect();
+    assert_eq!(asked, [None, None, Some(true), Some(false)], "in their order");
+    let seen = store.still_mine(&tenures, at(60)).await.unwrap();
+    assert!(seen.iter().all(Option::is_some), "a lease to this very moment is long enough");
+    for (job, until) in jobs.iter().zip([102, 102, 60, 60]) {
+        assert_eq!(lease(*job).await, ("worker".to_owned(), at(until)));
+    }
+
+    // What has come meanwhile is seen, and who has lost a job sees nothing of it.
+    store.pause(pause_of("system-9"), at(5), Vec::new()).await.unwrap();
+    let lost = claimed(&stage, "another", 61, 2).await;
+    let theirs: Vec<_> = lost.iter().map(|one| one.job.id).collect();
+    assert_eq!(theirs, jobs[2..]);
+    let seen = store.still_mine(&tenures, at(60)).await.unwrap();
+    let pauses: Vec<_> = seen.iter().map(|one| one.map(|one| one.pauses_version)).collect();
+    assert_eq!(pauses, [None, None, Some(1), Some(1)]);
+    assert!(store.still_mine(&[], at(60)).await.unwrap().is_empty());
 }
 
 async fn they_complete_together_with_their_evidence(stage: Stage) {

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use quietus_connectors::Counts;
 use serde::Serialize;
 
-use crate::app::open_case::PlanOnRecord;
+use crate::app::plan_on_record::PlanOnRecord;
 use crate::app::{AppError, Quietus};
 use crate::domain::{Digest, SystemName};
 use crate::plan::{CapExceeded, ExemptPart, Finding, Plan, Step, SystemPlan};

@@ -12,7 +12,7 @@ use super::find::{Ground, Seeking};
 use super::record::{Move, OpenRequest, Person};
 use crate::app::fire::SCHEDULER;
 use crate::app::law::GoesBy;
-use crate::app::open_case::PlanOnRecord;
+use crate::app::plan_on_record::PlanOnRecord;
 use crate::app::recording::About;
 use crate::app::{Actor, AppError, Quietus};
 use crate::datamap::System;
