@@ -34,7 +34,12 @@ mod report;
 use std::path::Path;
 
 use arguments::{Arguments, Database, What};
+use mimalloc::MiMalloc;
 use report::Report;
+
+// As the binary has it: replicas are processes of this program.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 #[tokio::main(flavor = "multi_thread")]
 async fn main() {
