@@ -2,11 +2,13 @@
 //! that did not answer then. Such a job is counted and held against the caps once more before it
 //! begins. So is, without caps, what is done for a person of whom more is known than was then.
 
-use quietus_connectors::{Counts, Fault, Order, Outcome, Receipt};
+use quietus_connectors::{
+    CollectionOutcome, Counts, Fault, Order, Outcome, ProbeCount, Receipt, association_named,
+};
 
 use super::account::counted_in;
 use super::carry_out::{Attempt, Ending};
-use super::done::{Done, smaller_by, with_done};
+use super::done::{Done, there};
 use super::mutation::Mutation;
 use super::open_case::{most_for, planned_records, words_for};
 use super::plan_on_record::PlanOnRecord;
@@ -15,7 +17,7 @@ use super::progress::Watch;
 use super::settle::counts_at_planning;
 use super::waiting::is_asked;
 use super::{AppError, Quietus};
-use crate::plan::{CapExceeded, check_system_caps};
+use crate::plan::{CapExceeded, ProbeName, check_system_caps};
 use crate::store::{BlockedReason, Settlement};
 
 /// What came of an order.
@@ -98,6 +100,39 @@ impl Quietus {
     }
 }
 
+/// Counts that speak for the whole job: what is still due, and what is done already.
+fn with_done(mut counts: Counts, done: &Outcome) -> Counts {
+    for part in &done.collections {
+        let Some(count) =
+            counts.collections.iter_mut().find(|one| one.collection == part.collection)
+        else {
+            continue;
+        };
+        add_done(count, part);
+    }
+    counts
+}
+
+fn add_done(count: &mut ProbeCount, part: &CollectionOutcome) {
+    count.total += part.deleted;
+    count.own = count.own.map(|own| own + part.deleted);
+    count.delete += part.deleted;
+    count.restrict += part.restricted;
+    count.lift += part.lifted;
+    for (category, treated) in &part.treated {
+        *count.treat.entry(category.clone()).or_default() += treated;
+    }
+    // Which rule made due what is done is not known: an upper bound for each. An association goes
+    // by the rules of another collection.
+    let own = part.treated.iter().filter(|(name, _)| association_named(name).is_none());
+    let treated = own.map(|(_, count)| *count).max().unwrap_or(0);
+    for (name, due) in &mut count.probes {
+        if matches!(ProbeName::parse(name), Some(ProbeName::DueBy(_))) {
+            *due += part.deleted + treated;
+        }
+    }
+}
+
 /// Counts with what an attempt may have done of which the store does not know, because its answer was
 /// lost: the system still tells it, and it is not to be held against a count of what was left. That
 /// is as much as was counted before, and of deletions no more than the collection has become smaller
@@ -124,6 +159,16 @@ fn with_lost(mut counted: Counts, so_far: &Outcome, earlier: Option<&Counts>) ->
     counted
 }
 
+/// How many fewer records there are in the second count; none that can be told where one counted all
+/// records and the other those of the persons.
+fn smaller_by(before: &ProbeCount, now: &ProbeCount) -> u64 {
+    if before.own.is_some() == now.own.is_some() {
+        there(before).saturating_sub(there(now))
+    } else {
+        0
+    }
+}
+
 /// What the second person is asked.
 fn question(beyond: &[CapExceeded]) -> String {
     format!("counted again before it began: {}", words_for(beyond))
@@ -148,8 +193,6 @@ pub(super) fn too_much(watch: &Watch<'_>, beyond: &[CapExceeded]) -> Ending {
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
-
-    use quietus_connectors::{CollectionOutcome, ProbeCount};
 
     use super::*;
 

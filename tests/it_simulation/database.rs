@@ -215,7 +215,9 @@ impl Database {
             for one in order.instructions.iter().filter(|one| !one.keep) {
                 let number = place(self.name, &one.collection);
                 let held = rows.values().filter(|row| row.place == number).filter(|row| {
-                    is_held(one, order, row) && holds(&one.delete_when, &row.values, &order.lists)
+                    let due = || holds(&one.delete_when, &row.values, &order.lists);
+                    let restricts = || to_restrict(one, order, row) && !is_restricted(one, row);
+                    is_held(one, order, row) && (due() || restricts())
                 });
                 entry(&mut known.done, &one.collection).held = held.count() as u64;
             }
