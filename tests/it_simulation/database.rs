@@ -12,6 +12,7 @@ use quietus_connectors::{
 use super::conditions::holds;
 use super::estate::{PLACES, place};
 use super::journal::{Deed, Journal, Row, Under};
+use super::mutation::Mutation;
 
 /// What is kept of an order, so that a later attempt goes on where the last chunk was.
 #[derive(Debug, Clone, Default)]
@@ -198,8 +199,13 @@ impl Database {
         Ok((known.done.clone(), known.finished))
     }
 
-    /// Carries out the next chunk of an order in one transaction.
-    pub fn chunk(&self, order: &Order, under: &Under) -> Result<Chunk, Fault> {
+    /// Carries out the next chunk of an order in one transaction, for a product that may have a fault.
+    pub fn chunk(
+        &self,
+        order: &Order,
+        under: &Under,
+        mutation: Option<Mutation>,
+    ) -> Result<Chunk, Fault> {
         let mut state = self.state();
         let (content, faults) = &mut *state;
         let Content { rows, orders, .. } = content;
@@ -212,14 +218,8 @@ impl Database {
         }
         let work = self.work(order, rows, known);
         if work.is_empty() {
-            for one in order.instructions.iter().filter(|one| !one.keep) {
-                let number = place(self.name, &one.collection);
-                let held = rows.values().filter(|row| row.place == number).filter(|row| {
-                    let due = || holds(&one.delete_when, &row.values, &order.lists);
-                    let restricts = || to_restrict(one, order, row) && !is_restricted(one, row);
-                    is_held(one, order, row) && (due() || restricts())
-                });
-                entry(&mut known.done, &one.collection).held = held.count() as u64;
+            if mutation != Some(Mutation::HeldUntold) {
+                self.count_held(order, rows, &mut known.done);
             }
             known.finished = true;
             return Ok(Chunk::Finished(known.done.clone()));
@@ -258,6 +258,19 @@ impl Database {
             }
         }
         Ok(Chunk::Committed(known.done.clone(), collection))
+    }
+
+    /// Counts what a hold keeps of that which would be due without it.
+    fn count_held(&self, order: &Order, rows: &BTreeMap<(usize, String), Row>, done: &mut Outcome) {
+        for one in order.instructions.iter().filter(|one| !one.keep) {
+            let number = place(self.name, &one.collection);
+            let held = rows.values().filter(|row| row.place == number).filter(|row| {
+                let due = || holds(&one.delete_when, &row.values, &order.lists);
+                let restricts = || to_restrict(one, order, row) && !is_restricted(one, row);
+                is_held(one, order, row) && (due() || restricts())
+            });
+            entry(done, &one.collection).held = held.count() as u64;
+        }
     }
 
     /// Everything that is left to do.

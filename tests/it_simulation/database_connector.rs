@@ -138,7 +138,7 @@ impl DatabaseConnector {
     ) -> Result<Receipt, Fault> {
         loop {
             self.senses.stride().await;
-            let (done, collection) = match self.database.chunk(order, &under)? {
+            let (done, collection) = match self.database.chunk(order, &under, self.mutation)? {
                 Chunk::Finished(done) => return Ok(Receipt::Done(done)),
                 Chunk::TooMany(done) => return Ok(too_many(done)),
                 Chunk::Committed(done, collection) => (done, collection),
@@ -166,7 +166,7 @@ impl DatabaseConnector {
             let open: Vec<usize> =
                 (0..orders.len()).filter(|&one| receipts[one].is_none()).collect();
             for one in open {
-                match self.database.chunk(&orders[one], &unders[one])? {
+                match self.database.chunk(&orders[one], &unders[one], self.mutation)? {
                     Chunk::Finished(all) => receipts[one] = Some(Receipt::Done(all)),
                     Chunk::TooMany(all) => receipts[one] = Some(too_many(all)),
                     Chunk::Committed(all, _) => done[one] = all,

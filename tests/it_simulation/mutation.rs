@@ -17,6 +17,8 @@ pub enum Mutation {
     ConditionWidened,
     /// What becomes due is due a month later.
     LateByAMonth,
+    /// It does not reach the product how many records a hold hides.
+    HeldUntold,
     /// A leaf of the log is changed.
     LeafChanged,
     /// A fault repeats what it is about.
@@ -43,7 +45,7 @@ const fn engine(fault: OfEngine) -> Mutation {
 }
 
 /// All of them.
-pub const ALL: [Caught; 21] = [
+pub const ALL: [Caught; 22] = [
     caught(engine(OfEngine::EarlyByASecond), Law::NothingEarly, 1),
     caught(engine(OfEngine::LimitsOfCase), Law::NothingEarly, 4),
     caught(engine(OfEngine::HoldsLeftOut), Law::NothingHeld, 1),
@@ -59,6 +61,7 @@ pub const ALL: [Caught; 21] = [
     caught(engine(OfEngine::LeaseUnfenced), Law::OneOutcome, 59),
     caught(engine(OfEngine::KeyOfAttempt), Law::OneOutcome, 5),
     caught(engine(OfEngine::CountsForgotten), Law::OneOutcome, 5),
+    caught(Mutation::HeldUntold, Law::OneOutcome, 318),
     caught(engine(OfEngine::LookSkipped), Law::NoFalseComplete, 0),
     caught(engine(OfEngine::LookUnheeded), Law::NoFalseComplete, 6),
     caught(engine(OfEngine::WordTrusted), Law::NoFalseComplete, 16),
@@ -88,7 +91,7 @@ impl Mutation {
                     }
                 }
             }
-            Self::Engine(_) | Self::LeafChanged | Self::FaultTalks => {}
+            Self::Engine(_) | Self::HeldUntold | Self::LeafChanged | Self::FaultTalks => {}
         }
         order
     }
