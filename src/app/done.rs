@@ -33,8 +33,8 @@ pub struct Done {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub counted: Option<Counts>,
     /// Records of each collection that were there at the last look, where a round reported more
-    /// deletions than records had been counted as due and are not held since. Where the look saw all records and the counts
-    /// those of the persons, or the other way round, as many as were counted.
+    /// deletions than records had been counted as due and are not held since. Where the look saw all
+    /// records and the counts those of the persons, or the other way round, as many as were counted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub left: Option<BTreeMap<String, u64>>,
     /// The latest order as it was compiled.
@@ -106,8 +106,7 @@ impl Done {
             count.is_some_and(|count| part.deleted > seen_of(count, part.held))
         };
         if self.current.collections.iter().any(more) {
-            // What an older version counted were all records, and there may be millions of them: then
-            // nobody knows that there are fewer.
+            // An older version counted all records, and nobody knows that there are fewer by now.
             let left_of = |(name, records): (&String, &u64)| {
                 let order = instructions.iter().find(|one| one.collection == *name);
                 let of_persons = order.is_some_and(|one| one.of_persons.is_some());
@@ -163,10 +162,7 @@ impl Done {
             .flat_map(|outcome| &outcome.collections)
             .filter(|part| part.collection == collection)
             .collect();
-        let counted = self
-            .counted
-            .as_ref()
-            .and_then(|counts| counts.collections.iter().find(|one| one.collection == collection));
+        let counted = count_of(self.counted.as_ref(), collection);
         let mut total = CollectionOutcome {
             collection: collection.to_owned(),
             lifted: parts.iter().map(|part| part.lifted).sum(),
@@ -179,7 +175,7 @@ impl Done {
             total.held = last.held;
         }
         let held = self.looked_at(collection, &|part| part.held).last().copied().unwrap_or(0);
-        let hidden = counted.map_or(0, |one| held.saturating_sub(one.held));
+        let hidden = counted.map_or(0, |one| hidden_of(one, held));
         let whole = self.found_of(collection, None);
         let deleted = self.looked_at(collection, &|part| part.deleted);
         total.deleted = claim(&deleted, &whole, counted.map(|one| seen_of(one, held)));
@@ -233,9 +229,14 @@ fn count_of<'a>(counts: Option<&'a Counts>, collection: &str) -> Option<&'a Prob
     counts?.collections.iter().find(|one| one.collection == collection)
 }
 
+/// Records that no look sees any more, because they have come to be held since they were counted.
+fn hidden_of(count: &ProbeCount, held: u64) -> u64 {
+    held.saturating_sub(count.held)
+}
+
 /// Records counted as due as a whole that a look can still see, where so many are held now.
 fn seen_of(count: &ProbeCount, held: u64) -> u64 {
-    count.delete.saturating_sub(held.saturating_sub(count.held))
+    count.delete.saturating_sub(hidden_of(count, held))
 }
 
 /// Survivors of a category, or of whole records.

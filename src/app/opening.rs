@@ -4,7 +4,6 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
@@ -13,6 +12,7 @@ use serde_json::json;
 use super::crash::CrashPlan;
 use super::keys::{Access, Keys};
 use super::mutation::Mutation;
+use super::plan_on_record::PlannedWith;
 use super::recording::About;
 use super::systems::StandIns;
 use super::wake::Wake;
@@ -66,29 +66,6 @@ pub(crate) struct Earlier {
     map: DataMap,
     rules: RuleSet,
     zone: TimeZone,
-}
-
-/// The parts of a plan on record without which it cannot be compiled again.
-#[derive(Deserialize)]
-struct PlannedWith {
-    plan: Zoned,
-    #[serde(default)]
-    told_until: Option<Timestamp>,
-}
-
-#[derive(Deserialize)]
-struct Zoned {
-    zone: String,
-}
-
-fn planned_with(case: &Case) -> Result<PlannedWith, AppError> {
-    serde_json::from_str(&case.plan.text)
-        .map_err(|error| AppError::Unreadable { what: "a plan", why: error.to_string() })
-}
-
-/// Until when events were told that count for a case.
-pub(super) fn told_until(case: &Case) -> Result<Timestamp, AppError> {
-    Ok(planned_with(case)?.told_until.unwrap_or(case.moment))
 }
 
 impl Pinned<'_> {
@@ -257,7 +234,7 @@ impl Quietus {
     /// Rules, data map and zone that a case was planned with. A zone that was changed since in the
     /// instance file must not make anything due that the plan did not.
     pub(crate) async fn pinned(&self, case: &Case) -> Result<Pinned<'_>, AppError> {
-        let zone = planned_with(case)?.plan.zone;
+        let zone = PlannedWith::of(case)?.zone;
         let same_zone = self.zone.iana_name().unwrap_or("UTC") == zone;
         if same_zone && case.rules_digest == self.rules.digest && case.map_digest == self.map.digest
         {

@@ -37,17 +37,49 @@ impl PlanOnRecord {
     /// # Errors
     /// Where this version cannot read it.
     pub fn of(case: &Case) -> Result<Self, AppError> {
-        serde_json::from_str(&case.plan.text)
-            .map_err(|error| AppError::Unreadable { what: "a plan", why: error.to_string() })
+        serde_json::from_str(&case.plan.text).map_err(unreadable)
+    }
+
+    /// The text that is kept, with its digest.
+    pub(crate) fn document(&self) -> Result<PlannedDocument, AppError> {
+        let text = serde_json::to_string(self).map_err(unreadable)?;
+        Ok(PlannedDocument { digest: Digest::of(text.as_bytes()), text })
     }
 }
 
-impl PlanOnRecord {
-    /// The text that is kept, with its digest.
-    pub(crate) fn document(&self) -> Result<PlannedDocument, AppError> {
-        let text = serde_json::to_string(self)
-            .map_err(|error| AppError::Unreadable { what: "a plan", why: error.to_string() })?;
-        Ok(PlannedDocument { digest: Digest::of(text.as_bytes()), text })
+#[expect(clippy::needless_pass_by_value, reason = "it is given to `map_err`")]
+fn unreadable(error: serde_json::Error) -> AppError {
+    AppError::Unreadable { what: "a plan", why: error.to_string() }
+}
+
+/// What a plan on record was made with, without which it cannot be compiled again.
+pub(super) struct PlannedWith {
+    /// The name of the zone.
+    pub(super) zone: String,
+    /// Until when events were told that count for the case.
+    pub(super) told_until: Timestamp,
+}
+
+impl PlannedWith {
+    /// What the plan of a case was made with.
+    ///
+    /// # Errors
+    /// Where this version cannot read it.
+    pub(super) fn of(case: &Case) -> Result<Self, AppError> {
+        #[derive(Deserialize)]
+        struct Parts {
+            plan: Zoned,
+            #[serde(default)]
+            told_until: Option<Timestamp>,
+        }
+        #[derive(Deserialize)]
+        struct Zoned {
+            zone: String,
+        }
+
+        let parts: Parts = serde_json::from_str(&case.plan.text).map_err(unreadable)?;
+        let told_until = parts.told_until.unwrap_or(case.moment);
+        Ok(Self { zone: parts.plan.zone, told_until })
     }
 }
 
@@ -66,8 +98,7 @@ impl PartOnRecord {
     /// # Errors
     /// Where this version cannot read it. What it says of others is not read, and not complained of.
     pub(crate) fn of(case: &Case, system: &str) -> Result<Self, AppError> {
-        Self::read(&case.plan.text, system)
-            .map_err(|error| AppError::Unreadable { what: "a plan", why: error.to_string() })
+        Self::read(&case.plan.text, system).map_err(unreadable)
     }
 
     fn read(text: &str, system: &str) -> Result<Self, serde_json::Error> {

@@ -11,9 +11,9 @@ use super::circumstances::{Basis, Circumstances};
 use super::done::Done;
 use super::law::{GoesBy, Law};
 use super::mutation::Mutation;
-use super::opening::{Pinned, told_until};
+use super::opening::Pinned;
 use super::over_jobs::as_of;
-use super::plan_on_record::PartOnRecord;
+use super::plan_on_record::{PartOnRecord, PlannedWith};
 use super::recording::About;
 use super::request::PersonPart;
 use super::waiting::acting_from;
@@ -329,7 +329,7 @@ impl Quietus {
             limits: &law.limits,
             moment: self.moment_of_rules(attempt),
             zone: pinned.zone(),
-            told_until: Some(told_until(&attempt.case)?),
+            told_until: Some(PlannedWith::of(&attempt.case)?.told_until),
             acting: &acting,
         };
         let circumstances = self.circumstances(basis).await?;

@@ -281,6 +281,16 @@ pub(super) async fn find(
     Ok(found)
 }
 
+/// What is known of each of these, in their order; `None` where another attempt has taken over.
+fn in_order<'a>(
+    tenures: impl Iterator<Item = &'a Tenure>,
+    asked_to_stop: &BTreeMap<Uuid, bool>,
+    versions: Versions,
+) -> Vec<Option<StillMine>> {
+    let mine = |tenure: &Tenure| asked_to_stop.get(&tenure.job).map(|asked| versions.seen(*asked));
+    tenures.map(mine).collect()
+}
+
 impl Store {
     /// Claims running jobs whose lease has ended, and jobs whose time has come, oldest first. What
     /// is paused (everything, a system or a case) or in quarantine is passed over; paused rules are
@@ -348,9 +358,7 @@ impl Store {
         let asked = together::extend(&mut tx, extensions).await?;
         let versions = versions(&mut tx, Turn::Pass).await?;
         tx.commit().await?;
-        let mine =
-            |step: &JointStep| asked.get(&step.tenure.job).map(|asked| versions.seen(*asked));
-        Ok(steps.iter().map(mine).collect())
+        Ok(in_order(steps.iter().map(|step| &step.tenure), &asked, versions))
     }
 
     /// What has come since the leases of these were renewed, in their order, without renewing any;
@@ -364,8 +372,7 @@ impl Store {
         let asked = together::still_mine(&mut tx, tenures, until).await?;
         let versions = versions(&mut tx, Turn::Pass).await?;
         tx.commit().await?;
-        let mine = |tenure: &Tenure| asked.get(&tenure.job).map(|asked| versions.seen(*asked));
-        Ok(tenures.iter().map(mine).collect())
+        Ok(in_order(tenures.iter(), &asked, versions))
     }
 
     /// Keeps the lease alive; `None` where another attempt has taken over.
