@@ -23,7 +23,7 @@ use super::prepare::{Prepared, Ready};
 use super::progress::{Done, Stopped, Watch, WatchState};
 use super::recount::{Answer, too_much};
 use super::residue::{FilesLook, FilesSeen};
-use super::settle::{FIRST_PAUSE, counts_at_planning};
+use super::settle::{FIRST_PAUSE, counts_at_planning, last_attempt};
 use super::{AppError, Quietus, spans};
 use crate::domain::SystemName;
 use crate::schedule::Timetable;
@@ -355,7 +355,7 @@ impl Quietus {
     ) -> Ending {
         let counted = match counted {
             Ok(counted) => Some(counted),
-            Err(fault) if attempt.claimed.job.attempt < attempt.claimed.job.attempts_allowed => {
+            Err(fault) if attempt.claimed.job.attempt < last_attempt(&attempt.claimed.job) => {
                 return self.ending_of_fault(attempt, &order.key, &fault, done);
             }
             Err(fault) => {

@@ -16,6 +16,7 @@ use super::over_jobs::as_of;
 use super::plan_on_record::{PartOnRecord, PlannedWith};
 use super::recording::About;
 use super::request::PersonPart;
+use super::settle::last_attempt;
 use super::waiting::acting_from;
 use super::{AppError, Quietus};
 use crate::datamap::DataMap;
@@ -449,7 +450,7 @@ pub(super) fn system_of(attempt: &Attempt<'_>) -> Result<SystemName, AppError> {
 
 fn too_many_lost(attempt: &Attempt<'_>) -> Option<Fault> {
     let job = &attempt.claimed.job;
-    (job.attempt > job.attempts_allowed).then(|| Fault::Unknown {
+    (job.attempt > last_attempt(job)).then(|| Fault::Unknown {
         message: format!("{} attempts were begun and none came to an end", job.attempt - 1),
     })
 }
