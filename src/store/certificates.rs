@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::cases;
 use super::claims::{self, Turn};
+use super::compressed::expand;
 use super::connection::{Store, Tx};
 use super::error::StoreError;
 use super::evidence::{self, OutboxEntry};
@@ -144,6 +145,9 @@ pub struct CertificateFilter {
     pub limit: u32,
 }
 
+/// Statements that are searched in one go.
+const PAGE: u32 = 100;
+
 macro_rules! certificate_columns {
     ($rest:literal) => {
         concat!(
@@ -199,11 +203,10 @@ const TO_BUNDLE: Sql = Sql::both(certificate_columns!(
      ORDER BY issued_at, id LIMIT $1"
 ));
 const OF_ENTRY: Sql = Sql::both("SELECT id FROM certificates WHERE entry_id = $1");
-// Bytes within bytes: each database has its own word for it.
-const THAT_SAY: Sql = Sql::fork(
-    "SELECT id FROM certificates WHERE instr(statement, $1) > 0 ORDER BY issued_at DESC, id DESC",
-    "SELECT id FROM certificates WHERE position($1 IN statement) > 0
-     ORDER BY issued_at DESC, id DESC",
+// Compressed as they are, no database can look into them.
+const STATEMENTS_BEFORE: Sql = Sql::both(
+    "SELECT id, issued_at, statement FROM certificates WHERE (issued_at, id) < ($1, $2)
+     ORDER BY issued_at DESC, id DESC LIMIT $3",
 );
 const LIST: Sql = Sql::both(
     "SELECT id, case_id, class,
@@ -239,7 +242,7 @@ pub(super) const STATEMENTS: &[(&str, Sql)] = &[
     ("certificates::OF_CASE", OF_CASE),
     ("certificates::TO_BUNDLE", TO_BUNDLE),
     ("certificates::OF_ENTRY", OF_ENTRY),
-    ("certificates::THAT_SAY", THAT_SAY),
+    ("certificates::STATEMENTS_BEFORE", STATEMENTS_BEFORE),
     ("certificates::LIST", LIST),
 ];
 
@@ -256,14 +259,25 @@ fn summary(row: &Row) -> Result<CertificateSummary, StoreError> {
     })
 }
 
+fn statement_of(row: &Row) -> Result<Vec<u8>, StoreError> {
+    expand("statement", row.get("statement")?, &[])
+}
+
 fn from_row(row: &Row) -> Result<Certificate, StoreError> {
+    let statement = statement_of(row)?;
+    let bundle: Option<Vec<u8>> = row.get("bundle")?;
     Ok(Certificate {
         summary: summary(row)?,
-        statement: row.get("statement")?,
-        envelope: row.get("envelope")?,
-        manifest: row.get("manifest")?,
-        bundle: row.get("bundle")?,
+        envelope: expand("envelope", row.get("envelope")?, &statement)?,
+        manifest: expand("manifest", row.get("manifest")?, &statement)?,
+        bundle: bundle.map(|kept| expand("bundle", kept, &statement)).transpose()?,
+        statement,
     })
+}
+
+/// Whether these bytes stand somewhere in others.
+fn has_within(others: &[u8], bytes: &[u8]) -> bool {
+    bytes.is_empty() || others.windows(bytes.len()).any(|window| window == bytes)
 }
 
 /// A pattern for LIKE that finds these letters anywhere.
@@ -431,8 +445,20 @@ impl Store {
 
     /// Certificates whose signed words hold these bytes, the newest first. Reads all of them.
     pub async fn certificates_that_say(&self, bytes: &[u8]) -> Result<Vec<Uuid>, StoreError> {
-        let rows = self.read(THAT_SAY, args![bytes.to_vec()]).await?;
-        rows.iter().map(|row| row.get("id")).collect()
+        let (mut found, mut before) = (Vec::new(), (Timestamp::MAX, Uuid::max()));
+        loop {
+            let values = args![before.0, before.1, PAGE];
+            let rows = self.read(STATEMENTS_BEFORE, values).await?;
+            for row in &rows {
+                if has_within(&statement_of(row)?, bytes) {
+                    found.push(row.get("id")?);
+                }
+            }
+            match rows.last().filter(|_| rows.len() == PAGE as usize) {
+                Some(last) => before = (last.instant("issued_at")?, last.get("id")?),
+                None => return Ok(found),
+            }
+        }
     }
 
     /// The certificate of a case that is in force.

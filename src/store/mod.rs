@@ -15,6 +15,7 @@ pub mod cases;
 pub mod certificates;
 pub mod claims;
 mod companies;
+mod compressed;
 pub mod connection;
 pub mod data_keys;
 pub mod documents;

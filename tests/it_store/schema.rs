@@ -209,6 +209,11 @@ const LANDED: &[(&str, &str, &str)] = &[
         "58b603b0467ac02ad50411dda08d967a4f002091c7be8f0edd133e8cf7d7489f",
         "788bec1fbeabca748324bb17e84d13962b049d96bc088f55b2785d46b54c9e04",
     ),
+    (
+        "0028_compressed_certificates_are_read.sql",
+        "63c8c5da548ccf26785c2ce6a768fd06181665b2d0c20f234403e7327abc04d3",
+        "63c8c5da548ccf26785c2ce6a768fd06181665b2d0c20f234403e7327abc04d3",
+    ),
 ];
 
 #[test]

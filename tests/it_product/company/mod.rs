@@ -210,8 +210,13 @@ impl Company {
         if let Some(store) = &self.store {
             return store.rows(text).await;
         }
-        let url = format!("sqlite://{}", self.folder().join("quietus.db").display());
-        database::Raw::open(Kind::Sqlite, &url).await.rows(text).await
+        database::Raw::open(Kind::Sqlite, &self.store_url()).await.rows(text).await
+    }
+
+    /// Where the store is.
+    pub fn store_url(&self) -> String {
+        let file = || format!("sqlite://{}", self.folder().join("quietus.db").display());
+        self.store.as_ref().map_or_else(file, |store| store.url.clone())
     }
 
     /// The newest case.
