@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::cases;
 use super::claims::{self, Turn};
-use super::compressed::expand;
+use super::compressed::{compress, expand};
 use super::connection::{Store, Tx};
 use super::error::StoreError;
 use super::evidence::{self, OutboxEntry};
@@ -145,9 +145,6 @@ pub struct CertificateFilter {
     pub limit: u32,
 }
 
-/// Statements that are searched in one go.
-const PAGE: u32 = 100;
-
 macro_rules! certificate_columns {
     ($rest:literal) => {
         concat!(
@@ -183,6 +180,7 @@ const TOPICS: Sql = Sql::fork(
      SELECT $1, kind, name FROM unnest($2::text[], $3::text[]) AS rows (kind, name)
      ON CONFLICT (certificate_id, kind, name) DO NOTHING",
 );
+const STATEMENT: Sql = Sql::both("SELECT statement FROM certificates WHERE id = $1");
 const SET_BUNDLE: Sql =
     Sql::both("UPDATE certificates SET state = 'logged', bundle = $2 WHERE id = $1");
 // The newest first: whoever has just been given one waits for it.
@@ -203,11 +201,6 @@ const TO_BUNDLE: Sql = Sql::both(certificate_columns!(
      ORDER BY issued_at, id LIMIT $1"
 ));
 const OF_ENTRY: Sql = Sql::both("SELECT id FROM certificates WHERE entry_id = $1");
-// Compressed as they are, no database can look into them.
-const STATEMENTS_BEFORE: Sql = Sql::both(
-    "SELECT id, issued_at, statement FROM certificates WHERE (issued_at, id) < ($1, $2)
-     ORDER BY issued_at DESC, id DESC LIMIT $3",
-);
 const LIST: Sql = Sql::both(
     "SELECT id, case_id, class,
          CASE WHEN anchored_at IS NULL THEN state ELSE 'anchored' END AS state,
@@ -235,6 +228,7 @@ pub(super) const STATEMENTS: &[(&str, Sql)] = &[
     ("certificates::SUPERSEDE", SUPERSEDE),
     ("certificates::INSERT", INSERT),
     ("certificates::TOPICS", TOPICS),
+    ("certificates::STATEMENT", STATEMENT),
     ("certificates::SET_BUNDLE", SET_BUNDLE),
     ("certificates::TO_ANCHOR", TO_ANCHOR),
     ("certificates::ANCHOR", ANCHOR),
@@ -242,7 +236,6 @@ pub(super) const STATEMENTS: &[(&str, Sql)] = &[
     ("certificates::OF_CASE", OF_CASE),
     ("certificates::TO_BUNDLE", TO_BUNDLE),
     ("certificates::OF_ENTRY", OF_ENTRY),
-    ("certificates::STATEMENTS_BEFORE", STATEMENTS_BEFORE),
     ("certificates::LIST", LIST),
 ];
 
@@ -259,7 +252,8 @@ fn summary(row: &Row) -> Result<CertificateSummary, StoreError> {
     })
 }
 
-fn statement_of(row: &Row) -> Result<Vec<u8>, StoreError> {
+/// The signed words of a row, as they were signed.
+pub(super) fn statement_of(row: &Row) -> Result<Vec<u8>, StoreError> {
     expand("statement", row.get("statement")?, &[])
 }
 
@@ -275,9 +269,11 @@ fn from_row(row: &Row) -> Result<Certificate, StoreError> {
     })
 }
 
-/// Whether these bytes stand somewhere in others.
-fn has_within(others: &[u8], bytes: &[u8]) -> bool {
-    bytes.is_empty() || others.windows(bytes.len()).any(|window| window == bytes)
+/// A bundle as it is kept beside the statement of its certificate.
+async fn compressed_beside(tx: &mut Tx, id: Uuid, bundle: Vec<u8>) -> Result<Vec<u8>, StoreError> {
+    let row = tx.read_one(STATEMENT, args![id]).await?;
+    let statement = row.as_ref().map(statement_of).transpose()?.unwrap_or_default();
+    Ok(compress(bundle, &statement))
 }
 
 /// A pattern for LIKE that finds these letters anywhere.
@@ -301,6 +297,8 @@ async fn write(tx: &mut Tx, certificate: NewCertificate) -> Result<bool, StoreEr
         tx.execute(SUPERSEDE, args![earlier, certificate.id]).await?;
         status_lists::changed(tx, earlier).await?;
     }
+    let envelope = compress(certificate.envelope, &certificate.statement);
+    let manifest = compress(certificate.manifest, &certificate.statement);
     let values = args![
         certificate.id,
         certificate.case_id,
@@ -308,9 +306,9 @@ async fn write(tx: &mut Tx, certificate: NewCertificate) -> Result<bool, StoreEr
         certificate.overall,
         now,
         certificate.leaf.entry_id,
-        certificate.statement,
-        certificate.envelope,
-        certificate.manifest,
+        compress(certificate.statement, &[]),
+        envelope,
+        manifest,
         certificate.status.as_ref().map(|place| place.list.clone()),
         certificate.status.as_ref().map(|place| i64::from(place.index)),
     ];
@@ -406,6 +404,7 @@ impl Store {
     pub async fn set_bundles(&self, bundles: Vec<(Uuid, Vec<u8>)>) -> Result<u64, StoreError> {
         let (mut tx, mut set) = (self.begin().await?, 0);
         for (id, bundle) in bundles {
+            let bundle = compressed_beside(&mut tx, id, bundle).await?;
             set += tx.execute(SET_BUNDLE, args![id, bundle]).await?;
         }
         tx.commit().await.map(|()| set)
@@ -429,7 +428,10 @@ impl Store {
         bundle: Vec<u8>,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
-        Ok(self.write(ANCHOR, args![id, bundle, now]).await? == 1)
+        let mut tx = self.begin().await?;
+        let bundle = compressed_beside(&mut tx, id, bundle).await?;
+        let anchored = tx.execute(ANCHOR, args![id, bundle, now]).await? == 1;
+        tx.commit().await.map(|()| anchored)
     }
 
     /// The certificate with this identifier.
@@ -441,24 +443,6 @@ impl Store {
     pub async fn certificate_of_entry(&self, entry: Uuid) -> Result<Option<Uuid>, StoreError> {
         let row = self.read_one(OF_ENTRY, args![entry]).await?;
         row.map(|row| row.get("id")).transpose()
-    }
-
-    /// Certificates whose signed words hold these bytes, the newest first. Reads all of them.
-    pub async fn certificates_that_say(&self, bytes: &[u8]) -> Result<Vec<Uuid>, StoreError> {
-        let (mut found, mut before) = (Vec::new(), (Timestamp::MAX, Uuid::max()));
-        loop {
-            let values = args![before.0, before.1, PAGE];
-            let rows = self.read(STATEMENTS_BEFORE, values).await?;
-            for row in &rows {
-                if has_within(&statement_of(row)?, bytes) {
-                    found.push(row.get("id")?);
-                }
-            }
-            match rows.last().filter(|_| rows.len() == PAGE as usize) {
-                Some(last) => before = (last.instant("issued_at")?, last.get("id")?),
-                None => return Ok(found),
-            }
-        }
     }
 
     /// The certificate of a case that is in force.

@@ -5,14 +5,16 @@
 //! back when they are read; what is left is compressed (zlib, RFC 1950, whose checksum finds what was
 //! damaged). What is read is what was written, to the byte: signatures are over these bytes.
 //!
-//! A compressed value begins with [`MARK`]. Everything else is as it was written. This version
-//! compresses nothing yet: it is at work beside one that could not read it.
+//! A compressed value begins with [`MARK`]. Everything else is as it was written: what versions
+//! before this one wrote, and what is too short to gain anything.
 
-use std::io::Read as _;
+use std::io::{Read as _, Write as _};
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
+use flate2::Compression;
 use flate2::read::ZlibDecoder;
+use flate2::write::ZlibEncoder;
 
 use super::error::StoreError;
 
@@ -22,6 +24,34 @@ const MARK: [u8; 4] = [0, b'q', b'c', 1];
 const HEAD: usize = MARK.len() + 4 + 4;
 /// Nothing was cut out.
 const UNCUT: u32 = u32::MAX;
+/// Bytes below which a value is kept as it is.
+const SHORTEST: usize = 512;
+
+/// A value as it is to be kept beside its statement; the statement itself is beside an empty one.
+pub(super) fn compress(bytes: Vec<u8>, statement: &[u8]) -> Vec<u8> {
+    if bytes.len() < SHORTEST && !bytes.starts_with(&MARK) {
+        return bytes;
+    }
+    let payload = BASE64_STANDARD.encode(statement).into_bytes();
+    let place = place_of(&payload, &bytes);
+    let cut = place.map_or(0, |_| payload.len());
+    let before = place.unwrap_or(bytes.len());
+    let rest = bytes.len() - cut;
+    let (Ok(length), Ok(at)) = (u32::try_from(rest), place.map_or(Ok(UNCUT), u32::try_from)) else {
+        return bytes;
+    };
+    let mut compressed = Vec::with_capacity(HEAD + rest / 8);
+    compressed.extend_from_slice(&MARK);
+    compressed.extend_from_slice(&length.to_be_bytes());
+    compressed.extend_from_slice(&at.to_be_bytes());
+    let mut encoder = ZlibEncoder::new(compressed, Compression::fast());
+    let written = encoder
+        .write_all(&bytes[..before])
+        .and_then(|()| encoder.write_all(&bytes[before + cut..]))
+        .and_then(|()| encoder.finish());
+    // Writing to memory does not fail.
+    written.unwrap_or(bytes)
+}
 
 /// The value of a column that was kept beside this statement.
 ///
@@ -58,53 +88,19 @@ fn expanded(kept: Vec<u8>, statement: &[u8]) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
+/// Where these bytes stand; `None` where they are not there, or there are none.
+fn place_of(part: &[u8], bytes: &[u8]) -> Option<usize> {
+    let first = part.first()?;
+    let last = bytes.len().checked_sub(part.len())?;
+    let mut starts = (0..=last).filter(|&at| bytes[at] == *first);
+    starts.find(|&at| bytes[at..].starts_with(part))
+}
+
 #[cfg(test)]
 mod tests {
-    use std::io::Write as _;
-
-    use flate2::Compression;
-    use flate2::write::ZlibEncoder;
     use proptest::prelude::*;
 
     use super::*;
-
-    /// Bytes below which a value is kept as it is.
-    const SHORTEST: usize = 512;
-
-    /// A value as it is to be kept beside its statement; the statement itself is beside an empty one.
-    fn compress(bytes: Vec<u8>, statement: &[u8]) -> Vec<u8> {
-        if bytes.len() < SHORTEST && !bytes.starts_with(&MARK) {
-            return bytes;
-        }
-        let payload = BASE64_STANDARD.encode(statement).into_bytes();
-        let place = place_of(&payload, &bytes);
-        let cut = place.map_or(0, |_| payload.len());
-        let before = place.unwrap_or(bytes.len());
-        let rest = bytes.len() - cut;
-        let (Ok(length), Ok(at)) = (u32::try_from(rest), place.map_or(Ok(UNCUT), u32::try_from))
-        else {
-            return bytes;
-        };
-        let mut compressed = Vec::with_capacity(HEAD + rest / 8);
-        compressed.extend_from_slice(&MARK);
-        compressed.extend_from_slice(&length.to_be_bytes());
-        compressed.extend_from_slice(&at.to_be_bytes());
-        let mut encoder = ZlibEncoder::new(compressed, Compression::fast());
-        let written = encoder
-            .write_all(&bytes[..before])
-            .and_then(|()| encoder.write_all(&bytes[before + cut..]))
-            .and_then(|()| encoder.finish());
-        // Writing to memory does not fail.
-        written.unwrap_or(bytes)
-    }
-
-    /// Where these bytes stand; `None` where they are not there, or there are none.
-    fn place_of(part: &[u8], bytes: &[u8]) -> Option<usize> {
-        let first = part.first()?;
-        let last = bytes.len().checked_sub(part.len())?;
-        let mut starts = (0..=last).filter(|&at| bytes[at] == *first);
-        starts.find(|&at| bytes[at..].starts_with(part))
-    }
 
     fn statement() -> Vec<u8> {
         let system = |number: u32| {

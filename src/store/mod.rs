@@ -12,6 +12,7 @@ pub mod attempts;
 mod breakers;
 mod candidates;
 pub mod cases;
+mod certificate_words;
 pub mod certificates;
 pub mod claims;
 mod companies;
@@ -154,6 +155,7 @@ pub fn statements() -> Vec<(&'static str, Sql)> {
         breakers::STATEMENTS,
         candidates::STATEMENTS,
         cases::STATEMENTS,
+        certificate_words::STATEMENTS,
         certificates::STATEMENTS,
         claims::STATEMENTS,
         companies::STATEMENTS,

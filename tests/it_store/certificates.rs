@@ -1,5 +1,7 @@
 //! Certificates.
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use quietus::domain::{CaseOutcome, CaseState};
 use quietus::store::{
     CertificateFilter, CertificateState, JobFault, NewCertificate, NewLog, OutboxEntry, Settle,
@@ -15,6 +17,8 @@ on_both! {
     a_second_try_supersedes_the_certificate,
     certificates_are_found,
     certificates_get_their_bundles_together,
+    certificates_are_compressed,
+    certificates_are_found_by_what_they_say,
 }
 
 pub fn certificate(case: Uuid, second: i64, rule: &str) -> NewCertificate {
@@ -168,4 +172,56 @@ async fn certificates_get_their_bundles_together(stage: Stage) {
         assert_eq!(logged.summary.state, CertificateState::Logged);
     }
     assert_eq!(store.set_bundles(Vec::new()).await.unwrap(), 0);
+}
+
+/// A certificate as large as those of persons in many systems are.
+fn large(case: Uuid, second: i64, word: &str) -> NewCertificate {
+    let system = |number| format!(r#"{{"system":"shop {number}","says":"{word}"}}"#);
+    let statement = (0..500).map(system).collect::<Vec<_>>().join(",").into_bytes();
+    let payload = BASE64_STANDARD.encode(&statement);
+    NewCertificate {
+        envelope: format!(r#"{{"payload":"{payload}","signatures":[]}}"#).into_bytes(),
+        manifest: statement[..9_000].to_vec(),
+        statement,
+        ..certificate(case, second, "old-accounts")
+    }
+}
+
+/// A fortieth is kept of what is written, and what is read is what was written.
+async fn certificates_are_compressed(stage: Stage) {
+    let store = &stage.store;
+    let (case, _) = stage.case_with_jobs(1).await;
+    settle(&stage, 1, completed()).await;
+    let new = large(case, 10, "gone");
+    assert!(store.insert_certificate(new.clone()).await.unwrap());
+    let bundle = [b"{\"proof\":".as_slice(), &new.envelope, b"}"].concat();
+    assert!(store.set_bundle(new.id, bundle.clone()).await.unwrap());
+    let length = "length(statement) + length(envelope) + length(manifest) + length(bundle)";
+    let kept = stage.text(&format!("SELECT CAST({length} AS TEXT) FROM certificates")).await;
+    let written = new.statement.len() + new.envelope.len() + new.manifest.len() + bundle.len();
+    assert!(kept.parse::<usize>().unwrap() * 20 < written, "{kept} of {written}");
+    let read = store.certificate(new.id).await.unwrap().unwrap();
+    assert_eq!((&read.statement, &read.envelope), (&new.statement, &new.envelope));
+    assert_eq!((&read.manifest, &read.bundle), (&new.manifest, &Some(bundle)));
+    let stronger = [b"{\"stamped\":".as_slice(), &new.envelope, b"}"].concat();
+    assert!(store.anchor_certificate(new.id, stronger.clone(), at(20)).await.unwrap());
+    let read = store.certificate_of_case(case).await.unwrap().unwrap();
+    assert_eq!(read.bundle, Some(stronger));
+}
+
+async fn certificates_are_found_by_what_they_say(stage: Stage) {
+    let store = &stage.store;
+    let mut ids = Vec::new();
+    // More than are searched in one go.
+    for second in 0..103 {
+        let (case, _) = stage.case_with_jobs(1).await;
+        settle(&stage, 1, completed()).await;
+        let word = if second % 51 == 0 { "here and there" } else { "elsewhere" };
+        let new = large(case, second + 10, word);
+        ids.push(new.id);
+        assert!(store.insert_certificate(new).await.unwrap());
+    }
+    let found = store.certificates_that_say(b"here and there").await.unwrap();
+    assert_eq!(found, [ids[102], ids[51], ids[0]]);
+    assert!(store.certificates_that_say(b"nowhere").await.unwrap().is_empty());
 }

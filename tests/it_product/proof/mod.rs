@@ -15,6 +15,7 @@ mod yearly;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use quietus::store::CertificateFilter;
 
 use crate::company::database::{Kind, take_away};
 use crate::company::engine::TurnedClock;
@@ -140,11 +141,16 @@ async fn a_certificate_that_does_not_verify_gets_no_bundle() {
     for trigger in ["certificates_no_update", "certificates_no_moving"] {
         company.store_rows(&format!("DROP TRIGGER {trigger}")).await;
     }
+    let listed = product.store.list_certificates(CertificateFilter::default()).await.unwrap();
+    let certificate = product.store.certificate(listed[0].id).await.unwrap().unwrap();
+    let manifest = String::from_utf8(certificate.manifest).unwrap();
+    let other = manifest.replace("30", "31");
+    assert_ne!(other, manifest);
     company
-        .store_rows(
-            "UPDATE certificates SET state = 'signed', bundle = NULL,
-             manifest = CAST(replace(CAST(manifest AS TEXT), '30', '31') AS BLOB)",
-        )
+        .store_rows(&format!(
+            "UPDATE certificates SET state = 'signed', bundle = NULL, manifest = x'{}'",
+            hex::encode(other)
+        ))
         .await;
     let error = product.advance_log().await.unwrap_err().to_string();
     assert!(error.contains("does not verify and is not released"), "{error}");
