@@ -451,7 +451,10 @@ pub(super) fn system_of(attempt: &Attempt<'_>) -> Result<SystemName, AppError> {
 fn too_many_lost(attempt: &Attempt<'_>) -> Option<Fault> {
     let job = &attempt.claimed.job;
     (job.attempt > last_attempt(job)).then(|| Fault::Unknown {
-        message: format!("{} attempts were begun and none came to an end", job.attempt - 1),
+        message: format!(
+            "none of its latest attempts came to an end; number {} was the last that was begun",
+            job.attempt - 1
+        ),
     })
 }
 

@@ -37,9 +37,9 @@ pub struct Claim {
 /// A claimed job: the claimer has to settle it or to keep its lease alive.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ClaimedJob {
-    /// The job as it is now, with the new attempt number. `attempt > attempts_allowed` says that
-    /// earlier ones were lost too often: settle it as failed. Where `reference` is given, ask after
-    /// it before doing anything anew.
+    /// The job as it is now, with the new attempt number. One beyond `attempts_allowed` says that
+    /// earlier ones were lost too often: it is settled as failed, a person's part after some more.
+    /// Where `reference` is given, ask after it before doing anything anew.
     pub job: Job,
     /// The attempt before it was lost: nobody knows what it has done.
     pub lost_attempt: Option<u32>,

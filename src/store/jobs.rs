@@ -112,7 +112,8 @@ pub struct Job {
     pub state: JobState,
     /// Number of its latest attempt; 0 before the first.
     pub attempt: u32,
-    /// The last attempt number before a person is needed.
+    /// The last attempt number before a person is needed; a person's part is begun some times more,
+    /// where its attempts died with their processes.
     pub attempts_allowed: u32,
     /// The earliest moment at which it may be claimed.
     pub available_at: Timestamp,

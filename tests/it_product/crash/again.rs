@@ -1,7 +1,10 @@
 //! Dying again and again: after every chunk, and more often than is allowed.
 
+use std::time::Duration;
+
 use crate::company::database::Kind;
 use crate::company::{Company, ended, heap};
+use crate::request::person;
 
 const OLD: u64 = 2_000;
 
@@ -63,8 +66,41 @@ async fn a_job_that_kills_every_time_is_given_up() {
     }
     let case = company.oldest_case().await;
     let ended = company.quietus(&["run", "--once"]).await.expect(1);
-    assert!(ended.out.contains("none came to an end"), "{}", ended.out);
+    assert!(ended.out.contains("none of its latest attempts came to an end"), "{}", ended.out);
     assert_eq!(company.certificate_of(&case).await.overall(), "failed");
     // The new case of the same command found everything still due and carried it out.
     assert_eq!(heap::left(&company).await, 10);
+}
+
+/// A company whose processes have died so often over what a person has asked for; the case.
+async fn died_over_a_person(deaths: u32) -> (Company, String) {
+    let company = person::company("").await;
+    person::brought(&company, "erasure", "email=grace@mail.example\n").await;
+    for _ in 0..deaths {
+        die_at(&company, 2).await;
+        tokio::time::sleep(Duration::from_millis(350)).await;
+    }
+    let case = company.oldest_case().await;
+    (company, case)
+}
+
+/// What a person asked for is not given up as soon as what a rule makes due is.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_persons_part_outlives_more_deaths() {
+    let (company, case) = died_over_a_person(12).await;
+    let attempts = "SELECT CAST(MIN(attempt - attempts_allowed) AS TEXT) FROM jobs
+         WHERE kind = 'request'";
+    assert_eq!(company.store_rows(attempts).await, ["4"], "both died more often than is allowed");
+    company.quietus(&["run", "--once"]).await.expect(0);
+    let certificate = company.certificate_of(&case).await;
+    assert!(certificate.overall().starts_with("complete"), "{}", certificate.overall());
+}
+
+/// And neither for ever.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_persons_part_that_kills_every_time_is_given_up() {
+    let (company, case) = died_over_a_person(16).await;
+    let ended = company.quietus(&["run", "--once"]).await.expect(1);
+    assert!(ended.out.contains("number 16 was the last that was begun"), "{}", ended.out);
+    assert_eq!(company.certificate_of(&case).await.overall(), "failed");
 }
