@@ -13,7 +13,10 @@ use crate::domain::{Digest, EpochName};
 use crate::store::{ListEntry, ListMatter, ListRows};
 
 /// What a file of an entry says it is.
-const FORMAT: &str = "quietus re-erasure entry 1";
+const FORMAT: &str = "quietus re-erasure entry 2";
+/// What is read. Certificates of the first are as they are, those of the second may be compressed, which
+/// a version that knows the first alone must not bring into a store.
+const READ: [&str; 2] = ["quietus re-erasure entry 1", FORMAT];
 /// Purpose under which the key of an entry is wrapped.
 const KEY: &str = "re-erasure entry key";
 /// Sealed bytes are a multiple of this, so that their number tells little.
@@ -129,7 +132,7 @@ impl Quietus {
     ) -> Result<(ListMatter, ListRows), String> {
         let file: EntryFile =
             serde_json::from_slice(bytes).map_err(|_| "is no entry of a list".to_owned())?;
-        if file.format != FORMAT {
+        if !READ.contains(&file.format.as_str()) {
             return Err(format!(
                 "is of the format `{}`, which this version cannot read",
                 file.format

@@ -69,7 +69,7 @@ async fn many_at_once_are_one_message_to_each() {
     for address in [OFFICER, OTHER] {
         assert!(!said.contains(address), "{said}");
     }
-    assert_eq!(person::in_the_store(&company, &[OFFICER, OTHER]), Vec::<String>::new());
+    assert_eq!(person::in_the_store(&company, &[OFFICER, OTHER]).await, Vec::<String>::new());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -226,7 +226,7 @@ async fn what_two_persons_want_is_erased_and_the_certificate_says_how_it_ended()
     assert!(!text.contains("customers/"), "{text}");
     attic.company.check_log().await;
     // What a backup's own words had of him is nowhere in our store.
-    assert_eq!(people::in_the_store(&attic.company, &["customers/2/"]), Vec::<String>::new());
+    assert_eq!(people::in_the_store(&attic.company, &["customers/2/"]).await, Vec::<String>::new());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

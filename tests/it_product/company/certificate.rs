@@ -1,6 +1,7 @@
 //! A certificate as a stranger reads it: exported by the product, unpacked here by hand.
 
 use base64::Engine as _;
+use quietus::store::{CertificateFilter, OpenOptions, Store};
 use serde_json::Value;
 
 use super::Company;
@@ -11,6 +12,28 @@ pub struct Certificate {
 }
 
 impl Company {
+    /// All certificates as whoever reads them gets them, part by part: the store compresses them, so
+    /// that nothing is found in its files.
+    pub async fn certificates(&self) -> Vec<(String, Vec<u8>)> {
+        let store = Store::open(&self.store_url(), OpenOptions::default()).await.unwrap();
+        let filter = CertificateFilter { limit: 1000, ..CertificateFilter::default() };
+        let listed = store.list_certificates(filter).await.unwrap();
+        assert!(listed.len() < 1000, "there may be more");
+        let mut parts = Vec::new();
+        for summary in listed {
+            let certificate = store.certificate(summary.id).await.unwrap().unwrap();
+            let named = [
+                ("statement", certificate.statement),
+                ("envelope", certificate.envelope),
+                ("manifest", certificate.manifest),
+                ("bundle", certificate.bundle.unwrap_or_default()),
+            ];
+            parts.extend(named.map(|(part, bytes)| (format!("{part} of a certificate"), bytes)));
+        }
+        store.close().await;
+        parts
+    }
+
     /// The certificate in force of a case.
     pub async fn certificate_of(&self, case: &str) -> Certificate {
         let id = self.certificate_id(case).await;

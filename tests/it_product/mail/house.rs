@@ -116,13 +116,13 @@ impl House {
     }
 
     /// Nothing that anybody said, no file of the store and no evidence names these people.
-    pub fn names_nobody(&self, said: &str) {
+    pub async fn names_nobody(&self, said: &str) {
         let (ben, ada) = (self.address("ben"), self.address("ada"));
         let names = [PERSON, ben.as_str(), ada.as_str(), "vielen Dank"];
         for name in names {
             assert!(!said.contains(name), "`{name}` in\n{said}");
         }
-        assert_eq!(person::in_the_store(&self.company, &names), Vec::<String>::new());
+        assert_eq!(person::in_the_store(&self.company, &names).await, Vec::<String>::new());
     }
 }
 

@@ -45,9 +45,9 @@ async fn a_letter_arrives_in_german_and_nobody_is_named_anywhere_else() {
     assert!(json.out.contains("no mail is waiting"), "{}", json.out);
     assert!(run.err.len() > 1000, "the log is talkative");
     let said = [run.out, run.err, again.out, again.err, show.out, listed, json.out].concat();
-    house.names_nobody(&said);
+    house.names_nobody(&said).await;
     assert!(!said.contains(&grace) && !said.contains("Ihr Antrag"), "{said}");
-    assert_eq!(person::in_the_store(&house.company, &[&grace]), Vec::<String>::new());
+    assert_eq!(person::in_the_store(&house.company, &[&grace]).await, Vec::<String>::new());
 }
 
 /// A fee, and later a refusal, come with the decision, in the person's language, with the reason and

@@ -142,7 +142,7 @@ async fn a_task_goes_by_mail_is_done_behind_its_link_and_confirmed_by_another() 
     let case = task(&replica).await.0.case_id;
     let certificate = replica.product.store.certificate_of_case(case).await.unwrap();
     assert!(certificate.is_some(), "the case is closed");
-    house.names_nobody("");
+    house.names_nobody("").await;
 }
 
 /// Whoever works on a task reads it in their language: the mail, the page and what it answers.
@@ -186,7 +186,7 @@ async fn a_task_and_its_page_are_in_the_language_of_whoever_works_on_it() {
         let form = replica.get(&token).await.expect(200).form();
         let confirm = [("form", form.as_str()), ("act", "confirm")];
         replica.post(&token, &confirm).await.expect(200);
-        house.names_nobody("");
+        house.names_nobody("").await;
     }
 }
 

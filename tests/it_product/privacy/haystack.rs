@@ -2,8 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use quietus::store::{CertificateFilter, OpenOptions, Store};
-
 use super::forms::{Finder, Form};
 use crate::company::{Company, Ended};
 
@@ -66,7 +64,7 @@ impl Haystack {
     /// The certificates as whoever reads them gets them, since the store compresses them; and every row of
     /// every table of a store on PostgreSQL, as text and with its binary columns unpacked.
     pub async fn store(&mut self, company: &Company) {
-        self.certificates(company).await;
+        self.0.extend(company.certificates().await);
         let Some(store) = &company.store else { return };
         let tables = store
             .rows(
@@ -90,25 +88,6 @@ impl Haystack {
                 self.0.push((format!("table {table}"), bytes));
             }
         }
-    }
-
-    async fn certificates(&mut self, company: &Company) {
-        let store = Store::open(&company.store_url(), OpenOptions::default()).await.unwrap();
-        let filter = CertificateFilter { limit: 1000, ..CertificateFilter::default() };
-        let listed = store.list_certificates(filter).await.unwrap();
-        assert!(listed.len() < 1000, "there may be more");
-        for summary in listed {
-            let certificate = store.certificate(summary.id).await.unwrap().unwrap();
-            let parts = [
-                ("statement", certificate.statement),
-                ("envelope", certificate.envelope),
-                ("manifest", certificate.manifest),
-                ("bundle", certificate.bundle.unwrap_or_default()),
-            ];
-            let named = |(part, bytes)| (format!("{part} of a certificate"), bytes);
-            self.0.extend(parts.map(named));
-        }
-        store.close().await;
     }
 
     /// What is found of these forms, one line each.

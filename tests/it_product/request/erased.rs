@@ -79,7 +79,7 @@ async fn a_person_goes_from_every_system_but_for_what_is_kept() {
     for name in ["grace@", "Grace Example", "Example Street"] {
         assert!(!said.to_lowercase().contains(&name.to_lowercase()), "`{name}` in\n{said}");
     }
-    let found = person::in_the_store(&company, &["grace@mail.example", "Grace Example"]);
+    let found = person::in_the_store(&company, &["grace@mail.example", "Grace Example"]).await;
     assert_eq!(found, Vec::<String>::new());
 }
 

@@ -156,14 +156,17 @@ pub async fn everything(company: &Company) -> Vec<String> {
     [customers(company).await, orders(company).await, tickets(company).await].concat()
 }
 
-/// What the store's own files hold of these words, in whatever capitals.
-pub fn in_the_store(company: &Company, words: &[&str]) -> Vec<String> {
-    let mut found = Vec::new();
+/// What the store's own files and its certificates hold of these words, in whatever capitals.
+pub async fn in_the_store(company: &Company, words: &[&str]) -> Vec<String> {
+    let mut places = company.certificates().await;
     for file in ["quietus.db", "quietus.db-wal"] {
-        let Ok(bytes) = std::fs::read(company.path(file)) else { continue };
+        places.extend(std::fs::read(company.path(file)).map(|bytes| (file.to_owned(), bytes)));
+    }
+    let mut found = Vec::new();
+    for (place, bytes) in places {
         let text = String::from_utf8_lossy(&bytes).to_lowercase();
         let hits = words.iter().filter(|word| text.contains(&word.to_lowercase()));
-        found.extend(hits.map(|word| format!("{file}: {word}")));
+        found.extend(hits.map(|word| format!("{place}: {word}")));
     }
     found
 }
