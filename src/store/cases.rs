@@ -205,6 +205,7 @@ macro_rules! nothing_is_open {
                AND jobs.state IN ('available', 'waiting')))"
     };
 }
+pub(super) use nothing_is_open;
 const TO_CERTIFY: Sql = Sql::both(concat!(
     case_columns!(
         "WHERE state IN ('planned', 'executing', 'verifying') AND (id > $1 OR $1 IS NULL)"
@@ -251,16 +252,6 @@ pub(super) const STATEMENTS: &[(&str, Sql)] = &[
     ("cases::VERIFY", VERIFY),
     ("cases::FINISH", FINISH),
 ];
-
-/// Closes a case whose jobs are all final, dated or overdue; `false` where it is not so.
-pub(super) async fn finish(
-    tx: &mut Tx,
-    case: Uuid,
-    outcome: CaseOutcome,
-    now: Timestamp,
-) -> Result<bool, StoreError> {
-    Ok(tx.execute(FINISH, args![case, outcome.as_str(), now]).await? == 1)
-}
 
 fn decision(
     row: &Row,
@@ -489,7 +480,7 @@ impl Store {
         evidence: Vec<OutboxEntry>,
     ) -> Result<bool, StoreError> {
         let mut tx = self.begin().await?;
-        if !finish(&mut tx, case, outcome, now).await? {
+        if tx.execute(FINISH, args![case, outcome.as_str(), now]).await? == 0 {
             tx.rollback().await?;
             return Ok(false);
         }

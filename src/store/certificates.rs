@@ -6,7 +6,7 @@
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::cases;
+use super::cases::nothing_is_open;
 use super::claims::{self, Turn};
 use super::compressed::{compress, expand};
 use super::connection::{Store, Tx};
@@ -157,6 +157,13 @@ macro_rules! certificate_columns {
     };
 }
 
+// Only from the state into which it was brought before it was stated: whatever ends or begins meanwhile
+// takes the case out of it, and what was stated does not speak of that.
+const CLOSE: Sql = Sql::both(concat!(
+    "UPDATE cases SET state = 'closed', outcome = $2, closed_at = $3
+     WHERE id = $1 AND state = 'verifying'",
+    nothing_is_open!()
+));
 const IN_FORCE: Sql =
     Sql::both("SELECT id FROM certificates WHERE case_id = $1 AND superseded_by IS NULL");
 // The outcome is that of the certificate in force.
@@ -223,6 +230,7 @@ const LIST: Sql = Sql::both(
 );
 
 pub(super) const STATEMENTS: &[(&str, Sql)] = &[
+    ("certificates::CLOSE", CLOSE),
     ("certificates::IN_FORCE", IN_FORCE),
     ("certificates::STILL_CLOSED", STILL_CLOSED),
     ("certificates::SUPERSEDE", SUPERSEDE),
@@ -257,8 +265,25 @@ pub(super) fn statement_of(row: &Row) -> Result<Vec<u8>, StoreError> {
     expand("statement", row.get("statement")?, &[])
 }
 
+/// How a value is read that is kept beside a statement.
+type Expand = fn(&'static str, Vec<u8>, &[u8]) -> Result<Vec<u8>, StoreError>;
+
 fn from_row(row: &Row) -> Result<Certificate, StoreError> {
-    let statement = statement_of(row)?;
+    read_with(expand, row)
+}
+
+/// A certificate for whoever verifies it before anything else: what is damaged is handed on as it is
+/// kept, so that this one is refused by its name and keeps no other one waiting.
+fn to_verify(row: &Row) -> Result<Certificate, StoreError> {
+    let or_as_kept: Expand = |column, kept, statement| {
+        let again = kept.clone();
+        Ok(expand(column, kept, statement).unwrap_or(again))
+    };
+    read_with(or_as_kept, row)
+}
+
+fn read_with(expand: Expand, row: &Row) -> Result<Certificate, StoreError> {
+    let statement = expand("statement", row.get("statement")?, &[])?;
     let bundle: Option<Vec<u8>> = row.get("bundle")?;
     Ok(Certificate {
         summary: summary(row)?,
@@ -352,8 +377,9 @@ async fn date_by_the_law(tx: &mut Tx, certificate: &mut NewCertificate) -> Resul
 
 impl Store {
     /// Writes a certificate with its leaf and closes its case; an earlier certificate of the case
-    /// is superseded. `false`, with nothing written, where the case is closed already or a job of
-    /// it is not final.
+    /// is superseded. `false`, with nothing written, where the case is closed already, a job of it is
+    /// not final, or something has ended or begun since [`begin_verifying`](Self::begin_verifying),
+    /// of which the certificate says nothing.
     pub async fn insert_certificate(
         &self,
         mut certificate: NewCertificate,
@@ -362,11 +388,9 @@ impl Store {
         let mut tx = self.begin().await?;
         date_by_the_law(&mut tx, &mut certificate).await?;
         jobs::let_go_of_released(&mut tx, &mut certificate.later).await?;
-        if !cases::finish(&mut tx, certificate.case_id, certificate.outcome, now).await? {
-            tx.rollback().await?;
-            return Ok(false);
-        }
-        if !write(&mut tx, certificate).await? {
+        let closed = args![certificate.case_id, certificate.outcome.as_str(), now];
+        let may = tx.execute(CLOSE, closed).await? == 1;
+        if !may || !write(&mut tx, certificate).await? {
             tx.rollback().await?;
             return Ok(false);
         }
@@ -394,8 +418,7 @@ impl Store {
         Ok(true)
     }
 
-    /// Gives a certificate its bundle, or a stronger one; `false` where there is no such
-    /// certificate.
+    /// Gives a certificate its bundle, or a stronger one; `false` where it is not there.
     pub async fn set_bundle(&self, id: Uuid, bundle: Vec<u8>) -> Result<bool, StoreError> {
         Ok(self.set_bundles(vec![(id, bundle)]).await? == 1)
     }
@@ -418,7 +441,7 @@ impl Store {
         limit: u32,
     ) -> Result<Vec<Certificate>, StoreError> {
         let values = args![before.0, before.1, limit.min(1000)];
-        self.read(TO_ANCHOR, values).await?.iter().map(from_row).collect()
+        self.read(TO_ANCHOR, values).await?.iter().map(to_verify).collect()
     }
 
     /// Gives a certificate the bundle that others vouch for; `false` where it has one already.
@@ -452,7 +475,7 @@ impl Store {
 
     /// Certificates whose leaf is in the log and that have no bundle yet; at most 1000.
     pub async fn certificates_to_bundle(&self, limit: u32) -> Result<Vec<Certificate>, StoreError> {
-        self.read(TO_BUNDLE, args![limit.min(1000)]).await?.iter().map(from_row).collect()
+        self.read(TO_BUNDLE, args![limit.min(1000)]).await?.iter().map(to_verify).collect()
     }
 
     /// Certificates, newest first.

@@ -2,8 +2,8 @@
 //!
 //! A file that has landed is never edited again; a change is a new file on both sides. It only adds,
 //! so that binaries of before go on. One that takes away or changes what they use says in its name
-//! what a binary has to know: `0030_needs_0028_letters_without_channel.sql` is for those that know
-//! number 28 (`schema` refuses the others).
+//! what a binary has to know: `0090_needs_0088_letters_without_channel.sql` is for those that know
+//! number 88 (`schema` refuses the others).
 
 use std::collections::BTreeSet;
 

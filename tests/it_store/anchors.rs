@@ -146,7 +146,7 @@ async fn a_certificate_is_anchored_once(stage: Stage) {
     let (case, _) = stage.case_with_jobs(1).await;
     settle(&stage, 1, completed()).await;
     let new = certificate(case, 10, "old-accounts");
-    assert!(store.insert_certificate(new.clone()).await.unwrap());
+    assert!(stage.certify(new.clone()).await.unwrap());
     let all = (Timestamp::MAX, Uuid::max());
     assert!(store.certificates_to_anchor(all, 9).await.unwrap().is_empty(), "not in the log yet");
     assert!(!store.anchor_certificate(new.id, b"bundle".to_vec(), at(19)).await.unwrap());

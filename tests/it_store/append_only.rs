@@ -55,7 +55,7 @@ async fn fill(stage: &Stage) {
         evidence: Vec::new(),
     };
     let id = certificate.id;
-    assert!(store.insert_certificate(certificate).await.unwrap());
+    assert!(stage.certify(certificate).await.unwrap());
     say_of_it(stage, id).await;
     let log = NewLog {
         log_id: "2026".to_owned(),

@@ -5,7 +5,7 @@ use base64::prelude::BASE64_STANDARD;
 use quietus::domain::{CaseOutcome, CaseState};
 use quietus::store::{
     CertificateFilter, CertificateState, JobFault, NewCertificate, NewLog, OutboxEntry, Settle,
-    Settlement, Topic, TopicKind,
+    Settlement, StoreError, Topic, TopicKind,
 };
 use serde_json::json;
 use uuid::Uuid;
@@ -15,6 +15,8 @@ use crate::stage::{Stage, at, entry, new_id, tenure};
 on_both! {
     a_certificate_closes_its_case,
     a_second_try_supersedes_the_certificate,
+    what_ends_while_a_case_is_stated_is_not_lost,
+    a_damaged_certificate_keeps_no_other_one_waiting,
     certificates_are_found,
     certificates_get_their_bundles_together,
     certificates_are_compressed,
@@ -58,11 +60,11 @@ async fn a_certificate_closes_its_case(stage: Stage) {
     let (case, _) = stage.case_with_jobs(1).await;
     let new = certificate(case, 10, "old-accounts");
     // Not while a job is open.
-    assert!(!store.insert_certificate(new.clone()).await.unwrap());
+    assert!(!stage.certify(new.clone()).await.unwrap());
     assert_eq!(stage.rows("certificates").await + stage.rows("evidence_outbox").await, 0);
     settle(&stage, 1, completed()).await;
-    assert!(store.insert_certificate(new.clone()).await.unwrap());
-    assert!(!store.insert_certificate(certificate(case, 11, "x")).await.unwrap());
+    assert!(stage.certify(new.clone()).await.unwrap());
+    assert!(!stage.certify(certificate(case, 11, "x")).await.unwrap());
     let closed = store.case(case).await.unwrap().unwrap();
     assert_eq!((closed.state, closed.outcome), (CaseState::Closed, Some(CaseOutcome::Fulfilled)));
     assert!(store.cases_to_certify(None, 5).await.unwrap().is_empty());
@@ -97,16 +99,73 @@ async fn a_second_try_supersedes_the_certificate(stage: Stage) {
     settle(&stage, 1, Settlement::Failed { fault }).await;
     let first =
         NewCertificate { outcome: CaseOutcome::Failed, ..certificate(case, 10, "old-accounts") };
-    assert!(store.insert_certificate(first.clone()).await.unwrap());
+    assert!(stage.certify(first.clone()).await.unwrap());
     assert!(store.retry_job(jobs[0], 1, at(20), Vec::new()).await.unwrap());
     assert_eq!(store.case(case).await.unwrap().unwrap().state, CaseState::Executing);
     settle(&stage, 21, completed()).await;
     let second = certificate(case, 30, "old-accounts");
-    assert!(store.insert_certificate(second.clone()).await.unwrap());
+    assert!(stage.certify(second.clone()).await.unwrap());
     let superseded = store.certificate(first.id).await.unwrap().unwrap();
     assert_eq!(superseded.summary.superseded_by, Some(second.id));
     let in_force = store.certificate_of_case(case).await.unwrap().unwrap();
     assert_eq!(in_force.summary.id, second.id);
+}
+
+/// A certificate that was stated before a job came to its end says nothing of that: it closes nothing.
+async fn what_ends_while_a_case_is_stated_is_not_lost(stage: Stage) {
+    let store = &stage.store;
+    let (case, jobs) = stage.case_with_jobs(1).await;
+    let fault = JobFault { kind: "misconfigured".to_owned(), message: "no such table".to_owned() };
+    settle(&stage, 1, Settlement::Failed { fault }).await;
+    assert_eq!(store.begin_verifying(&[case]).await.unwrap(), 1);
+    let stated = NewCertificate { outcome: CaseOutcome::Failed, ..certificate(case, 10, "x") };
+    // Meanwhile somebody tries it again, and it is done: nothing is open any more.
+    assert!(store.retry_job(jobs[0], 1, at(11), Vec::new()).await.unwrap());
+    settle(&stage, 12, completed()).await;
+    assert!(!store.insert_certificate(stated).await.unwrap());
+    assert_eq!(stage.rows("certificates").await + stage.rows("evidence_outbox").await, 0);
+    assert_eq!(store.cases_to_certify(None, 5).await.unwrap()[0].id, case);
+    assert!(stage.certify(certificate(case, 13, "x")).await.unwrap());
+}
+
+/// Whoever verifies what is to be bundled gets it as it is kept; everybody else is told.
+async fn a_damaged_certificate_keeps_no_other_one_waiting(stage: Stage) {
+    let store = &stage.store;
+    let mut ids = Vec::new();
+    for second in [10, 20] {
+        let (case, _) = stage.case_with_jobs(1).await;
+        settle(&stage, 1, completed()).await;
+        let new = large(case, second, "gone");
+        ids.push(new.id);
+        assert!(stage.certify(new).await.unwrap());
+    }
+    let log = NewLog { log_id: "2026".to_owned(), origin: "2026".to_owned(), ..NewLog::default() };
+    store.create_log(log, at(0)).await.unwrap();
+    store.sequence("2026", 100, at(30), &mut |_| {}).await.unwrap().unwrap();
+    let (laws, damaged) = if store.kind() == "sqlite" {
+        let dropped = ["certificates_no_update", "certificates_no_moving"];
+        (dropped.map(|name| format!("DROP TRIGGER {name}")).to_vec(), "x'0071630100000001ff'")
+    } else {
+        let off = "ALTER TABLE certificates DISABLE TRIGGER USER".to_owned();
+        (vec![off], "'\\x0071630100000001ff'")
+    };
+    for law in laws {
+        stage.intrude(&law).await.unwrap();
+    }
+    stage
+        .intrude(&format!(
+            "UPDATE certificates SET envelope = {damaged} WHERE issued_at = {}",
+            at(10).as_microsecond()
+        ))
+        .await
+        .unwrap();
+    let waiting = store.certificates_to_bundle(5).await.unwrap();
+    assert_eq!(waiting.len(), 2);
+    assert_eq!(waiting[0].envelope, b"\0qc\x01\0\0\0\x01\xff");
+    let whole = store.certificate(ids[1]).await.unwrap().unwrap();
+    assert_eq!(waiting[1], whole);
+    let told = store.certificate(ids[0]).await.unwrap_err();
+    assert_eq!(told, StoreError::Corrupt { column: "envelope" });
 }
 
 async fn certificates_are_found(stage: Stage) {
@@ -117,7 +176,7 @@ async fn certificates_are_found(stage: Stage) {
         settle(&stage, 1, completed()).await;
         let new = certificate(case, second, rule);
         ids.push(new.id);
-        assert!(store.insert_certificate(new).await.unwrap());
+        assert!(stage.certify(new).await.unwrap());
     }
     let everything = CertificateFilter::default();
     let text = |text: &str| CertificateFilter { text: Some(text.to_owned()), ..everything.clone() };
@@ -157,7 +216,7 @@ async fn certificates_get_their_bundles_together(stage: Stage) {
         // The same topic twice is one.
         new.topics.extend(new.topics.clone());
         ids.push(new.id);
-        assert!(store.insert_certificate(new).await.unwrap());
+        assert!(stage.certify(new).await.unwrap());
     }
     assert_eq!(stage.rows("certificate_topics").await, 6);
     let rule = Some("a \"rule\" that's odd \\ 零".to_owned());
@@ -193,7 +252,7 @@ async fn certificates_are_compressed(stage: Stage) {
     let (case, _) = stage.case_with_jobs(1).await;
     settle(&stage, 1, completed()).await;
     let new = large(case, 10, "gone");
-    assert!(store.insert_certificate(new.clone()).await.unwrap());
+    assert!(stage.certify(new.clone()).await.unwrap());
     let bundle = [b"{\"proof\":".as_slice(), &new.envelope, b"}"].concat();
     assert!(store.set_bundle(new.id, bundle.clone()).await.unwrap());
     let length = "length(statement) + length(envelope) + length(manifest) + length(bundle)";
@@ -219,7 +278,7 @@ async fn certificates_are_found_by_what_they_say(stage: Stage) {
         let word = if second % 51 == 0 { "here and there" } else { "elsewhere" };
         let new = large(case, second + 10, word);
         ids.push(new.id);
-        assert!(store.insert_certificate(new).await.unwrap());
+        assert!(stage.certify(new).await.unwrap());
     }
     let found = store.certificates_that_say(b"here and there").await.unwrap();
     assert_eq!(found, [ids[102], ids[51], ids[0]]);

@@ -84,7 +84,7 @@ pub async fn certify(stage: &Stage, id: Uuid) {
         evidence: Vec::new(),
     };
     let certificate_id = certificate.id;
-    assert!(stage.store.insert_certificate(certificate).await.unwrap());
+    assert!(stage.certify(certificate).await.unwrap());
     assert!(!stage.store.is_over(id).await.unwrap(), "its certificate is not in the log");
     assert!(stage.store.set_bundle(certificate_id, b"bundle".to_vec()).await.unwrap());
 }

@@ -124,7 +124,7 @@ async fn a_release_before_a_job_waits_for_it_is_not_missed(stage: Stage) {
         later: later.iter().map(|(job, _)| job.clone()).collect(),
         ..certificate(case, 3, "old-accounts")
     };
-    assert!(store.insert_certificate(certificate).await.unwrap());
+    assert!(stage.certify(certificate).await.unwrap());
     for (job, state) in &later {
         let written = store.job(job.id).await.unwrap().unwrap();
         assert_eq!(written.state, *state, "{:?}", job.held_by);

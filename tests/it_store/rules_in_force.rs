@@ -35,7 +35,7 @@ async fn kept(stage: &Stage, later: Vec<NewJob>, rules_version: Option<u64>) {
     settle(stage, 2, completed()).await;
     let certificate =
         NewCertificate { later, rules_version, ..certificate(case, 3, "old-accounts") };
-    assert!(stage.store.insert_certificate(certificate).await.unwrap());
+    assert!(stage.certify(certificate).await.unwrap());
 }
 
 async fn available(stage: &Stage, job: Uuid) -> jiff::Timestamp {

@@ -6,8 +6,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 use quietus::domain::{CaseState, Digest, ScheduleName, SystemName};
 use quietus::store::{
-    CaseCause, Claim, ClaimedJob, Document, DocumentKind, FireBatch, JobKind, NewCase, NewFire,
-    NewJob, OpenOptions, OpenedCase, OutboxEntry, PlannedDocument, SealedDetail, Store, Tenure,
+    CaseCause, Claim, ClaimedJob, Document, DocumentKind, FireBatch, JobKind, NewCase,
+    NewCertificate, NewFire, NewJob, OpenOptions, OpenedCase, OutboxEntry, PlannedDocument,
+    SealedDetail, Store, StoreError, Tenure,
 };
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _};
 use uuid::Uuid;
@@ -165,6 +166,13 @@ impl Stage {
         let close = "UPDATE cases SET state = 'closed', outcome = 'fulfilled', closed_at = 4
              WHERE state <> 'closed'";
         assert!(self.intrude(close).await.unwrap() > 0);
+    }
+
+    /// Writes a certificate for a case as it is stated: everything is final, and nothing has ended
+    /// since.
+    pub async fn certify(&self, certificate: NewCertificate) -> Result<bool, StoreError> {
+        self.store.begin_verifying(&[certificate.case_id]).await?;
+        self.store.insert_certificate(certificate).await
     }
 
     /// Claims one job for this worker at this second, for a minute.

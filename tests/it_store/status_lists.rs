@@ -46,7 +46,7 @@ async fn every_change_makes_a_list_due(stage: Stage) {
     settle(&stage, 1, Settlement::Failed { fault }).await;
     let first = certificate(case, 10, "old-accounts");
     let first = placed(NewCertificate { outcome: CaseOutcome::Failed, ..first }, 9);
-    assert!(store.insert_certificate(first.clone()).await.unwrap());
+    assert!(stage.certify(first.clone()).await.unwrap());
     let place = |index| StatusPlace { list: LIST.to_owned(), index };
     assert!(store.status_place_taken(&place(9)).await.unwrap());
     assert!(!store.status_place_taken(&place(8)).await.unwrap());
@@ -57,9 +57,9 @@ async fn every_change_makes_a_list_due(stage: Stage) {
     assert!(store.retry_job(jobs[0], 1, at(20), Vec::new()).await.unwrap());
     settle(&stage, 21, completed()).await;
     let taken = placed(certificate(case, 30, "old-accounts"), 9);
-    assert!(store.insert_certificate(taken).await.is_err(), "its place is taken");
+    assert!(stage.certify(taken).await.is_err(), "its place is taken");
     let second = placed(certificate(case, 30, "old-accounts"), 131_071);
-    assert!(store.insert_certificate(second.clone()).await.unwrap());
+    assert!(stage.certify(second.clone()).await.unwrap());
     assert_eq!(store.certificates_of_status_list(LIST).await.unwrap(), 2);
     assert_eq!(store.status_list_of(second.id).await.unwrap().as_deref(), Some(LIST));
     assert_eq!(store.changes_of_status_list(LIST).await.unwrap(), [(9, Changed::Superseded)]);
@@ -74,7 +74,7 @@ async fn only_one_replica_signs(stage: Stage) {
     let (case, _) = stage.case_with_jobs(1).await;
     settle(&stage, 1, completed()).await;
     let new = placed(certificate(case, 10, "old-accounts"), 1);
-    assert!(store.insert_certificate(new).await.unwrap());
+    assert!(stage.certify(new).await.unwrap());
     let due = store.due_status_lists(at(0)).await.unwrap().pop().unwrap();
     let before = stage.rows("evidence_outbox").await;
     let times = (at(11), at(0));
@@ -89,7 +89,7 @@ async fn what_was_signed_is_bundled_and_replaced(stage: Stage) {
     let (case, _) = stage.case_with_jobs(1).await;
     settle(&stage, 1, completed()).await;
     let new = placed(certificate(case, 10, "old-accounts"), 1);
-    assert!(store.insert_certificate(new).await.unwrap());
+    assert!(stage.certify(new).await.unwrap());
     assert_eq!(sign(store, 11).await, 1);
     assert_eq!(store.status_lists_to_bundle().await.unwrap(), [], "its leaf is not in the log");
     let log = NewLog {
@@ -124,7 +124,7 @@ async fn decisions_are_taken_one_after_the_other(stage: Stage) {
     let (case, _) = stage.case_with_jobs(1).await;
     settle(&stage, 1, completed()).await;
     let new = placed(certificate(case, 10, "old-accounts"), 5);
-    assert!(store.insert_certificate(new.clone()).await.unwrap());
+    assert!(stage.certify(new.clone()).await.unwrap());
     let decide = async |expected, decision| {
         let evidence = vec![entry(None, None)];
         store.decide_about(new.id, expected, decision, evidence, at(20)).await.unwrap()
