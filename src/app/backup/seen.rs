@@ -185,7 +185,8 @@ impl Listing {
         let since = later(gone_at, CLOCKS_DIFFER);
         let horizon = Horizon::of(copies, since, |copy| self.end_of(copy));
         let may_come = self.at < settled_at(gone_at, self.keeping.longest);
-        let gone = horizon.is_clear() && !may_come;
+        // A store that shows no whole copy at all may be another place, such as a disk that is not there.
+        let gone = horizon.is_clear() && !may_come && self.newest().is_some();
         let coming = if may_come { self.end_of_coming(since) } else { Some(Timestamp::MIN) };
         let gone_by = match (horizon.gone_by, coming) {
             (Some(listed), Some(coming)) => Some(listed.max(coming)),

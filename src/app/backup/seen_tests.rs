@@ -67,7 +67,8 @@ fn a_copy_that_was_being_taken_is_waited_for() {
     let seen = Listing::new(one.at, Vec::new(), weekly()).seen(gone_at);
     assert_eq!((seen.copies, seen.gone), (Some(0), false));
     let later_on = later(gone_at, HOUR + CLOCKS_DIFFER);
-    assert!(Listing::new(later_on, Vec::new(), weekly()).seen(gone_at).gone);
+    let after = BackupCopy { holds_from: Some(later_on), taken_at: later_on, ..copy(10) };
+    assert!(Listing::new(later_on, vec![after], weekly()).seen(gone_at).gone);
     // What is promised covers it as well: it would be the one of day 10.
     let promised = listing(one.at, 4..=9).seen(gone_at);
     assert!(promised.gone_by >= Some(day(17)), "{promised:?}");
@@ -168,6 +169,19 @@ fn news_is_what_differs_in_more_than_the_moment() {
     assert!(!again.says_more_than(&one));
     let next = listing(later(day(13), HOUR * 2), 7..=13).seen(gone_at);
     assert!(next.says_more_than(&one));
+}
+
+/// A disk that is not there shows as little as one from which every copy is gone.
+#[test]
+fn nothing_is_called_gone_from_a_store_that_shows_no_copy() {
+    let gone_at = later(day(10), HOUR * 12);
+    for at in [later(day(11), HOUR), day(400)] {
+        let seen = Listing::new(at, Vec::new(), weekly()).seen(gone_at);
+        assert_eq!((seen.gone, seen.copies), (false, Some(0)));
+        assert_eq!((seen.gone_by, seen.trouble), (None, Some(Trouble::Stale)));
+    }
+    let logs = BackupCopy { kind: CopyKind::Log, ..copy(300) };
+    assert!(!Listing::new(day(301), vec![logs], weekly()).seen(gone_at).gone);
 }
 
 #[test]
