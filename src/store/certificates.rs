@@ -188,8 +188,10 @@ const TOPICS: Sql = Sql::fork(
      ON CONFLICT (certificate_id, kind, name) DO NOTHING",
 );
 const STATEMENT: Sql = Sql::both("SELECT statement FROM certificates WHERE id = $1");
-const SET_BUNDLE: Sql =
-    Sql::both("UPDATE certificates SET state = 'logged', bundle = $2 WHERE id = $1");
+// Once it has one, only a stronger one takes its place: another process may have anchored it meanwhile.
+const SET_BUNDLE: Sql = Sql::both(
+    "UPDATE certificates SET state = 'logged', bundle = $2 WHERE id = $1 AND bundle IS NULL",
+);
 // The newest first: whoever has just been given one waits for it.
 const TO_ANCHOR: Sql = Sql::both(certificate_columns!(
     "WHERE anchored_at IS NULL AND bundle IS NOT NULL AND (issued_at, id) < ($1, $2)
@@ -275,10 +277,8 @@ fn from_row(row: &Row) -> Result<Certificate, StoreError> {
 /// A certificate for whoever verifies it before anything else: what is damaged is handed on as it is
 /// kept, so that this one is refused by its name and keeps no other one waiting.
 fn to_verify(row: &Row) -> Result<Certificate, StoreError> {
-    let or_as_kept: Expand = |column, kept, statement| {
-        let again = kept.clone();
-        Ok(expand(column, kept, statement).unwrap_or(again))
-    };
+    let or_as_kept: Expand =
+        |column, kept, statement| Ok(expand(column, kept.clone(), statement).unwrap_or(kept));
     read_with(or_as_kept, row)
 }
 
@@ -418,12 +418,12 @@ impl Store {
         Ok(true)
     }
 
-    /// Gives a certificate its bundle, or a stronger one; `false` where it is not there.
+    /// Gives a certificate its first bundle; `false` where it is not there, or has one.
     pub async fn set_bundle(&self, id: Uuid, bundle: Vec<u8>) -> Result<bool, StoreError> {
         Ok(self.set_bundles(vec![(id, bundle)]).await? == 1)
     }
 
-    /// Gives certificates their bundles in one transaction; how many of them there are.
+    /// Gives certificates their first bundles in one transaction; how many of them had none.
     pub async fn set_bundles(&self, bundles: Vec<(Uuid, Vec<u8>)>) -> Result<u64, StoreError> {
         let (mut tx, mut set) = (self.begin().await?, 0);
         for (id, bundle) in bundles {

@@ -157,6 +157,8 @@ async fn a_certificate_is_anchored_once(stage: Stage) {
     assert_eq!(store.time_stamps_of_certificate(new.id).await.unwrap().len(), 1);
     assert!(store.anchor_certificate(new.id, b"stronger".to_vec(), at(21)).await.unwrap());
     assert!(!store.anchor_certificate(new.id, b"weaker".to_vec(), at(22)).await.unwrap());
+    // Who had begun to bundle it before comes too late.
+    assert!(!store.set_bundle(new.id, b"bundle".to_vec()).await.unwrap());
     let kept = store.certificate(new.id).await.unwrap().unwrap();
     assert_eq!(kept.summary.state, CertificateState::Anchored);
     assert_eq!(kept.bundle, Some(b"stronger".to_vec()));
