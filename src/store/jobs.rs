@@ -189,26 +189,33 @@ const RELEASE_HELD: Sql = Sql::both(
 const RELEASED: Sql = Sql::both("SELECT id FROM holds WHERE id = $1 AND released_at IS NOT NULL");
 const MATTER_HOLDS: Sql =
     Sql::both("SELECT id FROM holds WHERE matter = $1 AND released_at IS NULL LIMIT 1");
-const CANCEL_IDLE_OF_CASE: Sql = Sql::both(
-    "UPDATE jobs SET state = 'cancelled', settled_at = $2, blocked_reason = NULL,
-         hold_matters = NULL, cancel_requested_at = $2, cancel_requested_by = $3
-     WHERE case_id = $1 AND state IN ('scheduled', 'available', 'held', 'blocked')
-       AND kind NOT IN ('retained', 'upkeep', 'backup', 'residue', 'replay')",
-);
-const ASK_RUNNING_OF_CASE: Sql = Sql::both(
-    "UPDATE jobs SET cancel_requested_at = $2, cancel_requested_by = $3
-     WHERE case_id = $1 AND state IN ('running', 'waiting') AND cancel_requested_at IS NULL
-       AND kind NOT IN ('backup', 'residue')",
-);
-const CANCEL_IDLE: Sql = Sql::both(
-    "UPDATE jobs SET state = 'cancelled', settled_at = $2, blocked_reason = NULL,
-         hold_matters = NULL, cancel_requested_at = $2, cancel_requested_by = $3
-     WHERE id = $1 AND state IN ('scheduled', 'available', 'held', 'blocked')",
-);
-const ASK_RUNNING: Sql = Sql::both(
-    "UPDATE jobs SET cancel_requested_at = $2, cancel_requested_by = $3
-     WHERE id = $1 AND state IN ('running', 'waiting') AND cancel_requested_at IS NULL",
-);
+// One statement for both: a worker that gives a running job back between two would be met by neither,
+// and the job would go on.
+macro_rules! call_off {
+    ($which:literal, idle $idle:literal, running $running:literal) => {
+        concat!(
+            "UPDATE jobs SET cancel_requested_at = $2, cancel_requested_by = $3,
+                 settled_at = CASE WHEN state IN ('running', 'waiting') THEN settled_at ELSE $2 END,
+                 blocked_reason = CASE WHEN state IN ('running', 'waiting') THEN blocked_reason END,
+                 hold_matters = CASE WHEN state IN ('running', 'waiting') THEN hold_matters END,
+                 state = CASE WHEN state IN ('running', 'waiting') THEN state ELSE 'cancelled' END
+             WHERE ",
+            $which,
+            " AND (state IN ('scheduled', 'available', 'held', 'blocked')",
+            $idle,
+            " OR state IN ('running', 'waiting') AND cancel_requested_at IS NULL",
+            $running,
+            ")"
+        )
+    };
+}
+// What a restore brought back goes again, whatever becomes of the case: a quarantine waits for it.
+const CANCEL_OF_CASE: Sql = Sql::both(call_off!(
+    "case_id = $1",
+    idle " AND kind NOT IN ('retained', 'upkeep', 'backup', 'residue', 'replay')",
+    running " AND kind NOT IN ('backup', 'residue', 'replay')"
+));
+const CANCEL: Sql = Sql::both(call_off!("id = $1", idle "", running ""));
 const RETRY: Sql = Sql::both(
     "UPDATE jobs SET state = 'available', settled_at = NULL, available_at = $2,
          attempts_allowed = attempt + $3, cancel_requested_at = NULL, cancel_requested_by = NULL
@@ -231,10 +238,8 @@ pub(super) const STATEMENTS: &[(&str, Sql)] = &[
     ("jobs::RELEASE_HELD", RELEASE_HELD),
     ("jobs::RELEASED", RELEASED),
     ("jobs::MATTER_HOLDS", MATTER_HOLDS),
-    ("jobs::CANCEL_IDLE_OF_CASE", CANCEL_IDLE_OF_CASE),
-    ("jobs::ASK_RUNNING_OF_CASE", ASK_RUNNING_OF_CASE),
-    ("jobs::CANCEL_IDLE", CANCEL_IDLE),
-    ("jobs::ASK_RUNNING", ASK_RUNNING),
+    ("jobs::CANCEL_OF_CASE", CANCEL_OF_CASE),
+    ("jobs::CANCEL", CANCEL),
     ("jobs::RETRY", RETRY),
     ("jobs::REOPEN_CASE", REOPEN_CASE),
 ];
@@ -334,8 +339,7 @@ pub(super) async fn cancel_of_case(
     by: &str,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    tx.execute(CANCEL_IDLE_OF_CASE, args![case, now, by]).await?;
-    tx.execute(ASK_RUNNING_OF_CASE, args![case, now, by]).await?;
+    tx.execute(CANCEL_OF_CASE, args![case, now, by]).await?;
     Ok(())
 }
 
@@ -449,9 +453,7 @@ impl Store {
         evidence: Vec<OutboxEntry>,
     ) -> Result<bool, StoreError> {
         let mut tx = self.begin().await?;
-        let cancelled = tx.execute(CANCEL_IDLE, args![job, now, by]).await?
-            + tx.execute(ASK_RUNNING, args![job, now, by]).await?;
-        if cancelled == 0 {
+        if tx.execute(CANCEL, args![job, now, by]).await? == 0 {
             tx.rollback().await?;
             return Ok(false);
         }

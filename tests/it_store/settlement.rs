@@ -18,6 +18,7 @@ on_both! {
     a_failed_job_needs_a_person,
     a_cap_puts_the_case_before_a_second_person,
     whoever_is_asked_to_stop_can,
+    what_a_restore_brought_back_goes_again_in_a_case_that_was_called_off,
     nobody_waits_for_a_release_once_called_off,
     what_is_overdue_lets_its_case_close_and_opens_it_again,
     what_is_put_off_is_no_attempt_and_keeps_nobody_waiting,
@@ -179,6 +180,27 @@ async fn whoever_is_asked_to_stop_can(stage: Stage) {
     }
     let closing = store.cases_to_certify(None, 5).await.unwrap();
     assert_eq!(closing[0].cancelled, Some(decision("jonas", 5)));
+}
+
+/// The quarantine of its system waits for it, and nobody could try it again.
+async fn what_a_restore_brought_back_goes_again_in_a_case_that_was_called_off(stage: Stage) {
+    let store = &stage.store;
+    let mut case = new_case(3);
+    case.jobs[1].kind = JobKind::Replay;
+    case.jobs[2].kind = JobKind::Replay;
+    let (id, jobs) = (case.id, case.jobs.iter().map(|job| job.id).collect::<Vec<_>>());
+    store.open_case(case, at(0)).await.unwrap();
+    let claimed = store.claim(claim("worker", 0, 2)).await.unwrap();
+    assert_eq!(claimed.len(), 2);
+    assert!(store.cancel_case(id, decision("jonas", 5), Vec::new()).await.unwrap());
+    let mut stopped = Vec::new();
+    for job in jobs {
+        let job = store.job(job).await.unwrap().unwrap();
+        stopped.push((job.kind, job.cancel_requested.is_some()));
+    }
+    let replay = (JobKind::Replay, false);
+    assert_eq!(stopped.iter().filter(|one| **one == replay).count(), 2, "{stopped:?}");
+    assert_eq!(stopped.iter().filter(|(_, asked)| *asked).count(), 1, "{stopped:?}");
 }
 
 async fn nobody_waits_for_a_release_once_called_off(stage: Stage) {
