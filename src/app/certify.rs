@@ -17,7 +17,7 @@ use super::issuing::Issuing;
 use super::opening::Pinned;
 use super::over_jobs::{
     days_pending, decided_as_of, done_of, end_of_looks, has_its_say, is_dated, is_dated_job_done,
-    is_look, is_lost, outcome_over, said_over, verification_of,
+    is_look, is_lost, outcome_over, said_over, speaking, verification_of,
 };
 use super::plan_on_record::PlanOnRecord;
 use super::recording::About;
@@ -232,7 +232,7 @@ impl Quietus {
             let Some(system) = pinned.map().systems.get(&plan.system) else { continue };
             let own = jobs.iter().filter(|job| job.system == plan.system.as_str());
             let own: Vec<&Job> = own.filter(|job| has_its_say(job)).collect();
-            let job = own.iter().copied().max_by_key(|job| (job.created_at, job.id));
+            let job = speaking(own.iter().copied());
             let attempts = job.and_then(|job| attempts_of.remove(&job.id)).unwrap_or_default();
             let about_job: Vec<&Detail> =
                 details.iter().filter(|one| one.job_id == job.map(|job| job.id)).collect();

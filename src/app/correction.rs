@@ -17,7 +17,7 @@ use super::done::Done;
 use super::issuing::Issuing;
 use super::law::GoesBy;
 use super::opening::Pinned;
-use super::over_jobs::{done_of, has_its_say, verification_of};
+use super::over_jobs::{done_of, has_its_say, speaking, verification_of};
 use super::plan_on_record::PlanOnRecord;
 use super::prepare::order_of;
 use super::recording::About;
@@ -159,12 +159,9 @@ impl Quietus {
         }
         let mut looks = (BTreeSet::new(), Vec::new());
         for plan in swept(on_record) {
-            let of_system = jobs
-                .iter()
-                .enumerate()
-                .filter(|(_, job)| job.system == plan.system.as_str() && has_its_say(job));
-            let latest = of_system.max_by_key(|(_, job)| (job.created_at, job.id));
-            let Some((at, job)) = latest else { continue };
+            let of_system = |job: &&Job| job.system == plan.system.as_str() && has_its_say(job);
+            let Some(job) = speaking(jobs.iter().filter(of_system)) else { continue };
+            let Some(at) = jobs.iter().position(|one| one.id == job.id) else { continue };
             if job.state != JobState::Completed {
                 continue;
             }

@@ -26,6 +26,14 @@ pub(super) fn has_its_say(job: &Job) -> bool {
     }
 }
 
+/// The job by which a system is stated, of those that have a say: one that is not over, else the one
+/// that came to its end last. A dated job was made long before others that are over when its date
+/// comes.
+pub(super) fn speaking<'a>(jobs: impl IntoIterator<Item = &'a Job>) -> Option<&'a Job> {
+    let by = |job: &&Job| (job.settled_at.is_none(), job.settled_at, job.created_at, job.id);
+    jobs.into_iter().max_by_key(by)
+}
+
 /// What all jobs of a system have done together: a dated job goes on where an earlier one ended.
 pub(super) fn outcome_over<'a>(jobs: &[&'a Job]) -> Vec<CollectionOutcome> {
     let mut all: Vec<CollectionOutcome> = Vec::new();
@@ -164,4 +172,54 @@ fn saw_it_gone(job: &Job) -> bool {
     job.kind == JobKind::Backup
         && job.state == JobState::Completed
         && systems.is_some_and(|systems| systems.values().all(|seen| seen["gone"] == true))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn job(id: u128, created: i64, settled: Option<i64>) -> Job {
+        let at = |second| Timestamp::from_second(second).unwrap();
+        Job {
+            id: Uuid::from_u128(id),
+            case_id: Uuid::nil(),
+            system: "shop".to_owned(),
+            kind: JobKind::Retained,
+            state: settled.map_or(JobState::Waiting, |_| JobState::Completed),
+            attempt: 1,
+            attempts_allowed: 8,
+            available_at: at(created),
+            lease: None,
+            payload: serde_json::Value::Null,
+            done: None,
+            verification: None,
+            total_estimate: None,
+            blocked: None,
+            hold_matters: Vec::new(),
+            reference: None,
+            last_fault: None,
+            cancel_requested: None,
+            created_at: at(created),
+            settled_at: settled.map(at),
+        }
+    }
+
+    fn speaks(jobs: &[Job]) -> Option<u128> {
+        speaking(jobs).map(|job| job.id.as_u128())
+    }
+
+    /// A dated job is made with the first answer and comes to its end years later; meanwhile a restore,
+    /// or the release of a hold, brings jobs that are made later and over earlier.
+    #[test]
+    fn a_system_is_stated_by_what_came_to_its_end_last() {
+        let (first, dated, replay) =
+            (job(1, 0, Some(5)), job(2, 5, Some(900)), job(3, 70, Some(80)));
+        assert_eq!(speaks(&[first.clone(), dated, replay.clone()]), Some(2));
+        assert_eq!(speaks(&[first.clone(), replay.clone()]), Some(3));
+        // What is not over is what there is to be said of a system.
+        assert_eq!(speaks(&[job(4, 1, None), first, replay]), Some(4));
+        // At one moment, the later one.
+        assert_eq!(speaks(&[job(6, 2, Some(9)), job(5, 1, Some(9))]), Some(6));
+        assert_eq!(speaks(&[]), None);
+    }
 }
