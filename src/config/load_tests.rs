@@ -208,7 +208,20 @@ fn every_category_has_a_way_out() {
         pack,
         "\nrules:\n",
         "\nrules:\n  - {rule: all, category: order.delivery, starting_point: order.completed, period: P1M, action: erase, basis: {citation: x}}\n",
-        "warning: `delivery-after-order` is never used: `all` stands before it",
+        "error: `delivery-after-order` is never used: `all` stands before it",
+    );
+    // However far behind, and with a condition of its own.
+    says(
+        pack,
+        "\nrules:\n",
+        "\nrules:\n  - {rule: all, category: order.delivery, starting_point: order.completed, period: P1M, action: erase, basis: {citation: x}}\n  - {rule: french, category: order.delivery, starting_point: order.completed, period: P10Y, when: country = \"FR\", action: erase, basis: {citation: x}}\n",
+        "error: `delivery-after-order` is never used: `all` stands before it",
+    );
+    says(
+        pack,
+        "\nrules:\n",
+        "\nrules:\n  - {rule: all, category: order.delivery, starting_point: order.completed, period: P1M, action: erase, basis: {citation: x}}\n  - {rule: french, category: order.delivery, starting_point: order.completed, period: P10Y, when: country = \"FR\", action: erase, basis: {citation: x}}\n",
+        "error: `french` is never used: `all` stands before it",
     );
 }
 
@@ -226,6 +239,12 @@ fn rules_fit_the_data_map() {
         "    period: P3M\n",
         "    period: P3M\n    systems: [shp]\n",
         "unknown system `shp` (did you mean `shop`?)",
+    );
+    says(
+        pack,
+        "    period: P3M\n",
+        "    period: P3M\n    systems: []\n",
+        "error: `systems` is empty",
     );
     says_only(
         pack,

@@ -174,21 +174,33 @@ fn check_rules_for_all(
                     .help("the last rule of a category has no condition: add one after this for all other records"),
             );
         }
-        for pair in rules.windows(2) {
-            let (earlier, later) = (pair[0], pair[1]);
-            let shadowed = earlier.model.when == Condition::Always;
-            if shadowed && !told.contains(&later.place) {
-                told.push(later.place);
-                let message = format!(
-                    "`{}` is never used: `{}` stands before it and takes every record of `{name}`",
-                    later.model.name, earlier.model.name
-                );
-                problems.push(
-                    Problem::warning(later.place, message)
-                        .help("put the rule with a condition first, or remove one of them"),
-                );
-            }
+        check_for_swallowed(&rules, name, &mut told, problems);
+    }
+}
+
+/// A rule behind one without a condition never has its turn, and what it was written for goes or stays
+/// by another one.
+fn check_for_swallowed<'place>(
+    rules: &[&'place RuleDraft<'_>],
+    category: &CategoryName,
+    told: &mut Vec<&'place Place>,
+    problems: &mut Vec<Problem>,
+) {
+    let mut behind = rules.iter().skip_while(|rule| rule.model.when != Condition::Always);
+    let Some(earlier) = behind.next() else { return };
+    for later in behind {
+        if told.contains(&later.place) {
+            continue;
         }
+        told.push(later.place);
+        let message = format!(
+            "`{}` is never used: `{}` stands before it and takes every record of `{category}`",
+            later.model.name, earlier.model.name
+        );
+        problems.push(
+            Problem::error(later.place, message)
+                .help("put the rule with a condition first, or remove one of them"),
+        );
     }
 }
 
@@ -204,6 +216,13 @@ fn check_rule(
         problems.push(
             Problem::error(place, format!("`{category}` has a rule and is exempt"))
                 .help("remove the rule or the exemption"),
+        );
+    }
+    if let Some(systems) = rule.document.systems.as_ref().filter(|it| it.value.0.is_empty()) {
+        problems.push(
+            Problem::error(&systems.place, "`systems` is empty").help(
+                "name the systems in which the rule acts, or leave the key out for all of them",
+            ),
         );
     }
     let holders = landscape.holders(category, &rule.model.systems);
