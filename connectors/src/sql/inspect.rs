@@ -1,7 +1,7 @@
 //! One record's values, for the product's own eyes: reading only.
 
 use jiff::Timestamp;
-use jiff::civil::{Date, DateTime};
+use jiff::civil::{Date, DateTime, Time};
 use jiff::tz::TimeZone;
 
 use crate::order::{MappedField, Order, RecordKey};
@@ -14,6 +14,7 @@ use crate::sql::dialect::Dialect;
 use crate::sql::faults::misconfigured;
 use crate::sql::fragment::{Cell, Fragment};
 use crate::sql::scene::Scene;
+use crate::sql::unknown_moments::{BEFORE_ALL, NO_MOMENT};
 use crate::value::{FieldType, Record, Stored, Value};
 
 /// Reads one record.
@@ -95,7 +96,7 @@ pub(super) fn read(
             let text = match (operand.dialect, bytes) {
                 (Dialect::Postgres, false) => format!("CAST({} AS text)", operand.name),
                 (Dialect::MariaDb, false) => {
-                    format!("CAST({} AS CHAR)", operand.mariadb_readable())
+                    format!("CAST({} AS CHAR)", operand.readable())
                 }
                 _ => operand.name.clone(),
             };
@@ -140,6 +141,9 @@ pub(super) fn value(mapped: &MappedField, bytes: bool, cell: &Cell) -> Result<Va
             mapped.name
         ))
     };
+    if says_none(mapped, &text) {
+        return Ok(Value::Null);
+    }
     match mapped.field_type {
         FieldType::Integer => text.parse().map(Value::Integer).map_err(|_| unreadable()),
         FieldType::Decimal | FieldType::Float => Ok(Value::Decimal(text)),
@@ -153,6 +157,20 @@ pub(super) fn value(mapped: &MappedField, bytes: bool, cell: &Cell) -> Result<Va
         FieldType::Uuid => text.parse().map(Value::Uuid).map_err(|_| unreadable()),
         _ => Ok(Value::Text(text)),
     }
+}
+
+/// What is written for "no moment", as in statements.
+fn says_none(mapped: &MappedField, text: &str) -> bool {
+    if !matches!(mapped.field_type, FieldType::Timestamp | FieldType::Date) {
+        return false;
+    }
+    if mapped.stored == Stored::Native {
+        return text == BEFORE_ALL;
+    }
+    let whole = text.split_once('.').map_or(text, |(whole, rest)| {
+        if rest.bytes().all(|digit| digit == b'0') { whole } else { text }
+    });
+    NO_MOMENT.iter().any(|none| none.to_string() == whole)
 }
 
 fn moment(mapped: &MappedField, text: &str) -> Option<Timestamp> {
@@ -184,5 +202,8 @@ fn day(mapped: &MappedField, text: &str) -> Option<Date> {
     if mapped.stored == Stored::Native {
         return text.get(..10)?.parse().ok();
     }
-    Some(TimeZone::UTC.to_datetime(moment(mapped, text)?).date())
+    // A day that does not begin at midnight in UTC counts as the next one, as it does where a number is
+    // compared with the beginning of a day: nothing seems older than it is.
+    let local = TimeZone::UTC.to_datetime(moment(mapped, text)?);
+    if local.time() == Time::midnight() { Some(local.date()) } else { local.date().tomorrow().ok() }
 }

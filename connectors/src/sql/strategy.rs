@@ -7,6 +7,7 @@ use crate::receipt::Fault;
 use crate::sql::dialect::Dialect;
 use crate::sql::faults::misconfigured;
 use crate::sql::fragment::{Cell, Fragment};
+use crate::sql::unknown_moments::is_moment;
 use crate::sql::values::Operand;
 use crate::value::{FieldType, Stored, Value};
 
@@ -140,6 +141,13 @@ fn truncated(operand: &Operand<'_>, unit: Unit) -> Result<Change, Fault> {
         Dialect::Sqlite => Some(sqlite_truncated(operand, unit)),
     };
     let expression = expression.ok_or_else(|| misfit(operand, "truncate to month or year"))?;
+    // What says that there is no moment must not become one.
+    let expression = if operand.epoch() {
+        let name = &operand.name;
+        format!("CASE WHEN {} THEN {expression} ELSE {name} END", is_moment(name))
+    } else {
+        expression
+    };
     Ok(distinct(operand, Fragment::raw(expression)))
 }
 
@@ -180,7 +188,7 @@ fn mariadb_truncated(operand: &Operand<'_>, unit: Unit) -> Option<String> {
         )
     };
     // A day of zeros has no month that could stay.
-    let unless_zero = |truncated: String| match operand.mariadb_known() {
+    let unless_zero = |truncated: String| match operand.known() {
         Some(known) => format!("CASE WHEN {known} THEN {truncated} ELSE {name} END"),
         None => truncated,
     };

@@ -13,6 +13,7 @@ use crate::sql::dialect::Dialect;
 use crate::sql::faults::misconfigured;
 use crate::sql::fragment::{Cell, Fragment};
 use crate::sql::text_equality::Equality;
+use crate::sql::unknown_moments::is_moment;
 use crate::value::{FieldType, Stored, Value};
 
 /// A column at a place in a statement.
@@ -53,13 +54,14 @@ impl Operand<'_> {
 
     /// SQLite's number of seconds or milliseconds; text of digits counts, anything else is absent.
     pub(crate) fn sqlite_epoch(&self) -> String {
-        let name = &self.name;
+        let (name, moment) = (&self.name, is_moment(&self.name));
+        let number = format!("typeof({name}) IN ('integer', 'real') AND {moment}");
         if matches!(self.column.class, FieldType::Integer | FieldType::Float | FieldType::Decimal) {
-            return format!("CASE WHEN typeof({name}) IN ('integer', 'real') THEN {name} END");
+            return format!("CASE WHEN {number} THEN {name} END");
         }
         format!(
-            "CASE WHEN typeof({name}) IN ('integer', 'real') THEN {name} \
-             WHEN typeof({name}) = 'text' AND {name} <> '' AND {name} NOT GLOB '*[^0-9]*' \
+            "CASE WHEN {number} THEN {name} WHEN typeof({name}) = 'text' AND {name} <> '' \
+             AND {name} NOT GLOB '*[^0-9]*' AND CAST({name} AS INTEGER) <> 0 \
              THEN CAST({name} AS INTEGER) END"
         )
     }
@@ -81,7 +83,7 @@ impl Operand<'_> {
 
     /// The column has a value that can be read.
     pub(crate) fn present(&self) -> Fragment {
-        if let Some(known) = self.mariadb_known() {
+        if let Some(known) = self.known() {
             return Fragment::raw(format!("({} IS NOT NULL AND {known})", self.name));
         }
         Fragment::raw(format!("{} IS NOT NULL", self.content()))
@@ -89,7 +91,7 @@ impl Operand<'_> {
 
     /// The column has no value that can be read.
     pub(crate) fn absent(&self) -> Fragment {
-        if let Some(known) = self.mariadb_known() {
+        if let Some(known) = self.known() {
             return Fragment::raw(format!("({} IS NULL OR NOT ({known}))", self.name));
         }
         Fragment::raw(format!("{} IS NULL", self.content()))
@@ -168,7 +170,7 @@ impl Operand<'_> {
             (_, true) => self.typed(utc_text(moment)),
             (_, false) => self.typed(civil_text(local)),
         };
-        Ok(self.mariadb_where_known(Fragment::raw(format!("{} {sign} ", self.name)).and(right)))
+        Ok(self.where_known(Fragment::raw(format!("{} {sign} ", self.name)).and(right)))
     }
 
     fn epoch_compare(&self, sign: &str, moment: Timestamp) -> Fragment {
@@ -181,7 +183,7 @@ impl Operand<'_> {
         };
         let left =
             if self.dialect == Dialect::Sqlite { self.sqlite_epoch() } else { self.name.clone() };
-        Fragment::raw(format!("{left} {sign} ")).and(self.integer(number))
+        self.where_known(Fragment::raw(format!("{left} {sign} ")).and(self.integer(number)))
     }
 
     /// Rounded down, so that a record is never due too early.
@@ -228,7 +230,7 @@ impl Operand<'_> {
         } else {
             self.typed(day.to_string())
         };
-        Ok(self.mariadb_where_known(Fragment::raw(format!("{} {sign} ", self.name)).and(right)))
+        Ok(self.where_known(Fragment::raw(format!("{} {sign} ", self.name)).and(right)))
     }
 
     /// Text in the form of the column's own type.

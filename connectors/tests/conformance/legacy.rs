@@ -133,6 +133,95 @@ pub async fn a_day_of_zeros_is_never_due(fixture: &Fixture) {
     assert_eq!(fixture.ids("members").await, [2, 3, 4, 5, 6]);
 }
 
+const LOGINS: &str = "logins: id integer, seen_at timestamp epoch_seconds, \
+    left_at timestamp epoch_seconds, made_on date epoch_seconds";
+
+/// 0 is what a column of numbers has by default, and -1 what programs write for "none"; as moments both
+/// are older than every cutoff.
+pub async fn a_number_that_says_none_is_never_due(fixture: &Fixture) {
+    fixture
+        .sql(
+            "CREATE TABLE logins (id {bigint} PRIMARY KEY, seen_at {bigint}, left_at {bigint},
+                 made_on {bigint});
+             INSERT INTO logins VALUES
+                (1, 1000, NULL, 1577833200), (2, 0, NULL, 0), (3, -1, NULL, -1),
+                (4, NULL, NULL, NULL), (5, 0, 1000, 1577836800), (6, 1893456000, 0, 0)",
+        )
+        .await;
+    let connector = fixture.connector();
+    let absent = |name: &str| Predicate::Absent(field(name));
+    let probed = draft(fixture, LOGINS)
+        .probe("due", due("seen_at", CUTOFF))
+        .probe("not due", due("seen_at", CUTOFF).negate())
+        .probe("either", latest_due(&["seen_at", "left_at"], CUTOFF))
+        .probe("absent", absent("seen_at"))
+        .probe("present", Predicate::Not(Box::new(absent("seen_at"))))
+        .probe("made by the 31st", due("made_on", "2019-12-31"))
+        .probe("made by the 1st", due("made_on", "2020-01-01"));
+    let counts = preview(&*connector, &order("probed", [probed])).await;
+    let count = |name: &str| counts.collections[0].probes[name];
+    assert_eq!((count("due"), count("not due"), count("either")), (1, 5, 2));
+    assert_eq!((count("absent"), count("present")), (4, 2));
+    assert_eq!((count("made by the 31st"), count("made by the 1st")), (0, 2));
+    let fields = [field("seen_at"), field("made_on")];
+    let read = async |id: i64| {
+        let key = [("id".to_owned(), Value::Integer(id))].into();
+        let reading = order("read", [draft(fixture, LOGINS)]);
+        let read = connector.inspect(&reading, "logins", &key, &fields).await;
+        let record = read.expect("readable").expect("there");
+        (record["seen_at"].clone(), record["made_on"].clone())
+    };
+    // Local midnight in Berlin: read as it is compared.
+    assert_eq!(read(1).await.1, Value::Date("2020-01-01".parse().expect("a day")));
+    assert_eq!(read(2).await, (Value::Null, Value::Null));
+    assert_eq!(read(3).await, (Value::Null, Value::Null));
+    let going = draft(fixture, LOGINS).delete(due("seen_at", CUTOFF)).treat(
+        "login",
+        TreatmentKind::Anonymise,
+        Predicate::Always,
+        [("made_on", Strategy::TruncateToYear)],
+    );
+    let outcome = done_as_previewed(&*connector, &order("none", [going])).await;
+    assert_eq!((deleted(&outcome, "logins"), treated(&outcome, "logins", "login")), (1, 0));
+    assert_eq!(fixture.ids("logins").await, [2, 3, 4, 5, 6]);
+    assert_eq!(read(3).await.1, Value::Null);
+}
+
+/// PostgreSQL's `-infinity` is before every cutoff.
+pub async fn a_moment_before_all_others_is_never_due(fixture: &Fixture) {
+    fixture
+        .sql(
+            "CREATE TABLE stays (id bigint PRIMARY KEY, began timestamptz, local timestamp, day date);
+             INSERT INTO stays VALUES
+                (1, '2020-01-01Z', '2020-01-01', '2020-01-01'),
+                (2, '-infinity', '-infinity', '-infinity'), (3, NULL, NULL, NULL),
+                (4, 'infinity', 'infinity', 'infinity')",
+        )
+        .await;
+    let connector = fixture.connector();
+    let fields = "stays: id integer, began timestamp, local timestamp, day date";
+    let absent = |name: &str| Predicate::Absent(field(name));
+    let probed = draft(fixture, fields)
+        .probe("began", due("began", CUTOFF))
+        .probe("local", due("local", CUTOFF))
+        .probe("day", due("day", "2026-01-01"))
+        .probe("absent", absent("began"))
+        .probe("no day", absent("day"));
+    let counts = preview(&*connector, &order("probed", [probed])).await;
+    let count = |name: &str| counts.collections[0].probes[name];
+    assert_eq!((count("began"), count("local"), count("day")), (1, 1, 1));
+    assert_eq!((count("absent"), count("no day")), (2, 2));
+    let key = [("id".to_owned(), Value::Integer(2))].into();
+    let reading = order("read", [draft(fixture, fields)]);
+    let read = connector.inspect(&reading, "stays", &key, &[field("began"), field("day")]).await;
+    let record = read.expect("readable").expect("there");
+    assert!(record["began"] == Value::Null && record["day"] == Value::Null);
+    let going = draft(fixture, fields).delete(due("began", CUTOFF));
+    let outcome = done_as_previewed(&*connector, &order("first", [going])).await;
+    assert_eq!(deleted(&outcome, "stays"), 1);
+    assert_eq!(fixture.ids("stays").await, [2, 3, 4]);
+}
+
 /// `12abc` would be 12, and another customer's starting point would take the order along.
 pub async fn a_link_between_text_and_numbers_is_refused(fixture: &Fixture) {
     fixture

@@ -93,6 +93,7 @@ conformance! {
         keys::keys_of_several_fields,
         legacy::a_uuid_kept_as_text_is_known_in_every_form,
         legacy::a_link_between_text_and_numbers_is_refused,
+        legacy::a_number_that_says_none_is_never_due,
         legacy::a_constant_that_the_column_rewrites_is_done_once,
         legacy::whole_seconds_compare_exactly_with_fractions,
         legacy::a_constraint_is_not_named_by_what_an_application_says,
@@ -227,6 +228,7 @@ conformance! {
         partitions::the_limit_of_records_holds_for_partitions,
         partitions::dropping_gives_way_to_a_reader,
         catalogue::describes_partitions_once,
+        legacy::a_moment_before_all_others_is_never_due,
     }
     mariadb {
         legacy::a_day_of_zeros_is_never_due,
