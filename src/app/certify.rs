@@ -16,14 +16,14 @@ use super::crash::CrashPoint;
 use super::issuing::Issuing;
 use super::opening::Pinned;
 use super::over_jobs::{
-    days_pending, decided_as_of, done_of, end_of_looks, has_its_say, is_dated, is_dated_job_done,
-    is_look, is_lost, outcome_over, said_over, speaking, verification_of,
+    days_pending, decided_as_of, done_of, end_of_looks, has_ended_since, has_its_say, is_dated,
+    is_dated_job_done, is_done_again, is_look, is_lost, outcome_over, said_over, speaking,
+    verification_of,
 };
 use super::plan_on_record::PlanOnRecord;
 use super::recording::About;
 use super::request::{Asked, stated_request};
 use super::residue::not_looked_at;
-use super::restore::is_done_again;
 use super::statement::{SystemAccount, counts_of, statements};
 use super::status_list::status_entry;
 use super::{AppError, Quietus, spans};
@@ -35,7 +35,7 @@ use crate::evidence::certificate::{
 };
 use crate::evidence::statement::{Count, EvidenceReference, SystemStatement};
 use crate::evidence::summary::{self, Overall};
-use crate::store::{Case, Detail, Job, Leaf, NewCertificate, OutboxEntry};
+use crate::store::{Case, Certificate, Detail, Job, Leaf, NewCertificate, OutboxEntry};
 
 /// What a certificate says where moments on record cannot be so.
 const CLOCK_FAULT: &str = "The clock of the machine was set back while this was carried out: \
@@ -123,18 +123,13 @@ impl Quietus {
         self.forget_what_is_over(case, &jobs).await?;
         let span = spans::certification(case.id);
         match Box::pin(self.certify(case, &jobs)).instrument(span).await {
-            Ok(certified) => {
-                if certified.is_some() {
-                    self.crash.reach(CrashPoint::CertificateSigned);
-                }
-                Ok(certified)
-            }
             Err(error @ AppError::Store(_)) => Err(error),
             // What cannot be said of one case must not keep the others waiting, nor the log.
             Err(error) => {
                 tracing::error!(%error, case = %case.id, "a case cannot be certified; `quietus cancel` closes it without a certificate");
                 Ok(None)
             }
+            certified => certified,
         }
     }
 
@@ -159,7 +154,8 @@ impl Quietus {
         let id = self.ids.new_id();
         let mut predicate =
             self.predicate(id, case, (&on_record, asked.as_ref()), said, &pinned).await?;
-        predicate.supersedes = self.superseded(case, jobs, &predicate).await?;
+        let earlier = self.store.certificate_of_case(case.id).await?;
+        predicate.supersedes = earlier.as_ref().map(|one| supersedes(one, jobs, &predicate));
         self.tell_of_restores(&mut predicate, case, jobs).await?;
         let issuing = Issuing { case, jobs, copies: &copies, issuer: &issuer };
         let mut new = self.issue(&predicate, asked.as_mut(), issuing)?;
@@ -168,9 +164,14 @@ impl Quietus {
         if let Some(earlier) = &predicate.supersedes {
             new.evidence.push(self.status_change(case, earlier, id)?);
         }
+        let since = earlier.map(|one| one.summary.issued_at);
+        if let Some(asked) = asked.as_ref().filter(|_| !is_done_again(jobs, since)) {
+            new.letter = self.letter_with(&new, asked, &predicate).await?;
+        }
         if !self.store.insert_certificate(new).await? {
             return Ok(None);
         }
+        self.crash.reach(CrashPoint::CertificateSigned);
         let (overall, earlier) = (predicate.summary.overall.as_str(), &predicate.supersedes);
         let (span, earlier_id) = (Span::current(), earlier.as_ref().map(|one| one.certificate_id));
         spans::written(&span, (id, overall), earlier_id);
@@ -179,9 +180,6 @@ impl Quietus {
             spans::whole(case, request, (jobs.len(), overall));
         }
         self.call_off_outdated(&copies).await?;
-        if asked.is_some() && !is_done_again(jobs) {
-            self.tell_person(&predicate).await;
-        }
         Ok(Some(id))
     }
 
@@ -382,38 +380,31 @@ impl Quietus {
             limits,
         })
     }
+}
 
-    /// The certificate that a new one of the same case takes the place of.
-    async fn superseded(
-        &self,
-        case: &Case,
-        jobs: &[Job],
-        new: &Predicate,
-    ) -> Result<Option<Supersedes>, AppError> {
-        let overall = new.summary.overall;
-        let last = matches!(overall, Overall::Complete | Overall::CompleteWithExceptions);
-        let Some(earlier) = self.store.certificate_of_case(case.id).await? else { return Ok(None) };
-        let since = earlier.summary.issued_at;
-        let news = jobs.iter().filter(|job| job.settled_at.is_some_and(|at| at > since));
-        let (looks, others): (Vec<&Job>, Vec<&Job>) = news.partition(|job| is_look(job));
-        let looked = others.is_empty() && !looks.is_empty();
-        let gone = looked.then(|| end_of_looks(&looks)).flatten();
-        let dated = !others.is_empty() && others.iter().all(|job| is_dated_job_done(job));
-        let more_is_dated = dated && new.statements.iter().any(is_dated);
-        Ok(Some(Supersedes {
-            certificate_id: earlier.summary.id,
-            statement_sha256: Digest::of(&earlier.statement),
-            reason: match (gone, last) {
-                (Some(end), _) => end,
-                // What had no day yet has one now, or the day that it had is over.
-                (None, _) if looked => "looked-again",
-                // The date of a part has come, and the rest has one of its own.
-                (None, _) if more_is_dated => "kept-looked-at",
-                (None, true) => "final",
-                (None, false) => "tried-again",
-            }
-            .to_owned(),
-        }))
+/// The certificate in force, of which a new one of the same case takes the place.
+fn supersedes(earlier: &Certificate, jobs: &[Job], new: &Predicate) -> Supersedes {
+    let overall = new.summary.overall;
+    let last = matches!(overall, Overall::Complete | Overall::CompleteWithExceptions);
+    let news = jobs.iter().filter(|job| has_ended_since(job, Some(earlier.summary.issued_at)));
+    let (looks, others): (Vec<&Job>, Vec<&Job>) = news.partition(|job| is_look(job));
+    let looked = others.is_empty() && !looks.is_empty();
+    let gone = looked.then(|| end_of_looks(&looks)).flatten();
+    let dated = !others.is_empty() && others.iter().all(|job| is_dated_job_done(job));
+    let more_is_dated = dated && new.statements.iter().any(is_dated);
+    Supersedes {
+        certificate_id: earlier.summary.id,
+        statement_sha256: Digest::of(&earlier.statement),
+        reason: match (gone, last) {
+            (Some(end), _) => end,
+            // What had no day yet has one now, or the day that it had is over.
+            (None, _) if looked => "looked-again",
+            // The date of a part has come, and the rest has one of its own.
+            (None, _) if more_is_dated => "kept-looked-at",
+            (None, true) => "final",
+            (None, false) => "tried-again",
+        }
+        .to_owned(),
     }
 }
 

@@ -6,7 +6,7 @@
 //! is searched once more, as it is connected now, and what is found there counts. Of third parties and
 //! of what failed nobody can look again; that their statements repeat the record is said.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::json;
 use uuid::Uuid;
@@ -100,6 +100,9 @@ impl Quietus {
         let mut certificate = span.in_scope(|| self.issue(&predicate, asked.as_mut(), issuing))?;
         certificate.evidence.push(self.correction_entry(&case, (id, new), correcting, actor)?);
         certificate.evidence.extend(self.first_looks(&case, &copies)?);
+        if let Some(asked) = &asked {
+            certificate.letter = self.letter_with(&certificate, asked, &predicate).await?;
+        }
         if !self.store.insert_correction(certificate, id).await? {
             return Err(AppError::Input(format!(
                 "the case of certificate `{id}` has moved in this moment: look at `quietus certificate list` and try again"
@@ -107,9 +110,6 @@ impl Quietus {
         }
         spans::written(&span, (new, predicate.summary.overall.as_str()), Some(id));
         drop(span);
-        if asked.is_some() {
-            self.tell_person(&predicate).await;
-        }
         self.advance_log().await?;
         Ok(corrected(&predicate))
     }
@@ -152,21 +152,20 @@ impl Quietus {
         on_record: &PlanOnRecord,
         (pinned, correcting): (&Pinned<'_>, &Correcting),
     ) -> Result<Looks, AppError> {
-        let mut jobs = self.store.jobs_of_case(case.id).await?;
+        let jobs = self.store.jobs_of_case(case.id).await?;
         let known = |name: &&String| jobs.iter().any(|job| job.system == **name);
         if let Some(unknown) = correcting.without.iter().find(|name| !known(name)) {
             return Err(AppError::Input(format!("the case did nothing in a system `{unknown}`")));
         }
-        let mut looks = (BTreeSet::new(), Vec::new());
+        let (mut looks, mut seen) = ((BTreeSet::new(), Vec::new()), BTreeMap::new());
         for plan in swept(on_record) {
             let of_system = |job: &&Job| job.system == plan.system.as_str() && has_its_say(job);
             let Some(job) = speaking(jobs.iter().filter(of_system)) else { continue };
-            let Some(at) = jobs.iter().position(|one| one.id == job.id) else { continue };
             if job.state != JobState::Completed {
                 continue;
             }
             if correcting.without.contains(&job.system) {
-                jobs[at] = unseen(job);
+                seen.insert(job.id, unseen(job));
                 continue;
             }
             let refuse = |error: AppError| match error {
@@ -177,11 +176,13 @@ impl Quietus {
             if system.third_party.is_some() {
                 continue;
             }
-            let seen = Box::pin(self.look_once_more(job, pinned, system)).await.map_err(refuse)?;
-            looks.1.push(self.look_entry(&seen)?);
+            let looked =
+                Box::pin(self.look_once_more(job, pinned, system)).await.map_err(refuse)?;
+            looks.1.push(self.look_entry(&looked)?);
             looks.0.insert(plan.system.clone());
-            jobs[at] = seen;
+            seen.insert(job.id, looked);
         }
+        let jobs = jobs.into_iter().map(|job| seen.remove(&job.id).unwrap_or(job)).collect();
         Ok(Looks { jobs, again: looks.0, evidence: looks.1 })
     }
 

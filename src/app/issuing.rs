@@ -9,9 +9,10 @@ use crate::domain::CaseOutcome;
 use crate::evidence::IssuerKey;
 use crate::evidence::certificate::Predicate;
 use crate::evidence::signing::{self, SignedCertificate, SubjectFile};
-use crate::evidence::statement::SystemStatement;
 use crate::evidence::summary::Overall;
-use crate::store::{Case, Job, NewCertificate, OutboxEntry, StatusPlace, Topic, TopicKind};
+use crate::store::{
+    Case, Job, NewCertificate, NewLetter, OutboxEntry, StatusPlace, Topic, TopicKind,
+};
 
 /// What a certificate is written from, but for what it says.
 pub(super) struct Issuing<'a> {
@@ -24,7 +25,7 @@ pub(super) struct Issuing<'a> {
 
 impl Quietus {
     /// Signs a certificate, and puts together what is written with it, but for the evidence that it
-    /// brings. `asked` learns the opening of this certificate.
+    /// brings and the letter. `asked` learns the opening of this certificate.
     ///
     /// # Errors
     /// Where it is not sound, cannot be signed, or its request cannot be carried on.
@@ -62,17 +63,30 @@ impl Quietus {
             later,
             rules_version,
             request,
+            letter: None,
             evidence: Vec::new(),
         })
     }
 
-    /// Tells the person what came of a case. The certificate stands all the same: a letter that could
-    /// not be written is told in the log.
-    pub(super) async fn tell_person(&self, predicate: &Predicate) {
-        let (case, certificate) = (predicate.trigger.case_id, predicate.certificate_id);
-        let statements: &[SystemStatement] = &predicate.statements;
-        if let Err(error) = self.tell_outcome(case, certificate, statements).await {
-            tracing::error!(%error, %case, "the answer could not be written");
+    /// The letter that tells the person what came of a case: written with the certificate, so that
+    /// no death in between leaves a person without it. One that cannot be composed keeps no
+    /// certificate back, and is told in the log.
+    ///
+    /// # Errors
+    /// Where the store is not there.
+    pub(super) async fn letter_with(
+        &self,
+        certificate: &NewCertificate,
+        asked: &Asked,
+        predicate: &Predicate,
+    ) -> Result<Option<NewLetter>, AppError> {
+        match self.answer_letter(asked, certificate, &predicate.statements).await {
+            Err(error @ AppError::Store(_)) => Err(error),
+            Err(error) => {
+                tracing::error!(%error, case = %certificate.case_id, "the answer could not be written");
+                Ok(None)
+            }
+            letter => letter,
         }
     }
 

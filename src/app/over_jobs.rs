@@ -139,6 +139,21 @@ pub(super) fn verification_of(job: &Job) -> Option<VerificationOnRecord> {
     serde_json::from_value(job.verification.clone().or_else(done)?).ok()
 }
 
+/// It has come to its end since the certificate in force was issued; `None` where there is none yet.
+pub(super) fn has_ended_since(job: &Job, issued_at: Option<Timestamp>) -> bool {
+    job.settled_at.is_some_and(|at| issued_at.is_none_or(|issued_at| at > issued_at))
+}
+
+/// All that has come to its end since the certificate in force does again what had been undone, by a
+/// restore for example: the person was told of it when it was done for the first time.
+pub(super) fn is_done_again(jobs: &[Job], issued_at: Option<Timestamp>) -> bool {
+    // An upkeep or a look that was called off says nothing of which a person is told.
+    let tells = |job: &&Job| has_its_say(job) || is_look(job) && job.state == JobState::Completed;
+    let news = jobs.iter().filter(|job| has_ended_since(job, issued_at)).filter(tells);
+    let mut news = news.peekable();
+    news.peek().is_some() && news.all(|job| job.kind == JobKind::Replay)
+}
+
 /// It looks at copies, or at files and logs, and changes nothing of what a system shows.
 pub(super) fn is_look(job: &Job) -> bool {
     matches!(job.kind, JobKind::Backup | JobKind::Residue)
@@ -221,5 +236,30 @@ mod tests {
         // At one moment, the later one.
         assert_eq!(speaks(&[job(6, 2, Some(9)), job(5, 1, Some(9))]), Some(6));
         assert_eq!(speaks(&[]), None);
+    }
+
+    fn ended(id: u128, system: &str, kind: JobKind, state: JobState, settled: i64) -> Job {
+        Job { system: system.to_owned(), kind, state, ..job(id, 0, Some(settled)) }
+    }
+
+    /// A part that somebody had tried again, and a restore in the same days.
+    #[test]
+    fn a_person_is_told_unless_all_is_done_again() {
+        let at = |second| Some(Timestamp::from_second(second).unwrap());
+        let of = |id, kind, settled| ended(id, "shop", kind, JobState::Completed, settled);
+        let part = |settled| of(1, JobKind::Request, settled);
+        let replay = of(2, JobKind::Replay, 60);
+        assert!(is_done_again(&[part(10), replay.clone()], at(20)), "she was told then");
+        assert!(
+            !is_done_again(&[part(50), replay.clone()], at(20)),
+            "what ended last says not all"
+        );
+        assert!(!is_done_again(&[part(10), replay.clone()], None), "nothing was told yet");
+        assert!(!is_done_again(&[part(10)], at(20)), "nothing is done again");
+        let look = of(3, JobKind::Backup, 50);
+        assert!(!is_done_again(&[part(10), look.clone(), replay.clone()], at(20)));
+        let outdated = Job { state: JobState::Cancelled, ..look };
+        let lifted = ended(4, "shop", JobKind::Upkeep, JobState::Cancelled, 55);
+        assert!(is_done_again(&[part(10), outdated, lifted, replay], at(20)));
     }
 }

@@ -1,7 +1,7 @@
 //! Certificates: one in force for each closed case; its words never change.
 //!
-//! A certificate, the closing of its case and its leaf are written in one transaction. Later it
-//! gains its bundle (the proof that the leaf is in the log) and perhaps a successor.
+//! A certificate, its leaf, the closing of its case and the letter to its person are one transaction.
+//! Later it gains its bundle (the proof that the leaf is in the log) and perhaps a successor.
 
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -13,6 +13,7 @@ use super::connection::{Store, Tx};
 use super::error::StoreError;
 use super::evidence::{self, OutboxEntry};
 use super::jobs::{self, JobKind, NewJob};
+use super::letters::{self, NewLetter};
 use super::requests::{self, RequestChange};
 use super::rows::Rows;
 use super::statement::{Row, Sql, args, words};
@@ -79,11 +80,12 @@ pub struct NewCertificate {
     pub leaf: OutboxEntry,
     /// Dated jobs for what is kept: they are written with the certificate that names the dates.
     pub later: Vec<NewJob>,
-    /// How often other rules had come in force when these dates were computed; `None` where they rest
-    /// on no law.
+    /// How often other rules had come in force when these dates were computed; `None` without a law.
     pub rules_version: Option<u64>,
     /// The request that is answered by it.
     pub request: Option<RequestChange>,
+    /// The letter that tells the person.
+    pub letter: Option<NewLetter>,
     /// Further evidence, such as the closing of the case.
     pub evidence: Vec<OutboxEntry>,
 }
@@ -358,6 +360,9 @@ async fn write(tx: &mut Tx, certificate: NewCertificate) -> Result<bool, StoreEr
     }
     evidence::append(tx, vec![certificate.leaf], now).await?;
     evidence::append(tx, certificate.evidence, now).await?;
+    if let Some(letter) = certificate.letter {
+        letters::write(tx, letter).await?;
+    }
     Ok(true)
 }
 
@@ -416,11 +421,6 @@ impl Store {
         }
         tx.commit().await?;
         Ok(true)
-    }
-
-    /// Gives a certificate its first bundle; `false` where it is not there, or has one.
-    pub async fn set_bundle(&self, id: Uuid, bundle: Vec<u8>) -> Result<bool, StoreError> {
-        Ok(self.set_bundles(vec![(id, bundle)]).await? == 1)
     }
 
     /// Gives certificates their first bundles in one transaction; how many of them had none.

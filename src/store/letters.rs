@@ -73,6 +73,17 @@ pub struct Letter {
     pub reason: Option<String>,
 }
 
+/// A letter to write.
+#[derive(Debug, Clone)]
+pub struct NewLetter {
+    /// The letter.
+    pub letter: Letter,
+    /// The mail by which it goes, where it does.
+    pub mail: Option<Mail>,
+    /// What has to be proven later.
+    pub evidence: Vec<OutboxEntry>,
+}
+
 impl Letter {
     /// Whether it is to the person, and not to a recipient.
     pub fn is_to_person(&self) -> bool {
@@ -147,6 +158,32 @@ fn from_row(row: &Row) -> Result<Letter, StoreError> {
     })
 }
 
+/// Writes a letter; `false`, with nothing written, where the same one was written before.
+pub(super) async fn write(tx: &mut Tx, new: NewLetter) -> Result<bool, StoreError> {
+    let NewLetter { letter, mail, evidence } = new;
+    let written_at = letter.written_at;
+    let (kind, is_fee) = stored(letter.kind);
+    let values = args![
+        letter.id,
+        letter.request_id,
+        kind,
+        letter.recipient,
+        letter.language,
+        letter.template_digest,
+        letter.sealed,
+        written_at,
+        i64::from(is_fee),
+    ];
+    if tx.execute(WRITE, values).await? == 0 {
+        return Ok(false);
+    }
+    if let Some(mail) = &mail {
+        mails::write(tx, mail).await?;
+    }
+    evidence::append(tx, evidence, written_at).await?;
+    Ok(true)
+}
+
 /// Writes how a letter was delivered, unless that is on record; how many rows were changed.
 pub(super) async fn delivered(
     tx: &mut Tx,
@@ -175,27 +212,10 @@ impl Store {
         evidence: Vec<OutboxEntry>,
     ) -> Result<bool, StoreError> {
         let mut tx = self.begin().await?;
-        let written_at = letter.written_at;
-        let (kind, is_fee) = stored(letter.kind);
-        let values = args![
-            letter.id,
-            letter.request_id,
-            kind,
-            letter.recipient,
-            letter.language,
-            letter.template_digest,
-            letter.sealed,
-            written_at,
-            i64::from(is_fee),
-        ];
-        if tx.execute(WRITE, values).await? == 0 {
+        if !write(&mut tx, NewLetter { letter, mail, evidence }).await? {
             tx.rollback().await?;
             return Ok(false);
         }
-        if let Some(mail) = &mail {
-            mails::write(&mut tx, mail).await?;
-        }
-        evidence::append(&mut tx, evidence, written_at).await?;
         tx.commit().await?;
         Ok(true)
     }

@@ -108,7 +108,7 @@ pub use later_looks::{
     ReappearanceState,
 };
 pub use leases::Lead;
-pub use letters::{Delivery, Letter, LetterKind};
+pub use letters::{Delivery, Letter, LetterKind, NewLetter};
 pub use log::{Head, LogState, NewLog, ReleasedHead, SequencedBatch};
 pub use log_reading::{Checkpoint, Leaf, Tile};
 pub use log_refill::{Refill, RefilledLeaf};

@@ -150,7 +150,8 @@ async fn a_certificate_is_anchored_once(stage: Stage) {
     let all = (Timestamp::MAX, Uuid::max());
     assert!(store.certificates_to_anchor(all, 9).await.unwrap().is_empty(), "not in the log yet");
     assert!(!store.anchor_certificate(new.id, b"bundle".to_vec(), at(19)).await.unwrap());
-    assert!(store.set_bundle(new.id, b"bundle".to_vec()).await.unwrap());
+    let bundle = || vec![(new.id, b"bundle".to_vec())];
+    assert_eq!(store.set_bundles(bundle()).await.unwrap(), 1);
     assert_eq!(store.certificates_to_anchor(all, 9).await.unwrap().len(), 1);
     assert!(store.certificates_to_anchor((at(10), new.id), 9).await.unwrap().is_empty());
     store.keep_time_stamp(stamp(Stamped::Certificate(new.id), "one", 20), at(20)).await.unwrap();
@@ -158,7 +159,7 @@ async fn a_certificate_is_anchored_once(stage: Stage) {
     assert!(store.anchor_certificate(new.id, b"stronger".to_vec(), at(21)).await.unwrap());
     assert!(!store.anchor_certificate(new.id, b"weaker".to_vec(), at(22)).await.unwrap());
     // Who had begun to bundle it before comes too late.
-    assert!(!store.set_bundle(new.id, b"bundle".to_vec()).await.unwrap());
+    assert_eq!(store.set_bundles(bundle()).await.unwrap(), 0);
     let kept = store.certificate(new.id).await.unwrap().unwrap();
     assert_eq!(kept.summary.state, CertificateState::Anchored);
     assert_eq!(kept.bundle, Some(b"stronger".to_vec()));

@@ -52,6 +52,7 @@ async fn fill(stage: &Stage) {
         later: Vec::new(),
         rules_version: None,
         request: None,
+        letter: None,
         evidence: Vec::new(),
     };
     let id = certificate.id;

@@ -4,16 +4,19 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use quietus::domain::{CaseOutcome, CaseState};
 use quietus::store::{
-    CertificateFilter, CertificateState, JobFault, NewCertificate, NewLog, OutboxEntry, Settle,
-    Settlement, StoreError, Topic, TopicKind,
+    CertificateFilter, CertificateState, JobFault, LetterKind, NewCertificate, NewLetter, NewLog,
+    OutboxEntry, Settle, Settlement, StoreError, Topic, TopicKind,
 };
 use serde_json::json;
 use uuid::Uuid;
 
+use crate::mails::mail_of;
+use crate::requests::{letter, taken};
 use crate::stage::{Stage, at, entry, new_id, tenure};
 
 on_both! {
     a_certificate_closes_its_case,
+    a_letter_goes_with_its_certificate_or_not_at_all,
     a_second_try_supersedes_the_certificate,
     what_ends_while_a_case_is_stated_is_not_lost,
     a_damaged_certificate_keeps_no_other_one_waiting,
@@ -41,6 +44,7 @@ pub fn certificate(case: Uuid, second: i64, rule: &str) -> NewCertificate {
         later: Vec::new(),
         rules_version: None,
         request: None,
+        letter: None,
         evidence: vec![entry(Some(case), None)],
     }
 }
@@ -85,11 +89,40 @@ async fn a_certificate_closes_its_case(stage: Stage) {
     assert_eq!(waiting.len(), 1);
     let leaf = store.leaf_of(waiting[0].summary.entry_id).await.unwrap().unwrap();
     assert_eq!(leaf.body, new.leaf.body);
-    assert!(store.set_bundle(new.id, b"bundle".to_vec()).await.unwrap());
-    assert!(!store.set_bundle(new_id(), b"bundle".to_vec()).await.unwrap());
+    assert_eq!(store.set_bundles(vec![(new.id, b"bundle".to_vec())]).await.unwrap(), 1);
+    assert_eq!(store.set_bundles(vec![(new_id(), b"bundle".to_vec())]).await.unwrap(), 0);
     let logged = store.certificate(new.id).await.unwrap().unwrap();
     assert_eq!(logged.summary.state, CertificateState::Logged);
     assert_eq!(logged.bundle, Some(b"bundle".to_vec()));
+}
+
+/// No death between the two leaves a person without the answer, and none is told what is not certified.
+async fn a_letter_goes_with_its_certificate_or_not_at_all(stage: Stage) {
+    let store = &stage.store;
+    let request = taken(&stage, "one", &[]).await;
+    let before = stage.rows("evidence_outbox").await;
+    let (case, _) = stage.case_with_jobs(1).await;
+    let answer = letter(request, LetterKind::Outcome, "person");
+    let new = NewCertificate {
+        letter: Some(NewLetter {
+            letter: answer.clone(),
+            mail: Some(mail_of(answer.id)),
+            evidence: vec![entry(Some(case), None)],
+        }),
+        ..certificate(case, 10, "old-accounts")
+    };
+    assert!(!stage.certify(new.clone()).await.unwrap(), "a job is open");
+    assert_eq!(stage.rows("letters").await + stage.rows("mails").await, 0);
+    settle(&stage, 1, completed()).await;
+    assert!(stage.certify(new.clone()).await.unwrap());
+    assert_eq!(store.letters_of_request(request).await.unwrap(), [answer.clone()]);
+    assert_eq!(store.mail(answer.id).await.unwrap(), Some(mail_of(answer.id)));
+    assert_eq!(stage.rows("evidence_outbox").await - before, 3);
+    assert!(!stage.certify(new).await.unwrap());
+    let evidence = vec![entry(Some(case), None)];
+    assert!(!store.write_letter(answer, evidence).await.unwrap(), "once");
+    assert_eq!((stage.rows("letters").await, stage.rows("mails").await), (1, 1));
+    assert_eq!(stage.rows("evidence_outbox").await - before, 3);
 }
 
 async fn a_second_try_supersedes_the_certificate(stage: Stage) {
@@ -254,7 +287,7 @@ async fn certificates_are_compressed(stage: Stage) {
     let new = large(case, 10, "gone");
     assert!(stage.certify(new.clone()).await.unwrap());
     let bundle = [b"{\"proof\":".as_slice(), &new.envelope, b"}"].concat();
-    assert!(store.set_bundle(new.id, bundle.clone()).await.unwrap());
+    assert_eq!(store.set_bundles(vec![(new.id, bundle.clone())]).await.unwrap(), 1);
     let length = "length(statement) + length(envelope) + length(manifest) + length(bundle)";
     let kept = stage.text(&format!("SELECT CAST({length} AS TEXT) FROM certificates")).await;
     let written = new.statement.len() + new.envelope.len() + new.manifest.len() + bundle.len();

@@ -81,12 +81,14 @@ pub async fn certify(stage: &Stage, id: Uuid) {
         later: Vec::new(),
         rules_version: None,
         request: None,
+        letter: None,
         evidence: Vec::new(),
     };
     let certificate_id = certificate.id;
     assert!(stage.certify(certificate).await.unwrap());
     assert!(!stage.store.is_over(id).await.unwrap(), "its certificate is not in the log");
-    assert!(stage.store.set_bundle(certificate_id, b"bundle".to_vec()).await.unwrap());
+    let bundles = vec![(certificate_id, b"bundle".to_vec())];
+    assert_eq!(stage.store.set_bundles(bundles).await.unwrap(), 1);
 }
 
 async fn a_key_is_written_with_its_first_detail(stage: Stage) {

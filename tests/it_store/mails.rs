@@ -21,7 +21,7 @@ on_both! {
     a_mail_is_never_rewritten,
 }
 
-fn mail_of(letter: Uuid) -> Mail {
+pub fn mail_of(letter: Uuid) -> Mail {
     Mail {
         id: letter,
         about: MailAbout::Letter,

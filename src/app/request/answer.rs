@@ -26,7 +26,7 @@ use crate::evidence::files::StatedFiles;
 use crate::evidence::signing;
 use crate::evidence::statement::{KeptReason, StatementOutcome, SystemStatement};
 use crate::rights::{CopiesPart, FilesPart, KeptPart};
-use crate::store::{Case, HeldBy, Job, JobKind, NewJob, RequestChange};
+use crate::store::{Case, HeldBy, Job, JobKind, NewCertificate, NewJob, NewLetter, RequestChange};
 
 /// Attempts of a later job before a person is asked; those that end without its fault do not count.
 const ATTEMPTS: u32 = 8;
@@ -271,24 +271,26 @@ impl Quietus {
         self.change_of(request, next)
     }
 
-    /// Tells the person what came of it.
-    pub(crate) async fn tell_outcome(
+    /// The letter that tells the person what came of it, to be written with the certificate; `None`
+    /// where there is nothing to tell yet, or nobody is written to.
+    pub(crate) async fn answer_letter(
         &self,
-        case: Uuid,
-        certificate: Uuid,
+        asked: &Asked,
+        certificate: &NewCertificate,
         statements: &[SystemStatement],
-    ) -> Result<(), AppError> {
-        let Some(stored) = self.store.request_of_case(case).await? else { return Ok(()) };
-        let request = self.open_request(stored)?;
+    ) -> Result<Option<NewLetter>, AppError> {
+        let mut request = asked.request.clone();
+        if let Some(change) = &certificate.request {
+            (request.stored.state, request.stored.outcome) = (change.state, change.outcome);
+        }
         // The decision about an objection was told by itself.
         if request.stored.state == RequestState::Executing || request.record.verdict.is_some() {
-            return Ok(());
+            return Ok(None);
         }
-        let facts = letter_facts(&request, certificate, statements, &self.zone);
-        self.write_outcome_letter(&request, facts).await?;
         // Who was kept from being told by a hold that was released since is told now.
         self.write_due_letters(request.stored.id).await;
-        Ok(())
+        let facts = letter_facts(&request, certificate.id, statements, &self.zone);
+        self.outcome_letter(&request, facts).await
     }
 
     /// The opening of a certificate about a person, with the request that it answers.

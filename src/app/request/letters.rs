@@ -29,7 +29,7 @@ use crate::rights::{
     CopiesPart, Extended, Facts, FilesPart, KeptPart, LetterError, StopReason, ToldParty, Written,
     built_in, write,
 };
-use crate::store::{Delivery, Letter, LetterKind, OutboxEntry, Request};
+use crate::store::{Delivery, Letter, LetterKind, NewLetter, OutboxEntry, Request};
 
 /// Purpose under which a letter is sealed.
 pub(super) const PURPOSE: &str = "letter";
@@ -97,16 +97,16 @@ impl Due {
 }
 
 impl Quietus {
-    /// Writes the answer to a request, and marks the third parties that have answered as told.
-    /// Once the person is forgotten, nothing is written.
+    /// The answer to a request, which is written with its certificate; third parties that have
+    /// answered are marked as told. `None` where nobody is written to, or the person is forgotten.
     ///
     /// # Errors
-    /// Where the store is not there.
-    pub async fn write_outcome_letter(
+    /// Where the store is not there, or no template can be filled.
+    pub async fn outcome_letter(
         &self,
         request: &OpenRequest,
         outcome: OutcomeFacts,
-    ) -> Result<(), AppError> {
+    ) -> Result<Option<NewLetter>, AppError> {
         let mut told = Vec::new();
         for party in &outcome.third_parties {
             let system = self.map.systems.get(&party.system);
@@ -123,7 +123,7 @@ impl Quietus {
             }
         }
         if !writes_to_person(request) {
-            return Ok(());
+            return Ok(None);
         }
         let certificate = outcome.certificate.map(|id| id.to_string());
         let facts = Facts {
@@ -136,7 +136,7 @@ impl Quietus {
             ..self.facts_of(request)
         };
         let occasion = certificate.unwrap_or_else(|| "outcome".to_owned());
-        self.write_letter(request, &Due::to_person(LetterKind::Outcome, occasion, facts)).await
+        self.new_letter(request, &Due::to_person(LetterKind::Outcome, occasion, facts))
     }
 
     /// Writes what has to be said where a request stands now. That a letter could not be written
@@ -162,8 +162,8 @@ impl Quietus {
         Ok(())
     }
 
-    /// Letters that there must be where a request stands; the answer of a case comes with its
-    /// certificate.
+    /// Letters that there must be where a request stands; the answer of a case is written with its
+    /// certificate or not at all.
     fn due_letters(&self, request: &OpenRequest) -> Vec<Due> {
         let mut due = self.recipient_letters(request);
         if !writes_to_person(request) {
@@ -287,7 +287,15 @@ impl Quietus {
 
     /// Writes one letter, unless it is there or the person is forgotten.
     async fn write_letter(&self, request: &OpenRequest, due: &Due) -> Result<(), AppError> {
-        let Some(vault) = self.request_vault(&request.stored)? else { return Ok(()) };
+        if let Some(NewLetter { letter, mail, evidence }) = self.new_letter(request, due)? {
+            self.store.write_letter_to_mail(letter, mail, evidence).await?;
+        }
+        Ok(())
+    }
+
+    /// One letter, as it is to be written; `None` once the person is forgotten.
+    fn new_letter(&self, request: &OpenRequest, due: &Due) -> Result<Option<NewLetter>, AppError> {
+        let Some(vault) = self.request_vault(&request.stored)? else { return Ok(None) };
         let language = match due.kind {
             LetterKind::Recipient => self.language_of(&due.recipient),
             _ => request.record.language.as_str(),
@@ -311,8 +319,7 @@ impl Quietus {
         let evidence = self.letter_entry(&request.stored, &letter, "written", &by, &detail)?;
         let contact = request.person.as_ref().and_then(|person| person.contact.as_deref());
         let mail = self.mail_of_letter(&letter, contact);
-        self.store.write_letter_to_mail(letter, mail, vec![evidence]).await?;
-        Ok(())
+        Ok(Some(NewLetter { letter, mail, evidence: vec![evidence] }))
     }
 
     /// The language in which the operator of a system is written to.

@@ -167,13 +167,6 @@ fn has_brought_back(job: &Job) -> bool {
     job.kind == JobKind::Replay && job.state == JobState::Completed && changed_by(job) > 0
 }
 
-/// What came to its end last does again what a restore had undone: the person was told of it when it
-/// was done for the first time.
-pub(crate) fn is_done_again(jobs: &[Job]) -> bool {
-    let last = jobs.iter().filter(|job| job.state.is_final()).max_by_key(|job| job.settled_at);
-    last.is_some_and(|job| job.kind == JobKind::Replay)
-}
-
 fn changed_by(job: &Job) -> u64 {
     done_of(Some(job)).total().changed()
 }

@@ -12,7 +12,7 @@ use quietus::config::{Process, load};
 use quietus::domain::{
     AskedRight, Assurance, Clock, Digest, JobState, RequestOutcome, RequestState, SystemName,
 };
-use quietus::store::{Delivery, Job, Letter, LetterKind, TaskResult, TaskState};
+use quietus::store::{Delivery, Job, Letter, LetterKind, NewLetter, TaskResult, TaskState};
 use quietus::telemetry::SystemIds;
 use quietus_connectors::Grade;
 use tokio_util::sync::CancellationToken;
@@ -162,6 +162,13 @@ impl Shop {
     async fn letter(&self, request: Uuid, kind: LetterKind) -> Option<Letter> {
         let letters = self.product.letters_of(request).await.unwrap();
         letters.into_iter().find(|letter| letter.kind == kind)
+    }
+
+    /// Writes the answer to a request as a certificate does.
+    async fn answer(&self, request: &OpenRequest, facts: OutcomeFacts) {
+        let answer = self.product.outcome_letter(request, facts).await.unwrap();
+        let NewLetter { letter, mail, evidence } = answer.expect("she is known");
+        self.product.store.write_letter_to_mail(letter, mail, evidence).await.unwrap();
     }
 
     async fn text(&self, letter: &Letter) -> String {
@@ -339,10 +346,10 @@ async fn letters_are_written_as_the_request_goes_on_and_only_once() {
     };
     let open = shop.request(request).await;
     for _ in 0..2 {
-        product.write_outcome_letter(&open, answer.clone()).await.unwrap();
+        shop.answer(&open, answer.clone()).await;
     }
     let later = OutcomeFacts { certificate: Some(Uuid::from_u128(8)), ..answer };
-    product.write_outcome_letter(&open, later).await.unwrap();
+    shop.answer(&open, later).await;
     let letters = product.letters_of(request).await.unwrap();
     let answers: Vec<&Letter> =
         letters.iter().filter(|letter| letter.kind == LetterKind::Outcome).collect();

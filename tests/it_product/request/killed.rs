@@ -15,6 +15,8 @@ use crate::company::ended;
 const ANSWERED: u8 = 5;
 /// The second look has answered, and nothing is recorded.
 const LOOKED: u8 = 6;
+/// The certificate is written, and its leaf is not in the log.
+const CERTIFIED: u8 = 9;
 
 /// A company of which only one third party is left, so that it is the one that has answered.
 async fn with_only(third_party: &str) -> Estate {
@@ -94,4 +96,30 @@ async fn an_opendsr_processor_gets_one_request() {
         assert_eq!(estate.mailer.posts(), 1, "killed at {deaths:?}");
         assert_eq!(ended, expected, "killed at {deaths:?}");
     }
+}
+
+/// The answer is written with the certificate that it speaks of: no death in between leaves a person
+/// without it, and nobody gets it twice.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_is_certified_has_the_answer() {
+    let company = person::company("").await;
+    let request = person::brought(&company, "erasure", "customer_id=2\n").await;
+    let mut command = company.command(&["run", "--once"]);
+    command.env("QUIETUS_LEASE_MS", "300").env("QUIETUS_CRASH_POINT", CERTIFIED.to_string());
+    let killed = ended(command).await;
+    assert_eq!(killed.code, -1, "{}\n{}", killed.out, killed.err);
+    let certified = async || {
+        let text = "SELECT class FROM certificates WHERE class = 'rights-request'";
+        company.store_rows(text).await.len()
+    };
+    assert_eq!(certified().await, 1, "it died with the certificate");
+    let answers = async || {
+        let letters = company.quietus(&["letter", "list", &request]).await.expect(0).out;
+        letters.lines().filter(|line| line.contains("outcome")).count()
+    };
+    assert_eq!(answers().await, 1, "it is there with the certificate");
+    tokio::time::sleep(Duration::from_millis(350)).await;
+    company.quietus(&["run", "--once"]).await.expect(0);
+    assert_eq!((answers().await, certified().await), (1, 1));
+    company.check_log().await;
 }
