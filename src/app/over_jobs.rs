@@ -154,6 +154,18 @@ pub(super) fn is_done_again(jobs: &[Job], issued_at: Option<Timestamp>) -> bool 
     news.peek().is_some() && news.all(|job| job.kind == JobKind::Replay)
 }
 
+/// A part of a person's request has failed, and no later one has done its work: somebody may try it
+/// again, and cannot once the person is forgotten. A restriction that was lifted since is not imposed
+/// again.
+pub(super) fn can_be_tried_again(jobs: &[Job]) -> bool {
+    let is_lifted =
+        jobs.iter().any(|job| job.kind == JobKind::Upkeep && job.state == JobState::Cancelled);
+    let has_failed = |job: &Job| {
+        decided_last(jobs, &job.system).is_some_and(|last| last.state == JobState::Failed)
+    };
+    !is_lifted && jobs.iter().any(has_failed)
+}
+
 /// It looks at copies, or at files and logs, and changes nothing of what a system shows.
 pub(super) fn is_look(job: &Job) -> bool {
     matches!(job.kind, JobKind::Backup | JobKind::Residue)
@@ -261,5 +273,22 @@ mod tests {
         let outdated = Job { state: JobState::Cancelled, ..look };
         let lifted = ended(4, "shop", JobKind::Upkeep, JobState::Cancelled, 55);
         assert!(is_done_again(&[part(10), outdated, lifted, replay], at(20)));
+    }
+
+    #[test]
+    fn a_part_can_be_tried_again_until_its_work_is_done() {
+        use JobKind::{Replay, Request, Retained, Upkeep};
+        use JobState::{Cancelled, Completed, Failed};
+        let done = ended(1, "desk", Request, Completed, 10);
+        let failed = ended(2, "shop", Request, Failed, 20);
+        assert!(!can_be_tried_again(&[done.clone()]));
+        assert!(can_be_tried_again(&[done.clone(), failed.clone()]));
+        assert!(can_be_tried_again(&[done.clone(), ended(3, "desk", Retained, Failed, 20)]));
+        // One that came later has done it.
+        assert!(!can_be_tried_again(&[failed.clone(), ended(4, "shop", Replay, Completed, 30)]));
+        assert!(can_be_tried_again(&[failed.clone(), ended(4, "shop", Replay, Completed, 15)]));
+        // The next look of an upkeep does the work of one that failed.
+        assert!(!can_be_tried_again(&[done.clone(), ended(5, "desk", Upkeep, Failed, 20)]));
+        assert!(!can_be_tried_again(&[done, failed, ended(6, "desk", Upkeep, Cancelled, 30)]));
     }
 }

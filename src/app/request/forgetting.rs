@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use super::record::{Move, OpenRequest};
+use crate::app::over_jobs::can_be_tried_again;
 use crate::app::{AppError, Quietus};
 use crate::domain::{CaseState, RetentionPeriod};
 use crate::store::{Case, Request};
@@ -29,16 +30,20 @@ impl Quietus {
     }
 
     /// Whoever is forgotten cannot be looked for: not while something is to be done again or certified, a
-    /// copy may still hold them, a later look is promised, or a legal hold names them.
+    /// part that failed may be tried again, a copy may still hold them, a later look is promised, or a
+    /// legal hold names them.
     async fn stays_known(&self, request: &OpenRequest) -> Result<bool, AppError> {
-        if let Some(case) = request.stored.case_id {
-            let jobs = self.store.jobs_of_case(case).await?;
-            let is_closed = |case: Case| case.state == CaseState::Closed;
-            if !self.store.case(case).await?.is_none_or(is_closed) {
+        if let Some(id) = request.stored.case_id {
+            let jobs = self.store.jobs_of_case(id).await?;
+            let has_more = |case: Case| {
+                case.state != CaseState::Closed
+                    || (case.cancelled.is_none() && can_be_tried_again(&jobs))
+            };
+            if self.store.case(id).await?.is_some_and(has_more) {
                 return Ok(true);
             }
             if jobs.iter().any(|job| !job.state.is_final())
-                || self.is_still_looked_for(request, (case, &jobs)).await?
+                || self.is_still_looked_for(request, (id, &jobs)).await?
             {
                 return Ok(true);
             }

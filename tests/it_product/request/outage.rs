@@ -2,6 +2,7 @@
 //! can see who is missing, nothing is called complete, and it is caught up with nobody's help.
 
 use jiff::ToSpan as _;
+use quietus::app::Actor;
 
 use super::estate::{self, Estate, GRACE, Kinds, NUMBER, USUAL, live};
 use super::person;
@@ -117,4 +118,37 @@ async fn a_run_of_rules_does_not_do_the_work_of_a_request() {
     company.quietus(&["retry", "--system", "desk"]).await.expect(0);
     company.quietus(&["run", "--once"]).await.expect(0);
     assert_eq!(person::tickets(&company).await, ["31|help", "32|court", "34|Sally asks"]);
+}
+
+/// A part that failed can be tried again for as long as it is not done: nobody is forgotten before.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whose_part_has_failed_stays_known_until_it_is_done() {
+    let company = person::company("later_looks: {every: never}\n").await;
+    let request = person::brought(&company, "erasure", "customer_id=2\n").await;
+    let desk = company.database("desk");
+    desk.run("ALTER TABLE tickets RENAME TO elsewhere").await;
+    let clock = estate::clock();
+    let product = company.replica(&clock).await;
+    live(&product, &clock, 1.minutes()).await;
+    let id = request.parse().unwrap();
+    let is_known = async || product.rights_request(id).await.unwrap().person.is_some();
+    let certificate = company.certificate_of(&company.oldest_case().await).await;
+    let stated = certificate.statements().iter();
+    let failed: Vec<_> = stated.filter(|one| one["outcome"] == "failed").collect();
+    assert!(failed.iter().all(|one| one["system"]["id"] == "desk"), "{failed:#?}");
+    assert!(!failed.is_empty(), "{:#?}", certificate.statements());
+    for _ in 0..3 {
+        live(&product, &clock, (31 * 24).hours()).await;
+        assert!(is_known().await, "he can be looked for again");
+    }
+    desk.run("ALTER TABLE elsewhere RENAME TO tickets").await;
+    let ada = Actor("Ada Example".to_owned());
+    assert_eq!(product.retry_failed(Some("desk"), &ada).await.unwrap().tried, 1);
+    live(&product, &clock, 1.minutes()).await;
+    assert!(!person::tickets(&company).await.contains(&"33|help".to_owned()));
+    assert!(is_known().await, "the answer has to reach him");
+    for _ in 0..2 {
+        live(&product, &clock, (31 * 24).hours()).await;
+    }
+    assert!(!is_known().await, "nobody needs to know any more who he was");
 }
