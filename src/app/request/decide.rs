@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::fee::owes;
 use super::gate::expect_state;
 use super::objection::{Judgement, is_restricted_objection};
-use super::record::{Decided, Move, OpenRequest, is_carried_out};
+use super::record::{Decided, Move, OpenRequest, Refuses, is_carried_out};
 use crate::app::{Actor, AppError, Quietus};
 use crate::domain::{RequestOutcome, RequestState};
 use crate::rights::Extended;
@@ -73,7 +73,7 @@ impl Quietus {
         let mut request = self.rights_request(id).await?;
         expect_state(&request, BEFORE)?;
         not_restricted(&request)?;
-        if !self.second_agrees(&mut request, actor, reason).await? {
+        if !self.second_agrees(&mut request, Refuses::Request, (actor, reason)).await? {
             return Ok(Refused::WaitsForSecond);
         }
         let evidence = self.record_change(&request, "refused", actor, Some(reason))?;
@@ -82,16 +82,18 @@ impl Quietus {
         Ok(Refused::Closed)
     }
 
-    /// Whether a second person agrees to refuse what the first one proposed. The first one's
-    /// proposal is written down.
+    /// Whether a second person agrees to refuse just what the first one proposed. The first one's
+    /// proposal is written down, in the place of one to refuse something else.
     pub(super) async fn second_agrees(
         &self,
         request: &mut OpenRequest,
-        actor: &Actor,
-        reason: &str,
+        refuses: Refuses,
+        (actor, reason): (&Actor, &str),
     ) -> Result<bool, AppError> {
-        let Some(proposal) = request.record.refusal.clone() else {
+        let equal = request.record.refuses == Some(refuses);
+        let Some(proposal) = request.record.refusal.clone().filter(|_| equal) else {
             request.record.refusal = Some(self.decided(actor, reason)?);
+            request.record.refuses = Some(refuses);
             let evidence = self.record_change(request, "refusal proposed", actor, Some(reason))?;
             self.keep_request(request, Move::stay(&request.stored), vec![evidence]).await?;
             return Ok(false);

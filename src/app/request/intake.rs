@@ -306,6 +306,7 @@ impl Quietus {
             extension: None,
             deadlines,
             refusal: None,
+            refuses: None,
             ended: None,
             second_person: None,
             needs: None,

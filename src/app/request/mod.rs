@@ -45,5 +45,5 @@ pub use letters::{OutcomeFacts, ToldRecipient};
 pub use objection::{Judged, Verdict};
 pub(crate) use order::{PersonPart, Wanted};
 pub use record::{
-    Decided, IdentityCheck, OpenRequest, Person, RequestRecord, Requester, is_carried_out,
+    Decided, IdentityCheck, OpenRequest, Person, Refuses, RequestRecord, Requester, is_carried_out,
 };

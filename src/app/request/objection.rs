@@ -11,7 +11,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::known_again::{content_digest, content_of};
-use super::record::{Move, OpenRequest, Person, RequestRecord};
+use super::record::{Move, OpenRequest, Person, Refuses, RequestRecord};
 use crate::app::recording::About;
 use crate::app::{Actor, AppError, Quietus};
 use crate::domain::{AskedRight, RequestOutcome, RequestState};
@@ -108,7 +108,7 @@ impl Quietus {
             let by = self.follow(&mut request, Judgement::upheld(), actor, reason).await?;
             return Ok(Judged::Decided { by });
         }
-        if !self.second_agrees(&mut request, actor, reason).await? {
+        if !self.second_agrees(&mut request, Refuses::Objection, (actor, reason)).await? {
             return Ok(Judged::WaitsForSecond);
         }
         let by = self.follow(&mut request, Judgement::rejected(reason), actor, reason).await?;
@@ -173,6 +173,7 @@ impl Quietus {
             ground: Some(ground),
             cooling_off_until: None,
             refusal: None,
+            refuses: None,
             ended: None,
             second_person: None,
             needs: None,

@@ -66,6 +66,16 @@ pub struct Decided {
     pub at: Timestamp,
 }
 
+/// What two persons refuse.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Refuses {
+    /// The request, of which nothing has been carried out.
+    Request,
+    /// An objection whose data are restricted; they are used again then.
+    Objection,
+}
+
 /// The open part.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RequestRecord {
@@ -104,6 +114,10 @@ pub struct RequestRecord {
     /// A refusal that waits for a second person, or was agreed to.
     #[serde(default)]
     pub refusal: Option<Decided>,
+    /// What is refused by it: whoever agrees to one thing agrees to nothing else. `None` where there
+    /// is none, or where an earlier version wrote it down; then nobody can say what was proposed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refuses: Option<Refuses>,
     /// How it ended, and by whom.
     #[serde(default)]
     pub ended: Option<Decided>,

@@ -92,6 +92,27 @@ async fn rejected_by_two_persons_the_restriction_ends_after_a_notice() {
     assert!(!page.out.contains("acknowledgement"), "nobody asked for it: {}", page.out);
 }
 
+/// Who proposed to refuse the request before anything was restricted has not proposed to use again what
+/// is restricted by now.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_proposal_counts_for_nothing_but_what_it_proposes() {
+    let company = person::company("").await;
+    let id = person::brought(&company, "objection", "customer_id=2\n").await;
+    let refuse = async |who: &[&str]| {
+        company.quietus(&[&["request", "refuse", &id][..], who].concat()).await
+    };
+    refuse(&ADA).await.expect(1);
+    run(&company).await;
+    assert_eq!(person::customers(&company).await[1], "2|alan@mail.example|Alan Example|1");
+    let proposed = decide(&company, &id, "--reject", &GRACE).await.expect(1);
+    assert!(proposed.out.contains("stays restricted until somebody else agrees"));
+    let same = decide(&company, &id, "--reject", &GRACE).await.expect(2);
+    assert!(same.err.contains("somebody else has to agree"), "{}", same.err);
+    assert_eq!(company.count_of("requests").await, 1, "one person has decided nothing");
+    decide(&company, &id, "--reject", &ADA).await.expect(0);
+    assert_eq!(company.count_of("requests").await, 2);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn taken_back_the_restriction_ends_and_another_one_stays() {
     let company = person::company("").await;
