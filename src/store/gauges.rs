@@ -28,6 +28,21 @@ pub struct Gauges {
     pub unlogged_certificates: u64,
 }
 
+/// How later looks stand.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct LaterLookCounts {
+    /// Persons and systems that are looked after; one person in two systems counts twice.
+    pub living: u64,
+    /// Of those, how many could not be looked at when it was tried last.
+    pub troubled: u64,
+    /// When the one was looked at that has waited longest.
+    pub oldest_seen: Option<Timestamp>,
+    /// How often something was found again, ever.
+    pub reappeared: u64,
+    /// Of those, how many wait for a person.
+    pub asking: u64,
+}
+
 const GAUGES: Sql = Sql::both(
     "SELECT
          (SELECT min(available_at) FROM jobs WHERE state IN ('scheduled', 'available', 'waiting')
@@ -39,7 +54,17 @@ const GAUGES: Sql = Sql::both(
          (SELECT count(*) FROM certificates WHERE state = 'signed') AS unlogged",
 );
 
-pub(super) const STATEMENTS: &[(&str, Sql)] = &[("gauges::GAUGES", GAUGES)];
+const LATER_LOOKS: Sql = Sql::both(
+    "SELECT (SELECT count(*) FROM later_looks WHERE ended_at IS NULL) AS living,
+         (SELECT count(*) FROM later_looks WHERE ended_at IS NULL AND trouble IS NOT NULL)
+             AS troubled,
+         (SELECT min(seen_at) FROM later_looks WHERE ended_at IS NULL) AS oldest_seen,
+         (SELECT count(*) FROM reappearances) AS reappeared,
+         (SELECT count(*) FROM reappearances WHERE state = 'asks') AS asking",
+);
+
+pub(super) const STATEMENTS: &[(&str, Sql)] =
+    &[("gauges::GAUGES", GAUGES), ("gauges::LATER_LOOKS", LATER_LOOKS)];
 
 impl Store {
     /// All gauges at this moment.
@@ -56,6 +81,20 @@ impl Store {
             outbox_entries: row.whole("outbox")?,
             outbox_since: row.maybe_instant("outbox_since")?,
             unlogged_certificates: row.whole("unlogged")?,
+        })
+    }
+
+    /// How later looks stand.
+    pub async fn later_look_counts(&self) -> Result<LaterLookCounts, StoreError> {
+        let Some(row) = self.read_one(LATER_LOOKS, Vec::new()).await? else {
+            return Ok(LaterLookCounts::default());
+        };
+        Ok(LaterLookCounts {
+            living: row.whole("living")?,
+            troubled: row.whole("troubled")?,
+            oldest_seen: row.maybe_instant("oldest_seen")?,
+            reappeared: row.whole("reappeared")?,
+            asking: row.whole("asking")?,
         })
     }
 }

@@ -91,6 +91,10 @@ pub enum LookResult {
 pub struct FoundAgain {
     /// An identifier for it, where it was not known before.
     pub id: Uuid,
+    /// When the last of it had been done, as the look began.
+    pub done_at: Timestamp,
+    /// When it had been looked at last, as the look began.
+    pub seen_at: Timestamp,
     /// When it was last seen that nothing is back.
     pub well_at: Timestamp,
     /// How many records; at least one.
@@ -121,21 +125,6 @@ pub struct Decides<'a> {
     pub job: Option<NewJob>,
     /// What has to be proven later.
     pub evidence: Vec<OutboxEntry>,
-}
-
-/// How later looks stand.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct LaterLookCounts {
-    /// Persons and systems that are looked after; one person in two systems counts twice.
-    pub living: u64,
-    /// Of those, how many could not be looked at when it was tried last.
-    pub troubled: u64,
-    /// When the one was looked at that has waited longest.
-    pub oldest_seen: Option<Timestamp>,
-    /// How often something was found again, ever.
-    pub reappeared: u64,
-    /// Of those, how many wait for a person.
-    pub asking: u64,
 }
 
 // What was done since the last planting, a day of difference between clocks and of slow commits
@@ -193,9 +182,20 @@ const OWED: Sql = Sql::both(
 // The clock of the machine may have been set back since.
 const SEEN: Sql = Sql::both(
     "UPDATE later_looks SET seen_at = CASE WHEN seen_at > $3 THEN seen_at ELSE $3 END,
-         well_at = CASE WHEN $4 = 0 OR well_at > $3 THEN well_at ELSE $3 END,
-         trouble = $5, again_at = $6
+         well_at = CASE WHEN well_at > $3 THEN well_at ELSE $3 END,
+         trouble = NULL, again_at = NULL
      WHERE case_id = $1 AND system = $2 AND ended_at IS NULL",
+);
+// Two processes may look at once, where the lead of one has ended at work. Whoever comes second sees
+// that something was found since, or that it is being done again or was. A look that has found nothing
+// meanwhile takes no finding away: it leaves both moments the same.
+const FOUND: Sql = Sql::both(
+    "UPDATE later_looks SET seen_at = CASE WHEN seen_at >= $3 THEN seen_at + 1 ELSE $3 END,
+         trouble = NULL, again_at = NULL
+     WHERE case_id = $1 AND system = $2 AND ended_at IS NULL
+       AND done_at = $5 AND (seen_at = $4 OR seen_at = well_at)
+       AND NOT EXISTS (SELECT 1 FROM jobs WHERE jobs.case_id = $1 AND jobs.system = $2
+           AND jobs.kind = 'replay' AND jobs.state NOT IN ('completed', 'failed', 'cancelled'))",
 );
 const NOT_SEEN: Sql = Sql::both(
     "UPDATE later_looks SET trouble = $3, again_at = $4
@@ -237,14 +237,6 @@ const ASKING: Sql =
     Sql::both(reappearance_columns!("WHERE state = 'asks' AND id > $1 ORDER BY id LIMIT $2"));
 const ASKING_OF_CASE: Sql =
     Sql::both(reappearance_columns!("WHERE case_id = $1 AND state = 'asks' ORDER BY system"));
-const COUNTS: Sql = Sql::both(
-    "SELECT (SELECT count(*) FROM later_looks WHERE ended_at IS NULL) AS living,
-         (SELECT count(*) FROM later_looks WHERE ended_at IS NULL AND trouble IS NOT NULL)
-             AS troubled,
-         (SELECT min(seen_at) FROM later_looks WHERE ended_at IS NULL) AS oldest_seen,
-         (SELECT count(*) FROM reappearances) AS reappeared,
-         (SELECT count(*) FROM reappearances WHERE state = 'asks') AS asking",
-);
 const TROUBLED: Sql = Sql::both(
     "SELECT case_id, system, done_at, well_at, seen_at, trouble FROM later_looks
      WHERE ended_at IS NULL AND trouble IS NOT NULL ORDER BY seen_at, case_id, system LIMIT $1",
@@ -258,6 +250,7 @@ pub(super) const STATEMENTS: &[(&str, Sql)] = &[
     ("later_looks::OF_CASE", OF_CASE),
     ("later_looks::OWED", OWED),
     ("later_looks::SEEN", SEEN),
+    ("later_looks::FOUND", FOUND),
     ("later_looks::NOT_SEEN", NOT_SEEN),
     ("later_looks::BEGIN_AGAIN", BEGIN_AGAIN),
     ("later_looks::ASKS_STILL", ASKS_STILL),
@@ -269,7 +262,6 @@ pub(super) const STATEMENTS: &[(&str, Sql)] = &[
     ("later_looks::LATEST", LATEST),
     ("later_looks::ASKING", ASKING),
     ("later_looks::ASKING_OF_CASE", ASKING_OF_CASE),
-    ("later_looks::COUNTS", COUNTS),
     ("later_looks::TROUBLED", TROUBLED),
 ];
 
@@ -345,13 +337,18 @@ impl Store {
         Ok(self.read_one(OWED, args![case, seen_until]).await?.is_some())
     }
 
-    /// Writes looks down, with the jobs that do again what had been done, in one transaction.
-    pub async fn keep_looks(&self, looks: Vec<KeptLook>, now: Timestamp) -> Result<(), StoreError> {
-        let mut tx = self.begin().await?;
+    /// Writes looks down, with the jobs that do again what had been done, in one transaction; how many
+    /// findings. Nothing is written of one that another look has written down since this one began.
+    pub async fn keep_looks(
+        &self,
+        looks: Vec<KeptLook>,
+        now: Timestamp,
+    ) -> Result<u64, StoreError> {
+        let (mut tx, mut findings) = (self.begin().await?, 0);
         for look in looks {
-            keep(&mut tx, look, now).await?;
+            findings += u64::from(keep(&mut tx, look, now).await?);
         }
-        tx.commit().await
+        tx.commit().await.map(|()| findings)
     }
 
     /// Writes down what a person has decided. `false`, with nothing written, where it is decided
@@ -420,37 +417,29 @@ impl Store {
     pub async fn troubled_looks(&self, limit: u32) -> Result<Vec<LaterLook>, StoreError> {
         self.read(TROUBLED, args![limit.min(1000)]).await?.iter().map(look).collect()
     }
-
-    /// How later looks stand.
-    pub async fn later_look_counts(&self) -> Result<LaterLookCounts, StoreError> {
-        let Some(row) = self.read_one(COUNTS, Vec::new()).await? else {
-            return Ok(LaterLookCounts::default());
-        };
-        Ok(LaterLookCounts {
-            living: row.whole("living")?,
-            troubled: row.whole("troubled")?,
-            oldest_seen: row.maybe_instant("oldest_seen")?,
-            reappeared: row.whole("reappeared")?,
-            asking: row.whole("asking")?,
-        })
-    }
 }
 
-async fn keep(tx: &mut Tx, look: KeptLook, now: Timestamp) -> Result<(), StoreError> {
+/// Whether something was found, and this look has found it.
+async fn keep(tx: &mut Tx, look: KeptLook, now: Timestamp) -> Result<bool, StoreError> {
     let KeptLook { case_id: case, system, result, evidence } = look;
     let here = system.as_str();
-    let none: Option<&str> = None;
-    let seen = |well: bool| args![case, here, now, i64::from(well), none, None::<Timestamp>];
+    let mut finds = false;
+    if let LookResult::Again(found, _) | LookResult::Asks(found, _) = &result {
+        let began_with = args![case, here, now, found.seen_at, found.done_at];
+        finds = tx.execute(FOUND, began_with).await? == 1;
+        if !finds {
+            return Ok(false);
+        }
+    }
     match result {
         LookResult::Well => {
-            tx.execute(SEEN, seen(true)).await?;
+            tx.execute(SEEN, args![case, here, now]).await?;
             tx.execute(GONE, args![case, here]).await?;
         }
         LookResult::Trouble { why, again_at } => {
             tx.execute(NOT_SEEN, args![case, here, why, again_at]).await?;
         }
         LookResult::Again(found, job) => {
-            tx.execute(SEEN, seen(false)).await?;
             let id = job.id;
             jobs::insert(tx, case, job, now).await?;
             let records = count(found.records, "a count so large")?;
@@ -461,7 +450,6 @@ async fn keep(tx: &mut Tx, look: KeptLook, now: Timestamp) -> Result<(), StoreEr
             jobs::reopen_case(tx, case).await?;
         }
         LookResult::Asks(found, why) => {
-            tx.execute(SEEN, seen(false)).await?;
             let records = count(found.records, "a count so large")?;
             if tx.execute(ASKS_STILL, args![case, here, records, why.as_str()]).await? == 0 {
                 let state = ReappearanceState::Asks;
@@ -469,7 +457,8 @@ async fn keep(tx: &mut Tx, look: KeptLook, now: Timestamp) -> Result<(), StoreEr
             }
         }
     }
-    evidence::append(tx, evidence, now).await
+    evidence::append(tx, evidence, now).await?;
+    Ok(finds)
 }
 
 async fn find(

@@ -96,7 +96,7 @@ pub use drills::{Drill, DrillCounts, DrillFinding, DrillState, DrillStep, DrillS
 pub use error::StoreError;
 pub use events::{EventInForce, EventPage, NewEvent, Recorded};
 pub use evidence::{Detail, Numbered, OutboxEntry, SealedDetail};
-pub use gauges::Gauges;
+pub use gauges::{Gauges, LaterLookCounts};
 pub use hints::Hints;
 pub use holds::{Hold, HoldFilter, HoldKey, NewHold};
 pub use inside_erasures::{InsideErasureRow, InsideState, NewInsideErasure};
@@ -104,8 +104,7 @@ pub use jobs::{BlockedReason, HeldBy, Job, JobFault, JobKind, NewJob};
 pub use key_epochs::{KeyEpoch, RequestKey};
 pub use lanes::Lane;
 pub use later_looks::{
-    Decides, FoundAgain, KeptLook, LaterLook, LaterLookCounts, LookResult, Reappearance,
-    ReappearanceState,
+    Decides, FoundAgain, KeptLook, LaterLook, LookResult, Reappearance, ReappearanceState,
 };
 pub use leases::Lead;
 pub use letters::{Delivery, Letter, LetterKind, NewLetter};

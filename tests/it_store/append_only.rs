@@ -147,11 +147,13 @@ async fn back_again(stage: &Stage, case_id: uuid::Uuid) {
     let planted = "INSERT INTO later_looks (case_id, system, done_at, well_at, seen_at)
          SELECT id, 'shop', 1, 1, 1 FROM cases";
     assert!(stage.intrude(planted).await.unwrap() > 0);
-    let found = FoundAgain { id: new_id(), well_at: at(20), records: 1 };
+    let look = &stage.store.later_looks_of(case_id).await.unwrap()[0];
+    let (done_at, seen_at) = (look.done_at, look.seen_at);
+    let found = FoundAgain { id: new_id(), done_at, seen_at, well_at: at(20), records: 1 };
     let replay = NewJob { kind: JobKind::Replay, ..new_job("shop") };
     let result = LookResult::Again(found, replay);
     let look = KeptLook { case_id, system: "shop".to_owned(), result, evidence: Vec::new() };
-    stage.store.keep_looks(vec![look], at(21)).await.unwrap();
+    assert_eq!(stage.store.keep_looks(vec![look], at(21)).await.unwrap(), 1);
 }
 
 /// An erasure inside copies that was asked for and refused.

@@ -3,7 +3,7 @@
 
 use quietus::domain::{RequestOutcome, RequestState};
 use quietus::store::{
-    CaseCause, Decides, FoundAgain, JobKind, KeptLook, LookResult, NewCase, NewJob,
+    CaseCause, Decides, FoundAgain, JobKind, KeptLook, LaterLook, LookResult, NewCase, NewJob,
     ReappearanceState, RequestChange, RestoreBegun, Settle, Settlement,
 };
 use serde_json::json;
@@ -17,6 +17,7 @@ on_both! {
     they_are_planted_from_what_was_done_and_due_in_turn,
     what_is_found_goes_again_in_the_same_transaction,
     a_person_is_asked_once_and_decides_once,
+    two_looks_at_once_state_a_finding_once,
     nobody_is_looked_for_who_is_forgotten,
 }
 
@@ -49,11 +50,16 @@ async fn complete(stage: &Stage, second: i64) {
 async fn keep(stage: &Stage, case_id: Uuid, result: LookResult, second: i64) {
     let (system, evidence) = ("system-0".to_owned(), vec![entry(Some(case_id), None)]);
     let look = KeptLook { case_id, system, result, evidence };
-    stage.store.keep_looks(vec![look], at(second)).await.unwrap();
+    let finds = matches!(&look.result, LookResult::Again(..) | LookResult::Asks(..));
+    let kept = stage.store.keep_looks(vec![look], at(second)).await.unwrap();
+    assert_eq!(kept, u64::from(finds));
 }
 
-fn found(well: i64) -> FoundAgain {
-    FoundAgain { id: new_id(), well_at: at(well), records: 2 }
+/// What a look finds that begins now.
+async fn found(stage: &Stage, case: Uuid) -> FoundAgain {
+    let look = stage.store.later_looks_of(case).await.unwrap().remove(0);
+    let LaterLook { done_at, seen_at, well_at, .. } = look;
+    FoundAgain { id: new_id(), done_at, seen_at, well_at, records: 2 }
 }
 
 async fn due(stage: &Stage, seen_until: i64, now: i64) -> Vec<Uuid> {
@@ -101,7 +107,8 @@ async fn what_is_found_goes_again_in_the_same_transaction(stage: Stage) {
     store.plant_later_looks("system-0").await.unwrap();
     let replay = job(JobKind::Replay);
     let id = replay.id;
-    keep(&stage, case, LookResult::Again(found(5), replay), 20).await;
+    let first = found(&stage, case).await;
+    keep(&stage, case, LookResult::Again(first, replay), 20).await;
     let known = store.reappearance_of_job(id).await.unwrap().unwrap();
     assert_eq!((known.case_id, known.state, known.records), (case, ReappearanceState::Again, 2));
     assert_eq!((known.well_at, known.found_at), (at(5), at(20)));
@@ -118,7 +125,7 @@ async fn what_is_found_goes_again_in_the_same_transaction(stage: Stage) {
     let look = KeptLook {
         case_id: case,
         system: "system-0".to_owned(),
-        result: LookResult::Again(found(25), twice),
+        result: LookResult::Again(found(&stage, case).await, twice),
         evidence: Vec::new(),
     };
     assert!(store.keep_looks(vec![look], at(30)).await.is_err());
@@ -132,8 +139,10 @@ async fn a_person_is_asked_once_and_decides_once(stage: Stage) {
     let (other, _) = done(&stage, "two", 6).await;
     store.plant_later_looks("system-0").await.unwrap();
     for second in [20, 30] {
-        keep(&stage, case, LookResult::Asks(found(5), "new business".to_owned()), second).await;
-        keep(&stage, other, LookResult::Asks(found(6), "new business".to_owned()), second).await;
+        for one in [case, other] {
+            let found = found(&stage, one).await;
+            keep(&stage, one, LookResult::Asks(found, "new business".to_owned()), second).await;
+        }
     }
     assert_eq!(stage.rows("reappearances").await, 2);
     assert!(store.owes_a_look(case, at(0)).await.unwrap(), "somebody has to decide");
@@ -157,6 +166,51 @@ async fn a_person_is_asked_once_and_decides_once(stage: Stage) {
     assert_eq!(store.latest_reappearances(10).await.unwrap().len(), 2);
 }
 
+/// The lead of one process ends while it looks, and another one looks as well: both have found the same.
+async fn two_looks_at_once_state_a_finding_once(stage: Stage) {
+    let store = &stage.store;
+    let (case, _) = done(&stage, "one", 5).await;
+    let (other, _) = done(&stage, "two", 6).await;
+    store.plant_later_looks("system-0").await.unwrap();
+    let look = |case_id, result| {
+        let evidence = vec![entry(Some(case_id), None)];
+        vec![KeptLook { case_id, system: "system-0".to_owned(), result, evidence }]
+    };
+    let again = |found| look(case, LookResult::Again(found, job(JobKind::Replay)));
+    let asks = |found| look(other, LookResult::Asks(found, "new business".to_owned()));
+
+    // Whoever only saw meanwhile that nothing is there takes no finding away.
+    let (one, two) = (found(&stage, case).await, found(&stage, case).await);
+    keep(&stage, case, LookResult::Well, 18).await;
+    assert_eq!(store.keep_looks(again(one), at(20)).await.unwrap(), 1);
+    let written = async || (stage.rows("reappearances").await, stage.rows("evidence_outbox").await);
+    let before = written().await;
+    // Also where its clock is behind.
+    for second in [20, 19, 21] {
+        assert_eq!(store.keep_looks(again(two.clone()), at(second)).await.unwrap(), 0);
+    }
+    assert_eq!((written().await, stage.rows("jobs").await), (before, 3));
+    // One that begins while it is done again finds nothing new, nor does one that ends after it.
+    let late = found(&stage, case).await;
+    assert_eq!(store.keep_looks(again(late.clone()), at(22)).await.unwrap(), 0);
+    complete(&stage, 25).await;
+    assert_eq!(store.plant_later_looks("system-0").await.unwrap(), 1);
+    for slow in [two, late] {
+        assert_eq!(store.keep_looks(again(slow), at(26)).await.unwrap(), 0);
+    }
+    assert_eq!((written().await, stage.rows("jobs").await), (before, 3));
+    // What comes back after that is another finding.
+    let next = found(&stage, case).await;
+    assert_eq!(store.keep_looks(again(next), at(40)).await.unwrap(), 1);
+    assert_eq!((stage.rows("reappearances").await, stage.rows("jobs").await), (2, 4));
+
+    let (one, two) = (found(&stage, other).await, found(&stage, other).await);
+    assert_eq!(store.keep_looks(asks(one), at(50)).await.unwrap(), 1);
+    let before = written().await;
+    assert_eq!(store.keep_looks(asks(two), at(50)).await.unwrap(), 0);
+    assert_eq!(written().await, before, "it is stated once");
+}
+
 async fn nobody_is_looked_for_who_is_forgotten(stage: Stage) {
     let store = &stage.store;
     let (case, request) = done(&stage, "one", 5).await;
@@ -175,7 +229,8 @@ async fn nobody_is_looked_for_who_is_forgotten(stage: Stage) {
     // What appeared and was gone before anybody had decided asks nobody any more.
     let (case, _) = done(&stage, "two", 12).await;
     store.plant_later_looks("system-0").await.unwrap();
-    keep(&stage, case, LookResult::Asks(found(12), "new business".to_owned()), 20).await;
+    let found = found(&stage, case).await;
+    keep(&stage, case, LookResult::Asks(found, "new business".to_owned()), 20).await;
     keep(&stage, case, LookResult::Well, 30).await;
     let gone = &store.latest_reappearances(10).await.unwrap()[0];
     assert_eq!(gone.state, ReappearanceState::Gone);

@@ -61,11 +61,13 @@ impl Quietus {
                 }
                 verdict => verdict,
             };
+            if !self.keep_finding(one, &verdict).await? {
+                continue;
+            }
             match &verdict {
                 Verdict::Again => tally.again += 1,
                 Verdict::Asks(_) => tally.asks += 1,
             }
-            self.keep_finding(one, &verdict).await?;
         }
         Ok(())
     }
@@ -110,7 +112,8 @@ impl Quietus {
         }
     }
 
-    async fn keep_finding(&self, seen: CaseSeen, verdict: &Verdict) -> Result<(), AppError> {
+    /// `false` where all that is back is the finding of another process, which has looked at once.
+    async fn keep_finding(&self, seen: CaseSeen, verdict: &Verdict) -> Result<bool, AppError> {
         let asking = self.store.asking_of_case(seen.case.id).await?;
         let known: BTreeMap<String, Uuid> =
             asking.into_iter().map(|one| (one.system, one.id)).collect();
@@ -119,6 +122,8 @@ impl Quietus {
             let known = known.get(&one.look.system).copied();
             let found = FoundAgain {
                 id: known.unwrap_or_else(|| self.ids.new_id()),
+                done_at: one.look.done_at,
+                seen_at: one.look.seen_at,
                 well_at: one.look.well_at,
                 records: one.records(),
             };
@@ -136,11 +141,14 @@ impl Quietus {
                     (LookResult::Asks(found, why.clone()), evidence)
                 }
             };
-            tell(&seen, one, verdict);
             let (case_id, system) = (seen.case.id, one.look.system.clone());
             looks.push(KeptLook { case_id, system, result, evidence });
         }
-        Ok(self.store.keep_looks(looks, self.now()).await?)
+        if self.store.keep_looks(looks, self.now()).await? == 0 {
+            return Ok(false);
+        }
+        seen.systems.iter().filter(|one| one.is_back()).for_each(|one| tell(&seen, one, verdict));
+        Ok(true)
     }
 
     /// What does again what had been done: the same order under a new key.
