@@ -9,8 +9,8 @@ use async_trait::async_trait;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use quietus_connectors::{
-    Capabilities, Connector, Counts, Fault, Grade, Health, Order, Outcome, Progress, Proof,
-    Receipt, Schema, SubjectRequest, SubjectResult, Testimony, Verification,
+    Capabilities, Connector, Counts, Direction, Fault, Grade, Health, Order, Outcome, Progress,
+    Proof, Receipt, Schema, SubjectRequest, SubjectResult, Testimony, Verification,
 };
 use serde_json::json;
 use uuid::Uuid;
@@ -207,8 +207,12 @@ impl Connector for ByHand {
         Ok(Counts::default())
     }
 
-    async fn execute(&self, order: &Order, _progress: &dyn Progress) -> Result<Receipt, Fault> {
+    async fn execute(&self, order: &Order, progress: &dyn Progress) -> Result<Receipt, Fault> {
         let (job, persons) = (job_of(order)?, persons_of(order)?);
+        // What somebody has been told to do cannot be called back.
+        if progress.before_sending().await == Direction::Stop {
+            return Ok(Receipt::Stopped(Outcome::default()));
+        }
         let task = self.open(job, persons).await?;
         self.receipt(&task, persons)
     }

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
+use async_trait::async_trait;
 use jiff::Timestamp;
 use quietus::app::request::{OpenRequest, OutcomeFacts, Requester, TakeIn, Taken, ToldRecipient};
 use quietus::app::task::{Onlooker, SaidOfTask};
@@ -14,7 +15,10 @@ use quietus::domain::{
 };
 use quietus::store::{Delivery, Job, Letter, LetterKind, NewLetter, TaskResult, TaskState};
 use quietus::telemetry::SystemIds;
-use quietus_connectors::Grade;
+use quietus_connectors::{
+    Direction, Grade, Order, Pace, Progress, ProgressReport, Receipt, Subject, SubjectAction,
+    SubjectRequest,
+};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -254,6 +258,54 @@ async fn a_task_is_done_by_one_person_and_confirmed_by_another() {
     // Over is over: nobody is shown anything any more.
     assert!(product.task_sheet(job.id, &Onlooker::Operator(ben)).await.is_err());
     shop.evidence(request).await;
+}
+
+/// The engine's side of an attempt that is told to stop, or not.
+struct Told(Direction);
+
+#[async_trait]
+impl Progress for Told {
+    async fn committed(&self, _report: ProgressReport<'_>) -> Direction {
+        self.0
+    }
+
+    async fn before_sending(&self) -> Direction {
+        self.0
+    }
+}
+
+/// A hold comes after the attempt was begun: nobody is told to shred what it covers.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_task_is_opened_once_something_stands_in_the_way() {
+    let shop = Shop::open(&[]).await;
+    let product = &shop.product;
+    let request = shop.ask(AskedRight::Erasure, "en").await.stored.id;
+    product.advance_requests().await.unwrap();
+    let job = shop.by_hand(request).await;
+    let persons = SubjectRequest {
+        action: SubjectAction::Erase,
+        subjects: vec![Subject { reference: "p1".to_owned(), identities: Vec::new() }],
+        regime: "gdpr".to_owned(),
+        submitted_at: job.created_at,
+        answer_by: None,
+    };
+    let order = Order {
+        key: format!("{}-1", job.id.simple()),
+        attempt: 1,
+        moment: job.created_at,
+        instructions: Vec::new(),
+        lists: Vec::new(),
+        pace: Pace::default(),
+        most_records: None,
+        persons: Some(persons),
+    };
+    let archive = product.connect(product.system("archive").unwrap()).unwrap();
+    let stopped = archive.execute(&order, &Told(Direction::Stop)).await.unwrap();
+    assert!(matches!(stopped, Receipt::Stopped(_)), "{stopped:?}");
+    assert!(product.store.task(job.id).await.unwrap().is_none(), "nobody is told");
+    let opened = archive.execute(&order, &Told(Direction::Continue)).await.unwrap();
+    assert!(matches!(opened, Receipt::Pending { .. }), "{opened:?}");
+    assert!(product.store.task(job.id).await.unwrap().is_some());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
