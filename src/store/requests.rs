@@ -187,8 +187,11 @@ const TO_LOOK_AT: Sql = Sql::both(request_columns!(
     "WHERE look_at IS NOT NULL AND look_at <= $1 AND (state <> 'closed' OR $3)
      ORDER BY look_at, id LIMIT $2"
 ));
-const PUT_OFF: Sql =
-    Sql::both("UPDATE requests SET look_at = $3 WHERE id = $1 AND version = $2 AND look_at <= $3");
+// Each change counts the version up; a law of the schema refuses any other.
+const PUT_OFF: Sql = Sql::both(
+    "UPDATE requests SET look_at = $3, version = version + 1
+     WHERE id = $1 AND version = $2 AND look_at <= $3",
+);
 const LIST: Sql = Sql::both(request_columns!(
     "WHERE (CAST($1 AS TEXT) IS NULL OR state = $1)
        AND (CAST($2 AS TEXT) IS NULL OR source = $2)

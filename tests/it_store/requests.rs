@@ -21,6 +21,7 @@ on_both! {
     what_a_request_was_about_is_never_rewritten,
     dated_jobs_let_their_case_close_and_open_it_again,
     requests_are_listed_and_looked_at_in_order,
+    one_that_cannot_go_on_is_put_off,
     requests_of_a_person_are_found_by_any_of_their_identities,
     a_case_gets_further_jobs_only_with_the_change_that_led_to_them,
     what_follows_after_the_answer_does_not_make_it_late,
@@ -62,6 +63,18 @@ pub fn change(id: Uuid, state: RequestState, outcome: Option<RequestOutcome>) ->
         body: json!({"changed": true}),
         sealed: None,
     }
+}
+
+async fn one_that_cannot_go_on_is_put_off(stage: Stage) {
+    let id = taken(&stage, "stuck", &[7]).await;
+    let as_read = stage.store.request(id).await.unwrap().unwrap();
+    stage.store.put_request_off(&as_read, at(70)).await.unwrap();
+    let later = stage.store.request(id).await.unwrap().unwrap();
+    assert_eq!((later.look_at, later.version, later.state), (Some(at(70)), 1, as_read.state));
+    assert!(stage.store.requests_to_look_at(at(69), 9, true).await.unwrap().is_empty());
+    // Whoever has read it before changes nothing any more.
+    stage.store.put_request_off(&as_read, at(90)).await.unwrap();
+    assert_eq!(stage.store.request(id).await.unwrap().unwrap(), later);
 }
 
 /// A request that is on record.
