@@ -202,6 +202,7 @@ impl Quietus {
             jobs,
             fires: opening.occurrence.map(|one| one.fires),
             request: None,
+            ends: Vec::new(),
             evidence: vec![opened],
         })
     }

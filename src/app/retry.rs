@@ -22,7 +22,8 @@ impl Quietus {
     /// Makes one failed job available again.
     ///
     /// # Errors
-    /// Where there is no such job, it has not failed, or the schedule's next case is open already.
+    /// Where there is no such job, it has not failed, its restriction was lifted, or the schedule's next
+    /// case is open already.
     pub async fn retry_job(&self, job: Uuid, actor: &Actor) -> Result<(), AppError> {
         let found = self.store.job(job).await?;
         let Some(found) = found else {
@@ -32,6 +33,11 @@ impl Quietus {
         if case.is_some_and(|case| case.cancelled.is_some()) {
             return Err(AppError::Input(format!(
                 "the case of job `{job}` was called off: open a new one with `quietus run --once`"
+            )));
+        }
+        if !self.restrictions_ended_of(std::slice::from_ref(&found)).await?.is_empty() {
+            return Err(AppError::Input(format!(
+                "the restriction of job `{job}` was lifted since: ask for a new one with `quietus request new --right restriction`"
             )));
         }
         if self.not_superseded(vec![found.clone()]).await?.is_empty() {
@@ -46,8 +52,8 @@ impl Quietus {
     }
 
     /// Makes all failed jobs available again, of one system or of all, and has it tried at once where
-    /// its breaker is open. Those of cases that were called off, and those whose work a later run has
-    /// done, are left alone.
+    /// its breaker is open. Those of cases that were called off, those whose work a later run has done, and
+    /// those whose restriction was lifted are left alone.
     ///
     /// # Errors
     /// Where there is no such system or the store is not there.

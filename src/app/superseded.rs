@@ -2,12 +2,14 @@
 //! done, and completed ones. What their systems kept to resume them, keys of records among it, is
 //! dropped.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use quietus_connectors::{Connector, Fault};
 use serde_json::Value;
+use uuid::Uuid;
 
+use super::request::RequestRecord;
 use super::settle::job_of_key;
 use super::{AppError, Quietus};
 use crate::domain::JobState;
@@ -52,7 +54,8 @@ impl Quietus {
         Ok(())
     }
 
-    /// Of these failed jobs, those whose work no later run has done.
+    /// Of these failed jobs, those whose work no later run has done, and which restrict nobody whose
+    /// restriction has ended.
     ///
     /// # Errors
     /// Where the store is not there.
@@ -73,9 +76,29 @@ impl Quietus {
                     && does_the_work_of(one, job)
             })
         };
+        let ended = self.restrictions_ended_of(&failed).await?;
         let mut left = failed;
-        left.retain(|job| !is_done(job));
+        left.retain(|job| !is_done(job) && !(restricts(job) && ended.contains(&job.case_id)));
         Ok(left)
+    }
+
+    /// Cases of these jobs under which nothing is restricted any more: to try one again would restrict
+    /// what was lifted.
+    ///
+    /// # Errors
+    /// Where the store is not there, or a request cannot be read.
+    pub(super) async fn restrictions_ended_of(
+        &self,
+        jobs: &[Job],
+    ) -> Result<BTreeSet<Uuid>, AppError> {
+        let cases = jobs.iter().filter(|job| restricts(job)).map(|job| job.case_id).collect();
+        let mut ended = BTreeSet::new();
+        for (case, request) in self.store.requests_of_cases(&cases).await? {
+            if RequestRecord::of(&request)?.restriction_ended_by.is_some() {
+                ended.insert(case);
+            }
+        }
+        Ok(ended)
     }
 
     /// Drops what a system still keeps of jobs that are over: whoever ended one may have died
@@ -125,6 +148,12 @@ impl Quietus {
         let rounds = rounds.and_then(Value::as_array).map_or(0, Vec::len);
         self.forget(&job.system, job.id, rounds + 1).await;
     }
+}
+
+/// It would restrict, where its request is one for a restriction. What a restore brought back goes
+/// again in any case.
+fn restricts(job: &Job) -> bool {
+    matches!(job.kind, JobKind::Request | JobKind::Upkeep)
 }
 
 /// A later job of the same system for the same schedules, or for all. What a person asked for is

@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::connection::{Store, Tx};
 use super::documents::{self, Document};
+use super::ended_restrictions::{self, EndedRestriction};
 use super::error::StoreError;
 use super::evidence::{self, OutboxEntry};
 use super::jobs::{self, NewJob};
@@ -77,6 +78,8 @@ pub struct NewCase {
     pub marks: Vec<NewMark>,
     /// The request that it carries out.
     pub request: Option<RequestChange>,
+    /// Restrictions that end with it.
+    pub ends: Vec<EndedRestriction>,
     /// What has to be proven later.
     pub evidence: Vec<OutboxEntry>,
 }
@@ -343,6 +346,10 @@ impl Store {
         if let Some(change) = case.request
             && !requests::change(&mut tx, change, now).await?
         {
+            tx.rollback().await?;
+            return Ok(OpenedCase::Lost);
+        }
+        if !ended_restrictions::end(&mut tx, case.ends, (&case.opened_by, now)).await? {
             tx.rollback().await?;
             return Ok(OpenedCase::Lost);
         }

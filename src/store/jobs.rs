@@ -372,6 +372,17 @@ pub(super) fn from_row(row: &Row) -> Result<Job, StoreError> {
     })
 }
 
+/// Calls a job off within the transaction of what ends it: at once where nobody works on it, else it is
+/// asked to stop. `false` where it is final or has been asked already.
+pub(super) async fn call_off(
+    tx: &mut Tx,
+    job: Uuid,
+    by: &str,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    Ok(tx.execute(CANCEL, args![job, now, by]).await? == 1)
+}
+
 impl Store {
     /// The job with this identifier.
     pub async fn job(&self, id: Uuid) -> Result<Option<Job>, StoreError> {
@@ -453,7 +464,7 @@ impl Store {
         evidence: Vec<OutboxEntry>,
     ) -> Result<bool, StoreError> {
         let mut tx = self.begin().await?;
-        if tx.execute(CANCEL, args![job, now, by]).await? == 0 {
+        if !call_off(&mut tx, job, by, now).await? {
             tx.rollback().await?;
             return Ok(false);
         }

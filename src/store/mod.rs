@@ -21,6 +21,7 @@ pub mod connection;
 pub mod data_keys;
 pub mod documents;
 pub mod drills;
+mod ended_restrictions;
 pub mod error;
 pub mod events;
 pub mod evidence;
@@ -93,6 +94,7 @@ pub use connection::{OpenOptions, Store};
 pub use data_keys::{DataKey, DetailKey, OldDetails, Shredded};
 pub use documents::{Document, DocumentKind};
 pub use drills::{Drill, DrillCounts, DrillFinding, DrillState, DrillStep, DrillSystem, NewDrill};
+pub use ended_restrictions::EndedRestriction;
 pub use error::StoreError;
 pub use events::{EventInForce, EventPage, NewEvent, Recorded};
 pub use evidence::{Detail, Numbered, OutboxEntry, SealedDetail};
@@ -162,6 +164,7 @@ pub fn statements() -> Vec<(&'static str, Sql)> {
         data_keys::STATEMENTS,
         documents::STATEMENTS,
         drills::STATEMENTS,
+        ended_restrictions::STATEMENTS,
         events::STATEMENTS,
         evidence::STATEMENTS,
         forgetting::STATEMENTS,

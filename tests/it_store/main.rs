@@ -43,6 +43,7 @@ mod claims;
 mod connection;
 mod data_keys;
 mod drills;
+mod ended_restrictions;
 mod holds;
 mod inside_erasures;
 mod lanes;

@@ -269,6 +269,7 @@ pub fn new_case(jobs: u32) -> NewCase {
         fires: None,
         marks: Vec::new(),
         request: None,
+        ends: Vec::new(),
         evidence: Vec::new(),
     }
 }

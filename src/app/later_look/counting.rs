@@ -137,7 +137,8 @@ impl Quietus {
         if upkeep.clone().any(|job| !job.state.is_final()) {
             return Ok(Looked::Now(Box::new(wanted)));
         }
-        let ended = upkeep.any(|job| job.state == JobState::Cancelled);
+        let ended = wanted.request.record.restriction_ended_by.is_some()
+            || upkeep.any(|job| job.state == JobState::Cancelled);
         Ok(if ended { Looked::NoMore } else { Looked::Later })
     }
 

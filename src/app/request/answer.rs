@@ -53,6 +53,8 @@ pub(crate) struct Asked {
     pub(crate) opening: Vec<u8>,
     /// The law in force, by which what is kept gets its dates.
     pub(crate) law: LawNow,
+    /// The restriction that it imposed has ended, so that nobody keeps it up.
+    pub(super) restriction_ended: bool,
 }
 
 impl Asked {
@@ -82,7 +84,9 @@ impl Quietus {
             SubjectAction::Restrict | SubjectAction::Lift => CertificateClass::Restriction,
         };
         let law = self.law_now().await?;
-        Ok(Some(Asked { request, class, action, opening, law }))
+        let restriction_ended =
+            action == SubjectAction::Restrict && self.has_restriction_ended(&request).await?;
+        Ok(Some(Asked { request, class, action, opening, law, restriction_ended }))
     }
 
     /// What goes on after the answer: of a restriction its upkeep, and of an erasure a dated job for

@@ -92,6 +92,7 @@ impl Quietus {
             jobs,
             fires: None,
             request: Some(opening.request),
+            ends: Vec::new(),
             evidence: vec![opened],
         })
     }

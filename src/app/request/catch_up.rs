@@ -29,10 +29,11 @@ impl Quietus {
     pub(crate) async fn catch_up(&self, case: &Case, jobs: &[Job]) -> Result<bool, AppError> {
         let Some(stored) = self.store.request_of_case(case.id).await? else { return Ok(false) };
         let mut request = self.open_request(stored)?;
-        // What failed or was called off is certified as it is, and never as complete.
+        // What failed, was called off or was lifted is certified as it is, and never as complete.
         let mut asked = jobs.iter().filter(|job| job.kind == JobKind::Request);
         let all_done = asked.all(|job| job.state == JobState::Completed);
-        if !request.record.incomplete || !all_done || case.cancelled.is_some() {
+        let ended = request.record.restriction_ended_by.is_some();
+        if !request.record.incomplete || !all_done || case.cancelled.is_some() || ended {
             return Ok(false);
         }
         let pinned = self.pinned(case).await?;

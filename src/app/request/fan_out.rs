@@ -14,7 +14,7 @@ use crate::app::forecast::CountedPlan;
 use crate::app::{Actor, AppError, Quietus, spans};
 use crate::domain::{AskedRight, RequestOutcome, RequestState};
 use crate::plan::{Person as Sought, PersonScope};
-use crate::store::{OpenedCase, Request};
+use crate::store::{EndedRestriction, NewCase, OpenedCase, Request};
 
 /// Requests looked at in one go.
 const AT_ONCE: u32 = 250;
@@ -183,16 +183,23 @@ impl Quietus {
         if counted.plan.systems.is_empty() {
             return self.nobody_found(request).await;
         }
+        let mut ends = Vec::new();
         if looks_at_others(request) {
-            self.end_upkeep(request, sought).await?;
+            let Some(ended) = self.restrictions_ended_by(request, sought).await? else {
+                tracing::info!(request = %request.stored.id, "it waits for whoever is at work on what it ends");
+                let until = self.now().checked_add(AGAIN_IN).unwrap_or(self.now());
+                return Ok(self.store.put_request_off(&request.stored, until).await?);
+            };
+            ends = ended;
         }
-        self.open_person_case(request, counted).await
+        self.open_person_case(request, counted, ends).await
     }
 
     async fn open_person_case(
         &self,
         request: &OpenRequest,
         counted: CountedPlan,
+        ends: Vec<EndedRestriction>,
     ) -> Result<(), AppError> {
         let case = self.ids.new_id();
         let state = RequestState::Executing;
@@ -205,14 +212,15 @@ impl Quietus {
             actor: Actor(SCHEDULER.to_owned()),
         };
         let planned = (counted.plan.moment, counted.plan.systems.len());
-        let new_case = self.new_person_case(opening, counted)?;
+        let new_case = NewCase { ends, ..self.new_person_case(opening, counted)? };
         match self.store.open_case(new_case, self.now()).await? {
             OpenedCase::Opened => {
                 spans::request_opened(case, &request.stored, planned);
                 self.wake.up();
                 self.write_due_letters(request.stored.id).await;
             }
-            // Somebody has changed the request since it was read: it is looked at again.
+            // Somebody has changed the request since it was read, or one whose restriction ends: it is
+            // looked at again.
             OpenedCase::Lost | OpenedCase::Overlapping(_) => {}
         }
         Ok(())

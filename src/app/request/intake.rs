@@ -316,6 +316,7 @@ impl Quietus {
             verdict: None,
             follows: None,
             followed_by: None,
+            restriction_ended_by: None,
             not_covered: BTreeSet::new(),
             not_asked: BTreeSet::new(),
             incomplete: false,

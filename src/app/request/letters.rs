@@ -122,7 +122,10 @@ impl Quietus {
                 self.recipient_told(case, party.system.as_str(), SCHEDULER, delivery).await?;
             }
         }
-        if !writes_to_person(request) {
+        // What a lifting has called off does not go on, and the lifting has letters of its own.
+        let called_off = request.record.restriction_ended_by.is_some()
+            && outcome.outcome == RequestOutcome::Failed;
+        if called_off || !writes_to_person(request) {
             return Ok(None);
         }
         let certificate = outcome.certificate.map(|id| id.to_string());

@@ -143,8 +143,11 @@ impl Quietus {
             }),
         )?;
         let brought = self.record_request(by, right, &record, actor, received_at)?;
-        // The person is remembered until the request that follows has ended the restriction.
-        let next = Move::closed(&request.stored, outcome);
+        // The person is remembered until the request that follows has ended the restriction, which a
+        // lifting may have done before.
+        let ended = request.record.restriction_ended_by.is_some();
+        let look_at = ended.then(|| self.forget_at());
+        let next = Move { look_at, ..Move::closed(&request.stored, outcome) };
         let change = self.change_of(request, next)?;
         let evidence = vec![decided, brought];
         if !self.store.decide_request(change, further, self.now(), evidence).await? {
@@ -187,6 +190,7 @@ impl Quietus {
             verdict: None,
             follows: Some(request.stored.id),
             followed_by: None,
+            restriction_ended_by: None,
             ..request.record.clone()
         };
         let person = Person {

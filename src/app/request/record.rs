@@ -146,6 +146,10 @@ pub struct RequestRecord {
     /// The request that carries out what was decided about this one.
     #[serde(default)]
     pub followed_by: Option<Uuid>,
+    /// The request whose case ended its restriction: a lifting, or the erasure after an objection.
+    /// Nothing is restricted under this one any more. Versions of before did not write it down.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restriction_ended_by: Option<Uuid>,
     /// Systems that no known identity reaches, by name: they are not covered.
     #[serde(default)]
     pub not_covered: BTreeSet<String>,

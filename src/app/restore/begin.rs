@@ -221,7 +221,10 @@ impl Quietus {
     /// again, and a person who was restricted once more since is not freed.
     async fn still_holds(&self, done: &Replayable) -> Result<bool, AppError> {
         match done.asked {
-            AskedRight::Restriction | AskedRight::Objection => Ok(!done.kept_up || done.keeps_up),
+            AskedRight::Restriction | AskedRight::Objection if !done.kept_up => {
+                Ok(!self.restricts_no_more(done.case_id).await?)
+            }
+            AskedRight::Restriction | AskedRight::Objection => Ok(done.keeps_up),
             AskedRight::Lifting => Ok(!self.is_restricted_again(done.case_id).await?),
             _ => Ok(true),
         }

@@ -7,6 +7,7 @@ mod confused;
 mod copy;
 pub mod crowd;
 mod deadlines;
+mod ended;
 mod erased;
 pub mod estate;
 mod hands;
