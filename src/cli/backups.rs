@@ -105,7 +105,8 @@ fn print_report(report: &StoreReport, zone: &TimeZone) {
         report.of.join(", ")
     ));
     if let Some(alarm) = standing.alarm {
-        let fault = standing.fault.as_ref().map(|fault| format!(": {fault}"));
+        let fault = standing.fault.as_ref().or(standing.remains.as_ref());
+        let fault = fault.map(|fault| format!(": {fault}"));
         say(format!("  {BAD}{}{BAD:#}{}", alarm.words(), fault.unwrap_or_default()));
     }
     if standing.fault.is_some() {
@@ -159,6 +160,7 @@ fn words_of(one: &StoreHorizon, zone: &TimeZone) -> (anstyle::Style, String) {
         (Some(copies), Some(newest)) => {
             format!("{copies} copies can hold it, the newest of {}", moment(*newest, zone))
         }
+        (Some(_), None) if one.seen.remains.is_some() => "no copy is listed".to_owned(),
         (Some(_), None) => "one that is being taken can hold it".to_owned(),
         (None, _) => "not known".to_owned(),
     };
@@ -193,6 +195,7 @@ fn report_json(report: &StoreReport) -> Value {
         "listed_at": standing.listed_at,
         "alarm": standing.alarm.map(crate::app::backup::Trouble::as_str),
         "fault": standing.fault,
+        "remains": standing.remains,
         "copies": report.copies.iter().map(copy_json).collect::<Vec<_>>(),
     })
 }

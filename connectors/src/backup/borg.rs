@@ -4,6 +4,7 @@
 //! only where somebody's files are to be erased there ([`super::borg_inside`]).
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use async_trait::async_trait;
 use jiff::civil::DateTime;
@@ -15,7 +16,7 @@ use super::settings::BackupSettings;
 use super::tool::{Effect, Ended, Tool};
 use super::{
     BackupCopy, BackupStore, CopyKind, Counting, Expiry, InsideCopy, InsideErasure, InsidePart,
-    Stay, StoreRetention,
+    Stay, StoreRetention, borg_remains,
 };
 use crate::receipt::{Fault, Health};
 
@@ -61,6 +62,8 @@ struct Said {
 pub(super) struct Borg {
     pub(super) tool: Tool,
     pub(super) archives: Option<String>,
+    /// Where its files can be read, if that is known.
+    pub(super) folder: Option<PathBuf>,
     older_by: SignedDuration,
 }
 
@@ -75,7 +78,7 @@ impl Borg {
         tool = tool.with("BORG_PASSPHRASE", passphrase.unwrap_or(&"".into()));
         let archives = settings.told("archives").map(str::to_owned);
         let older_by = settings.length("older_by")?.unwrap_or_default();
-        Ok(Self { tool, archives, older_by })
+        Ok(Self { tool, archives, folder: borg_remains::folder(settings), older_by })
     }
 
     pub(super) async fn list(
@@ -143,14 +146,6 @@ impl Borg {
                 self.well(ended, "delete")?;
             }
         }
-        Ok(())
-    }
-
-    async fn remove(&self, names: &[&str]) -> Result<(), Fault> {
-        self.delete(names).await?;
-        // Also where nothing was left to delete: the last attempt may have ended before this.
-        let ended = self.tool.run(Effect::Removes, &["--log-json", LOCK_WAIT, "compact"]).await?;
-        self.well(ended, "compact")?;
         Ok(())
     }
 
@@ -278,31 +273,34 @@ impl BackupStore for Borg {
             ids.iter().filter_map(|id| ours.get(id)).map(String::as_str).collect();
         let mut expiry = Expiry::default();
         if self.only_adds().await? {
-            let why =
-                "the repository is set to `append_only`, and would hide the archive and keep \
-                       its data: unset it (`borg config -- REPOSITORY append_only 0`) for as long \
-                       as it takes"
-                    .to_owned();
-            for id in ids {
-                if ours.contains_key(id) {
-                    expiry.kept.push((id.clone(), Stay { until: None, why: why.clone() }));
-                } else {
-                    expiry.gone.push(id.clone());
-                }
-            }
+            // Also what is not listed any more: that is no sign that its data went.
+            let stay = Stay { until: None, why: borg_remains::ONLY_ADDS.to_owned() };
+            expiry.kept = ids.iter().map(|id| (id.clone(), stay.clone())).collect();
             return Ok(expiry);
         }
-        self.remove(&there).await?;
+        self.delete(&there).await?;
+        // Also where nothing was left to delete: the last attempt may have ended before this.
+        let left = self.compact().await?;
         let after = self.list(self.archives.as_deref()).await?;
         for id in ids {
             if after.iter().any(|(_, left)| left == id) {
                 let why = "borg did not delete it".to_owned();
+                expiry.kept.push((id.clone(), Stay { until: None, why }));
+            } else if let Some(why) = left.clone() {
                 expiry.kept.push((id.clone(), Stay { until: None, why }));
             } else {
                 expiry.gone.push(id.clone());
             }
         }
         Ok(expiry)
+    }
+
+    async fn remains(&self) -> Result<Option<String>, Fault> {
+        self.data_left().await
+    }
+
+    async fn remove_remains(&self) -> Result<Option<String>, Fault> {
+        if self.only_adds().await? { self.data_left().await } else { self.compact().await }
     }
 
     async fn holding(&self, parts: &[InsidePart]) -> Result<Vec<InsideCopy>, Fault> {

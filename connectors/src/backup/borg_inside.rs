@@ -103,13 +103,18 @@ impl Borg {
             }
         }
         // Also where nothing was left to write anew: the last attempt may have ended before this.
-        let ended = self.tool.run(Effect::Removes, &["--log-json", LOCK_WAIT, "compact"]).await?;
-        self.well(ended, "compact")?;
+        let left = self.compact().await?;
         if !self.holding_inside(parts).await?.is_empty() {
             return Err(self.tool.transient(
                 "archives hold files of the person after they were written anew: one was made \
                  meanwhile, or borg left some in place",
             ));
+        }
+        if let Some(why) = left {
+            // No archive lists them, and the repository has their data.
+            let stay = Stay { until: None, why };
+            let kept = holding.into_iter().map(|one| (one.copy, stay.clone())).collect();
+            return Ok(InsideErasure { gone: Vec::new(), kept });
         }
         Ok(InsideErasure { gone: holding, kept: Vec::new() })
     }

@@ -8,6 +8,8 @@
 mod barman;
 mod borg;
 mod borg_inside;
+mod borg_remains;
+mod borg_segments;
 mod copy;
 mod dump_names;
 mod dumps;
@@ -17,6 +19,7 @@ mod pgbackrest;
 mod pgbackrest_config;
 mod pruning;
 mod restic;
+mod restic_remains;
 mod retention;
 mod s3;
 mod s3_ends;
@@ -39,7 +42,7 @@ use crate::receipt::{Fault, Health};
 
 /// One store of copies.
 ///
-/// No method retries or polls. Only `expire` and `erase_inside` change anything.
+/// No method retries or polls. Only `expire`, `remove_remains` and `erase_inside` change anything.
 #[async_trait]
 pub trait BackupStore: Send + Sync {
     /// The kind of the store, as the data map writes it.
@@ -66,6 +69,21 @@ pub trait BackupStore: Send + Sync {
     /// Lets the store remove these copies, by their identifiers, with its own commands. What is
     /// already gone counts as gone, so that a run that was cut short can be begun again.
     async fn expire(&self, ids: &[String]) -> Result<Expiry, Fault>;
+
+    /// Why nobody may say that the store has let the data of removed copies go, with what to do: it
+    /// takes a copy out of its list first, and keeps its data until somebody clears it away. `None`
+    /// where it is known to keep nothing but what it lists, as every kind does that removes a copy
+    /// and its data together. Looked for in the whole store, so ask it only where a copy would be
+    /// called gone; no effect.
+    async fn remains(&self) -> Result<Option<String>, Fault> {
+        Ok(None)
+    }
+
+    /// Clears such data away with the store's own commands, and nothing that is listed; what
+    /// [`Self::remains`] says afterwards.
+    async fn remove_remains(&self) -> Result<Option<String>, Fault> {
+        self.remains().await
+    }
 
     /// Which copies hold files at or below any of these paths; no effect. Copies that hold none are
     /// left out, so that an empty list says that no copy does.
@@ -97,7 +115,7 @@ fn cannot_look_inside(kind: &str) -> Fault {
 /// What became of the wish to remove copies.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Expiry {
-    /// Copies that are gone now.
+    /// Copies that are gone now, with their data.
     pub gone: Vec<String>,
     /// Copies that the store does not give up yet, with the reason.
     pub kept: Vec<(String, Stay)>,

@@ -1,6 +1,6 @@
 //! Stanzas of pgBackRest: each backup is a copy, and the archive of the write-ahead log is one more.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use async_trait::async_trait;
@@ -17,6 +17,8 @@ use crate::receipt::{Fault, Health};
 
 /// How the identifier of a log begins; what follows is the archive's own.
 const LOG: &str = "wal:";
+/// A folder beside those of backups, with what was written about earlier ones.
+const HISTORY: &str = "backup.history";
 /// Exit codes: a lock is held by another run.
 const LOCKED: i32 = 50;
 
@@ -71,6 +73,13 @@ struct Range {
 struct Times {
     start: i64,
     stop: i64,
+}
+
+/// What `pgbackrest repo-ls` says of a file or folder.
+#[derive(Debug, Deserialize)]
+struct Entry {
+    #[serde(rename = "type")]
+    kind: String,
 }
 
 /// A stanza in one repository.
@@ -300,5 +309,35 @@ impl BackupStore for PgBackRest {
         let gone_before = |id: &&String| !before.iter().any(|copy| copy.id == **id);
         expiry.gone.extend(ids.iter().filter(gone_before).cloned());
         Ok(expiry)
+    }
+
+    /// A backup is in the list once it is finished, and no more before its files are removed.
+    async fn remains(&self) -> Result<Option<String>, Fault> {
+        let folder = format!("backup/{}", self.stanza);
+        let ended = self.run(Effect::Reads, &["--output=json", "repo-ls", &folder]).await?;
+        if !ended.is_well() {
+            return Err(self.failed(&ended, "repo-ls"));
+        }
+        let entries: BTreeMap<String, Entry> = self.tool.read(&ended.output)?;
+        let entries = entries.iter().filter(|(name, entry)| {
+            entry.kind == "path" && !matches!(name.as_str(), "." | HISTORY)
+        });
+        let there: BTreeSet<&str> = entries.map(|(name, _)| name.as_str()).collect();
+        let stanza = self.stanza().await?;
+        let listed: BTreeSet<&str> = stanza.backup.iter().map(|one| one.label.as_str()).collect();
+        if !there.is_subset(&listed) {
+            return Ok(Some(
+                "the repository has files of a backup that `pgbackrest info` does not list: a \
+                 backup or an expiry is under way or was cut short; the next `pgbackrest expire` \
+                 removes them"
+                    .to_owned(),
+            ));
+        }
+        if !listed.is_subset(&there) {
+            return Err(self.tool.transient(
+                "`pgbackrest repo-ls` does not show the backups that `pgbackrest info` lists",
+            ));
+        }
+        Ok(None)
     }
 }

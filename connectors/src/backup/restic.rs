@@ -23,6 +23,18 @@ const ID_CHARACTERS: usize = 64;
 /// no lock, because it reads what is never changed.
 const READ_ONLY: [&str; 3] = ["--quiet", "--no-cache", "--no-lock"];
 
+/// Without the limit, restic leaves up to a twentieth of the repository where it is.
+const PRUNE: [&str; 3] = ["prune", "--quiet", "--max-unused=0"];
+
+/// Whether the data of forgotten snapshots went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Pruned {
+    /// All of it.
+    All,
+    /// None of it: the store only lets data be added.
+    Refused,
+}
+
 /// What `restic snapshots --json` says of one.
 #[derive(Debug, Deserialize)]
 struct Snapshot {
@@ -55,7 +67,7 @@ struct Groups {
 
 /// A restic repository.
 pub(super) struct Restic {
-    tool: Tool,
+    pub(super) tool: Tool,
     host: Option<String>,
     tags: Vec<String>,
     paths: Vec<String>,
@@ -110,7 +122,7 @@ impl Restic {
         Ok(snapshots)
     }
 
-    async fn read(&self, arguments: &[&str]) -> Result<Ended, Fault> {
+    pub(super) async fn read(&self, arguments: &[&str]) -> Result<Ended, Fault> {
         let arguments = [arguments, &READ_ONLY].concat();
         let ended = self.tool.run(Effect::Reads, &arguments).await?;
         self.well(ended, arguments[0])
@@ -158,8 +170,9 @@ impl Restic {
         Ok(ours)
     }
 
-    /// Removes what can be removed; what is still there is seen by listing again.
-    async fn remove(&self, ids: &[&String]) -> Result<(), Fault> {
+    /// Removes what can be removed; what is still there is seen by listing again. Whether the data
+    /// went too.
+    async fn remove(&self, ids: &[&String]) -> Result<Pruned, Fault> {
         for some in ids.chunks(MOST_AT_ONCE) {
             let mut arguments = vec!["forget", "--quiet"];
             arguments.extend(some.iter().map(|id| id.as_str()));
@@ -169,11 +182,17 @@ impl Restic {
             }
         }
         // Also where nothing was left to forget: the last attempt may have ended before this.
-        let ended = self.tool.run(Effect::Removes, &["prune", "--quiet"]).await?;
-        if !only_adds(&ended) {
-            self.well(ended, "prune")?;
+        self.prune().await
+    }
+
+    /// Removes all data that no snapshot needs.
+    pub(super) async fn prune(&self) -> Result<Pruned, Fault> {
+        let ended = self.tool.run(Effect::Removes, &PRUNE).await?;
+        if only_adds(&ended) {
+            return Ok(Pruned::Refused);
         }
-        Ok(())
+        self.well(ended, "prune")?;
+        Ok(Pruned::All)
     }
 
     /// What its failures mean. Exit codes tell them apart from restic 0.17 on, words before.
@@ -222,7 +241,7 @@ fn only_adds(ended: &Ended) -> bool {
     !ended.is_well() && ended.says(&["403 forbidden", "405 method not allowed", "append-only"])
 }
 
-fn is_id(text: &str) -> bool {
+pub(super) fn is_id(text: &str) -> bool {
     text.len() == ID_CHARACTERS && text.chars().all(|one| one.is_ascii_hexdigit())
 }
 
@@ -321,7 +340,7 @@ impl BackupStore for Restic {
         }
         let before = self.listed(ids).await?;
         let there: Vec<&String> = ids.iter().filter(|id| before.contains(*id)).collect();
-        self.remove(&there).await?;
+        let pruned = self.remove(&there).await?;
         let after = self.listed(ids).await?;
         let mut expiry = Expiry::default();
         for id in ids {
@@ -330,10 +349,24 @@ impl BackupStore for Restic {
                            retention has to remove them"
                     .to_owned();
                 expiry.kept.push((id.clone(), Stay { until: None, why }));
+            } else if pruned == Pruned::Refused {
+                let why = "the store has forgotten it and does not give its data up: prune it \
+                           where that is allowed, with `restic prune --max-unused 0`"
+                    .to_owned();
+                expiry.kept.push((id.clone(), Stay { until: None, why }));
             } else {
                 expiry.gone.push(id.clone());
             }
         }
         Ok(expiry)
+    }
+
+    async fn remains(&self) -> Result<Option<String>, Fault> {
+        self.data_left().await
+    }
+
+    async fn remove_remains(&self) -> Result<Option<String>, Fault> {
+        self.prune().await?;
+        self.data_left().await
     }
 }

@@ -99,6 +99,11 @@ const BORG: &[BackupParameter] = &[
         required: false,
     },
     told("archives", "only archives whose names match this pattern, such as `shop-*`"),
+    told(
+        "files",
+        "where the repository's own files can be read, such as a read-only mount, if the place is \
+         reached over ssh: only they show whether data of deleted archives is left",
+    ),
     PROGRAM,
     OLDER_BY,
     TIME_LIMIT,

@@ -106,6 +106,7 @@ async fn what_a_run_that_was_cut_short_left_behind_is_cleared_away() {
     let parts = [part(PERSON)];
     let erasure = ground.store().erase_inside(&parts).await.unwrap();
     assert_eq!(erasure.gone.len(), 2);
+    assert_eq!(ground.store().remains().await.unwrap(), None);
     let ids = ground.ids().await;
     let names: Vec<&str> = ids.iter().map(|id| id.split('#').next().unwrap()).collect();
     assert_eq!(names, ["shop-1", "shop-2"]);

@@ -19,6 +19,7 @@ mod ground;
 mod heard;
 mod pgbackrest_store;
 mod pruning;
+mod remains;
 mod restic_store;
 
 /// The same tests for every kind.
@@ -56,4 +57,5 @@ for_every_kind! {
     faults::a_tool_that_never_ends,
     faults::a_tool_that_nobody_waits_for_is_ended,
     discretion::secrets_are_in_no_argument_and_no_message,
+    remains::keeps_nothing_of_what_it_gave_up,
 }

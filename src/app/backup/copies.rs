@@ -26,6 +26,10 @@ const MOST_PATIENCE: std::time::Duration = std::time::Duration::from_mins(1);
 pub(super) const AFTER_A_FAULT: SignedDuration = SignedDuration::from_hours(1);
 /// A store is looked at again after this time where no day is known.
 const A_DAY: SignedDuration = SignedDuration::from_hours(24);
+/// A store that keeps data of copies which it no longer lists is asked again after this time: a day
+/// has a moment at which it was cleared away and nothing else has gone since, and what is looked for
+/// is looked for in the whole store.
+const WHILE_DATA_REMAINS: SignedDuration = SignedDuration::from_hours(6);
 /// Attempts of a look that are lost before a person is asked; those that end do not count.
 const ATTEMPTS: u32 = 8;
 
@@ -198,10 +202,14 @@ impl Quietus {
         let Some(Ok(listing)) = listed else { return Ok(all(Seen::nothing(Trouble::Unlisted))) };
         let mut inside = self.erased_inside((system, backup), &Vec::from_iter(case)).await?;
         let inside = inside.pop().unwrap_or_default();
-        let seen = wanted
+        let seen: BTreeMap<SystemName, Seen> = wanted
             .iter()
-            .map(|(name, at)| (name.clone(), listing.seen_inside(*at, inside.get(name).copied())));
-        Ok(seen.collect())
+            .map(|(name, at)| (name.clone(), listing.seen_inside(*at, inside.get(name).copied())))
+            .collect();
+        let remains = self.remains_of((system, backup), seen.values());
+        let remains = tokio::time::timeout(MOST_PATIENCE, remains).await;
+        let remains = remains.unwrap_or_else(|_| Err("it did not answer in time".to_owned()));
+        Ok(seen.into_iter().map(|(name, seen)| (name, seen.unless(&remains))).collect())
     }
 
     fn look_to_plan(
@@ -245,6 +253,7 @@ impl Quietus {
             _ if seen.erased_inside_at.is_some() => now,
             (Some(day), None) if day > now => day,
             (_, Some(Trouble::Unlisted)) => later(now, AFTER_A_FAULT),
+            _ if seen.remains.is_some() => later(now, WHILE_DATA_REMAINS),
             _ => later(now, A_DAY),
         });
         again.max().unwrap_or_else(|| later(now, A_DAY)).max(settled.unwrap_or(now))
@@ -322,13 +331,12 @@ fn stated(one: &StoreOfCase, seen: &Seen, now: Timestamp, zone: &TimeZone) -> St
     let day = |moment: Timestamp| moment.to_zoned(zone.clone()).date();
     // A day that is over without anybody having looked is promised to nobody.
     let gone_by = seen.gone_by.filter(|at| !seen.gone && *at > now);
-    let trouble = seen.trouble.unwrap_or(Trouble::Unlisted);
     StatedBackup {
         store: one.store.to_string(),
         newest_copy_containing: seen.newest_at.filter(|_| !seen.gone),
         copies: seen.copies.map(Count),
         gone_by: gone_by.map(day),
-        without_day: (!seen.gone && gone_by.is_none()).then(|| trouble.words().to_owned()),
+        without_day: (!seen.gone && gone_by.is_none()).then(|| seen.why_without_day().to_owned()),
         seen_gone_at: seen.listed_at.filter(|_| seen.gone),
         listed_at: seen.listed_at,
         mechanism: match one.expire {

@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use quietus_connectors::{BackupSettings, BackupStore, Fault, open_backup};
 use secrecy::{ExposeSecret, SecretString};
 
-use super::seen::{Keeping, Listing, later};
+use super::seen::{Keeping, Listing, Remains, later};
 use crate::app::{AppError, Quietus};
 use crate::datamap::{Backup, System};
 
@@ -39,6 +39,8 @@ pub(super) struct Known {
     pub(super) fault: Option<String>,
     /// When it was asked last.
     pub(super) asked_at: Option<Timestamp>,
+    /// That it keeps data of copies that it no longer lists, or may, and when it was asked.
+    pub(super) remains: Option<(Timestamp, String)>,
     /// On which day the log was told last of what is wrong with it.
     pub(super) told_on: Option<Date>,
 }
@@ -60,6 +62,14 @@ impl StoreState {
     pub(super) fn tell(&self, today: Date) -> bool {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         known.told_on.replace(today) != Some(today)
+    }
+
+    /// Whether it keeps data of copies that it no longer lists, as it has answered.
+    pub(super) fn note_remains(&self, asked_at: Timestamp, answer: &Remains) {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Ok(remains) = answer {
+            known.remains = remains.clone().map(|why| (asked_at, why));
+        }
     }
 
     fn learn(&self, asked_at: Timestamp, answer: &Result<Arc<Listing>, String>) {

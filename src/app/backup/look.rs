@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::copies::{AFTER_A_FAULT, StoreLook};
 use super::inside::ErasedInside;
-use super::seen::{Listing, Seen, Trouble, later};
+use super::seen::{Listing, Remains, Seen, Trouble, later};
 use crate::app::account::VerificationOnRecord;
 use crate::app::carry_out::GoneFrom;
 use crate::app::crash::CrashPoint;
@@ -26,6 +26,8 @@ pub(crate) struct Answer {
     listing: Result<Arc<Listing>, (Trouble, String)>,
     /// What was erased inside of its copies, for each who waits.
     inside: Vec<ErasedInside>,
+    /// Whether it keeps data of copies that it no longer lists.
+    remains: Remains,
 }
 
 impl Look for StoreLook {
@@ -47,7 +49,8 @@ impl Look for StoreLook {
         let due = all.iter().map(|(claimed, _)| claimed.job.available_at).max();
         let listing = product.ask_for_copies(place, due.unwrap_or_else(|| product.now())).await;
         let system = product.system(place).ok();
-        let inside = match system.and_then(|system| Some((system, system.backup.as_ref()?))) {
+        let mapped = system.and_then(|system| Some((system, system.backup.as_ref()?)));
+        let inside = match mapped {
             // What is held is asked for after the listing: what comes between is seen by the one or
             // the other.
             Some(mapped) if listing.is_ok() => {
@@ -56,7 +59,20 @@ impl Look for StoreLook {
             }
             _ => Vec::new(),
         };
-        Ok(Answer { listing, inside })
+        let remains = match (mapped, &listing) {
+            (Some(mapped), Ok(listing)) => {
+                let seen: Vec<Seen> = all
+                    .iter()
+                    .enumerate()
+                    .flat_map(|(number, (_, look))| {
+                        look.seen_in(listing, inside.get(number)).into_values()
+                    })
+                    .collect();
+                product.remains_at_look(mapped, seen.iter()).await?
+            }
+            _ => Ok(None),
+        };
+        Ok(Answer { listing, inside, remains })
     }
 
     fn ended(
@@ -67,8 +83,9 @@ impl Look for StoreLook {
     ) -> Ended {
         match &answer.listing {
             Ok(listing) => {
-                let inside = answer.inside.get(number).cloned().unwrap_or_default();
-                product.copies_seen(job, self, (listing, &inside))
+                let seen = self.seen_in(listing, answer.inside.get(number)).into_iter();
+                let seen = seen.map(|(name, seen)| (name, seen.unless(&answer.remains))).collect();
+                product.copies_seen(job, self, (listing, seen))
             }
             Err((trouble, fault)) => product.copies_not_seen(job, self, (*trouble, fault.as_str())),
         }
@@ -104,15 +121,9 @@ impl Quietus {
         &self,
         job: &Job,
         look: &StoreLook,
-        (listing, inside): (&Listing, &ErasedInside),
+        (listing, seen): (&Listing, BTreeMap<SystemName, Seen>),
     ) -> Ended {
         let planned = &look.planned;
-        let seen: BTreeMap<SystemName, Seen> = planned
-            .iter()
-            .map(|(name, gone)| {
-                (name.clone(), listing.seen_inside(gone.at, inside.get(name).copied()))
-            })
-            .collect();
         let gone = seen.values().all(|seen| seen.gone);
         // What was certified without a day gets one as soon as there is one.
         let without_day =
@@ -123,13 +134,18 @@ impl Quietus {
         if !news {
             let longest = listing.keeping.longest;
             let available_at = self.next_look(planned, seen.values(), longest);
-            let words = "copies are left that can hold it".to_owned();
+            let remains = seen.values().find_map(|seen| seen.remains.clone());
+            let words = remains.unwrap_or_else(|| "copies are left that can hold it".to_owned());
             let settlement = Settlement::Postponed { available_at };
             return look.goes_on(job, &seen, ("left", settlement, words));
         }
         let words = match (gone, broken) {
             (true, _) => words_of(listing, planned, &seen),
-            (false, true) => "the day that was promised is over, and copies are left".to_owned(),
+            (false, true) => {
+                let left = "the day that was promised is over, and copies are left";
+                let remains = seen.values().find_map(|seen| seen.remains.as_ref());
+                remains.map_or(left.to_owned(), |why| format!("{left}: {why}"))
+            }
             (false, false) => "a day is known".to_owned(),
         };
         let found = Verification { method: words.clone(), ..Verification::default() };
@@ -161,6 +177,7 @@ impl Quietus {
                 gone_by: None,
                 trouble: Some(trouble),
                 gone: false,
+                remains: None,
                 erased_inside_at: None,
                 ..one.clone()
             };
@@ -171,6 +188,19 @@ impl Quietus {
 }
 
 impl StoreLook {
+    /// What a listing shows of each system.
+    fn seen_in(
+        &self,
+        listing: &Listing,
+        inside: Option<&ErasedInside>,
+    ) -> BTreeMap<SystemName, Seen> {
+        let inside = |name: &SystemName| inside.and_then(|inside| inside.get(name)).copied();
+        let seen = |(name, gone): (&SystemName, &GoneFrom)| {
+            (name.clone(), listing.seen_inside(gone.at, inside(name)))
+        };
+        self.planned.iter().map(seen).collect()
+    }
+
     /// What was seen is remembered and told where it says more than what was seen before.
     fn goes_on(
         &self,

@@ -4,8 +4,10 @@
 //! listed, and the certificate states the day by which the last copy is gone ([`copies`]). A job
 //! that does not keep the case open looks at the store on that day and again until no copy is left
 //! that can hold it ([`look`]); then the case is certified once more. Stores are watched meanwhile
-//! ([`watch`]): one whose copies do not go is an alarm, not a date. Where copies keep each person's
-//! files by themselves, two persons can have these erased inside of them ([`inside`]).
+//! ([`watch`]): one whose copies do not go is an alarm, not a date. That a copy is in no list any more
+//! does not say that its data went: stores are asked before anybody is called gone ([`remains`]).
+//! Where copies keep each person's files by themselves, two persons can have these erased inside of
+//! them ([`inside`]).
 
 mod copies;
 mod expiring;
@@ -14,6 +16,7 @@ mod inside_care;
 mod listing;
 mod look;
 pub mod reading;
+mod remains;
 mod seen;
 pub mod watch;
 

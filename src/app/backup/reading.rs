@@ -52,7 +52,7 @@ pub struct StoreHorizon {
     pub store: String,
     /// What is known.
     pub seen: Seen,
-    /// Why it could not be listed.
+    /// Why it could not be listed, or nobody may say that the data of its copies is gone.
     pub fault: Option<String>,
 }
 
@@ -105,14 +105,17 @@ impl Quietus {
         }
         let horizons = stores.into_iter().map(|(store, backup)| async move {
             let listing = self.listing(store, backup, self.now()).await;
-            StoreHorizon {
-                store: store.name.to_string(),
-                seen: listing.as_ref().map_or_else(
-                    |_| Seen::nothing(super::seen::Trouble::Unlisted),
-                    |listing| listing.seen(gone_at),
-                ),
-                fault: listing.err(),
-            }
+            let store_name = store.name.to_string();
+            let seen = match listing {
+                Ok(listing) => listing.seen(gone_at),
+                Err(fault) => {
+                    let seen = Seen::nothing(super::seen::Trouble::Unlisted);
+                    return StoreHorizon { store: store_name, seen, fault: Some(fault) };
+                }
+            };
+            let remains = self.remains_of((store, backup), std::iter::once(&seen)).await;
+            let fault = remains.clone().unwrap_or_else(Some);
+            StoreHorizon { store: store_name, seen: seen.unless(&remains), fault }
         });
         Ok(futures_util::future::join_all(horizons).await)
     }

@@ -105,10 +105,22 @@ pub struct Seen {
     pub trouble: Option<Trouble>,
     /// No copy is left that can hold it, and none that is being taken can.
     pub gone: bool,
+    /// Why nobody may say that the store has let the data of copies go that it no longer lists, with
+    /// what to do, or why it has not answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remains: Option<String>,
     /// When it was erased inside of the copies, where no copy holds anything of it since.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub erased_inside_at: Option<Timestamp>,
 }
+
+/// What a store has answered when it was asked whether it keeps data of copies that it no longer lists:
+/// why nobody may say that it keeps none, if that is so. An error where it did not answer.
+pub(crate) type Remains = Result<Option<String>, String>;
+
+/// What a certificate says of a store that keeps such data, or may.
+const DATA_REMAINS: &str =
+    "the store no longer lists the copies, and nobody has seen that their data is gone";
 
 /// What a store has answered of files that were erased inside of its copies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -129,7 +141,28 @@ impl Seen {
             gone_by: None,
             trouble: Some(trouble),
             gone: false,
+            remains: None,
             erased_inside_at: None,
+        }
+    }
+
+    /// Nothing is gone while the store keeps data of copies that it no longer lists, or did not say.
+    pub(crate) fn unless(self, remains: &Remains) -> Self {
+        let (trouble, remains) = match remains {
+            _ if !self.gone => return self,
+            Ok(None) => return self,
+            Ok(Some(why)) => (Trouble::Stuck, why),
+            Err(fault) => (Trouble::Unlisted, fault),
+        };
+        let remains = Some(remains.clone());
+        Self { gone: false, trouble: Some(trouble), remains, erased_inside_at: None, ..self }
+    }
+
+    /// Why no day may be promised, as certificates say it.
+    pub(crate) fn why_without_day(&self) -> &'static str {
+        match &self.remains {
+            Some(_) => DATA_REMAINS,
+            None => self.trouble.unwrap_or(Trouble::Unlisted).words(),
         }
     }
 
@@ -203,6 +236,7 @@ impl Listing {
             gone_by: gone_by.filter(|_| !gone && trouble.is_none()),
             trouble,
             gone,
+            remains: None,
             erased_inside_at: None,
         }
     }

@@ -214,6 +214,33 @@ fn nothing_is_called_gone_while_a_copy_holds_what_was_to_be_erased_inside_of_it(
     }
 }
 
+#[test]
+fn nothing_is_called_gone_while_data_of_unlisted_copies_remains() {
+    let gone_at = later(day(10), HOUR * 12);
+    let late = listing(later(day(20), HOUR * 2), 14..=20);
+    let clear = Some(InsideSeen::Clear(later(gone_at, HOUR)));
+    for seen in [late.seen(gone_at), late.seen_inside(gone_at, clear)] {
+        assert!(seen.gone);
+        assert_eq!(seen.clone().unless(&Ok(None)), seen);
+        let remains = Ok(Some("run this".to_owned()));
+        let kept = seen.clone().unless(&remains);
+        assert_eq!((kept.gone, kept.gone_by, kept.trouble), (false, None, Some(Trouble::Stuck)));
+        assert_eq!((kept.remains.as_deref(), kept.erased_inside_at), (Some("run this"), None));
+        assert_eq!(kept.why_without_day(), DATA_REMAINS);
+        let unknown = seen.unless(&Err("it is locked".to_owned()));
+        assert_eq!((unknown.gone, unknown.trouble), (false, Some(Trouble::Unlisted)));
+        assert_eq!(unknown.why_without_day(), DATA_REMAINS);
+    }
+    // Whoever has a day keeps it: the store was asked for others.
+    let waits = late.seen(later(day(19), HOUR * 12));
+    assert_eq!(waits.clone().unless(&Ok(Some("run this".to_owned()))), waits);
+    assert_eq!(waits.why_without_day(), Trouble::Unlisted.words());
+    // What was written by an earlier version is read, and the other way round.
+    let text = serde_json::to_value(&waits).unwrap();
+    assert!(text.get("remains").is_none(), "{text}");
+    assert_eq!(serde_json::from_value::<Seen>(text).unwrap(), waits);
+}
+
 proptest! {
     /// A store that prunes as it says: nobody is called gone while a copy is there that began
     /// before, and everybody is by the day that was promised.

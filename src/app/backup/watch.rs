@@ -4,12 +4,16 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::listing::Known;
-use super::seen::{Trouble, earlier};
+use super::seen::{Trouble, earlier, later};
 use crate::app::Quietus;
 use crate::datamap::System;
 
 /// Time between two looks at a store that was listed.
 const LOOKED_AT_EVERY: SignedDuration = SignedDuration::from_hours(1);
+
+/// For so long it is an alarm that a store keeps data of copies that it no longer lists: whoever waits
+/// asks again sooner.
+const REMAINS_COUNT_FOR: SignedDuration = SignedDuration::from_hours(24);
 
 /// How things stand with a store, as far as this process knows.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -30,6 +34,10 @@ pub struct StoreStanding {
     pub alarm: Option<Trouble>,
     /// Why it could not be listed, where it could not when asked last.
     pub fault: Option<String>,
+    /// Why nobody may say that it has let the data of copies go that it no longer lists, with what to
+    /// do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub remains: Option<String>,
 }
 
 impl Quietus {
@@ -54,6 +62,7 @@ impl Quietus {
                 tracing::warn!(
                     store = %one.store, alarm = alarm.as_str(), overstaying = one.overstaying,
                     newest = ?one.newest_at, fault = one.fault.as_deref().unwrap_or_default(),
+                    remains = one.remains.as_deref().unwrap_or_default(),
                     "a store of copies needs somebody: {}; see `quietus backup list`", alarm.words()
                 );
             }
@@ -67,7 +76,7 @@ impl Quietus {
     }
 
     pub(super) fn standing_of(&self, system: &System) -> StoreStanding {
-        let Known { listing, fault, .. } = self.stores.of(system.name.as_str()).known();
+        let Known { listing, fault, remains, .. } = self.stores.of(system.name.as_str()).known();
         let taken =
             |listing: &super::seen::Listing| listing.copies.iter().map(|copy| copy.taken_at).min();
         let alarm = match (&fault, &listing) {
@@ -75,6 +84,8 @@ impl Quietus {
             (None, Some(listing)) => listing.trouble(),
             (None, None) => None,
         };
+        let remains = remains.filter(|(at, _)| later(*at, REMAINS_COUNT_FOR) > self.now());
+        let alarm = alarm.or_else(|| remains.is_some().then_some(Trouble::Stuck));
         StoreStanding {
             store: system.name.to_string(),
             copies: listing.as_ref().map(|listing| listing.copies.len()),
@@ -84,6 +95,7 @@ impl Quietus {
             overstaying: listing.as_ref().map_or(0, |listing| listing.overstaying().len()),
             alarm,
             fault,
+            remains: remains.map(|(_, why)| why),
         }
     }
 }

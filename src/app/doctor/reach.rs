@@ -175,7 +175,7 @@ impl Quietus {
 fn troubled(one: StoreStanding) -> Option<Finding> {
     let place = format!("store {}", one.store);
     let show = format!("quietus backup list {}", one.store);
-    let fault = one.fault.map(|fault| format!(": {fault}")).unwrap_or_default();
+    let fault = one.fault.or(one.remains).map(|fault| format!(": {fault}")).unwrap_or_default();
     if let Some(alarm) = one.alarm {
         let found = Finding::wrong(place, format!("{}{fault}", alarm.words()));
         return Some(found.kind(AlarmKind::CopiesTroubled).since(one.newest_at).command(show));

@@ -16,11 +16,14 @@ fn write_tool(company: &crate::company::Company, snapshots: &str) {
     let script = format!(
         "#!/bin/sh\ncase \"$*\" in\n\
          *list\\ snapshots*) cat {ids} ;;\n\
+         *stats*) echo '{{\"snapshots_count\": {count}}}' ;;\n\
+         *list*) ;;\n\
          *snapshots*) echo listed >>{calls}; cat {json} ;;\n\
          *) echo restic 0.14.0 ;;\nesac\n",
         ids = ids.display(),
         calls = calls.display(),
         json = json.display(),
+        count = snapshots.split_whitespace().count(),
     );
     std::fs::write(&path, script).unwrap();
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();

@@ -3,6 +3,7 @@
 use std::process::Output;
 
 use jiff::{Span, Timestamp, ToSpan as _};
+use quietus::app::backup::Trouble;
 use quietus::domain::Clock as _;
 use quietus::telemetry::SystemClock;
 
@@ -32,7 +33,7 @@ async fn backed_up(company: &Company, at: Timestamp) {
     let time = at.strftime("%Y-%m-%d %H:%M:%S").to_string();
     let data = company.path("data").display().to_string();
     restic(company, &["backup", "--host", "shop", "--time", &time, &data]).await;
-    restic(company, &["forget", "--host", "shop", "--keep-daily", "2", "--prune"]).await;
+    restic(company, &["forget", "--host", "shop", "--keep-daily", "2"]).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -72,10 +73,18 @@ async fn what_a_schedule_erases_is_gone_when_restic_has_forgotten_it() {
     clock.advance(0.seconds());
     live(&product).await;
     assert_eq!(company.certificate_of(&case).await.overall(), "complete-with-exceptions");
-    // The next copy has the store forget the last one that can hold it.
+    // The next copy has the store forget the last one that can hold it, and its data is there.
     backed_up(&company, after(47.hours())).await;
     clock.set(&after(50.hours()).to_string());
     live(&product).await;
+    assert_eq!(company.certificate_of(&case).await.overall(), "complete-with-exceptions");
+    let standing = &product.store_standings()[0];
+    assert_eq!(standing.alarm, Some(Trouble::Stuck));
+    assert!(standing.remains.as_ref().unwrap().contains("restic prune"), "{standing:?}");
+    restic(&company, &["prune", "--max-unused", "0"]).await;
+    clock.advance(7.hours());
+    live(&product).await;
+    assert_eq!(product.store_standings()[0].alarm, None);
     let last = company.certificate_of(&case).await;
     assert_eq!(last.overall(), "complete", "{:#?}", copies(&last));
     assert_eq!(last.predicate["supersedes"]["reason"], "backup-expired");

@@ -74,6 +74,11 @@ const PHRASES: &[[&str; 3]] = &[
         "该存储中先前的副本未按期消失",
     ],
     [
+        "the store no longer lists the copies, and nobody has seen that their data is gone",
+        "die Ablage führt die Kopien nicht mehr auf, und niemand hat gesehen, dass ihre Daten weg sind",
+        "该存储不再列出这些副本，但尚未确认其数据已消失",
+    ],
+    [
         "the store has taken no new copy for too long",
         "die Ablage hat zu lange keine neue Kopie gemacht",
         "该存储长期没有新的副本",
