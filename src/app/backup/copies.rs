@@ -152,7 +152,12 @@ impl Quietus {
         let before = last.map(|job| Ok::<_, AppError>((job, StoreLook::of(job)?))).transpose()?;
         let mut wanted: Erased = erased.clone();
         match (mapped, &before) {
-            (Some((_, backup)), _) => wanted.retain(|system, _| backup.copies.contains(system)),
+            // What it copied once is in its copies, whatever it copies now.
+            (Some((_, backup)), before) => wanted.retain(|system, _| {
+                let once =
+                    before.as_ref().is_some_and(|(_, look)| look.planned.contains_key(system));
+                once || backup.copies.contains(system)
+            }),
             (None, Some((_, look))) => wanted.retain(|system, _| look.planned.contains_key(system)),
             (None, None) => wanted.clear(),
         }

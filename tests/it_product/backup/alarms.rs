@@ -94,6 +94,45 @@ async fn a_day_that_is_over_while_copies_are_left_is_taken_back() {
     company.check_log().await;
 }
 
+/// A system that is copied elsewhere from now on is still in the copies that it had.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn copies_in_a_store_that_no_longer_copies_the_system_are_stated() {
+    let company = company(Kind::Sqlite).await;
+    people::brought(&company, "erasure", "email=alan@mail.example\n").await;
+    dump(&company, "2027-01-04");
+    let clock = TurnedClock::at("2027-01-04T09:00:00Z");
+    live(&company.replica(&clock).await).await;
+    let case = company.oldest_case().await;
+    let first = company.certificate_id(&case).await;
+
+    company.write("systems/vault.yaml", &VAULT.replace("[shop, desk]", "[desk]"));
+    let attic = VAULT.replace("[shop, desk]", "[shop]").replace("vault", "attic");
+    company.write("systems/attic.yaml", &attic.replace("place: dumps", "place: attic"));
+    std::fs::create_dir(company.path("attic")).unwrap();
+    for day in ["05", "06", "07", "08"] {
+        dump(&company, &format!("2027-01-{day}"));
+        company.write(&format!("attic/shop-2027-01-{day}.sql"), "everything");
+    }
+    std::fs::remove_file(company.path("attic/shop-2027-01-05.sql")).unwrap();
+    clock.set("2027-01-08T12:00:01Z");
+    live(&company.replica(&clock).await).await;
+    let second = company.certificate_of(&case).await;
+    assert_eq!(second.predicate["supersedes"]["certificateId"], first);
+    assert_eq!(second.overall(), "complete-with-exceptions");
+    let mut stated = 0;
+    for one in second.statements() {
+        let stores = one["backup"].as_array().into_iter().flatten();
+        let old = stores.filter(|backup| backup["store"] == "vault");
+        let left = old.filter(|backup| backup["seenGoneAt"].is_null()).count();
+        let erased = one["records"]["deleted"] != "0" || one["records"]["cleared"] != "0";
+        if one["system"]["id"] == "shop" && erased {
+            assert_eq!(left, 1, "{one:#}");
+            stated += 1;
+        }
+    }
+    assert!(stated > 0, "{:#?}", second.predicate["statements"]);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_store_that_is_away_for_a_while_is_asked_again() {
     let company = company(Kind::Sqlite).await;
