@@ -278,12 +278,23 @@ impl Listing {
         over.into_iter().filter(|(copy, _)| !needed.contains(copy.id.as_str())).collect()
     }
 
-    /// Copies whose time is over, as follows from the copies that were taken after them and not from
-    /// those that are still to come, and that no other one needs.
+    /// Copies whose time is over, as follows from the copies of their series that were taken after them
+    /// and not from those that are still to come, and that no other one needs.
     pub(crate) fn expired(&self) -> Vec<String> {
         let Some(newest) = self.newest() else { return Vec::new() };
+        let mut newest_of: BTreeMap<&str, Timestamp> = BTreeMap::new();
+        for copy in self.copies.iter().filter(|copy| copy.kind != CopyKind::Log) {
+            let newest = newest_of.entry(&copy.series).or_insert(copy.taken_at);
+            *newest = copy.taken_at.max(*newest);
+        }
+        let taken_place = |copy: &BackupCopy| match self.keeping.counting {
+            // Unfinished archives are a series by themselves, and finished ones take their place.
+            Counting::Beyond => newest,
+            _ => newest_of.get(copy.series.as_str()).copied().unwrap_or(newest),
+        };
         let over = |copy: &&BackupCopy| {
-            copy.stay.is_none() && self.end_of(copy).is_some_and(|end| end <= newest.min(self.at))
+            let newest = taken_place(copy).min(self.at);
+            copy.stay.is_none() && self.end_of(copy).is_some_and(|end| end <= newest)
         };
         let mut over: BTreeSet<&str> =
             self.copies.iter().filter(over).map(|copy| copy.id.as_str()).collect();

@@ -161,6 +161,24 @@ fn only_what_later_copies_have_taken_the_place_of_is_removed() {
     assert_eq!(Listing::new(at, copies, weekly()).expired(), ["1", "2", "5"]);
 }
 
+/// restic counts each group by itself: one that gets no new snapshots keeps those that it has.
+#[test]
+fn what_is_taken_of_something_else_takes_no_copys_place() {
+    let at = later(day(40), HOUR * 2);
+    let old = |id: i64| BackupCopy { series: "archive".to_owned(), ..copy(id) };
+    let mut copies: Vec<BackupCopy> = (1..=9).map(old).collect();
+    copies.extend((33..=40).map(copy));
+    let listing = Listing::new(at, copies.clone(), weekly());
+    // Two have had copies of their own group after them, and one of the other.
+    assert_eq!(listing.expired(), ["1", "2", "33"]);
+    // Borg's unfinished archives are no group: finished ones take their place.
+    let keeping = Keeping { counting: Counting::Beyond, ..weekly() };
+    for copy in copies.iter_mut().filter(|copy| copy.series == "archive") {
+        copy.series = "checkpoints".to_owned();
+    }
+    assert!(Listing::new(at, copies, keeping).expired().len() > 3);
+}
+
 #[test]
 fn news_is_what_differs_in_more_than_the_moment() {
     let gone_at = later(day(10), HOUR * 12);
