@@ -155,6 +155,10 @@ impl Processor {
             return self.step_for_many(attempt, step, some).await;
         }
         for one in some.iter_mut().filter(|one| !one.is_settled()) {
+            attempt.leave_out_stopped([one.part]).await;
+            if attempt.parts[one.part].has_ended() {
+                continue;
+            }
             if let Err(fault) = self.step_for_one(attempt, step, one).await {
                 one.state = State::Faulted(fault.clone());
                 if is_silence(&fault) {
@@ -201,28 +205,30 @@ impl Processor {
         some: &mut [Passenger],
     ) -> Result<(), Fault> {
         let open = |one: &&mut Passenger| !one.is_settled();
-        let mut all: Vec<&mut Passenger> = some.iter_mut().filter(open).collect();
-        let mut pieces = vec![(0, all.len())];
-        while let Some((start, end)) = pieces.pop() {
-            let some = &mut all[start..end];
-            match (self.send_many(attempt, step, some).await, some) {
-                (Ok(None), _) => {}
-                (Ok(Some(message)), [one]) => one.state = State::Refused(message),
-                (Ok(Some(_)), some) => {
-                    let middle = start + some.len() / 2;
-                    pieces.extend([(middle, end), (start, middle)]);
+        let mut pieces: Vec<Vec<&mut Passenger>> = vec![some.iter_mut().filter(open).collect()];
+        while let Some(mut piece) = pieces.pop() {
+            attempt.leave_out_stopped(piece.iter().map(|one| one.part)).await;
+            piece.retain(|one| !attempt.parts[one.part].has_ended());
+            match self.send_many(attempt, step, &mut piece).await {
+                Ok(None) => {}
+                Ok(Some(_)) if piece.len() > 1 => {
+                    let second = piece.split_off(piece.len() / 2);
+                    pieces.extend([second, piece]);
                 }
-                (Err(fault), some) => {
-                    for one in some {
+                Ok(Some(message)) => {
+                    for one in piece {
+                        one.state = State::Refused(message.clone());
+                    }
+                }
+                Err(fault) => {
+                    for one in piece {
                         one.fault_if_open(&fault);
                     }
                     if !is_silence(&fault) {
                         continue;
                     }
-                    for (start, end) in pieces {
-                        for one in &mut all[start..end] {
-                            one.fault_if_open(&unsent(&fault));
-                        }
+                    for one in pieces.into_iter().flatten() {
+                        one.fault_if_open(&unsent(&fault));
                     }
                     return Err(fault);
                 }

@@ -165,7 +165,6 @@ impl Processor {
                 continue;
             }
             self.hold_to_limits(&mut attempt, &mut waiting);
-            self.leave_out_stopped(&mut attempt, &mut waiting).await;
             if waiting.is_empty() {
                 continue;
             }
@@ -241,32 +240,12 @@ impl Processor {
         waiting.retain(|one| !attempt.parts[one.part].has_ended());
     }
 
-    /// Finding out who everybody is may have taken long: whoever was called off or is held by now
-    /// is not among those that are sent.
-    async fn leave_out_stopped(&self, attempt: &mut Attempt<'_>, waiting: &mut Vec<Passenger>) {
-        let which: BTreeSet<usize> = waiting.iter().map(|one| one.part).collect();
-        let which: Vec<usize> = which.into_iter().collect();
-        let directions = match attempt.told {
-            Told::One(_) if which.is_empty() => return,
-            Told::One(progress) => vec![progress.before_sending().await],
-            Told::Together(progress) => progress.before_sending(&which).await,
-        };
-        for (place, number) in which.into_iter().enumerate() {
-            let part = &mut attempt.parts[number];
-            // Of whom nothing is said, nothing is sent.
-            if directions.get(place) != Some(&Direction::Continue) {
-                part.end(Ok(Receipt::Stopped(part.tally.outcome.clone())));
-            }
-        }
-        waiting.retain(|one| !attempt.parts[one.part].has_ended());
-    }
-
     /// After each batch: what was said of everybody so far.
     async fn tell_all(&self, attempt: &Attempt<'_>) {
         if let Told::Together(progress) = attempt.told {
             let parts = attempt.parts.iter();
             let done: Vec<Outcome> = parts.map(|part| part.tally.outcome.clone()).collect();
-            // Who has to stop is asked before the next batch is sent, each for themselves.
+            // Who has to stop is asked before the next request is sent, each for themselves.
             progress.committed(&done).await;
         }
     }
@@ -294,6 +273,27 @@ impl Processor {
 }
 
 impl Attempt<'_> {
+    /// Just before a request of these parts that changes something. Finding out who everybody is and
+    /// the requests before it may have taken long: whoever was called off or is held by now ends
+    /// here, and nothing more is sent for them.
+    pub async fn leave_out_stopped(&mut self, parts: impl IntoIterator<Item = usize>) {
+        let which: BTreeSet<usize> =
+            parts.into_iter().filter(|part| !self.parts[*part].has_ended()).collect();
+        let which: Vec<usize> = which.into_iter().collect();
+        let directions = match self.told {
+            _ if which.is_empty() => return,
+            Told::One(progress) => vec![progress.before_sending().await],
+            Told::Together(progress) => progress.before_sending(&which).await,
+        };
+        for (place, number) in which.into_iter().enumerate() {
+            let part = &mut self.parts[number];
+            // Of whom nothing is said, nothing is sent.
+            if directions.get(place) != Some(&Direction::Continue) {
+                part.end(Ok(Receipt::Stopped(part.tally.outcome.clone())));
+            }
+        }
+    }
+
     /// The vendor does not answer: nothing is sent for anybody of whom nothing is known yet.
     pub fn end_rest(&mut self, fault: &Fault) {
         let (message, pause) = match fault {

@@ -3,7 +3,8 @@
 use std::sync::Mutex;
 
 use quietus_connectors::{
-    Direction, Fault, Grade, Receipt, RefusalKind, SubjectAction, SubjectResult,
+    Direction, Fault, Grade, Progress, ProgressReport, Receipt, RefusalKind, SubjectAction,
+    SubjectResult,
 };
 
 use super::club::{BATCH, SINGLE, club, member, opened};
@@ -131,6 +132,56 @@ async fn whoever_is_called_off_before_anything_is_sent_is_not_asked_for() {
     let second = erase(2, &[("email", "a@shop.example")]);
     let outcome = done(connector.execute(&second, &Notes::going_on()).await);
     assert_eq!(outcome.testimonies[0].result, SubjectResult::Done);
+}
+
+/// A legal hold comes after so many requests.
+struct HeldAfter(usize, Mutex<usize>);
+
+#[async_trait::async_trait]
+impl Progress for HeldAfter {
+    async fn committed(&self, _report: ProgressReport<'_>) -> Direction {
+        Direction::Continue
+    }
+
+    async fn before_sending(&self) -> Direction {
+        let mut asked = self.1.lock().unwrap();
+        *asked += 1;
+        if *asked > self.0 { Direction::Stop } else { Direction::Continue }
+    }
+}
+
+/// A person may have thousands of records, and each of them is a request of its own.
+#[tokio::test]
+async fn a_hold_is_asked_for_before_each_request_of_one_person() {
+    let kept = || (1..=4).map(|n| member(&format!("c{n}"), "a@shop.example", "")).collect();
+    let names = ["c1", "c2", "c3", "c4"].map(|name| ("club_id", name));
+    let (exchange, connector) = opened(kept()).await;
+    let held = HeldAfter(2, Mutex::default());
+    let receipt = connector.execute(&erase(1, &names), &held).await.unwrap();
+    let Receipt::Stopped(outcome) = receipt else { panic!("{receipt:?}") };
+    assert!(outcome.testimonies.is_empty(), "not all of them were asked for: {outcome:?}");
+    assert_eq!(exchange.world().changes(), 2);
+    assert_eq!(exchange.world().alive(), ["c3", "c4"]);
+    assert_eq!(*held.1.lock().unwrap(), 3, "once for each, and never after a no");
+    let outcome = done(connector.execute(&erase(2, &names), &Notes::going_on()).await);
+    assert_eq!(outcome.testimonies[0].result, SubjectResult::Done);
+    assert_eq!(exchange.world().changes(), 4);
+}
+
+/// And so is each piece of a request that the vendor did not take as a whole.
+#[tokio::test]
+async fn a_hold_is_asked_for_before_each_piece_of_a_batch() {
+    let kept = vec![member("c1", "a@shop.example", ""), member("c2", "b@shop.example", "")];
+    let exchange = Exchange::open(club, kept).await;
+    let connector =
+        exchange.connector(&BATCH.replace("most: 2", "most: 4"), &[("key", "club-key")]);
+    let names = ["c1", "invalid-1", "c2"].map(|name| ("club_id", name));
+    // All three, and then the first of them alone.
+    let held = HeldAfter(2, Mutex::default());
+    let receipt = connector.execute(&erase(1, &names), &held).await.unwrap();
+    assert!(matches!(receipt, Receipt::Stopped(_)), "{receipt:?}");
+    assert_eq!(exchange.world().changes(), 2);
+    assert_eq!(exchange.world().alive(), ["c2"]);
 }
 
 #[tokio::test]
