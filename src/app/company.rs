@@ -11,15 +11,13 @@ use std::sync::{Mutex, PoisonError};
 use quietus_connectors::processor::Definition;
 use quietus_connectors::{Fault, LinkKind};
 
+use super::deaths::{FEWEST_ATTEMPTS_LEFT, goes_alone};
 use super::{AppError, Quietus};
 use crate::datamap::System;
 use crate::store::{APART, Claim, ClaimedJob, Company, Job, JobKind, TOGETHER_AFTER_FAULT};
 
 /// Jobs that one worker carries out together.
 const MOST_TOGETHER: u32 = 250;
-/// Attempts that have to be left of a job: one that is lost again and again goes alone, so that it
-/// takes nobody else along.
-const FEWEST_ATTEMPTS_LEFT: u32 = 5;
 
 /// How many may go together where that is fewer than usual, by system and by whether they have
 /// failed before. Each process learns it for itself.
@@ -61,14 +59,13 @@ impl Quietus {
     ) -> Result<Vec<ClaimedJob>, AppError> {
         let job = &claimed.job;
         let of_request = matches!(job.kind, JobKind::Request | JobKind::Retained | JobKind::Replay);
-        let left = job.attempts_allowed.saturating_sub(job.attempt);
         let apart = job.last_fault.as_ref().is_some_and(|fault| fault.kind == APART);
         if !of_request
             || apart
             || claimed.trial
             || job.reference.is_some()
             || job.cancel_requested.is_some()
-            || left < FEWEST_ATTEMPTS_LEFT
+            || goes_alone(job)
             || !self.system(&job.system).is_ok_and(can_join)
         {
             return Ok(Vec::new());

@@ -22,6 +22,7 @@ pub mod company;
 pub mod correction;
 mod coverage;
 pub mod crash;
+mod deaths;
 pub mod doctor;
 pub mod done;
 pub mod drill;

@@ -13,6 +13,7 @@ use tracing::Instrument as _;
 
 use super::back_off::BackOff;
 use super::carry_out::{Attempt, Ending};
+use super::deaths::last_attempt;
 use super::mutation::Mutation;
 use super::plan_on_record::PartOnRecord;
 use super::progress::Done;
@@ -21,14 +22,11 @@ use super::spans::{self, kind_of};
 use super::{AppError, Quietus};
 use crate::evidence::EvidenceKind;
 use crate::store::{
-    BlockedReason, Job, JobFault, JobKind, Learned, OutboxEntry, Settle, Settled, Settlement,
-    StillMine,
+    BlockedReason, JobFault, JobKind, Learned, OutboxEntry, Settle, Settled, Settlement, StillMine,
 };
 
 /// First pause before another attempt.
 pub(super) const FIRST_PAUSE: Duration = Duration::from_secs(1);
-/// Attempts of a person's part that may die with their processes beyond those that it is allowed.
-const DEATHS_ALONE: u32 = 8;
 /// Pauses before another attempt.
 const PAUSES: BackOff = BackOff { first: FIRST_PAUSE, longest: Duration::from_mins(5) };
 /// Rounds of an order whose verification finds survivors, before a person is asked.
@@ -289,15 +287,6 @@ pub(super) fn job_of_key(key: &str) -> Option<uuid::Uuid> {
     let (job, round) = key.rsplit_once('-')?;
     let job = uuid::Uuid::try_parse(job).ok()?;
     (order_key(job, round.parse().ok()?) == key).then_some(job)
-}
-
-/// The last attempt of a job. What a person asked for is not given up because the processes that
-/// had it died: a fault gives its attempt back, a death does not, and whoever died with others is not
-/// to blame for it. By then a job goes alone (`company`), so that it is begun so many times more
-/// before it is taken for what kills them.
-pub(super) fn last_attempt(job: &Job) -> u32 {
-    let more = if job.kind == JobKind::Sweep { 0 } else { DEATHS_ALONE };
-    job.attempts_allowed.saturating_add(more)
 }
 
 /// What the job's system counted when the case was planned.

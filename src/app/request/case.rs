@@ -17,10 +17,9 @@ use crate::evidence::EvidenceKind;
 use crate::plan::SystemPlan;
 use crate::store::{CaseCause, JobKind, NewCase, NewJob, RequestChange};
 
-/// Attempts that a database gets before a person is asked.
+/// Attempts that a part gets before a person is asked. Waiting for a third party that answers late
+/// costs none: its own date ends that.
 const ATTEMPTS: u32 = 8;
-/// Looks at a third party that answers late: its own date ends them, and not their number.
-const LOOKS: u32 = 1_000_000;
 /// Records of one person that a system may change without having counted them.
 const UNCOUNTED_RECORDS: u64 = 10_000;
 
@@ -119,7 +118,7 @@ impl Quietus {
             blocked: None,
             held_by: None,
             available_at: self.now(),
-            attempts_allowed: if system.persons.is_some() { LOOKS } else { ATTEMPTS },
+            attempts_allowed: ATTEMPTS,
             payload: serde_json::to_value(payload)
                 .map_err(|error| AppError::Unreadable { what: "a job", why: error.to_string() })?,
             total_estimate: planned,

@@ -11,6 +11,8 @@ use crate::company::certificate::Certificate;
 use crate::company::database::Kind;
 use crate::company::ended;
 
+/// The intent is recorded, and nothing is sent.
+const STARTED: u8 = 2;
 /// The connector has answered, and nothing is recorded.
 const ANSWERED: u8 = 5;
 /// The second look has answered, and nothing is recorded.
@@ -122,4 +124,20 @@ async fn who_is_certified_has_the_answer() {
     company.quietus(&["run", "--once"]).await.expect(0);
     assert_eq!((answers().await, certified().await), (1, 1));
     company.check_log().await;
+}
+
+/// It is taken for what kills them, like anybody's part. Waiting for a third party costs no attempt.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_third_partys_part_that_kills_every_time_is_given_up() {
+    let estate = with_only("club").await;
+    let company = &estate.company;
+    person::brought(company, "erasure", &format!("email={GRACE}\n")).await;
+    for _ in 0..16 {
+        die_at(&estate, STARTED).await;
+    }
+    let case = company.oldest_case().await;
+    let ended = company.quietus(&["run", "--once"]).await.expect(1);
+    assert!(ended.out.contains("number 16 was the last that was begun"), "{}", ended.out);
+    assert_eq!(company.certificate_of(&case).await.overall(), "failed");
+    assert_eq!(estate.vendor.changes(), Vec::<String>::new());
 }

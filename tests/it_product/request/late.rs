@@ -52,6 +52,14 @@ async fn an_overdue_processor_is_named_and_never_passed_over() {
     let letters = company.quietus(&["letter", "list", &request]).await.expect(0).out;
     assert!(!letters.contains("outcome"), "it is not answered: {letters}");
 
+    // However often it is asked.
+    for _ in 0..20 {
+        live(&product, &clock, 25.hours()).await;
+    }
+    let left = "SELECT CAST(MIN(attempts_allowed - attempt) AS TEXT) || ' ' ||
+        CAST(MAX(attempt) > 16 AS TEXT) FROM jobs WHERE kind = 'request'";
+    assert_eq!(company.store_rows(left).await, ["7 1"], "waiting costs no attempt");
+
     // Late, but done.
     estate.mailer.carry_out();
     live(&product, &clock, 25.hours()).await;
