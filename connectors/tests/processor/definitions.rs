@@ -27,6 +27,19 @@ async fn every_definition_has_a_case() {
     assert_eq!(names.len(), 10);
 }
 
+/// What no look sees is named, and with it on certificates.
+#[tokio::test]
+async fn what_a_vendor_hides_from_a_search_is_named() {
+    for (name, words) in
+        [("hubspot", "in the recycle bin for 90 days"), ("salesforce", "converted leads")]
+    {
+        let case = cases().into_iter().find(|case| case.name == name).unwrap();
+        let exchange = opened(&case).await;
+        let left = unpaced(&case, &exchange).capabilities().residues;
+        assert!(left.iter().any(|one| one.contains(words)), "{name}: {left:?}");
+    }
+}
+
 #[tokio::test]
 async fn every_vendor_erases_the_person_and_nobody_else() {
     for case in cases() {
