@@ -292,6 +292,10 @@ pub struct Health {
     pub drift: Vec<Drift>,
     /// Privileges that are missing, each with what to grant.
     pub missing_privileges: Vec<String>,
+    /// What the system does not show to the account and what nobody can therefore say, each with what
+    /// to grant; an order is carried out all the same.
+    #[serde(default)]
+    pub not_shown: Vec<String>,
     /// Fields by which persons are looked for and that no index serves, each with what to create.
     #[serde(default)]
     pub read_throughout: Vec<String>,

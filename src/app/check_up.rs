@@ -210,9 +210,13 @@ fn health_in_steps(health: &Health) -> Vec<Step> {
             step(name, Ending::Fail, faults.join("; "))
         }
     };
-    vec![
+    let mut steps = vec![
         step("check", Ending::Pass, format!("reached {}", health.product)),
         judged("data map", &drift, "the system is as the data map says"),
         judged("privileges", &health.missing_privileges, "nothing that is needed is missing"),
-    ]
+    ];
+    if !health.not_shown.is_empty() {
+        steps.push(step("not shown", Ending::NotChecked, health.not_shown.join("; ")));
+    }
+    steps
 }

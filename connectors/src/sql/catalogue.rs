@@ -5,6 +5,7 @@ use crate::receipt::Fault;
 use crate::schema::{CollectionSchema, FieldSchema, ForeignKey, OnDelete, Schema};
 use crate::sql::connection::Session;
 use crate::sql::dialect::Dialect;
+use crate::sql::unseen_references::Unseen;
 use crate::sql::{catalogue_mariadb, catalogue_postgresql, catalogue_sqlite};
 use crate::value::FieldType;
 
@@ -14,6 +15,8 @@ pub(crate) struct Catalogue {
     pub(crate) product: String,
     pub(crate) tables: Vec<Table>,
     pub(crate) references: Vec<Reference>,
+    /// MariaDB: foreign keys that are not among them.
+    pub(crate) unseen: Unseen,
 }
 
 /// A table or view.

@@ -8,6 +8,7 @@ use crate::sql::catalogue::{Catalogue, Column, Reference, Table};
 use crate::sql::connection::Session;
 use crate::sql::faults::misconfigured;
 use crate::sql::fragment::{Cell, Fragment};
+use crate::sql::unseen_references;
 use crate::value::FieldType;
 
 const TABLES: &str = "\
@@ -78,6 +79,10 @@ pub(crate) async fn read(session: &mut Session) -> Result<Catalogue, Fault> {
         }
     }
     references(&mut catalogue, &found, &rules);
+    let shown: Vec<[String; 4]> =
+        found.iter().map(|row| [1, 2, 3, 5].map(|column| row[column].text())).collect();
+    let database = version[1].text();
+    catalogue.unseen = unseen_references::find(session, &catalogue, &database, &shown).await?;
     Ok(catalogue)
 }
 

@@ -12,6 +12,7 @@ use crate::sql::fragment::Fragment;
 use crate::sql::lists::read_throughout;
 use crate::sql::order_of_deletion::groups;
 use crate::sql::scene::Scene;
+use crate::sql::unseen_references;
 
 /// Looks at everything that an attempt needs.
 pub(crate) async fn check(connector: &SqlConnector, order: &Order) -> Result<Health, Fault> {
@@ -33,6 +34,7 @@ pub(crate) async fn check(connector: &SqlConnector, order: &Order) -> Result<Hea
         product: scene.catalogue.product.clone(),
         drift,
         missing_privileges: missing,
+        not_shown: unseen_references::not_shown(&scene).into_iter().collect(),
         read_throughout,
     })
 }
@@ -116,7 +118,7 @@ fn needs_temporary_tables(scene: &Scene<'_>) -> Option<&'static str> {
 /// Grants to the user itself; those that come by a role are not seen, so only a user that has no
 /// privilege of its own on any of the tables is reported.
 async fn mariadb(session: &mut Session, scene: &Scene<'_>) -> Result<Vec<String>, Fault> {
-    let mut missing = Vec::new();
+    let mut missing = unseen_references::refusals(scene);
     for position in 0..scene.order.instructions.len() {
         let Some(table) = scene.table_position(position) else { continue };
         let one = scene.instruction(position);

@@ -57,6 +57,7 @@ mod throttle;
 mod together;
 mod treat;
 mod unknown_moments;
+mod unseen_references;
 mod values;
 mod verify;
 mod windows;

@@ -12,6 +12,7 @@ use crate::sql::dialect::Dialect;
 use crate::sql::scene::Scene;
 use crate::sql::steering;
 use crate::sql::strategy::{self, UNIQUE_DIGITS};
+use crate::sql::unseen_references;
 use crate::value::{FieldType, Value};
 
 /// Every reason; none means that the order can be carried out.
@@ -36,6 +37,7 @@ pub(crate) fn find(scene: &Scene<'_>) -> Vec<String> {
         }
         restriction(scene, position, table, &mut reasons);
     }
+    reasons.extend(unseen_references::refusals(scene));
     one_table_each(scene, &mut reasons);
     links(scene, &mut reasons);
     associations::refusals(scene, &mut reasons);

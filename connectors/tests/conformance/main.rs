@@ -40,6 +40,7 @@ mod shared;
 mod steering;
 mod strategies;
 mod together;
+mod unseen;
 mod verification;
 
 conformance! {
@@ -235,6 +236,8 @@ conformance! {
         settled::who_has_another_address_by_then_is_left_alone,
         legacy::a_treatment_is_no_activity,
         legacy::an_entry_beyond_the_character_set_names_nobody,
+        unseen::a_table_that_the_account_is_not_shown_stops_the_order,
+        unseen::what_other_databases_do_is_known_or_said_not_to_be,
     }
     sqlite {
         legacy::a_uuid_kept_as_bytes_in_a_column_of_text_is_known,

@@ -9,7 +9,7 @@ use crate::scope::{PEOPLE, twenty_people};
 const WRONG_PASSWORD: &str = "wr0ng-passw0rd";
 
 /// The fixture's URL with other credentials.
-fn with_credentials(fixture: &Fixture, user: &str, password: &str) -> String {
+pub fn with_credentials(fixture: &Fixture, user: &str, password: &str) -> String {
     let (scheme, rest) = fixture.url().split_once("://").expect("a URL");
     let (_, server) = rest.split_once('@').expect("credentials");
     format!("{scheme}://{user}:{password}@{server}")
