@@ -15,6 +15,9 @@ pub(crate) struct Catalogue {
     pub(crate) product: String,
     pub(crate) tables: Vec<Table>,
     pub(crate) references: Vec<Reference>,
+    /// PostgreSQL: tables that inherit from others without being partitions, as positions of the heir
+    /// and of the table that it inherits from.
+    pub(crate) inheritance: Vec<(usize, usize)>,
     /// MariaDB: foreign keys that are not among them.
     pub(crate) unseen: Unseen,
 }

@@ -1,6 +1,7 @@
 //! PostgreSQL's catalogue.
 //!
-//! Partitions are not collections of their own: what is said of them is said of their root.
+//! Partitions are not collections of their own: what is said of them is said of their root. Tables that
+//! inherit from others by `INHERITS` are.
 
 use std::collections::BTreeMap;
 
@@ -29,7 +30,9 @@ SELECT CAST(c.oid AS bigint), CAST(n.nspname AS text), CAST(c.relname AS text), 
           FROM pg_partitioned_table p
           JOIN pg_attribute a ON a.attrelid = p.partrelid AND a.attnum = p.partattrs[0]
          WHERE p.partrelid = c.oid AND p.partstrat = 'r' AND p.partnatts = 1),
-       EXISTS (SELECT 1 FROM pg_rewrite r WHERE r.ev_class = c.oid AND r.ev_type IN ('2', '4'))
+       EXISTS (SELECT 1 FROM pg_rewrite r WHERE r.ev_class = c.oid AND r.ev_type IN ('2', '4')),
+       (SELECT CAST(json_agg(CAST(i.inhparent AS text)) AS text)
+          FROM pg_inherits i WHERE i.inhrelid = c.oid AND NOT c.relispartition)
   FROM pg_class c
   JOIN pg_namespace n ON n.oid = c.relnamespace
  WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f')
@@ -121,7 +124,9 @@ pub(crate) async fn read(session: &mut Session) -> Result<Catalogue, Fault> {
         catalogue: Catalogue { product: format!("PostgreSQL {version}"), ..Catalogue::default() },
         positions: BTreeMap::new(),
     };
-    reading.tables(&session.fetch(&Fragment::raw(TABLES)).await?);
+    let tables = session.fetch(&Fragment::raw(TABLES)).await?;
+    reading.tables(&tables);
+    reading.inheritance(&tables);
     reading.columns(&session.fetch(&Fragment::raw(COLUMNS)).await?)?;
     reading.keys(&session.fetch(&Fragment::raw(KEYS)).await?);
     reading.indexes(&session.fetch(&Fragment::raw(INDEXES)).await?);
@@ -165,6 +170,17 @@ impl Reading {
                         .partitions
                         .push(Partition { schema: row[1].text(), name: row[2].text() });
                 }
+            }
+        }
+    }
+
+    /// Who inherits from whom; partitions are no heirs.
+    fn inheritance(&mut self, rows: &[Vec<Cell>]) {
+        for row in rows.iter().filter(|row| row[8] != Cell::Null) {
+            let Some(&heir) = self.positions.get(&row[0].count()) else { continue };
+            for parent in names(&row[8]) {
+                let parent = parent.parse().ok().and_then(|oid: u64| self.positions.get(&oid));
+                self.catalogue.inheritance.extend(parent.map(|&parent| (heir, parent)));
             }
         }
     }

@@ -25,6 +25,7 @@ mod forms;
 mod fragment;
 mod gathered_keys;
 mod guard;
+mod inheritance;
 mod inspect;
 mod joint;
 mod keys;

@@ -9,6 +9,7 @@ use crate::sql::associations;
 use crate::sql::catalogue::{Column, Table};
 use crate::sql::compile::Compiler;
 use crate::sql::dialect::Dialect;
+use crate::sql::inheritance;
 use crate::sql::scene::Scene;
 use crate::sql::steering;
 use crate::sql::strategy::{self, UNIQUE_DIGITS};
@@ -38,6 +39,7 @@ pub(crate) fn find(scene: &Scene<'_>) -> Vec<String> {
         restriction(scene, position, table, &mut reasons);
     }
     reasons.extend(unseen_references::refusals(scene));
+    inheritance::find(scene, &mut reasons);
     one_table_each(scene, &mut reasons);
     links(scene, &mut reasons);
     associations::refusals(scene, &mut reasons);

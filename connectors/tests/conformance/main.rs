@@ -18,6 +18,7 @@ mod drafting;
 mod drift;
 mod fixture;
 mod held_of_several;
+mod inheritance;
 mod keys;
 mod legacy;
 mod links;
@@ -230,6 +231,9 @@ conformance! {
         partitions::dropping_gives_way_to_a_reader,
         catalogue::describes_partitions_once,
         legacy::a_moment_before_all_others_is_never_due,
+        inheritance::a_mapped_heir_stops_the_order,
+        inheritance::heirs_that_nobody_mapped_are_part_of_their_table,
+        inheritance::what_refers_to_an_heir_stops_the_order,
     }
     mariadb {
         legacy::a_day_of_zeros_is_never_due,
