@@ -7,7 +7,7 @@ use crate::sql::catalogue::Catalogue;
 use crate::sql::connection::Session;
 use crate::sql::dialect::Dialect;
 use crate::sql::drift;
-use crate::sql::faults::{LENT, answered, misconfigured};
+use crate::sql::faults::answered;
 use crate::sql::fragment::Fragment;
 use crate::sql::lists::read_throughout;
 use crate::sql::order_of_deletion::groups;
@@ -17,9 +17,8 @@ use crate::sql::unseen_references;
 /// Looks at everything that an attempt needs.
 pub(crate) async fn check(connector: &SqlConnector, order: &Order) -> Result<Health, Fault> {
     let mut session = connector.target.open(&order.pace).await?;
-    if session.dialect() == Dialect::Postgres {
-        refuse_lent_connections(connector, order, &mut session).await?;
-    }
+    // Asked once more by other means than when it was opened.
+    connector.target.refuse_lent(&mut session).await?;
     let scene = Scene::new(session.dialect(), order, Catalogue::read(&mut session).await?);
     let missing = match session.dialect() {
         Dialect::Postgres => postgres(&mut session, &scene, &connector.progress_table).await?,
@@ -37,23 +36,6 @@ pub(crate) async fn check(connector: &SqlConnector, order: &Order) -> Result<Hea
         not_shown: unseen_references::not_shown(&scene).into_iter().collect(),
         read_throughout,
     })
-}
-
-/// Two sessions at once with one process of the server: a pooler lends its connections for one
-/// transaction. Temporary tables and settings would be found by others, and theirs by us.
-async fn refuse_lent_connections(
-    connector: &SqlConnector,
-    order: &Order,
-    session: &mut Session,
-) -> Result<(), Fault> {
-    let process = Fragment::raw("SELECT CAST(pg_backend_pid() AS bigint)");
-    let mine = session.count(&process).await?;
-    let mut other = connector.target.open(&order.pace).await?;
-    other.begin().await?;
-    let theirs = other.count(&process).await?;
-    other.rollback().await?;
-    other.close().await;
-    if mine == theirs { Err(misconfigured(LENT)) } else { Ok(()) }
 }
 
 async fn postgres(

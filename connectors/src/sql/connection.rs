@@ -1,5 +1,5 @@
-//! The three drivers behind one session: the only place that names them and that declares a
-//! statement safe.
+//! The three drivers behind one session: the only place that names them, but for what tells poolers
+//! (`pooler`), and that declares a statement safe.
 //!
 //! A session is one plain connection, opened for one undertaking and closed after it. When its
 //! future is dropped the connection closes with it and the system rolls back, so there is no pool
@@ -26,6 +26,7 @@ use crate::receipt::Fault;
 use crate::sql::dialect::Dialect;
 use crate::sql::faults::{Doing, fault, misconfigured, transient};
 use crate::sql::fragment::{Cell, Fragment};
+use crate::sql::pooler::{self, Reach};
 
 /// How long reaching a system may take.
 const CONNECT_TIMEOUT_MS: u64 = 15_000;
@@ -65,7 +66,9 @@ impl Target {
         let map = |error| fault(self.dialect, Doing::Connect, error);
         Ok(match self.dialect {
             Dialect::Postgres => {
-                Options::Postgres(Box::new(PgConnectOptions::from_str(url).map_err(map)?))
+                let options = PgConnectOptions::from_str(url).map_err(map)?;
+                let options = options.application_name("quietus").disable_statement_logging();
+                Options::Postgres(Box::new(options))
             }
             Dialect::MariaDb => {
                 Options::MariaDb(Box::new(MySqlConnectOptions::from_str(url).map_err(map)?))
@@ -92,8 +95,12 @@ impl Target {
         let map = |error| fault(self.dialect, Doing::Connect, error);
         let mut session = match self.options()? {
             Options::Postgres(options) => {
-                let options = options.application_name("quietus").disable_statement_logging();
-                Session::Postgres(PgConnection::connect_with(&options).await.map_err(map)?)
+                let (mut connection, reach) = pooler::connect(&options).await?;
+                // Before anything is set, which somebody else would find.
+                if reach == Reach::Pooled {
+                    pooler::refuse_lent(&options, &mut connection).await?;
+                }
+                Session::Postgres(connection)
             }
             Options::MariaDb(options) => {
                 let options = options.disable_statement_logging();
@@ -112,6 +119,19 @@ impl Target {
             session.command(&setting).await?;
         }
         Ok(session)
+    }
+
+    /// Refuses a connection that a pooler lends for one transaction, by a second connection beside it.
+    ///
+    /// # Errors
+    /// `Misconfigured` where it is lent.
+    pub(crate) async fn refuse_lent(&self, session: &mut Session) -> Result<(), Fault> {
+        match (self.options()?, session) {
+            (Options::Postgres(options), Session::Postgres(connection)) => {
+                pooler::refuse_lent(&options, connection).await
+            }
+            _ => Ok(()),
+        }
     }
 }
 
@@ -314,7 +334,7 @@ fn doing_of(statement: &Fragment) -> Doing {
 }
 
 /// Whoever listens can count statements; what they say is nobody's business.
-fn sent() {
+pub(super) fn sent() {
     tracing::trace!(target: "quietus_connectors::statement", "a statement is sent");
 }
 

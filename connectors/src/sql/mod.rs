@@ -38,6 +38,7 @@ mod parents;
 mod partitions;
 mod parts;
 mod plant;
+mod pooler;
 mod preview;
 mod progress_table;
 mod reference_watch;

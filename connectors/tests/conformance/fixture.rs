@@ -224,6 +224,11 @@ impl Fixture {
         &self.url
     }
 
+    /// The URL through a pooler, which stands before the server that the variable names.
+    pub fn through(&self, variable: &str) -> String {
+        with_database(&server_url(variable), &self.database)
+    }
+
     /// A path that belongs to this test.
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)

@@ -1,6 +1,6 @@
 //! The conformance suite: one body of tests for every kind of SQL system.
 //!
-//! `tests/run` starts the servers and names them in the environment. Every test gets a database
+//! `tests/run` starts the servers, and poolers before PostgreSQL, and names them in the environment. Every test gets a database
 //! of its own; its name says the kind: `postgresql::erases_exactly_the_scope`.
 
 #![expect(clippy::expect_used, reason = "a test that cannot go on fails there")]
@@ -231,6 +231,7 @@ conformance! {
         partitions::dropping_gives_way_to_a_reader,
         catalogue::describes_partitions_once,
         legacy::a_moment_before_all_others_is_never_due,
+        reach::a_pooler_that_lends_connections_is_refused,
         inheritance::a_mapped_heir_stops_the_order,
         inheritance::heirs_that_nobody_mapped_are_part_of_their_table,
         inheritance::what_refers_to_an_heir_stops_the_order,

@@ -1,6 +1,8 @@
 //! Reaching a system: credentials, networks, privileges, and what a fault may say.
 
 use quietus_connectors::{Fault, FieldType, Health, Receipt, kinds, open};
+use sqlx::postgres::PgConnection;
+use sqlx::{Connection as _, Row as _, raw_sql};
 
 use crate::drafting::{CUTOFF, Onward, done, draft, due, list, listed, order};
 use crate::fixture::{Fixture, Kind, settings};
@@ -185,6 +187,41 @@ pub async fn a_missing_right_to_temporary_tables_is_named(fixture: &Fixture) {
     assert!(matches!(refused, Err(Fault::Misconfigured { .. })), "{refused:?}");
     assert_eq!(missing(after), Vec::<String>::new());
     assert!(previewed.is_ok(), "{previewed:?}");
+}
+
+/// Every undertaking is refused, and not only `check`: lists of two orders could be given to one
+/// another. Nothing is set on a connection that somebody else is lent next.
+pub async fn a_pooler_that_lends_connections_is_refused(fixture: &Fixture) {
+    twenty_people(fixture).await;
+    let before = fixture.content("people").await;
+    let order = order("lent", [draft(fixture, PEOPLE).delete(due("left_at", CUTOFF))]);
+    for (variable, words) in [
+        ("QUIETUS_TEST_PGBOUNCER_URL", "a pooler refuses what a connection begins with"),
+        ("QUIETUS_TEST_PGBOUNCER_LENIENT_URL", "a pooler in transaction mode stands before"),
+    ] {
+        let url = fixture.through(variable);
+        let connector = open(fixture.kind.name(), settings(&url)).expect("not connected yet");
+        for fault in [
+            connector.check(&order).await.expect_err("refused"),
+            connector.describe().await.expect_err("refused"),
+            connector.preview(&order).await.expect_err("refused"),
+            connector.execute(&order, &Onward).await.expect_err("refused"),
+            connector.verify(&order).await.expect_err("refused"),
+            connector.forget(&order.key).await.expect_err("refused"),
+        ] {
+            assert!(matches!(fault, Fault::Misconfigured { .. }), "{fault:?}");
+            assert!(fault.to_string().contains(words), "{fault}");
+        }
+    }
+    let lent = fixture.through("QUIETUS_TEST_PGBOUNCER_LENIENT_URL");
+    let mut borrower = PgConnection::connect(&lent).await.expect("it lends to everybody");
+    let left = "SELECT name || ' = ' || setting FROM pg_settings WHERE source = 'session'
+        AND name IN ('statement_timeout', 'lock_timeout', 'row_security', 'plan_cache_mode', 'jit')";
+    let left = raw_sql(left).fetch_all(&mut borrower).await.expect("settings");
+    let left = left.iter().map(|row| row.get::<String, _>(0));
+    assert_eq!(left.collect::<Vec<_>>(), Vec::<String>::new());
+    borrower.close().await.expect("given back");
+    assert_eq!(fixture.content("people").await, before);
 }
 
 /// The server ends every connection while the order is under way.
