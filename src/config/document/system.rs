@@ -201,7 +201,8 @@ document! {
     pub struct RestrictDocument {
         /// A boolean, date or timestamp field that says so.
         optional flag: Words,
-        /// The collection that restricted records move to; it has the same fields.
+        /// The collection that restricted records move to; it has the same fields, and rules by which
+        /// they go from there.
         optional move_to as "move": Words,
     }
 }

@@ -182,32 +182,37 @@ fn move_target(
         .collections
         .values()
         .find(|it| it.name.as_str() == wanted || it.source == wanted);
-    if let Some(mapped) = mapped {
-        let missing: Vec<String> = collection
-            .fields
-            .keys()
-            .filter(|name| matches!(draft.own_field(mapped, name), Err(Resolution::Unknown(..))))
-            .map(|name| format!("`{name}`"))
-            .collect();
-        if !missing.is_empty() {
-            let message = format!("`{}` has no fields {}", draft.title(mapped), missing.join(", "));
-            let help = "records move with every field, and back when the restriction is lifted";
-            problems.push(Problem::error(&target.place, message).help(help));
-        }
-    }
-    let known = mapped.map(|it| it.source.clone());
-    let exempt = draft.model.exempt.iter().find(|it| it.source == wanted);
-    let source = known.or_else(|| exempt.map(|it| it.source.clone()));
-    let Some(source) = source else {
-        let names = draft.model.collections.keys().map(crate::domain::CollectionName::as_str);
-        let help = format!(
-            "map it under `collections` or name it under `exempt`, so that restricted records are known to be there ({})",
-            instead(wanted, names)
-        );
-        let message = format!("`{}` has no collection `{wanted}`", draft.model.name);
-        problems.push(Problem::error(&target.place, message).help(help));
+    let Some(mapped) = mapped else {
+        let is_exempt = draft.model.exempt.iter().any(|it| it.source == wanted);
+        problems.push(if is_exempt {
+            let message =
+                format!("`{wanted}` is exempt: records that are moved there would never go");
+            Problem::error(&target.place, message).help(
+                "map it under `collections` with the same fields and categories, so that they go by their rules there",
+            )
+        } else {
+            let names = draft.model.collections.keys().map(crate::domain::CollectionName::as_str);
+            let help = format!(
+                "map it under `collections`, so that restricted records go by their rules there ({})",
+                instead(wanted, names)
+            );
+            let message = format!("`{}` has no collection `{wanted}`", draft.model.name);
+            Problem::error(&target.place, message).help(help)
+        });
         return None;
     };
+    let missing: Vec<String> = collection
+        .fields
+        .keys()
+        .filter(|name| matches!(draft.own_field(mapped, name), Err(Resolution::Unknown(..))))
+        .map(|name| format!("`{name}`"))
+        .collect();
+    if !missing.is_empty() {
+        let message = format!("`{}` has no fields {}", draft.title(mapped), missing.join(", "));
+        let help = "records move with every field, and back when the restriction is lifted";
+        problems.push(Problem::error(&target.place, message).help(help));
+    }
+    let source = mapped.source.clone();
     if source == collection.source {
         problems.push(
             Problem::error(&target.place, "restricted records would stay where they are")
