@@ -15,6 +15,8 @@ pub(crate) struct Catalogue {
     pub(crate) product: String,
     pub(crate) tables: Vec<Table>,
     pub(crate) references: Vec<Reference>,
+    /// PostgreSQL: schemas in which a name without one is looked for, the first one first.
+    pub(crate) search_path: Vec<String>,
     /// PostgreSQL: tables that inherit from others without being partitions, as positions of the heir
     /// and of the table that it inherits from.
     pub(crate) inheritance: Vec<(usize, usize)>,
@@ -179,10 +181,21 @@ impl Catalogue {
         })
     }
 
+    /// The position of the connector's own table, by the name that its statements give it: without a
+    /// schema it is where the server looks for it, which need not be `public`.
+    pub(crate) fn find_own(&self, name: &str) -> Option<usize> {
+        let is = |table: &Table, schema: &str| {
+            table.name == name && table.schema.as_deref() == Some(schema)
+        };
+        let mut schemas = self.search_path.iter();
+        let found = schemas.find_map(|schema| self.tables.iter().position(|one| is(one, schema)));
+        found.or_else(|| self.tables.iter().position(|table| table.full_name() == name))
+    }
+
     /// The description for people and for drafts of a data map.
     pub(crate) fn schema(&self, hidden: &str) -> Schema {
         let mut schema = Schema { product: self.product.clone(), collections: Vec::new() };
-        let hidden = self.find(hidden);
+        let hidden = self.find_own(hidden);
         for (position, table) in self.tables.iter().enumerate() {
             if Some(position) == hidden {
                 continue;

@@ -21,6 +21,9 @@ macro_rules! not_of_the_server {
     };
 }
 
+const SERVER: &str = "\
+SELECT current_setting('server_version'), CAST(array_to_json(current_schemas(FALSE)) AS text)";
+
 const TABLES: &str = concat!(
     "\
 SELECT CAST(c.oid AS bigint), CAST(n.nspname AS text), CAST(c.relname AS text), CAST(c.relkind AS text),
@@ -118,10 +121,13 @@ SELECT CAST(o.conname AS text), CAST(o.conrelid AS bigint), CAST(o.confrelid AS 
 
 /// Reads the catalogue.
 pub(crate) async fn read(session: &mut Session) -> Result<Catalogue, Fault> {
-    let version = session.fetch(&Fragment::raw("SHOW server_version")).await?;
-    let version = version.first().and_then(|row| row.first()).map_or(String::new(), Cell::text);
+    let row = session.fetch_one(&Fragment::raw(SERVER)).await?;
     let mut reading = Reading {
-        catalogue: Catalogue { product: format!("PostgreSQL {version}"), ..Catalogue::default() },
+        catalogue: Catalogue {
+            product: format!("PostgreSQL {}", row[0].text()),
+            search_path: names(&row[1]),
+            ..Catalogue::default()
+        },
         positions: BTreeMap::new(),
     };
     let tables = session.fetch(&Fragment::raw(TABLES)).await?;

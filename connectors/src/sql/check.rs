@@ -58,7 +58,7 @@ async fn postgres(
             }
         }
     }
-    if scene.catalogue.find(progress_table).is_none() {
+    if scene.catalogue.find_own(progress_table).is_none() {
         let schema = progress_table.split_once('.').map(|parts| parts.0);
         let name = match schema {
             Some(schema) => Fragment::text_value(schema),

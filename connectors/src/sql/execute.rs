@@ -58,7 +58,7 @@ pub(crate) async fn execute(
         )));
     }
     let table = ProgressTable::new(session.dialect(), &connector.progress_table)?;
-    let known = scene.catalogue.find(&connector.progress_table).is_some();
+    let known = scene.catalogue.find_own(&connector.progress_table).is_some();
     let reasons = refusals::find(&scene);
     if !reasons.is_empty() {
         let before = if known { table.read(&mut session, &order.key).await? } else { None };
@@ -362,7 +362,7 @@ pub(crate) fn held(
 pub(crate) async fn forget(connector: &SqlConnector, keys: &[String]) -> Result<(), Fault> {
     let mut session: Session = connector.target.open(&crate::order::Pace::default()).await?;
     let catalogue = Catalogue::read(&mut session).await?;
-    if catalogue.find(&connector.progress_table).is_some() {
+    if catalogue.find_own(&connector.progress_table).is_some() {
         let table = ProgressTable::new(session.dialect(), &connector.progress_table)?;
         table.forget(&mut session, keys).await?;
     }
@@ -376,7 +376,7 @@ pub(crate) async fn remembered(connector: &SqlConnector, most: u32) -> Result<Ve
     let mut session: Session = connector.target.open(&crate::order::Pace::default()).await?;
     let catalogue = Catalogue::read(&mut session).await?;
     let mut keys = Vec::new();
-    if catalogue.find(&connector.progress_table).is_some() {
+    if catalogue.find_own(&connector.progress_table).is_some() {
         let table = ProgressTable::new(session.dialect(), &connector.progress_table)?;
         keys = table.remembered(&mut session, most).await?;
     }

@@ -21,7 +21,7 @@ use crate::sql::progress_table::ProgressTable;
 pub(crate) async fn canary(connector: &SqlConnector, name: &str) -> Result<CanarySight, Fault> {
     let mut session = connector.target.open(&Pace::default()).await?;
     let catalogue = Catalogue::read(&mut session).await?;
-    let found = if catalogue.find(&connector.progress_table).is_some() {
+    let found = if catalogue.find_own(&connector.progress_table).is_some() {
         let table = ProgressTable::new(session.dialect(), &connector.progress_table)?;
         table.canary(&mut session, name).await?
     } else {
@@ -51,7 +51,7 @@ pub(crate) async fn set_canary(
     let mut session = connector.target.open(&Pace::default()).await?;
     let catalogue = Catalogue::read(&mut session).await?;
     let table = ProgressTable::new(session.dialect(), &connector.progress_table)?;
-    if catalogue.find(&connector.progress_table).is_none() {
+    if catalogue.find_own(&connector.progress_table).is_none() {
         table.create(&mut session).await?;
     }
     table.set_canary(&mut session, name, number, &at.to_string()).await?;

@@ -172,7 +172,7 @@ async fn begin(
         return Ok(Begun::Ended(apart(why)));
     }
     let table = ProgressTable::new(session.dialect(), &connector.progress_table)?;
-    if scene.catalogue.find(&connector.progress_table).is_none() {
+    if scene.catalogue.find_own(&connector.progress_table).is_none() {
         table.create(session).await?;
     }
     let standing = table.take_over_together(session, orders).await?;

@@ -213,7 +213,7 @@ async fn look_at_associations(
     verification: &mut Verification,
 ) -> Result<bool, Fault> {
     let now = count_dangling(session, scene).await?;
-    let before = if now.is_empty() || scene.catalogue.find(progress_table).is_none() {
+    let before = if now.is_empty() || scene.catalogue.find_own(progress_table).is_none() {
         None
     } else {
         let table = ProgressTable::new(scene.dialect, progress_table)?;

@@ -232,6 +232,7 @@ conformance! {
         catalogue::describes_partitions_once,
         legacy::a_moment_before_all_others_is_never_due,
         reach::a_pooler_that_lends_connections_is_refused,
+        resume::what_is_kept_outside_of_public_is_found_again,
         inheritance::a_mapped_heir_stops_the_order,
         inheritance::heirs_that_nobody_mapped_are_part_of_their_table,
         inheritance::what_refers_to_an_heir_stops_the_order,

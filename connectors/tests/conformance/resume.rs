@@ -4,7 +4,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use quietus_connectors::{Connector, Direction, Order, Outcome, Progress, ProgressReport, Receipt};
+use quietus_connectors::{
+    CanaryRow, CanarySight, Connector, Direction, Order, Outcome, Progress, ProgressReport, Receipt,
+};
 
 use crate::drafting::{
     CUTOFF, Onward, StopAfter, assert_same, attempt, deleted, done, draft, due, order, preview,
@@ -203,6 +205,30 @@ pub async fn forget_removes_what_was_kept_to_resume(fixture: &Fixture) {
     connector.forget("never-heard-of").await.expect("nothing to forget");
     let left = fixture.count("SELECT COUNT(*) FROM quietus_progress").await;
     assert_eq!(left, 0);
+}
+
+/// The account's statements look in another schema first.
+pub async fn what_is_kept_outside_of_public_is_found_again(fixture: &Fixture) {
+    let order = shop(fixture).await;
+    let database = &fixture.database;
+    let path = "SET search_path = ops, public";
+    fixture.verbatim(&format!("CREATE SCHEMA ops; ALTER DATABASE {database} {path}")).await;
+    let connector = fixture.connector();
+    done(&*connector, &order).await;
+    let kept = "SELECT order_key FROM ops.quietus_progress ORDER BY order_key";
+    assert_eq!(fixture.column(kept).await, [order.key.as_str()]);
+    assert_eq!(connector.remembered(10).await.expect("keys"), [order.key.as_str()]);
+    let schema = connector.describe().await.expect("a description");
+    assert!(schema.collections.iter().all(|one| !one.name.contains("quietus_progress")));
+    let at = crate::drafting::moment("2026-06-01T00:00:00Z");
+    connector.set_canary("canary", 7, at).await.expect("written");
+    let sight = connector.canary("canary").await.expect("looked at");
+    assert_eq!(sight, CanarySight::Seen(CanaryRow { number: 7, written_at: at }));
+    connector.forget(&order.key).await.expect("forgotten");
+    assert_eq!(fixture.column(kept).await, ["canary"]);
+    // A table that was made in `public` before is still the one, as the server finds it.
+    fixture.verbatim("ALTER TABLE ops.quietus_progress SET SCHEMA public").await;
+    assert_eq!(connector.remembered(10).await.expect("keys"), ["canary"]);
 }
 
 pub async fn the_limit_of_records_is_never_passed(fixture: &Fixture) {

@@ -138,9 +138,10 @@ impl Ground<'_> {
     /// Tables of one who waits, by their own names: those in which something was erased, and the one in
     /// which the connector keeps how far it has come.
     fn tables(&self, number: usize) -> Vec<usize> {
-        let own = self.look.waits[number].collections.iter().map(String::as_str);
-        let named = own.chain([self.progress_table]).filter_map(|name| self.catalogue.find(name));
-        named.filter(|found| !self.catalogue.tables[*found].view).collect()
+        let erased = self.look.waits[number].collections.iter();
+        let erased = erased.map(|name| self.catalogue.find(name));
+        let found = erased.chain([self.catalogue.find_own(self.progress_table)]).flatten();
+        found.filter(|found| !self.catalogue.tables[*found].view).collect()
     }
 
     async fn spaces(&self, session: &mut Session, number: usize) -> Result<Vec<u64>, Fault> {

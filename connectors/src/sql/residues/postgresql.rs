@@ -183,11 +183,11 @@ impl Ground<'_> {
     /// Tables of one who waits, as statements name them: those in which something was erased, the one in
     /// which the connector keeps how far it has come, and the statistics.
     fn tables(&self, number: usize) -> Result<Vec<String>, Fault> {
-        let own = self.look.waits[number].collections.iter().map(String::as_str);
+        let erased = self.look.waits[number].collections.iter();
+        let erased = erased.map(|name| self.catalogue.find(name));
         let mut tables = Vec::new();
-        for name in own.chain([self.progress_table]) {
-            // One that is no longer there has no rows.
-            let Some(found) = self.catalogue.find(name) else { continue };
+        // One that is no longer there has no rows.
+        for found in erased.chain([self.catalogue.find_own(self.progress_table)]).flatten() {
             let table = &self.catalogue.tables[found];
             if !table.view {
                 tables.push(table.quoted(crate::sql::dialect::Dialect::Postgres)?);
