@@ -235,6 +235,8 @@ fn mariadb_class(code: &str) -> Class {
     match code {
         "1213" => Class::Transient("deadlock"),
         "1205" => Class::Transient("a lock was not granted in time"),
+        // With `innodb_snapshot_isolation`, which MariaDB has on from 11.6.
+        "1020" => Class::Transient("a record was changed by somebody else meanwhile"),
         "1969" | "3024" | "1317" => {
             Class::Transient("the statement took longer than the statement timeout")
         }
@@ -296,6 +298,7 @@ mod tests {
         assert!(matches!(postgres_class("28P01"), Class::Misconfigured(_)));
         assert!(matches!(postgres_class("23503"), Class::Rejected(_)));
         assert!(matches!(mariadb_class("1205"), Class::Transient(_)));
+        assert!(matches!(mariadb_class("1020"), Class::Transient(_)));
         assert!(matches!(sqlite_class("517"), Class::Transient(_)));
         assert!(matches!(sqlite_class("787"), Class::Rejected(_)));
     }

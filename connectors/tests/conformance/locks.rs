@@ -110,6 +110,27 @@ pub async fn a_slow_statement_is_cancelled(fixture: &Fixture) {
     assert_eq!(deleted(&outcome, "people"), 10);
 }
 
+/// What MariaDB answers from 11.6 on where an application changes a record that the transaction has
+/// seen (`innodb_snapshot_isolation`); earlier versions are made to say it.
+pub async fn a_record_that_is_changed_meanwhile_is_tried_again(fixture: &Fixture) {
+    let order = locked_order(fixture, "changed").await;
+    fixture
+        .verbatim(
+            "CREATE TRIGGER changed BEFORE DELETE ON people FOR EACH ROW
+                SIGNAL SQLSTATE 'HY000' SET MYSQL_ERRNO = 1020, MESSAGE_TEXT = 'changed'",
+        )
+        .await;
+    let answer = fixture.connector().execute(&order, &Onward).await;
+    let Err(Fault::Transient { message, .. }) = &answer else {
+        panic!("expected a transient fault, got {answer:?}");
+    };
+    assert!(message.contains("1020") && message.contains("changed by somebody else"), "{message}");
+    assert_eq!(fixture.ids("people").await.len(), 20);
+    fixture.verbatim("DROP TRIGGER changed").await;
+    let outcome = done(&*fixture.connector(), &attempt(&order, 2)).await;
+    assert_eq!(deleted(&outcome, "people"), 10);
+}
+
 /// Two workers with different orders on the same records: both end, nothing is counted twice.
 pub async fn two_orders_at_once_share_the_work(fixture: &Fixture) {
     let order = locked_order(fixture, "left").await;

@@ -239,6 +239,7 @@ conformance! {
     }
     mariadb {
         legacy::a_day_of_zeros_is_never_due,
+        locks::a_record_that_is_changed_meanwhile_is_tried_again,
         settled::who_has_another_address_by_then_is_left_alone,
         legacy::a_treatment_is_no_activity,
         legacy::an_entry_beyond_the_character_set_names_nobody,
