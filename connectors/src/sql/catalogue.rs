@@ -72,6 +72,9 @@ pub(crate) struct Column {
     pub(crate) by_text: bool,
     pub(crate) nullable: bool,
     pub(crate) generated: bool,
+    /// PostgreSQL: among the generated ones, a number that the system counts up itself and takes from
+    /// us where it is told to (`GENERATED ALWAYS AS IDENTITY`).
+    pub(crate) counted: bool,
     /// MariaDB sets it to its own now with every other change of the record.
     pub(crate) touched: bool,
     /// Most characters of a text.
@@ -226,6 +229,11 @@ impl Catalogue {
 }
 
 impl Column {
+    /// A record takes its value along to another table; what is computed from others is computed anew.
+    pub(crate) fn moves(&self) -> bool {
+        !self.generated || self.counted
+    }
+
     fn schema(&self) -> FieldSchema {
         FieldSchema {
             name: self.name.clone(),

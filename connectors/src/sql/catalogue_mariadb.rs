@@ -127,6 +127,7 @@ fn column(row: &[Cell]) -> Column {
         generated: extra.contains("VIRTUAL")
             || extra.contains("STORED")
             || extra.contains("PERSISTENT"),
+        counted: false,
         touched: extra.contains("ON UPDATE"),
         length: (row[6] != Cell::Null && class == FieldType::Text).then(|| row[6].count()),
         collation: row[7].optional_text().zip(row[8].optional_text()),

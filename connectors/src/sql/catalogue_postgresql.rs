@@ -52,7 +52,8 @@ SELECT CAST(a.attrelid AS bigint), CAST(a.attname AS text), format_type(a.atttyp
        a.attnotnull, a.attgenerated <> '' OR a.attidentity = 'a',
        CASE WHEN b.typname IN ('varchar', 'bpchar') AND COALESCE(NULLIF(t.typtypmod, -1), a.atttypmod) > 4
             THEN CAST(COALESCE(NULLIF(t.typtypmod, -1), a.atttypmod) - 4 AS bigint) END,
-       (SELECT CAST(l.collname AS text) FROM pg_collation l WHERE l.oid = a.attcollation AND NOT l.collisdeterministic)
+       (SELECT CAST(l.collname AS text) FROM pg_collation l WHERE l.oid = a.attcollation AND NOT l.collisdeterministic),
+       a.attidentity = 'a'
   FROM pg_attribute a
   JOIN pg_class c ON c.oid = a.attrelid
   JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -272,6 +273,7 @@ fn column(row: &[Cell]) -> Result<Column, Fault> {
         by_text: enumeration || class == FieldType::Json,
         nullable: !row[6].truth(),
         generated: row[7].truth(),
+        counted: row[10].truth(),
         touched: false,
         length: (row[8] != Cell::Null).then(|| row[8].count()),
         collation: match base.as_str() {

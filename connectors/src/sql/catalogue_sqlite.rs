@@ -60,6 +60,7 @@ async fn columns(
             by_text: false,
             nullable: !(row[2].truth() || (place > 0 && without_rowid)),
             generated: row[4].count() >= 2,
+            counted: false,
             touched: false,
             length: None,
             collation: None,

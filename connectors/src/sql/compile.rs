@@ -372,6 +372,7 @@ mod tests {
             by_text: false,
             nullable: true,
             generated: false,
+            counted: false,
             touched: false,
             length: None,
             collation: None,

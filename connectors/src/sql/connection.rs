@@ -144,9 +144,10 @@ fn mariadb_settings(pace: &Pace) -> String {
     let (seconds, rest) = (milliseconds / 1000, milliseconds % 1000);
     // MariaDB remembers the answer of a subquery by the field's own equality, and would give the
     // answer for `ann` to `Ann` where only one of them is on a list. And beyond its limit it answers
-    // with what a recursive query has found so far.
+    // with what a recursive query has found so far. Zero is the key of a record that moves, and no wish
+    // for another one.
     format!(
-        "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', \
+        "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION,NO_AUTO_VALUE_ON_ZERO', \
          SESSION time_zone = '+00:00', SESSION foreign_key_checks = 1, \
          SESSION sql_safe_updates = 0, SESSION innodb_lock_wait_timeout = {lock_seconds} \
          /*M!100101 , SESSION max_statement_time = {seconds}.{rest:03}, \

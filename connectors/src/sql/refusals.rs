@@ -297,7 +297,7 @@ fn moved(scene: &Scene<'_>, name: &str, table: usize, to: &str, reasons: &mut Ve
             "`{to}` cannot take restricted records of `{name}`: it is no ordinary table"
         ));
     }
-    for column in scene.table(table).columns.iter().filter(|column| !column.generated) {
+    for column in scene.table(table).columns.iter().filter(|column| column.moves()) {
         if target.column(&column.name).is_none() {
             reasons.push(format!(
                 "`{to}` takes restricted records of `{name}` and has no field `{}`: add it",

@@ -167,7 +167,7 @@ impl Run<'_> {
             let condition = Fragment::all(conditions);
             let (mut names, mut selected) = (Vec::new(), Vec::new());
             let own = compiler.scene.table(compiler.scene.table_of(instruction)?);
-            for column in own.columns.iter().filter(|column| !column.generated) {
+            for column in own.columns.iter().filter(|column| column.moves()) {
                 names.push(compiler.dialect().quote(&column.name)?);
                 selected.push(compiler.column(place, &column.name)?);
             }
@@ -175,10 +175,11 @@ impl Run<'_> {
             let selected = selected.join(", ");
             let target = compiler.scene.table(to).quoted(compiler.dialect())?;
             let counted = if compiler.dialect() == Dialect::Postgres {
-                // One statement, so that what is inserted is exactly what is deleted.
+                // One statement, so that what is inserted is exactly what is deleted. A number that the
+                // system counts up is taken along; where there is none, overriding means nothing.
                 vec![condition.clone().within(
                     &format!("WITH quietus_moved AS ({}", standing.deletion()),
-                    &format!(" RETURNING {selected}) INSERT INTO {target} ({names}) SELECT {names} FROM quietus_moved"),
+                    &format!(" RETURNING {selected}) INSERT INTO {target} ({names}) OVERRIDING SYSTEM VALUE SELECT {names} FROM quietus_moved"),
                 )]
             } else {
                 vec![

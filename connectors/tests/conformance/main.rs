@@ -164,6 +164,7 @@ conformance! {
         restriction::a_boolean_says_so,
         restriction::a_moment_says_since_when,
         restriction::a_record_moves_away_and_back,
+        restriction::a_moved_record_keeps_its_key,
         restriction::restriction_and_deletion_in_one_order,
         resume::stopped_after_every_chunk_and_resumed_is_complete,
         resume::progress_reports_grow_and_end_with_the_receipt,

@@ -6,7 +6,7 @@ use crate::drafting::{
     CUTOFF, Draft, MOMENT, done, done_as_previewed, draft, due, equal, list, listed, of, one_of,
     order, text,
 };
-use crate::fixture::Fixture;
+use crate::fixture::{Fixture, Kind};
 use crate::together::{outcomes, together};
 
 fn flag(field: &str) -> Restriction {
@@ -97,6 +97,46 @@ pub async fn a_record_moves_away_and_back(fixture: &Fixture) {
     assert_eq!(restricted(&done_as_previewed(&*connector, &lift).await), (0, 3));
     assert_eq!(fixture.content("people").await, before);
     assert_eq!(fixture.ids("people_restricted").await, [0_i64; 0]);
+}
+
+/// Also where the system counts keys up itself, and would give another one.
+pub async fn a_moved_record_keeps_its_key(fixture: &Fixture) {
+    let key = match fixture.kind {
+        Kind::Postgresql => "bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY",
+        Kind::Mariadb => "bigint AUTO_INCREMENT PRIMARY KEY",
+        Kind::Sqlite => "integer PRIMARY KEY AUTOINCREMENT",
+    };
+    let overriding = match fixture.kind {
+        Kind::Postgresql => "OVERRIDING SYSTEM VALUE",
+        Kind::Mariadb | Kind::Sqlite => "",
+    };
+    fixture
+        .sql(&format!(
+            "CREATE TABLE people (id {key}, email {{text}});
+             CREATE TABLE people_restricted (id {key}, email {{text}});
+             CREATE TABLE people_locked (id {{bigint}} PRIMARY KEY, email {{text}});
+             INSERT INTO people (id, email) {overriding} VALUES (11, 'a@example.org'),
+                (12, 'b@example.org'), (13, 'c@example.org')"
+        ))
+        .await;
+    if fixture.kind == Kind::Mariadb {
+        // MariaDB takes zero for a wish to be given a number.
+        fixture.sql("UPDATE people SET id = 0 WHERE id = 13").await;
+    }
+    let before = fixture.content("people").await;
+    let connector = fixture.connector();
+    let people = || draft(fixture, "people: id integer, email text");
+    let theirs = || one_of("id", [0, 12, 13].map(Value::Integer).to_vec());
+    for table in ["people_restricted", "people_locked"] {
+        let there = || Restriction::Move { to: fixture.kind.source(table) };
+        let away = order(&format!("{table}-away"), [people().restrict(there(), theirs())]);
+        assert_eq!(restricted(&done_as_previewed(&*connector, &away).await), (2, 0));
+        let moved = if fixture.kind == Kind::Mariadb { [0, 12] } else { [12, 13] };
+        assert_eq!(fixture.ids(table).await, moved, "{table}");
+        let back = order(&format!("{table}-back"), [people().lift(there(), theirs())]);
+        assert_eq!(restricted(&done_as_previewed(&*connector, &back).await), (0, 2));
+        assert_eq!(fixture.content("people").await, before, "{table}");
+    }
 }
 
 /// Erasure outranks restriction, a hold does not forbid it.
