@@ -123,6 +123,8 @@ mod alarms;
 mod backup_tests;
 #[path = "residues_tests.rs"]
 mod residues_tests;
+#[path = "restriction_tests.rs"]
+mod restriction;
 #[path = "third_party_tests.rs"]
 mod third_party;
 
@@ -400,22 +402,6 @@ fn files_in_inner_folders_are_not_overlooked() {
     let mut files = start();
     files.push(("systems/CRM.YAML", "system: crm\n"));
     assert!(load(folder(&files).path()).is_err());
-}
-
-#[test]
-fn records_move_only_to_a_collection_with_the_same_fields() {
-    let told = changed("example", "restrict: {flag: restricted}", "restrict: {move: customers}");
-    assert!(told.contains("`shop.customers` has no fields `amount`, `completed_at`"), "{told}");
-}
-
-/// Where no rule reaches, what is moved stays for ever.
-#[test]
-fn records_move_only_to_a_collection_that_is_mapped() {
-    let told = changed("example", "restrict: {flag: restricted}", "restrict: {move: articles}");
-    assert!(told.contains("`articles` is exempt: records that are moved there would never go"));
-    assert!(told.starts_with("systems/example.yaml:"), "{told}");
-    let told = changed("example", "restrict: {flag: restricted}", "restrict: {move: nowhere}");
-    assert!(told.contains("`shop` has no collection `nowhere`"), "{told}");
 }
 
 #[test]
