@@ -231,6 +231,11 @@ fn held_by(plan: &SystemPlan, holds: &[LegalHold]) -> Vec<HeldBy> {
 }
 
 impl Done {
+    /// The counts do not speak of the latest order: it has to be counted before it is sent.
+    pub(crate) fn is_of_more(&self) -> bool {
+        self.ordered.as_ref().is_some_and(|one| one.knows_more)
+    }
+
     /// What is saved after every chunk: without the matters, which may be many and are written
     /// when the attempt ends.
     pub(crate) fn without_matters(mut self) -> Self {

@@ -267,6 +267,7 @@ impl Quietus {
             before: prepared.done.clone(),
             timetable: prepared.timetable.clone(),
             stop: stop.clone(),
+            asks_by_name: prepared.order.persons.is_some(),
             lister,
             tries: attempt.claimed.trial.then(|| attempt.claimed.job.system.clone()).into(),
             state: std::sync::Mutex::new(WatchState {
@@ -299,7 +300,7 @@ impl Quietus {
         self.hear_answer(attempt, &answer);
         match answer {
             Ok(Answer::Receipt(Receipt::Done(current))) => {
-                let done = Done { current, ..watch.done() };
+                let done = watch.done().answered(&attempt.done, current);
                 self.look_again(attempt, &prepared.order, prepared.connector.as_ref(), done).await
             }
             Ok(Answer::Receipt(receipt)) => {

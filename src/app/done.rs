@@ -43,6 +43,9 @@ pub struct Done {
     /// Why nobody was asked: nothing is known of the person by which it could be.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unreached: Option<String>,
+    /// Something may have been sent to a third party under the job's orders, whatever came of it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub sent: bool,
 }
 
 impl Done {
@@ -74,11 +77,6 @@ impl Done {
             }
         }
         total
-    }
-
-    /// The counts do not speak of the latest order: it has to be counted before it is sent.
-    pub(crate) fn is_of_more(&self) -> bool {
-        self.ordered.as_ref().is_some_and(|one| one.knows_more)
     }
 
     /// The present round is over and survivors were found, which is what may follow another round.

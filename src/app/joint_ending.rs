@@ -22,7 +22,8 @@ impl Quietus {
         watch: &JointWatch<'_>,
     ) -> Result<(), AppError> {
         for (number, member) in members {
-            let Member { attempt, order, done, .. } = member;
+            let Member { attempt, order, mut done, .. } = member;
+            done.sent |= watch.has_sent(number);
             let (settlement, words) = self.settlement_of_stop(attempt, watch.stopped(number));
             let order_key = order.key;
             let ending = Ending { settlement, done, order_key, verification: None, words };
@@ -44,9 +45,11 @@ impl Quietus {
         let mut through = None;
         for (number, (mut member, answer)) in members.into_iter().zip(answers).enumerate() {
             spans::answered(&member.asking, &answer);
+            member.done.sent |= watch.has_sent(number);
             match answer {
                 Ok(Receipt::Done(current)) => {
-                    member.done.current = current;
+                    let done = std::mem::take(&mut member.done);
+                    member.done = done.answered(&member.attempt.done, current);
                     carried_out.push(member);
                 }
                 Ok(Receipt::Stopped(current)) => {

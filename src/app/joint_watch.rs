@@ -2,6 +2,7 @@
 //! renew the leases, and stop all of them where a hold, a pause, a cancellation of one or the end of
 //! the process asks for it. Those that were only stopped along go on at once.
 
+use std::collections::BTreeSet;
 use std::sync::Mutex;
 
 use async_trait::async_trait;
@@ -31,6 +32,8 @@ pub(super) struct JointWatch<'a> {
     watched: Vec<Watched>,
     stop: &'a CancellationToken,
     leases: &'a Leases,
+    /// They are about a third party, which may be asked once and never be heard of again.
+    asks_by_name: bool,
     state: Mutex<State>,
 }
 
@@ -40,6 +43,8 @@ struct State {
     current: Vec<Outcome>,
     /// Why they were stopped, by job; `None` for all of them until one is.
     stopped: Vec<Option<Stopped>>,
+    /// Of whom something may have been sent, by job.
+    sent: BTreeSet<usize>,
 }
 
 impl<'a> JointWatch<'a> {
@@ -54,8 +59,10 @@ impl<'a> JointWatch<'a> {
             before: member.done.clone(),
         });
         let current = members.iter().map(|member| member.done.current.clone()).collect();
-        let state = State { current, stopped: vec![None; members.len()] };
-        Self { product, watched: watched.collect(), stop, leases, state: Mutex::new(state) }
+        let stopped = vec![None; members.len()];
+        let state = Mutex::new(State { current, stopped, sent: BTreeSet::new() });
+        let asks_by_name = members.iter().any(|member| member.order.persons.is_some());
+        Self { product, watched: watched.collect(), stop, leases, asks_by_name, state }
     }
 
     /// What each has done, as far as it is known.
@@ -80,6 +87,11 @@ impl<'a> JointWatch<'a> {
     /// Why a job was stopped. One that was stopped for the sake of another has no reason of its own.
     pub(super) fn stopped(&self, number: usize) -> Option<Stopped> {
         self.state.lock().ok().and_then(|state| state.stopped.get(number).copied().flatten())
+    }
+
+    /// Whether something may have been sent for a job, whatever came of it.
+    pub(super) fn has_sent(&self, number: usize) -> bool {
+        self.state.lock().is_ok_and(|state| state.sent.contains(&number))
     }
 
     /// Nothing has come since the intents were recorded, and the leases are renewed.
@@ -192,11 +204,24 @@ impl JointProgress for JointWatch<'_> {
         if self.product.suffers(Mutation::FirstChunkUnasked) {
             return vec![Direction::Continue; which.len()];
         }
-        self.step(None).await;
+        // A third party may be sent one request after the other: nothing is written before each.
+        if self.asks_by_name {
+            self.may_begin().await;
+        } else {
+            self.step(None).await;
+        }
         let direction = |number: &usize| match self.stopped(*number) {
             Some(_) => Direction::Stop,
             None => Direction::Continue,
         };
-        which.iter().map(direction).collect()
+        let directions: Vec<Direction> = which.iter().map(direction).collect();
+        if let Ok(mut state) = self.state.lock()
+            && self.asks_by_name
+        {
+            let go_on =
+                which.iter().zip(&directions).filter(|(_, one)| **one == Direction::Continue);
+            state.sent.extend(go_on.map(|(number, _)| *number));
+        }
+        directions
     }
 }

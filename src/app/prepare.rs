@@ -2,10 +2,10 @@
 //! order with the holds of this moment, and the intent on record.
 
 use jiff::{SignedDuration, Timestamp};
-use quietus_connectors::{Connector, Fault, Order, Predicate, SubjectRequest, Verification};
+use quietus_connectors::{Connector, Fault, Order, Predicate, SubjectRequest};
 use serde_json::json;
 
-use super::account::{Ordered, VerificationOnRecord};
+use super::account::Ordered;
 use super::carry_out::{Attempt, Ending, Payload};
 use super::circumstances::{Basis, Circumstances};
 use super::deaths::last_attempt;
@@ -111,7 +111,7 @@ impl Quietus {
                 return self.stopped_by(attempt, error);
             }
         };
-        if let Some(ready) = self.nobody_is_asked(attempt, &compiled) {
+        if let Some(ready) = self.nobody_is_asked(attempt, &compiled).await? {
             return Ok(ready);
         }
         let holds_version = compiled.holds_version;
@@ -147,16 +147,16 @@ impl Quietus {
         }
     }
 
-    /// Why a third party is not asked; `None` where it is.
-    pub(super) fn nobody_is_asked(
+    /// Why a third party is not asked to do anything; `None` where it is.
+    pub(super) async fn nobody_is_asked(
         &self,
         attempt: &Attempt<'_>,
         compiled: &Compiled,
-    ) -> Option<Ready> {
+    ) -> Result<Option<Ready>, AppError> {
         if let Some(why) = &compiled.unreached {
-            return Some(self.cannot_be_asked(attempt, why));
+            return Ok(Some(self.cannot_be_asked(attempt, why)));
         }
-        self.held_back(attempt, compiled)
+        self.held_back(attempt, compiled).await
     }
 
     /// Why nothing is to be done before anything was asked; `None` where the job may go on.
@@ -266,44 +266,6 @@ impl Quietus {
     fn cannot_be_asked(&self, attempt: &Attempt<'_>, why: &str) -> Ready {
         let done = Done { unreached: Some(why.to_owned()), ..attempt.done.clone() };
         self.over_without_asking(done, "nobody was asked", why)
-    }
-
-    /// Nothing is to be done, and nobody can look: by the word of `method` alone.
-    fn over_without_asking(&self, done: Done, method: &str, words: &str) -> Ready {
-        let found = Verification {
-            method: method.to_owned(),
-            relied_upon: true,
-            ..Verification::default()
-        };
-        let on_record = VerificationOnRecord { at: self.now(), found, counted: None };
-        let settlement = Settlement::Completed {
-            done: serde_json::to_value(&done).unwrap_or_default(),
-            verification: serde_json::to_value(&on_record).unwrap_or_default(),
-        };
-        Ready::Ended(Box::new(Ending {
-            settlement,
-            done,
-            order_key: String::new(),
-            verification: None,
-            words: words.to_owned(),
-        }))
-    }
-
-    /// A legal hold keeps a third party from being asked to erase: the rest of the request is
-    /// answered, and what is held goes by a later job once it is released. Who was asked before is
-    /// asked after, for what is on its way cannot be called back.
-    fn held_back(&self, attempt: &Attempt<'_>, compiled: &Compiled) -> Option<Ready> {
-        compiled.ordered.held_back.as_ref()?;
-        let job = &attempt.claimed.job;
-        if job.reference.is_some() || !attempt.done.current.testimonies.is_empty() {
-            return None;
-        }
-        let done = Done { ordered: Some(compiled.ordered.clone()), ..attempt.done.clone() };
-        Some(self.over_without_asking(
-            done,
-            "nobody was asked, because of a legal hold",
-            "a legal hold keeps it from being asked",
-        ))
     }
 
     pub(super) async fn compile_job(

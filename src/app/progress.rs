@@ -48,6 +48,8 @@ pub(crate) struct Watch<'a> {
     pub(crate) before: Done,
     pub(crate) timetable: Option<Timetable>,
     pub(crate) stop: CancellationToken,
+    /// It is about a third party, which may be asked once and never be heard of again.
+    pub(crate) asks_by_name: bool,
     /// Lists what goes, where the order asks for it.
     pub(crate) lister: Option<Lister>,
     /// The system that it tries while its breaker is open; taken by the first chunk.
@@ -62,6 +64,8 @@ pub(crate) struct WatchState {
     /// Counts that were read anew in this attempt.
     pub(crate) counted: Option<Counts>,
     pub(crate) stopped: Option<Stopped>,
+    /// Something may have been sent in this attempt.
+    pub(crate) sent: bool,
 }
 
 impl Watch<'_> {
@@ -102,6 +106,7 @@ impl Watch<'_> {
         let mut done = self.before.clone();
         if let Ok(state) = self.state.lock() {
             done.current.clone_from(&state.current);
+            done.sent |= state.sent;
             if state.counted.is_some() {
                 done.counted.clone_from(&state.counted);
             }
@@ -194,7 +199,11 @@ impl quietus_connectors::Progress for Watch<'_> {
             return Direction::Continue;
         }
         let until = self.product.lease_until();
-        self.direction(self.product.store.heartbeat(&self.tenure, until).await)
+        let direction = self.direction(self.product.store.heartbeat(&self.tenure, until).await);
+        if let Ok(mut state) = self.state.lock() {
+            state.sent |= self.asks_by_name && direction == Direction::Continue;
+        }
+        direction
     }
 
     async fn going(&self, going: Going<'_>) -> Result<Uuid, Fault> {

@@ -357,7 +357,7 @@ impl SystemAccount<'_> {
         }
     }
 
-    fn failure(&self, reason: String) -> StatedFailure {
+    pub(super) fn failure(&self, reason: String) -> StatedFailure {
         StatedFailure {
             reason,
             attempts: self.job.map_or(0, |job| job.attempt),

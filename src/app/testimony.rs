@@ -13,6 +13,13 @@ use crate::evidence::statement::{
 };
 use crate::schedule::Action;
 
+/// What is said where something may have been sent before a legal hold came, and nobody can look.
+const UNKNOWN: &str = "an attempt to have it erased had begun before the legal hold came, and \
+                       whether anything is left is not known";
+/// What is said where something may have been sent before a legal hold came, and something is there.
+const IN_PART: &str =
+    "an attempt to have it erased had begun before the legal hold came, and a part may be gone";
+
 impl SystemAccount<'_> {
     /// One statement for the third party as a whole.
     pub(super) fn state_third_party(
@@ -23,6 +30,9 @@ impl SystemAccount<'_> {
         let testimonies = self.said.as_slice();
         let held = self.held_back(testimonies);
         let (outcome, failure) = match held {
+            Some(_) if self.is_unknown_under_hold() => {
+                (StatementOutcome::Pending, Some(self.failure(UNKNOWN.to_owned())))
+            }
             Some(_) => (StatementOutcome::Retained, None),
             None => self.outcome_of(testimonies),
         };
@@ -76,24 +86,35 @@ impl SystemAccount<'_> {
         }
     }
 
-    /// What a legal hold keeps there, where it was not asked because of it. Nothing was counted, so
-    /// the person stands for one record.
+    /// What a legal hold keeps there, where it was not asked because of it, or was before it came and
+    /// has not answered. Nothing was counted, so the person stands for one record.
     fn held_back(&self, said: &[Testimony]) -> Option<StatedKept> {
         let held = self.ordered.held_back.as_ref();
         let held = held.filter(|_| said.is_empty() && self.is_completed())?;
         let matters: Vec<&str> = held.matters.iter().map(String::as_str).collect();
+        let mut because = match matters.as_slice() {
+            [matter] => format!("matter {matter}"),
+            several => format!("one or more of the matters {}", several.join(", ")),
+        };
+        if self.done.sent {
+            because.push_str("; ");
+            because.push_str(if self.is_unknown_under_hold() { UNKNOWN } else { IN_PART });
+        }
         Some(StatedKept {
             reason: KeptReason::LegalHold,
             records: Count(1),
-            because: match matters.as_slice() {
-                [matter] => format!("matter {matter}"),
-                several => format!("one or more of the matters {}", several.join(", ")),
-            },
+            because,
             until: None,
             first_until: None,
             review_on: held.review_on,
             restricted: false,
         })
+    }
+
+    /// It was asked before a hold came, and nobody has seen since what is there.
+    fn is_unknown_under_hold(&self) -> bool {
+        let seen = self.verification.as_ref().is_some_and(|look| !look.found.survivors.is_empty());
+        self.done.sent && !seen
     }
 
     fn outcome_of(&self, said: &[Testimony]) -> (StatementOutcome, Option<StatedFailure>) {
@@ -140,7 +161,8 @@ impl SystemAccount<'_> {
             return (StatementOutcome::AttestedByProcessor, None);
         }
         // Who is gone after an attempt without an answer may have been there before it.
-        if said.iter().all(|one| one.result == SubjectResult::Absent) && !self.lost {
+        let lost = self.lost || (self.done.sent && self.ordered.held_back.is_some());
+        if said.iter().all(|one| one.result == SubjectResult::Absent) && !lost {
             return (StatementOutcome::NotFound, None);
         }
         (StatementOutcome::Completed, None)

@@ -140,16 +140,7 @@ impl Quietus {
                 self.hear_error(first, error);
             }
             for (attempt, compiled) in group.into_iter().zip(compiled) {
-                let order = match self.compiled_or_ended(attempt, compiled) {
-                    Ok(Ok(compiled)) => match self.nobody_is_asked(attempt, &compiled) {
-                        Some(ready) => self.end(attempt, ready).await.map(|()| None),
-                        None => order_of(attempt, &compiled)
-                            .map(|order| Some((compiled, self.as_mutated(order)))),
-                    },
-                    Ok(Err(ready)) => self.end(attempt, *ready).await.map(|()| None),
-                    Err(error) => Err(error),
-                };
-                match order {
+                match self.order_or_end(attempt, compiled).await {
                     Ok(Some((compiled, order))) => {
                         planned.push(Planned { attempt, compiled, order });
                     }
@@ -168,6 +159,23 @@ impl Quietus {
             Box::pin(self.carry_out_group(group, joint)).await?;
         }
         Ok(())
+    }
+
+    /// The order of one of them; `None` where there is none and it has ended.
+    async fn order_or_end(
+        &self,
+        attempt: &Attempt<'_>,
+        compiled: Result<Compiled, AppError>,
+    ) -> Result<Option<(Compiled, Order)>, AppError> {
+        let compiled = match self.compiled_or_ended(attempt, compiled)? {
+            Ok(compiled) => compiled,
+            Err(ready) => return self.end(attempt, *ready).await.map(|()| None),
+        };
+        if let Some(ready) = self.nobody_is_asked(attempt, &compiled).await? {
+            return self.end(attempt, ready).await.map(|()| None);
+        }
+        let order = self.as_mutated(order_of(attempt, &compiled)?);
+        Ok(Some((compiled, order)))
     }
 
     async fn end(&self, attempt: &Attempt<'_>, ready: Ready) -> Result<(), AppError> {
@@ -324,7 +332,10 @@ impl Quietus {
     }
 
     /// A connector for an attempt: to a third party by the definition that its case was planned with.
-    async fn connect_for(&self, attempt: &Attempt<'_>) -> Result<Box<dyn Connector>, AppError> {
+    pub(super) async fn connect_for(
+        &self,
+        attempt: &Attempt<'_>,
+    ) -> Result<Box<dyn Connector>, AppError> {
         let pinned = self.pinned(&attempt.case).await?;
         self.connect_as_planned(pinned.map(), &attempt.claimed.job.system)
     }

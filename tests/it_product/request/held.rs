@@ -4,6 +4,7 @@
 use jiff::ToSpan as _;
 
 use super::estate::{self, Estate, GRACE, Kinds, NUMBER, live};
+use super::killed::{ANSWERED, DONE, STARTED, die_at, with_only};
 use super::person;
 use crate::company::certificate::Certificate;
 use crate::company::database::Kind;
@@ -14,6 +15,76 @@ const FILES: Kinds = Kinds { crm: Kind::Sqlite, billing: Kind::Sqlite, desk: Kin
 fn of<'a>(certificate: &'a Certificate, system: &str) -> &'a serde_json::Value {
     let mut statements = certificate.statements().iter();
     statements.find(|one| one["system"]["id"] == system).unwrap()
+}
+
+/// Of a company with one third party, where an attempt has died at a point and a hold has come since:
+/// what its certificate says.
+async fn held_since_a_death(third_party: &str, point: u8) -> (Estate, serde_json::Value) {
+    let estate = with_only(third_party).await;
+    person::brought(&estate.company, "erasure", &format!("email={GRACE}\n")).await;
+    die_at(&estate, point).await;
+    let place = ["hold", "place", "LIT-7", "--reason", "a lawsuit", "--system", third_party];
+    estate.company.quietus(&place).await.expect(0);
+    let clock = estate::clock();
+    let product = estate.company.replica(&clock).await;
+    live(&product, &clock, 1.minutes()).await;
+    let case = estate.company.oldest_case().await;
+    let stated = of(&estate.company.certificate_of(&case).await, third_party).clone();
+    estate.company.check_log().await;
+    (estate, stated)
+}
+
+/// A hold comes where the answer was lost, or nobody had looked again: the vendor is asked what is
+/// there.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_was_erased_before_the_hold_came_is_not_said_to_be_kept() {
+    for (point, expected) in [
+        (DONE, "nothing of them was there when it was looked for under a legal hold"),
+        (ANSWERED, "Club reported 1 record(s) as done"),
+    ] {
+        let (estate, stated) = held_since_a_death("club", point).await;
+        assert_eq!(estate.vendor.changes(), ["DELETE contact-5fd1c8"], "and is not asked again");
+        assert_eq!(stated["outcome"], "completed", "{stated:#}");
+        assert_eq!(stated["kept"], serde_json::json!([]), "{stated:#}");
+        assert_eq!(stated["recipient"]["grade"], "verified", "{stated:#}");
+        let words = stated["recipient"]["words"].as_str().unwrap();
+        assert!(words.starts_with(expected), "{words}");
+        assert_eq!(stated["verification"]["result"], "absent", "{stated:#}");
+    }
+}
+
+/// Nothing had been sent, which nobody knows: it is still there, and goes once it may.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_is_still_there_is_kept_and_goes_once_the_hold_is_released() {
+    let (estate, stated) = held_since_a_death("club", STARTED).await;
+    assert_eq!(estate.vendor.changes(), Vec::<String>::new());
+    assert_eq!(stated["outcome"], "retained", "{stated:#}");
+    assert_eq!(stated["kept"][0]["reason"], "legal-hold", "{stated:#}");
+    let because = stated["kept"][0]["because"].as_str().unwrap();
+    assert!(because.starts_with("matter LIT-7") && because.contains("may be gone"), "{because}");
+    assert!(stated["recipient"]["grade"].is_null(), "{stated:#}");
+    let company = &estate.company;
+    company.quietus(&["hold", "release", "LIT-7"]).await.expect(0);
+    let clock = estate::clock();
+    let product = company.replica(&clock).await;
+    live(&product, &clock, 1.minutes()).await;
+    assert_eq!(estate.vendor.changes(), ["DELETE contact-5fd1c8"]);
+    let case = company.oldest_case().await;
+    let last = company.certificate_of(&case).await;
+    assert_eq!(of(&last, "club")["outcome"], "completed", "{:#}", of(&last, "club"));
+}
+
+/// Nobody can look there: that it was asked is not known, and neither that it was not.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_whom_nobody_can_look_for_it_is_said_that_it_is_not_known() {
+    let (estate, stated) = held_since_a_death("backend", DONE).await;
+    assert!(!estate.backend.holds().contains(&GRACE.to_owned()), "it had erased");
+    assert_eq!(stated["outcome"], "pending", "{stated:#}");
+    let why = stated["failure"]["reason"].as_str().unwrap();
+    assert!(why.contains("whether anything is left is not known"), "{why}");
+    let because = stated["kept"][0]["because"].as_str().unwrap();
+    assert!(because.starts_with("matter LIT-7") && because.contains("is not known"), "{because}");
+    assert!(stated["recipient"]["grade"].is_null(), "{stated:#}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

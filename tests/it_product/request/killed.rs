@@ -12,16 +12,18 @@ use crate::company::database::Kind;
 use crate::company::ended;
 
 /// The intent is recorded, and nothing is sent.
-const STARTED: u8 = 2;
+pub const STARTED: u8 = 2;
+/// The third party has answered the connector, and nobody else knows.
+pub const DONE: u8 = 3;
 /// The connector has answered, and nothing is recorded.
-const ANSWERED: u8 = 5;
+pub const ANSWERED: u8 = 5;
 /// The second look has answered, and nothing is recorded.
 const LOOKED: u8 = 6;
 /// The certificate is written, and its leaf is not in the log.
 const CERTIFIED: u8 = 9;
 
 /// A company of which only one third party is left, so that it is the one that has answered.
-async fn with_only(third_party: &str) -> Estate {
+pub async fn with_only(third_party: &str) -> Estate {
     let settings = "identities: {email: {normalise: email}}\n";
     let mut estate = Estate::new(Kind::Sqlite, USUAL, "[email]", settings).await;
     let others = ["archive", "backend", "billing", "club", "crm", "desk", "mailer"].into_iter();
@@ -30,7 +32,7 @@ async fn with_only(third_party: &str) -> Estate {
     estate
 }
 
-async fn die_at(estate: &Estate, point: u8) {
+pub async fn die_at(estate: &Estate, point: u8) {
     let mut command = estate.company.command(&["run", "--once"]);
     command.env("QUIETUS_LEASE_MS", "300").env("QUIETUS_CRASH_POINT", point.to_string());
     let killed = ended(command).await;
