@@ -26,8 +26,10 @@ pub(super) enum Sight {
 /// What a vendor answered to a question about one record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Standing {
-    /// As it should be.
+    /// As it should be, and it says that there was something.
     Settled,
+    /// There is no such record, and nothing says that there ever was.
+    Absent,
     /// Not yet.
     Open,
     /// Under way.
@@ -35,8 +37,9 @@ pub(super) enum Standing {
 }
 
 impl Processor {
-    /// Asks one list of questions about one record; every answer has to be that it is settled.
-    /// `absent` is what it means that there is no such thing.
+    /// Asks one list of questions about one record; every answer has to be that it is settled, or
+    /// that there is no such thing. `absent` is what the latter means: that it is settled as well,
+    /// or that it is open.
     ///
     /// # Errors
     /// Where the vendor cannot be asked.
@@ -49,6 +52,7 @@ impl Processor {
     ) -> Result<Standing, Fault> {
         let mut filling = Filling { values: context.clone(), ..Filling::default() };
         filling.values.extend(handle.parts.clone());
+        let mut settled = Standing::Absent;
         for request in questions {
             let reply = match self.exchange.ask(request, &filling, Effect::Reads).await {
                 Ok(reply) => reply,
@@ -61,8 +65,8 @@ impl Processor {
             };
             let said = read(&reply, &request.answers)?;
             match said.meaning {
-                Meaning::Done => {}
-                Meaning::Absent if absent == Standing::Settled => {}
+                Meaning::Done => settled = Standing::Settled,
+                Meaning::Absent if absent == Standing::Absent => {}
                 Meaning::Absent => return Ok(absent),
                 Meaning::Present | Meaning::Refused => return Ok(Standing::Open),
                 Meaning::Later => {
@@ -84,7 +88,7 @@ impl Processor {
                 }
             }
         }
-        Ok(Standing::Settled)
+        Ok(settled)
     }
 
     /// Looks at records whose names are known.
@@ -102,9 +106,9 @@ impl Processor {
         }
         let mut open = 0;
         for handle in handles {
-            let settled = Standing::Settled;
-            if self.standing(&action.verify, settled, handle, context).await? != Standing::Settled {
-                open += 1;
+            match self.standing(&action.verify, Standing::Absent, handle, context).await? {
+                Standing::Settled | Standing::Absent => {}
+                Standing::Open | Standing::UnderWay(_) => open += 1,
             }
         }
         Ok(if open == 0 { Sight::Settled } else { Sight::Open(open) })

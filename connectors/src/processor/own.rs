@@ -262,16 +262,7 @@ impl Own {
                     .is_some_and(|count| count.records == 0 && count.refused.is_none())
             };
             for subject in subjects.iter().filter(|subject| settled(subject)) {
-                let verdict = Verdict {
-                    result: SubjectResult::Done,
-                    grade: Grade::Verified,
-                    words: format!(
-                        "asked before attempt {}, and nothing was left to do: nothing was sent \
-                         again",
-                        order.attempt
-                    ),
-                    records: 0,
-                };
+                let verdict = nothing_left(persons.action, order.attempt);
                 tally.add(&subject.reference, verdict, (self.now)());
             }
             subjects.retain(|subject| !settled(subject));
@@ -282,6 +273,27 @@ impl Own {
     fn collection(&self, order: &Order) -> String {
         super::Processor::collection(order).unwrap_or_else(|| self.system.clone())
     }
+}
+
+/// What is said of whom there is nothing left to do for on a later attempt. Of whom nothing is there
+/// nobody can tell whether there ever was.
+fn nothing_left(action: SubjectAction, attempt: u32) -> Verdict {
+    let (result, words) = match action {
+        SubjectAction::Erase => (
+            SubjectResult::Absent,
+            format!(
+                "nothing of them was there when asked before attempt {attempt}; an earlier attempt \
+                 whose answer was lost may have erased it"
+            ),
+        ),
+        SubjectAction::Restrict | SubjectAction::Lift => (
+            SubjectResult::Done,
+            format!(
+                "asked before attempt {attempt}, and nothing was left to do: nothing was sent again"
+            ),
+        ),
+    };
+    Verdict { result, grade: Grade::Verified, words, records: 0 }
 }
 
 /// Reads an answer.

@@ -84,12 +84,15 @@ impl Processor {
         }
         let mut left = Vec::new();
         let mut under_way = Vec::new();
+        let mut was_there = false;
         for handle in handles {
             let mut context = context.clone();
             let key = idempotency_key(order, kind, &[handle.id()]);
             context.insert("idempotency_key".to_owned(), key);
             match self.already(action, &handle, &context).await {
-                Ok(Standing::Settled) => {}
+                Ok(Standing::Settled) => was_there = true,
+                // A search may still show what is gone. A name that was given says nothing.
+                Ok(Standing::Absent) => was_there |= handle.seen,
                 Ok(Standing::Open) => left.push(handle),
                 Ok(Standing::UnderWay(reference)) => under_way.push(reference),
                 Err(Fault::Rejected { message }) => {
@@ -101,6 +104,9 @@ impl Processor {
         }
         if !left.is_empty() || !under_way.is_empty() {
             return Ok(Ready::Go { left, under_way });
+        }
+        if !was_there {
+            return Ok(Ready::Settled(self.nobody(order, kind)));
         }
         Ok(Ready::Settled(Verdict {
             result: SubjectResult::Done,
@@ -130,7 +136,7 @@ impl Processor {
         if action.verify.is_empty() {
             return Ok(Standing::Open);
         }
-        self.standing(&action.verify, Standing::Settled, handle, context).await
+        self.standing(&action.verify, Standing::Absent, handle, context).await
     }
 
     fn nobody(&self, order: &Order, kind: SubjectAction) -> Verdict {

@@ -156,7 +156,12 @@ async fn every_person_has_a_word_and_only_what_is_understood_is_told() {
     let looked = connector.verify(&first).await.unwrap();
     assert!(looked.survivors.is_empty() && looked.relied_upon, "one cannot be looked for");
     // A later attempt asks, and has nothing to send.
-    done(connector.execute(&order(2, SubjectAction::Erase, people()), &Notes::going_on()).await);
+    let later = order(2, SubjectAction::Erase, people());
+    let outcome = done(connector.execute(&later, &Notes::going_on()).await);
+    for who in ["p1", "p2"] {
+        let said = outcome.testimonies.iter().find(|one| one.subject == who).unwrap();
+        assert_eq!(said.result, SubjectResult::Absent, "nobody can tell since when: {said:?}");
+    }
     let sent = |exchange: &Exchange| {
         exchange
             .world()

@@ -48,9 +48,38 @@ async fn a_lost_answer_leaves_the_outcome_open_and_is_settled_by_asking() {
     assert!(matches!(fault, Fault::Unknown { .. }), "{fault:?}");
     let outcome =
         done(connector.execute(&erase(2, &[("club_id", "c1")]), &Notes::going_on()).await);
-    assert_eq!(outcome.testimonies[0].result, SubjectResult::Done);
-    assert!(outcome.testimonies[0].words.contains("nothing was sent again"));
+    // Of a name that was given nobody can tell whether there ever was such a record.
+    assert_eq!(outcome.testimonies[0].result, SubjectResult::Absent);
+    let words = &outcome.testimonies[0].words;
+    assert!(words.contains("an earlier attempt whose answer was lost may have erased"), "{words}");
     assert_eq!(exchange.world().changes(), 1);
+}
+
+/// Whoever never was there is not said to be erased because an earlier attempt came to nothing.
+#[tokio::test]
+async fn who_never_was_there_is_absent_on_every_attempt() {
+    let (exchange, connector) = opened(vec![member("c2", "bob@shop.example", "")]).await;
+    for (attempt, names) in [(1, &["c1"][..]), (2, &["c1"]), (3, &["c1", "c9"])] {
+        let names: Vec<_> = names.iter().map(|name| ("club_id", *name)).collect();
+        let outcome = done(connector.execute(&erase(attempt, &names), &Notes::going_on()).await);
+        let [said] = outcome.testimonies.as_slice() else { panic!("{outcome:?}") };
+        assert_eq!((said.result, said.grade), (SubjectResult::Absent, Grade::Verified));
+    }
+    assert_eq!(exchange.world().alive(), ["c2"]);
+    // What a search still shows, or what the vendor itself says was done, was there.
+    let (exchange, connector) = opened(vec![member("c1", JANE, "slow")]).await;
+    let first = erase(1, &[("club_id", "c1")]);
+    let receipt = connector.execute(&first, &Notes::going_on()).await.unwrap();
+    let Receipt::Pending { mut reference, .. } = receipt else { panic!("{receipt:?}") };
+    while let Receipt::Pending { reference: next, .. } =
+        connector.follow(&first, &reference).await.unwrap()
+    {
+        reference = next;
+    }
+    assert!(exchange.world().alive().is_empty());
+    let again = erase(2, &[("club_id", "c1")]);
+    let outcome = done(connector.execute(&again, &Notes::going_on()).await);
+    assert_eq!(outcome.testimonies[0].result, SubjectResult::Done, "its job has ended");
 }
 
 #[tokio::test]
