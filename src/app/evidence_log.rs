@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::crash::CrashPoint;
 use super::log_chain::no_log;
-use super::{AppError, Quietus, signed_head};
+use super::{AppError, Quietus};
 use crate::evidence::bundle::{Bundle, Inclusion};
 use crate::evidence::dsse::{Envelope, WireEnvelope};
 use crate::evidence::verify::{Finding, Material, Source, verify};
@@ -87,7 +87,7 @@ impl Quietus {
         let note = checkpoint::sign(&head.origin, head.size, head.root, &self.keys.log)
             .map_err(|error| AppError::Evidence(error.to_string()))?;
         // Before anybody can see it: what is not remembered here could be denied later.
-        signed_head::write(&self.keys.folder, &note)?;
+        self.remember_head(&note).await?;
         self.store
             .store_checkpoint(Checkpoint {
                 log_id: log_id.to_owned(),

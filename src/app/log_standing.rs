@@ -69,6 +69,16 @@ impl Quietus {
         signed_head::read(&self.keys.folder, |origin| self.keys.identity_among(logs, origin))
     }
 
+    /// Keeps a signed head beside the key, where no later one is there.
+    ///
+    /// # Errors
+    /// Where the store or the file beside the key cannot be read, or the file not be written.
+    pub(super) async fn remember_head(&self, note: &str) -> Result<(), AppError> {
+        let logs = self.store.logs().await?;
+        let identity = |origin: &str| self.keys.identity_among(&logs, origin);
+        signed_head::write(&self.keys.folder, note, identity)
+    }
+
     /// How the newest of these logs stands to the head that was signed last.
     ///
     /// # Errors

@@ -1,16 +1,23 @@
 //! The last signed head, as a file beside the key, whichever log of the instance it is of. A store
 //! that was put back to an earlier state, or rewritten, cannot have it forgotten: whoever signs
 //! looks here first.
+//!
+//! All processes of an instance write here, and several may at once. They take turns by a lock, and
+//! whoever comes with an earlier head than the one that is there leaves that one.
 
+use std::fs::File;
 use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
 use super::AppError;
-use crate::evidence::LogIdentity;
+use super::evidence_log::not_signed;
 use crate::evidence::note::{self, Checkpoint};
+use crate::evidence::{LogIdentity, origin};
 
 /// Name of the file in the keys folder.
 const NAME: &str = "log.head";
+/// Name of the file that whoever writes has locked. The other one cannot be: each head is a new file.
+const LOCK: &str = "log.head.lock";
 
 fn path(folder: &Path) -> PathBuf {
     folder.join(NAME)
@@ -18,7 +25,7 @@ fn path(folder: &Path) -> PathBuf {
 
 fn refuse(path: &Path, error: &std::io::Error) -> AppError {
     AppError::Evidence(format!(
-        "the last signed head `{}` cannot be read or written ({}): look at the folder's owner and space",
+        "the last signed head `{}` cannot be read or written ({}): look at the folder's owner and space, and whether files can be locked there",
         path.display(),
         error.kind()
     ))
@@ -48,10 +55,18 @@ pub(super) fn read(
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(refuse(&path, &error)),
     };
+    verified(&path, note, identity).map(Some)
+}
+
+fn verified(
+    path: &Path,
+    note: String,
+    identity: impl Fn(&str) -> Result<LogIdentity, AppError>,
+) -> Result<SignedHead, AppError> {
     // Which log it is of is taken from the note, and then has to be signed by that log's key.
     let origin = note.lines().next().unwrap_or_default();
     match note::verify_checkpoint(&note, &identity(origin)?) {
-        Ok(head) => Ok(Some(SignedHead { head, note })),
+        Ok(head) => Ok(SignedHead { head, note }),
         Err(error) => Err(AppError::Evidence(format!(
             "the last signed head `{}` is not one of this instance's logs: {error}; restore it from your copy",
             path.display()
@@ -59,28 +74,57 @@ pub(super) fn read(
     }
 }
 
-/// Keeps a signed head, and waits until it is on disk.
+/// Keeps a signed head, and waits until it is on disk. A later one that is there already stays.
+/// `identity` says which key signs the log of a name.
 ///
 /// # Errors
-/// Where the file cannot be written.
-pub(super) fn write(folder: &Path, note: &str) -> Result<(), AppError> {
+/// Where the file cannot be read or written, the log's key did not sign what is there, or another
+/// head of the same size is there.
+pub(super) fn write(
+    folder: &Path,
+    note: &str,
+    identity: impl Fn(&str) -> Result<LogIdentity, AppError>,
+) -> Result<(), AppError> {
     let path = path(folder);
-    let write = || {
-        // Written aside and moved into place, so that a crash never leaves half a head.
-        let mut aside = tempfile_in(folder)?;
-        aside.1.write_all(note.as_bytes())?;
-        aside.1.sync_all()?;
-        std::fs::rename(&aside.0, &path)?;
-        std::fs::File::open(folder)?.sync_all()
-    };
-    write().map_err(|error| refuse(&path, &error))
+    let fault = |error: std::io::Error| refuse(&path, &error);
+    let new = verified(&path, note.to_owned(), &identity)?;
+    // Until the end of this function, or of the process.
+    let lock = File::options().create(true).append(true).open(folder.join(LOCK)).map_err(fault)?;
+    lock.lock().map_err(fault)?;
+    if let Some(there) = read(folder, &identity)?
+        && stays(&there.head, &new.head)?
+    {
+        return Ok(());
+    }
+    put_in_place(folder, &path, note).map_err(fault)
 }
 
-/// A file of this process alone, so that replicas with one folder do not write into each other's.
-fn tempfile_in(folder: &Path) -> std::io::Result<(PathBuf, std::fs::File)> {
-    let aside = folder.join(format!(".{NAME}.{}", std::process::id()));
-    let file = std::fs::File::create(&aside)?;
-    Ok((aside, file))
+/// Whether the head that is there is not earlier than the new one. That of another log is not where
+/// that log comes after the new one's.
+fn stays(there: &Checkpoint, new: &Checkpoint) -> Result<bool, AppError> {
+    if there.origin != new.origin {
+        return Ok(origin::follows(&there.origin, &new.origin));
+    }
+    if there.size == new.size && there.root != new.root {
+        let size = there.size;
+        return Err(not_signed(&format!("another head of {size} entries was signed meanwhile")));
+    }
+    Ok(there.size >= new.size)
+}
+
+/// Written aside and moved into place, so that a crash never leaves half a head; under a name of its
+/// own, because of processes that know of no lock.
+fn put_in_place(folder: &Path, path: &Path, note: &str) -> std::io::Result<()> {
+    let mut new = tempfile::Builder::new();
+    new.prefix(".log.head-");
+    // It is no secret.
+    #[cfg(unix)]
+    new.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644));
+    let mut aside = new.tempfile_in(folder)?;
+    aside.write_all(note.as_bytes())?;
+    aside.as_file().sync_all()?;
+    aside.persist(path).map_err(|refused| refused.error)?;
+    File::open(folder)?.sync_all()
 }
 
 #[cfg(test)]
@@ -89,6 +133,8 @@ mod tests {
     use crate::domain::Digest;
     use crate::evidence::{LogKey, checkpoint};
 
+    const ROOT: Digest = Digest([3; 32]);
+
     #[test]
     fn a_head_is_read_back_and_only_from_its_own_log() {
         let folder = tempfile::tempdir().unwrap();
@@ -96,17 +142,68 @@ mod tests {
         let log = |origin: &str| Ok(LogIdentity::new(origin, key.public()).unwrap());
         assert_eq!(read(folder.path(), log).unwrap(), None);
         for (origin, size) in [("example.com/a", 7), ("example.com/a", 9), ("example.com/b", 1)] {
-            let root = Digest([3; 32]);
-            let note = checkpoint::sign(origin, size, root, &key).unwrap();
-            write(folder.path(), &note).unwrap();
+            let note = checkpoint::sign(origin, size, ROOT, &key).unwrap();
+            write(folder.path(), &note, log).unwrap();
             let signed = read(folder.path(), log).unwrap().unwrap();
             let head = &signed.head;
-            assert_eq!((head.origin.as_str(), head.size, head.root), (origin, size, root));
+            assert_eq!((head.origin.as_str(), head.size, head.root), (origin, size, ROOT));
             assert_eq!(signed.note, note);
         }
-        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+        assert_eq!(files(folder.path()), [NAME, LOCK]);
         let other = LogKey::generate().unwrap();
         let strange = |origin: &str| Ok(LogIdentity::new(origin, other.public()).unwrap());
         assert!(read(folder.path(), strange).is_err());
+        let note = checkpoint::sign("example.com/b", 2, ROOT, &other).unwrap();
+        assert!(write(folder.path(), &note, log).is_err(), "no head of another key is kept");
+    }
+
+    fn files(folder: &Path) -> Vec<String> {
+        let names = std::fs::read_dir(folder).unwrap();
+        let mut names: Vec<String> =
+            names.map(|one| one.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn a_later_head_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let key = LogKey::generate().unwrap();
+        let log = |origin: &str| Ok(LogIdentity::new(origin, key.public()).unwrap());
+        let put = |origin: &str, size: u64, root: Digest| {
+            let note = checkpoint::sign(origin, size, root, &key).unwrap();
+            write(folder.path(), &note, log)?;
+            let there = read(folder.path(), log)?.unwrap().head;
+            Ok::<_, AppError>((there.origin, there.size))
+        };
+        let is = |origin: &str, size: u64| (origin.to_owned(), size);
+        assert_eq!(put("example.com/2026", 9, ROOT).unwrap(), is("example.com/2026", 9));
+        assert_eq!(put("example.com/2026", 7, ROOT).unwrap(), is("example.com/2026", 9));
+        assert_eq!(put("example.com/2026", 9, ROOT).unwrap(), is("example.com/2026", 9));
+        let error = put("example.com/2026", 9, Digest([4; 32])).unwrap_err().to_string();
+        assert!(error.contains("another head of 9 entries was signed meanwhile"), "{error}");
+        // The log of the next year begins, and somebody comes late with the last one's end.
+        assert_eq!(put("example.com/2027", 1, ROOT).unwrap(), is("example.com/2027", 1));
+        assert_eq!(put("example.com/2026", 12, ROOT).unwrap(), is("example.com/2027", 1));
+    }
+
+    #[test]
+    fn of_many_that_write_at_once_the_latest_stays() {
+        let own = tempfile::tempdir().unwrap();
+        let folder = own.path();
+        let key = LogKey::generate().unwrap();
+        let log = |origin: &str| Ok(LogIdentity::new(origin, key.public()).unwrap());
+        for round in 0..10_u64 {
+            let sizes = round * 8 + 1..=round * 8 + 8;
+            std::thread::scope(|scope| {
+                for size in sizes.clone().rev() {
+                    let note = checkpoint::sign("example.com/2026", size, ROOT, &key).unwrap();
+                    scope.spawn(move || write(folder, &note, log).unwrap());
+                }
+            });
+            let signed = read(folder, log).unwrap().unwrap();
+            assert_eq!(signed.head.size, *sizes.end());
+        }
+        assert_eq!(files(folder), [NAME, LOCK], "nothing is left aside");
     }
 }

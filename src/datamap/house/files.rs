@@ -34,7 +34,7 @@ pub(super) const FILES: &[Kept] = &[
         proof: "`key.retired` in the log",
     },
     Kept {
-        name: "log.pem, log-ml-dsa-44.pem, log.head",
+        name: "log.pem, log-ml-dsa-44.pem, log.head, log.head.lock",
         place: KeptIn::Keys,
         holds: "the private keys that sign heads of the log, and the head that was released last",
         personal: Personal::None,
