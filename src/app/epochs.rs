@@ -19,7 +19,7 @@ use super::{AppError, Quietus};
 use crate::config;
 use crate::domain::{Digest, EpochName, Ids};
 use crate::evidence::EvidenceKind;
-use crate::store::{DataKey, DetailKey};
+use crate::store::{DataKey, DetailKey, Refused};
 
 /// Folder of the epochs' keys, in the keys folder.
 const FOLDER: &str = "epochs";
@@ -182,7 +182,8 @@ impl Epochs {
     }
 
     /// A key under which details of a case (or of no case) are sealed, with the row that has to be
-    /// written with them.
+    /// written with them. One that the store has refused is not used again: another process has
+    /// shredded what it sealed.
     pub(super) fn key_for(
         &self,
         case: Option<Uuid>,
@@ -191,6 +192,7 @@ impl Epochs {
     ) -> Result<(DataKey, Arc<Vault>), AppError> {
         let known = self.opened().cases.get(&case).cloned();
         if let Some(key) = known
+            && !key.row.refused.is_told()
             && (case.is_none() || now.duration_since(key.made_at).as_secs().abs() < LONGEST_USE)
         {
             return Ok((key.row, key.vault));
@@ -214,7 +216,8 @@ impl Epochs {
     ) -> Result<(DataKey, Vault), AppError> {
         let secret = Zeroizing::new(ids.random());
         let (epoch, wrapped) = self.wrap(DATA_KEY, &secret, ids.random())?;
-        let row = DataKey { id: ids.new_id(), case_id: case, epoch, wrapped };
+        let refused = Refused::default();
+        let row = DataKey { id: ids.new_id(), case_id: case, epoch, wrapped, refused };
         Ok((row, Vault::new(&secret)?))
     }
 
@@ -319,6 +322,20 @@ mod tests {
         assert!(other.open::<String>("x", &sealed).is_err());
         epochs.forget(case);
         assert_ne!(epochs.key_for(case, &SystemIds, noon()).unwrap().0.id, one.id);
+    }
+
+    /// Another process has shredded what belongs to no case.
+    #[test]
+    fn a_key_that_the_store_refused_is_not_used_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let epochs = epochs(folder.path());
+        for case in [None, Some(Uuid::from_u128(1))] {
+            let (one, _) = epochs.key_for(case, &SystemIds, noon()).unwrap();
+            one.refused.tell();
+            let (other, _) = epochs.key_for(case, &SystemIds, noon()).unwrap();
+            assert_ne!(one.id, other.id);
+            assert_eq!(epochs.key_for(case, &SystemIds, noon()).unwrap().0.id, other.id);
+        }
     }
 
     #[test]

@@ -5,6 +5,8 @@
 //! that something was shredded is never shredded itself.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -28,7 +30,35 @@ pub struct DataKey {
     pub epoch: EpochName,
     /// The wrapped key.
     pub wrapped: Vec<u8>,
+    /// Whether the store refused what it sealed.
+    pub refused: Refused,
 }
+
+/// Whether the store refused what was sealed under a key, because another process has destroyed it.
+/// All copies of a key share it, so that whoever keeps one learns of it. It says nothing of which key
+/// it is: two keys do not differ by it.
+#[derive(Debug, Clone, Default)]
+pub struct Refused(Arc<AtomicBool>);
+
+impl Refused {
+    /// Tells all who have a copy of the key.
+    pub(crate) fn tell(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether somebody was refused.
+    pub fn is_told(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+impl PartialEq for Refused {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Refused {}
 
 impl std::fmt::Debug for DataKey {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::connection::{Store, Tx};
-use super::data_keys::{self, DataKey, DetailKey};
+use super::data_keys::{self, DataKey, DetailKey, Refused};
 use super::error::StoreError;
 use super::producers;
 use super::rows::Rows;
@@ -202,8 +202,25 @@ impl Batch {
         self.details.is_full() || self.entries.is_full()
     }
 
+    /// Writes what waits. A law of the schema that refuses it may be that of destroyed keys: whoever
+    /// keeps a copy of these is told, and goes on with others.
     async fn write(&mut self, tx: &mut Tx, now: Timestamp) -> Result<(), StoreError> {
-        data_keys::keep_all(tx, std::mem::take(&mut self.keys), now).await?;
+        let keys = std::mem::take(&mut self.keys);
+        let told: Vec<Refused> = keys.values().map(|key| key.refused.clone()).collect();
+        let written = self.write_under(tx, keys, now).await;
+        if matches!(written, Err(StoreError::Conflict { .. })) {
+            told.iter().for_each(Refused::tell);
+        }
+        written
+    }
+
+    async fn write_under(
+        &mut self,
+        tx: &mut Tx,
+        keys: BTreeMap<Uuid, DataKey>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        data_keys::keep_all(tx, keys, now).await?;
         for (statement, rows) in [(DETAILS, &mut self.details), (ENTRIES, &mut self.entries)] {
             if let Some(rows) = rows.take() {
                 tx.execute(statement, args![now, rows]).await?;

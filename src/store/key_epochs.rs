@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::connection::Store;
-use super::data_keys::DataKey;
+use super::data_keys::{DataKey, Refused};
 use super::error::StoreError;
 use super::evidence::{self, OutboxEntry};
 use super::statement::{Row, Sql, args, count};
@@ -181,6 +181,7 @@ impl Store {
                     case_id: row.get("case_id")?,
                     epoch: row.word("epoch", EpochName::parse)?,
                     wrapped: row.get("wrapped")?,
+                    refused: Refused::default(),
                 })
             })
             .collect()

@@ -91,7 +91,7 @@ pub use certificates::{
 pub use claims::{Claim, ClaimedJob, JointStep, Progress, Start, Started, StillMine, Tenure};
 pub use companies::{APART, Company, TOGETHER_AFTER_FAULT};
 pub use connection::{OpenOptions, Store};
-pub use data_keys::{DataKey, DetailKey, OldDetails, Shredded};
+pub use data_keys::{DataKey, DetailKey, OldDetails, Refused, Shredded};
 pub use documents::{Document, DocumentKind};
 pub use drills::{Drill, DrillCounts, DrillFinding, DrillState, DrillStep, DrillSystem, NewDrill};
 pub use ended_restrictions::EndedRestriction;

@@ -2,8 +2,8 @@
 
 use quietus::domain::{CaseOutcome, Digest, EpochName, RequestOutcome, RequestState};
 use quietus::store::{
-    DataKey, JobFault, NewCertificate, OutboxEntry, PersonTag, SealedDetail, Settle, Settlement,
-    Shredded,
+    DataKey, JobFault, NewCertificate, OutboxEntry, PersonTag, Refused, SealedDetail, Settle,
+    Settlement, Shredded,
 };
 use uuid::Uuid;
 
@@ -35,7 +35,8 @@ pub async fn begin(stage: &Stage, name: &str) -> EpochName {
 }
 
 pub fn key(case: Option<Uuid>, epoch: &EpochName) -> DataKey {
-    DataKey { id: new_id(), case_id: case, epoch: epoch.clone(), wrapped: vec![7; 60] }
+    let (id, epoch, refused) = (new_id(), epoch.clone(), Refused::default());
+    DataKey { id, case_id: case, epoch, wrapped: vec![7; 60], refused }
 }
 
 pub fn entry_under(key: &DataKey) -> OutboxEntry {
@@ -118,7 +119,11 @@ async fn a_destroyed_key_seals_nothing_more(stage: Stage) {
     let (case, key) = case_over(&stage, &epoch).await;
     let living = stage.store.living_details(case).await.unwrap();
     assert!(stage.store.shred_case(case, living, at(9), Vec::new()).await.unwrap());
+    // Whoever keeps a copy of the key learns that it is gone.
+    let kept = key.clone();
+    assert!(!kept.refused.is_told());
     assert!(stage.store.record_evidence(vec![entry_under(&key)], at(10)).await.is_err());
+    assert!(kept.refused.is_told());
     let revived = DataKey { wrapped: vec![8; 60], ..key.clone() };
     assert!(stage.store.record_evidence(vec![entry_under(&revived)], at(10)).await.is_err());
     assert_eq!(stage.store.rewrap_keys(&epoch, vec![revived]).await.unwrap(), 0);

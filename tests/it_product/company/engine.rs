@@ -10,7 +10,7 @@ use quietus::config::Process;
 use quietus::domain::Clock;
 use quietus::plan::Acting;
 use quietus::store::CaseCause;
-use quietus::telemetry::SystemIds;
+use quietus::telemetry::{SystemClock, SystemIds};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -28,6 +28,11 @@ impl Clock for TurnedClock {
 impl TurnedClock {
     pub fn at(text: &str) -> Arc<Self> {
         Arc::new(Self(Mutex::new(text.parse().unwrap())))
+    }
+
+    /// At the present moment of the machine, by which commands go.
+    pub fn at_present() -> Arc<Self> {
+        Arc::new(Self(Mutex::new(SystemClock.now())))
     }
 
     pub fn set(&self, text: &str) {

@@ -5,7 +5,8 @@
 use std::path::Path;
 
 use jiff::{Span, ToSpan as _};
-use quietus::app::Quietus;
+use quietus::app::audit::Sought;
+use quietus::app::{Actor, Quietus};
 use quietus::domain::Clock as _;
 use quietus::telemetry::SystemClock;
 use uuid::Uuid;
@@ -226,4 +227,38 @@ async fn another_key_of_the_same_month_is_refused() {
     std::fs::remove_file(&file).unwrap();
     let refused = company.quietus(&["keys", "list"]).await.expect(2);
     assert!(refused.err.contains("is missing"), "{}", refused.err);
+}
+
+/// What belongs to no case is shredded from the command line, under the very key with which another
+/// process goes on sealing.
+async fn another_process_goes_on(store: Kind) {
+    let company = person::company_on(store, "").await;
+    let clock = TurnedClock::at_present();
+    clock.advance(-days(3));
+    let product = company.replica(&clock).await;
+    let ada = Actor("Ada Example".to_owned());
+    let look = || product.find_evidence(Sought::Certificate(Uuid::nil()), &ada);
+    look().await.unwrap();
+    let lookups = "SELECT CAST(COUNT(*) AS TEXT) FROM evidence_details WHERE kind = 'audit.lookup'";
+    assert_eq!(company.store_rows(lookups).await, ["1"]);
+    let shred = ["evidence", "shred", "--older-than", "P1D"];
+    let said = company.quietus(&shred).await.expect(0);
+    assert!(!said.out.contains("nothing to shred"), "{}", said.out);
+    // It is told once that its key is gone, and takes another one.
+    assert!(look().await.is_err());
+    look().await.unwrap();
+    look().await.unwrap();
+    assert_eq!(company.store_rows(lookups).await, ["3"]);
+    product.advance_log().await.unwrap();
+    company.check_log().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_no_case_in_sqlite() {
+    another_process_goes_on(Kind::Sqlite).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_no_case_in_postgresql() {
+    another_process_goes_on(Kind::Postgres).await;
 }
