@@ -1,10 +1,15 @@
 //! The issuer's key: which one signs certificates now, with which one an earlier certificate was
 //! signed, and putting a new one in the place of the present one.
 //!
-//! A rotation writes the new key beside the old one, then writes it down as the one in use, and only
-//! then puts its file in the old one's place, which is destroyed. A process that dies in between
-//! leaves a file that the next opening puts in its place, or that the next rotation throws away.
+//! A rotation writes the new key beside the old one, in a file that has the key's own digest in its
+//! name, then writes it down as the one in use, and only then puts its file in the old one's place,
+//! which is destroyed. A process that dies in between leaves a file that the next opening puts in its
+//! place, or that the next rotation throws away. Of several rotations at once one is written down, and
+//! no other one touches its file: what is thrown away was there before the one that was written down
+//! took its turn, so that nobody can write it down any more.
 
+use std::io::ErrorKind;
+use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use jiff::Timestamp;
@@ -13,7 +18,7 @@ use serde_json::json;
 
 use super::recording::About;
 use super::{Actor, AppError, Quietus};
-use crate::config;
+use crate::config::{self, KeyError};
 use crate::domain::Digest;
 use crate::evidence::dsse::WireEnvelope;
 use crate::evidence::{EvidenceKind, IssuerKey, IssuerPublicKey};
@@ -21,8 +26,10 @@ use crate::store::{SigningKey, Store};
 
 /// Signs certificates: ECDSA P-256.
 pub(super) const ISSUER: &str = "issuer.pem";
-/// The key of a rotation that is not finished.
-const NEXT: &str = "issuer.next.pem";
+/// How the names of keys begin whose rotation is not finished.
+const NEXT: &str = "issuer.next.";
+/// The key of such a rotation as earlier versions call it, whichever key it is.
+const NEXT_OF_BEFORE: &str = "issuer.next.pem";
 
 /// The issuer's key of this process; another process may have put a new one in its place.
 pub(crate) struct IssuerInUse(RwLock<Arc<IssuerKey>>);
@@ -55,32 +62,62 @@ fn refuse(error: impl std::fmt::Display) -> AppError {
     AppError::Secret(error.to_string())
 }
 
-fn read_issuer(folder: &std::path::Path, name: &str) -> Result<IssuerKey, AppError> {
-    let bytes = config::read_key(folder, name).map_err(refuse)?;
-    let text = std::str::from_utf8(bytes.expose_secret())
+/// The file in which a new key waits for its place.
+fn next_of(id: Digest) -> String {
+    format!("{NEXT}{id}.pem")
+}
+
+fn issuer_in(bytes: &[u8], name: &str) -> Result<IssuerKey, AppError> {
+    let text = std::str::from_utf8(bytes)
         .map_err(|_| AppError::Secret(format!("the key `{name}` is no text")))?;
     IssuerKey::from_pem(&SecretString::from(text.to_owned())).map_err(refuse)
 }
 
-/// Puts the key of a rotation in its place that was written down and not finished.
-pub(super) async fn finish_rotation(
-    folder: &std::path::Path,
-    store: &Store,
-) -> Result<(), AppError> {
-    if !folder.join(NEXT).exists() {
+fn read_issuer(folder: &Path, name: &str) -> Result<IssuerKey, AppError> {
+    let bytes = config::read_key(folder, name).map_err(refuse)?;
+    issuer_in(bytes.expose_secret(), name)
+}
+
+/// The file in which this key waits for its place; `None` where it does not.
+fn waiting(folder: &Path, id: Digest) -> Result<Option<String>, AppError> {
+    for name in [next_of(id), NEXT_OF_BEFORE.to_owned()] {
+        let bytes = match config::read_key(folder, &name) {
+            Ok(bytes) => bytes,
+            Err(KeyError::Missing { .. }) => continue,
+            Err(error) => return Err(refuse(error)),
+        };
+        if issuer_in(bytes.expose_secret(), &name)?.public().id() == id {
+            return Ok(Some(name));
+        }
+    }
+    Ok(None)
+}
+
+/// Puts the key of a rotation in its place that was written down and not finished. Several processes
+/// may do so at once.
+pub(super) async fn finish_rotation(folder: &Path, store: &Store) -> Result<(), AppError> {
+    if !is_rotating(folder) {
         return Ok(());
     }
     let Some(in_use) = store.issuer_in_use().await? else { return Ok(()) };
-    if read_issuer(folder, NEXT)?.public().id() == in_use.id {
-        config::destroy_key(folder, ISSUER).map_err(refuse)?;
-        config::rename_key(folder, NEXT, ISSUER).map_err(refuse)?;
+    let Some(next) = waiting(folder, in_use.id)? else { return Ok(()) };
+    let keys = store.issuer_keys().await?;
+    let retired = |id: Digest| keys.iter().any(|key| key.id == id && key.retired_at.is_some());
+    // Nothing but what is out of use by the record: another process may have put the new one there.
+    config::blank_key(folder, ISSUER, |bytes| {
+        issuer_in(bytes, ISSUER).is_ok_and(|key| retired(key.public().id()))
+    })
+    .map_err(refuse)?;
+    match config::rename_key(folder, &next, ISSUER) {
+        // Another process was faster.
+        Err(KeyError::Io { source, .. }) if source.kind() == ErrorKind::NotFound => Ok(()),
+        renamed => renamed.map_err(refuse),
     }
-    Ok(())
 }
 
 /// Whether a new key waits for its place, which whoever works gives it.
-pub(super) fn is_rotating(folder: &std::path::Path) -> bool {
-    folder.join(NEXT).exists()
+pub(super) fn is_rotating(folder: &Path) -> bool {
+    config::keys_that_begin(folder, NEXT).is_ok_and(|waiting| !waiting.is_empty())
 }
 
 impl Quietus {
@@ -167,12 +204,12 @@ impl Quietus {
         let elsewhere = self.instance.signers.issuer.is_some();
         self.signer_is_there()?;
         let next = if elsewhere { None } else { Some(IssuerKey::generate().map_err(refuse)?) };
+        let folder = &self.keys.folder;
         if let Some(next) = &next {
             self.issuer_in_use().await?;
-            let folder = &self.keys.folder;
-            config::destroy_key(folder, NEXT).map_err(refuse)?;
             let pem = next.to_pem().map_err(refuse)?;
-            config::write_key(folder, NEXT, pem.expose_secret().as_bytes()).map_err(refuse)?;
+            let name = next_of(next.public().id());
+            config::write_key(folder, &name, pem.expose_secret().as_bytes()).map_err(refuse)?;
         }
         let spki = match &next {
             Some(next) => next.public().to_spki(),
@@ -189,15 +226,21 @@ impl Quietus {
             self.key_entry(EvidenceKind::KeyAdded, to, said.clone())?,
             self.key_entry(EvidenceKind::KeyRetired, from, said)?,
         ];
+        let waiting = config::keys_that_begin(folder, NEXT).map_err(refuse)?;
         if !self.store.rotate_issuer(from, &spki, self.now(), evidence).await? {
+            config::destroy_key(folder, &next_of(to)).map_err(refuse)?;
             return Err(AppError::Input(
                 "somebody else has just put a new key in place: look at `quietus keys list`"
                     .to_owned(),
             ));
         }
         if let Some(next) = next {
-            finish_rotation(&self.keys.folder, &self.store).await?;
+            finish_rotation(folder, &self.store).await?;
             self.keys.issuer.set(next);
+        }
+        // They were to take the place of the key that has just gone, and cannot any more.
+        for name in waiting.iter().filter(|name| **name != next_of(to)) {
+            config::destroy_key(folder, name).map_err(refuse)?;
         }
         Ok(Rotated { from, to })
     }

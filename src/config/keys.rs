@@ -1,10 +1,11 @@
 //! Key files in the instance's keys folder: only their owner may read them, and no key is ever
 //! written over. What the bytes mean is the matter of the rooms that use them.
 
-use std::io::{Read as _, Write as _};
+use std::io::{Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use secrecy::SecretSlice;
+use zeroize::Zeroizing;
 
 use super::secret::others_may_read;
 
@@ -158,6 +159,54 @@ pub fn destroy_key(folder: &Path, name: &str) -> Result<(), KeyError> {
     std::fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(fault)
 }
 
+/// Writes over the content of a key file where `is_over` says so of it, and waits until that is on disk;
+/// the file itself stays. What is written over is what was looked at, also where another process puts
+/// another file in its place meanwhile. Nothing happens where there is none.
+///
+/// # Errors
+/// Where the file system refuses.
+pub fn blank_key(
+    folder: &Path,
+    name: &str,
+    is_over: impl FnOnce(&[u8]) -> bool,
+) -> Result<(), KeyError> {
+    let path = path_of(folder, name)?;
+    let fault = |source: std::io::Error| KeyError::Io { path: path.clone(), source };
+    let mut file = match std::fs::OpenOptions::new().read(true).write(true).open(&path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(fault(error)),
+    };
+    let mut bytes = Zeroizing::new(Vec::new());
+    (&mut file).take(MOST_BYTES).read_to_end(&mut bytes).map_err(fault)?;
+    if !is_over(&bytes) {
+        return Ok(());
+    }
+    let blank = vec![0; bytes.len()];
+    file.rewind().and_then(|()| file.write_all(&blank)).map_err(fault)?;
+    file.sync_all().map_err(fault)
+}
+
+/// Names of the key files in a folder that begin like this, sorted; none where there is no folder.
+///
+/// # Errors
+/// Where the file system refuses.
+pub fn keys_that_begin(folder: &Path, beginning: &str) -> Result<Vec<String>, KeyError> {
+    let fault = |source: std::io::Error| KeyError::Io { path: folder.to_owned(), source };
+    let entries = match std::fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(fault(error)),
+    };
+    let mut found = Vec::new();
+    for entry in entries {
+        let name = entry.map_err(fault)?.file_name();
+        found.extend(name.to_str().filter(|name| name.starts_with(beginning)).map(str::to_owned));
+    }
+    found.sort();
+    Ok(found)
+}
+
 /// Gives a key file another name, in one step, and waits until that is on disk.
 ///
 /// # Errors
@@ -258,6 +307,30 @@ mod tests {
         assert_eq!(exposed_keys(folder.path()).unwrap(), [path.as_path()]);
         std::fs::set_permissions(&month, std::fs::Permissions::from_mode(0o640)).unwrap();
         assert_eq!(exposed_keys(folder.path()).unwrap(), [month, path]);
+    }
+
+    #[test]
+    fn only_what_is_over_is_written_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let text = |name: &str| std::fs::read(folder.path().join(name)).unwrap();
+        write_key(folder.path(), "issuer.next.b", b"second").unwrap();
+        write_key(folder.path(), "issuer.next.a", b"first").unwrap();
+        write_key(folder.path(), "issuer", b"another").unwrap();
+        let found = keys_that_begin(folder.path(), "issuer.next.").unwrap();
+        assert_eq!(found, ["issuer.next.a", "issuer.next.b"]);
+        assert!(keys_that_begin(&folder.path().join("none"), "").unwrap().is_empty());
+        blank_key(folder.path(), "issuer", |bytes| bytes == b"first").unwrap();
+        assert_eq!(text("issuer"), b"another");
+        // Somebody puts another file in its place while it is looked at.
+        blank_key(folder.path(), "issuer", |bytes| {
+            rename_key(folder.path(), "issuer.next.a", "issuer").unwrap();
+            bytes == b"another"
+        })
+        .unwrap();
+        assert_eq!(text("issuer"), b"first");
+        blank_key(folder.path(), "issuer", |bytes| bytes == b"first").unwrap();
+        assert_eq!(text("issuer"), [0; 5]);
+        blank_key(folder.path(), "none", |_| true).unwrap();
     }
 
     #[test]

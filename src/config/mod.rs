@@ -42,7 +42,8 @@ pub use drills::DrillSettings;
 pub use fonts::machine_fonts;
 pub use instance::{Controller, Instance, LogFormat, Token, TokenRole};
 pub use keys::{
-    KeyError, destroy_key, exposed_keys, read_key, rename_key, write_key, write_private,
+    KeyError, blank_key, destroy_key, exposed_keys, keys_that_begin, read_key, rename_key,
+    write_key, write_private,
 };
 pub use keys_place::folder_of_both;
 pub use later_looks::{EraseAgain, LaterLooks};

@@ -5,9 +5,13 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
 
+use quietus::app::Actor;
+use quietus::evidence::IssuerKey;
+
 use super::certified;
 use crate::company::Company;
 use crate::company::database::Kind;
+use crate::company::engine::TurnedClock;
 use crate::company::heap;
 
 pub(super) async fn latest_certificate(company: &Company) -> String {
@@ -104,13 +108,51 @@ async fn a_rotation_that_died_half_way_is_finished_or_thrown_away() {
     std::fs::rename(&path, &next).unwrap();
     company.quietus(&["run", "--once"]).await.expect(0);
     assert_eq!(company.read("keys/issuer.pem"), new);
+    // The same with its name of its own.
+    let own = company.path(&format!("keys/issuer.next.{}.pem", in_use(&company).await));
+    write_private(&path, &old);
+    write_private(&own, &new);
+    company.quietus(&["status"]).await.expect(0);
+    assert_eq!(company.read("keys/issuer.pem"), new);
+    assert!(!own.exists());
     // It died before the store knew of it.
+    let own = company.path(&format!("keys/issuer.next.{}.pem", "0".repeat(64)));
+    write_private(&own, &old);
     write_private(&next, &old);
     company.quietus(&["status"]).await.expect(0);
     assert_eq!(company.read("keys/issuer.pem"), new);
     company.quietus(&["keys", "rotate", "issuer"]).await.expect(0);
-    assert!(!next.exists());
+    assert!(!next.exists() && !own.exists());
     assert!(![old, new].contains(&company.read("keys/issuer.pem")));
+    company.certificate("latest").await;
+}
+
+/// Digest of the key in use by the record.
+async fn in_use(company: &Company) -> String {
+    company
+        .store_rows("SELECT lower(hex(key_id)) FROM signing_keys WHERE retired_at IS NULL")
+        .await
+        .remove(0)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_rotations_at_once_the_key_of_one_is_in_use_and_there() {
+    let company = certified().await;
+    let clock = TurnedClock::at_present();
+    let (one, other) = (company.replica(&clock).await, company.replica(&clock).await);
+    let ada = Actor("Ada Example".to_owned());
+    for _ in 0..5 {
+        let both =
+            tokio::join!(one.rotate_issuer("at once", &ada), other.rotate_issuer("at once", &ada));
+        assert!(both.0.is_ok() || both.1.is_ok(), "{both:?}");
+        let key = IssuerKey::from_pem(&company.read("keys/issuer.pem").into()).unwrap();
+        assert_eq!(key.public().id().to_string(), in_use(&company).await);
+        let keys = std::fs::read_dir(company.path("keys")).unwrap();
+        let names = keys.map(|one| one.unwrap().file_name().into_string().unwrap());
+        let left: Vec<String> = names.filter(|name| name.starts_with("issuer.next")).collect();
+        assert!(left.is_empty(), "{left:?}");
+    }
+    company.quietus(&["run", "--once"]).await.expect(0);
     company.certificate("latest").await;
 }
 
