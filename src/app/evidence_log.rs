@@ -6,6 +6,7 @@
 //! committed, and no head that does not continue the one that was signed last: two different
 //! logs under one name would make every proof worthless.
 
+use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::crash::CrashPoint;
@@ -21,6 +22,8 @@ use crate::store::{Certificate, Checkpoint, Head, Leaf};
 const BATCH: u32 = 2_000;
 /// Certificates bundled at once.
 const BUNDLES: u32 = 100;
+/// Before all certificates, the oldest first.
+const AFTER_NONE: (Timestamp, Uuid) = (Timestamp::MIN, Uuid::nil());
 
 impl Quietus {
     /// Moves all evidence into the log, publishes its head and bundles what can be bundled. At the
@@ -122,15 +125,16 @@ impl Quietus {
         })
     }
 
-    /// Bundles what can be bundled. A certificate that cannot be keeps no other one waiting.
+    /// Bundles what can be bundled. However many certificates cannot be, they keep no other one
+    /// waiting: each is looked at once, and the error of one of them comes in the end.
     async fn bundle_certificates(&self) -> Result<(), AppError> {
+        let (mut after, mut refused) = (AFTER_NONE, None);
         loop {
-            let waiting = self.store.certificates_to_bundle(BUNDLES).await?;
-            if waiting.is_empty() {
-                return Ok(());
-            }
+            let waiting = self.store.certificates_to_bundle(after, BUNDLES).await?;
+            let Some(last) = waiting.last() else { return refused.map_or(Ok(()), Err) };
+            after = (last.summary.issued_at, last.summary.id);
             let root = self.trusted_root().await?;
-            let (mut bundles, mut refused) = (Vec::new(), None);
+            let mut bundles = Vec::new();
             for certificate in &waiting {
                 match self.bundle(certificate, &root).await {
                     Ok(bundle) => {
@@ -144,9 +148,7 @@ impl Quietus {
                     }
                 }
             }
-            if self.store.set_bundles(bundles).await? == 0 {
-                return refused.map_or(Ok(()), Err);
-            }
+            self.store.set_bundles(bundles).await?;
         }
     }
 

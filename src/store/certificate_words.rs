@@ -43,3 +43,16 @@ impl Store {
         }
     }
 }
+
+/// A pattern for LIKE that finds these letters anywhere.
+pub(super) fn pattern(text: &str) -> String {
+    let mut pattern = String::from("%");
+    for letter in text.to_lowercase().chars() {
+        if matches!(letter, '%' | '_' | '\\') {
+            pattern.push('\\');
+        }
+        pattern.push(letter);
+    }
+    pattern.push('%');
+    pattern
+}

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::cases::nothing_is_open;
+use super::certificate_words::pattern;
 use super::claims::{self, Turn};
 use super::compressed::{compress, expand};
 use super::connection::{Store, Tx};
@@ -207,9 +208,9 @@ const BY_ID: Sql = Sql::both(certificate_columns!("WHERE id = $1"));
 const OF_CASE: Sql =
     Sql::both(certificate_columns!("WHERE case_id = $1 AND superseded_by IS NULL"));
 const TO_BUNDLE: Sql = Sql::both(certificate_columns!(
-    "WHERE state = 'signed'
+    "WHERE state = 'signed' AND (issued_at, id) > ($1, $2)
        AND EXISTS (SELECT 1 FROM log_leaves WHERE log_leaves.entry_id = certificates.entry_id)
-     ORDER BY issued_at, id LIMIT $1"
+     ORDER BY issued_at, id LIMIT $3"
 ));
 const OF_ENTRY: Sql = Sql::both("SELECT id FROM certificates WHERE entry_id = $1");
 const LIST: Sql = Sql::both(
@@ -301,19 +302,6 @@ async fn compressed_beside(tx: &mut Tx, id: Uuid, bundle: Vec<u8>) -> Result<Vec
     let row = tx.read_one(STATEMENT, args![id]).await?;
     let statement = row.as_ref().map(statement_of).transpose()?.unwrap_or_default();
     Ok(compress(bundle, &statement))
-}
-
-/// A pattern for LIKE that finds these letters anywhere.
-fn pattern(text: &str) -> String {
-    let mut pattern = String::from("%");
-    for letter in text.to_lowercase().chars() {
-        if matches!(letter, '%' | '_' | '\\') {
-            pattern.push('\\');
-        }
-        pattern.push(letter);
-    }
-    pattern.push('%');
-    pattern
 }
 
 /// Writes a certificate in the place of the one in force; `false` where its request has moved.
@@ -473,9 +461,15 @@ impl Store {
         self.read_one(OF_CASE, args![case]).await?.as_ref().map(from_row).transpose()
     }
 
-    /// Certificates whose leaf is in the log and that have no bundle yet; at most 1000.
-    pub async fn certificates_to_bundle(&self, limit: u32) -> Result<Vec<Certificate>, StoreError> {
-        self.read(TO_BUNDLE, args![limit.min(1000)]).await?.iter().map(to_verify).collect()
+    /// Certificates whose leaf is in the log and that have no bundle yet, the oldest first; only those
+    /// that come after `after` in this order. At most 1000.
+    pub async fn certificates_to_bundle(
+        &self,
+        after: (Timestamp, Uuid),
+        limit: u32,
+    ) -> Result<Vec<Certificate>, StoreError> {
+        let values = args![after.0, after.1, limit.min(1000)];
+        self.read(TO_BUNDLE, values).await?.iter().map(to_verify).collect()
     }
 
     /// Certificates, newest first.

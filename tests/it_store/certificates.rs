@@ -26,6 +26,9 @@ on_both! {
     certificates_are_found_by_what_they_say,
 }
 
+/// Before all certificates, the oldest first.
+const AFTER_NONE: (jiff::Timestamp, Uuid) = (jiff::Timestamp::MIN, Uuid::nil());
+
 pub fn certificate(case: Uuid, second: i64, rule: &str) -> NewCertificate {
     let topic = |kind, name: &str| Topic { kind, name: name.to_owned() };
     NewCertificate {
@@ -77,7 +80,7 @@ async fn a_certificate_closes_its_case(stage: Stage) {
     let kept = store.certificate(new.id).await.unwrap().unwrap();
     assert_eq!((kept.summary.state, &kept.bundle), (CertificateState::Signed, &None));
     assert_eq!((&kept.statement, &kept.envelope), (&new.statement, &new.envelope));
-    assert!(store.certificates_to_bundle(5).await.unwrap().is_empty());
+    assert!(store.certificates_to_bundle(AFTER_NONE, 5).await.unwrap().is_empty());
     let log = NewLog {
         log_id: "2026".to_owned(),
         origin: "example.com/2026".to_owned(),
@@ -85,7 +88,7 @@ async fn a_certificate_closes_its_case(stage: Stage) {
     };
     store.create_log(log, at(0)).await.unwrap();
     store.sequence("2026", 100, at(12), &mut |_| {}).await.unwrap().unwrap();
-    let waiting = store.certificates_to_bundle(5).await.unwrap();
+    let waiting = store.certificates_to_bundle(AFTER_NONE, 5).await.unwrap();
     assert_eq!(waiting.len(), 1);
     let leaf = store.leaf_of(waiting[0].summary.entry_id).await.unwrap().unwrap();
     assert_eq!(leaf.body, new.leaf.body);
@@ -192,11 +195,18 @@ async fn a_damaged_certificate_keeps_no_other_one_waiting(stage: Stage) {
         ))
         .await
         .unwrap();
-    let waiting = store.certificates_to_bundle(5).await.unwrap();
+    let waiting = store.certificates_to_bundle(AFTER_NONE, 5).await.unwrap();
     assert_eq!(waiting.len(), 2);
     assert_eq!(waiting[0].envelope, b"\0qc\x01\0\0\0\x01\xff");
     let whole = store.certificate(ids[1]).await.unwrap().unwrap();
     assert_eq!(waiting[1], whole);
+    // Page after page, so that those that can never be bundled hide nothing.
+    let first = &waiting[0].summary;
+    let page = store.certificates_to_bundle((first.issued_at, first.id), 1).await.unwrap();
+    assert_eq!(page, waiting[1..]);
+    let last = &waiting[1].summary;
+    let end = store.certificates_to_bundle((last.issued_at, last.id), 1).await.unwrap();
+    assert!(end.is_empty());
     let told = store.certificate(ids[0]).await.unwrap_err();
     assert_eq!(told, StoreError::Corrupt { column: "envelope" });
 }

@@ -158,6 +158,43 @@ async fn a_certificate_that_does_not_verify_gets_no_bundle() {
     assert_eq!(bundled, ["signed"]);
 }
 
+/// SQL that has so many entries wait for the log, which stand for nothing.
+fn entries_without_words(many: u32) -> String {
+    format!(
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {many})
+         INSERT INTO evidence_outbox (entry_id, body, created_at)
+         SELECT randomblob(16), CAST('entry ' || i AS BLOB), 1 FROM n"
+    )
+}
+
+/// However many certificates can never be bundled, the next one is.
+#[tokio::test(flavor = "multi_thread")]
+async fn certificates_without_a_proof_keep_no_other_one_waiting() {
+    let company = certified().await;
+    let product = company.replica(&TurnedClock::at("2026-11-24T00:00:00Z")).await;
+    company.store_rows(&entries_without_words(101)).await;
+    product.advance_log().await.unwrap();
+    for trigger in ["certificates_no_update", "certificates_no_moving"] {
+        company.store_rows(&format!("DROP TRIGGER {trigger}")).await;
+    }
+    company.store_rows("UPDATE certificates SET state = 'signed', bundle = NULL").await;
+    // Earlier ones, whose leaves are not theirs.
+    company
+        .store_rows(
+            "INSERT INTO certificates (id, case_id, class, state, overall, issued_at, entry_id,
+                 statement, envelope, manifest, superseded_by)
+             SELECT randomblob(16), case_id, class, 'signed', overall, issued_at - leaves.number,
+                 leaves.entry_id, statement, envelope, manifest, certificates.id
+             FROM certificates, (SELECT entry_id, row_number() OVER (ORDER BY idx) AS number
+                 FROM log_leaves WHERE CAST(body AS TEXT) LIKE 'entry %') AS leaves",
+        )
+        .await;
+    let error = product.advance_log().await.unwrap_err().to_string();
+    assert!(error.contains("does not verify and is not released"), "{error}");
+    let states = "SELECT state, CAST(COUNT(*) AS TEXT) FROM certificates GROUP BY 1 ORDER BY 1";
+    assert_eq!(company.store_rows(states).await, ["logged|1", "signed|101"]);
+}
+
 /// A certificate says by which role it was agreed to, and which person it was stays in the
 /// evidence.
 #[tokio::test(flavor = "multi_thread")]
