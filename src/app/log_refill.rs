@@ -4,7 +4,9 @@
 //! store to the head that was signed last, and to their own signed head. Then they are written in
 //! batches, each compared with the root that was found for it while checking, so that files that
 //! change in between change nothing. A crash between two batches leaves a shorter log of the same
-//! leaves, and the next call goes on from there.
+//! leaves, and the next call goes on from there. The files may lead further than the head beside the
+//! key, so that head is replaced with theirs first: otherwise a log that was filled up to the earlier
+//! head would look whole after a crash, and grow on with other leaves than were signed.
 
 use std::path::Path;
 
@@ -68,6 +70,9 @@ impl Quietus {
             }));
         };
         let parts = self.parts(&logs, &signed, folder).await?;
+        if let Some(last) = parts.last() {
+            self.remember_head(last.note()?).await?;
+        }
         let (mut leaves, mut waited) = (0, 0);
         for part in parts {
             leaves += part.target.size - part.from;
@@ -245,6 +250,12 @@ impl Part {
     /// The log's identifier.
     pub(super) fn log_id(&self) -> &str {
         &self.log.log_id
+    }
+
+    /// The signed note of the head that it is filled up to.
+    fn note(&self) -> Result<&str, AppError> {
+        std::str::from_utf8(&self.target.note)
+            .map_err(|_| AppError::Evidence("a checkpoint is not text".to_owned()))
     }
 
     /// Size in the store.

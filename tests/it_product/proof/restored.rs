@@ -246,6 +246,45 @@ async fn grown_past_what_was_signed(store: Kind) {
     company.check_log().await;
 }
 
+/// The files lead further than the head beside the key, and whoever puts them back dies in the middle.
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_built_upon_what_was_put_back_in_part() {
+    let company = heap::company(Kind::Sqlite, Kind::Sqlite, 30, "{ chunk_records: 500 }").await;
+    company.quietus(&["run", "--once"]).await.expect(0);
+    let copy = company.copy_store().await;
+    paused(&company, 0).await;
+    let early = company.read("keys/log.head");
+    // More than a bundle of entries comes after it.
+    company.store_rows(&super::entries_without_words(300)).await;
+    resumed(&company, 0).await;
+    let (log, export) = (company.logs().await.remove(0), company.path("export"));
+    let export = export.to_str().unwrap();
+    company.quietus(&["log", "export", export]).await.expect(0);
+    let (size, root) = company.signed();
+    company.put_back(&copy).await;
+    company.write("keys/log.head", &early);
+    let before = company.signed().0;
+    assert!(leaves(&company).await < before && before < 256 && size > 300);
+
+    let dies = "CREATE TRIGGER dies BEFORE INSERT ON log_leaves WHEN NEW.idx >= 256
+        BEGIN SELECT RAISE(ABORT, 'dies'); END";
+    company.store_rows(dies).await;
+    let died = company.quietus(&["log", "refill", export]).await;
+    assert_ne!(died.code, 0, "{}", died.out);
+    assert_eq!(leaves(&company).await, 256, "all that the earlier head covers, and more");
+    company.store_rows("DROP TRIGGER dies").await;
+    let error = paused(&company, 1).await;
+    assert!(error.contains("the head of the evidence log is not signed"), "{error}");
+    assert_eq!(leaves(&company).await, 256);
+    assert_eq!(company.signed(), (size, root.clone()));
+
+    company.quietus(&["log", "refill", export]).await.expect(0);
+    company.check_log().await;
+    assert!(company.continues(&log, size, &root).await, "what was signed is not continued");
+    resumed(&company, 0).await;
+    company.quietus(&["log", "status"]).await.expect(0);
+}
+
 macro_rules! on_both {
     ($($name:ident)*) => {
         mod sqlite {
