@@ -186,6 +186,37 @@ fn the_certificate_that_follows_says_so_without_any_list() {
     assert_eq!(show(&follows(&stranger, id, payload)).0, Finding::NotChecked);
 }
 
+/// A later certificate that a key signed that one does not have says nothing, and keeps nobody from
+/// asking the list.
+#[test]
+fn a_successor_that_cannot_be_checked_hides_no_list() {
+    let issued = issue(with_exceptions(), 3, 4);
+    let id = Uuid::from_u128(0x7e57);
+    let stranger = issue(with_exceptions(), 3, 4);
+    let later = follows(&stranger, id, &issued.read.envelope.payload);
+    let with = |list: &[u8]| {
+        let list = Some(list);
+        status(&issued, StatusFiles { list, successor: Some(&later), now: Some(fresh()) })
+    };
+    let withdrawn = issued.publish(&status_list(CertificateStatus::Withdrawn));
+    let (finding, sentence) = with(&withdrawn);
+    assert_eq!(finding, Finding::Fail, "{sentence}");
+    assert!(sentence.contains("`withdrawn`"), "{sentence}");
+    let (finding, sentence) = with(b"{}");
+    assert_eq!(finding, Finding::Fail, "{sentence}");
+    // Nor does a list that knows of nothing say that there is nothing.
+    let current = issued.publish(&status_list(CertificateStatus::Current));
+    let (finding, sentence) = with(&current);
+    assert_eq!(finding, Finding::NotChecked, "{sentence}");
+    assert!(sentence.contains("successor.sigstore.json"), "{sentence}");
+    // And a successor that holds is told whatever the list says.
+    let later = follows(&issued, id, &issued.read.envelope.payload);
+    let files = StatusFiles { list: Some(&current), successor: Some(&later), now: Some(fresh()) };
+    let (finding, sentence) = status(&issued, files);
+    assert_eq!(finding, Finding::Fail, "{sentence}");
+    assert!(sentence.starts_with("Superseded by certificate"), "{sentence}");
+}
+
 /// The issuer's key was changed after the certificate: whoever has both keys is told by the new one.
 #[test]
 fn a_list_that_a_newer_key_signed_counts_for_whoever_has_that_key() {

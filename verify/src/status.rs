@@ -63,28 +63,55 @@ fn found(ground: &Ground<'_>) -> (Finding, String) {
     let Some(root) = ground.root else {
         return unknown("there is no trusted root to check a status list with.");
     };
-    if let Some(file) = ground.files.successor {
-        return match successor(file, certificate, ground.payload, (ground.keys, root)) {
-            Ok(later) => (
-                Finding::Fail,
-                format!(
-                    "Superseded by certificate {} of {} ({}): it was true as of {}, and is not the \
-                     issuer's last word.",
-                    later.predicate.certificate_id,
-                    later.predicate.issued_at,
-                    later.predicate.supersedes.map(|one| one.reason).unwrap_or_default(),
-                    certificate.predicate.as_of,
-                ),
+    let listed = by_list(ground, certificate, root);
+    let Some(file) = ground.files.successor else { return listed };
+    // What cannot be checked here may stand in the list.
+    worse(by_successor(file, ground, certificate, root), listed)
+}
+
+/// The worse of two answers; the first where they are as bad.
+fn worse(one: (Finding, String), other: (Finding, String)) -> (Finding, String) {
+    let how_bad = |finding: Finding| match finding {
+        Finding::Pass => 0,
+        Finding::NotChecked => 1,
+        Finding::Fail => 2,
+    };
+    if how_bad(other.0) > how_bad(one.0) { other } else { one }
+}
+
+/// What the file says that is to take the certificate's place.
+fn by_successor(
+    file: &[u8],
+    ground: &Ground<'_>,
+    certificate: &Certificate,
+    root: &TrustedRoot,
+) -> (Finding, String) {
+    match successor(file, certificate, ground.payload, (ground.keys, root)) {
+        Ok(later) => (
+            Finding::Fail,
+            format!(
+                "Superseded by certificate {} of {} ({}): it was true as of {}, and is not the \
+                 issuer's last word.",
+                later.predicate.certificate_id,
+                later.predicate.issued_at,
+                later.predicate.supersedes.map(|one| one.reason).unwrap_or_default(),
+                certificate.predicate.as_of,
             ),
-            Err(Silent::UnknownKey) => unknown(format!(
-                "of `{SUCCESSOR_NAME}`, {}; get the issuer's newest keys.",
-                Silent::UnknownKey
-            )),
-            Err(why) => {
-                (Finding::Fail, format!("The file `{SUCCESSOR_NAME}` does not hold: {why}."))
-            }
-        };
+        ),
+        Err(Silent::UnknownKey) => unknown(format!(
+            "of `{SUCCESSOR_NAME}`, {}; get the issuer's newest keys.",
+            Silent::UnknownKey
+        )),
+        Err(why) => (Finding::Fail, format!("The file `{SUCCESSOR_NAME}` does not hold: {why}.")),
     }
+}
+
+/// What the issuer's list says.
+fn by_list(
+    ground: &Ground<'_>,
+    certificate: &Certificate,
+    root: &TrustedRoot,
+) -> (Finding, String) {
     let Some(entry) = &certificate.predicate.status else {
         return unknown("the certificate names no status list; ask its issuer.");
     };
