@@ -2,16 +2,21 @@
 //! which lost leaves can be put back.
 //!
 //! Only what a checkpoint covers is written, and the checkpoint last: whoever reads the files in
-//! between finds all that the checkpoint of before covers.
+//! between finds all that the checkpoint of before covers. Where several processes export into one
+//! place, none of them puts an older checkpoint over a newer one.
 
-use super::log_files::LogFiles;
+use super::log_files::{HeadThere, LogFiles};
 use super::{AppError, Quietus};
 use crate::config::ExportPlace;
 use crate::domain::Digest;
 use crate::evidence::entries;
+use crate::evidence::note::Checkpoint as SignedHead;
 use crate::evidence::tiles::{self, HEIGHT, WIDTH};
 use crate::evidence::{TileId, merkle};
 use crate::store::{Checkpoint, Head};
+
+/// How often a head is looked at and written where others do the same at the same moment.
+const ATTEMPTS: u32 = 5;
 
 /// What was written of one log.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,9 +42,7 @@ impl Quietus {
         let place = self.log_place(place)?;
         let mut exported = Vec::new();
         for log in self.store.logs().await? {
-            if let Some(latest) = self.store.latest_checkpoint(&log.log_id).await? {
-                exported.push(self.export_log(&log, &latest, &place.of(&log.origin)).await?);
-            }
+            exported.extend(self.export_log(&log, &place.of(&log.origin)).await?);
         }
         Ok(exported)
     }
@@ -50,7 +53,7 @@ impl Quietus {
         let write = async {
             let place = self.log_place(place)?;
             let files = place.of(&log.origin);
-            let there = files.head(&self.keys.identity_of(log)?).await?;
+            let there = files.head(&self.keys.identity_of(log)?).await?.head;
             let before = there.map_or(0, |there| there.size);
             if before < log.size {
                 self.write_entries(log, (before, log.size), &files).await?;
@@ -63,42 +66,63 @@ impl Quietus {
         }
     }
 
+    /// Writes one log; `None` where no head of it is published. Other processes may do the same: the
+    /// head that is there is replaced only where it still is the one that was looked at.
     async fn export_log(
         &self,
         log: &Head,
-        latest: &Checkpoint,
         files: &LogFiles<'_>,
-    ) -> Result<ExportedLog, AppError> {
-        let before = match files.head(&self.keys.identity_of(log)?).await? {
-            None => 0,
-            Some(there) if there.size > latest.size => {
-                return Err(AppError::Input(format!(
-                    "`{}` has {} entries and the store only {}: the store may be an older copy; see `quietus log status`",
-                    files.place(),
-                    there.size,
-                    latest.size
-                )));
+    ) -> Result<Option<ExportedLog>, AppError> {
+        let identity = self.keys.identity_of(log)?;
+        for _ in 0..ATTEMPTS {
+            let HeadThere { head: there, seen } = files.head(&identity).await?;
+            // Read after what is there: whoever wrote that had read it here.
+            let Some(latest) = self.store.latest_checkpoint(&log.log_id).await? else {
+                return Ok(None);
+            };
+            let before = self.exported_before(log, &latest, there.as_ref(), files).await?;
+            if before < latest.size {
+                self.write_entries(log, (before, latest.size), files).await?;
+                self.write_hashes(log, (before, latest.size), files).await?;
             }
-            Some(there) => {
-                if self.root_at(log, there.size).await? != Some(there.root) {
-                    return Err(files.refuse("its entries are not those of the store"));
-                }
-                there.size
+            let is_there = there.is_some() && before == latest.size;
+            if is_there || files.write_note(&latest.note, &seen).await? {
+                return Ok(Some(ExportedLog {
+                    origin: log.origin.clone(),
+                    place: files.place(),
+                    before,
+                    size: latest.size,
+                }));
             }
-        };
-        if before < latest.size {
-            self.write_entries(log, (before, latest.size), files).await?;
-            self.write_hashes(log, (before, latest.size), files).await?;
         }
-        if before < latest.size || !files.has_head().await? {
-            files.write_note(&latest.note).await?;
+        Err(AppError::Input(format!(
+            "others write the head of `{}` at this moment: try again",
+            files.place()
+        )))
+    }
+
+    /// How many leaves a place has already, which have to be those of the store.
+    async fn exported_before(
+        &self,
+        log: &Head,
+        latest: &Checkpoint,
+        there: Option<&SignedHead>,
+        files: &LogFiles<'_>,
+    ) -> Result<u64, AppError> {
+        let Some(there) = there else { return Ok(0) };
+        if there.size > latest.size {
+            return Err(AppError::Input(format!(
+                "`{}` has {} entries and the store only {}: the store may be an older copy; see `quietus log status`",
+                files.place(),
+                there.size,
+                latest.size
+            )));
         }
-        Ok(ExportedLog {
-            origin: log.origin.clone(),
-            place: files.place(),
-            before,
-            size: latest.size,
-        })
+        if self.root_at(log, there.size).await? == Some(there.root) {
+            Ok(there.size)
+        } else {
+            Err(files.refuse("its entries are not those of the store"))
+        }
     }
 
     /// Writes the bundles of entries, after a look at whether the tiles are theirs.

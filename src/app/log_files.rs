@@ -4,7 +4,7 @@
 //! bucket may be locked and the access key needs no right to delete. Partial tiles stay beside the
 //! full ones.
 
-use quietus_connectors::objects::{Bucket, Placed};
+use quietus_connectors::objects::{Bucket, Placed, Replaced, Seen};
 
 use super::log_folder::{CHECKPOINT, LogFolder};
 use super::{AppError, Quietus};
@@ -27,6 +27,22 @@ pub(crate) enum LogFiles<'a> {
     Folder(LogFolder),
     /// In a bucket.
     Bucket(LogObjects<'a>),
+}
+
+/// The signed head of a log's files.
+pub(crate) struct HeadThere {
+    /// What it says; `None` where nothing was exported yet.
+    pub(crate) head: Option<Checkpoint>,
+    /// By what it is known again.
+    pub(crate) seen: SeenHead,
+}
+
+/// By what it is seen whether somebody has written another head meanwhile.
+pub(crate) enum SeenHead {
+    /// The note, if there was one. A folder is looked at once more, right before it is written.
+    Folder(Option<String>),
+    /// What the store of objects compares with, in one step with the writing.
+    Bucket(Seen),
 }
 
 /// The files of one log in a bucket.
@@ -79,31 +95,26 @@ impl LogFiles<'_> {
         }
     }
 
-    /// The signed head; `None` where nothing was exported yet.
+    /// The signed head, and what was seen with it; no head where nothing was exported yet.
     ///
     /// # Errors
     /// Where it cannot be read, or this log's key did not sign it.
-    pub(crate) async fn head(&self, log: &LogIdentity) -> Result<Option<Checkpoint>, AppError> {
-        let objects = match self {
-            Self::Folder(files) => return files.head(log),
-            Self::Bucket(objects) => objects,
+    pub(crate) async fn head(&self, log: &LogIdentity) -> Result<HeadThere, AppError> {
+        let (note, seen) = match self {
+            Self::Folder(files) => {
+                let note = files.note()?;
+                (note.clone(), SeenHead::Folder(note))
+            }
+            Self::Bucket(objects) => {
+                let (bytes, seen) = objects.see(CHECKPOINT).await?;
+                let note = bytes.map(String::from_utf8).transpose();
+                let note = note.map_err(|_| self.refuse("its checkpoint is no text"))?;
+                (note, SeenHead::Bucket(seen))
+            }
         };
-        let Some(bytes) = objects.read(CHECKPOINT).await? else { return Ok(None) };
-        let note = String::from_utf8(bytes);
-        let note = note.map_err(|_| self.refuse("its checkpoint is no text"))?;
-        let head = note::verify_checkpoint(&note, log);
-        head.map(Some).map_err(|error| self.refuse(&error.to_string()))
-    }
-
-    /// Whether a signed head is there already.
-    ///
-    /// # Errors
-    /// Where it cannot be looked.
-    pub(crate) async fn has_head(&self) -> Result<bool, AppError> {
-        match self {
-            Self::Folder(files) => Ok(files.has(CHECKPOINT)),
-            Self::Bucket(objects) => Ok(objects.read(CHECKPOINT).await?.is_some()),
-        }
+        let head = note.map(|note| note::verify_checkpoint(&note, log)).transpose();
+        let head = head.map_err(|error| self.refuse(&error.to_string()))?;
+        Ok(HeadThere { head, seen })
     }
 
     /// Writes a file that never changes.
@@ -127,17 +138,23 @@ impl LogFiles<'_> {
         }
     }
 
-    /// Writes the signed head; only after all that it covers.
+    /// Writes the signed head, only after all that it covers; `false`, with nothing written, where
+    /// another one is there than was seen.
     ///
     /// # Errors
     /// Where it cannot be written.
-    pub(crate) async fn write_note(&self, note: &[u8]) -> Result<(), AppError> {
-        let objects = match self {
-            Self::Folder(files) => return files.write_note(note),
-            Self::Bucket(objects) => objects,
-        };
-        let key = format!("{}{CHECKPOINT}", objects.prefix);
-        objects.bucket.put(&key, note).await.map_err(AppError::ObjectStore)
+    pub(crate) async fn write_note(&self, note: &[u8], seen: &SeenHead) -> Result<bool, AppError> {
+        match (self, seen) {
+            (Self::Folder(files), SeenHead::Folder(there)) if files.note()? == *there => {
+                files.write_note(note).map(|()| true)
+            }
+            (Self::Bucket(objects), SeenHead::Bucket(there)) => {
+                let key = format!("{}{CHECKPOINT}", objects.prefix);
+                let replaced = objects.bucket.put_over(&key, note, there).await;
+                Ok(replaced.map_err(AppError::ObjectStore)? == Replaced::Written)
+            }
+            _ => Ok(false),
+        }
     }
 
     /// Takes partial files away that a full one has made superfluous; in a bucket they stay.
@@ -161,8 +178,8 @@ impl LogObjects<'_> {
         format!("s3://{}/{}", self.bucket.address().bucket(), self.prefix.trim_end_matches('/'))
     }
 
-    async fn read(&self, name: &str) -> Result<Option<Vec<u8>>, AppError> {
+    async fn see(&self, name: &str) -> Result<(Option<Vec<u8>>, Seen), AppError> {
         let key = format!("{}{name}", self.prefix);
-        self.bucket.get(&key).await.map_err(AppError::ObjectStore)
+        self.bucket.see(&key).await.map_err(AppError::ObjectStore)
     }
 }

@@ -20,6 +20,6 @@ pub use address::{Addressing, BucketAddress};
 pub use bucket::{Bucket, BucketSettings};
 pub use listing::{Entry, EntryKind};
 pub use locks::{Lock, RetentionMode};
-pub use object::Placed;
+pub use object::{Placed, Replaced, Seen};
 pub use removal::Removal;
 pub use rules::{LifeCycleRule, Versioning};

@@ -1,4 +1,4 @@
-//! Single objects: reading, and writing what is never written over.
+//! Single objects: reading, writing what is never written over, and what only by whoever has seen it.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -20,16 +20,48 @@ pub enum Placed {
     Other,
 }
 
+/// What is known of an object by which it is seen whether somebody has written it meanwhile.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Seen {
+    /// There was none.
+    Absent,
+    /// The tag of its content (`ETag`), as the store wrote it.
+    Tagged(String),
+    /// There was one, and the store gave no tag.
+    Untagged,
+}
+
+/// What became of writing over an object that was seen before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Replaced {
+    /// It was written.
+    Written,
+    /// Somebody else has written it since it was seen, or is writing it; it was not written.
+    Changed,
+}
+
 impl Bucket {
     /// The content of the current version of an object; `None` where there is none.
     ///
     /// # Errors
     /// Where the store does not give it.
     pub async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, Fault> {
+        Ok(self.see(key).await?.0)
+    }
+
+    /// The content of the current version of an object, `None` where there is none, and by what
+    /// [`put_over`](Self::put_over) knows it again.
+    ///
+    /// # Errors
+    /// Where the store does not give it.
+    pub async fn see(&self, key: &str) -> Result<(Option<Vec<u8>>, Seen), Fault> {
         let wanted = Wanted { key: Some(key), ..Wanted::get("an object", "s3:GetObject", &[]) };
         match self.send(&wanted).await? {
-            Answer::Yes(reply) => Ok(Some(reply.body().to_vec())),
-            Answer::No(refusal) if refusal.is_one_of(&["NoSuchKey"]) => Ok(None),
+            Answer::Yes(reply) => {
+                let tag = reply.header("etag").map(str::to_owned);
+                Ok((Some(reply.body().to_vec()), tag.map_or(Seen::Untagged, Seen::Tagged)))
+            }
+            Answer::No(refusal) if refusal.is_one_of(&["NoSuchKey"]) => Ok((None, Seen::Absent)),
             Answer::No(refusal) => Err(self.no(&refusal, &wanted)),
         }
     }
@@ -48,7 +80,7 @@ impl Bucket {
         match self.write(key, content, Some(condition)).await? {
             None => Ok(Placed::Written),
             // Somebody was faster.
-            Some(412 | 409) => match self.get(key).await? {
+            Some(412 | 409 | 404) => match self.get(key).await? {
                 Some(there) => Ok(compared(&there, content)),
                 None => Err(Fault::Transient {
                     message: format!("{}: an object is written and removed at once", self.who),
@@ -60,6 +92,43 @@ impl Bucket {
                 Some(_) => Err(self.nonsense("an object")),
             },
         }
+    }
+
+    /// Writes an object where it still is what was seen. It is looked at once more, and then the store
+    /// compares and writes in one step (`If-Match`, `If-None-Match`). Not every store does: one that
+    /// knows no such conditions, or refuses one that holds, is written to all the same; one that takes
+    /// them and does not heed them (Ceph, in buckets that keep versions) is not found out. There, what
+    /// somebody writes between the look and the writing is written over.
+    ///
+    /// # Errors
+    /// Where the store does not take it.
+    pub async fn put_over(
+        &self,
+        key: &str,
+        content: &[u8],
+        seen: &Seen,
+    ) -> Result<Replaced, Fault> {
+        let condition = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        let conditions = match seen {
+            Seen::Absent => vec![condition("if-none-match", "*")],
+            // Some stores compare what is between the quotes with what they were given.
+            Seen::Tagged(tag) => {
+                vec![condition("if-match", tag), condition("if-match", tag.trim_matches('"'))]
+            }
+            Seen::Untagged => Vec::new(),
+        };
+        if self.see(key).await?.1 != *seen {
+            return Ok(Replaced::Changed);
+        }
+        for condition in conditions {
+            match self.write(key, content, Some(condition)).await? {
+                None => return Ok(Replaced::Written),
+                Some(409 | 404) => return Ok(Replaced::Changed),
+                Some(_) if self.see(key).await?.1 != *seen => return Ok(Replaced::Changed),
+                Some(_) => {}
+            }
+        }
+        self.put(key, content).await.map(|()| Replaced::Written)
     }
 
     /// Writes an object, also over one that is there.
@@ -74,7 +143,7 @@ impl Bucket {
     }
 
     /// Writes, and gives the status where the store does not because of the condition: 412 and 409
-    /// where something is there, 501 where it knows no conditions.
+    /// where something else is there, 404 where nothing is, 501 where it knows no conditions.
     async fn write(
         &self,
         key: &str,
@@ -100,7 +169,11 @@ impl Bucket {
         };
         match self.send(&wanted).await? {
             Answer::Yes(_) => Ok(None),
-            Answer::No(refusal) if conditional && matches!(refusal.status, 412 | 409 | 501) => {
+            Answer::No(refusal)
+                if conditional
+                    && (matches!(refusal.status, 412 | 409 | 501)
+                        || refusal.is_one_of(&["NoSuchKey"])) =>
+            {
                 Ok(Some(refusal.status))
             }
             Answer::No(refusal) => Err(self.no(&refusal, &wanted)),

@@ -2,11 +2,17 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
+use quietus::app::audit::Sought;
+use quietus::app::{Actor, Quietus};
+use quietus::config::ExportPlace;
 use quietus::telemetry::SystemClock;
 use quietus_connectors::objects::{Bucket, BucketSettings};
+use uuid::Uuid;
 
 use crate::company::database::Kind;
+use crate::company::engine::TurnedClock;
 use crate::company::{Company, heap};
 
 #[expect(clippy::disallowed_methods, reason = "the environment says where the test servers are")]
@@ -72,7 +78,7 @@ fn bucket(place: &str) -> Bucket {
         session_token: None,
         private_hosts: vec![host()],
         trust: None,
-        now: std::sync::Arc::new(|| quietus::domain::Clock::now(&SystemClock)),
+        now: Arc::new(|| quietus::domain::Clock::now(&SystemClock)),
     })
     .unwrap()
 }
@@ -207,4 +213,30 @@ async fn a_store_that_was_put_back_comes_forward_from_a_bucket() {
     assert!(company.quietus(&["status"]).await.expect(0).out.contains("paused"));
     assert!(!company.path(".recovered-log").exists(), "what was fetched stays");
     company.check_log().await;
+}
+
+/// Two processes export into one bucket while the log grows.
+#[tokio::test(flavor = "multi_thread")]
+async fn of_exporters_at_once_the_newest_head_stays() {
+    let company = certified("").await;
+    let place = place(&company);
+    let clock = TurnedClock::at_present();
+    let (one, other) = (company.replica(&clock).await, company.replica(&clock).await);
+    let to = ExportPlace::Bucket(place.clone());
+    let ada = Actor("Ada Example".to_owned());
+    let export = |product: Arc<Quietus>| {
+        let (to, ada) = (&to, &ada);
+        async move {
+            product.find_evidence(Sought::Certificate(Uuid::nil()), ada).await.unwrap();
+            product.advance_log().await.unwrap();
+            product.export_logs(to).await.unwrap();
+        }
+    };
+    let log = company.logs().await[0].rsplit('/').next().unwrap().to_owned();
+    let key = format!("{}/{log}/checkpoint", place.rsplit('/').next().unwrap());
+    for _ in 0..6 {
+        tokio::join!(export(Arc::clone(&one)), export(Arc::clone(&other)));
+        let head = bucket(&place).get(&key).await.unwrap().unwrap();
+        assert_eq!(String::from_utf8(head).unwrap(), company.read("keys/log.head"));
+    }
 }
