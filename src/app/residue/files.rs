@@ -177,8 +177,13 @@ impl Quietus {
             let waiting = FilesLook::of(job)?;
             let covers = waiting.at >= at
                 && collections.iter().all(|name| waiting.collections.contains(name));
-            if covers && (!job.state.is_final() || waiting.seen.gone()) || asked.is_none() {
+            if covers && (!job.state.is_final() || waiting.seen.gone() || asked.is_none()) {
                 one.seen = waiting.seen;
+                return Ok(Some(one));
+            }
+            if asked.is_none() {
+                // Whoever looked did so before the last of it was erased.
+                one.seen = waiting.seen.not_covering();
                 return Ok(Some(one));
             }
         }

@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 pub(super) const NOT_LOOKED: &str = "nobody has looked yet";
 /// Said of a stage where the system could not be asked.
 pub(super) const NOT_ASKED: &str = "the system could not be asked";
+/// Said where more was erased after the last look, and the data map names nothing to look at any more.
+pub(super) const NOT_COVERED: &str = "nobody has looked since more was erased, and the data map no longer has `residues` at this system";
 
 /// One stage, as it was seen last.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,6 +49,12 @@ impl FilesSeen {
             held_since: None,
         };
         Self { looked_at: None, stages: stages.iter().map(stage).collect() }
+    }
+
+    /// The same stages, of which nothing is known: what was seen does not cover what is spoken of now.
+    pub(super) fn not_covering(&self) -> Self {
+        let stages: Vec<String> = self.stages.iter().map(|one| one.stage.clone()).collect();
+        Self::nothing(&stages, NOT_COVERED)
     }
 
     /// Whether every stage was seen to be gone.
@@ -108,6 +116,17 @@ mod tests {
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(second).unwrap()
+    }
+
+    #[test]
+    fn what_a_look_does_not_cover_is_not_seen() {
+        let stages = ["rows".to_owned(), "log".to_owned()];
+        let sights = [StageSight::gone("rows"), StageSight::gone("log")];
+        let gone = FilesSeen::nothing(&stages, NOT_LOOKED).after(&sights, at(10));
+        assert!(gone.gone());
+        let unseen = gone.not_covering();
+        assert_eq!(unseen, FilesSeen::nothing(&stages, NOT_COVERED));
+        assert!(!unseen.gone() && unseen.looked_at.is_none());
     }
 
     #[test]

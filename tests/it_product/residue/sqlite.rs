@@ -166,3 +166,43 @@ async fn a_paused_system_waits() {
     assert_eq!(looks(&company).await, ["completed -"]);
     assert!(!is_on_disk(&company));
 }
+
+/// `residues` was taken out of the data map when the date of what a minimum keeps comes: nobody has
+/// looked since, which the certificate says.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_goes_after_the_last_look_is_not_said_to_be_gone() {
+    let company = people::company("").await;
+    let map = company.read("systems/shop.yaml");
+    add_to_map(&company, "shop", DRIVEN);
+    people::brought(&company, "erasure", "email=grace@mail.example\n").await;
+    let mut reader = company.database("shop").raw().await;
+    reader.run("BEGIN; SELECT count(*) FROM customers").await;
+    let clock = TurnedClock::at("2027-01-04T09:00:00Z");
+    let product = company.replica(&clock).await;
+    live(&product).await;
+    reader.run("COMMIT").await;
+    clock.advance(1.hours());
+    live(&product).await;
+    assert_eq!(looks(&company).await, ["completed -"]);
+    let case = company.oldest_case().await;
+    let first = company.certificate_of(&case).await;
+    assert_eq!(files(&first, "shop")["seenGoneAt"], "2027-01-04T10:00:00Z");
+    assert_eq!(people::orders(&company).await.len(), 3, "an invoice of hers is kept");
+    product.store.close().await;
+
+    company.write("systems/shop.yaml", &map);
+    clock.set("2034-01-02T09:00:00Z");
+    let product = company.replica(&clock).await;
+    product.bring_rules_in_force().await.unwrap();
+    live(&product).await;
+    assert_eq!(people::orders(&company).await.len(), 1, "its date has come");
+    let last = company.certificate_of(&case).await;
+    assert_eq!(last.predicate["supersedes"]["certificateId"], first.predicate["certificateId"]);
+    assert_eq!(last.overall(), "complete-with-exceptions");
+    let stated = files(&last, "shop");
+    let unseen = [("pages".to_owned(), false), ("journal".to_owned(), false)];
+    assert_eq!(stages(&stated), unseen);
+    assert!(stated["seenGoneAt"].is_null() && stated["lookedAt"].is_null(), "{stated:#}");
+    let reason = stated["reason"].as_str().unwrap();
+    assert!(reason.contains("no longer has `residues`"), "{reason}");
+}
