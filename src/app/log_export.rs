@@ -3,7 +3,8 @@
 //!
 //! Only what a checkpoint covers is written, and the checkpoint last: whoever reads the files in
 //! between finds all that the checkpoint of before covers. Where several processes export into one
-//! place, none of them puts an older checkpoint over a newer one.
+//! place, none of them puts an older checkpoint over a newer one, as far as the store of objects compares
+//! and writes in one step; elsewhere the moment between the last look and the writing is left.
 
 use super::log_files::{HeadThere, LogFiles};
 use super::{AppError, Quietus};
