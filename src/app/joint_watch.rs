@@ -133,9 +133,13 @@ impl<'a> JointWatch<'a> {
         self.stop.is_cancelled().then_some(Stopped::Shutdown)
     }
 
-    /// Saves what is news and asks whether all may go on.
+    /// Saves what is news and asks whether all may go on. What is done is known before it is saved: whoever
+    /// is interrupted in that must not settle what was known earlier.
     async fn step(&self, done: Option<&[Outcome]>) -> Direction {
         let steps = self.steps(done);
+        if let (Some(done), Ok(mut state)) = (done, self.state.lock()) {
+            state.current = done.to_vec();
+        }
         self.heed(self.save(steps).await)
     }
 
@@ -193,9 +197,6 @@ impl JointProgress for JointWatch<'_> {
     async fn committed(&self, done: &[Outcome]) -> Direction {
         self.product.crash.reach(CrashPoint::ChunkCommitted);
         let direction = self.step(Some(done)).await;
-        if let Ok(mut state) = self.state.lock() {
-            state.current = done.to_vec();
-        }
         self.product.crash.reach(CrashPoint::ProgressSaved);
         direction
     }

@@ -368,19 +368,22 @@ impl Quietus {
                 member.asking = spans::asking(&member.attempt.span);
             }
             let answer = tokio::select! {
-                answer = connector.execute_together(&orders, &watch) => answer,
-                () = watch.one_is_lost() => {
-                    // Who has lost theirs is told by the next step; the others are given back.
-                    watch.may_go_on().await;
-                    self.settle_stopped(members.into_iter().enumerate(), &watch).await?;
-                    return Ok(alone);
-                }
+                answer = connector.execute_together(&orders, &watch) => Some(answer),
+                () = watch.one_is_lost() => None,
             };
-            self.crash.reach(CrashPoint::Answered);
             for (member, current) in members.iter_mut().zip(watch.current()) {
                 member.done.current = current;
-                member.asking.record("over", true);
+                if answer.is_some() {
+                    member.asking.record("over", true);
+                }
             }
+            let Some(answer) = answer else {
+                // Who has lost theirs is told by the next step; the others are given back.
+                watch.may_go_on().await;
+                self.settle_stopped(members.into_iter().enumerate(), &watch).await?;
+                return Ok(alone);
+            };
+            self.crash.reach(CrashPoint::Answered);
             if watch.stopped_for_all() {
                 self.too_many_together(job, many);
             }

@@ -48,8 +48,13 @@ impl TurnedClock {
 impl Company {
     /// Opens the instance as one replica.
     pub async fn replica(&self, clock: &Arc<TurnedClock>) -> Arc<Quietus> {
+        self.replica_with(clock, Duration::from_mins(1)).await
+    }
+
+    /// The same with leases of this length, which are renewed three times in it.
+    pub async fn replica_with(&self, clock: &Arc<TurnedClock>, lease: Duration) -> Arc<Quietus> {
         let loaded = quietus::config::load(self.folder()).expect("the folder is in order");
-        let process = Process { lease: Some(Duration::from_mins(1)), crash_point: None };
+        let process = Process { lease: Some(lease), crash_point: None };
         let clock = Arc::clone(clock) as Arc<dyn Clock>;
         let opening = Opening { loaded, process, clock, ids: Arc::new(SystemIds) };
         Box::pin(Quietus::open(opening)).await.unwrap()

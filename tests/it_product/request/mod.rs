@@ -17,6 +17,7 @@ mod killed;
 mod lasting;
 mod late;
 mod law;
+mod leases;
 mod lifting;
 pub mod many;
 mod objections;
