@@ -4,8 +4,8 @@
 //!
 //! Purposes, and what a person wants, are those of the case. In force are the rules with which a
 //! process has begun to work last: files that somebody is still writing are not. A process that works
-//! by others leaves the jobs of persons to one that does not; what it does for schedules keeps what a
-//! minimum of either keeps.
+//! by others, or cannot read them, leaves the jobs of persons to one that does not; what it does for
+//! schedules keeps what a minimum of either keeps.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -146,7 +146,8 @@ impl Quietus {
     /// What is law for a job of a case.
     ///
     /// # Errors
-    /// Where the rules in force cannot be read, or do not know a category that the job is about.
+    /// [`AppError::EarlierRules`] where the rules in force cannot be read here and somebody else may;
+    /// else where they cannot be read, or do not know a category that the job is about.
     pub(super) async fn law_for(
         &self,
         (pinned, system): (&Pinned<'_>, Option<&SystemName>),
@@ -160,14 +161,19 @@ impl Quietus {
             let limits = self.limits_by(goes_by, (of_case, &self.rules), about)?;
             return Ok(Law { version: in_force.version, digest, limits, is_not_ours: false });
         }
-        let rules = self.rules_on_record(digest).await?;
+        let rules = match self.rules_on_record(digest).await {
+            Err(AppError::EarlierRules(words)) if goes_by == GoesBy::Both => {
+                return Err(AppError::Input(words));
+            }
+            read => read?,
+        };
         let limits = self.limits_by(goes_by, (of_case, rules.as_ref()), about)?;
         let is_not_ours = differ(&rules, &self.rules);
         Ok(Law { version: in_force.version, digest, limits, is_not_ours })
     }
 
-    /// Whether this process works by other minimums or maximums than those in force. `false` where
-    /// those cannot be read here: whoever needs them says so.
+    /// Whether this process works by other minimums or maximums than those in force, also where those
+    /// cannot be read with its data map. `false` where they are damaged: whoever needs them says so.
     pub(super) async fn works_by_other_limits(&self) -> Result<bool, AppError> {
         let in_force = self.store.rules_in_force().await?.digest;
         let Some(digest) = in_force.filter(|digest| *digest != self.rules.digest) else {
@@ -175,6 +181,7 @@ impl Quietus {
         };
         match self.rules_on_record(digest).await {
             Ok(rules) => Ok(differ(&rules, &self.rules)),
+            Err(AppError::EarlierRules(_)) => Ok(true),
             Err(error @ AppError::Store(_)) => Err(error),
             Err(_) => Ok(false),
         }
@@ -225,7 +232,7 @@ impl Quietus {
         let zone = self.zone.iana_name().unwrap_or("UTC");
         let read = config::compile(&map_files, &rule_files, zone);
         let (_, rules) = read.map_err(|_| {
-            AppError::Input(format!(
+            AppError::EarlierRules(format!(
                 "the rules in force ({}) cannot be read with the data map of this process: start `quietus run` anew, on every machine",
                 digest.short()
             ))
@@ -238,7 +245,7 @@ impl Quietus {
     /// How a person's job ends that this process leaves to one that works by the minimums in force, so
     /// that nobody gets a date by a law of before. It costs no attempt, and nothing was begun.
     pub(super) fn left_to_the_law(&self, attempt: &Attempt<'_>) -> Ending {
-        let words = "this process works by other minimums than those in force; one that was started since carries it out";
+        let words = "this process works by other minimums than those in force, or cannot read those; one that was started since carries it out";
         tracing::warn!(job = %attempt.claimed.job.id, "{words}: start `quietus run` anew, on every machine");
         Ending {
             settlement: Settlement::Retry {

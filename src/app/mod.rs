@@ -196,6 +196,9 @@ pub enum AppError {
     /// The input names something that is not there or does not fit; nothing was changed.
     #[error("{0}")]
     Input(String),
+    /// This process cannot go by the rules in force; one that was started since can.
+    #[error("{0}")]
+    EarlierRules(String),
     /// The store did not do it.
     #[error(transparent)]
     Store(#[from] StoreError),

@@ -252,6 +252,7 @@ impl Quietus {
                 Ok(self.faulted(attempt, "", &Fault::Misconfigured { message }))
             }
             AppError::System { fault, .. } => Ok(self.faulted(attempt, "", &fault)),
+            AppError::EarlierRules(_) => Ok(Ready::Ended(Box::new(self.left_to_the_law(attempt)))),
             other => Err(other),
         }
     }

@@ -211,7 +211,7 @@ impl Quietus {
             found.push(
                 Finding::wrong(
                     "minimums",
-                    "those in force are others than these files say: a process that goes by the files leaves the jobs of persons to one that does not",
+                    "those in force are others than these files say, or cannot be read with their data map: a process that goes by the files leaves the jobs of persons to one that does not",
                 )
                 .kind(AlarmKind::RulesEarlier)
                 .advice("give every machine the same files, and start `quietus run` anew on each"),

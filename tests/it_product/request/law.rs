@@ -222,6 +222,40 @@ async fn a_law_that_is_known_to_change_is_looked_ahead_to() {
     company.check_log().await;
 }
 
+/// It was started before a category was given up, and its data map has no place in the rules that are
+/// law now.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_process_that_cannot_read_the_law_leaves_it_to_one_that_can() {
+    let company = person::company("").await;
+    let with_support = person::PACK
+        .replace("categories:\n", "categories:\n  support: {purpose: help}\n")
+        .replace("rules:\n", "rules:\n  - {rule: support, category: support, starting_point: collection, period: P90Y, action: erase, basis: {citation: contract}}\n");
+    company.write("schedules/rules.yaml", &with_support);
+    let desk = company.read("systems/desk.yaml");
+    company.write("systems/desk.yaml", &desk.replace("words: contact", "words: support"));
+    company.database("shop").run(OF_THREE_YEARS).await;
+    person::brought(&company, "erasure", "email=grace@mail.example\n").await;
+    let clock = TurnedClock::at(BEGIN);
+    go_on(&company, &clock).await;
+    assert_eq!(dated(&company).await, ["scheduled 2027-12-31"]);
+    let earlier = company.replica(&clock).await;
+
+    company.write("systems/desk.yaml", &desk);
+    company.write("schedules/rules.yaml", &pack("P10Y", "AO 147 of 2027"));
+    clock.set("2027-03-01T09:00:00Z");
+    let product = company.replica(&clock).await;
+    product.bring_rules_in_force().await.unwrap();
+    live(&earlier).await;
+    let kind = "SELECT state || ' ' || last_fault_kind FROM jobs WHERE kind = 'retained'";
+    assert_eq!(company.store_rows(kind).await, ["available earlier rules"]);
+    clock.set("2027-03-01T09:02:00Z");
+    live(&product).await;
+    let certificate = in_force(&company).await;
+    assert_eq!(kept_by(&certificate), kept(3, Some("2030-01-01"), Some("2036-01-01")));
+    assert_eq!(laws(&certificate), ["ao-147: AO 147 of 2027 (DE)"]);
+    company.check_log().await;
+}
+
 /// The rules in force call it by another name: nobody can say which minimum keeps it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_category_that_was_renamed_keeps_its_records_until_somebody_has_looked() {
