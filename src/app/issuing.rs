@@ -11,7 +11,7 @@ use crate::evidence::certificate::Predicate;
 use crate::evidence::signing::{self, SignedCertificate, SubjectFile};
 use crate::evidence::summary::Overall;
 use crate::store::{
-    Case, Job, NewCertificate, NewLetter, OutboxEntry, StatusPlace, Topic, TopicKind,
+    Case, Job, JobsStated, NewCertificate, NewLetter, OutboxEntry, StatusPlace, Topic, TopicKind,
 };
 
 /// What a certificate is written from, but for what it says.
@@ -54,6 +54,7 @@ impl Quietus {
             class: predicate.class.as_str().to_owned(),
             overall: overall.as_str().to_owned(),
             issued_at: predicate.issued_at,
+            stated: JobsStated::of(jobs),
             envelope: Self::envelope_bytes(&envelope)?,
             statement: envelope.payload,
             manifest,

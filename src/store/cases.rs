@@ -196,26 +196,6 @@ const LIST: Sql = Sql::both(case_columns!(
        AND (CAST($3 AS BIGINT) IS NULL OR (created_at, id) < ($3, $4))
      ORDER BY created_at DESC, id DESC LIMIT $5"
 ));
-// Nothing is left to do before a certificate: jobs are final, or wait for a law's date, for copies to
-// go, or for somebody who is overdue.
-macro_rules! nothing_is_open {
-    () => {
-        " AND NOT EXISTS (SELECT 1 FROM jobs WHERE jobs.case_id = cases.id
-           AND jobs.state NOT IN ('completed', 'failed', 'cancelled')
-           AND NOT (jobs.kind IN ('retained', 'upkeep') AND jobs.state IN ('scheduled', 'held'))
-           AND jobs.kind NOT IN ('backup', 'residue')
-           AND NOT (COALESCE(jobs.last_fault_kind, '') = 'overdue'
-               AND jobs.state IN ('available', 'waiting')))"
-    };
-}
-pub(super) use nothing_is_open;
-const TO_CERTIFY: Sql = Sql::both(concat!(
-    case_columns!(
-        "WHERE state IN ('planned', 'executing', 'verifying') AND (id > $1 OR $1 IS NULL)"
-    ),
-    nothing_is_open!(),
-    " ORDER BY id LIMIT $2"
-));
 const ACTIVE_FOR: Sql = Sql::both(
     "SELECT id FROM cases WHERE schedule = $1 AND cause = 'schedule' AND state <> 'closed'",
 );
@@ -233,27 +213,14 @@ const CANCEL: Sql = Sql::both(
            OR EXISTS (SELECT 1 FROM jobs WHERE jobs.case_id = $1
                AND jobs.last_fault_kind = 'overdue' AND jobs.state IN ('available', 'waiting')))",
 );
-const VERIFY: Sql = Sql::both(concat!(
-    "UPDATE cases SET state = 'verifying' WHERE id = $1 AND state IN ('planned', 'executing')",
-    nothing_is_open!()
-));
-const FINISH: Sql = Sql::both(concat!(
-    "UPDATE cases SET state = 'closed', outcome = $2, closed_at = $3
-     WHERE id = $1 AND state IN ('planned', 'executing', 'verifying')",
-    nothing_is_open!()
-));
-
 pub(super) const STATEMENTS: &[(&str, Sql)] = &[
     ("cases::OPEN", OPEN),
     ("cases::BY_ID", BY_ID),
     ("cases::LIST", LIST),
-    ("cases::TO_CERTIFY", TO_CERTIFY),
     ("cases::ACTIVE_FOR", ACTIVE_FOR),
     ("cases::AUTHORS", AUTHORS),
     ("cases::APPROVE", APPROVE),
     ("cases::CANCEL", CANCEL),
-    ("cases::VERIFY", VERIFY),
-    ("cases::FINISH", FINISH),
 ];
 
 fn decision(
@@ -382,16 +349,6 @@ impl Store {
         self.read(LIST, values).await?.iter().map(from_row).collect()
     }
 
-    /// Cases whose jobs are all final and that are not closed, by their identifiers, so oldest first;
-    /// at most 1000, behind the one that is named. A case without any job is among them.
-    pub async fn cases_to_certify(
-        &self,
-        after: Option<Uuid>,
-        limit: u32,
-    ) -> Result<Vec<Case>, StoreError> {
-        self.read(TO_CERTIFY, args![after, limit.min(1000)]).await?.iter().map(from_row).collect()
-    }
-
     /// Gives a case of a request further jobs, with the change of the request that led to them.
     /// `false`, with nothing written, where somebody has changed the request.
     pub async fn add_jobs(
@@ -465,33 +422,6 @@ impl Store {
         }
         jobs::cancel_of_case(&mut tx, case, &by, at).await?;
         evidence::append(&mut tx, evidence, at).await?;
-        tx.commit().await?;
-        Ok(true)
-    }
-
-    /// Certificates of these cases are being made, whose jobs are all final; of how many it is so.
-    pub async fn begin_verifying(&self, cases: &[Uuid]) -> Result<u64, StoreError> {
-        let (mut tx, mut marked) = (self.begin().await?, 0);
-        for case in cases {
-            marked += tx.execute(VERIFY, args![*case]).await?;
-        }
-        tx.commit().await.map(|()| marked)
-    }
-
-    /// Closes a case whose jobs are all final, without a certificate; `false` where it is not so.
-    pub async fn finish_case(
-        &self,
-        case: Uuid,
-        outcome: CaseOutcome,
-        now: Timestamp,
-        evidence: Vec<OutboxEntry>,
-    ) -> Result<bool, StoreError> {
-        let mut tx = self.begin().await?;
-        if tx.execute(FINISH, args![case, outcome.as_str(), now]).await? == 0 {
-            tx.rollback().await?;
-            return Ok(false);
-        }
-        evidence::append(&mut tx, evidence, now).await?;
         tx.commit().await?;
         Ok(true)
     }

@@ -6,9 +6,9 @@
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::cases::nothing_is_open;
 use super::certificate_words::pattern;
 use super::claims::{self, Turn};
+use super::closing::{self, JobsStated};
 use super::compressed::{compress, expand};
 use super::connection::{Store, Tx};
 use super::error::StoreError;
@@ -67,6 +67,8 @@ pub struct NewCertificate {
     pub overall: String,
     /// When it was issued.
     pub issued_at: Timestamp,
+    /// The jobs that it was stated from.
+    pub stated: JobsStated,
     /// The signed words.
     pub statement: Vec<u8>,
     /// The signed envelope.
@@ -160,13 +162,6 @@ macro_rules! certificate_columns {
     };
 }
 
-// Only from the state into which it was brought before it was stated: whatever ends or begins meanwhile
-// takes the case out of it, and what was stated does not speak of that.
-const CLOSE: Sql = Sql::both(concat!(
-    "UPDATE cases SET state = 'closed', outcome = $2, closed_at = $3
-     WHERE id = $1 AND state = 'verifying'",
-    nothing_is_open!()
-));
 const IN_FORCE: Sql =
     Sql::both("SELECT id FROM certificates WHERE case_id = $1 AND superseded_by IS NULL");
 // The outcome is that of the certificate in force.
@@ -235,7 +230,6 @@ const LIST: Sql = Sql::both(
 );
 
 pub(super) const STATEMENTS: &[(&str, Sql)] = &[
-    ("certificates::CLOSE", CLOSE),
     ("certificates::IN_FORCE", IN_FORCE),
     ("certificates::STILL_CLOSED", STILL_CLOSED),
     ("certificates::SUPERSEDE", SUPERSEDE),
@@ -371,8 +365,7 @@ async fn date_by_the_law(tx: &mut Tx, certificate: &mut NewCertificate) -> Resul
 impl Store {
     /// Writes a certificate with its leaf and closes its case; an earlier certificate of the case
     /// is superseded. `false`, with nothing written, where the case is closed already, a job of it is
-    /// not final, or something has ended or begun since [`begin_verifying`](Self::begin_verifying),
-    /// of which the certificate says nothing.
+    /// not final, or something has ended or begun since it was stated, of which it says nothing.
     pub async fn insert_certificate(
         &self,
         mut certificate: NewCertificate,
@@ -381,8 +374,8 @@ impl Store {
         let mut tx = self.begin().await?;
         date_by_the_law(&mut tx, &mut certificate).await?;
         jobs::let_go_of_released(&mut tx, &mut certificate.later).await?;
-        let closed = args![certificate.case_id, certificate.outcome.as_str(), now];
-        let may = tx.execute(CLOSE, closed).await? == 1;
+        let (case, outcome) = (certificate.case_id, certificate.outcome);
+        let may = closing::close(&mut tx, case, (outcome, now), Some(certificate.stated)).await?;
         if !may || !write(&mut tx, certificate).await? {
             tx.rollback().await?;
             return Ok(false);

@@ -15,6 +15,7 @@ pub mod cases;
 mod certificate_words;
 pub mod certificates;
 pub mod claims;
+pub mod closing;
 mod companies;
 mod compressed;
 pub mod connection;
@@ -89,6 +90,7 @@ pub use certificates::{
     TopicKind,
 };
 pub use claims::{Claim, ClaimedJob, JointStep, Progress, Start, Started, StillMine, Tenure};
+pub use closing::JobsStated;
 pub use companies::{APART, Company, TOGETHER_AFTER_FAULT};
 pub use connection::{OpenOptions, Store};
 pub use data_keys::{DataKey, DetailKey, OldDetails, Refused, Shredded};
@@ -159,6 +161,7 @@ pub fn statements() -> Vec<(&'static str, Sql)> {
         certificate_words::STATEMENTS,
         certificates::STATEMENTS,
         claims::STATEMENTS,
+        closing::STATEMENTS,
         companies::STATEMENTS,
         connection::STATEMENTS,
         data_keys::STATEMENTS,

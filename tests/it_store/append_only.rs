@@ -3,9 +3,9 @@
 use quietus::domain::{CaseOutcome, CaseState, ScheduleName, SystemName};
 use quietus::store::{
     Approval, Canary, CertificateDecision, Checkpoint, Decision, FoundAgain, HoldKey, JobFault,
-    JobKind, KeptLook, LookResult, NewCase, NewCertificate, NewDrill, NewHold, NewJob, NewLog,
-    NewPause, NewRestore, OutboxEntry, PauseScope, RestoreBegun, Settle, Settlement, Stamped,
-    StatusPlace, Topic, TopicKind,
+    JobKind, JobsStated, KeptLook, LookResult, NewCase, NewCertificate, NewDrill, NewHold, NewJob,
+    NewLog, NewPause, NewRestore, OutboxEntry, PauseScope, RestoreBegun, Settle, Settlement,
+    Stamped, StatusPlace, Topic, TopicKind,
 };
 
 use crate::anchors;
@@ -43,6 +43,7 @@ async fn fill(stage: &Stage) {
         class: "scheduled".to_owned(),
         overall: "failed".to_owned(),
         issued_at: at(14),
+        stated: JobsStated::default(),
         statement: b"statement".to_vec(),
         envelope: b"envelope".to_vec(),
         manifest: b"manifest".to_vec(),

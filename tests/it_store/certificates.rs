@@ -4,8 +4,9 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use quietus::domain::{CaseOutcome, CaseState};
 use quietus::store::{
-    CertificateFilter, CertificateState, JobFault, LetterKind, NewCertificate, NewLetter, NewLog,
-    OutboxEntry, Settle, Settlement, StoreError, Topic, TopicKind,
+    CertificateFilter, CertificateState, Decision, JobFault, JobsStated, LetterKind,
+    NewCertificate, NewLetter, NewLog, OutboxEntry, Settle, Settlement, StoreError, Topic,
+    TopicKind,
 };
 use serde_json::json;
 use uuid::Uuid;
@@ -19,6 +20,7 @@ on_both! {
     a_letter_goes_with_its_certificate_or_not_at_all,
     a_second_try_supersedes_the_certificate,
     what_ends_while_a_case_is_stated_is_not_lost,
+    what_was_stated_before_another_statement_closes_nothing,
     a_damaged_certificate_keeps_no_other_one_waiting,
     certificates_are_found,
     certificates_get_their_bundles_together,
@@ -38,6 +40,7 @@ pub fn certificate(case: Uuid, second: i64, rule: &str) -> NewCertificate {
         class: "scheduled".to_owned(),
         overall: "complete".to_owned(),
         issued_at: at(second),
+        stated: JobsStated::default(),
         statement: b"statement".to_vec(),
         envelope: b"envelope".to_vec(),
         manifest: b"manifest".to_vec(),
@@ -162,6 +165,45 @@ async fn what_ends_while_a_case_is_stated_is_not_lost(stage: Stage) {
     assert_eq!(stage.rows("certificates").await + stage.rows("evidence_outbox").await, 0);
     assert_eq!(store.cases_to_certify(None, 5).await.unwrap()[0].id, case);
     assert!(stage.certify(certificate(case, 13, "x")).await.unwrap());
+}
+
+/// Two processes certify: one has stated the case, and before it closes it a job is done, and the other
+/// one begins to state it.
+async fn what_was_stated_before_another_statement_closes_nothing(stage: Stage) {
+    let store = &stage.store;
+    let (case, _) = stage.case_with_jobs(2).await;
+    settle(&stage, 1, completed()).await;
+    let fault = JobFault { kind: "misconfigured".to_owned(), message: "no such table".to_owned() };
+    settle(&stage, 1, Settlement::Failed { fault }).await;
+    assert_eq!(store.begin_verifying(&[case]).await.unwrap(), 1);
+    let mut failed = store.jobs_of_case(case).await.unwrap();
+    let stated = JobsStated::of(&failed);
+    let early = NewCertificate { stated, ..certificate(case, 10, "x") };
+    failed.retain(|job| job.last_fault.is_some());
+    assert!(store.retry_job(failed[0].id, 1, at(11), Vec::new()).await.unwrap());
+    settle(&stage, 12, completed()).await;
+    assert_eq!(store.begin_verifying(&[case]).await.unwrap(), 1, "by the other process");
+    assert!(!store.insert_certificate(early).await.unwrap());
+    assert_eq!(stage.rows("certificates").await + stage.rows("evidence_outbox").await, 0);
+
+    // The same where a job is called off, for which nobody begins an attempt.
+    let (other, _) = stage.case_with_jobs(1).await;
+    let fault = JobFault { kind: "overdue".to_owned(), message: "turn to them".to_owned() };
+    let late = Settlement::Retry { available_at: at(900), fault, free: true };
+    settle(&stage, 12, late).await;
+    assert_eq!(store.begin_verifying(&[other]).await.unwrap(), 1);
+    let stated = JobsStated::of(&store.jobs_of_case(other).await.unwrap());
+    let overdue = NewCertificate { stated, ..certificate(other, 13, "x") };
+    let off = Decision { by: "jonas".to_owned(), reason: "withdrawn".to_owned(), at: at(14) };
+    assert!(store.cancel_case(other, off, Vec::new()).await.unwrap());
+    assert_eq!(store.begin_verifying(&[other]).await.unwrap(), 1);
+    assert!(!store.insert_certificate(overdue).await.unwrap());
+
+    for case in [case, other] {
+        let stated = JobsStated::of(&store.jobs_of_case(case).await.unwrap());
+        let now = NewCertificate { stated, ..certificate(case, 15, "x") };
+        assert!(store.insert_certificate(now).await.unwrap());
+    }
 }
 
 /// Whoever verifies what is to be bundled gets it as it is kept; everybody else is told.

@@ -2,8 +2,8 @@
 
 use quietus::domain::{CaseOutcome, Digest, EpochName, RequestOutcome, RequestState};
 use quietus::store::{
-    DataKey, JobFault, NewCertificate, OutboxEntry, PersonTag, Refused, SealedDetail, Settle,
-    Settlement, Shredded,
+    DataKey, JobFault, JobsStated, NewCertificate, OutboxEntry, PersonTag, Refused, SealedDetail,
+    Settle, Settlement, Shredded,
 };
 use uuid::Uuid;
 
@@ -73,6 +73,7 @@ pub async fn certify(stage: &Stage, id: Uuid) {
         class: "scheduled".to_owned(),
         overall: "failed".to_owned(),
         issued_at: at(3),
+        stated: JobsStated::default(),
         statement: b"statement".to_vec(),
         envelope: b"envelope".to_vec(),
         manifest: b"manifest".to_vec(),

@@ -226,6 +226,7 @@ async fn what_is_overdue_lets_its_case_close_and_opens_it_again(stage: Stage) {
     assert!(store.cases_to_certify(None, 9).await.unwrap().is_empty(), "it is being asked");
     assert!(store.settle(settle(asked, waiting(Some(fault("overdue"))), 21)).await.unwrap());
     assert_eq!(store.cases_to_certify(None, 9).await.unwrap().len(), 1);
+    assert_eq!(store.begin_verifying(&[case]).await.unwrap(), 1);
     let outcome = quietus::domain::CaseOutcome::PartiallyRetained;
     assert!(store.finish_case(case, outcome, at(22), Vec::new()).await.unwrap());
 
@@ -261,6 +262,7 @@ async fn what_is_put_off_is_no_attempt_and_keeps_nobody_waiting(stage: Stage) {
     let job = store.job(upkeep).await.unwrap().unwrap();
     assert_eq!((job.state, job.attempts_allowed), (JobState::Scheduled, 6));
     assert!(store.claim(claim("worker", 49, 5)).await.unwrap().is_empty());
+    assert_eq!(store.begin_verifying(&[case]).await.unwrap(), 1);
     let outcome = quietus::domain::CaseOutcome::Fulfilled;
     assert!(store.finish_case(case, outcome, at(2), Vec::new()).await.unwrap());
 

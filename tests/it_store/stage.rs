@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use quietus::domain::{CaseState, Digest, ScheduleName, SystemName};
 use quietus::store::{
-    CaseCause, Claim, ClaimedJob, Document, DocumentKind, FireBatch, JobKind, NewCase,
+    CaseCause, Claim, ClaimedJob, Document, DocumentKind, FireBatch, JobKind, JobsStated, NewCase,
     NewCertificate, NewFire, NewJob, OpenOptions, OpenedCase, OutboxEntry, PlannedDocument,
     SealedDetail, Store, StoreError, Tenure,
 };
@@ -172,7 +172,8 @@ impl Stage {
     /// since.
     pub async fn certify(&self, certificate: NewCertificate) -> Result<bool, StoreError> {
         self.store.begin_verifying(&[certificate.case_id]).await?;
-        self.store.insert_certificate(certificate).await
+        let stated = JobsStated::of(&self.store.jobs_of_case(certificate.case_id).await?);
+        self.store.insert_certificate(NewCertificate { stated, ..certificate }).await
     }
 
     /// Claims one job for this worker at this second, for a minute.
