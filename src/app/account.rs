@@ -231,9 +231,9 @@ fn held_by(plan: &SystemPlan, holds: &[LegalHold]) -> Vec<HeldBy> {
 }
 
 impl Done {
-    /// The counts do not speak of the latest order: it has to be counted before it is sent.
+    /// The counts do not speak of all that is ordered: it has to be counted before it is sent.
     pub(crate) fn is_of_more(&self) -> bool {
-        self.ordered.as_ref().is_some_and(|one| one.knows_more)
+        self.asked.is_some() || self.ordered.as_ref().is_some_and(|one| one.knows_more)
     }
 
     /// What is saved after every chunk: without the matters, which may be many and are written

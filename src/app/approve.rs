@@ -3,35 +3,51 @@
 use serde_json::json;
 use uuid::Uuid;
 
+use super::over_jobs::done_of;
 use super::plan_on_record::PlanOnRecord;
 use super::recording::About;
 use super::{Actor, AppError, Quietus, spans};
-use crate::domain::{CaseOutcome, CaseState};
+use crate::domain::{CaseOutcome, CaseState, Digest};
 use crate::evidence::EvidenceKind;
-use crate::store::{Approval, BlockedReason, Decision};
+use crate::store::{Approval, BlockedReason, Decision, Job, Waits};
 
 impl Quietus {
-    /// Agrees to a case that exceeds a cap.
+    /// Agrees to a case that exceeds a cap: to the jobs that wait at this moment, each with what it
+    /// asks for. One that finds more to do afterwards asks anew. `question` is what the person has
+    /// seen of it ([`question`]), where they say so.
     ///
     /// # Errors
-    /// Where the case does not wait, no reason is given, the person wrote one of the rules, or
-    /// the instance names people who may approve and this is none of them.
-    pub async fn approve(&self, case: Uuid, actor: &Actor, reason: &str) -> Result<(), AppError> {
+    /// Where the case does not wait, no reason is given, the person wrote one of the rules, the
+    /// instance names people who may approve and this is none of them, or something else is asked than
+    /// was seen.
+    pub async fn approve(
+        &self,
+        (case, seen): (Uuid, Option<&str>),
+        actor: &Actor,
+        reason: &str,
+    ) -> Result<(), AppError> {
         if reason.trim().is_empty() {
             return Err(AppError::Input("an approval needs a reason".to_owned()));
         }
         self.is_among_approvers(actor)?;
-        let wrote = self.authors_of_waiting_jobs(case).await?;
+        let mut waiting = self.store.jobs_of_case(case).await?;
+        waiting.retain(waits_for_a_second_person);
+        if seen.is_some_and(|seen| question(&waiting).is_some_and(|asked| asked != seen)) {
+            return Err(asks_something_else(case));
+        }
+        let wrote = self.authors_of_waiting_jobs(case, &waiting).await?;
         if wrote.iter().any(|author| author.eq_ignore_ascii_case(&actor.0)) {
             return Err(same_person(actor));
         }
         let evidence = self.record(
             EvidenceKind::CaseApproved,
             About { case: Some(case), job: None },
-            &json!({"case": case, "by": actor.0, "reason": reason}),
+            &json!({"case": case, "by": actor.0, "reason": reason, "agreedTo": agreed_to(&waiting)}),
         )?;
         let decision = Decision { by: actor.0.clone(), reason: reason.to_owned(), at: self.now() };
-        match self.store.approve_case(case, decision, vec![evidence]).await? {
+        let seen = |job: &Job| Waits { job: job.id, attempt: job.attempt };
+        let seen = waiting.iter().map(seen).collect();
+        match self.store.approve_case(case, decision, &seen, vec![evidence]).await? {
             Approval::Approved => {
                 spans::approved(case);
                 self.wake.up();
@@ -41,6 +57,7 @@ impl Quietus {
                 "case `{case}` does not wait for an approval: see `quietus status`"
             ))),
             Approval::SamePerson => Err(same_person(actor)),
+            Approval::AsksMore => Err(asks_something_else(case)),
         }
     }
 
@@ -59,8 +76,11 @@ impl Quietus {
 
     /// Who wrote rules of systems whose jobs found more to do while they were under way. Those that
     /// wait from the start are the case's own matter: it names their authors.
-    async fn authors_of_waiting_jobs(&self, case: Uuid) -> Result<Vec<String>, AppError> {
-        let jobs = self.store.jobs_of_case(case).await?;
+    async fn authors_of_waiting_jobs(
+        &self,
+        case: Uuid,
+        jobs: &[Job],
+    ) -> Result<Vec<String>, AppError> {
         let waiting: Vec<&str> = jobs
             .iter()
             .filter(|job| job.attempt > 0 && job.blocked == Some(BlockedReason::Cap))
@@ -104,6 +124,38 @@ impl Quietus {
         }
         Err(AppError::Input(format!("case `{case}` is not open: see `quietus status`")))
     }
+}
+
+/// What a case asks a second person, in twelve hexadecimal digits: they are others once another of its
+/// `jobs` waits, or one has found more to do. `None` where none of them waits.
+pub fn question(jobs: &[Job]) -> Option<String> {
+    let mut waiting: Vec<String> = jobs
+        .iter()
+        .filter(|job| waits_for_a_second_person(job))
+        .map(|job| format!("{} {}\n", job.id, job.attempt))
+        .collect();
+    waiting.sort_unstable();
+    (!waiting.is_empty()).then(|| Digest::of(waiting.concat().as_bytes()).short())
+}
+
+fn asks_something_else(case: Uuid) -> AppError {
+    AppError::Input(format!(
+        "case `{case}` asks for something else by now, and nobody has agreed to anything: look at it with `quietus status {case}`, then approve it"
+    ))
+}
+
+fn waits_for_a_second_person(job: &Job) -> bool {
+    matches!(job.blocked, Some(BlockedReason::Approval | BlockedReason::Cap))
+}
+
+/// What somebody who agrees has seen, as it stands on record: jobs, and how many records those would
+/// change in all that were counted once more because of it.
+fn agreed_to(waiting: &[Job]) -> serde_json::Value {
+    let one = |job: &Job| {
+        let records = done_of(Some(job)).asked;
+        json!({"job": job.id, "system": job.system, "attempt": job.attempt, "records": records})
+    };
+    waiting.iter().map(one).collect()
 }
 
 fn same_person(actor: &Actor) -> AppError {

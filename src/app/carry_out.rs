@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use quietus_connectors::{Connector, Counts, Fault, Order, Receipt, Verification};
+use quietus_connectors::{Connector, Counts, Fault, Order, Receipt, RefusalKind, Verification};
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument as _, Span};
@@ -24,7 +24,7 @@ use super::prepare::{Prepared, Ready};
 use super::progress::{Done, Stopped, Watch, WatchState};
 use super::recount::{Answer, too_much};
 use super::residue::{FilesLook, FilesSeen};
-use super::settle::{FIRST_PAUSE, counts_at_planning};
+use super::settle::{FIRST_PAUSE, counts_at_planning, refused};
 use super::{AppError, Quietus, spans};
 use crate::domain::SystemName;
 use crate::schedule::Timetable;
@@ -232,8 +232,7 @@ impl Quietus {
 
     /// Until when a lease taken now runs.
     pub(crate) fn lease_until(&self) -> jiff::Timestamp {
-        let now = self.now();
-        now.checked_add(self.lease_as_mutated()).unwrap_or(now)
+        self.after(self.lease_as_mutated())
     }
 
     async fn attempt(
@@ -306,9 +305,10 @@ impl Quietus {
             Ok(Answer::Receipt(receipt)) => {
                 let (done, stopped) = (watch.done(), watch.stopped());
                 let midway = Midway { done, started: watch.started, stopped };
-                self.not_done_yet(attempt, prepared.connector.as_ref(), midway, receipt)
+                let asked = (&prepared.order, prepared.connector.as_ref());
+                self.not_done_yet(attempt, asked, midway, receipt).await
             }
-            Ok(Answer::TooMuch(beyond)) => too_much(watch, &beyond),
+            Ok(Answer::TooMuch { beyond, records }) => too_much(watch, &beyond, records),
             Err(fault) => self.ending_of_fault(attempt, &prepared.order.key, &fault, watch.done()),
         }
     }
@@ -391,10 +391,10 @@ impl Quietus {
     }
 
     /// A receipt that is not `Done`.
-    pub(super) fn not_done_yet(
+    pub(super) async fn not_done_yet(
         &self,
         attempt: &Attempt<'_>,
-        connector: &dyn Connector,
+        asked @ (_, connector): (&Order, &dyn Connector),
         Midway { mut done, started, stopped }: Midway,
         receipt: Receipt,
     ) -> Ending {
@@ -403,12 +403,14 @@ impl Quietus {
                 done.current = outcome;
                 self.settlement_of_stop(attempt, stopped)
             }
-            Receipt::Refused { kind, reasons, done: outcome } => {
+            Receipt::Refused { kind: RefusalKind::OverLimit, reasons, done: outcome } => {
+                let done = Done { current: outcome, ..done };
+                return self.ask_for_more(attempt, asked, (done, started), &reasons).await;
+            }
+            Receipt::Refused { reasons, done: outcome, .. } => {
                 done.current = outcome;
                 let words = reasons.join("; ");
-                let settlement =
-                    super::settle::settlement_of_refusal(attempt, kind, &reasons, started);
-                (settlement, words)
+                (refused(words.clone()), words)
             }
             Receipt::Pending { reference, ask_at } => {
                 self.waiting(attempt, connector, reference, ask_at)

@@ -194,8 +194,7 @@ impl Quietus {
         system: &System,
     ) -> Result<Job, AppError> {
         let refuse = |fault| AppError::System { system: job.system.clone(), fault };
-        let claimed =
-            ClaimedJob { job: job.clone(), lost_attempt: None, approved: true, trial: false };
+        let claimed = ClaimedJob { job: job.clone(), lost_attempt: None, trial: false };
         let attempt = self.attempt_of(&claimed, (LOOKER, self.now())).await?;
         attempt.span.record("outcome", "looked at again");
         // What was kept rightly when it was done is no survivor now.

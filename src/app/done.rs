@@ -10,6 +10,7 @@ use quietus_connectors::{CollectionOutcome, Counts, Instruction, Outcome, ProbeC
 use serde::{Deserialize, Serialize};
 
 use super::account::Ordered;
+use super::recount::there;
 
 /// The name under which connectors report records that should be restricted and are not.
 pub(crate) const RESTRICTION: &str = "restriction";
@@ -46,6 +47,10 @@ pub struct Done {
     /// Something may have been sent to a third party under the job's orders, whatever came of it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub sent: bool,
+    /// Records that an order would change in all, as a second person was asked; whatever goes on
+    /// after that was agreed to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked: Option<u64>,
 }
 
 impl Done {
@@ -244,11 +249,6 @@ pub(crate) fn survivors_in(found: &[Survivor], collection: &str, category: Optio
         .filter(|one| one.collection == collection && one.category.as_deref() == category)
         .map(|one| one.records)
         .sum()
-}
-
-/// How many records were there, of those that a look counts again: the persons' own, or all.
-pub(super) fn there(count: &ProbeCount) -> u64 {
-    count.own.unwrap_or(count.total)
 }
 
 #[cfg(test)]

@@ -58,7 +58,7 @@ impl Quietus {
     pub(super) fn hear_answer(&self, attempt: &Attempt<'_>, answer: &Result<Answer, Fault>) {
         match answer {
             Ok(Answer::Receipt(receipt)) => self.hear_receipt(attempt, Ok(receipt)),
-            Ok(Answer::TooMuch(_)) => self.hear(attempt, Ok(&())),
+            Ok(Answer::TooMuch { .. }) => self.hear(attempt, Ok(&())),
             Err(fault) => self.hear(attempt, Err::<&(), _>(fault)),
         }
     }

@@ -59,7 +59,8 @@ impl Quietus {
                 Ok(receipt) => {
                     let Member { attempt, order, done, started, .. } = member;
                     let midway = Midway { done, started, stopped: watch.stopped(number) };
-                    let ending = self.not_done_yet(attempt, connector, midway, receipt);
+                    let asked = (&order, connector);
+                    let ending = self.not_done_yet(attempt, asked, midway, receipt).await;
                     let ending = Ending { order_key: order.key, ..ending };
                     through = through.or(ending.came_through().then_some(attempt));
                     self.settle_attempt(attempt, ending).await?;

@@ -17,7 +17,7 @@ use super::over_jobs::as_of;
 use super::plan_on_record::{PartOnRecord, PlannedWith};
 use super::recording::About;
 use super::request::PersonPart;
-use super::waiting::acting_from;
+use super::waiting::{acting_from, same_question};
 use super::{AppError, Quietus};
 use crate::datamap::DataMap;
 use crate::domain::{LegalHold, SystemName};
@@ -38,8 +38,8 @@ pub(super) struct Prepared {
     pub(super) plan: SystemPlan,
     /// What earlier attempts have done.
     pub(super) done: Done,
-    /// Where a hold was released since the case was counted: when, so that it is counted again.
-    pub(super) uncounted_since: Option<Timestamp>,
+    /// There is something that was not counted with the case, so that it is counted again.
+    pub(super) is_uncounted: bool,
     pub(super) connector: Box<dyn Connector>,
     pub(super) started: StillMine,
     pub(super) timetable: Option<Timetable>,
@@ -127,7 +127,7 @@ impl Quietus {
             Ok(started) => started,
             Err(ready) => return Ok(*ready),
         };
-        let uncounted_since = self.uncounted_since(attempt, holds_version).await?;
+        let is_uncounted = self.is_uncounted(attempt, holds_version).await?;
         let Compiled { plan, ordered, .. } = compiled;
         let done = Done { ordered: Some(ordered), ..attempt.done.clone() };
         match self.connect_as_planned(pinned.map(), &job.system) {
@@ -135,7 +135,7 @@ impl Quietus {
                 order,
                 plan,
                 done,
-                uncounted_since,
+                is_uncounted,
                 connector,
                 started,
                 timetable,
@@ -311,26 +311,23 @@ impl Quietus {
         moment
     }
 
-    /// Since when there is something that was not counted: a hold that was released after the case
-    /// was counted had covered it, or the system could not be counted at all.
-    async fn uncounted_since(
+    /// There is something that was not counted with the case: a hold that was released later had
+    /// covered it, or the system could not be counted at all.
+    async fn is_uncounted(
         &self,
         attempt: &Attempt<'_>,
         holds_version: u64,
-    ) -> Result<Option<Timestamp>, AppError> {
+    ) -> Result<bool, AppError> {
         let Payload::First { holds_version: counted_under, counted, .. } = payload_of(attempt)?
         else {
-            return Ok(None);
+            return Ok(false);
         };
-        if !counted {
-            return Ok(Some(attempt.case.created_at));
-        }
-        if counted_under == Some(holds_version) {
-            return Ok(None);
+        if !counted || counted_under == Some(holds_version) {
+            return Ok(!counted);
         }
         let holds = self.store.list_holds(HoldFilter::All).await?;
-        let released = holds.into_iter().filter_map(|hold| hold.released).map(|(_, at)| at);
-        Ok(released.filter(|at| *at >= attempt.case.moment).max())
+        let mut released = holds.into_iter().filter_map(|hold| hold.released).map(|(_, at)| at);
+        Ok(released.any(|at| at >= attempt.case.moment))
     }
 
     fn intent(
@@ -429,14 +426,13 @@ pub(super) fn order_of(attempt: &Attempt<'_>, compiled: &Compiled) -> Result<Ord
         .order(key, job.attempt)
         .map_err(|error| AppError::Input(error.to_string()))?;
     order.persons.clone_from(&compiled.persons);
-    order.most_records = match payload_of(attempt)? {
-        // What could not be counted is bounded by its cap until a second person has agreed.
-        Payload::First { most_records, counted, .. } => {
-            most_records.filter(|_| counted || !attempt.claimed.approved)
-        }
-        Payload::Person { most_records, .. } => most_records,
+    let most = match payload_of(attempt)? {
+        Payload::First { most_records, .. } | Payload::Person { most_records, .. } => most_records,
         Payload::Backup { .. } | Payload::Residue { .. } => return Err(no_order()),
     };
+    // What a second person was asked for, and has agreed to.
+    let asked = attempt.done.asked.map_or(0, same_question);
+    order.most_records = most.map(|most| most.max(asked));
     Ok(order)
 }
 

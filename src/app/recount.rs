@@ -1,31 +1,39 @@
 //! Counting again: what a hold covered was not counted when the case was planned, nor was a system
 //! that did not answer then. Such a job is counted and held against the caps once more before it
-//! begins. So is, without caps, what is done for a person of whom more is known than was then.
+//! begins. So is, without caps, what is done for a person of whom more is known than was then, and an
+//! order that turns out to touch more than it may: a second person is asked for a number, it is counted
+//! again once they have agreed, and what goes beyond that number is asked anew.
 
 use quietus_connectors::{
-    CollectionOutcome, Counts, Fault, Order, Outcome, ProbeCount, Receipt, association_named,
+    CollectionOutcome, Connector, Counts, Fault, Order, Outcome, ProbeCount, Receipt,
+    association_named,
 };
 
 use super::account::counted_in;
 use super::carry_out::{Attempt, Ending};
-use super::done::{Done, there};
+use super::done::Done;
 use super::mutation::Mutation;
 use super::open_case::{most_for, planned_records, words_for};
 use super::plan_on_record::PlanOnRecord;
 use super::prepare::Prepared;
 use super::progress::Watch;
-use super::settle::counts_at_planning;
-use super::waiting::is_asked;
+use super::settle::{counts_at_planning, refused};
+use super::waiting::{is_asked, same_question};
 use super::{AppError, Quietus};
 use crate::plan::{CapExceeded, ProbeName, check_system_caps};
-use crate::store::{BlockedReason, Settlement};
+use crate::store::{BlockedReason, Settlement, StillMine};
 
 /// What came of an order.
 pub(super) enum Answer {
     /// The system answered.
     Receipt(Receipt),
     /// It is more than anybody agreed to; nothing was sent.
-    TooMuch(Vec<CapExceeded>),
+    TooMuch {
+        /// The caps.
+        beyond: Vec<CapExceeded>,
+        /// Records that the order would change in all.
+        records: u64,
+    },
 }
 
 impl Quietus {
@@ -43,24 +51,25 @@ impl Quietus {
         }
         let done = watch.done();
         let so_far = done.total();
-        let Some(since) = prepared.uncounted_since else {
+        if !prepared.is_uncounted {
             if done.is_of_more() {
                 let counted = with_done(connector.preview(&prepared.order).await?, &so_far);
                 watch.counted(self.with_lost(attempt, counted, &so_far, done));
             }
             // The order stays within the records that were asked for.
             return connector.execute(&prepared.order, watch).await.map(Answer::Receipt);
-        };
+        }
         let fresh = connector.preview(&prepared.order).await?;
         let counted = with_done(fresh.clone(), &so_far);
-        let beyond = match self.beyond(attempt, prepared, &counted, since).await {
+        let changed = done.current.changed();
+        let records = changed.saturating_add(planned_records(&fresh));
+        let beyond = match self.beyond(attempt, prepared, (&counted, records)).await {
             Ok(beyond) => beyond,
             Err(error) => return Err(Fault::Unknown { message: error.to_string() }),
         };
-        let changed = done.current.changed();
         watch.counted(self.with_lost(attempt, counted, &so_far, done));
         if !beyond.is_empty() {
-            return Ok(Answer::TooMuch(beyond));
+            return Ok(Answer::TooMuch { beyond, records });
         }
         let most = changed
             .saturating_add(most_for(planned_records(&fresh), self.fewest_cap(&prepared.plan)));
@@ -81,22 +90,49 @@ impl Quietus {
         with_lost(counted, so_far, earlier.as_ref())
     }
 
-    /// Caps that the job exceeds and that nobody has agreed to. Who approves after a release agrees
-    /// to what was counted after it; who approved before agreed to what the case asked for.
+    /// Caps that the job exceeds and that nobody has agreed to: by a number that it asked for itself,
+    /// or that its case asked for, whose jobs do nothing before somebody agrees.
     async fn beyond(
         &self,
         attempt: &Attempt<'_>,
         prepared: &Prepared,
-        counted: &Counts,
-        since: jiff::Timestamp,
+        (counted, records): (&Counts, u64),
     ) -> Result<Vec<CapExceeded>, AppError> {
+        if attempt.done.asked.is_some_and(|asked| records <= same_question(asked)) {
+            return Ok(Vec::new());
+        }
         let pinned = self.pinned(&attempt.case).await?;
         let mut exceeded = check_system_caps(&prepared.plan, pinned.rules(), counted);
-        if let Some(approved) = &attempt.case.approved {
-            let asked = PlanOnRecord::of(&attempt.case)?.exceeded;
-            exceeded.retain(|one| approved.at < since && !is_asked(&asked, one));
-        }
+        let asked = PlanOnRecord::of(&attempt.case)?.exceeded;
+        exceeded.retain(|one| !is_asked(&asked, one));
         Ok(exceeded)
+    }
+
+    /// An order that would touch more records than it may is counted once more, and a second person is
+    /// asked for that number. Where it is no more than the order may touch, to agree would change
+    /// nothing: it fails.
+    pub(super) async fn ask_for_more(
+        &self,
+        attempt: &Attempt<'_>,
+        (order, connector): (&Order, &dyn Connector),
+        (done, started): (Done, StillMine),
+        reasons: &[String],
+    ) -> Ending {
+        let fresh = match connector.preview(order).await {
+            Ok(fresh) => fresh,
+            Err(fault) => return self.ending_of_fault(attempt, &order.key, &fault, done),
+        };
+        let records = done.current.changed().saturating_add(planned_records(&fresh));
+        if order.most_records.is_some_and(|most| same_question(records) <= most) {
+            let words = format!("{}; only {records} are counted", reasons.join("; "));
+            let (settlement, order_key) = (refused(words.clone()), order.key.clone());
+            return Ending { settlement, done, order_key, verification: None, words };
+        }
+        let words = format!(
+            "counted again while it was carried out: it would change {records} records of `{}`, which is more than it may",
+            attempt.claimed.job.system
+        );
+        asking(started, (words, records), done)
     }
 }
 
@@ -169,21 +205,26 @@ fn smaller_by(before: &ProbeCount, now: &ProbeCount) -> u64 {
     }
 }
 
-/// What the second person is asked.
-fn question(beyond: &[CapExceeded]) -> String {
-    format!("counted again before it began: {}", words_for(beyond))
+/// How many records were there, of those that a look counts again: the persons' own, or all.
+pub(super) fn there(count: &ProbeCount) -> u64 {
+    count.own.unwrap_or(count.total)
 }
 
 /// A second person is asked before anything is sent.
-pub(super) fn too_much(watch: &Watch<'_>, beyond: &[CapExceeded]) -> Ending {
-    let words = question(beyond);
+pub(super) fn too_much(watch: &Watch<'_>, beyond: &[CapExceeded], records: u64) -> Ending {
+    let words = format!("counted again before it began: {}", words_for(beyond));
+    asking(watch.started, (words, records), watch.done())
+}
+
+/// A second person is asked in these words for so many records in all.
+fn asking(started: StillMine, (words, records): (String, u64), done: Done) -> Ending {
     Ending {
         settlement: Settlement::Blocked {
             reason: BlockedReason::Cap,
-            pauses_version: watch.started.pauses_version,
+            pauses_version: started.pauses_version,
             asks: Some(words.clone()),
         },
-        done: watch.done(),
+        done: Done { asked: Some(records), ..done },
         order_key: String::new(),
         verification: None,
         words,

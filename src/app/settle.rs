@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use quietus_connectors::{Counts, Fault, RefusalKind, Verification};
+use quietus_connectors::{Counts, Fault, Verification};
 use serde_json::json;
 use tracing::Instrument as _;
 
@@ -21,9 +21,7 @@ use super::recording::About;
 use super::spans::{self, kind_of};
 use super::{AppError, Quietus};
 use crate::evidence::EvidenceKind;
-use crate::store::{
-    BlockedReason, JobFault, JobKind, Learned, OutboxEntry, Settle, Settled, Settlement, StillMine,
-};
+use crate::store::{JobFault, JobKind, Learned, OutboxEntry, Settle, Settled, Settlement};
 
 /// First pause before another attempt.
 pub(super) const FIRST_PAUSE: Duration = Duration::from_secs(1);
@@ -294,19 +292,7 @@ pub(crate) fn counts_at_planning(attempt: &Attempt<'_>) -> Option<Counts> {
     PartOnRecord::of(&attempt.case, &attempt.claimed.job.system).ok()?.counts
 }
 
-pub(crate) fn settlement_of_refusal(
-    attempt: &Attempt<'_>,
-    kind: RefusalKind,
-    reasons: &[String],
-    seen: StillMine,
-) -> Settlement {
-    if kind == RefusalKind::OverLimit && !attempt.claimed.approved {
-        return Settlement::Blocked {
-            reason: BlockedReason::Cap,
-            pauses_version: seen.pauses_version,
-            asks: None,
-        };
-    }
-    let fault = JobFault { kind: "refused".to_owned(), message: reasons.join("; ") };
-    Settlement::Failed { fault }
+/// The system refuses, in these words.
+pub(super) fn refused(message: String) -> Settlement {
+    Settlement::Failed { fault: JobFault { kind: "refused".to_owned(), message } }
 }

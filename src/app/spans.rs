@@ -137,7 +137,7 @@ pub(super) async fn order(
     let answer = asking.instrument(span.clone()).await;
     match &answer {
         Ok(Answer::Receipt(receipt)) => span.record("answer", word_of(receipt)),
-        Ok(Answer::TooMuch(_)) => span.record("answer", "too much"),
+        Ok(Answer::TooMuch { .. }) => span.record("answer", "too much"),
         Err(fault) => span.record("fault", kind_of(fault)),
     };
     answer

@@ -314,10 +314,10 @@ impl Quietus {
         let Member { attempt, order, plan, done, started, .. } = member;
         let ending = match self.connect_for(attempt).await {
             Ok(connector) => {
-                let uncounted_since = None;
+                let is_uncounted = false;
                 let timetable = self.timetable_of(&attempt.case);
                 let prepared =
-                    Prepared { order, plan, done, uncounted_since, connector, started, timetable };
+                    Prepared { order, plan, done, is_uncounted, connector, started, timetable };
                 let span = attempt.span.clone();
                 self.carry_on(attempt, &prepared, joint.stop).instrument(span).await
             }

@@ -158,11 +158,17 @@ pub(super) fn acting_from(schedules: Option<Vec<crate::domain::ScheduleName>>) -
     })
 }
 
-/// Whether somebody was asked for this already. A twentieth more is the same question: life goes on
-/// while it waits, and the case itself never does more than was due at its moment.
+/// Whether somebody was asked for this already.
 pub(super) fn is_asked(asked: &[CapExceeded], one: &CapExceeded) -> bool {
     let before = asked_of(asked, one);
-    before > 0 && one.would_change <= before.saturating_add(before / 20)
+    before > 0 && one.would_change <= same_question(before)
+}
+
+/// How many records may be changed where somebody was asked for so many. A twentieth more is the same
+/// question: life goes on while it waits, and the case itself never does more than was due at its
+/// moment.
+pub(super) fn same_question(asked: u64) -> u64 {
+    asked.saturating_add(asked / 20)
 }
 
 /// How many records somebody was asked for, of the same rule in the same collection.

@@ -16,6 +16,7 @@ use super::remark::actor;
 use super::restores::tell_quarantines;
 use super::spared::tell_what_waits;
 use super::{FINE, NOT_DONE};
+use crate::app::approve::question;
 use crate::app::progress::Done;
 use crate::app::{AppError, Quietus};
 use crate::domain::{CaseState, JobState, Remark};
@@ -52,6 +53,10 @@ pub struct ApproveArguments {
     /// Why, in one line that names nobody, such as the number of a ticket.
     #[arg(long, value_name = "WHY")]
     pub reason: Remark,
+    /// What the case asks, as `quietus status CASE` says: where it asks for something else by now,
+    /// nothing is agreed to.
+    #[arg(long, value_name = "DIGITS")]
+    pub question: Option<String>,
 }
 
 /// Call off a case.
@@ -163,7 +168,11 @@ pub async fn print_case(product: &Arc<Quietus>, id: Uuid) -> Result<(), AppError
     let case = case
         .ok_or_else(|| AppError::Input(format!("there is no case `{id}`: see `quietus status`")))?;
     print_head(product, &case);
-    for job in product.store.jobs_of_case(id).await? {
+    let jobs = product.store.jobs_of_case(id).await?;
+    if let Some(question) = question(&jobs) {
+        say(format!("  quietus approve {id} --question {question} --by NAME --reason WHY"));
+    }
+    for job in jobs {
         print_job(&job);
         for attempt in product.store.attempts_of(job.id).await? {
             if let Some(fault) = &attempt.fault {
@@ -246,9 +255,10 @@ fn print_job(job: &Job) {
 
 /// Runs `approve`.
 pub async fn approve(arguments: &ApproveArguments, folder: &Path) -> u8 {
-    let ApproveArguments { case, by, reason } = arguments;
+    let ApproveArguments { case, by, reason, question } = arguments;
     with_product(folder, async |product| {
-        product.approve(*case, &actor(by), reason.as_str()).await?;
+        let seen = (*case, question.as_deref());
+        product.approve(seen, &actor(by), reason.as_str()).await?;
         product.advance_log().await?;
         say(format!("approved by {by}; `quietus run --once` or a running worker carries it out"));
         Ok(FINE)

@@ -157,14 +157,28 @@ impl ReasonBody {
     }
 }
 
+/// Why somebody agrees, and to what.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ApproveBody {
+    reason: String,
+    /// As the case says it; where it asks for something else by now, nothing is agreed to.
+    question: Option<String>,
+}
+
+impl Accepts for ApproveBody {
+    const FIELDS: &'static str = "`reason` and `question`";
+}
+
 /// `POST /v1/cases/{id}/approve`.
 pub async fn approve(
     State(api): State<Api>,
     Extension(caller): Extension<Caller>,
     Id(id): Id,
-    Json(body): Json<ReasonBody>,
+    Json(body): Json<ApproveBody>,
 ) -> Answer {
-    decide(&api, &caller, id, &body, Decision::Approve).await
+    let ApproveBody { reason, question } = body;
+    decide(&api, &caller, (id, reason.as_str()), Decision::Approve { question }).await
 }
 
 /// `POST /v1/cases/{id}/cancel`.
@@ -174,35 +188,35 @@ pub async fn cancel(
     Id(id): Id,
     Json(body): Json<ReasonBody>,
 ) -> Answer {
-    decide(&api, &caller, id, &body, Decision::Cancel).await
+    decide(&api, &caller, (id, body.reason()), Decision::Cancel).await
 }
 
 /// What a person decides about a case.
-#[derive(Clone, Copy)]
 enum Decision {
-    Approve,
+    Approve { question: Option<String> },
     Cancel,
 }
 
 async fn decide(
     api: &Api,
     caller: &Caller,
-    case: Uuid,
-    body: &ReasonBody,
+    (case, reason): (Uuid, &str),
     decision: Decision,
 ) -> Answer {
-    let reason = remark("reason", &body.reason)?;
+    let reason = remark("reason", reason)?;
     must_be(api.product.has_case(case).await?)?;
     let (product, actor) = (api.product.clone(), caller.actor());
+    let done = match decision {
+        Decision::Approve { .. } => "approved",
+        Decision::Cancel => "cancelled",
+    };
     let work = async move {
         match decision {
-            Decision::Approve => product.approve(case, &actor, reason.as_str()).await,
+            Decision::Approve { question } => {
+                product.approve((case, question.as_deref()), &actor, reason.as_str()).await
+            }
             Decision::Cancel => product.cancel(case, &actor, reason.as_str()).await,
         }
-    };
-    let done = match decision {
-        Decision::Approve => "approved",
-        Decision::Cancel => "cancelled",
     };
     decided(api, json!({ "case": case, done: true }), work).await
 }

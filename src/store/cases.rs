@@ -160,17 +160,6 @@ pub struct CaseFilter {
     pub limit: u32,
 }
 
-/// What became of an approval.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Approval {
-    /// The case goes on.
-    Approved,
-    /// There is no such case, or it awaits none.
-    NotAwaiting,
-    /// The same person wrote the rules or opened the case; a second person is needed.
-    SamePerson,
-}
-
 macro_rules! case_columns {
     ($rest:literal) => {
         concat!(
@@ -199,28 +188,12 @@ const LIST: Sql = Sql::both(case_columns!(
 const ACTIVE_FOR: Sql = Sql::both(
     "SELECT id FROM cases WHERE schedule = $1 AND cause = 'schedule' AND state <> 'closed'",
 );
-const AUTHORS: Sql =
-    Sql::both("SELECT authors FROM cases WHERE id = $1 AND state = 'awaiting_approval'");
-const APPROVE: Sql = Sql::both(
-    "UPDATE cases SET state = 'executing', approved_at = $2, approved_by = $3, approved_reason = $4
-     WHERE id = $1 AND state = 'awaiting_approval'",
-);
-const CANCEL: Sql = Sql::both(
-    "UPDATE cases SET state = 'executing', outcome = NULL, closed_at = NULL, cancelled_at = $2,
-         cancelled_by = $3, cancelled_reason = $4
-     WHERE id = $1 AND cancelled_at IS NULL
-       AND (state IN ('planned', 'awaiting_approval', 'executing')
-           OR EXISTS (SELECT 1 FROM jobs WHERE jobs.case_id = $1
-               AND jobs.last_fault_kind = 'overdue' AND jobs.state IN ('available', 'waiting')))",
-);
+
 pub(super) const STATEMENTS: &[(&str, Sql)] = &[
     ("cases::OPEN", OPEN),
     ("cases::BY_ID", BY_ID),
     ("cases::LIST", LIST),
     ("cases::ACTIVE_FOR", ACTIVE_FOR),
-    ("cases::AUTHORS", AUTHORS),
-    ("cases::APPROVE", APPROVE),
-    ("cases::CANCEL", CANCEL),
 ];
 
 fn decision(
@@ -379,50 +352,5 @@ impl Store {
     ) -> Result<Option<Uuid>, StoreError> {
         let row = self.read_one(ACTIVE_FOR, args![schedule.as_str()]).await?;
         row.map(|row| row.get("id")).transpose()
-    }
-
-    /// A second person agrees: jobs that were blocked for it become available.
-    pub async fn approve_case(
-        &self,
-        case: Uuid,
-        decision: Decision,
-        evidence: Vec<OutboxEntry>,
-    ) -> Result<Approval, StoreError> {
-        let mut tx = self.begin().await?;
-        let Some(row) = tx.read_one(AUTHORS, args![case]).await? else {
-            return Ok(Approval::NotAwaiting);
-        };
-        let authors: Vec<String> = row.json("authors")?;
-        if authors.iter().any(|author| author.eq_ignore_ascii_case(&decision.by)) {
-            return Ok(Approval::SamePerson);
-        }
-        let Decision { by, reason, at } = decision;
-        if tx.execute(APPROVE, args![case, at, by, reason]).await? == 0 {
-            return Ok(Approval::NotAwaiting);
-        }
-        jobs::unblock_approved(&mut tx, case, at).await?;
-        evidence::append(&mut tx, evidence, at).await?;
-        tx.commit().await?;
-        Ok(Approval::Approved)
-    }
-
-    /// A person calls a case off: what runs is asked to stop, the rest is cancelled. `false` where
-    /// it is too late or already done. The case is closed by its certificate.
-    pub async fn cancel_case(
-        &self,
-        case: Uuid,
-        decision: Decision,
-        evidence: Vec<OutboxEntry>,
-    ) -> Result<bool, StoreError> {
-        let mut tx = self.begin().await?;
-        let Decision { by, reason, at } = decision;
-        if tx.execute(CANCEL, args![case, at, by.as_str(), reason]).await? == 0 {
-            tx.rollback().await?;
-            return Ok(false);
-        }
-        jobs::cancel_of_case(&mut tx, case, &by, at).await?;
-        evidence::append(&mut tx, evidence, at).await?;
-        tx.commit().await?;
-        Ok(true)
     }
 }

@@ -43,8 +43,6 @@ pub struct ClaimedJob {
     pub job: Job,
     /// The attempt before it was lost: nobody knows what it has done.
     pub lost_attempt: Option<u32>,
-    /// A second person has agreed to the case.
-    pub approved: bool,
     /// The breaker of its system is open, and this is the one job that tries it.
     pub trial: bool,
 }

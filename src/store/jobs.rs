@@ -171,11 +171,6 @@ const NEXT_AVAILABLE: Sql = Sql::both(
     "SELECT min(available_at) AS available_at FROM jobs
      WHERE state IN ('scheduled', 'available', 'waiting')",
 );
-const UNBLOCK_APPROVED: Sql = Sql::both(
-    "UPDATE jobs SET state = 'available', blocked_reason = NULL,
-         available_at = CASE WHEN available_at > $2 THEN available_at ELSE $2 END
-     WHERE case_id = $1 AND state = 'blocked' AND blocked_reason IN ('approval', 'cap')",
-);
 const UNBLOCK: Sql = Sql::both(
     "UPDATE jobs SET state = 'available', blocked_reason = NULL,
          available_at = CASE WHEN available_at > $2 THEN available_at ELSE $2 END
@@ -209,10 +204,13 @@ macro_rules! call_off {
         )
     };
 }
-// What a restore brought back goes again, whatever becomes of the case: a quarantine waits for it.
+// What a restore brought back goes again, whatever becomes of the case: a quarantine waits for it. What
+// waits for somebody to agree goes with the case, whose calling off is their answer.
 const CANCEL_OF_CASE: Sql = Sql::both(call_off!(
     "case_id = $1",
-    idle " AND kind NOT IN ('retained', 'upkeep', 'backup', 'residue', 'replay')",
+    idle " AND (kind NOT IN ('retained', 'upkeep', 'backup', 'residue', 'replay')
+               OR kind IN ('retained', 'upkeep') AND state = 'blocked'
+                   AND blocked_reason IN ('approval', 'cap'))",
     running " AND kind NOT IN ('backup', 'residue', 'replay')"
 ));
 const CANCEL: Sql = Sql::both(call_off!("id = $1", idle "", running ""));
@@ -233,7 +231,6 @@ pub(super) const STATEMENTS: &[(&str, Sql)] = &[
     ("jobs::OF_CASE", OF_CASE),
     ("jobs::COUNTS", COUNTS),
     ("jobs::NEXT_AVAILABLE", NEXT_AVAILABLE),
-    ("jobs::UNBLOCK_APPROVED", UNBLOCK_APPROVED),
     ("jobs::UNBLOCK", UNBLOCK),
     ("jobs::RELEASE_HELD", RELEASE_HELD),
     ("jobs::RELEASED", RELEASED),
@@ -305,14 +302,6 @@ async fn still_holds(tx: &mut Tx, held: &HeldBy) -> Result<bool, StoreError> {
         }
     }
     Ok(true)
-}
-
-pub(super) async fn unblock_approved(
-    tx: &mut Tx,
-    case: Uuid,
-    now: Timestamp,
-) -> Result<u64, StoreError> {
-    tx.execute(UNBLOCK_APPROVED, args![case, now]).await
 }
 
 pub(super) async fn unblock(

@@ -8,6 +8,7 @@
 pub mod alarm_tellings;
 pub mod alarms;
 pub mod anchors;
+pub mod approvals;
 pub mod attempts;
 mod breakers;
 mod candidates;
@@ -80,11 +81,10 @@ pub mod vendor_callbacks;
 pub use alarm_tellings::{NewTelling, Telling, TellingStanding, TellingTo, TellingWay};
 pub use alarms::{Alarm, AlarmMark};
 pub use anchors::{Anchored, Cosignature, NewTimeStamp, Stamped, StampedHead, TimeStampRow};
+pub use approvals::{Approval, Waits};
 pub use attempts::{Attempt, AttemptResult};
 pub use breakers::{BreakerOnRecord, Heard, Moved};
-pub use cases::{
-    Approval, Case, CaseCause, CaseFilter, Decision, NewCase, OpenedCase, PlannedDocument,
-};
+pub use cases::{Case, CaseCause, CaseFilter, Decision, NewCase, OpenedCase, PlannedDocument};
 pub use certificates::{
     Certificate, CertificateFilter, CertificateState, CertificateSummary, NewCertificate, Topic,
     TopicKind,
@@ -154,6 +154,7 @@ pub fn statements() -> Vec<(&'static str, Sql)> {
         alarm_tellings::STATEMENTS,
         alarms::STATEMENTS,
         anchors::STATEMENTS,
+        approvals::STATEMENTS,
         attempts::STATEMENTS,
         breakers::STATEMENTS,
         candidates::STATEMENTS,

@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 use uuid::Uuid;
 
+use super::approvals;
 use super::attempts::{self, AttemptResult, End};
 use super::breakers::{self, Heard, Moved};
 use super::claims::{self, Tenure, Turn};
@@ -111,6 +112,14 @@ pub enum Settlement {
     Cancelled,
 }
 
+impl Settlement {
+    /// It puts the case in front of a second person.
+    fn asks_somebody(&self) -> bool {
+        let reasons = [BlockedReason::Approval, BlockedReason::Cap];
+        matches!(self, Self::Blocked { reason, .. } if reasons.contains(reason))
+    }
+}
+
 /// What became of the wish to end attempts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Settled {
@@ -203,11 +212,6 @@ const SETTLE: Sql = Sql::both(
      RETURNING case_id, system,
          (SELECT failures FROM breakers WHERE breakers.system = jobs.system) AS failures",
 );
-const AWAIT_APPROVAL: Sql = Sql::both(
-    "UPDATE cases SET state = 'awaiting_approval',
-         blocked_reason = COALESCE(CAST($3 AS TEXT), blocked_reason, $2)
-     WHERE id = $1 AND state IN ('planned', 'executing')",
-);
 // A job that somebody asked to stop must not wait for a release or an approval that never comes: it
 // is claimed once more and called off.
 const WAKE_CANCELLED: Sql = Sql::both(
@@ -235,7 +239,6 @@ pub(super) const STATEMENTS: &[(&str, Sql)] = &[
     ("settlement::LOCK_CASE", LOCK_CASE),
     ("settlement::OTHER_LOOKS", OTHER_LOOKS),
     ("settlement::SETTLE", SETTLE),
-    ("settlement::AWAIT_APPROVAL", AWAIT_APPROVAL),
     ("settlement::WAKE_CANCELLED", WAKE_CANCELLED),
 ];
 
@@ -386,8 +389,7 @@ async fn conclude(
     if let Some(reason @ (BlockedReason::Approval | BlockedReason::Cap)) = target.blocked
         && !woken
     {
-        let values = args![case, reason.as_str(), target.asks.as_deref()];
-        tx.execute(AWAIT_APPROVAL, values).await?;
+        approvals::ask(tx, case, (reason, target.asks.as_deref())).await?;
     }
     // What comes to its end after the case was answered is certified once more.
     let among = target.among_looks && others_look(tx, case, tenure.job).await?;
@@ -398,8 +400,15 @@ async fn conclude(
 }
 
 /// Ends attempts in a transaction, which is to be rolled back unless they are settled: first all jobs,
-/// then breakers, then cases, as everybody locks them.
+/// then breakers, then cases, as everybody locks them. Only whoever asks a second person locks the case
+/// first, as who agrees does: else a job that begins to wait just then would wait for ever, or go on
+/// although nobody has seen it.
 async fn settle_in(tx: &mut Tx, settles: Vec<(Settle, Learned)>) -> Result<Settled, StoreError> {
+    for (settle, _) in &settles {
+        if settle.settlement.asks_somebody() {
+            approvals::lock_case_of(tx, settle.tenure.job).await?;
+        }
+    }
     let mut all = Vec::with_capacity(settles.len());
     for (Settle { tenure, settlement, now, evidence }, Learned { progress, heard }) in settles {
         let mut target = target(tx, settlement, now).await?;

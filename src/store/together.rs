@@ -55,12 +55,6 @@ const BEGIN_ATTEMPTS: Sql = Sql::fork(
     "INSERT INTO attempts (job_id, attempt, worker, claimed_at)
      SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::bigint[])",
 );
-const APPROVED: Sql = Sql::fork(
-    "SELECT id FROM cases WHERE approved_at IS NOT NULL
-       AND id IN (SELECT unhex(value ->> 0) FROM json_each($1))",
-    "SELECT id FROM cases WHERE approved_at IS NOT NULL
-       AND id = ANY ($1::uuid[])",
-);
 // Whoever has leased a job runs it, by a law of the table. Said here, it would lead PostgreSQL to look
 // through all running jobs for each row: its statistics know of hardly any.
 const EXTEND: Sql = Sql::fork(
@@ -162,7 +156,6 @@ const REQUESTS: Sql = Sql::fork(
 pub(super) const STATEMENTS: &[(&str, Sql)] = &[
     ("together::TAKE", TAKE),
     ("together::BEGIN_ATTEMPTS", BEGIN_ATTEMPTS),
-    ("together::APPROVED", APPROVED),
     ("together::EXTEND", EXTEND),
     ("together::STILL_MINE", STILL_MINE),
     ("together::GOES_ON", GOES_ON),
@@ -250,17 +243,12 @@ pub(super) async fn take(
             attempts::end(tx, End { job: id, attempt, result, fault: None, now: claim.now })
                 .await?;
         }
-        claimed.push(ClaimedJob { job, lost_attempt, approved: false, trial: false });
+        claimed.push(ClaimedJob { job, lost_attempt, trial: false });
     }
     let begun = claimed.iter().map(|one| args![one.job.id, one.job.attempt, worker, claim.now]);
     execute_all(tx, BEGIN_ATTEMPTS, begun).await?;
     for one in claimed.iter().filter(|one| one.job.kind == JobKind::Retained) {
         jobs::reopen_case(tx, one.job.case_id).await?;
-    }
-    let cases: BTreeSet<Uuid> = claimed.iter().map(|one| one.job.case_id).collect();
-    let approved = ids(&read_all(tx, APPROVED, cases.into_iter().map(|id| args![id])).await?)?;
-    for one in &mut claimed {
-        one.approved = approved.contains(&one.job.case_id);
     }
     Ok(claimed)
 }

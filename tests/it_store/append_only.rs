@@ -1,5 +1,7 @@
 //! What may never be changed is refused, whoever tries.
 
+use std::collections::BTreeSet;
+
 use quietus::domain::{CaseOutcome, CaseState, ScheduleName, SystemName};
 use quietus::store::{
     Approval, Canary, CertificateDecision, Checkpoint, Decision, FoundAgain, HoldKey, JobFault,
@@ -370,7 +372,8 @@ async fn decisions_about_a_case_stay(stage: Stage) {
     let id = case.id;
     stage.store.open_case(case, at(0)).await.unwrap();
     let decision = Decision { by: "auditor".to_owned(), reason: "checked".to_owned(), at: at(1) };
-    let approved = stage.store.approve_case(id, decision, Vec::new()).await.unwrap();
+    let approved =
+        stage.store.approve_case(id, decision, &BTreeSet::new(), Vec::new()).await.unwrap();
     assert_eq!(approved, Approval::Approved);
     let decision = Decision { by: "operator".to_owned(), reason: "wrong".to_owned(), at: at(2) };
     assert!(stage.store.cancel_case(id, decision, Vec::new()).await.unwrap());

@@ -76,9 +76,10 @@ async fn a_case_that_awaits_approval_does_nothing(stage: Stage) {
     let filter = CaseFilter { state: Some(CaseState::AwaitingApproval), ..CaseFilter::default() };
     assert_eq!(store.list_cases(filter).await.unwrap().len(), 1);
     let decision = Decision { by: "jonas".to_owned(), reason: "seen".to_owned(), at: at(1000) };
-    let missing = store.approve_case(new_id(), decision.clone(), Vec::new()).await.unwrap();
+    let seen = stage.waiting(id).await;
+    let missing = store.approve_case(new_id(), decision.clone(), &seen, Vec::new()).await.unwrap();
     assert_eq!(missing, Approval::NotAwaiting);
-    let approved = store.approve_case(id, decision, Vec::new()).await.unwrap();
+    let approved = store.approve_case(id, decision, &seen, Vec::new()).await.unwrap();
     assert_eq!(approved, Approval::Approved);
     assert_eq!(stage.claim_one("worker", 1000).await.job.case_id, id);
 }

@@ -36,6 +36,7 @@ mod stage;
 mod alarms;
 mod anchors;
 mod append_only;
+mod approvals;
 mod breakers;
 mod cases;
 mod certificates;

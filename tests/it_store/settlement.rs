@@ -135,7 +135,6 @@ async fn a_cap_puts_the_case_before_a_second_person(stage: Stage) {
     let (case, job) = (new.id, new.jobs[0].id);
     stage.store.open_case(new, at(0)).await.unwrap();
     let claimed = stage.claim_one("worker", 0).await;
-    assert!(!claimed.approved);
     let asks = Some("counted again".to_owned());
     let blocked = Settlement::Blocked { reason: BlockedReason::Cap, pauses_version: 0, asks };
     assert!(stage.store.settle(settle(tenure(&claimed), blocked, 9)).await.unwrap());
@@ -146,16 +145,17 @@ async fn a_cap_puts_the_case_before_a_second_person(stage: Stage) {
     assert!(store.claim(claim("worker", 99, 5)).await.unwrap().is_empty());
     assert!(store.unblock(BlockedReason::Cap, at(99)).await.is_err());
 
-    let same = store.approve_case(case, decision("Mira", 100), Vec::new()).await.unwrap();
+    let seen = stage.waiting(case).await;
+    let same = store.approve_case(case, decision("Mira", 100), &seen, Vec::new()).await.unwrap();
     assert_eq!(same, Approval::SamePerson);
     assert!(store.claim(claim("worker", 101, 5)).await.unwrap().is_empty());
     let evidence = vec![entry(Some(case), None)];
-    let other = store.approve_case(case, decision("jonas", 102), evidence).await.unwrap();
+    let other = store.approve_case(case, decision("jonas", 102), &seen, evidence).await.unwrap();
     assert_eq!(other, Approval::Approved);
-    let again = store.approve_case(case, decision("jonas", 103), Vec::new()).await.unwrap();
+    let again = store.approve_case(case, decision("jonas", 103), &seen, Vec::new()).await.unwrap();
     assert_eq!(again, Approval::NotAwaiting);
     let claimed = stage.claim_one("worker", 102).await;
-    assert!(claimed.approved && claimed.job.id == job);
+    assert_eq!(claimed.job.id, job);
     let approved = store.case(case).await.unwrap().unwrap();
     assert_eq!(
         (approved.state, approved.approved),

@@ -1,14 +1,15 @@
 //! An empty store for one test, and the things that tests write into it.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use quietus::domain::{CaseState, Digest, ScheduleName, SystemName};
 use quietus::store::{
-    CaseCause, Claim, ClaimedJob, Document, DocumentKind, FireBatch, JobKind, JobsStated, NewCase,
-    NewCertificate, NewFire, NewJob, OpenOptions, OpenedCase, OutboxEntry, PlannedDocument,
-    SealedDetail, Store, StoreError, Tenure,
+    BlockedReason, CaseCause, Claim, ClaimedJob, Document, DocumentKind, FireBatch, JobKind,
+    JobsStated, NewCase, NewCertificate, NewFire, NewJob, OpenOptions, OpenedCase, OutboxEntry,
+    PlannedDocument, SealedDetail, Store, StoreError, Tenure, Waits,
 };
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _};
 use uuid::Uuid;
@@ -174,6 +175,15 @@ impl Stage {
         self.store.begin_verifying(&[certificate.case_id]).await?;
         let stated = JobsStated::of(&self.store.jobs_of_case(certificate.case_id).await?);
         self.store.insert_certificate(NewCertificate { stated, ..certificate }).await
+    }
+
+    /// The jobs of a case that wait for a second person.
+    pub async fn waiting(&self, case: Uuid) -> BTreeSet<Waits> {
+        let mut jobs = self.store.jobs_of_case(case).await.unwrap();
+        jobs.retain(|job| {
+            matches!(job.blocked, Some(BlockedReason::Approval | BlockedReason::Cap))
+        });
+        jobs.iter().map(|job| Waits { job: job.id, attempt: job.attempt }).collect()
     }
 
     /// Claims one job for this worker at this second, for a minute.

@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::plans::{self, PlanFacts};
 use super::{cut, page_size};
+use crate::app::approve::question;
 use crate::app::{AppError, Quietus};
 use crate::domain::{CaseOutcome, CaseState, Digest, ScheduleName};
 use crate::store::{
@@ -74,6 +75,9 @@ pub struct CaseRecord {
     pub facts: CaseFacts,
     /// The plan when it was opened.
     pub plan: PlanFacts,
+    /// What it asks a second person; absent where it asks nothing. Whoever agrees may name it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub question: Option<String>,
     /// Its jobs.
     pub jobs: Vec<JobFacts>,
     /// Its certificate in force.
@@ -267,8 +271,9 @@ impl Quietus {
         let Some(case) = self.store.case(id).await? else { return Ok(None) };
         let on_record = serde_json::from_str(&case.plan.text)
             .map_err(|error| AppError::Unreadable { what: "a plan", why: error.to_string() })?;
-        let mut jobs = Vec::new();
-        for job in self.store.jobs_of_case(id).await? {
+        let (mut jobs, of_case) = (Vec::new(), self.store.jobs_of_case(id).await?);
+        let question = question(&of_case);
+        for job in of_case {
             let attempts = self.store.attempts_of(job.id).await?;
             jobs.push(job_facts(job, attempts));
         }
@@ -276,6 +281,7 @@ impl Quietus {
         Ok(Some(CaseRecord {
             facts: (&case).into(),
             plan: plans::of_case(on_record),
+            question,
             jobs,
             certificate: certificate.map(|certificate| certificate.summary.id),
         }))

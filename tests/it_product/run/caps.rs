@@ -1,7 +1,10 @@
 //! MUST SHOW 5: a rule that would touch much more than usual stops before it has begun, and only
 //! another person than its author can let it go on.
 
+use quietus::app::Actor;
+
 use crate::company::database::Kind;
+use crate::company::engine::{TurnedClock, opened, work};
 use crate::company::{Company, heap, identifier_in};
 
 /// Twenty thousand rows of which all but ten are due; the cap is what stands in no file.
@@ -93,18 +96,75 @@ async fn a_case_over_its_cap_can_be_called_off() {
     assert_eq!(certificate.sum("deleted", "heap", "notes", None), 0);
 }
 
+/// More becomes due than anybody counted: the run stops at what it may do and asks for the number that
+/// there is, and what comes on top of that number is asked for once more.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_agrees_to_a_number_lets_so_many_go_and_no_more() {
+    let company = heap::company(Kind::Sqlite, Kind::Sqlite, 2_000, "{ chunk_records: 500 }").await;
+    let clock = TurnedClock::at("2026-06-01T00:00:00Z");
+    let product = company.replica(&clock).await;
+    let case = opened(&product).await;
+    company.database("heap").run(&old_rows(5_001, 7_000)).await;
+    work(&product).await;
+    // A thousand more than were counted may go, and no more: it stops before the chunk that would.
+    let left = heap::left(&company).await;
+    assert!((1_010..1_510).contains(&left), "{left}");
+    let status = async || company.quietus(&["status", &case.to_string()]).await.expect(0).out;
+    let asks = "waits for a second person: counted again while it was carried out: it would change 4000 records of `heap`";
+    assert!(status().await.contains(asks), "{}", status().await);
+    let approve =
+        async |by: &str| product.approve((case, None), &Actor(by.to_owned()), "checked").await;
+    let question = word_after(&status().await, "--question");
+    let refused = approve("Ada Example").await.unwrap_err().to_string();
+    assert!(refused.contains("somebody else has to approve"), "{refused}");
+    approve("Grace Example").await.unwrap();
+    company.database("heap").run(&old_rows(8_001, 8_300)).await;
+    work(&product).await;
+    // Two hundred more than were asked for.
+    let left = heap::left(&company).await;
+    assert!((110..610).contains(&left), "{left}");
+    let asks = "it would change 4300 records of `heap`";
+    assert!(status().await.contains(asks), "{}", status().await);
+    // Whoever names what they saw agrees to that, and not to what is asked since.
+    let id = case.to_string();
+    let approve = async |question: &str| {
+        let who = ["--by", "Grace Example", "--reason", "checked", "--question", question];
+        company.quietus(&[&["approve", &id], &who[..]].concat()).await
+    };
+    let refused = approve(&question).await.expect(2);
+    assert!(refused.err.contains("asks for something else by now"), "{}", refused.err);
+    approve(&word_after(&status().await, "--question")).await.expect(0);
+    // Commands run on the real clock, which is later.
+    clock.set("2026-12-31T00:00:00Z");
+    work(&product).await;
+    assert_eq!(heap::left(&company).await, 10);
+    assert!(status().await.contains("closed, fulfilled"), "{}", status().await);
+    let certificate = company.certificate_of(&case.to_string()).await;
+    assert_eq!(certificate.overall(), "complete");
+    assert_eq!(certificate.sum("deleted", "heap", "notes", Some("note.body")), 4_300);
+    company.check_log().await;
+}
+
+/// The word that follows another one in a text.
+fn word_after(text: &str, word: &str) -> String {
+    let mut words = text.split_whitespace().skip_while(|one| *one != word);
+    words.nth(1).unwrap_or_else(|| panic!("no `{word}` in\n{text}")).to_owned()
+}
+
+/// Notes of 2020 with these numbers.
+fn old_rows(from: i64, to: i64) -> String {
+    format!(
+        "WITH RECURSIVE r (i) AS (SELECT {from} UNION ALL SELECT i + 1 FROM r WHERE i < {to}) \
+         INSERT INTO notes SELECT i, 'more@mail.example', 'x', '2020-01-01T00:00:00Z' FROM r"
+    )
+}
+
 /// What is to be approved has changed: the waiting case is called off, and the operator is told
 /// which one and why.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_waiting_case_that_is_outgrown_is_replaced() {
     let company = widened(Kind::Sqlite, Kind::Sqlite).await;
     let first = identifier_in(&company.quietus(&["run", "--once"]).await.expect(1).out);
-    let add = |from: i64, to: i64| {
-        format!(
-            "WITH RECURSIVE r (i) AS (SELECT {from} UNION ALL SELECT i + 1 FROM r WHERE i < {to}) \
-             INSERT INTO notes SELECT i, 'more@mail.example', 'x', '2020-01-01T00:00:00Z' FROM r"
-        )
-    };
     let replaced = async |earlier: &str, why: &str| {
         let run = company.quietus(&["run", "--once"]).await.expect(1);
         let later = company.latest_case().await;
@@ -117,10 +177,10 @@ async fn a_waiting_case_that_is_outgrown_is_replaced() {
         later
     };
     // A few more are the same question; many more are another one.
-    company.database("heap").run(&add(5_001, 5_050)).await;
+    company.database("heap").run(&old_rows(5_001, 5_050)).await;
     company.quietus(&["run", "--once"]).await.expect(1);
     assert_eq!(company.latest_case().await, first);
-    company.database("heap").run(&add(5_051, 5_200)).await;
+    company.database("heap").run(&old_rows(5_051, 5_200)).await;
     let more = "rule `notes-after-a-month` would now change 2200 records of `heap.notes`, and it asked for 2000";
     let second = replaced(&first, more).await;
     let rules = company.read("schedules/notes.yaml").replace("P1M", "P2M");
