@@ -230,11 +230,6 @@ impl Quietus {
         attempt_with(claimed, (case, expected), (worker, claimed_at))
     }
 
-    /// Until when a lease taken now runs.
-    pub(crate) fn lease_until(&self) -> jiff::Timestamp {
-        self.after(self.lease_as_mutated())
-    }
-
     async fn attempt(
         &self,
         attempt: &Attempt<'_>,

@@ -229,6 +229,11 @@ impl Quietus {
         }
     }
 
+    /// Until when a lease taken now runs.
+    pub(crate) fn lease_until(&self) -> Timestamp {
+        self.after(self.lease_as_mutated())
+    }
+
     pub(super) fn after(&self, pause: Duration) -> Timestamp {
         let now = self.now();
         now.checked_add(pause).unwrap_or(now)
