@@ -6,6 +6,7 @@ use crate::receipt::Fault;
 use crate::schema::OnDelete;
 use crate::sql::catalogue::{Catalogue, Column, Reference, Table};
 use crate::sql::connection::Session;
+use crate::sql::dialect::Dialect;
 use crate::sql::faults::misconfigured;
 use crate::sql::fragment::{Cell, Fragment};
 use crate::sql::unseen_references;
@@ -70,6 +71,17 @@ pub(crate) async fn read(session: &mut Session) -> Result<Catalogue, Fault> {
     }
     keys(&mut catalogue, &session.fetch_plain(&Fragment::raw(KEYS)).await?);
     let found = session.fetch_plain(&Fragment::raw(REFERENCES)).await?;
+    let rules = rules(session, &found).await?;
+    references(&mut catalogue, &found, &rules);
+    let shown: Vec<[String; 4]> =
+        found.iter().map(|row| [1, 2, 3, 5].map(|column| row[column].text())).collect();
+    let database = version[1].text();
+    catalogue.unseen = unseen_references::find(session, &catalogue, &database, &shown).await?;
+    Ok(catalogue)
+}
+
+/// What each of these foreign keys does on deletion.
+async fn rules(session: &mut Session, found: &[Vec<Cell>]) -> Result<Rules, Fault> {
     let schemas: BTreeSet<String> = found.iter().map(|row| row[1].text()).collect();
     let mut rules = Rules::new();
     for schema in schemas {
@@ -78,12 +90,42 @@ pub(crate) async fn read(session: &mut Session) -> Result<Catalogue, Fault> {
             rules.insert((row[0].text(), row[1].text(), row[2].text()), row[3].text());
         }
     }
-    references(&mut catalogue, &found, &rules);
-    let shown: Vec<[String; 4]> =
-        found.iter().map(|row| [1, 2, 3, 5].map(|column| row[column].text())).collect();
-    let database = version[1].text();
-    catalogue.unseen = unseen_references::find(session, &catalogue, &database, &shown).await?;
-    Ok(catalogue)
+    // Whoever may only read a table is not shown what its foreign keys do, but how it was made.
+    for row in found {
+        let identity = (row[1].text(), row[2].text(), row[3].text());
+        if !rules.contains_key(&identity) {
+            let rule = rule_as_made(session, &identity).await?;
+            rules.insert(identity, rule.to_owned());
+        }
+    }
+    Ok(rules)
+}
+
+/// Where it cannot be read, it is the one that takes records along.
+async fn rule_as_made(
+    session: &mut Session,
+    (schema, table, constraint): &(String, String, String),
+) -> Result<&'static str, Fault> {
+    let quote = |name: &str| Dialect::MariaDb.quote(name);
+    let statement = format!("SHOW CREATE TABLE {}.{}", quote(schema)?, quote(table)?);
+    match session.fetch_plain(&Fragment::raw(statement)).await {
+        Ok(rows) => {
+            let made = rows.first().and_then(|row| row.get(1)).map_or(String::new(), Cell::text);
+            Ok(written_rule(&made, &quote(constraint)?))
+        }
+        Err(fault @ (Fault::Transient { .. } | Fault::Unknown { .. })) => Err(fault),
+        Err(_) => Ok("CASCADE"),
+    }
+}
+
+/// The rule of a constraint, given by its quoted name, in the text of `SHOW CREATE TABLE`.
+fn written_rule(made: &str, constraint: &str) -> &'static str {
+    let head = format!("CONSTRAINT {constraint} FOREIGN KEY ");
+    let Some(line) = made.lines().find(|line| line.trim_start().starts_with(&head)) else {
+        return "CASCADE";
+    };
+    let says = |rule: &&str| line.contains(&format!(" ON DELETE {rule}"));
+    ["CASCADE", "SET NULL", "SET DEFAULT"].into_iter().find(says).unwrap_or("RESTRICT")
 }
 
 fn by_name<'a>(catalogue: &'a mut Catalogue, name: &str) -> Option<&'a mut Table> {
@@ -226,4 +268,22 @@ fn position(catalogue: &mut Catalogue, schema: Option<String>, name: &str) -> us
         catalogue.tables.push(Table { schema, name: name.to_owned(), ..Table::default() });
         catalogue.tables.len() - 1
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_foreign_key_does_is_read_from_how_its_table_was_made() {
+        let made = "CREATE TABLE `notes` (\n  `id` bigint(20) NOT NULL,\n  PRIMARY KEY (`id`),\n  \
+            CONSTRAINT `a` FOREIGN KEY (`p`) REFERENCES `people` (`id`) ON DELETE CASCADE,\n  \
+            CONSTRAINT `a``b` FOREIGN KEY (`q`) REFERENCES `people` (`id`) ON DELETE SET NULL ON UPDATE CASCADE,\n  \
+            CONSTRAINT `c` FOREIGN KEY (`r`) REFERENCES `people` (`id`) ON UPDATE CASCADE\n) ENGINE=InnoDB";
+        for (constraint, rule) in
+            [("`a`", "CASCADE"), ("`a``b`", "SET NULL"), ("`c`", "RESTRICT"), ("`d`", "CASCADE")]
+        {
+            assert_eq!(written_rule(made, constraint), rule, "{constraint}");
+        }
+    }
 }
