@@ -35,9 +35,11 @@ impl Quietus {
     async fn stays_known(&self, request: &OpenRequest) -> Result<bool, AppError> {
         if let Some(id) = request.stored.case_id {
             let jobs = self.store.jobs_of_case(id).await?;
+            // What a lifting has ended is not tried again.
+            let ended = request.record.restriction_ended_by.is_some();
             let has_more = |case: Case| {
-                case.state != CaseState::Closed
-                    || (case.cancelled.is_none() && can_be_tried_again(&jobs))
+                let may = case.cancelled.is_none() && !ended && can_be_tried_again(&jobs);
+                may || case.state != CaseState::Closed
             };
             if self.store.case(id).await?.is_some_and(has_more) {
                 return Ok(true);
