@@ -214,7 +214,7 @@ async fn stated(company: &Company, product: &Quietus, request: Uuid) -> serde_js
 async fn a_hundred_and_twenty_people_are_three_requests() {
     let post = Post::open().await;
     let company = company(Kind::Sqlite, &post, MANY).await;
-    let clock = TurnedClock::at("2026-11-23T12:00:00Z");
+    let clock = TurnedClock::at_present();
     let product = company.replica(&clock).await;
     let requests = asked(&product, MANY).await;
     work(&product).await;
@@ -243,7 +243,7 @@ async fn a_hold_and_a_cancellation_before_the_second_request_are_kept() {
     // A hold names its person by what some field holds.
     let crm = company.add_system("crm", Kind::Sqlite, CRM).await;
     crm.run("CREATE TABLE customers (id INTEGER PRIMARY KEY, email TEXT, made_at TEXT)").await;
-    let clock = TurnedClock::at("2026-11-23T12:00:00Z");
+    let clock = TurnedClock::at_present();
     let product = company.replica(&clock).await;
     let requests = asked(&product, SOME).await;
     let told = Arc::new(Notify::new());
@@ -297,7 +297,7 @@ async fn a_hold_and_a_cancellation_before_the_second_request_are_kept() {
 async fn killed_at(store: Kind, deaths: &[u8]) {
     let post = Post::open().await;
     let company = company(store, &post, SOME).await;
-    let clock = TurnedClock::at("2026-11-23T12:00:00Z");
+    let clock = TurnedClock::at_present();
     let product = company.replica(&clock).await;
     let requests = asked(&product, SOME).await;
     for point in deaths {

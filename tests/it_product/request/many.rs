@@ -94,7 +94,7 @@ pub async fn live(product: &Quietus, clock: &TurnedClock) {
 async fn cost_of(asking: i64) -> u64 {
     let sent = Arc::new(AtomicU64::new(0));
     let company = company(Kind::Sqlite, asking, 50_000).await;
-    let clock = TurnedClock::at("2026-11-23T12:00:00Z");
+    let clock = TurnedClock::at_present();
     let product = company.replica(&clock).await;
     // With one subscriber in the process, a statement that another test sends first is asked of that
     // test's thread alone, where nobody listens, and is heard nowhere from then on.
@@ -169,7 +169,7 @@ async fn everybody_is_told_their_own(
 
 async fn everybody_gets_their_own(store: Kind, asking: i64) {
     let company = company(store, asking, 50_000).await;
-    let clock = TurnedClock::at("2026-11-23T12:00:00Z");
+    let clock = TurnedClock::at_present();
     let product = company.replica(&clock).await;
     let before = belongings(&company).await;
     let mut requests = BTreeMap::new();
@@ -251,7 +251,7 @@ async fn a_hold_and_a_cancellation_in_the_middle_stop_what_is_left() {
     let company = company(Kind::Sqlite, asking, 10).await;
     // In the order of keys, one in the middle and the last one.
     let (middle, last) = (asking / 2 * 10, asking * 10);
-    let clock = TurnedClock::at("2026-11-23T12:00:00Z");
+    let clock = TurnedClock::at_present();
     let product = company.replica(&clock).await;
     let before = belongings(&company).await;
     let mut requests = BTreeMap::new();
@@ -312,7 +312,7 @@ async fn killed_and_begun_again(store: Kind, points: &[u8]) {
     for &point in points {
         let asking = 24;
         let company = company(store, asking, 10).await;
-        let clock = TurnedClock::at("2026-11-23T12:00:00Z");
+        let clock = TurnedClock::at_present();
         let product = company.replica(&clock).await;
         let before = belongings(&company).await;
         let mut requests = BTreeMap::new();
