@@ -99,6 +99,7 @@ pub fn plan_folder(arguments: &FolderArguments) {
     let begun = Instant::now();
     let plan = plan(&PlanInput {
         map: &loaded.data_map,
+        identities: &loaded.instance.identities,
         rules: &loaded.rules,
         limits: &loaded.rules.limits,
         zone: &zone,

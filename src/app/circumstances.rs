@@ -12,7 +12,7 @@ use super::marking::mark_of;
 use super::mutation::Mutation;
 use super::{AppError, Quietus};
 use crate::datamap::{DataMap, StartSource};
-use crate::domain::{HoldScope, LegalHold, Rounding, RuleName};
+use crate::domain::{HoldScope, IdentityTypes, LegalHold, Rounding, RuleName};
 use crate::plan::{Acting, EventKeys, Marks, PlanInput};
 use crate::schedule::{Limit, RuleSet};
 use crate::store::{EventPage, Hold, HoldFilter, PauseScope};
@@ -40,6 +40,8 @@ pub struct Circumstances {
     pub pauses_version: u64,
     /// Holds in force.
     pub holds: Vec<LegalHold>,
+    /// How the identities that they name are brought into one form.
+    pub identities: IdentityTypes,
     /// Events in force.
     pub events: EventKeys,
     /// Marks of rules with grace.
@@ -75,6 +77,7 @@ impl Circumstances {
     pub fn input<'a>(&'a self, basis: Basis<'a>) -> PlanInput<'a> {
         PlanInput {
             map: basis.map,
+            identities: &self.identities,
             rules: basis.rules,
             limits: basis.limits,
             zone: basis.zone,
@@ -110,6 +113,7 @@ impl Quietus {
             holds_version,
             pauses_version,
             holds,
+            identities: self.instance.identities.clone(),
             events: self.events_for(basis.map, basis.moment, told_until).await?,
             marks: self.marks_for(basis).await?,
             paused,

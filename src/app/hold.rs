@@ -1,14 +1,18 @@
 //! Placing and releasing legal holds. Whoever works under the holds of before stops at the next
 //! chunk; a release wakes what was held.
 
+use std::collections::BTreeSet;
+
+use quietus_connectors::{FieldType, Value};
 use serde_json::json;
 use uuid::Uuid;
 
 use super::circumstances::{HOLD_PURPOSE, SealedScope};
 use super::recording::About;
 use super::{Actor, AppError, Quietus};
-use crate::domain::{CollectionName, HoldScope, SystemName};
+use crate::domain::{CollectionName, HoldScope, SystemName, normalise};
 use crate::evidence::EvidenceKind;
+use crate::plan::NamedPerson;
 pub use crate::store::HoldKey;
 use crate::store::NewHold;
 
@@ -123,21 +127,40 @@ impl Quietus {
                 )));
             }
         }
-        if let Some((identity, _)) = &scope.subject {
-            let known = self
-                .map
-                .systems
-                .values()
-                .flat_map(|system| system.collections.values())
-                .flat_map(|collection| collection.fields.values())
-                .any(|field| field.identity.as_ref() == Some(identity));
-            if !known {
-                return Err(AppError::Input(format!(
-                    "no field of the data map has the identity type `{identity}`"
-                )));
-            }
+        if let Some((identity, value)) = &scope.subject {
+            self.check_subject(identity, value)?;
         }
         Ok(())
+    }
+
+    /// Refuses a person whom no field can have: such a hold would keep nothing, or everything.
+    fn check_subject(&self, identity: &str, value: &Value) -> Result<(), AppError> {
+        let types = self.types_of_identity(identity);
+        if types.is_empty() {
+            return Err(AppError::Input(format!(
+                "no field of the data map has the identity type `{identity}`"
+            )));
+        }
+        let identities = &self.instance.identities;
+        if let Value::Text(text) = value {
+            normalise(&identities.of(identity), text)
+                .map_err(|error| AppError::Input(error.to_string()))?;
+        }
+        let person = NamedPerson::read(&self.map, identities, identity, value);
+        if types.iter().all(|one| person.values(*one).is_empty()) {
+            return Err(AppError::Input(format!(
+                "the value of `{identity}` does not fit any of its fields"
+            )));
+        }
+        Ok(())
+    }
+
+    /// The types of the fields that have an identity type.
+    pub(super) fn types_of_identity(&self, identity: &str) -> BTreeSet<FieldType> {
+        let collections = self.map.systems.values().flat_map(|system| system.collections.values());
+        let fields = collections.flat_map(|collection| collection.fields.values());
+        let own = fields.filter(|field| field.identity.as_deref() == Some(identity));
+        own.map(|field| field.field_type).collect()
     }
 
     fn check_collection(

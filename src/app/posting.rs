@@ -178,22 +178,16 @@ impl Quietus {
         Ok(record)
     }
 
-    /// The value in the type of the first field with this identity type.
+    /// Whom a hold names, as it was typed: the types of fields differ from system to system, and
+    /// which spellings stand for the person is found when the hold is read.
     fn identity_value(&self, identity: &str, value: &Json) -> Result<Value, AppError> {
-        let mut fields = self
-            .map
-            .systems
-            .values()
-            .flat_map(|system| system.collections.values())
-            .flat_map(|collection| collection.fields.values());
-        let field = fields.find(|field| field.identity.as_deref() == Some(identity));
-        let field = field.ok_or_else(|| {
-            AppError::Input(
+        if self.types_of_identity(identity).is_empty() {
+            return Err(AppError::Input(
                 "no field of the data map has the identity type of the subject".to_owned(),
-            )
-        })?;
-        scalar(value).and_then(|text| read_value(&text, field.field_type)).ok_or_else(|| {
-            AppError::Input("the value of the subject does not fit its type".to_owned())
+            ));
+        }
+        scalar(value).map(Value::Text).ok_or_else(|| {
+            AppError::Input("the value of the subject is a text or a whole number".to_owned())
         })
     }
 }

@@ -11,7 +11,6 @@ use super::FINE;
 use super::opening::{read_day, say, with_product};
 use super::plan_text::new_table;
 use super::remark::actor;
-use crate::app::explain::read_value;
 use crate::app::hold::PlaceHold;
 use crate::app::{AppError, Quietus};
 use crate::domain::{CategoryName, CollectionName, HoldScope, LegalHold, Remark, SystemName};
@@ -81,7 +80,8 @@ pub struct PlaceArguments {
     /// Only the record with this key; needs `--system` and `--collection`.
     #[arg(long, value_name = "KEY", requires = "system", requires = "collection")]
     pub record: Option<String>,
-    /// Only records of this person: an identity type of the data map and its value.
+    /// Only records of this person: an identity type of the data map and its value, in any spelling.
+    /// Schedules find the person by this identity alone: place a hold for each that the person has.
     #[arg(long, value_name = "IDENTITY=VALUE")]
     pub subject: Option<String>,
     /// Everything, in every system.
@@ -162,22 +162,10 @@ fn scope_of(product: &Quietus, place: &PlaceArguments) -> Result<HoldScope, AppE
                 "write the person as `identity=value`, such as `customer_id=4711`".to_owned(),
             )
         })?;
-        scope.subject = Some((identity.to_owned(), identity_value(product, identity, value)));
+        // As it was typed: how each system has it is found when the hold is read.
+        scope.subject = Some((identity.to_owned(), Value::Text(value.to_owned())));
     }
     Ok(scope)
-}
-
-/// The value in the type of the first field with this identity type.
-fn identity_value(product: &Quietus, identity: &str, text: &str) -> Value {
-    product
-        .map
-        .systems
-        .values()
-        .flat_map(|system| system.collections.values())
-        .flat_map(|collection| collection.fields.values())
-        .find(|field| field.identity.as_deref() == Some(identity))
-        .and_then(|field| read_value(text, field.field_type))
-        .unwrap_or_else(|| Value::Text(text.to_owned()))
 }
 
 async fn release(product: &Quietus, hold: &str, by: &Remark) -> Result<(), AppError> {

@@ -213,18 +213,11 @@ fn every_category_has_a_way_out() {
         "error: `delivery-after-order` is never used: `all` stands before it",
     );
     // However far behind, and with a condition of its own.
-    says(
-        pack,
-        "\nrules:\n",
-        "\nrules:\n  - {rule: all, category: order.delivery, starting_point: order.completed, period: P1M, action: erase, basis: {citation: x}}\n  - {rule: french, category: order.delivery, starting_point: order.completed, period: P10Y, when: country = \"FR\", action: erase, basis: {citation: x}}\n",
-        "error: `delivery-after-order` is never used: `all` stands before it",
-    );
-    says(
-        pack,
-        "\nrules:\n",
-        "\nrules:\n  - {rule: all, category: order.delivery, starting_point: order.completed, period: P1M, action: erase, basis: {citation: x}}\n  - {rule: french, category: order.delivery, starting_point: order.completed, period: P10Y, when: country = \"FR\", action: erase, basis: {citation: x}}\n",
-        "error: `french` is never used: `all` stands before it",
-    );
+    let french = "\nrules:\n  - {rule: all, category: order.delivery, starting_point: order.completed, period: P1M, action: erase, basis: {citation: x}}\n  - {rule: french, category: order.delivery, starting_point: order.completed, period: P10Y, when: country = \"FR\", action: erase, basis: {citation: x}}\n";
+    for swallowed in ["french", "delivery-after-order"] {
+        let told = format!("error: `{swallowed}` is never used: `all` stands before it");
+        says(pack, "\nrules:\n", french, &told);
+    }
 }
 
 #[test]
@@ -236,18 +229,13 @@ fn rules_fit_the_data_map() {
         "starting_point: order.shipped\n    period: P3M",
         "category `order.delivery` in `shop.orders` has no starting point `order.shipped`",
     );
-    says(
-        pack,
-        "    period: P3M\n",
-        "    period: P3M\n    systems: [shp]\n",
-        "unknown system `shp` (did you mean `shop`?)",
-    );
-    says(
-        pack,
-        "    period: P3M\n",
-        "    period: P3M\n    systems: []\n",
-        "error: `systems` is empty",
-    );
+    for (systems, told) in [
+        ("[shp]", "unknown system `shp` (did you mean `shop`?)"),
+        ("[]", "error: `systems` is empty"),
+    ] {
+        let written = format!("    period: P3M\n    systems: {systems}\n");
+        says(pack, "    period: P3M\n", &written, told);
+    }
     says_only(
         pack,
         "action: erase",

@@ -44,7 +44,8 @@ pub struct HoldScope {
     pub category: Option<CategoryName>,
     /// Only the record with this key (needs `system` and `collection`).
     pub record: Option<BTreeMap<String, Value>>,
-    /// Only records of this person: an identity type of the data map and its value. It covers
-    /// every collection with a field of that identity type, its own or through links.
+    /// Only records of this person: an identity type of the data map and its value as it was typed,
+    /// or, in holds of earlier versions, in the type of a field. It covers every collection with a
+    /// field of that identity type, its own or through links; in an erasure whatever is theirs.
     pub subject: Option<(String, Value)>,
 }

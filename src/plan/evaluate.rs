@@ -47,6 +47,34 @@ pub fn evaluate(
     }
 }
 
+/// Whether a hold covers the record whose values `value_of` gives. Systems compare what holds list
+/// by the field's own equality, so that a hold never covers less; where `folds` says that capitals
+/// do not count there, they do not count here.
+pub(super) fn is_held(
+    hold: &Predicate,
+    value_of: &dyn Fn(&FieldRef) -> Value,
+    folds: &dyn Fn(&FieldRef) -> bool,
+    lists: &[KeyList],
+) -> bool {
+    match hold {
+        Predicate::Any(parts) => parts.iter().any(|part| is_held(part, value_of, folds, lists)),
+        Predicate::Listed { fields, list } => {
+            let entries = lists.get(*list).map(|list| list.entries.as_slice()).unwrap_or_default();
+            let equal = |field: &FieldRef, entry: &Value| match (value_of(field), entry) {
+                (Value::Text(found), Value::Text(listed)) if folds(field) => {
+                    found.to_lowercase() == listed.to_lowercase()
+                }
+                (found, listed) => same(&found, listed),
+            };
+            entries.iter().any(|entry| {
+                entry.len() == fields.len()
+                    && fields.iter().zip(entry).all(|(field, entry)| equal(field, entry))
+            })
+        }
+        other => evaluate(other, value_of, lists),
+    }
+}
+
 fn latest_at_or_before(
     pairs: &[(FieldRef, Cutoff)],
     value_of: &dyn Fn(&FieldRef) -> Value,

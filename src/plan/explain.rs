@@ -5,12 +5,12 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
-use quietus_connectors::{FieldRef, KeyList, Record, Value};
+use quietus_connectors::{FieldRef, FieldType, KeyList, Record, Value};
 use uuid::Uuid;
 
 use super::category::{Branch, CategoryReading, LimitReading};
 use super::collection::CollectionReading;
-use super::evaluate::{evaluate, same};
+use super::evaluate::{evaluate, is_held, same};
 use super::explanation::{
     CategoryExplanation, Explanation, LimitExplanation, RecordState, StartValue, State,
 };
@@ -55,6 +55,8 @@ pub fn explain(
     collection: &CollectionName,
     values: &Record,
 ) -> Result<Explanation, PlanError> {
+    // Whose record it is plays no part either.
+    let input = &PlanInput { persons: None, ..*input };
     let place = find(input, system, collection)?;
     let mut book = ListBook::default();
     let reading = CollectionReading::read(input, place, &mut book);
@@ -199,10 +201,12 @@ impl RecordView<'_> {
         reading: &CollectionReading<'_>,
         category: Option<&CategoryName>,
     ) -> BTreeSet<Uuid> {
-        let covers = reading
-            .covers
-            .iter()
-            .filter(|cover| cover.category.as_ref() == category && self.holds(&cover.records));
+        let folds = |reference: &FieldRef| folds(reading.place, reference);
+        let value_of = |reference: &FieldRef| self.value(reference);
+        let covers = reading.covers.iter().filter(|cover| {
+            cover.category.as_ref() == category
+                && is_held(&cover.records, &value_of, &folds, self.lists)
+        });
         covers.flat_map(|cover| cover.holds.iter().copied()).collect()
     }
 
@@ -458,6 +462,15 @@ impl RecordView<'_> {
             term.period.due_at(start, term.rounding, self.input.zone)
         })
     }
+}
+
+/// Whether capitals do not count in a field where a system reads what a hold lists: where the data
+/// map says so, and in MariaDB, where they do not unless somebody has chosen such a collation.
+fn folds(place: Place<'_>, reference: &FieldRef) -> bool {
+    place.field(reference).is_some_and(|(owner, field)| {
+        let collates = matches!(owner.system.kind.as_str(), "mariadb" | "mysql");
+        field.field_type == FieldType::Text && (field.ignores_case || collates)
+    })
 }
 
 /// Of the minimums that are law and apply, the one that lasts longest, one without an end first.

@@ -3,6 +3,9 @@
 //! Where a hold cannot tell the records of a collection apart, it covers all of them: nothing is
 //! deleted that might be held. Values that holds name travel in lists, never in predicates, so
 //! that a stored plan does not know them.
+//!
+//! A hold names a person by one identity. A plan for that person knows them by all of theirs, so
+//! there it covers whatever is theirs; a plan of a schedule knows only the one.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,10 +16,11 @@ use super::finding::{Finding, FindingKind};
 use super::hold_scope::ReadScope;
 use super::input::PlanInput;
 use super::lists::{ListBook, ListSource, fit};
+use super::named_person::{NamedPerson, Naming};
 use super::person::PersonScope;
 use super::reach::Place;
 use crate::datamap::{DataMap, FieldClass};
-use crate::domain::{CategoryName, LegalHold, SystemName};
+use crate::domain::{CategoryName, IdentityTypes, LegalHold, SystemName};
 
 /// Records of a collection that some holds cover.
 pub(super) struct Cover {
@@ -31,24 +35,40 @@ pub(super) struct Cover {
 /// that is known counts, whatever this third party is asked by; who is known by nothing of that type
 /// once every system was asked is somebody else.
 pub fn third_party_holds(
-    map: &DataMap,
+    (map, types): (&DataMap, &IdentityTypes),
     holds: &[LegalHold],
     system: &SystemName,
     persons: &PersonScope,
 ) -> Vec<Uuid> {
-    let named = |identity: &String, value: &Value| {
-        let Some(Value::Text(spelling)) = fit(value, FieldType::Text) else { return true };
-        match persons.identities.get(identity) {
-            Some(known) => known.contains(&spelling),
-            None => persons.incomplete,
-        }
+    let may_name = |hold: &LegalHold| match Naming::read((map, types), hold, persons) {
+        Naming::Named | Naming::NotKnownYet => true,
+        Naming::SomebodyElse => false,
     };
     let covers = |hold: &&LegalHold| {
         hold.released_at.is_none()
             && ReadScope::read(map, &hold.scope).covers_third_party(map, system)
-            && hold.scope.subject.as_ref().is_none_or(|(identity, value)| named(identity, value))
+            && (hold.scope.subject.is_none() || may_name(hold))
     };
     holds.iter().filter(covers).map(|hold| hold.id).collect()
+}
+
+/// Whether a hold in force may name a person of this scope, although nothing is known of them by
+/// which it names somebody: not everybody could be asked yet.
+pub fn may_be_named(input: &PlanInput<'_>, persons: &PersonScope) -> bool {
+    let with = (input.map, input.identities);
+    input.holds.iter().filter(|hold| hold.released_at.is_none()).any(|hold| {
+        hold.scope.record.is_none()
+            && matches!(Naming::read(with, hold, persons), Naming::NotKnownYet)
+    })
+}
+
+/// Whether a hold names the one person whom the plan is for. Among several nobody could tell whose
+/// a record is.
+fn names_its_person(input: &PlanInput<'_>, hold: &LegalHold) -> bool {
+    let persons = input.persons.filter(|scope| scope.of_one_person && hold.scope.record.is_none());
+    persons.is_some_and(|scope| {
+        matches!(Naming::read((input.map, input.identities), hold, scope), Naming::Named)
+    })
 }
 
 /// What tells the records of a hold apart.
@@ -80,25 +100,35 @@ pub(super) fn covers(
             continue;
         }
         findings.extend(renamed(hold, &scope, place));
-        let (mark, values) = match read_mark(hold, place) {
+        let is_theirs = names_its_person(input, hold);
+        let (mut mark, mut values) = match read_mark(input, hold, place) {
             Ok(read) => read,
             Err(why) => {
-                findings.push(unreadable(hold, place, &why));
+                findings.extend((!is_theirs).then(|| unreadable(hold, place, &why)));
                 (Mark::Everything, Vec::new())
             }
         };
         let category = scope.category.filter(|held| !loses_name(place, &mark, held)).cloned();
+        // Nothing here goes but what belongs to the person, by whatever they are known.
+        if is_theirs {
+            (mark, values) = (Mark::Everything, Vec::new());
+        }
         let group = groups.entry((category, mark)).or_default();
         group.push((hold.id, values));
     }
     let covers = groups.into_iter().map(|((category, mark), mut members)| {
         members.sort();
         let holds: Vec<Uuid> = members.iter().map(|(id, _)| *id).collect();
-        let values = members.into_iter().map(|(_, values)| values).collect();
+        let values: Vec<Vec<Value>> = members.into_iter().map(|(_, values)| values).collect();
         let records = match mark {
             Mark::Everything => Predicate::Always,
             Mark::Record(fields) => records_listed(place, &fields, values, &holds, lists),
-            Mark::Subject(identity) => subjects_listed(place, &identity, &values, &holds, lists),
+            Mark::Subject(identity) => {
+                let named = values.iter().flatten();
+                let persons = named
+                    .map(|named| NamedPerson::read(input.map, input.identities, &identity, named));
+                subjects_listed(place, &identity, &persons.collect::<Vec<_>>(), &holds, lists)
+            }
         };
         Cover { category, holds, records }
     });
@@ -148,7 +178,7 @@ pub(super) fn fields_read(input: &PlanInput<'_>, place: Place<'_>, into: &mut BT
         if !scope.covers(place) && named_for_others(hold, &scope, place).is_none() {
             continue;
         }
-        match read_mark(hold, place) {
+        match read_mark(input, hold, place) {
             Ok((Mark::Record(fields), _)) => into.extend(fields.into_iter().map(FieldRef::own)),
             Ok((Mark::Subject(identity), _)) => {
                 into.extend(place.identities(&identity).into_iter().map(|(field, _)| field));
@@ -163,7 +193,7 @@ pub(super) fn fields_read(input: &PlanInput<'_>, place: Place<'_>, into: &mut BT
 pub(super) fn speaks_of(input: &PlanInput<'_>, place: Place<'_>, reference: &FieldRef) -> bool {
     input.holds.iter().filter(|hold| hold.released_at.is_none()).any(|hold| {
         let scope = ReadScope::read(input.map, &hold.scope);
-        let told_apart = match read_mark(hold, place) {
+        let told_apart = match read_mark(input, hold, place) {
             Ok((Mark::Subject(identity), _)) => place
                 .identities(&identity)
                 .iter()
@@ -177,7 +207,11 @@ pub(super) fn speaks_of(input: &PlanInput<'_>, place: Place<'_>, reference: &Fie
 
 /// What tells the held records apart, with the values. A hold on a record of a person is read as
 /// one on the record, which covers at least as much.
-fn read_mark(hold: &LegalHold, place: Place<'_>) -> Result<(Mark, Vec<Value>), String> {
+fn read_mark(
+    input: &PlanInput<'_>,
+    hold: &LegalHold,
+    place: Place<'_>,
+) -> Result<(Mark, Vec<Value>), String> {
     if let Some(record) = &hold.scope.record {
         let mut values = Vec::new();
         for (name, value) in record {
@@ -198,10 +232,17 @@ fn read_mark(hold: &LegalHold, place: Place<'_>) -> Result<(Mark, Vec<Value>), S
     if fields.is_empty() {
         return Err(format!("no field of identity type `{identity}` can be reached from it"));
     }
-    if fields.iter().any(|(_, field_type)| fit(value, *field_type).is_none()) {
+    // Every value can be written, so only fields of other types have to be looked at closely.
+    let mut typed = fields.iter().map(|(_, field_type)| *field_type).filter(|one| !is_text(*one));
+    let person = || NamedPerson::read(input.map, input.identities, identity, value);
+    if typed.any(|field_type| person().values(field_type).is_empty()) {
         return Err(format!("the value does not fit its field of identity type `{identity}`"));
     }
     Ok((Mark::Subject(identity.clone()), vec![value.clone()]))
+}
+
+fn is_text(field_type: FieldType) -> bool {
+    matches!(field_type, FieldType::Text | FieldType::Address)
 }
 
 fn records_listed(
@@ -223,14 +264,14 @@ fn records_listed(
 fn subjects_listed(
     place: Place<'_>,
     identity: &str,
-    values: &[Vec<Value>],
+    persons: &[NamedPerson],
     holds: &[Uuid],
     lists: &mut ListBook,
 ) -> Predicate {
     let source = ListSource::HeldSubjects { identity: identity.to_owned(), holds: holds.to_vec() };
     Predicate::any(place.identities(identity).into_iter().map(|field| {
-        let fitting = values.iter().flatten().filter_map(|value| fit(value, field.1));
-        let entries = fitting.map(|value| vec![value]).collect();
+        let entries = persons.iter().flat_map(|person| person.values(field.1));
+        let entries = entries.map(|value| vec![value]).collect();
         lists.listed(source.clone(), &[field], entries)
     }))
 }

@@ -11,7 +11,7 @@ use quietus_connectors::Value;
 use super::person::PersonScope;
 use crate::datamap::house::HOUSE;
 use crate::datamap::{DataMap, System};
-use crate::domain::{LegalHold, RuleName, ScheduleName};
+use crate::domain::{IdentityTypes, LegalHold, RuleName, ScheduleName};
 use crate::schedule::{Limit, RuleSet};
 
 /// Everything that a plan, a compiled order or an explanation depends on.
@@ -19,6 +19,8 @@ use crate::schedule::{Limit, RuleSet};
 pub struct PlanInput<'a> {
     /// The data map.
     pub map: &'a DataMap,
+    /// How identities of persons are brought into one form: whom a hold names is compared by it.
+    pub identities: &'a IdentityTypes,
     /// The rules; for a pinned plan the rule set of the pinned digest.
     pub rules: &'a RuleSet,
     /// Statutory minimums and maximums: those of the rules, and for a job those in force when it is

@@ -39,6 +39,9 @@ pub struct PersonScope {
     /// By identity type, every spelling that counts (`domain::candidates`). Without any, nothing
     /// acts.
     pub identities: BTreeMap<String, BTreeSet<String>>,
+    /// They are one person: what belongs to them is that person's, and a hold that names the person
+    /// covers all of it.
+    pub of_one_person: bool,
     /// Only these categories; `None` is all.
     pub categories: Option<BTreeSet<CategoryName>>,
     /// Keys of the persons' records that no staying field names. A collection that was looked

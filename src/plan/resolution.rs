@@ -106,6 +106,7 @@ pub fn scope_of(
     PersonScope {
         action,
         identities,
+        of_one_person: persons.len() == 1,
         categories,
         records,
         incomplete: false,

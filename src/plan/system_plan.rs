@@ -340,7 +340,10 @@ fn persons_part(input: &PlanInput<'_>, system: &System) -> Option<PersonsPart> {
         categories: held.cloned().collect(),
         identities: third_party.identities.iter().filter(known).cloned().collect(),
         held: match scope.action {
-            SubjectAction::Erase => third_party_holds(input.map, input.holds, &system.name, scope),
+            SubjectAction::Erase => {
+                let with = (input.map, input.identities);
+                third_party_holds(with, input.holds, &system.name, scope)
+            }
             SubjectAction::Restrict | SubjectAction::Lift => Vec::new(),
         },
     };

@@ -7,6 +7,7 @@ mod fixture;
 mod holds;
 mod law;
 mod laws;
+mod named_persons;
 mod orders;
 mod person_laws;
 mod persons;

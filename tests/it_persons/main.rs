@@ -149,6 +149,7 @@ impl Around {
     ) -> PlanInput<'a> {
         PlanInput {
             map: &loaded.data_map,
+            identities: &loaded.instance.identities,
             rules: &loaded.rules,
             limits: &loaded.rules.limits,
             zone: &self.zone,

@@ -239,8 +239,9 @@ impl Quietus {
         let sought = self.sought(request)?;
         let scope = self.scope_for(request, &sought, RecordKeys::new()).await?;
         let third_parties = self.map.systems.values().filter(|one| one.third_party.is_some());
+        let with = (&self.map, &self.instance.identities);
         let held = third_parties
-            .filter(|one| !third_party_holds(&self.map, &holds, &one.name, &scope).is_empty());
+            .filter(|one| !third_party_holds(with, &holds, &one.name, &scope).is_empty());
         Ok(held.map(|one| one.name.to_string()).collect())
     }
 

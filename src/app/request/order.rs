@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
-use quietus_connectors::{Fault, Identity, SubjectRequest};
+use quietus_connectors::{Fault, Identity, SubjectAction, SubjectRequest};
 
 use super::fan_out::{action_of, remember};
 use super::find::{Found, Ground, Seeking};
@@ -16,7 +16,7 @@ use crate::app::{AppError, Quietus};
 use crate::domain::{CollectionName, SystemName};
 use crate::plan::{
     Acting, Person as Sought, PlanError, PlanInput, RecordKeys, StepStatus, SystemPlan, compile,
-    kept_by_keys, questions_by_keys,
+    kept_by_keys, may_be_named, questions_by_keys,
 };
 use crate::store::{Case, Request};
 
@@ -182,13 +182,19 @@ impl Quietus {
         let input = PlanInput { persons: Some(&scope), ..circumstances.input(basis) };
         let plan = compile(&input, system).map_err(|error| AppError::Input(error.to_string()))?;
         let third_party = ground.map.systems.get(system).and_then(|one| one.third_party.as_ref());
+        let erases = third_party.is_none() && scope.action == SubjectAction::Erase;
+        if erases && may_be_named(&input, &scope) {
+            let why = "a legal hold may name the person";
+            return Err(waits_for(system, &request.record.not_asked, why));
+        }
         let persons = match third_party {
             None => None,
             Some(party) => self.subject_request(&request, &sought, &party.identities),
         };
         let reached = if third_party.is_some() { persons.is_some() } else { is_reached(&plan) };
         if !reached && scope.incomplete {
-            return Err(waits_for(system, &request.record.not_asked));
+            let why = "nothing that is known of the person leads here";
+            return Err(waits_for(system, &request.record.not_asked, why));
         }
         if request.record.incomplete {
             self.keep_asked_by(&request, &sought, system).await?;
@@ -343,12 +349,12 @@ fn is_reached(plan: &SystemPlan) -> bool {
     plan.acts() || plan.steps.iter().any(|step| matches!(step.status, StepStatus::Held { .. }))
 }
 
-/// Nothing that is known leads here, and not everybody could be asked yet: that is the matter of one
-/// who was not asked, and no failure of the system that waits.
-fn waits_for(system: &SystemName, not_asked: &BTreeSet<String>) -> AppError {
+/// What is not known of the person decides, and not everybody could be asked yet: that is the matter
+/// of one who was not asked, and no failure of the system that waits.
+fn waits_for(system: &SystemName, not_asked: &BTreeSet<String>, why: &str) -> AppError {
     let names: Vec<&str> = not_asked.iter().map(String::as_str).collect();
     let message = format!(
-        "nothing that is known of the person leads here; it waits for what `{}` knows, which could not be asked yet",
+        "{why}; it waits for what `{}` knows, which could not be asked yet",
         names.join("`, `")
     );
     let other = names.into_iter().find(|name| *name != system.as_str()).unwrap_or_default();

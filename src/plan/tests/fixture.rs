@@ -20,8 +20,8 @@ use crate::datamap::{
     Collection, DataMap, Field, FieldClass, Manifest, Role, SecretReference, StartSource, System,
 };
 use crate::domain::{
-    CategoryName, CollectionName, Digest, HoldScope, LegalHold, RetentionPeriod, Rounding,
-    RuleName, ScheduleName, SystemName,
+    CategoryName, CollectionName, Digest, HoldScope, IdentityTypes, LegalHold, RetentionPeriod,
+    Rounding, RuleName, ScheduleName, SystemName,
 };
 use crate::schedule::{
     Action, Cap, Condition, Exemption, LegalBasis, Limit, LimitKind, RetentionRule, RuleSet,
@@ -62,6 +62,7 @@ pub(super) fn collection_name(name: &str) -> CollectionName {
 /// Everything a plan is made from, owned.
 pub(super) struct World {
     pub(super) map: DataMap,
+    pub(super) identities: IdentityTypes,
     pub(super) rules: RuleSet,
     pub(super) zone: TimeZone,
     pub(super) moment: Timestamp,
@@ -104,6 +105,7 @@ impl World {
     pub(super) fn input(&self) -> PlanInput<'_> {
         PlanInput {
             map: &self.map,
+            identities: &self.identities,
             rules: &self.rules,
             limits: &self.rules.limits,
             zone: &self.zone,
@@ -406,6 +408,7 @@ pub(super) fn world_of(system: System, rules: Vec<RetentionRule>, limits: Vec<Li
             systems: BTreeMap::from([(system.name.clone(), system)]),
             digest: Digest::of(b"map"),
         },
+        identities: IdentityTypes::default(),
         rules: RuleSet {
             rules,
             limits,

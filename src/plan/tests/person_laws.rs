@@ -110,6 +110,38 @@ proptest! {
         }
     }
 
+    /// A hold names a person by one thing, and what is theirs by another is held like the rest.
+    #[test]
+    fn whatever_is_theirs_whom_a_hold_names_is_held(
+        world in any_world(), order in any_customers_order(), is_by_number in any::<bool>(),
+        category in proptest::option::of(Just(category("delivery"))),
+    ) {
+        let mut world = known(world);
+        let scope = scope(
+            SubjectAction::Erase, &[("email", &["grace@example.org"]), ("customer_id", &["1"])],
+        );
+        let (named, other, theirs) = if is_by_number {
+            (("customer_id", "01"), "customer.id", ("customer.email", text("grace@example.org")))
+        } else {
+            (("email", "GRACE@Example.org"), "customer.email", ("customer.id", Value::Integer(1)))
+        };
+        let subject = Some((named.0.to_owned(), text(named.1)));
+        let held = HoldScope { subject, category: category.clone(), ..HoldScope::default() };
+        world.holds = vec![hold(1, held)];
+        let mut order = order;
+        order.insert(other.to_owned(), Value::Null);
+        order.insert(theirs.0.to_owned(), theirs.1);
+        let fate = fate(&world, &scope, "orders", &order);
+        prop_assert!(!fate.goes);
+        match category {
+            Some(held) => {
+                prop_assert!(!fate.cleared.contains(&held.to_string()));
+                prop_assert!(!fate.anonymised.contains(&held.to_string()));
+            }
+            None => prop_assert!(fate.untouched()),
+        }
+    }
+
     #[test]
     fn no_minimum_is_cut_short(
         world in any_world(), scope in any_scope(), order in any_customers_order(),

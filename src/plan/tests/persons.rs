@@ -11,7 +11,7 @@ use super::super::{
 };
 use super::fixture::*;
 use crate::datamap::{DataMap, SecretReference, System, ThirdParty};
-use crate::domain::{HoldScope, LegalHold, SystemName};
+use crate::domain::{HoldScope, IdentityTypes, LegalHold, SystemName};
 use crate::schedule::Action;
 
 pub(super) fn scope(action: SubjectAction, identities: &[(&str, &[&str])]) -> PersonScope {
@@ -21,6 +21,7 @@ pub(super) fn scope(action: SubjectAction, identities: &[(&str, &[&str])]) -> Pe
     PersonScope {
         action,
         identities: identities.iter().map(of).collect(),
+        of_one_person: identities.iter().all(|(_, values)| values.len() < 2),
         categories: None,
         records: BTreeMap::new(),
         incomplete: false,
@@ -312,7 +313,7 @@ fn lifting_leaves_what_a_rule_restricts() {
     assert!(!fate(&world, &grace, "orders", &order).restricted);
 }
 
-fn mailer(map: &mut DataMap) -> SystemName {
+pub(super) fn mailer(map: &mut DataMap) -> SystemName {
     let name = SystemName::parse("mailer").unwrap();
     let third_party = ThirdParty {
         operator: "Example Mail Ltd".to_owned(),
@@ -427,8 +428,9 @@ fn a_hold_keeps_a_third_party_from_being_asked_to_erase() {
     second.name = other.clone();
     second.third_party.as_mut().unwrap().categories = BTreeSet::from([category("delivery")]);
     world.map.systems.insert(other.clone(), second);
+    let types = IdentityTypes::default();
     let of = |map: &DataMap, persons: &PersonScope, scope: HoldScope| {
-        third_party_holds(map, &[hold(1, scope)], &mailer, persons).len() == 1
+        third_party_holds((map, &types), &[hold(1, scope)], &mailer, persons).len() == 1
     };
     let known = [("email", &["grace@example.org"][..]), ("customer_id", &["1"])];
     let mut grace = scope(SubjectAction::Erase, &known);
@@ -462,7 +464,7 @@ fn a_hold_keeps_a_third_party_from_being_asked_to_erase() {
         assert!(concerns_system(&world.map, &hold, &mailer));
         let released = LegalHold { released_at: Some(hold.placed_at), ..hold };
         assert!(!concerns_system(&world.map, &released, &mailer));
-        assert!(third_party_holds(&world.map, &[released], &mailer, &grace).is_empty());
+        assert!(third_party_holds((&world.map, &types), &[released], &mailer, &grace).is_empty());
     }
     for covers_not in [
         place(Some(&other), None, None),
