@@ -281,7 +281,7 @@ mod tests {
         use JobState::{Cancelled, Completed, Failed};
         let done = ended(1, "desk", Request, Completed, 10);
         let failed = ended(2, "shop", Request, Failed, 20);
-        assert!(!can_be_tried_again(&[done.clone()]));
+        assert!(!can_be_tried_again(std::slice::from_ref(&done)));
         assert!(can_be_tried_again(&[done.clone(), failed.clone()]));
         assert!(can_be_tried_again(&[done.clone(), ended(3, "desk", Retained, Failed, 20)]));
         // One that came later has done it.

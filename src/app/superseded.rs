@@ -78,7 +78,7 @@ impl Quietus {
         };
         let ended = self.restrictions_ended_of(&failed).await?;
         let mut left = failed;
-        left.retain(|job| !is_done(job) && !(restricts(job) && ended.contains(&job.case_id)));
+        left.retain(|job| !(is_done(job) || restricts(job) && ended.contains(&job.case_id)));
         Ok(left)
     }
 

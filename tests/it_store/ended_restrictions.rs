@@ -30,9 +30,9 @@ impl Restriction {
         Self::begun_as(stage, CaseState::Executing, None).await
     }
 
-    async fn begun_as(stage: &Stage, state: CaseState, blocked: Option<BlockedReason>) -> Self {
+    async fn begun_as(stage: &Stage, is: CaseState, blocked: Option<BlockedReason>) -> Self {
         let request = taken(stage, "restriction", &[7]).await;
-        let mut case = NewCase { state, ..new_case(2) };
+        let mut case = NewCase { state: is, ..new_case(2) };
         case.jobs[0].kind = JobKind::Upkeep;
         case.jobs[0].available_at = at(1000);
         case.jobs[1].kind = JobKind::Request;

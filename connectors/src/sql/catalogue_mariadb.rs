@@ -1,5 +1,6 @@
 //! The catalogue of MariaDB and MySQL: the database that the URL names.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::receipt::Fault;
@@ -93,9 +94,9 @@ async fn rules(session: &mut Session, found: &[Vec<Cell>]) -> Result<Rules, Faul
     // Whoever may only read a table is not shown what its foreign keys do, but how it was made.
     for row in found {
         let identity = (row[1].text(), row[2].text(), row[3].text());
-        if !rules.contains_key(&identity) {
-            let rule = rule_as_made(session, &identity).await?;
-            rules.insert(identity, rule.to_owned());
+        if let Entry::Vacant(unknown) = rules.entry(identity) {
+            let rule = rule_as_made(session, unknown.key()).await?;
+            unknown.insert(rule.to_owned());
         }
     }
     Ok(rules)

@@ -36,7 +36,7 @@ fn letter_beside_much(ground: &Ground) {
 }
 
 async fn tells(ground: &Ground, what: &str) {
-    let remains = ground.store().remains().await.unwrap().expect("something remains");
+    let remains = ground.store().remains().await.unwrap().unwrap();
     assert!(remains.contains(what), "{remains}");
 }
 

@@ -215,11 +215,11 @@ pub async fn a_pooler_that_lends_connections_is_refused(fixture: &Fixture) {
     }
     let lent = fixture.through("QUIETUS_TEST_PGBOUNCER_LENIENT_URL");
     let mut borrower = PgConnection::connect(&lent).await.expect("it lends to everybody");
-    let left = "SELECT name || ' = ' || setting FROM pg_settings WHERE source = 'session'
+    let remnants = "SELECT name || ' = ' || setting FROM pg_settings WHERE source = 'session'
         AND name IN ('statement_timeout', 'lock_timeout', 'row_security', 'plan_cache_mode', 'jit')";
-    let left = raw_sql(left).fetch_all(&mut borrower).await.expect("settings");
-    let left = left.iter().map(|row| row.get::<String, _>(0));
-    assert_eq!(left.collect::<Vec<_>>(), Vec::<String>::new());
+    let remnants = raw_sql(remnants).fetch_all(&mut borrower).await.expect("settings");
+    let remnants = remnants.iter().map(|row| row.get::<String, _>(0));
+    assert_eq!(remnants.collect::<Vec<_>>(), Vec::<String>::new());
     borrower.close().await.expect("given back");
     assert_eq!(fixture.content("people").await, before);
 }

@@ -269,8 +269,8 @@ async fn nothing_is_built_upon_what_was_put_back_in_part() {
     let dies = "CREATE TRIGGER dies BEFORE INSERT ON log_leaves WHEN NEW.idx >= 256
         BEGIN SELECT RAISE(ABORT, 'dies'); END";
     company.store_rows(dies).await;
-    let died = company.quietus(&["log", "refill", export]).await;
-    assert_ne!(died.code, 0, "{}", died.out);
+    let refill = company.quietus(&["log", "refill", export]).await;
+    assert_ne!(refill.code, 0, "{}", refill.out);
     assert_eq!(leaves(&company).await, 256, "all that the earlier head covers, and more");
     company.store_rows("DROP TRIGGER dies").await;
     let error = paused(&company, 1).await;

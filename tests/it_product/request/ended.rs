@@ -185,8 +185,8 @@ async fn what_had_failed_is_not_tried_again_after_the_lifting() {
     assert_eq!(shop.product.failed_jobs().await.unwrap().len(), 1);
 
     shop.lifted(None).await;
-    let refused = shop.product.retry_job(failed, &ada()).await.unwrap_err().to_string();
-    assert!(refused.contains("was lifted since"), "{refused}");
+    let why = shop.product.retry_job(failed, &ada()).await.unwrap_err().to_string();
+    assert!(why.contains("was lifted since"), "{why}");
     let retried = shop.product.retry_failed(None, &ada()).await.unwrap();
     assert_eq!(retried.tried, 0);
     assert!(shop.product.failed_jobs().await.unwrap().is_empty(), "nobody has to see to it");

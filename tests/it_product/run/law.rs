@@ -62,8 +62,9 @@ async fn a_run_does_no_more_than_was_agreed_to() {
     let approve = ["approve", &case, "--by", "Grace Example", "--reason", "checked"];
     company.quietus(&approve).await.expect(0);
     // Whoever agreed did so by the machine's clock.
-    let later = (jiff::Timestamp::now() + jiff::SignedDuration::from_hours(1)).to_string();
-    let product = company.replica(&crate::company::engine::TurnedClock::at(&later)).await;
+    let clock = crate::company::engine::TurnedClock::at_present();
+    clock.advance(jiff::Span::new().hours(1));
+    let product = company.replica(&clock).await;
     product.bring_rules_in_force().await.unwrap();
     crate::company::engine::work(&product).await;
     assert_eq!(heap::left(&company).await, 50);
