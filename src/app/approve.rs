@@ -32,7 +32,7 @@ impl Quietus {
         self.is_among_approvers(actor)?;
         let mut waiting = self.store.jobs_of_case(case).await?;
         waiting.retain(waits_for_a_second_person);
-        if seen.is_some_and(|seen| question(&waiting).is_some_and(|asked| asked != seen)) {
+        if seen.is_some() && question(&waiting).as_deref() != seen {
             return Err(asks_something_else(case));
         }
         let wrote = self.authors_of_waiting_jobs(case, &waiting).await?;

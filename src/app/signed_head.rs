@@ -5,9 +5,10 @@
 //! All processes of an instance write here, and several may at once. They take turns by a lock, and
 //! whoever comes with an earlier head than the one that is there leaves that one.
 
-use std::fs::File;
+use std::fs::{File, TryLockError};
 use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::AppError;
 use super::evidence_log::not_signed;
@@ -16,6 +17,10 @@ use crate::evidence::{LogIdentity, origin};
 
 /// Name of the file in the keys folder.
 const NAME: &str = "log.head";
+/// How often it is tried to lock it: for five seconds, where a turn takes milliseconds.
+const MOST_TRIES: u32 = 250;
+/// Pause between two tries.
+const BETWEEN_TRIES: Duration = Duration::from_millis(20);
 /// Name of the file that whoever writes has locked. The other one cannot be: each head is a new file.
 const LOCK: &str = "log.head.lock";
 
@@ -25,7 +30,7 @@ fn path(folder: &Path) -> PathBuf {
 
 fn refuse(path: &Path, error: &std::io::Error) -> AppError {
     AppError::Evidence(format!(
-        "the last signed head `{}` cannot be read or written ({}): look at the folder's owner and space, and whether files can be locked there",
+        "the last signed head `{}` cannot be read or written ({}): look at the folder's owner and space, whether files can be locked there, and whether a process holds `log.head.lock`",
         path.display(),
         error.kind()
     ))
@@ -90,13 +95,25 @@ pub(super) fn write(
     let new = verified(&path, note.to_owned(), &identity)?;
     // Until the end of this function, or of the process.
     let lock = File::options().create(true).append(true).open(folder.join(LOCK)).map_err(fault)?;
-    lock.lock().map_err(fault)?;
+    locked(&lock).map_err(fault)?;
     if let Some(there) = read(folder, &identity)?
         && stays(&there.head, &new.head)?
     {
         return Ok(());
     }
     put_in_place(folder, &path, note).map_err(fault)
+}
+
+/// Waits for its turn, but for no process that holds it and does not go on.
+fn locked(lock: &File) -> std::io::Result<()> {
+    for _ in 0..MOST_TRIES {
+        match lock.try_lock() {
+            Err(TryLockError::WouldBlock) => std::thread::sleep(BETWEEN_TRIES),
+            Err(TryLockError::Error(error)) => return Err(error),
+            Ok(()) => return Ok(()),
+        }
+    }
+    Err(ErrorKind::TimedOut.into())
 }
 
 /// Whether the head that is there is not earlier than the new one. That of another log is not where

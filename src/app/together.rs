@@ -201,6 +201,10 @@ impl Quietus {
         let law = match self.law_for((&pinned, Some(&system)), GoesBy::InForce).await {
             Ok(law) => law,
             Err(AppError::Input(message)) => return Ok(all_refused(attempts, &message)),
+            Err(AppError::EarlierRules(words)) => {
+                let left = |_: &&Attempt<'_>| Err(AppError::EarlierRules(words.clone()));
+                return Ok(attempts.iter().map(left).collect());
+            }
             Err(error) => return Err(error),
         };
         let moment = as_of(&first.claimed.job).unwrap_or(first.case.moment);

@@ -155,7 +155,11 @@ pub fn destroy_key(folder: &Path, name: &str) -> Result<(), KeyError> {
     let blank = vec![0; usize::try_from(bytes).unwrap_or_default()];
     file.write_all(&blank).and_then(|()| file.sync_all()).map_err(fault)?;
     drop(file);
-    std::fs::remove_file(&path).map_err(fault)?;
+    match std::fs::remove_file(&path) {
+        // Another process was faster.
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+        removed => removed.map_err(fault)?,
+    }
     std::fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(fault)
 }
 

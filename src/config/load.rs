@@ -215,6 +215,7 @@ pub fn compile(
         systems: drafts.into_iter().map(|it| (it.model.name.clone(), it.model)).collect(),
         digest: digest_of(map_files),
     };
+    files.problems.found.retain(|problem| !problem.only_where_written);
     files.problems.settle();
     if files.problems.errors() == 0 { Ok((data_map, rules)) } else { Err(files.problems) }
 }

@@ -61,6 +61,8 @@ pub struct Problem {
     pub help: Option<String>,
     /// The line may hold a secret and is not shown.
     pub secret: bool,
+    /// It is wrong to write it now; what was in force when it was allowed is read all the same.
+    pub only_where_written: bool,
 }
 
 impl Problem {
@@ -72,6 +74,7 @@ impl Problem {
             message: message.into(),
             help: None,
             secret: false,
+            only_where_written: false,
         }
     }
 
@@ -84,6 +87,14 @@ impl Problem {
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
+        self
+    }
+
+    /// The same, but none in files that were in force before it was wrong: what was planned by them is
+    /// carried out by them.
+    #[must_use]
+    pub fn only_where_written(mut self) -> Self {
+        self.only_where_written = true;
         self
     }
 

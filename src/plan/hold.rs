@@ -9,7 +9,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use quietus_connectors::{FieldRef, FieldType, Predicate, Value};
+use quietus_connectors::{FieldRef, FieldType, Predicate, SubjectAction, Value};
 use uuid::Uuid;
 
 use super::finding::{Finding, FindingKind};
@@ -52,21 +52,24 @@ pub fn third_party_holds(
     holds.iter().filter(covers).map(|hold| hold.id).collect()
 }
 
-/// Whether a hold in force may name a person of this scope, although nothing is known of them by
-/// which it names somebody: not everybody could be asked yet.
-pub fn may_be_named(input: &PlanInput<'_>, persons: &PersonScope) -> bool {
+/// Whether a hold in force that reaches this system may name a person of this scope, although nothing
+/// is known of them by which it names somebody: not everybody could be asked yet.
+pub fn may_be_named(input: &PlanInput<'_>, system: &SystemName, persons: &PersonScope) -> bool {
     let with = (input.map, input.identities);
     input.holds.iter().filter(|hold| hold.released_at.is_none()).any(|hold| {
         hold.scope.record.is_none()
+            && hold.scope.system.as_ref().is_none_or(|name| name == system)
             && matches!(Naming::read(with, hold, persons), Naming::NotKnownYet)
     })
 }
 
-/// Whether a hold names the one person whom the plan is for. Among several nobody could tell whose
+/// Whether a hold names the one person whom the plan erases. Among several nobody could tell whose
 /// a record is.
 fn names_its_person(input: &PlanInput<'_>, hold: &LegalHold) -> bool {
     let persons = input.persons.filter(|scope| scope.of_one_person && hold.scope.record.is_none());
-    persons.is_some_and(|scope| {
+    // A hold keeps from erasing, and neither from restricting nor from lifting.
+    let erased = persons.filter(|scope| scope.action == SubjectAction::Erase);
+    erased.is_some_and(|scope| {
         matches!(Naming::read((input.map, input.identities), hold, scope), Naming::Named)
     })
 }

@@ -59,7 +59,8 @@ impl NamedPerson {
 }
 
 /// Whether a hold names a person of this scope, by anything that is known of them. While not
-/// everybody could be asked, who is known by nothing of that type may still be the one.
+/// everybody could be asked, who is known by nothing of that type, or may have more of it, may still be
+/// the one.
 pub(super) enum Naming {
     /// One of them is named.
     Named,
@@ -83,6 +84,9 @@ impl Naming {
         let person = NamedPerson::read(map, types, kind, named);
         if person.is_among(known.iter().map(String::as_str)) {
             Self::Named
+        } else if persons.incomplete && !types.of(kind).one_per_person {
+            // They may have another address, of which only a system knows that could not be asked.
+            Self::NotKnownYet
         } else {
             Self::SomebodyElse
         }

@@ -31,9 +31,12 @@ const STILL_RESTRICTS: Sql = Sql::both(
        AND (state IN ('scheduled', 'available', 'running', 'held', 'blocked')
            OR state = 'waiting' AND cancel_requested_at IS NULL) LIMIT 1",
 );
-// What waited for a second person was called off.
-const GOES_ON: Sql =
-    Sql::both("UPDATE cases SET state = 'executing' WHERE id = $1 AND state = 'awaiting_approval'");
+// What waited for a second person was called off, but for what a restore brought back.
+const GOES_ON: Sql = Sql::both(
+    "UPDATE cases SET state = 'executing' WHERE id = $1 AND state = 'awaiting_approval'
+       AND NOT EXISTS (SELECT 1 FROM jobs WHERE jobs.case_id = $1
+           AND jobs.state = 'blocked' AND jobs.blocked_reason IN ('approval', 'cap'))",
+);
 
 pub(super) const STATEMENTS: &[(&str, Sql)] = &[
     ("ended_restrictions::STILL_RESTRICTS", STILL_RESTRICTS),

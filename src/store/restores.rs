@@ -110,8 +110,6 @@ pub struct Replayable {
     pub asked: AskedRight,
     /// The person is forgotten.
     pub forgotten: bool,
-    /// The case has kept a restriction up.
-    pub kept_up: bool,
     /// The case keeps a restriction up.
     pub keeps_up: bool,
 }
@@ -180,8 +178,6 @@ const JOBS: Sql = Sql::both(job_columns!(
 const REPLAYABLE: Sql = Sql::both(
     "SELECT jobs.case_id AS case_id, kind, payload, asked, forgotten_at,
          (SELECT count(*) FROM jobs AS kept WHERE kept.case_id = jobs.case_id
-             AND kept.kind = 'upkeep') AS kept_up,
-         (SELECT count(*) FROM jobs AS kept WHERE kept.case_id = jobs.case_id
              AND kept.kind = 'upkeep' AND kept.state NOT IN ('completed', 'failed', 'cancelled'))
              AS keeps_up
      FROM jobs JOIN requests ON requests.case_id = jobs.case_id
@@ -247,7 +243,6 @@ fn replayable(row: &Row) -> Result<Replayable, StoreError> {
         payload: row.json("payload")?,
         asked: row.word("asked", AskedRight::parse)?,
         forgotten: row.maybe_instant("forgotten_at")?.is_some(),
-        kept_up: row.whole("kept_up")? > 0,
         keeps_up: row.whole("keeps_up")? > 0,
     })
 }

@@ -165,7 +165,7 @@ async fn what_was_done_for_persons_since_is_found(stage: Stage) {
     }
     let found = store.replayable("system-0", at(20)).await.unwrap();
     assert_eq!(found.iter().map(|one| one.case_id).collect::<Vec<_>>(), cases[1..]);
-    assert!(!found[0].forgotten && !found[0].keeps_up && !found[0].kept_up);
+    assert!(!found[0].forgotten && !found[0].keeps_up);
     assert_eq!(store.replayable("system-0", at(10)).await.unwrap().len(), 2);
     assert!(store.replayable("system-1", at(0)).await.unwrap().is_empty());
 }

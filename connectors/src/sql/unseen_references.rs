@@ -62,7 +62,7 @@ const ENGINES: &str = concat!(
     read_name!("SUBSTRING_INDEX(for_name, '/', -1)"),
     ", ",
     read_name!("SUBSTRING_INDEX(ref_name, '/', -1)"),
-    ", COUNT(*)
+    ", COUNT(*), MAX(GREATEST(CHAR_LENGTH(for_name), CHAR_LENGTH(ref_name)))
   FROM information_schema.innodb_sys_foreign
  WHERE ",
     read_name!("SUBSTRING_INDEX(ref_name, '/', 1)"),
@@ -71,6 +71,9 @@ const ENGINES: &str = concat!(
  GROUP BY 1, 2, 3
  ORDER BY 1, 2, 3"
 );
+
+/// Characters to which the engine cuts names of files: a database and a table, with a stroke between.
+const CUT_AT: u64 = 193;
 
 /// A table that is not there. Whoever may read any table is told so, whoever may not is refused.
 const ANY_TABLE: &str = "quietus_any_table";
@@ -93,9 +96,12 @@ pub(crate) async fn find(
 ) -> Result<Unseen, Fault> {
     if catalogue.product.starts_with("MariaDB") {
         match session.fetch_plain(&Fragment::raw(ENGINES)).await {
-            Ok(rows) => return Ok(Unseen::Tables(tables(catalogue, shown, &rows)?)),
+            Ok(rows) if accounts_for(&rows, shown) => {
+                return Ok(Unseen::Tables(tables(catalogue, shown, &rows)?));
+            }
             Err(fault @ (Fault::Transient { .. } | Fault::Unknown { .. })) => return Err(fault),
-            Err(_) => {}
+            // It tells less than everybody is shown, or nothing.
+            Ok(_) | Err(_) => {}
         }
     }
     let database = Dialect::MariaDb.quote(database)?;
@@ -119,17 +125,34 @@ async fn may_read_any_table(session: &mut Session, database: &str) -> Result<boo
     }
 }
 
+/// How many of a table's foreign keys to which table are shown.
+fn known_of(shown: &[[String; 4]]) -> BTreeMap<Leading, u64> {
+    let shown: BTreeSet<&[String; 4]> = shown.iter().collect();
+    let mut known: BTreeMap<Leading, u64> = BTreeMap::new();
+    for [database, table, _, parent] in shown {
+        *known.entry(leading(database, table, parent)).or_default() += 1;
+    }
+    known
+}
+
+/// Whether the engine tells of every foreign key that is shown, with whole names: what it does not
+/// tell of those it may not tell of others.
+fn accounts_for(rows: &[Vec<Cell>], shown: &[[String; 4]]) -> bool {
+    let told: BTreeMap<Leading, u64> = rows
+        .iter()
+        .map(|row| (leading(&row[0].text(), &row[1].text(), &row[2].text()), row[3].count()))
+        .collect();
+    rows.iter().all(|row| row[4].count() < CUT_AT)
+        && known_of(shown).iter().all(|(one, many)| told.get(one).is_some_and(|told| told >= many))
+}
+
 /// Tables with more foreign keys to a table of ours than are shown.
 fn tables(
     catalogue: &Catalogue,
     shown: &[[String; 4]],
     rows: &[Vec<Cell>],
 ) -> Result<Vec<UnseenTable>, Fault> {
-    let shown: BTreeSet<&[String; 4]> = shown.iter().collect();
-    let mut known: BTreeMap<Leading, u64> = BTreeMap::new();
-    for [database, table, _, parent] in shown {
-        *known.entry(leading(database, table, parent)).or_default() += 1;
-    }
+    let known = known_of(shown);
     let mut unseen = Vec::new();
     for row in rows {
         let [database, table, to] = [0, 1, 2].map(|column| row[column].text());

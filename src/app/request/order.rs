@@ -183,7 +183,7 @@ impl Quietus {
         let plan = compile(&input, system).map_err(|error| AppError::Input(error.to_string()))?;
         let third_party = ground.map.systems.get(system).and_then(|one| one.third_party.as_ref());
         let erases = third_party.is_none() && scope.action == SubjectAction::Erase;
-        if erases && may_be_named(&input, &scope) {
+        if erases && may_be_named(&input, system, &scope) {
             let why = "a legal hold may name the person";
             return Err(waits_for(system, &request.record.not_asked, why));
         }

@@ -221,10 +221,10 @@ impl Quietus {
     /// again, and a person who was restricted once more since is not freed.
     async fn still_holds(&self, done: &Replayable) -> Result<bool, AppError> {
         match done.asked {
-            AskedRight::Restriction | AskedRight::Objection if !done.kept_up => {
-                Ok(!self.restricts_no_more(done.case_id).await?)
+            // Between one look of an upkeep and the certificate that plans the next one there is none.
+            AskedRight::Restriction | AskedRight::Objection => {
+                Ok(done.keeps_up || !self.restricts_no_more(done.case_id).await?)
             }
-            AskedRight::Restriction | AskedRight::Objection => Ok(done.keeps_up),
             AskedRight::Lifting => Ok(!self.is_restricted_again(done.case_id).await?),
             _ => Ok(true),
         }

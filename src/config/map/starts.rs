@@ -183,13 +183,14 @@ fn move_target(
         .values()
         .find(|it| it.name.as_str() == wanted || it.source == wanted);
     let Some(mapped) = mapped else {
-        let is_exempt = draft.model.exempt.iter().any(|it| it.source == wanted);
-        problems.push(if is_exempt {
+        let exempt = draft.model.exempt.iter().find(|it| it.source == wanted);
+        problems.push(if exempt.is_some() {
             let message =
                 format!("`{wanted}` is exempt: records that are moved there would never go");
-            Problem::error(&target.place, message).help(
+            let problem = Problem::error(&target.place, message).help(
                 "map it under `collections` with the same fields and categories, so that they go by their rules there",
-            )
+            );
+            problem.only_where_written()
         } else {
             let names = draft.model.collections.keys().map(crate::domain::CollectionName::as_str);
             let help = format!(
@@ -199,7 +200,7 @@ fn move_target(
             let message = format!("`{}` has no collection `{wanted}`", draft.model.name);
             Problem::error(&target.place, message).help(help)
         });
-        return None;
+        return exempt.map(|it| Restriction::Move { to: it.source.clone() });
     };
     let missing: Vec<String> = collection
         .fields

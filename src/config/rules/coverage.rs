@@ -199,7 +199,8 @@ fn check_for_swallowed<'place>(
         );
         problems.push(
             Problem::error(later.place, message)
-                .help("put the rule with a condition first, or remove one of them"),
+                .help("put the rule with a condition first, or remove one of them")
+                .only_where_written(),
         );
     }
 }
@@ -220,9 +221,9 @@ fn check_rule(
     }
     if let Some(systems) = rule.document.systems.as_ref().filter(|it| it.value.0.is_empty()) {
         problems.push(
-            Problem::error(&systems.place, "`systems` is empty").help(
-                "name the systems in which the rule acts, or leave the key out for all of them",
-            ),
+            Problem::error(&systems.place, "`systems` is empty")
+                .help("name those in which the rule acts, or leave the key out for all of them")
+                .only_where_written(),
         );
     }
     let holders = landscape.holders(category, &rule.model.systems);

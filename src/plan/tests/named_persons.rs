@@ -7,7 +7,7 @@ use super::super::{
 };
 use super::fixture::*;
 use super::persons::{fate, for_persons, known_shop, mailer, scope};
-use crate::domain::{HoldScope, IdentityType, Normalisation, Numbering};
+use crate::domain::{HoldScope, IdentityType, Normalisation, Numbering, SystemName};
 
 fn subject(kind: &str, value: Value) -> HoldScope {
     HoldScope { subject: Some((kind.to_owned(), value)), ..HoldScope::default() }
@@ -193,6 +193,8 @@ fn whoever_a_hold_names_keeps_what_is_theirs_by_something_else() {
     world.holds = vec![hold(1, subject("customer_id", text("4711")))];
     let alan = [("email", &["grace@example.org"][..]), ("customer_id", &["12"])];
     assert!(fate(&world, &scope(SubjectAction::Erase, &alan), "orders", &by_mail).goes);
+    // It keeps from erasing, and not from restricting.
+    assert!(fate(&world, &scope(SubjectAction::Restrict, &known), "orders", &by_mail).restricted);
     world.holds[0].released_at = Some(moment("2026-02-01T00:00:00Z"));
     assert!(fate(&world, &grace, "orders", &by_mail).goes);
 }
@@ -204,8 +206,11 @@ fn while_not_everybody_could_be_asked_a_hold_may_name_anybody() {
     world.holds = vec![hold(1, subject("customer_id", text("4711")))];
     let mut grace = scope(SubjectAction::Erase, &[("email", &["grace@example.org"])]);
     let may = |world: &World, persons: &PersonScope| {
-        may_be_named(&PlanInput { persons: Some(persons), ..world.input() }, persons)
+        let input = PlanInput { persons: Some(persons), ..world.input() };
+        may_be_named(&input, &system_name(), persons)
     };
+    let one_each = IdentityType { one_per_person: true, ..IdentityType::undeclared("customer_id") };
+    world.identities.0.insert("customer_id".to_owned(), one_each);
     assert!(!may(&world, &grace), "everybody was asked");
     grace.incomplete = true;
     assert!(may(&world, &grace));
@@ -215,6 +220,12 @@ fn while_not_everybody_could_be_asked_a_hold_may_name_anybody() {
     let mut alan = scope(SubjectAction::Erase, &known);
     alan.incomplete = true;
     assert!(!may(&world, &alan));
+    // Everybody may have another address.
+    world.holds.push(hold(2, subject("email", text("grace@other.example"))));
+    assert!(may(&world, &alan));
+    world.holds[1].scope.system = Some(SystemName::parse("elsewhere").unwrap());
+    assert!(!may(&world, &alan), "what it names is in another system");
+    world.holds.pop();
     world.holds[0].released_at = Some(moment("2026-02-01T00:00:00Z"));
     assert!(!may(&world, &grace));
 }
