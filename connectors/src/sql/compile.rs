@@ -460,13 +460,16 @@ mod tests {
     fn one_starting_point_is_one_comparison() {
         let cutoff = Cutoff::Moment(jiff::Timestamp::UNIX_EPOCH);
         let own = Predicate::LatestAtOrBefore(vec![(FieldRef::own("seen"), cutoff)]);
-        assert_eq!(written(Dialect::Postgres, &own), "(quietus_0.\"seen\" <= $1)");
+        assert_eq!(
+            written(Dialect::Postgres, &own),
+            "((quietus_0.\"seen\" <= $1 AND quietus_0.\"seen\" <> '-infinity'))"
+        );
         let through = FieldRef { via: vec!["up".to_owned()], field: "seen".to_owned() };
         let through = Predicate::LatestAtOrBefore(vec![(through, cutoff)]);
         assert_eq!(
             written(Dialect::Postgres, &through),
             "EXISTS (SELECT 1 FROM \"parents\" AS quietus_1 WHERE quietus_1.\"id\" = quietus_0.\"parent\" \
-             AND (quietus_1.\"seen\" <= $1))"
+             AND ((quietus_1.\"seen\" <= $1 AND quietus_1.\"seen\" <> '-infinity')))"
         );
     }
 
